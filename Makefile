@@ -1,0 +1,68 @@
+# Cubefeed. `make help` lists what there is.
+ENGINE ?= duckdb
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOCK   := deployments/requirements.lock
+READY  := $(VENV)/.ready
+CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+
+# Nothing that runs here reports its use to anybody.
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+
+.DEFAULT_GOAL := help
+.PHONY: demo up test test-atoti test-deep check clean help
+
+demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
+	@$(BIN)/cubefeed demo --engine $(ENGINE)
+
+up: $(READY)          ## the same system, kept running until Ctrl-C
+	@$(BIN)/cubefeed up --engine $(ENGINE)
+
+test: $(READY)        ## all tests
+	@$(BIN)/python -m pytest
+
+test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
+	@$(BIN)/python -m pytest -m atoti
+
+test-deep: $(READY)   ## the long tests
+	@$(BIN)/python -m pytest -m deep
+
+check: $(READY)       ## style, types and the direction of imports
+	@failed=0; \
+	for each in "ruff check" "ruff format --check" "mypy" "lint-imports --no-logo"; do \
+	    echo "== $$each"; $(BIN)/$$each || failed=1; \
+	done; \
+	exit $$failed
+
+clean:                ## removes .venv, the caches and the state under data/
+	@rm -rf $(VENV) $(CACHES) build dist *.egg-info data/state data/demo
+	@find flows tests deployments -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:                 ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+# The environment. Made again only when the lock or the project's metadata change; .ready says it is complete.
+$(READY): $(LOCK) pyproject.toml .python-version
+	@python=; \
+	for each in python3.13 python3.12 python3.14 python3; do \
+	    if $$each -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+	        python=$$each; break; \
+	    fi; \
+	done; \
+	uv=$$(command -v uv); \
+	if [ -z "$$python$$uv" ]; then \
+	    echo "Cubefeed needs Python 3.12 or newer: install python3.13 with its venv module (or uv), then try again." >&2; \
+	    exit 1; \
+	fi; \
+	echo "Setting up $(VENV): about a minute where the packages are cached"; \
+	if [ -n "$$uv" ]; then \
+	    install="uv pip install --quiet --python $(BIN)/python --compile-bytecode"; \
+	    $(BIN)/python -c '' 2>/dev/null || uv venv --quiet --seed --clear $${python:+--python $$python} $(VENV); \
+	else \
+	    install="$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input"; \
+	    $(BIN)/python -m pip --version >/dev/null 2>&1 || $$python -m venv --clear $(VENV); \
+	fi && \
+	echo "  locked packages" && $$install -r $(LOCK) && \
+	echo "  cubefeed itself" && $$install --no-deps --no-build-isolation -e . && \
+	touch $@

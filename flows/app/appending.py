@@ -1,0 +1,246 @@
+"""Append a validated piece of work: decide, write the segment, stage, change the cube, record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import polars as pl
+
+from flows.app.checking import check_files, observation
+from flows.app.work import FileOutcome, Outcome, Validated
+from flows.core.changes import ChangeSet, winners
+from flows.core.dataset import Dataset, Unload
+from flows.core.files import shown
+from flows.core.findings import Verdict
+from flows.core.lifecycle import Decision, Facts, Observation, State, VersionFacts
+from flows.core.model import LINE, VERSION
+from flows.core.plan import Counters, NewVersion, Plan, Planner
+from flows.cube.port import Cube
+from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.quarantine import Quarantine
+from flows.store.segments import Part, Segments, rows_of, rows_with_keys
+
+_STATES = {
+    "take_over": State.LOADED.value,
+    "kept_out": State.UNLOADED.value,
+    "unload": State.UNLOADED.value,
+    "gone": "gone",
+}
+
+
+class Appender:
+    """Writes batches: one at a time, from one thread.
+
+    The order of a commit: segment durable → ledger staged → cube changed → ledger loaded. A crash at any
+    point rolls forward, since every start rebuilds the cube from the ledger.
+    """
+
+    def __init__(self, ledger: Ledger, segments: Segments, quarantine: Quarantine, cube: Cube) -> None:
+        self._ledger = ledger
+        self._segments = segments
+        self._quarantine = quarantine
+        self._cube = cube
+        self._counters: Counters = ledger.counters()
+        self._segment_ids = count(ledger.next_segment())
+        self._known: dict[str, dict[int, SegmentFacts]] = {}
+
+    def append(self, dataset: Dataset, validated: Validated) -> Outcome:
+        """Bring a piece of work into the cube. Returns what became of each file."""
+        started = time.monotonic()
+        work = validated.work
+        batch = _Batch(dataset, validated)
+        plan = self._plan(dataset, batch)
+        dry_run = work.request is not None and bool(work.request.payload.get("dry_run"))
+        batch_id = None
+        if not dry_run and (plan.versions or plan.paths):
+            batch_id = self._commit(dataset, batch, plan)
+        return Outcome(
+            dataset.name,
+            files=tuple(_outcomes(plan, batch)),
+            rows=sum(version.verdict.rows for version in plan.staged),
+            batch=batch_id,
+            took_s=time.monotonic() - started,
+            request=work.request.id if work.request else None,
+        )
+
+    def parts(self, dataset: Dataset, live: Mapping[int, Mapping[int, int]]) -> list[Part]:
+        """The live parts of the segments in `live` (segment id → version → place)."""
+        known = self._segments_of(dataset)
+        return [Part(known[id], self._segments.path(known[id]), places) for id, places in live.items()]
+
+    def forget_segments(self) -> None:
+        """Read the list of segments from the ledger again."""
+        self._known.clear()
+
+    def _plan(self, dataset: Dataset, batch: _Batch) -> Plan:
+        work = batch.validated.work
+        observations = [observation(read) for read in batch.validated.reads.values()]
+        facts = self._facts(dataset, observations, (*work.gone, *work.unload))
+        planner = Planner(facts, self._counters, batch.verdict)
+        planner.mark_absent(work.gone)
+        planner.observe(observations)
+        planner.leave(work.gone)
+        planner.unload(work.unload, "request")
+        return planner.plan
+
+    def _facts(self, dataset: Dataset, observations: Sequence[Observation], others: Sequence[bytes]) -> Facts:
+        return self._ledger.facts(
+            dataset.name,
+            seen=[*(seen.path for seen in observations), *others],
+            digests=[seen.digest for seen in observations],
+            unload_deleted=isinstance(dataset.when_deleted, Unload),
+        )
+
+    def _commit(self, dataset: Dataset, batch: _Batch, plan: Plan) -> int:
+        rows = batch.rows_of(plan.staged)
+        segment = self._write_segment(dataset, rows, plan)
+        self._write_quarantine(dataset, batch, plan)
+        batch_id = self._ledger.stage(
+            dataset.name,
+            plan,
+            segment=segment,
+            signatures=batch.validated.signatures,
+            detected_utc=batch.validated.work.detected_utc,
+        )
+        if segment is not None:
+            self._segments_of(dataset)[segment.id] = segment
+        change = self._change(dataset, plan, rows)
+        if not change.empty:
+            self._cube.apply(change)
+        self._ledger.mark_loaded(batch_id)
+        return batch_id
+
+    def _write_segment(self, dataset: Dataset, rows: pl.DataFrame, plan: Plan) -> SegmentFacts | None:
+        if rows.is_empty():
+            return None
+        return self._segments.write(
+            next(self._segment_ids),
+            dataset.table,
+            rows,
+            fingerprint=dataset.fingerprint,
+            footer=[_footer(version) for version in plan.staged],
+        )
+
+    def _write_quarantine(self, dataset: Dataset, batch: _Batch, plan: Plan) -> None:
+        for version in plan.versions:
+            if version.verdict.findings:
+                body = batch.validated.reads[version.path].body
+                self._quarantine.write(dataset.name, version.id, version.path, version.verdict, body)
+
+    def _change(self, dataset: Dataset, plan: Plan, rows: pl.DataFrame) -> ChangeSet:
+        table = dataset.table
+        columns = [*(c.name for c in table.columns), VERSION]
+        new, places = rows.select(columns), {v.id: v.place for v in plan.staged if v.place is not None}
+        if table.keys and not (plan.tops and not plan.retired):
+            new, places = self._candidates(dataset, plan, new, places)
+        return ChangeSet(table.name, frozenset(plan.retired), winners(table, new, places))
+
+    def _candidates(
+        self, dataset: Dataset, plan: Plan, new: pl.DataFrame, places: dict[int, int]
+    ) -> tuple[pl.DataFrame, dict[int, int]]:
+        """All live rows that compete for a key which this batch brings or takes away."""
+        table, keys = dataset.table, list(dataset.table.keys)
+        leaving = self.parts(dataset, self._ledger.segments_with(plan.retired))
+        touched = pl.concat(
+            [rows_of(leaving, table, plan.retired).select(keys), new.select(keys)], how="vertical_relaxed"
+        ).unique()
+        live = self.parts(dataset, self._ledger.live(dataset.name))
+        others = [Part(p.facts, p.path, {v: at for v, at in p.places.items() if v not in places}) for p in live]
+        older = rows_with_keys([part for part in others if part.places], table, touched)
+        all_places = {version: place for part in others for version, place in part.places.items()} | places
+        return pl.concat([older, new], how="vertical_relaxed"), all_places
+
+    def _segments_of(self, dataset: Dataset) -> dict[int, SegmentFacts]:
+        if dataset.name not in self._known:
+            self._known[dataset.name] = self._ledger.segments(dataset.name)
+        return self._known[dataset.name]
+
+
+class _Batch:
+    """The rows and verdicts of one piece of work, and of files that turn out to be needed after all."""
+
+    def __init__(self, dataset: Dataset, validated: Validated) -> None:
+        self.validated = validated
+        self._dataset = dataset
+        self._frames = [(validated.rows, validated.files)]
+        self._verdicts = dict(validated.verdicts)
+
+    def verdict(self, seen: Observation) -> Verdict:
+        """The verdict on a file; its content is checked now if it was known and not checked before."""
+        if seen.path not in self._verdicts:
+            rows, (verdict,) = check_files(self._dataset, [self.validated.reads[seen.path]])
+            self._frames.append((rows, [seen.path]))
+            self._verdicts[seen.path] = verdict
+        return self._verdicts[seen.path]
+
+    def rows_of(self, versions: Iterable[NewVersion]) -> pl.DataFrame:
+        """The rows of these versions with `_version` and `_line`, in the order of the versions' places."""
+        ids = {version.path: version.id for version in versions}
+        columns = [*self._dataset.schema.columns(), VERSION, LINE]
+        frames = [
+            rows.with_columns(pl.Series([ids.get(file) for file in files], dtype=pl.Int64).gather(rows["_file"]).alias(VERSION))
+            .filter(pl.col(VERSION).is_not_null())
+            .select(columns)
+            for rows, files in self._frames
+            if rows is not None and not rows.is_empty()
+        ]  # fmt: skip
+        empty = self._dataset.schema.create_empty().with_columns(
+            pl.lit(None, pl.Int64).alias(VERSION), pl.lit(None, pl.UInt32).alias(LINE)
+        )
+        return pl.concat(frames) if frames else empty.select(columns)
+
+
+def _footer(version: NewVersion) -> dict[str, Any]:
+    return {
+        "id": version.id,
+        "path": version.path.hex(),
+        "digest": version.digest.hex(),
+        "mtime_ns": version.mtime_ns,
+        "place": version.place,
+        "rows": version.verdict.rows,
+        "refused": version.verdict.refused,
+        "collapsed": version.verdict.collapsed,
+    }
+
+
+def _outcomes(plan: Plan, batch: _Batch) -> Iterable[FileOutcome]:
+    written = {version.path: version for version in plan.versions}
+    for decision in plan.decisions:
+        version = written.get(decision.path) if decision.action in ("accept", "duplicate") else None
+        judged = plan.paths[decision.path].judged if decision.path in plan.paths else None
+        yield _version_outcome(version) if version else _decision_outcome(decision, judged)
+    for path, why in batch.validated.unread.items():
+        yield FileOutcome(shown(path), State.DETECTED.value, reason=why)
+
+
+def _version_outcome(version: NewVersion) -> FileOutcome:
+    verdict = version.verdict
+    state = State.LOADED.value if version.state is State.STAGED else version.state.value
+    return FileOutcome(
+        shown(version.path),
+        state,
+        rows=verdict.rows if version.state is State.STAGED else 0,
+        refused=verdict.refused,
+        findings=verdict.counts.total(),
+        first_finding=verdict.findings[0] if verdict.findings else None,
+        reason=version.reason,
+        version=version.id,
+    )
+
+
+def _decision_outcome(decision: Decision, judged: VersionFacts | None) -> FileOutcome:
+    reasons = {
+        "unchanged": "nothing new",
+        "kept_out": "it was unloaded; cubefeed load brings it back",
+        "duplicate": "the same bytes were loaded already",
+        "unload": f"unloaded, because of {decision.cause}" if decision.cause else None,
+        "gone": "the file is gone; its rows stay",
+    }
+    reason = reasons.get(decision.action)
+    if decision.action == "take_over" and decision.other is not None:
+        reason = f"takes over from {shown(decision.other)}"
+    known = judged.state.value if judged else decision.action
+    return FileOutcome(shown(decision.path), _STATES.get(decision.action, known), reason=reason)

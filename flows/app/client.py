@@ -1,0 +1,63 @@
+"""How other processes talk to the owner: requests through the ledger, reads over HTTP on loopback."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flows.errors import NotRunning, QueryError
+from flows.store.state import Owner, State
+
+TIMEOUT_S = 60.0
+
+
+def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) -> Any:
+    """GET a path of the owner's read API.
+
+    Raises:
+        QueryError: the owner refused the parameters.
+        NotRunning: it does not answer.
+    """
+    url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters))}"
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        said = json.load(error)
+        if error.code == 503:
+            return said
+        raise QueryError(said.pop("error"), next_step=said.pop("next"), **said) from None
+    except (urllib.error.URLError, TimeoutError) as error:
+        raise NotRunning(
+            f"The live process does not answer ({error})",
+            next_step="see cubefeed doctor",
+            pid=owner.pid,
+            url=owner.url,
+        ) from error
+
+
+def ask(state: Path, dataset: str, kind: Any, payload: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
+    """Leave a request for the owner and wait for what came of it.
+
+    Raises:
+        NotRunning: nothing runs on this state directory.
+        RequestFailed: it was refused, failed, or took too long.
+    """
+    from flows.store.ledger import open_ledger
+    from flows.store.requests import RequestBox
+
+    directory = State(state)
+    owner = directory.require_owner()
+    ledger = open_ledger(directory.ledger, create=False)
+    box = RequestBox(ledger)
+    try:
+        request = box.leave(dataset, kind, payload)
+        return box.wait(request, timeout_s=timeout_s, owner_alive=lambda: directory.owner() == owner)
+    finally:
+        box.close()
+        ledger.close()

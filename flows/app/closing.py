@@ -1,0 +1,62 @@
+"""What close-day and verify check: the cube against the ledger, and whether the day's data has come."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from flows.core.calendar import business_day
+from flows.core.changes import winners
+from flows.core.dataset import Dataset
+from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Query, Table
+from flows.cube.port import Cube
+from flows.store.segments import Part, all_rows
+
+SHOWN_ROWS = 20
+
+
+def verify(table: Table, cube: Cube, parts: list[Part]) -> dict[str, Any]:
+    """Compare the live cube with the fold of the ledger's live segments, row for row.
+
+    Returns:
+        `rows` in the cube, `missing` and `extra` rows by number, and some of them.
+    """
+    places = {version: place for part in parts for version, place in part.places.items()}
+    expected = winners(table, all_rows(parts, table), places)
+    actual = cube.rows(table.name).select(expected.columns).cast(dict(expected.schema))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
+    missing, extra = _but(expected, actual), _but(actual, expected)
+    return {
+        "rows": actual.height,
+        "missing": missing.height,
+        "extra": extra.height,
+        "examples": [*_shown(missing, "missing"), *_shown(extra, "extra")],
+    }
+
+
+def day_facts(dataset: Dataset, cube: Cube, now: datetime | None = None) -> dict[str, Any]:
+    """The business day that is due, and how many of its rows the cube holds."""
+    if dataset.expect is None:
+        return {"business_day": None, "day_rows": None, "arrived": True}
+    day = business_day(dataset.expect, now or datetime.now(UTC))
+    if day is None:
+        return {"business_day": None, "day_rows": None, "arrived": True}
+    query = Query(dataset.table.name, (CONTRIBUTORS_COUNT,), where={dataset.expect.day: [day]})
+    rows = int(cube.query(query)[CONTRIBUTORS_COUNT][0])
+    return {"business_day": day.isoformat(), "day_rows": rows, "arrived": rows > 0}
+
+
+def _but(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `left` that stand more often there than in `right`."""
+    columns = left.columns
+    counted = [frame.group_by(columns).len("n") for frame in (left, right)]
+    both = counted[0].join(counted[1], on=columns, how="left", nulls_equal=True, suffix="_right")
+    return both.filter(pl.col("n") > pl.col("n_right").fill_null(0)).select(columns)
+
+
+def _shown(rows: pl.DataFrame, difference: str) -> list[dict[str, Any]]:
+    return [
+        {"difference": difference, **{name: str(value) for name, value in row.items() if name != VERSION}}
+        for row in rows.head(SHOWN_ROWS).to_dicts()
+    ]

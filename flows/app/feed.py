@@ -1,0 +1,215 @@
+"""The owner's work on all datasets: what to do next, doing it, and what came of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flows.app.appending import Appender
+from flows.app.asking import Asking
+from flows.app.checking import check_work
+from flows.app.closing import day_facts, verify
+from flows.app.work import Outcome, Validated, Work
+from flows.core.dataset import Dataset
+from flows.cube.port import Cube, LiveSegment
+from flows.landing.lookout import Lookout
+from flows.store.ledger import Ledger
+from flows.store.quarantine import Quarantine
+from flows.store.requests import Kind, RequestBox
+from flows.store.segments import Segments
+
+log = logging.getLogger(__name__)
+
+BATCH_FILES = 10_000
+BATCH_BYTES = 16 << 20
+"""A batch is one transaction: large enough to be cheap per row, small enough to be seen soon."""
+REQUEST_POLL_S = 0.1
+RETRY_S = 10.0
+"""How long a dataset that could not load is left alone before it is tried again."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a dataset's name, how much is done, and of how much."""
+
+
+@dataclass
+class Desk:
+    """One dataset at work."""
+
+    dataset: Dataset
+    lookout: Lookout
+    degraded: str | None = None
+    retry_at: float = 0.0
+    last: Outcome | None = None
+    recent: deque[Outcome] = field(default_factory=lambda: deque(maxlen=100))
+
+
+class Feed:
+    """Keeps one cube live. `detect`, `validate` and `append` may each run in a thread of their own."""
+
+    def __init__(
+        self,
+        desks: Mapping[str, Desk],
+        *,
+        cube: Cube,
+        ledger: Ledger,
+        segments: Segments,
+        quarantine: Quarantine,
+        requests: RequestBox,
+        wake: threading.Event,
+    ) -> None:
+        self.desks = dict(desks)
+        self.cube = cube
+        self.ledger = ledger
+        self.segments = segments
+        self.quarantine = quarantine
+        self.listeners: list[Callable[[Outcome], None]] = []
+        self._requests = requests
+        self._wake = wake
+        self._stopping = threading.Event()
+        self._appender = Appender(ledger, segments, quarantine, cube)
+        self._asking = Asking(self.desks, ledger, requests)
+        self._turn = 0
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """End `detect`, from any thread."""
+        self._stopping.set()
+        self._wake.set()
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Fill the cube from the segments; then everything staged is loaded."""
+        for number, name in enumerate(self.desks):
+            if progress:
+                progress(name, number, len(self.desks))
+            self.rebuild_table(name)
+        self.ledger.mark_loaded()
+
+    def rebuild_table(self, name: str) -> int:
+        """Fill one table from the live rows of its segments. Returns its rows."""
+        dataset = self.desks[name].dataset
+        parts = self._appender.parts(dataset, self.ledger.live(name))
+        rows = self.cube.rebuild(dataset.table.name, [LiveSegment(part.path, part.places) for part in parts])
+        log.info("%s: %s rows rebuilt from %s segments", name, f"{rows:,}", len(parts))
+        return rows
+
+    def detect(self, timeout_s: float) -> Work | None:
+        """Wait for work: a request, or files that are settled or gone. None when the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while not self.stopping:
+            work = self.poll()
+            if work is not None:
+                return work
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            due = min(desk.lookout.next_due_s() for desk in self.desks.values())
+            self._wake.wait(min(left, due, REQUEST_POLL_S))
+        return None
+
+    def poll(self) -> Work | None:
+        """The next work that is ready now, from each dataset in turn."""
+        self._wake.clear()
+        request = self._asking.next_work()
+        if request is not None:
+            return request
+        for desk in self._in_turn():
+            if time.monotonic() < desk.retry_at:
+                continue
+            desk.lookout.tick()
+            landed, gone = desk.lookout.inbox.settled(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
+            if landed or gone:
+                return Work(desk.dataset.name, tuple(landed), tuple(gone))
+        return None
+
+    def waiting(self) -> int:
+        """How many files wait in all datasets."""
+        return sum(len(desk.lookout.inbox.waiting()) for desk in self.desks.values())
+
+    def validate(self, work: Work) -> Validated | Outcome:
+        """Read and check the files of a piece of work; or an outcome, where that fails as a whole."""
+        desk = self.desks[work.dataset]
+        try:
+            return check_work(desk.dataset, work, self.ledger)
+        except Exception as error:
+            return self._degrade(desk, work, error)
+
+    def append(self, validated: Validated | Outcome) -> Outcome:
+        """Bring validated work into the cube and record it.
+
+        Raises:
+            Exception: the cube or the ledger failed; the session must end, and the next start rebuilds.
+        """
+        if isinstance(validated, Outcome):
+            return validated
+        desk, work = self.desks[validated.work.dataset], validated.work
+        outcome = self._appender.append(desk.dataset, validated)
+        if not (work.request and work.request.payload.get("dry_run")):
+            desk.lookout.inbox.judged(validated.signatures, work.gone)
+        desk.lookout.inbox.release(validated.unread)
+        desk.degraded = None
+        if work.request is not None:
+            outcome = replace(outcome, answer=self._answer(desk, work.request.kind))
+        self._note(desk, outcome)
+        if work.request is not None:
+            self._asking.finish(work.request, outcome)
+        return outcome
+
+    def _answer(self, desk: Desk, kind: Kind) -> dict[str, Any]:
+        """What a request asks for besides its files."""
+        dataset = desk.dataset
+        if kind == "rebuild":
+            return {"rows": self.rebuild_table(dataset.name)}
+        if kind == "verify":
+            return {"verify": self._verify(desk)}
+        if kind == "close-day":
+            return {"day": self._close_day(desk)}
+        return {}
+
+    def _verify(self, desk: Desk) -> dict[str, Any]:
+        parts = self._appender.parts(desk.dataset, self.ledger.live(desk.dataset.name))
+        return verify(desk.dataset.table, self.cube, parts)
+
+    def _close_day(self, desk: Desk) -> dict[str, Any]:
+        checked, day = self._verify(desk), day_facts(desk.dataset, self.cube)
+        complaints = [f"waiting, because {problem}"] if (problem := desk.lookout.inbox.problem) else []
+        if checked["missing"] or checked["extra"]:
+            complaints.append(
+                f"the cube differs from the ledger: {checked['missing']} rows missing, {checked['extra']} extra"
+            )
+        if not day["arrived"]:
+            complaints.append(f"no row of {day['business_day']} has come")
+        return {"dataset": desk.dataset.name, **day, **checked, "complaints": complaints}
+
+    def _note(self, desk: Desk, outcome: Outcome) -> None:
+        for file in outcome.files:
+            level = logging.WARNING if file.state == "quarantined" else logging.INFO
+            why = f": {file.reason}" if file.reason else ""
+            log.log(level, "%s: %s %s, %s rows%s", desk.dataset.name, file.file, file.state, f"{file.rows:,}", why)
+        if outcome.files:
+            desk.last = outcome
+            desk.recent.append(outcome)
+        for listener in self.listeners:
+            listener(outcome)
+
+    def _degrade(self, desk: Desk, work: Work, error: Exception) -> Outcome:
+        desk.degraded = f"{type(error).__name__}: {error}"
+        desk.retry_at = time.monotonic() + RETRY_S
+        log.exception("%s cannot load; the other datasets go on. It is tried again in %g s", work.dataset, RETRY_S)
+        desk.lookout.inbox.release([*(landed.path for landed in work.landed), *work.gone])
+        outcome = Outcome(work.dataset)
+        if work.request is not None:
+            self._asking.fail(work.request, error)
+        return outcome
+
+    def _in_turn(self) -> Iterator[Desk]:
+        desks = list(self.desks.values())
+        self._turn = (self._turn + 1) % len(desks)
+        yield from desks[self._turn :] + desks[: self._turn]

@@ -1,0 +1,116 @@
+"""Opens what a feed needs, in order, and closes it in reverse."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from flows.app.feed import Desk, Feed
+from flows.app.status import FeedSource
+from flows.core.dataset import Dataset
+from flows.cube.engines import open_cube
+from flows.datasets import load_datasets
+from flows.landing.inbox import Inbox
+from flows.landing.lookout import Lookout
+from flows.live.server import LiveServer, make_app
+from flows.settings import Settings
+from flows.store.ledger import Ledger, open_ledger
+from flows.store.quarantine import Quarantine
+from flows.store.requests import RequestBox
+from flows.store.segments import Segments
+from flows.store.state import Owner, State
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 0.3
+"""How long a file must be unchanged when nothing says that it is complete: writers that flush in bursts pause
+for less than this on a local disk."""
+REMOTE_AGE_S = 60.0
+"""A polled mount's clock may be another machine's; ages below this are not believed."""
+
+
+@dataclass
+class OpenFeed:
+    """An open feed and where it is."""
+
+    feed: Feed
+    owner: Owner
+
+
+@contextmanager
+def open_feed(
+    settings: Settings,
+    *,
+    tell: Callable[[str], None] = log.info,
+    prefect_url: str | None = None,
+    run: str | None = None,
+) -> Iterator[OpenFeed]:
+    """Own the state directory, open the ledger, the engine and the lookouts, and serve the read API.
+
+    The cube is empty until `Feed.rebuild` is called.
+
+    Raises:
+        StateError: another process owns the state, or it cannot be used.
+        DeclarationError: a dataset is declared wrongly.
+        EngineUnavailable: the engine cannot start.
+    """
+    datasets = load_datasets(settings)
+    state = State(settings.state)
+    state.create()
+    with ExitStack() as stack:
+        stack.enter_context(state.owned())
+        ledger = open_ledger(state.ledger)
+        stack.callback(ledger.close)
+        requests = RequestBox(ledger)
+        stack.callback(requests.close)
+        segments = Segments(state.segments)
+        segments.remove_partial()
+        cube = open_cube(settings.engine, tuple(dataset.table for dataset in datasets), tell=tell)
+        stack.callback(cube.close)
+        wake = threading.Event()
+        desks = {dataset.name: Desk(dataset, _lookout(dataset, settings, ledger, wake)) for dataset in datasets}
+        for desk in desks.values():
+            stack.callback(desk.lookout.close)
+        feed = Feed(
+            desks,
+            cube=cube,
+            ledger=ledger,
+            segments=segments,
+            quarantine=Quarantine(state.quarantine),
+            requests=requests,
+            wake=wake,
+        )
+        stack.callback(feed.stop)
+        owner = _serve(feed, settings, stack, prefect_url=prefect_url, run=run)
+        state.announce(owner)
+        yield OpenFeed(feed, owner)
+
+
+def _lookout(dataset: Dataset, settings: Settings, ledger: Ledger, wake: threading.Event) -> Lookout:
+    settle_s = next(s for s in (settings.settle_s, dataset.settle_s, SETTLE_S) if s is not None)
+    inbox = Inbox(dataset, ledger.signatures(dataset.name), settle_s=settle_s)
+    lookout = Lookout(inbox, observer=settings.observer, wake=wake.set)
+    if lookout.observer == "polling" and settings.observer == "auto":
+        inbox.believe_age_s = REMOTE_AGE_S
+    log.info("%s: %s observer for %s, because %s", dataset.name, lookout.observer, dataset.directory, lookout.why)
+    return lookout
+
+
+def _serve(feed: Feed, settings: Settings, stack: ExitStack, *, prefect_url: str | None, run: str | None) -> Owner:
+    source = FeedSource(feed, Owner(os.getpid(), settings.engine))
+    server = LiveServer(make_app(source), host=settings.host, port=settings.port)
+    source.owner = Owner(
+        pid=os.getpid(),
+        engine=settings.engine,
+        url=server.url,
+        prefect_url=prefect_url,
+        run=run,
+        datasets=tuple(feed.desks),
+    )
+    stack.callback(server.stop)
+    server.start()
+    return source.owner

@@ -1,0 +1,90 @@
+"""How everything stands: what the API, the page and the command line show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from flows.app.feed import Desk, Feed
+from flows.core.files import shown
+from flows.core.model import Query, Table
+from flows.store.history import FileRow, counts, file_rows
+from flows.store.state import Owner
+
+SHOWN_WAITING = 20
+
+
+@dataclass
+class FeedSource:
+    """A feed as the HTTP server sees it."""
+
+    feed: Feed
+    owner: Owner
+
+    def model(self) -> tuple[Table, ...]:
+        return self.feed.cube.model
+
+    def query(self, query: Query) -> pl.DataFrame:
+        return self.feed.cube.query(query)
+
+    def status(self) -> dict[str, Any]:
+        """See `cubefeed status`."""
+        return {
+            "pid": os.getpid(),
+            "engine": self.feed.cube.engine,
+            "url": self.owner.url,
+            "engine_url": self.feed.cube.url,
+            "prefect_url": self.owner.prefect_url,
+            "run": self.owner.run,
+            "since_utc": self.owner.since_utc,
+            "datasets": {name: self._dataset(desk) for name, desk in self.feed.desks.items()},
+        }
+
+    def complaints(self) -> list[str]:
+        """What is stale, degraded or refused."""
+        return [f"{name}: {complaint}" for name in self.feed.desks for complaint in self._complaints(name)]
+
+    def files(self, dataset: str | None, states: tuple[str, ...], limit: int) -> Sequence[FileRow]:
+        return file_rows(self.feed.ledger, dataset=dataset, states=states, limit=limit)
+
+    def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
+        return self.feed.quarantine.report(dataset, version) if dataset in self.feed.desks else None
+
+    def _dataset(self, desk: Desk) -> dict[str, Any]:
+        name, inbox = desk.dataset.name, desk.lookout.inbox
+        found, waiting = counts(self.feed.ledger, name), inbox.waiting()
+        return {
+            "rows": self.feed.cube.row_count(desk.dataset.table.name),
+            "landing": str(desk.dataset.directory),
+            "observer": desk.lookout.observer,
+            "files": found.files,
+            "stale": found.stale,
+            "waiting": len(waiting),
+            "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
+            "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
+            "last_loaded_utc": found.last_loaded_utc,
+            "age_s": _age_s(found.last_loaded_utc),
+            "degraded": desk.degraded,
+            "problem": inbox.problem,
+        }
+
+    def _complaints(self, name: str) -> list[str]:
+        desk = self.feed.desks[name]
+        found = counts(self.feed.ledger, name)
+        said = [f"degraded: {desk.degraded}"] if desk.degraded else []
+        said += [f"waiting, because {desk.lookout.inbox.problem}"] if desk.lookout.inbox.problem else []
+        said += (
+            [f"{found.stale} files are stale: their rows in the cube are older than the file"] if found.stale else []
+        )
+        refused = found.files.get("quarantined", 0)
+        said += [f"{refused} files are refused; see cubefeed findings"] if refused else []
+        return said
+
+
+def _age_s(utc: str | None) -> float | None:
+    return (datetime.now(UTC) - datetime.fromisoformat(utc)).total_seconds() if utc else None

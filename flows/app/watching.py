@@ -1,0 +1,54 @@
+"""The loop without Prefect: `cubefeed watch`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+from flows.app.feed import Progress
+from flows.app.opening import OpenFeed, open_feed
+from flows.app.stages import Stages, Window
+from flows.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SENSOR_S = 3600.0
+
+
+async def watch(
+    settings: Settings,
+    *,
+    on_ready: Callable[[OpenFeed], None],
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = log.info,
+) -> None:
+    """Keep the cube live until SIGTERM or SIGINT.
+
+    Args:
+        settings: what to watch and where to keep state.
+        on_ready: called once the initial load is done and the directories are watched.
+        progress: told how the initial load goes.
+        tell: says what the user should know before the engine starts.
+    """
+    with open_feed(settings, tell=tell) as opened:
+        loop = asyncio.get_running_loop()
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(ending, opened.feed.stop)
+        async with Stages(opened.feed) as stages:
+            await stages.rebuild(progress)
+            await stages.load_waiting(progress)
+            on_ready(opened)
+            await _pump(stages)
+
+
+async def _pump(stages: Stages) -> None:
+    window = Window(stages)
+    running = asyncio.create_task(window.run())
+    while not stages.feed.stopping:
+        work = await stages.detect(SENSOR_S)
+        if work is not None:
+            await window.put(work)
+    await window.close()
+    await running

@@ -1,0 +1,100 @@
+"""What flows from stage to stage: work, what the checks made of it, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import polars as pl
+
+from flows.core.clock import now_utc
+from flows.core.files import Landed, Signature
+from flows.core.findings import Finding, Verdict
+from flows.landing.reader import Read
+from flows.store.requests import Request
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to do next for one dataset.
+
+    Args:
+        dataset: its name.
+        landed: settled files, in the order of their times.
+        gone: files that are no longer there.
+        unload: files whose rows leave the cube by request.
+        request: the request that this answers.
+    """
+
+    dataset: str
+    landed: tuple[Landed, ...] = ()
+    gone: tuple[bytes, ...] = ()
+    unload: tuple[bytes, ...] = ()
+    request: Request | None = None
+    detected_utc: str = field(default_factory=now_utc)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(landed.signature.size_bytes for landed in self.landed)
+
+
+@dataclass
+class Validated:
+    """What the checks made of a piece of work.
+
+    Args:
+        work: the work.
+        reads: path → the bytes read, of the files that could be read.
+        verdicts: path → verdict, of the files whose content was not known already.
+        rows: the good rows of all files, with `_file`, `_line`.
+        files: `_file` → path.
+        unread: path → why the file has to be looked at again.
+    """
+
+    work: Work
+    reads: dict[bytes, Read]
+    verdicts: dict[bytes, Verdict]
+    rows: pl.DataFrame | None
+    files: list[bytes]
+    unread: Mapping[bytes, str]
+
+    @property
+    def signatures(self) -> dict[bytes, Signature]:
+        return {path: read.signature for path, read in self.reads.items()}
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one file."""
+
+    file: str
+    state: str
+    rows: int = 0
+    refused: int = 0
+    findings: int = 0
+    first_finding: Finding | None = None
+    reason: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one piece of work."""
+
+    dataset: str
+    files: tuple[FileOutcome, ...] = ()
+    rows: int = 0
+    batch: int | None = None
+    took_s: float = 0.0
+    at_utc: str = field(default_factory=now_utc)
+    request: int | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> tuple[FileOutcome, ...]:
+        return tuple(file for file in self.files if file.state == "quarantined")
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome in JSON types."""
+        return asdict(self)

@@ -1,0 +1,251 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.errors import CubefeedError, NotRunning, plain
+from flows.output import Format, show, show_one
+from flows.settings import Observer, Settings
+
+app = typer.Typer(
+    help="Keep an OLAP cube live from the files that land in a directory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StateOption = Annotated[Path | None, typer.Option("--state", help="State directory.", show_default="data/state")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Output format.")]
+DatasetsOption = Annotated[
+    list[str] | None,
+    typer.Option("--dataset", help="A dataset's name, or path/to/file.py:NAME. May be repeated."),
+]
+DatasetOption = Annotated[str | None, typer.Option("--dataset", help="The dataset's name; the only one by default.")]
+EngineOption = Annotated[str | None, typer.Option("--engine", help="duckdb or atoti.", show_default="duckdb")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the outcome.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
+PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patterns inside the landing directory.")]
+
+
+def main() -> None:
+    """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 2."""
+    try:
+        app()
+    except CubefeedError as error:
+        sys.stderr.write(f"cubefeed: {error}\n")
+        sys.exit(2 if isinstance(error, NotRunning) else 1)
+
+
+@app.command()
+def up(
+    dataset: DatasetsOption = None, state: StateOption = None, engine: EngineOption = None,
+    port: Annotated[int | None, typer.Option(help="Port of the live page; 0 takes a free one.")] = None,
+    prefect_port: Annotated[int | None, typer.Option(help="Port of the Prefect server.", show_default="4200")] = None,
+) -> None:  # fmt: skip
+    """Start everything: Prefect server, deployments, live session. Ctrl-C ends it."""
+    from flows.supervise import run_up
+
+    run_up(_settings(dataset, state=state, engine=engine, port=port, prefect_port=prefect_port))
+
+
+@app.command()
+def demo(
+    engine: EngineOption = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up after the story, until Ctrl-C.")] = False,
+    state: StateOption = None,
+) -> None:
+    """Tell the guide's story on a copy of the sample files: 10, 7, then a third day: 8."""
+    from flows.demo import run_demo
+
+    run_demo(engine=engine or "duckdb", keep=keep, directory=state)
+
+
+@app.command()
+def watch(
+    dataset: DatasetsOption = None,
+    landing: Annotated[Path | None, typer.Option(help="Replaces the landing directory of the one dataset.")] = None,
+    state: StateOption = None,
+    engine: EngineOption = None,
+    observer: Annotated[str | None, typer.Option(help="auto, native or polling.", show_default="auto")] = None,
+    settle: Annotated[float | None, typer.Option(help="Seconds without a change until a file is complete.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the live page; 0 takes a free one.")] = None,
+    ready_file: Annotated[Path | None, typer.Option(help="Written when the initial load is done.")] = None,
+) -> None:
+    """Keep the cube live without Prefect, in the foreground."""
+    from flows.supervise import run_watch
+
+    chosen = _settings(
+        dataset,
+        landing=landing,
+        state=state,
+        engine=engine,
+        observer=_observer(observer),
+        settle_s=settle,
+        port=port,
+    )
+    run_watch(chosen, ready_file=ready_file)
+
+
+@app.command()
+def query(
+    measures: Annotated[list[str], typer.Argument(help="Measures, such as Quantity.SUM or contributors.COUNT.")],
+    by: Annotated[list[str] | None, typer.Option(help="Level to group by. May be repeated.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="LEVEL=VALUE. May be repeated.")] = None,
+    totals: Annotated[bool, typer.Option("--totals", help="Also the totals.")] = False,
+    dataset: DatasetOption = None,
+    state: StateOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Ask the live cube."""
+    parameters = [("measure", name) for name in measures] + [("by", name) for name in by or ()]
+    parameters += [("where", condition) for condition in where or ()]
+    parameters += [("dataset", dataset)] if dataset else []
+    parameters += [("totals", "true")] if totals else []
+    show(_read(state, "/api/query", parameters)["rows"], form)
+
+
+@app.command()
+def status(
+    state: StateOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 and name what is stale, degraded or refused.")] = False,
+    form: FormatOption = Format.table,
+) -> None:
+    """How the live process and its datasets stand."""
+    if check:
+        health = _read(state, "/health")
+        for complaint in health["complaints"]:
+            sys.stderr.write(f"{plain(complaint)}\n")
+        if not health["healthy"]:
+            raise typer.Exit(1)
+    found = _read(state, "/api/status")
+    if form is Format.json:
+        show_one(found, form)
+        return
+    datasets = found.pop("datasets")
+    show_one(found, form)
+    columns = ("dataset", "rows", "files", "stale", "waiting", "last_loaded_utc", "degraded", "problem")
+    show([{"dataset": name, **facts} for name, facts in datasets.items()], form, columns=columns)
+
+
+@app.command()
+def files(
+    dataset: DatasetOption = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only versions in this state.")] = None,
+    all_versions: Annotated[bool, typer.Option("--all", help="Also versions that are history.")] = False,
+    limit: Annotated[int, typer.Option(help="How many at most.")] = 1000,
+    state: StateOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Each file version: its state, rows, first finding, times. Works without a live process too."""
+    from flows.looking import list_files
+
+    columns = ("dataset", "file", "state", "rows", "refused", "first_finding", "reason", "loaded_utc")
+    rows = list_files(_settings(state=state), dataset, tuple(only or ()), history=all_versions, limit=limit)
+    show(rows, form, columns=columns)
+
+
+@app.command()
+def findings(
+    file: Annotated[str | None, typer.Argument(help="A file's name; all refused files by default.")] = None,
+    dataset: DatasetOption = None,
+    state: StateOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """What the checks found: file, line, column, rule, raw value."""
+    from flows.looking import list_findings
+
+    columns = ("file", "line", "column", "rule", "raw", "expected")
+    show(list_findings(_settings(state=state), file, dataset), form, columns=columns)
+
+
+@app.command()
+def load(
+    paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also copies of bytes that were loaded already.")] = False,
+    dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Load files now, also those that were unloaded."""
+    _ask("load", paths, dataset, state, timeout, form, force=force, dry_run=dry_run)
+
+
+@app.command()
+def reload(
+    paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
+    dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Read files again, even where nothing seems to have changed."""
+    _ask("reload", paths, dataset, state, timeout, form, dry_run=dry_run)
+
+
+@app.command()
+def unload(
+    paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
+    dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Take files' rows out of the cube; they stay out until `load`, or until the files change."""
+    _ask("unload", paths, dataset, state, timeout, form, dry_run=dry_run)
+
+
+@app.command()
+def doctor(
+    dataset: DatasetsOption = None, state: StateOption = None, engine: EngineOption = None,
+    form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Check what Cubefeed needs, and say what to do about each failure."""
+    from flows.doctor import examine
+
+    results = examine(_settings(dataset, state=state, engine=engine))
+    show(results, form)
+    if any(result["result"] == "fail" for result in results):
+        raise typer.Exit(1)
+
+
+def _settings(datasets: list[str] | None = None, **given: object) -> Settings:
+    level = Settings.read().log_level
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    return Settings.read(datasets=",".join(datasets) if datasets else None, **given)
+
+
+def _observer(name: str | None) -> Observer | None:
+    if name is None or name in ("auto", "native", "polling"):
+        return name  # type: ignore[return-value]  # narrowed by the line above
+    raise typer.BadParameter("use auto, native or polling", param_hint="--observer")
+
+
+def _read(state: Path | None, path: str, parameters: list[tuple[str, str]] | None = None) -> Any:
+    from flows.app.client import read
+    from flows.store.state import State
+
+    return read(State(Settings.read(state=state).state).require_owner(), path, parameters or ())
+
+
+def _ask(
+    kind: str, paths: list[str] | None, dataset: str | None, state: Path | None,
+    timeout: float, form: Format, **payload: bool,
+) -> None:  # fmt: skip
+    from flows.app.client import ask
+    from flows.looking import only_dataset
+
+    settings = Settings.read(state=state)
+    outcome = ask(
+        settings.state,
+        dataset or only_dataset(settings),
+        kind,
+        {"paths": paths or [], **payload},
+        timeout_s=timeout,
+    )
+    columns = ("file", "state", "rows", "refused", "findings", "reason")
+    if payload.get("dry_run"):
+        sys.stderr.write("dry run: nothing was changed; this is what would be\n")
+    show(outcome["files"], form, columns=columns)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What Cubefeed knows without touching a disk, a network or an engine."""

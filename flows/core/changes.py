@@ -1,0 +1,56 @@
+"""The fold: which rows a change takes out of the cube and which it puts in.
+
+The invariant: the cube equals, per key, the row of the current version with the highest place; a table
+without keys holds all rows of the current versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from flows.core.model import VERSION, Table
+
+_PLACE = "_place"
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """What one transaction does to one table of the cube.
+
+    Args:
+        table: the table's name.
+        drop_versions: all rows of these versions leave first.
+        upserts: the table's columns and `_version`; at most one row per key in a keyed table. Each replaces
+            the row with its key, if there is one; without keys they are added.
+    """
+
+    table: str
+    drop_versions: frozenset[int]
+    upserts: pl.DataFrame
+
+    @property
+    def empty(self) -> bool:
+        return not self.drop_versions and self.upserts.is_empty()
+
+
+def winners(table: Table, rows: pl.DataFrame, places: Mapping[int, int]) -> pl.DataFrame:
+    """Of rows that compete for the same keys, those of the version with the highest place.
+
+    Args:
+        table: the table that the rows belong to; without keys every row of a placed version stays.
+        rows: the table's columns and `_version`; within one version each key occurs once.
+        places: version → place of the current versions; rows of other versions are dead and leave.
+    """
+    columns = [*(c.name for c in table.columns), VERSION]
+    if len(places) == 1 and rows[VERSION].n_unique() <= 1:
+        return rows.filter(pl.col(VERSION).is_in(list(places))).select(columns)
+    order = pl.DataFrame(
+        {VERSION: list(places), _PLACE: list(places.values())}, schema={VERSION: pl.Int64, _PLACE: pl.Int64}
+    )
+    live = rows.join(order, on=VERSION, how="inner", maintain_order="left")
+    if table.keys and len(places) > 1:
+        live = live.sort(_PLACE, maintain_order=True).filter(pl.struct(table.keys).is_last_distinct())
+    return live.select(columns)

@@ -1,0 +1,52 @@
+"""What the checks say about a file: findings, and how many rows passed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+MAX_FINDINGS = 1_000
+"""Findings kept per file; the counts per rule are always complete."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken rule.
+
+    Args:
+        rule: the rule's name, such as `integer`, `min`, `header`, `primary_key`.
+        line: physical line in the file, 1-based; None when the whole file is meant.
+        column: the column's name; None when the row or the file is meant.
+        raw: the text as it stands in the file, shortened to 200 characters.
+        expected: what would have been right, in words.
+    """
+
+    rule: str
+    line: int | None = None
+    column: str | None = None
+    raw: str | None = None
+    expected: str | None = None
+
+
+@dataclass
+class Verdict:
+    """What the checks say about one file version.
+
+    Args:
+        rows: rows that would be loaded, after identical repeats collapsed.
+        refused_lines: the physical lines of the rows refused; None means all of the file.
+        collapsed: rows left out because an identical row stands in the same file.
+        findings: at most MAX_FINDINGS, in the order of the lines.
+        counts: rule → how many findings, complete.
+        accepted: whether the dataset's policy lets the good rows in.
+        reason: why not, in words.
+    """
+
+    rows: int = 0
+    refused: int = 0
+    collapsed: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    refused_lines: list[int] | None = None
+    accepted: bool = True
+    reason: str | None = None

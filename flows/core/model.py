@@ -1,0 +1,164 @@
+"""The cube's model: tables with typed columns, and from them the levels and measures that queries name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from flows.errors import QueryError
+
+Kind = Literal["string", "integer", "float", "boolean", "date", "datetime"]
+Value = str | int | float | bool | date | datetime | None
+
+VERSION = "_version"
+"""The hidden integer column that says which file version a row came from."""
+LINE = "_line"
+"""The 1-based physical line of a row in its file."""
+FILE = "_file"
+"""Which file of a batch a row came from, counted from 0."""
+ROW = "_row"
+"""The position of a row in its batch, counted from 0."""
+READ = "_read"
+"""Whether every cell of a row could be read as its column's type."""
+RESERVED = frozenset({VERSION, LINE, FILE, ROW, READ})
+"""Names that no column of a dataset may have."""
+CONTRIBUTORS_COUNT = "contributors.COUNT"
+TOTAL_DEPTH = "total_depth"
+"""Column of a query with totals: how many of the leading levels a row fixes (0 is the grand total)."""
+
+Aggregation = Literal["SUM", "MEAN", "COUNT"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    kind: Kind
+    nullable: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        return self.kind in ("integer", "float")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure: an aggregation of a column, or the count of rows where `column` is None."""
+
+    name: str
+    aggregation: Aggregation
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the cube. Keyed tables hold one row per key; tables without keys hold all rows."""
+
+    name: str
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...] = ()
+
+    @property
+    def levels(self) -> tuple[Column, ...]:
+        """Keys and columns that are not numeric, in the order of the schema."""
+        return tuple(c for c in self.columns if c.name in self.keys or not c.numeric)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """`X.SUM` and `X.MEAN` for each numeric column that is no key, and `contributors.COUNT`."""
+        numeric = [c.name for c in self.columns if c.numeric and c.name not in self.keys]
+        return (
+            *(Measure(f"{name}.SUM", "SUM", name) for name in numeric),
+            *(Measure(f"{name}.MEAN", "MEAN", name) for name in numeric),
+            Measure(CONTRIBUTORS_COUNT, "COUNT"),
+        )
+
+    def level(self, name: str) -> Column:
+        """The level of that name; raises QueryError naming the nearest one."""
+        return _named("level", name, {c.name: c for c in self.levels}, self.name)
+
+    def measure(self, name: str) -> Measure:
+        """The measure of that name; raises QueryError naming the nearest one."""
+        return _named("measure", name, {m.name: m for m in self.measures}, self.name)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to ask of one table, in Atoti's language.
+
+    Args:
+        table: the table's name.
+        measures: names of measures, at least one.
+        levels: names of levels to group by; none asks for the grand total.
+        where: level name → the values it may have (a row must match all levels named).
+        totals: also one row per leading part of `levels`, down to the grand total.
+    """
+
+    table: str
+    measures: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+    where: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    totals: bool = False
+
+    def checked(self, model: Iterable[Table]) -> Table:
+        """The table asked for; raises QueryError if the query names what the model does not have."""
+        table = _named("table", self.table, {t.name: t for t in model})
+        if not self.measures:
+            raise QueryError(
+                "A query needs at least one measure",
+                next_step=f"name one of {', '.join(m.name for m in table.measures)}",
+            )
+        for measure in self.measures:
+            table.measure(measure)
+        for level in (*self.levels, *self.where):
+            table.level(level)
+        for kind, names in (("level", self.levels), ("measure", self.measures)):
+            if len(set(names)) < len(names):
+                raise QueryError(f"A {kind} is named twice", next_step=f"name each {kind} once", got=", ".join(names))
+        return table
+
+
+def parse_value(column: Column, text: str) -> Value:
+    """The value that `text` writes, in the column's type; an empty text is null.
+
+    Raises:
+        QueryError: the text is no such value.
+    """
+    if text == "":
+        return None
+    try:
+        match column.kind:
+            case "string":
+                return text
+            case "integer":
+                return int(text)
+            case "float":
+                return float(text)
+            case "date":
+                return date.fromisoformat(text)
+            case "datetime":
+                return datetime.fromisoformat(text)
+            case "boolean":
+                return {"true": True, "false": False}[text.lower()]
+    except (ValueError, KeyError):
+        raise QueryError(
+            f"Not a value of level {column.name}",
+            next_step=f"write a {column.kind}, dates as 2021-05-01",
+            got=text,
+        ) from None
+
+
+def _named[T](what: str, name: str, known: Mapping[str, T], table: str | None = None) -> T:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    raise QueryError(
+        f"There is no {what} of that name",
+        next_step=f"did you mean {near[0]}? " * bool(near) + f"The {what}s are: {', '.join(known)}",
+        got=name,
+        table=table,
+    )

@@ -1,0 +1,130 @@
+"""A dataset's own `prepare`, one file at a time: what it raises or leaves out is a finding on that file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+
+import pandas as pd
+import polars as pl
+
+from flows.core.dataset import KINDS, Csv, Dataset
+from flows.core.findings import Finding, Verdict
+from flows.core.model import FILE, LINE, Kind
+from flows.core.notes import shorten
+
+
+class PrepareFailed(Exception):
+    """What a `prepare` returned cannot be used."""
+
+    def __init__(self, raw: str, expected: str) -> None:
+        super().__init__(raw)
+        self.raw = raw
+        self.expected = expected
+
+
+def prepare_files(dataset: Dataset, text: pl.DataFrame, verdicts: Sequence[Verdict]) -> pl.DataFrame:
+    """The schema's columns as text, `_file` and `_line`, in file order; without `prepare` the files' own.
+
+    Args:
+        dataset: the declaration.
+        text: the rows as they stand in the files.
+        verdicts: one per file; a file whose `prepare` fails is refused here.
+    """
+    columns = [*dataset.schema.columns(), FILE, LINE]
+    if dataset.prepare is None:
+        return text.select(columns)
+    prepared = [text.clear().select(pl.lit("").alias(n) if n not in (FILE, LINE) else n for n in columns)]
+    for rows in text.partition_by(FILE, maintain_order=True):
+        file = rows[FILE][0]
+        try:
+            frame = _prepare_file(dataset, rows.drop(FILE))
+            prepared.append(frame.with_columns(pl.lit(file, pl.UInt32).alias(FILE)).select(columns))
+        except PrepareFailed as failed:
+            _refuse(verdicts[file], failed)
+    return pl.concat(prepared)
+
+
+def _refuse(verdict: Verdict, failed: PrepareFailed) -> None:
+    finding = Finding("prepare", raw=shorten(failed.raw), expected=failed.expected)
+    verdict.findings = [finding, *verdict.findings]
+    verdict.counts += Counter({"prepare": 1})
+    verdict.accepted = False
+    verdict.reason = f"prepare: {finding.raw}; expected {finding.expected}"
+
+
+def _prepare_file(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
+    given = pd.DataFrame({name: pd.Series(rows[name].to_list(), dtype=_dtype(name)) for name in rows.columns})
+    assert dataset.prepare is not None
+    try:
+        returned = dataset.prepare(given)
+    except Exception as error:  # the author's code may raise anything, and it concerns this file only
+        raise PrepareFailed(f"{type(error).__name__}: {error}", "no exception") from error
+    _check_shape(dataset, returned)
+    lines = _lines(returned[LINE], rows[LINE])
+    return pl.DataFrame(
+        [lines, *(_text(name, returned[name], dataset) for name in dataset.schema.columns())]
+    )
+
+
+def _dtype(name: str) -> str:
+    return "int64" if name == LINE else "str"
+
+
+def _check_shape(dataset: Dataset, returned: object) -> None:
+    wanted = [*dataset.schema.columns(), LINE]
+    expected = f"the columns {', '.join(wanted)}"
+    if not isinstance(returned, pd.DataFrame):
+        raise PrepareFailed(f"it returned {type(returned).__name__}", f"a pandas DataFrame with {expected}")
+    got = [str(name) for name in returned.columns]
+    differences = {
+        "missing": [name for name in wanted if name not in got],
+        "extra": [name for name in got if name not in wanted],
+        "twice": [name for name, count in Counter(got).items() if count > 1],
+    }
+    told = "; ".join(f"{what}: {', '.join(names)}" for what, names in differences.items() if names)
+    if told:
+        raise PrepareFailed(told, expected)
+
+
+def _lines(returned: pd.Series, known: pl.Series) -> pl.Series:
+    lines = returned.tolist()
+    strange = set(lines) - set(known.to_list())
+    if strange:
+        raise PrepareFailed(f"{LINE} {next(iter(strange))}", f"{LINE} kept as it was given")
+    return pl.Series(LINE, [int(line) for line in lines], pl.UInt32)
+
+
+def _text(name: str, values: pd.Series, dataset: Dataset) -> pl.Series:
+    """Values that are not text are written as the dataset's files write them, and then read like text."""
+    write = _writer(KINDS[type(dataset.schema.columns()[name])], dataset.csv)
+    missing = values.isna().tolist()
+    cells = [None if absent else write(value) for value, absent in zip(values.tolist(), missing, strict=True)]
+    return pl.Series(name, cells, pl.String)
+
+
+def _writer(kind: Kind, csv: Csv) -> Callable[[object], str]:
+    def write(value: object) -> str:
+        match value:
+            case str():
+                return value
+            case bool():
+                return (csv.true if value else csv.false)[0]
+            case float():
+                return str(value).replace(".", csv.decimal)
+            case datetime() if kind in ("date", "datetime"):
+                return _write_time(value, csv.date_format if kind == "date" else csv.datetime_format)
+            case date() if kind == "date":
+                return value.strftime(csv.date_format)
+            case _:
+                return str(value)
+
+    return write
+
+
+def _write_time(value: datetime, form: str) -> str:
+    """In the dataset's format if nothing is lost by it, else in full, so that the cast refuses it."""
+    text = value.strftime(form)
+    lossless = datetime.strptime(text, form) == value  # noqa: DTZ007 - the dataset's times have no zone
+    return text if lossless else value.isoformat()

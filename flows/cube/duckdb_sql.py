@@ -1,0 +1,111 @@
+"""The statements of the embedded engine.
+
+Inside, tables and columns go by their position (`t0`, `c0`): DuckDB ignores the case of names and the schema does
+not, and so no name from outside is ever part of a statement. Values are bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from flows.core.model import VERSION, Column, Kind, Measure, Query, Table, Value
+from flows.cube.fold import Ranges, ordered_keys
+
+INCOMING = "incoming"
+"""The name under which the rows to insert are registered."""
+
+_TYPES: dict[Kind, str] = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "float": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+}
+
+
+class StoredTable:
+    """One table as it lies in DuckDB, and the statements on it."""
+
+    def __init__(self, name: str, table: Table) -> None:
+        self.table = table
+        self.columns = [*(c.name for c in table.columns), VERSION]
+        self._name = name
+        self._inside = {column: f"c{i}" for i, column in enumerate(self.columns)}
+        self._types = {c.name: _TYPES[c.kind] for c in (*table.columns, Column(VERSION, "integer"))}
+        required = {*table.keys, VERSION}
+        typed = (f"{self._inside[c]} {self._types[c]}{' NOT NULL' * (c in required)}" for c in self.columns)
+        same_key = " AND ".join(f"i.{self._inside[key]} = t.{self._inside[key]}" for key in table.keys)
+        edges = (f", min({self._inside[key]}), max({self._inside[key]})" for key in ordered_keys(table))
+        self.create = f"CREATE TABLE {name} ({', '.join(typed)})"
+        self.clear = f"DELETE FROM {name}"
+        self.drop = f"DELETE FROM {name} WHERE {self._inside[VERSION]} IN (SELECT unnest(?))"
+        self.make_room = f"DELETE FROM {name} t WHERE EXISTS (SELECT 1 FROM {INCOMING} i WHERE {same_key})"
+        self.insert = f"INSERT INTO {name} SELECT * FROM {INCOMING}"
+        self.everything = f"SELECT * FROM {name}"
+        self.count = f"SELECT count(*) FROM {name}"
+        self.extent = f"SELECT count(*){''.join(edges)} FROM {name}"
+
+    def ranges(self, edges: Sequence[Any]) -> Ranges:
+        """The ranges of the keys, from what `extent` found behind the count."""
+        return {key: (edges[2 * i], edges[2 * i + 1]) for i, key in enumerate(ordered_keys(self.table))}
+
+    def arrow(self, rows: pl.DataFrame) -> pa.Table:
+        """Rows as Arrow, under the names inside, without copying texts."""
+        return rows.select(self.columns).rename(self._inside).to_arrow(compat_level=pl.CompatLevel.newest())
+
+    def stream(self, first: pl.DataFrame, rest: Iterator[pl.DataFrame]) -> pa.RecordBatchReader:
+        """Frames as one Arrow stream."""
+        head = self.arrow(first)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield from head.to_batches()
+            for frame in rest:
+                yield from self.arrow(frame).to_batches()
+
+        return pa.RecordBatchReader.from_batches(head.schema, batches())
+
+    def select(self, query: Query) -> tuple[str, list[Value]]:
+        """The statement that answers a query, and the values to bind; results are in the order of the port."""
+        levels = [self._inside[level] for level in query.levels]
+        selected = [*levels, *(self._aggregate(self.table.measure(name)) for name in query.measures)]
+        order = levels
+        if query.totals:
+            fixed = f"{len(levels)} - bit_count(grouping({', '.join(levels)}))" if levels else "0"
+            selected.append(f"CAST({fixed} AS BIGINT) AS depth")
+            order = ["depth", *levels]
+        conditions, values = self._conditions(query)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        group = _grouping(levels, query.totals)
+        sort = f" ORDER BY {', '.join(f'{name} NULLS FIRST' for name in order)}" if order else ""
+        return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}{sort}", values
+
+    def _aggregate(self, measure: Measure) -> str:
+        if measure.column is None:
+            return "count(*)"
+        column = self._inside[measure.column]
+        if measure.aggregation == "MEAN":
+            return f"CAST(avg({column}) AS DOUBLE)"
+        return f"CAST(sum({column}) AS {self._types[measure.column]})"  # a sum beyond the type raises
+
+    def _conditions(self, query: Query) -> tuple[list[str], list[Value]]:
+        conditions, bound = [], []
+        for level, allowed in query.where.items():
+            column, values = self._inside[level], [value for value in allowed if value is not None]
+            choices = [f"{column} IN ({', '.join('?' * len(values))})"] if values else []
+            choices += [f"{column} IS NULL"] if len(values) < len(allowed) else []
+            conditions.append(f"({' OR '.join(choices) or 'false'})")
+            bound += values
+        return conditions, bound
+
+
+def _grouping(levels: list[str], totals: bool) -> str:
+    if not levels:
+        return ""
+    names = ", ".join(levels)
+    # Without rows there is no grand total either.
+    return f" GROUP BY ROLLUP ({names}) HAVING count(*) > 0" if totals else f" GROUP BY {names}"

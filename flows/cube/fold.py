@@ -1,0 +1,107 @@
+"""The fold of whole segments, streamed: what a rebuild loads, without ever holding all rows in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from flows.core.model import VERSION, Table
+from flows.cube.port import LiveSegment
+
+BATCH_ROWS = 122_880
+"""Rows handed over at once: one row group of DuckDB."""
+
+Ranges = Mapping[str, tuple[Any, Any]]
+"""Key column → smallest and largest value."""
+
+_PATH, _PLACE, _TOP = "_path", "_place", "_top"
+
+
+def live_batches(table: Table, segments: Iterable[LiveSegment]) -> Iterator[pl.DataFrame]:
+    """The live rows of segments: per key the row of the version with the highest place, without keys all of them.
+
+    Two passes: the first reads the keys alone, and only those of versions whose key ranges meet, to find the keys
+    that several versions hold; the second streams the rows and leaves out the losers.
+
+    Args:
+        table: the table that the rows belong to.
+        segments: files and the places of the versions that are current in each; other rows are dead.
+    Returns:
+        Frames with the table's columns and `_version`, in no given order.
+    """
+    places = [(str(s.path), version, place) for s in segments for version, place in s.places.items()]
+    if not places:
+        return
+    columns = [*(c.name for c in table.columns), VERSION]
+    rows = _live_rows(places)
+    contested = _contested(table, rows, len({version for _, version, _ in places}))
+    if contested is not None:
+        rows = rows.join(contested.lazy(), on=list(table.keys), how="left")
+        rows = rows.filter(pl.col(_TOP).is_null() | (pl.col(_PLACE) == pl.col(_TOP)))
+    yield from rows.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=False)
+
+
+def key_ranges(table: Table, rows: pl.DataFrame) -> Ranges:
+    """The smallest and the largest value of each key; floats are left out, for a NaN has no place in an order."""
+    edges = ((key, (rows[key].min(), rows[key].max())) for key in ordered_keys(table))
+    return {key: edge for key, edge in edges if None not in edge}
+
+
+def ordered_keys(table: Table) -> list[str]:
+    """The keys whose values have one order in every engine."""
+    return [c.name for c in table.columns if c.name in table.keys and c.kind != "float"]
+
+
+def may_meet(one: Ranges, other: Ranges) -> bool:
+    """Whether two sets of rows with these ranges could share a key."""
+    return all(one[key][0] <= other[key][1] and other[key][0] <= one[key][1] for key in one)
+
+
+def widest(one: Ranges, other: Ranges) -> Ranges:
+    """The ranges of both sets of rows together."""
+    return {key: (min(one[key][0], other[key][0]), max(one[key][1], other[key][1])) for key in one}
+
+
+def _live_rows(places: list[tuple[str, int, int]]) -> pl.LazyFrame:
+    live = pl.LazyFrame(places, schema={_PATH: pl.String, VERSION: pl.Int64, _PLACE: pl.Int64}, orient="row")
+    paths = list(dict.fromkeys(path for path, _, _ in places))
+    rows = pl.scan_parquet(paths, glob=False, hive_partitioning=False, extra_columns="ignore", include_file_paths=_PATH)
+    return rows.join(live, on=[_PATH, VERSION], how="inner")
+
+
+def _contested(table: Table, rows: pl.LazyFrame, versions: int) -> pl.DataFrame | None:
+    """The keys that several versions hold, each with the highest place; None if there are none."""
+    if not table.keys or versions < 2:
+        return None
+    suspects = _meeting_versions(table, rows)
+    if not suspects:
+        return None
+    held = rows.filter(pl.col(VERSION).is_in(suspects)).group_by(list(table.keys))
+    found = held.agg(pl.col(_PLACE).max().alias(_TOP), pl.len().alias("_holders"))
+    contested = found.filter(pl.col("_holders") > 1).drop("_holders").collect(engine="streaming")
+    return None if contested.is_empty() else contested
+
+
+def _meeting_versions(table: Table, rows: pl.LazyFrame) -> set[int]:
+    """The versions whose range meets that of another version, in every key."""
+    keys = ordered_keys(table)
+    edges = [pl.col(key).min().alias(f"{i}low") for i, key in enumerate(keys)]
+    edges += [pl.col(key).max().alias(f"{i}high") for i, key in enumerate(keys)]
+    ranges = rows.group_by(VERSION).agg(edges).collect(engine="streaming")
+    meeting = set(ranges[VERSION])
+    for i in range(len(keys)):
+        meeting &= _overlapping(ranges.select(f"{i}low", f"{i}high", VERSION).drop_nulls().rows())
+    return meeting
+
+
+def _overlapping(ranges: Iterable[tuple[Any, Any, int]]) -> set[int]:
+    overlapping: set[int] = set()
+    reach: tuple[Any, int] | None = None
+    for low, high, version in sorted(ranges):
+        if reach is not None and low <= reach[0]:
+            overlapping |= {version, reach[1]}
+        if reach is None or high > reach[0]:
+            reach = (high, version)
+    return overlapping

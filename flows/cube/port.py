@@ -1,0 +1,73 @@
+"""What Cubefeed asks of an engine. One contract test runs against every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from flows.core.changes import ChangeSet
+from flows.core.model import Query, Table
+
+
+@dataclass(frozen=True)
+class LiveSegment:
+    """The live part of one segment.
+
+    Args:
+        path: the Parquet file: the table's columns, `_version` (Int64) and `_line` (UInt32).
+        places: version → place, for the versions in it that are current; other rows are dead.
+    """
+
+    path: Path
+    places: Mapping[int, int]
+
+
+class Cube(Protocol):
+    """An open cube of one or more tables.
+
+    One thread at a time calls `apply` and `rebuild`; any thread may call the rest meanwhile. Readers see a
+    table before or after a change, never between. After an exception from `apply` or `rebuild` the cube's
+    content is unknown and the caller must close it.
+    """
+
+    model: tuple[Table, ...]
+    engine: str
+
+    @property
+    def url(self) -> str | None:
+        """The address of the engine's own user interface, if it has one."""
+
+    def apply(self, change: ChangeSet) -> int:
+        """Drop the change's versions, then upsert its rows, in one transaction. Returns the rows written."""
+
+    def rebuild(self, table: str, segments: Iterable[LiveSegment]) -> int:
+        """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`.
+
+        Per key the row of the version with the highest place stays; without keys all live rows do. Returns
+        the rows in the table.
+        """
+
+    def query(self, query: Query) -> pl.DataFrame:
+        """Aggregate.
+
+        Columns: the levels, then the measures (SUM of integers is Int64, SUM and MEAN otherwise Float64,
+        COUNT is Int64), then, with totals, `total_depth` (Int64); levels that a total does not fix are null.
+        Rows are sorted by `total_depth` and then by the levels, nulls first. Groups without rows do not
+        appear, except the grand total of a query without levels (its SUM and MEAN are null when no row matches).
+
+        Raises:
+            QueryError: an unknown table, measure or level.
+        """
+
+    def rows(self, table: str) -> pl.DataFrame:
+        """All rows of a table with `_version`, in no given order; for verification."""
+
+    def row_count(self, table: str) -> int:
+        """How many rows a table holds."""
+
+    def close(self) -> None:
+        """End the session. Calling it again does nothing."""

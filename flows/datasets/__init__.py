@@ -1,0 +1,101 @@
+"""The datasets of this installation, one file each, and how a dataset is found by name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from flows.core.dataset import Dataset
+from flows.errors import DeclarationError
+from flows.settings import Settings
+
+
+def load_datasets(settings: Settings) -> tuple[Dataset, ...]:
+    """The datasets that the settings name, checked against each other and the state directory.
+
+    Raises:
+        DeclarationError: a dataset is not found, is declared wrongly, or stands in another's way.
+    """
+    found = [find_dataset(name.strip()) for name in settings.datasets.split(",") if name.strip()]
+    if settings.landing is not None:
+        if len(found) != 1:
+            raise DeclarationError(
+                "--landing fits one dataset only",
+                next_step="name one dataset, or leave --landing out",
+                got=settings.datasets,
+            )
+        found = [replace(found[0], landing=settings.landing)]
+    _check_apart(found, settings.state)
+    return tuple(found)
+
+
+def find_dataset(name: str) -> Dataset:
+    """The dataset called `name` in this package, or the one that `path/to/file.py:NAME` names."""
+    if ".py:" in name:
+        file, _, attribute = name.rpartition(":")
+        declared = getattr(_import_file(Path(file)), attribute, None)
+        if isinstance(declared, Dataset):
+            return declared
+        raise DeclarationError(
+            "There is no dataset of that name in the file",
+            next_step=f"write {attribute} = Dataset(…) in it",
+            file=file,
+        )
+    known = _declared_here()
+    if name not in known:
+        raise DeclarationError(
+            "There is no dataset of that name",
+            next_step=f"name one of {', '.join(sorted(known))}, or path/to/file.py:NAME",
+            got=name,
+        )
+    return known[name]
+
+
+def _declared_here() -> dict[str, Dataset]:
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    declared = [value for module in modules for value in vars(module).values() if isinstance(value, Dataset)]
+    return {dataset.name: dataset for dataset in declared}
+
+
+def _import_file(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"cubefeed_dataset_{file.stem}", file.resolve())
+    if spec is None or spec.loader is None or not file.is_file():
+        raise DeclarationError("The dataset file cannot be read", next_step="check the path after --dataset", file=file)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except DeclarationError:
+        raise
+    except Exception as error:
+        raise DeclarationError(
+            f"The dataset file fails: {type(error).__name__}: {error}",
+            next_step="mend it and start again",
+            file=file,
+        ) from error
+    return module
+
+
+def _check_apart(datasets: list[Dataset], state: Path) -> None:
+    names = [dataset.name for dataset in datasets]
+    for dataset in datasets:
+        if names.count(dataset.name) > 1:
+            raise DeclarationError("Two datasets have one name", next_step="give one of them name=…", got=dataset.name)
+        landing, kept = dataset.directory.resolve(), state.resolve()
+        if landing == kept or kept in landing.parents or landing in kept.parents:
+            raise DeclarationError(
+                f"The landing directory of {dataset.name} and the state directory (segments, quarantine) overlap",
+                next_step="set landing, or --state, to a directory of its own",
+                landing=landing,
+                state=kept,
+            )
+        for other in datasets:
+            if other is not dataset and other.directory.resolve() == landing and other.pattern == dataset.pattern:
+                raise DeclarationError(
+                    "Two datasets take the same files",
+                    next_step="give one of them another landing directory or pattern",
+                    got=f"{dataset.name}, {other.name}",
+                )

@@ -1,0 +1,122 @@
+"""The guide's story, told on a copy of the sample files through the real deployments."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flows.app.client import read
+from flows.errors import CubefeedError, NotRunning
+from flows.output import Format, show
+from flows.settings import Settings
+from flows.store.state import Owner
+from flows.supervise import tell
+from flows.up import Addresses, Up
+
+FIRST_TWO = {"2021-05-01": 10, "2021-05-02": 7}
+THREE = {**FIRST_TWO, "2021-05-03": 8}
+PATIENCE_S = 60.0
+LOOK_S = 0.05
+
+
+class DemoFailed(CubefeedError):
+    """The cube showed other numbers than the guide's."""
+
+
+def run_demo(*, engine: str, keep: bool, directory: Path | None) -> None:
+    """Open the cube, load two days, drop the third in, and see it appear.
+
+    Args:
+        engine: `duckdb` or `atoti`.
+        keep: stay up after the story.
+        directory: where the copy and the state go; a temporary directory, removed at the end, by default.
+
+    Raises:
+        DemoFailed: a number differs.
+    """
+    if directory is not None:
+        asyncio.run(_tell_story(engine, keep, directory))
+        return
+    with tempfile.TemporaryDirectory(prefix="cubefeed-demo-") as scratch:
+        asyncio.run(_tell_story(engine, keep, Path(scratch)))
+
+
+async def _tell_story(engine: str, keep: bool, directory: Path) -> None:
+    landing = directory / "landing"
+    samples = sample_directory()
+    shutil.copytree(samples / "current", landing)
+    running = Up(
+        replace(Settings.read(), datasets="sales", landing=landing, engine=engine, state=directory / "state"),
+        tell=tell,
+    )
+    stopping = asyncio.Event()
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
+    try:
+        addresses = await running.start()
+        await _chapters(addresses, landing, samples)
+        if keep:
+            tell("still up; Ctrl-C ends it")
+            await stopping.wait()
+    finally:
+        tell("stopping …")
+        await running.end()
+
+
+async def _chapters(addresses: Addresses, landing: Path, samples: Path) -> None:
+    owner = addresses.owner
+    await _expect(owner, FIRST_TWO, rows=7)
+    tell(f"loaded {landing.name}: 7 rows, two dates. Now the third day lands …")
+    dropped = time.monotonic()
+    shutil.copy(samples / "next" / "sales_2021-05-03.csv", landing)
+    rows = await _expect(owner, THREE, rows=10)
+    tell(f"the cube shows it {time.monotonic() - dropped:.2f} s after the copy began")
+    sys.stdout.write(f"Prefect:     {addresses.prefect_url}\nlive status: {owner.url}/api/status\n")
+    show(rows, Format.table)
+    sys.stdout.flush()
+
+
+async def _expect(owner: Owner, quantities: dict[str, int], *, rows: int) -> list[dict[str, Any]]:
+    """Wait until the cube shows these quantities per date, and print them."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found = await asyncio.to_thread(_ask, owner)
+        if {row["Date"]: row["Quantity.SUM"] for row in found} == quantities:
+            break
+        if time.monotonic() > deadline:
+            raise DemoFailed(
+                "The cube does not show the guide's numbers",
+                next_step="see cubefeed doctor",
+                expected=quantities,
+                got=found,
+            )
+        await asyncio.sleep(LOOK_S)
+    count = sum(row["contributors.COUNT"] for row in found)
+    if count != rows:
+        raise DemoFailed(
+            "The cube holds another number of rows", next_step="see cubefeed doctor", expected=rows, got=count
+        )
+    if quantities is FIRST_TWO:
+        show(found, Format.table)
+    return found
+
+
+def _ask(owner: Owner) -> list[dict[str, Any]]:
+    with suppress(NotRunning):
+        parameters = [("measure", "Quantity.SUM"), ("measure", "contributors.COUNT"), ("by", "Date")]
+        rows: list[dict[str, Any]] = read(owner, "/api/query", parameters)["rows"]
+        return rows
+    return []
+
+
+def sample_directory() -> Path:
+    """The sample files of this checkout."""
+    return Path(__file__).resolve().parent.parent / "data" / "sales"

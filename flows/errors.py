@@ -1,0 +1,55 @@
+"""The one way in which Cubefeed says what went wrong: what happened, where, what to do next."""
+
+from __future__ import annotations
+
+
+def plain(text: object) -> str:
+    """Text from files or file names, safe to print: control characters and lone surrogates are escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for char in str(text)
+    )
+
+
+class CubefeedError(Exception):
+    """An error that a person can act on.
+
+    Args:
+        what: what happened, one sentence without a final full stop.
+        next_step: the exact command to type or the edit to make.
+        where: fields that say where (file, line, column, expected, got, …), rendered as `name=value`.
+    """
+
+    def __init__(self, what: str, *, next_step: str, **where: object) -> None:
+        self.what = what
+        self.next_step = next_step
+        self.where = {name: value for name, value in where.items() if value is not None}
+        super().__init__(what, next_step, self.where)
+
+    def __str__(self) -> str:
+        fields = " ".join(f"{name}={plain(value)}" for name, value in self.where.items())
+        return f"{self.what}{f' [{fields}]' if fields else ''}. Next: {self.next_step}"
+
+
+class DeclarationError(CubefeedError):
+    """A dataset's declaration cannot work; it names the field and the fix."""
+
+
+class EngineUnavailable(CubefeedError):
+    """The chosen engine cannot start here."""
+
+
+class QueryError(CubefeedError):
+    """A query names something that the cube does not have, or a value of the wrong type."""
+
+
+class StateError(CubefeedError):
+    """The state directory cannot be used: locked by another owner, not writable, damaged or of another version."""
+
+
+class NotRunning(CubefeedError):
+    """No live process owns this state directory."""
+
+
+class RequestFailed(CubefeedError):
+    """A request was refused, withdrawn or failed."""

@@ -1,0 +1,54 @@
+"""The first line of a file against the header that the dataset declares."""
+
+from __future__ import annotations
+
+import csv
+
+from flows.landing.refusal import FileRefused
+
+_OTHER_DELIMITERS = ",;\t|:"
+
+
+def split_header(line: str, delimiter: str) -> tuple[str, ...]:
+    """The names in a header line; unusable quotes leave the line in one piece."""
+    try:
+        return tuple(next(csv.reader([line], delimiter=delimiter, strict=True), ()))
+    except csv.Error:
+        return (line,)
+
+
+def check_header(line: str, expected: tuple[str, ...], delimiter: str) -> None:
+    """Refuse a file whose first line does not hold exactly the expected names, and say how it differs."""
+    got = split_header(line, delimiter)
+    if got == expected:
+        return
+    if "\r" in line:
+        raise FileRefused("line_end", line=1, raw=line, expected=r"lines that end with \n or \r\n")
+    wanted = delimiter.join(expected)
+    raise FileRefused("header", line=1, raw=line, expected=f"{wanted} ({_difference(line, got, expected)})")
+
+
+def _difference(line: str, got: tuple[str, ...], expected: tuple[str, ...]) -> str:
+    if line.lstrip().startswith("<"):
+        return "this looks like an HTML or XML page"
+    for delimiter in _OTHER_DELIMITERS:
+        if len(expected) > 1 and split_header(line, delimiter) == expected:
+            return f"the delimiter is {delimiter!r}"
+    if sorted(got) == sorted(expected):
+        return "the columns are in another order"
+    if tuple(name.casefold() for name in got) == tuple(name.casefold() for name in expected):
+        return "upper and lower case differ"
+    if tuple(name.strip() for name in got) == expected:
+        return "there are blanks around names"
+    if not set(got) & set(expected):
+        return "the header is missing"
+    return _names(got, expected)
+
+
+def _names(got: tuple[str, ...], expected: tuple[str, ...]) -> str:
+    differences = {
+        "twice": sorted({name for name in got if got.count(name) > 1}),
+        "missing": [name for name in expected if name not in got],
+        "extra": [name for name in got if name not in expected],
+    }
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in differences.items() if names)

@@ -1,0 +1,112 @@
+"""Keeps one inbox up to date: events where the mount reports them, listings always."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+
+from flows.landing.inbox import Inbox
+from flows.landing.watcher import Watcher, choose_observer
+from flows.settings import Observer
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.2
+"""How often a polled directory is listed, as long as a listing is cheap."""
+RESCAN_S = 5.0
+"""How often a watched directory is listed all the same, as long as a listing is cheap."""
+SHARE = 0.02
+"""The share of a core that listings may take; it lengthens the intervals of large directories."""
+ROOT_S = 1.0
+"""How often the landing directory itself is looked at: it may be removed and made again."""
+
+
+class Lookout:
+    """One landing directory's watcher and inbox.
+
+    Args:
+        inbox: what is kept up to date.
+        observer: how to watch.
+        wake: called from other threads when `tick` has something to do.
+    """
+
+    def __init__(self, inbox: Inbox, *, observer: Observer, wake: Callable[[], None]) -> None:
+        self.inbox = inbox
+        self.observer, self.why = choose_observer(observer, inbox.dataset.directory)
+        self._wake = wake
+        self._watcher: Watcher | None = None
+        self._root: tuple[int, int] | None = None
+        self._looked_at = 0.0
+        self._said: str | None = None
+
+    def tick(self) -> None:
+        """Take in what happened since the last call."""
+        rescan = self._check_root()
+        if self._watcher is not None:
+            hints, lost = self._watcher.drain()
+            if lost:
+                log.warning("%s: events were lost; listing the directory", self.inbox.dataset.name)
+            rescan = rescan or lost
+            self.inbox.glance(hints)
+        if rescan or time.monotonic() - self.inbox.scanned_at >= self._interval_s():
+            self.inbox.rescan()
+        self._say_problem()
+
+    def next_due_s(self) -> float:
+        """Seconds until `tick` should be called again even when nothing wakes it."""
+        until_rescan = self.inbox.scanned_at + self._interval_s() - time.monotonic()
+        until_settled = self.inbox.next_due_s()
+        due = min(until_rescan, ROOT_S, until_settled if until_settled is not None else ROOT_S)
+        return max(due, 0.005)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
+
+    def _interval_s(self) -> float:
+        least = POLL_S if self.observer == "polling" else RESCAN_S
+        return max(least, self.inbox.scan_s / SHARE)
+
+    def _check_root(self) -> bool:
+        """Watch again when the directory was removed and made again. Returns whether it has to be listed."""
+        now = time.monotonic()
+        if now - self._looked_at < ROOT_S and self._root is not None:
+            return False
+        self._looked_at = now
+        try:
+            status = os.stat(self.inbox.root)
+            root = (status.st_dev, status.st_ino)
+        except OSError:
+            root = None
+        if root == self._root:
+            return False
+        self.close()
+        self._root = root
+        if root is not None and self.observer == "native":
+            self._arm()
+        return True
+
+    def _arm(self) -> None:
+        watcher = Watcher(self.inbox.root, recursive=self.inbox.dataset.recursive, wake=self._wake)
+        try:
+            watcher.start()
+        except OSError as error:
+            watcher.stop()
+            self.observer, self.why = "polling", f"the directory cannot be watched ({error.strerror})"
+            log.warning("%s: polling, because %s", self.inbox.dataset.name, self.why)
+            return
+        self._watcher = watcher
+
+    def _say_problem(self) -> None:
+        problem = self.inbox.problem
+        if problem != self._said:
+            name, where = self.inbox.dataset.name, self.inbox.dataset.directory
+            if problem:
+                log.warning("%s: waiting, because %s [%s]. What is loaded stays.", name, problem, where)
+            else:
+                log.info("%s: %s can be read again", name, where)
+            self._said = problem

@@ -1,0 +1,37 @@
+"""A problem of a whole file: there is no row of it to save, whatever the dataset's policy is."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from flows.core.findings import Finding, Verdict
+from flows.core.notes import shorten
+from flows.errors import plain
+
+
+class FileRefused(Exception):
+    """Raised by the gate; becomes the file's verdict.
+
+    Args:
+        rule, raw, expected, line: the finding.
+        data_rows: rows seen in the file, as far as they could be counted.
+    """
+
+    def __init__(
+        self, rule: str, *, raw: str, expected: str, line: int | None = None, data_rows: int = 0
+    ) -> None:
+        super().__init__(rule)
+        self.finding = Finding(rule, line, None, shorten(raw), expected)
+        self.data_rows = data_rows
+
+    def verdict(self) -> Verdict:
+        """The file's verdict: nothing of it is loaded."""
+        found = self.finding
+        where = f" (line {found.line})" if found.line else ""
+        return Verdict(
+            refused=self.data_rows,
+            findings=[found],
+            counts=Counter({found.rule: 1}),
+            accepted=False,
+            reason=f"{found.rule}{where}: expected {found.expected}, got {plain(found.raw)}",
+        )

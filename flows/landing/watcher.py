@@ -1,0 +1,164 @@
+"""Wakes the inbox when something happens in a landing directory. The only file that imports watchdog.
+
+Events are hints: they may be late, doubled or lost, and network mounts deliver none. The listing is the truth.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from watchdog.events import (
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from flows.settings import Observer as ObserverChoice
+
+log = logging.getLogger(__name__)
+
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+_SILENT_MOUNTS = (
+    "nfs", "cifs", "smb", "ncp", "afs", "ceph", "gluster", "lustre",
+    "9p", "virtiofs", "fuse", "fakeowner", "vboxsf", "drvfs",
+)  # fmt: skip
+"""File system types whose remote changes raise no inotify events."""
+
+
+class Hint(Enum):
+    """What an event says of a file's content."""
+
+    COMPLETE = "closed after writing, or renamed into place"
+    OPEN = "written to and not closed yet"
+    UNKNOWN = "there may be something new"
+
+
+class Watcher:
+    """Collects the events of one landing directory.
+
+    Args:
+        root: the landing directory, which must exist.
+        recursive: whether directories inside it are watched too.
+        wake: called, from another thread, when there is something to look at.
+    """
+
+    def __init__(self, root: bytes, *, recursive: bool, wake: Callable[[], None]) -> None:
+        self._root = root
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._hints: dict[bytes, Hint] = {}
+        self._lost = False
+        self._alarm = _OverflowAlarm(self._overflowed)
+        self._observer: BaseObserver = Observer()
+        self._observer.schedule(_Handler(self._note), os.fsdecode(root), recursive=recursive, event_filter=_EVENTS)
+
+    def start(self) -> None:
+        """Begin to listen; events from before are not seen."""
+        logging.getLogger("watchdog.observers").addHandler(self._alarm)
+        self._observer.start()
+
+    def stop(self) -> None:
+        """End the observer's threads."""
+        logging.getLogger("watchdog.observers").removeHandler(self._alarm)
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join(timeout=5)
+
+    def drain(self) -> tuple[dict[bytes, Hint], bool]:
+        """What was seen since the last call, by relative path, and whether events were lost."""
+        with self._lock:
+            hints, self._hints = self._hints, {}
+            lost, self._lost = self._lost, False
+        return hints, lost
+
+    def _note(self, path: str | bytes, hint: Hint | None) -> None:
+        full = os.fsencode(path)
+        with self._lock:
+            if hint is None or not full.startswith(self._root + b"/"):
+                self._lost = True
+            else:
+                self._hints[full[len(self._root) + 1 :]] = hint
+        self._wake()
+
+    def _overflowed(self) -> None:
+        with self._lock:
+            self._lost = True
+        self._wake()
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, note: Callable[[str | bytes, Hint | None], None]) -> None:
+        self._note = note
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        match event:
+            case FileMovedEvent():
+                self._note(event.src_path, Hint.UNKNOWN)
+                self._note(event.dest_path, Hint.COMPLETE)
+            case FileClosedEvent():
+                self._note(event.src_path, Hint.COMPLETE)
+            case FileModifiedEvent():
+                self._note(event.src_path, Hint.OPEN)
+            case FileCreatedEvent() | FileDeletedEvent():
+                self._note(event.src_path, Hint.UNKNOWN)
+            case _:
+                self._note(event.src_path, None)
+
+
+class _OverflowAlarm(logging.Handler):
+    """Watchdog only logs that the kernel's queue overflowed; this turns the warning into a rescan."""
+
+    def __init__(self, overflowed: Callable[[], None]) -> None:
+        super().__init__(level=logging.WARNING)
+        self._overflowed = overflowed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage():
+            self._overflowed()
+
+
+def choose_observer(choice: ObserverChoice, root: Path) -> tuple[Literal["native", "polling"], str]:
+    """Which observer fits a directory, and why, in words."""
+    if choice != "auto":
+        return choice, "as asked for"
+    kind = file_system_kind(root)
+    if kind is not None and kind.startswith(_SILENT_MOUNTS):
+        return "polling", f"{kind} mounts do not report what others write"
+    return "native", f"the file system ({kind or 'unknown'}) reports changes"
+
+
+def file_system_kind(root: Path) -> str | None:
+    """The type of the file system that holds a directory, from /proc/mounts; None where there is none."""
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return None
+    real = str(root.resolve())
+    found = ("", "")
+    for line in mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        _, point, kind, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if (real + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(found[0]):
+            found = (point, kind)
+    return found[1] or None

@@ -1,0 +1,53 @@
+"""Load, reload or unload files on demand: leaves a request for the live session and reports what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.app.client import ask
+from flows.errors import CubefeedError
+from flows.reporting import name_run, publish_table
+from flows.settings import Settings
+
+TIMEOUT_S = 600.0
+
+
+@flow(name="load-files")
+async def load_files(
+    dataset: str,
+    paths: list[str] | None = None,
+    mode: Literal["load", "reload", "unload"] = "load",
+    force: bool = False,
+) -> State[None]:
+    """Ask the live session to load, reload or unload files of a dataset.
+
+    Args:
+        dataset: the dataset's name.
+        paths: files or patterns inside its landing directory; all of it when empty.
+        mode: `load` what is new or unloaded, `reload` again from the file, or `unload`.
+        force: load a copy of bytes that another file has loaded already.
+    """
+    await name_run(f"{dataset} · {mode} · {len(paths) if paths else 'all'}")
+    try:
+        outcome = await ask_owner(dataset, mode, {"paths": paths or [], "force": force})
+    except CubefeedError as error:
+        return Failed(message=str(error))
+    files = outcome["files"]
+    rows = [{name: file[name] for name in ("file", "state", "rows", "refused", "reason")} for file in files]
+    await publish_table(f"load-files-{dataset}", rows, f"{mode} of {dataset}: {len(files)} files")
+    for file in files:
+        get_run_logger().info("%s: %s, %s rows %s", file["file"], file["state"], file["rows"], file["reason"] or "")
+    return Completed(message=f"{len(files)} files, {outcome['rows']:,} rows loaded")
+
+
+@task(name="ask_owner", cache_policy=NO_CACHE)
+async def ask_owner(dataset: str, kind: str, payload: dict[str, object]) -> dict[str, Any]:
+    """Leave a request in the ledger and wait for its outcome."""
+    settings = Settings.read()
+    return await asyncio.to_thread(ask, settings.state, dataset, kind, payload, timeout_s=TIMEOUT_S)

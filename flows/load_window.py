@@ -1,0 +1,152 @@
+"""A window: the Prefect run that covers what is loaded during some seconds.
+
+Prefect never delays the data. Work goes to the open window; while none is open, the same stages run without
+one, and what they loaded is reported by the next window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+
+from prefect import flow
+
+from flows.app.stages import Stages, Window
+from flows.app.work import Outcome, Work
+from flows.reporting import name_run, publish_loads, window_name
+from flows.tasks import append_files, validate_files
+
+log = logging.getLogger(__name__)
+
+OPEN_S = 60.0
+"""How long a window takes work at most."""
+IDLE_S = 10.0
+"""How long a window stays open without work."""
+PATIENCE_S = 0.3
+"""How long the first work of a window waits for Prefect."""
+RETRY_S = 10.0
+"""How long to wait after Prefect could not open a window."""
+
+
+@flow(name="load_window", validate_parameters=False)
+async def load_window(window: Window, outside: list[Outcome]) -> None:
+    """Check and append what arrives until the window closes, then report it."""
+    try:
+        await asyncio.gather(validate_files(window), append_files(window))
+    finally:
+        await name_run(window_name(window.outcomes))
+        await publish_loads(window.outcomes, outside)
+
+
+class Windows:
+    """Gives work to the open window, and opens and closes windows in the background."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._plain = Window(stages)
+        self._plain_run = asyncio.create_task(self._plain.run())
+        self._open: Window | None = None
+        self._opening: Window | None = None
+        self._opened_at = self._used_at = 0.0
+        self._retry_at = 0.0
+        self._runs: set[asyncio.Task[None]] = set()
+        self._minder = asyncio.create_task(self._mind())
+
+    async def put(self, work: Work) -> None:
+        """Load this work, in the open window or without one."""
+        if self._open is None:
+            await self._open_soon()
+        self._used_at = time.monotonic()
+        await (self._open or self._plain).put(work)
+
+    @property
+    def is_open(self) -> bool:
+        return self._open is not None
+
+    async def close(self, *, patience_s: float = 8.0) -> None:
+        """Finish what was given, then end; Prefect gets some seconds to hear of it."""
+        self._minder.cancel()
+        for window in (self._open, self._opening):
+            if window is not None:
+                await window.close()
+        await self._plain.close()
+        with suppress(Exception):  # the stages hold it
+            await self._plain_run
+        if self._runs:
+            _, late = await asyncio.wait(self._runs, timeout=patience_s)
+            for run in late:
+                run.cancel()
+
+    async def _open_soon(self) -> None:
+        """Begin to open a window, and give Prefect a moment for it."""
+        if self._opening is not None or time.monotonic() < self._retry_at:
+            return
+        window = self._begin()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(window.started.wait(), PATIENCE_S)
+        self._switch()
+
+    def _begin(self) -> Window:
+        window = self._opening = Window(self._stages)
+        outside, self._plain.outcomes = self._plain.outcomes, []
+        run = _outside_of_any_run(self._run(window, outside))
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
+        return window
+
+    async def _run(self, window: Window, outside: list[Outcome]) -> None:
+        try:
+            await load_window(window, outside)
+        except Exception as error:
+            if not window.started.is_set():
+                self._plain.outcomes[:0] = outside
+            if self._stages.failure is None:
+                log.warning("the window's run was not recorded (%s); loading goes on", error)
+                self._retry_at = time.monotonic() + RETRY_S
+        finally:
+            if self._opening is window:
+                self._opening = None
+            if self._open is window:
+                self._open = None
+            if not window.finished:
+                await asyncio.gather(window.run(), window.close(), window.close())
+                self._plain.outcomes += window.outcomes
+
+    def _switch(self) -> None:
+        """Make a window that has started the open one; the one before ends."""
+        if self._opening is None or not self._opening.started.is_set():
+            return
+        before, self._open, self._opening = self._open, self._opening, None
+        self._opened_at = self._used_at = time.monotonic()
+        if before is not None:
+            self._finish(before)
+
+    def _finish(self, window: Window) -> None:
+        closing = asyncio.create_task(window.close())
+        self._runs.add(closing)
+        closing.add_done_callback(self._runs.discard)
+
+    async def _mind(self) -> None:
+        """Close what is idle, renew what is old, and report what was loaded outside."""
+        while True:
+            await asyncio.sleep(0.2)
+            self._switch()
+            now = time.monotonic()
+            if self._open is not None and now - self._used_at >= IDLE_S:
+                idle, self._open = self._open, None
+                self._finish(idle)
+            renew = self._open is not None and now - self._opened_at >= OPEN_S
+            if (renew or self._plain.outcomes) and self._opening is None and now >= self._retry_at:
+                self._begin()
+
+
+def _outside_of_any_run(run: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """A task that does not know the run it was started from, so that its flow run is a top-level one.
+
+    Prefect's vacuum deletes nothing below a run that is still running.
+    """
+    return asyncio.get_running_loop().create_task(run, context=contextvars.Context())

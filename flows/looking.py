@@ -1,0 +1,75 @@
+"""What the commands show of a state directory, with or without a live process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from flows.errors import QueryError
+from flows.settings import Settings
+from flows.store.history import FileRow, file_rows
+from flows.store.ledger import Ledger, open_ledger
+from flows.store.quarantine import Quarantine
+from flows.store.state import State
+
+
+def list_files(
+    settings: Settings, dataset: str | None, states: tuple[str, ...], *, history: bool, limit: int
+) -> list[dict[str, Any]]:
+    """File versions, the newest first; `first_finding` in words."""
+    with _ledger(settings) as ledger:
+        rows = file_rows(ledger, dataset=dataset, states=states, current_only=not (history or states), limit=limit)
+    return [_file(row) for row in rows]
+
+
+def list_findings(settings: Settings, file: str | None, dataset: str | None) -> list[dict[str, Any]]:
+    """The findings of the named file's last version, or of all that is refused now.
+
+    Raises:
+        QueryError: no file of that name has findings.
+    """
+    with _ledger(settings) as ledger:
+        rows = [
+            row for row in file_rows(ledger, dataset=dataset, current_only=file is None, limit=100_000) if row.findings
+        ]
+    if file is not None:
+        named = [row for row in rows if row.file == file or row.file.rsplit("/", 1)[-1] == file.rsplit("/", 1)[-1]]
+        if not named:
+            raise QueryError("No file of that name has findings", next_step="see cubefeed files", got=file)
+        rows = named[:1]
+    kept = Quarantine(State(settings.state).quarantine)
+    return [
+        {"dataset": row.dataset, "file": row.file, "version": row.version, **asdict(finding)}
+        for row in rows
+        for finding in kept.findings(row.dataset, row.version)
+    ]
+
+
+def only_dataset(settings: Settings) -> str:
+    """The one dataset of the live process.
+
+    Raises:
+        NotRunning: nothing is running.
+        QueryError: there are several.
+    """
+    names = State(settings.state).require_owner().datasets
+    if len(names) != 1:
+        raise QueryError("There are several datasets", next_step="name one with --dataset", got=", ".join(names))
+    return names[0]
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Ledger]:
+    ledger = open_ledger(State(settings.state).ledger, create=False)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _file(row: FileRow) -> dict[str, Any]:
+    first = row.first_finding
+    said = f"line {first.line}, {first.column or 'row'}: {first.rule}, got {first.raw!r}" if first else None
+    return {**asdict(row), "first_finding": said}

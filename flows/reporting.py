@@ -1,0 +1,203 @@
+"""What Prefect shows of the loads: names, logs, artifacts, events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    acreate_link_artifact,
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+from prefect.client.orchestration import get_client
+from prefect.events import emit_event
+from prefect.runtime import flow_run
+
+from flows.app.work import FileOutcome, Outcome
+from flows.store.state import Owner
+
+TABLE_ROWS = 200
+"""Rows of a table artifact at most; the ledger has them all."""
+FINDING_ROWS = 50
+Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+
+def window_name(outcomes: Sequence[Outcome]) -> str:
+    """A name that people can read: `sales · 12 files · 08:21:03`."""
+    datasets = sorted({outcome.dataset for outcome in outcomes if outcome.files})
+    files = sum(len(outcome.files) for outcome in outcomes)
+    what = ", ".join(datasets) if len(datasets) <= 3 else f"{len(datasets)} datasets"
+    return f"{what or 'nothing'} · {files} {'file' if files == 1 else 'files'} · {datetime.now().astimezone():%H:%M:%S}"
+
+
+async def name_run(name: str) -> None:
+    """Give the running flow run a name."""
+    async with get_client() as client:
+        await client.update_flow_run(UUID(flow_run.get_id()), name=name)
+
+
+def log_outcome(logger: Logger, outcome: Outcome) -> None:
+    """Say what became of each file, and how long the batch took."""
+    for file in outcome.files:
+        level = logging.WARNING if file.state == "quarantined" else logging.INFO
+        logger.log(level, "%s: %s", outcome.dataset, file_line(file))
+    logger.info("%s: %s rows in %.0f ms", outcome.dataset, f"{outcome.rows:,}", outcome.took_s * 1000)
+
+
+def file_line(file: FileOutcome) -> str:
+    """One file in one line: name, state, numbers, first finding."""
+    parts = [f"{file.file} {file.state}"]
+    if file.rows:
+        parts.append(f"{file.rows:,} rows")
+    if file.refused:
+        parts.append(f"{file.refused:,} refused")
+    if file.reason:
+        parts.append(file.reason)
+    if file.first_finding is not None:
+        found = file.first_finding
+        parts.append(f"line {found.line}, column {found.column}: {found.rule}, got {found.raw!r}")
+    return ", ".join(parts)
+
+
+async def publish_loads(inside: Sequence[Outcome], outside: Sequence[Outcome]) -> None:
+    """The window's artifacts: what it loaded, what was loaded without a window, and each refused file's findings."""
+    if _files(inside):
+        await acreate_table_artifact(
+            key="last-loads",
+            table=_load_rows(inside),
+            description="What this window loaded, the last file first",
+        )
+    if _files(outside):
+        await acreate_table_artifact(
+            key="loaded-outside-windows",
+            table=_load_rows(outside),
+            description="What was loaded while Prefect did not answer, or before a window had opened",
+        )
+    for outcome in (*outside, *inside):
+        for file in outcome.refused:
+            await _publish_findings(outcome.dataset, file)
+
+
+async def publish_links(owner: Owner, engine_url: str | None) -> None:
+    """Links to what people look at."""
+    await acreate_link_artifact(key="live-status", link=f"{owner.url}/api/status", link_text="The cube's live status")
+    if engine_url is not None:
+        await acreate_link_artifact(key="engine", link=engine_url, link_text=f"The {owner.engine} user interface")
+
+
+async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+    """Any table."""
+    await acreate_table_artifact(key=key, table=[dict(row) for row in rows], description=description)
+
+
+def emit_session(what: str, owner: Owner) -> None:
+    """The event `cubefeed.session.started` or `.stopped`, one per dataset."""
+    for dataset in owner.datasets:
+        emit_event(
+            f"cubefeed.session.{what}",
+            resource=_resource(dataset),
+            payload={"engine": owner.engine, "url": owner.url},
+        )
+
+
+def emit_files(outcome: Outcome) -> None:
+    """The events `cubefeed.file.loaded` and `.quarantined`: one per batch and state, naming its files."""
+    for state in ("loaded", "quarantined"):
+        files = [file for file in outcome.files if file.state == state and file.version is not None]
+        if files:
+            emit_event(
+                f"cubefeed.file.{state}",
+                resource=_resource(outcome.dataset),
+                payload={
+                    "count": len(files),
+                    "rows": sum(file.rows for file in files),
+                    "files": [file.file for file in files[:TABLE_ROWS]],
+                    "first": file_line(files[0]),
+                },
+            )
+
+
+class ProgressArtifact:
+    """A progress artifact fed from other threads; at most one update a second is sent."""
+
+    def __init__(self, key: str, what: str) -> None:
+        self._key, self._what = key, what
+        self._share, self._said = 0.0, ""
+        self._sending: asyncio.Task[None] | None = None
+
+    def tell(self, dataset: str, done: int, total: int) -> None:
+        """How far it is, from any thread."""
+        self._share, self._said = 100.0 * done / max(total, 1), f"{self._what}: {dataset}, {done} of {total}"
+
+    async def __aenter__(self) -> ProgressArtifact:
+        artifact = await acreate_progress_artifact(0.0, key=self._key, description=self._what)
+        self._sending = asyncio.create_task(self._send(artifact))
+        self._id = artifact
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+        if error is None:
+            await aupdate_progress_artifact(self._id, 100.0, description=f"{self._what}: done")
+
+    async def _send(self, artifact: UUID) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            with contextlib.suppress(Exception):  # progress is for people; the load goes on without it
+                await aupdate_progress_artifact(artifact, self._share, description=self._said)
+
+
+async def _publish_findings(dataset: str, file: FileOutcome) -> None:
+    first = file.first_finding
+    await acreate_markdown_artifact(
+        key=f"refused-{dataset}".lower().replace("_", "-"),
+        markdown=f"# {dataset}: a file was refused\n\n"
+        f"| file | findings | first: line | column | rule | raw |\n|---|---|---|---|---|---|\n"
+        f"| {_cell(file.file)} | {file.findings} | {_cell(first and first.line)} | {_cell(first and first.column)} "
+        f"| {_cell(first and first.rule)} | {_cell(first and first.raw)} |\n\n"
+        f"{_cell(file.reason)}\n\nAll findings: `cubefeed findings {_cell(file.file)}`",
+    )
+
+
+def _files(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, FileOutcome]]:
+    return [(outcome, file) for outcome in outcomes for file in outcome.files]
+
+
+def _load_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    return [
+        {
+            "dataset": outcome.dataset,
+            "file": file.file,
+            "state": file.state,
+            "rows": file.rows,
+            "refused": file.refused,
+            "findings": file.findings,
+            "reason": file.reason or "",
+            "at": outcome.at_utc,
+        }
+        for outcome, file in reversed(_files(outcomes)[-TABLE_ROWS:])
+    ]
+
+
+def _cell(text: object) -> str:
+    """Text from files, safe inside a markdown table."""
+    shown = "" if text is None else str(text)
+    for char in "\\`*_{}[]<>|#":
+        shown = shown.replace(char, f"\\{char}")
+    return shown.replace("\n", " ")
+
+
+def _resource(dataset: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}

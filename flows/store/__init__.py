@@ -1,0 +1,1 @@
+"""What Cubefeed keeps on disk: the ledger, the segments and the quarantine."""

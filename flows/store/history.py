@@ -1,0 +1,127 @@
+"""What the ledger tells people: counts, files, last loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from flows.core.files import shown
+from flows.core.findings import Finding
+from flows.core.lifecycle import LIVE, State
+from flows.store.ledger import Ledger
+from flows.store.schema import paths, versions
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """One file version as people see it. `current` says whether its rows are in the cube; `stale` whether the
+    file now shows other bytes than the rows in the cube."""
+
+    dataset: str
+    file: str
+    version: int
+    state: str
+    reason: str | None
+    rows: int
+    refused: int
+    collapsed: int
+    findings: int
+    first_finding: Finding | None
+    current: bool
+    stale: bool
+    present: bool
+    size_bytes: int
+    detected_utc: str
+    loaded_utc: str | None
+    ended_utc: str | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How one dataset stands, by paths."""
+
+    files: dict[str, int]
+    stale: int
+    last_loaded_utc: str | None
+
+
+def counts(ledger: Ledger, dataset: str) -> Counts:
+    """Paths by the state of what they show now, how many are stale, and when a version was last loaded."""
+    shown_now = versions.c.state
+    by_state = (
+        select(shown_now, func.count())
+        .select_from(paths.join(versions, versions.c.id == paths.c.judged))
+        .where(paths.c.dataset == dataset)
+        .group_by(shown_now)
+    )
+    accepted = versions.alias()
+    stale = (
+        select(func.count())
+        .select_from(paths.join(accepted, accepted.c.id == paths.c.accepted))
+        .where(paths.c.dataset == dataset, accepted.c.state.in_(LIVE), paths.c.judged != paths.c.accepted)
+    )
+    last = select(func.max(versions.c.loaded_utc)).where(
+        versions.c.dataset == dataset, versions.c.state == State.LOADED.value
+    )
+    with ledger.reading() as connection:
+        files = dict(connection.execute(by_state).tuples().all())
+        return Counts(files, connection.scalar(stale) or 0, connection.scalar(last))
+
+
+def file_rows(
+    ledger: Ledger,
+    *,
+    dataset: str | None = None,
+    states: tuple[str, ...] = (),
+    current_only: bool = False,
+    limit: int = 1000,
+) -> list[FileRow]:
+    """Versions, the newest first.
+
+    Args:
+        ledger: the ledger.
+        dataset: only this one's.
+        states: only versions in one of these states.
+        current_only: only what each path shows now, and what is in the cube.
+        limit: how many at most.
+    """
+    query = (
+        select(versions, paths.c.path, paths.c.present, paths.c.accepted, paths.c.judged)
+        .join(paths, paths.c.id == versions.c.path_id)
+        .order_by(versions.c.id.desc())
+        .limit(limit)
+    )
+    if dataset is not None:
+        query = query.where(versions.c.dataset == dataset)
+    if states:
+        query = query.where(versions.c.state.in_(states))
+    if current_only:
+        query = query.where((versions.c.id == paths.c.judged) | (versions.c.id == paths.c.accepted))
+    with ledger.reading() as connection:
+        return [_file_row(row) for row in connection.execute(query)]
+
+
+def _file_row(row: Any) -> FileRow:
+    current = row.id == row.accepted and row.state in LIVE
+    return FileRow(
+        dataset=row.dataset,
+        file=shown(row.path),
+        version=row.id,
+        state=row.state,
+        reason=row.reason,
+        rows=row.rows,
+        refused=row.refused,
+        collapsed=row.collapsed,
+        findings=row.findings,
+        first_finding=Finding(**json.loads(row.first_finding)) if row.first_finding else None,
+        current=current,
+        stale=current and row.judged != row.accepted,
+        present=row.present,
+        size_bytes=row.size_bytes,
+        detected_utc=row.detected_utc,
+        loaded_utc=row.loaded_utc,
+        ended_utc=row.ended_utc,
+    )

@@ -1,0 +1,402 @@
+"""The durable record of paths, versions, batches and requests, and the manifest from which a cube is rebuilt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DatabaseError
+
+from flows.core.clock import now_utc
+from flows.core.files import Signature
+from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
+from flows.core.plan import Counters, NewVersion, Plan
+from flows.errors import StateError
+from flows.store.schema import SCHEMA_VERSION, batches, metadata, paths, segments, versions
+
+BUSY_TIMEOUT_S = 30
+"""How long a writer waits for another process's transaction; ours take milliseconds."""
+_IN_LIMIT = 10_000
+
+
+@dataclass(frozen=True)
+class SegmentFacts:
+    """What the ledger knows of one segment file."""
+
+    id: int
+    dataset: str
+    file: str
+    sha256: str
+    size_bytes: int
+    rows: int
+    fingerprint: str
+    key_low: str | None = None
+    key_high: str | None = None
+
+
+class Ledger:
+    """The ledger of one state directory. One owner writes batches; any process writes requests."""
+
+    def __init__(self, engine: Engine, file: Path) -> None:
+        self.engine = engine
+        self.file = file
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the ledger."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its first statement."""
+        with self.engine.connect() as connection:
+            connection.execute(text("BEGIN IMMEDIATE"))
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def counters(self) -> Counters:
+        """The next free numbers."""
+        with self.reading() as connection:
+            path = connection.scalar(select(func.max(paths.c.id))) or 0
+            version = connection.scalar(select(func.max(versions.c.id))) or 0
+            place = connection.scalar(select(func.max(versions.c.place))) or 0
+        return Counters(path + 1, version + 1, place + 1)
+
+    def signatures(self, dataset: str) -> dict[bytes, Signature]:
+        """The signature last judged of every path that was present when last looked."""
+        columns = (paths.c.path, paths.c.size_bytes, paths.c.mtime_ns, paths.c.ctime_ns, paths.c.inode)
+        query = select(*columns).where(paths.c.dataset == dataset, paths.c.present)
+        with self.reading() as connection:
+            return {row[0]: Signature(*row[1:]) for row in connection.execute(query) if row[1] is not None}
+
+    def known_digests(self, dataset: str, digests: Iterable[bytes]) -> set[bytes]:
+        """Those of the digests of which the ledger holds a version."""
+        with self.reading() as connection:
+            found = _chunked(
+                connection,
+                lambda part: (
+                    select(versions.c.digest)
+                    .where(versions.c.digest.in_(part), versions.c.dataset == dataset)
+                    .distinct()
+                ),
+                list(set(digests)),
+            )
+            return {row.digest for row in found}
+
+    def facts(self, dataset: str, *, seen: Sequence[bytes], digests: Iterable[bytes], unload_deleted: bool) -> Facts:
+        """The facts that a batch needs: about the paths named, and every path that has or had these bytes."""
+        with self.reading() as connection:
+            named = {
+                row.id: row
+                for row in _chunked(
+                    connection, lambda p: _path_rows(dataset).where(paths.c.path.in_(p)), list(set(seen))
+                )
+            }
+            wanted = set(digests) | {row.accepted_digest for row in named.values() if row.accepted_digest}
+            related = list(_chunked(connection, lambda p: _versions_with(dataset, p), list(wanted)))
+            missing = list({row.path_id for row in related} - named.keys())
+            named |= {
+                row.id: row
+                for row in _chunked(connection, lambda p: _path_rows(dataset).where(paths.c.id.in_(p)), missing)
+            }
+        history: dict[int, set[bytes]] = {}
+        for row in related:
+            if row.place is not None:
+                history.setdefault(row.path_id, set()).add(row.digest)
+        return Facts(
+            {row.path: _path_facts(row, frozenset(history.get(row.id, ()))) for row in named.values()},
+            unload_deleted=unload_deleted,
+        )
+
+    def stage(
+        self,
+        dataset: str,
+        plan: Plan,
+        *,
+        segment: SegmentFacts | None,
+        signatures: Mapping[bytes, Signature],
+        detected_utc: str,
+    ) -> int:
+        """Write a batch as staged, with everything it replaces, in one transaction. Returns the batch's id."""
+        now = now_utc()
+        with self.writing() as connection:
+            batch = int(connection.scalar(select(func.coalesce(func.max(batches.c.id), 0))) or 0) + 1
+            connection.execute(
+                insert(batches),
+                {
+                    "id": batch,
+                    "dataset": dataset,
+                    "state": State.STAGED.value,
+                    "files": len(plan.versions),
+                    "rows": sum(v.verdict.rows for v in plan.staged),
+                    "staged_utc": now,
+                },
+            )
+            if segment is not None:
+                connection.execute(insert(segments), asdict(segment))
+            _write_paths(connection, dataset, plan, signatures)
+            segment_id = segment.id if segment else None
+            rows = [_version_row(dataset, v, signatures, batch, segment_id, detected_utc, now) for v in plan.versions]
+            if rows:
+                connection.execute(insert(versions), rows)
+            _retire(connection, plan, now)
+            for giver, heir in plan.moved:
+                accepted = versions.c.place.is_not(None) & (versions.c.path_id == giver)
+                connection.execute(update(versions).where(accepted).values(path_id=heir))
+        return batch
+
+    def mark_loaded(self, batch: int | None = None) -> None:
+        """Record that a batch (or, at start, every staged batch) is in the cube."""
+        now = now_utc()
+        which = batches.c.state == State.STAGED.value
+        if batch is not None:
+            which &= batches.c.id == batch
+        with self.writing() as connection:
+            ids = [row.id for row in connection.execute(select(batches.c.id).where(which))]
+            for batch_id in ids:
+                connection.execute(
+                    update(versions)
+                    .where(versions.c.batch == batch_id, versions.c.state == State.STAGED.value)
+                    .values(state=State.LOADED.value, loaded_utc=now)
+                )
+            connection.execute(update(batches).where(which).values(state=State.LOADED.value, loaded_utc=now))
+
+    def live(self, dataset: str, *, segment_ids: Sequence[int] | None = None) -> dict[int, dict[int, int]]:
+        """Segment id → (version → place) of the current versions, of all or of the named segments."""
+        query = select(versions.c.segment, versions.c.id, versions.c.place).where(
+            versions.c.dataset == dataset, versions.c.state.in_(LIVE), versions.c.segment.is_not(None)
+        )
+        if segment_ids is not None:
+            query = query.where(versions.c.segment.in_(segment_ids))
+        found: dict[int, dict[int, int]] = {}
+        with self.reading() as connection:
+            for segment, version, place in connection.execute(query):
+                found.setdefault(segment, {})[version] = place
+        return found
+
+    def live_paths(self, dataset: str) -> list[bytes]:
+        """The paths whose rows are in the cube."""
+        query = (
+            select(paths.c.path)
+            .join(versions, versions.c.id == paths.c.accepted)
+            .where(paths.c.dataset == dataset, versions.c.state.in_(LIVE))
+        )
+        with self.reading() as connection:
+            return [row.path for row in connection.execute(query)]
+
+    def segments_with(self, version_ids: Iterable[int]) -> dict[int, dict[int, int]]:
+        """Segment id → (version → place), of the named versions whatever their state."""
+        found: dict[int, dict[int, int]] = {}
+        with self.reading() as connection:
+            for row in _chunked(connection, _places_of, list(version_ids)):
+                found.setdefault(row.segment, {})[row.id] = row.place
+        return found
+
+    def segments(self, dataset: str) -> dict[int, SegmentFacts]:
+        """All segments of a dataset by id."""
+        with self.reading() as connection:
+            found = connection.execute(select(segments).where(segments.c.dataset == dataset))
+            return {row.id: SegmentFacts(**row._mapping) for row in found}
+
+    def next_segment(self) -> int:
+        """The next free segment id."""
+        with self.reading() as connection:
+            return int(connection.scalar(select(func.coalesce(func.max(segments.c.id), 0))) or 0) + 1
+
+
+def open_ledger(file: Path, *, create: bool = True) -> Ledger:
+    """Open the ledger, make it if it is new, and check that it is whole and of this version.
+
+    Raises:
+        StateError: the file is damaged, of another version, or cannot be written.
+    """
+    if not create and not file.exists():
+        raise StateError("There is no ledger here", next_step="check --state, or start with cubefeed up", file=file)
+    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_connection)
+    ledger = Ledger(engine, file)
+    try:
+        _check(ledger)
+    except DatabaseError as error:
+        engine.dispose()
+        raise StateError(
+            f"The ledger cannot be read: {error.orig}",
+            next_step="restore it with: cubefeed ledger restore (keep a copy of the file first)",
+            file=file,
+        ) from error
+    return ledger
+
+
+def _check(ledger: Ledger) -> None:
+    with ledger.writing() as connection:
+        version = connection.scalar(text("PRAGMA user_version"))
+        if version == 0:
+            metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        elif version != SCHEMA_VERSION:
+            raise StateError(
+                "The ledger was written by another version of Cubefeed",
+                next_step="use that version, or another --state directory",
+                expected=SCHEMA_VERSION,
+                got=version,
+                file=ledger.file,
+            )
+    with ledger.reading() as connection:
+        complaint = connection.scalar(text("PRAGMA quick_check(1)"))
+        if complaint != "ok":
+            raise StateError(
+                f"The ledger is damaged: {complaint}",
+                next_step="restore it with: cubefeed ledger restore (keep a copy of the file first)",
+                file=ledger.file,
+            )
+
+
+def _prepare_connection(dbapi: Any, _record: object) -> None:
+    dbapi.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        dbapi.execute(f"PRAGMA {pragma}")
+
+
+def _chunked(connection: Connection, query: Any, values: Sequence[Any]) -> Iterator[Any]:
+    for start in range(0, len(values), _IN_LIMIT):
+        yield from connection.execute(query(values[start : start + _IN_LIMIT]))
+
+
+_accepted = versions.alias("accepted_version")
+_judged = versions.alias("judged_version")
+
+
+def _path_rows(dataset: str) -> Any:
+    return (
+        select(
+            paths.c.id, paths.c.path, paths.c.place, paths.c.present, paths.c.accepted, paths.c.judged,
+            _accepted.c.digest.label("accepted_digest"), _accepted.c.state.label("accepted_state"),
+            _accepted.c.cause.label("accepted_cause"),
+            _judged.c.digest.label("judged_digest"), _judged.c.state.label("judged_state"),
+            _judged.c.cause.label("judged_cause"),
+        )
+        .select_from(
+            paths.outerjoin(_accepted, _accepted.c.id == paths.c.accepted).outerjoin(
+                _judged, _judged.c.id == paths.c.judged
+            )
+        )
+        .where(paths.c.dataset == dataset)
+    )  # fmt: skip
+
+
+def _places_of(ids: Sequence[int]) -> Any:
+    return select(versions.c.segment, versions.c.id, versions.c.place).where(
+        versions.c.id.in_(ids), versions.c.segment.is_not(None)
+    )
+
+
+def _versions_with(dataset: str, digests: Sequence[bytes]) -> Any:
+    """Versions with these bytes that were accepted, or that are duplicates of them."""
+    return select(versions.c.path_id, versions.c.digest, versions.c.place).where(
+        versions.c.digest.in_(digests),
+        versions.c.dataset == dataset,
+        versions.c.place.is_not(None) | (versions.c.state == State.DUPLICATE.value),
+    )
+
+
+def _path_facts(row: Any, history: frozenset[bytes]) -> PathFacts:
+    def version(id: int | None, digest: bytes, state: str, cause: Cause | None) -> VersionFacts | None:
+        return VersionFacts(id, digest, State(state), cause) if id is not None else None
+
+    return PathFacts(
+        path=row.path,
+        id=row.id,
+        place=row.place,
+        accepted=version(row.accepted, row.accepted_digest, row.accepted_state, row.accepted_cause),
+        judged=version(row.judged, row.judged_digest, row.judged_state, row.judged_cause),
+        present=row.present,
+        history=history,
+    )
+
+
+def _write_paths(connection: Connection, dataset: str, plan: Plan, signatures: Mapping[bytes, Signature]) -> None:
+    rows = []
+    for facts in plan.paths.values():
+        signature = signatures.get(facts.path)
+        rows.append(
+            {
+                "id": facts.id,
+                "dataset": dataset,
+                "path": facts.path,
+                "place": facts.place,
+                "accepted": facts.accepted.id if facts.accepted else None,
+                "judged": facts.judged.id if facts.judged else None,
+                "present": facts.present,
+                **(signature._asdict() if signature else dict.fromkeys(Signature._fields)),
+            }
+        )
+    if not rows:
+        return
+    statement = upsert(paths)
+    new = statement.excluded
+    kept = {name: func.coalesce(new[name], paths.c[name]) for name in Signature._fields}
+    changed = {name: new[name] for name in ("place", "accepted", "judged", "present")}
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed | kept), rows)
+
+
+def _version_row(
+    dataset: str,
+    version: NewVersion,
+    signatures: Mapping[bytes, Signature],
+    batch: int,
+    segment: int | None,
+    detected_utc: str,
+    now: str,
+) -> dict[str, Any]:
+    verdict = version.verdict
+    staged = version.state is State.STAGED
+    first = verdict.findings[0] if verdict.findings else None
+    return {
+        "id": version.id,
+        "dataset": dataset,
+        "path_id": version.path_id,
+        "digest": version.digest,
+        "size_bytes": signatures[version.path].size_bytes,
+        "mtime_ns": version.mtime_ns,
+        "state": version.state.value,
+        "reason": version.reason,
+        "place": version.place,
+        "rows": verdict.rows,
+        "refused": verdict.refused,
+        "collapsed": verdict.collapsed,
+        "findings": verdict.counts.total(),
+        "first_finding": json.dumps(asdict(first)) if first else None,
+        "segment": segment if staged else None,
+        "batch": batch,
+        "detected_utc": detected_utc,
+        "staged_utc": now if staged else None,
+    }
+
+
+def _retire(connection: Connection, plan: Plan, now: str) -> None:
+    if not plan.retired:
+        return
+    rows = [
+        {"version": version, "new_state": state.value, "why": cause} for version, (state, cause) in plan.retired.items()
+    ]
+    connection.execute(
+        update(versions)
+        .where(versions.c.id == bindparam("version"))
+        .values(state=bindparam("new_state"), cause=bindparam("why"), ended_utc=now),
+        rows,
+    )

@@ -1,0 +1,83 @@
+"""Refused files and rows, byte for byte, with their findings."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from flows.core.clock import now_utc
+from flows.core.files import shown
+from flows.core.findings import Finding, Verdict
+
+REPORT = "report.json"
+
+
+class Quarantine:
+    """One folder per version that has findings: `report.json`, and what was refused.
+
+    `refused` holds the header and the refused lines as they stand in the file, or, where the whole file was
+    refused, all of its bytes as they were read.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def folder(self, dataset: str, version: int) -> Path:
+        """Where a version's report and refused rows are."""
+        return self.directory / dataset / f"{version:08d}"
+
+    def write(self, dataset: str, version: int, path: bytes, verdict: Verdict, body: bytes | None) -> Path:
+        """Keep what was refused of a file, and why. Writing it again replaces it.
+
+        Args:
+            dataset: the dataset's name.
+            version: the version's id.
+            path: the file's path in the landing directory.
+            verdict: the findings.
+            body: the file's bytes; None where the file was too large to be read.
+        """
+        folder = self.folder(dataset, version)
+        partial = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        report = {
+            "dataset": dataset,
+            "version": version,
+            "file": shown(path),
+            "at_utc": now_utc(),
+            "accepted": verdict.accepted,
+            "reason": verdict.reason,
+            "rows": verdict.rows,
+            "refused": verdict.refused,
+            "counts": dict(verdict.counts),
+            "findings": [asdict(finding) for finding in verdict.findings],
+        }
+        (partial / REPORT).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        if body is not None:
+            whole = not verdict.accepted or verdict.refused_lines is None
+            (partial / "refused").write_bytes(body if whole else cut_lines(body, verdict.refused_lines or ()))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+        return folder
+
+    def report(self, dataset: str, version: int) -> dict[str, Any] | None:
+        """A version's report, or None if it has none."""
+        file = self.folder(dataset, version) / REPORT
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+    def findings(self, dataset: str, version: int) -> list[Finding]:
+        """A version's findings."""
+        report = self.report(dataset, version)
+        return [Finding(**finding) for finding in report["findings"]] if report else []
+
+
+def cut_lines(body: bytes, lines: Sequence[int]) -> bytes:
+    """The header and the named physical lines of a file, as they stand in it."""
+    all_lines = io.BytesIO(body).readlines()
+    return b"".join([*all_lines[:1], *(all_lines[line - 1] for line in lines if 1 < line <= len(all_lines))])

@@ -1,0 +1,109 @@
+"""The ledger's tables. `SCHEMA_VERSION` is raised whenever they change."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+paths = Table(
+    "paths",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset", String, nullable=False),
+    Column("path", LargeBinary, nullable=False, doc="relative to the landing directory"),
+    Column("place", Integer, doc="order in the fold; set when a version is first accepted"),
+    Column("accepted", Integer, doc="version accepted last"),
+    Column("judged", Integer, doc="version that the bytes seen last are"),
+    Column("present", Boolean, nullable=False),
+    Column("size_bytes", Integer),
+    Column("mtime_ns", Integer),
+    Column("ctime_ns", Integer),
+    Column("inode", Integer),
+    UniqueConstraint("dataset", "path"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset", String, nullable=False),
+    Column("path_id", Integer, ForeignKey("paths.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False, doc="sha256 of the bytes and the values from the name"),
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("cause", String, doc="why it is unloaded: deleted, request or retention"),
+    Column("reason", String, doc="why it is not in the cube, in words"),
+    Column("place", Integer, doc="the place at which it was accepted; null for one that never was"),
+    Column("rows", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("collapsed", Integer, nullable=False),
+    Column("findings", Integer, nullable=False, doc="how many findings in all"),
+    Column("first_finding", String, doc="JSON of the first finding"),
+    Column("segment", Integer, ForeignKey("segments.id")),
+    Column("batch", Integer, ForeignKey("batches.id"), nullable=False),
+    Column("detected_utc", String, nullable=False),
+    Column("staged_utc", String),
+    Column("loaded_utc", String),
+    Column("ended_utc", String),
+)
+Index("versions_by_digest", versions.c.digest)
+Index("versions_by_path", versions.c.path_id)
+Index("versions_by_segment", versions.c.segment)
+Index("versions_by_state", versions.c.dataset, versions.c.state)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset", String, nullable=False),
+    Column("file", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("key_low", String, doc="JSON: smallest value of the first key column"),
+    Column("key_high", String, doc="JSON: largest value of the first key column"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("staged_utc", String, nullable=False),
+    Column("loaded_utc", String),
+)
+Index("batches_by_state", batches.c.state)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("payload", String, nullable=False, doc="JSON"),
+    Column("who", String, nullable=False),
+    Column("created_utc", String, nullable=False),
+    Column("state", String, nullable=False, doc="open, done, failed or withdrawn"),
+    Column("outcome", String, doc="JSON"),
+    Column("ended_utc", String),
+)
+Index("requests_by_state", requests.c.state)

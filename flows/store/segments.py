@@ -1,0 +1,160 @@
+"""Immutable Parquet files with the validated rows of a batch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.core.model import VERSION, Table
+from flows.store.ledger import SegmentFacts
+
+FOOTER_KEY = "cubefeed"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The live part of one segment: its file, its facts, and version → place of its current versions."""
+
+    facts: SegmentFacts
+    path: Path
+    places: Mapping[int, int]
+
+
+class Segments:
+    """The segment files of one state directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def path(self, segment: SegmentFacts) -> Path:
+        """Where a segment's file is."""
+        return self.directory / segment.file
+
+    def write(
+        self,
+        id: int,
+        table: Table,
+        rows: pl.DataFrame,
+        *,
+        fingerprint: str,
+        footer: Iterable[Mapping[str, Any]],
+    ) -> SegmentFacts:
+        """Write rows durably: to a temporary name, fsynced, renamed, and the directory fsynced.
+
+        Args:
+            id: the segment's id.
+            table: the table that the rows belong to.
+            rows: the table's columns, `_version` and `_line`.
+            fingerprint: of the dataset that made the rows.
+            footer: the facts of the versions, as JSON objects; they let a lost ledger be restored.
+        """
+        name = f"{table.name}-{id:08d}.parquet"
+        target, partial = self.directory / name, self.directory / f".{name}.partial"
+        facts = {"dataset": table.name, "fingerprint": fingerprint, "versions": list(footer)}
+        with partial.open("w+b") as file:
+            rows.write_parquet(file, compression="lz4", metadata={FOOTER_KEY: json.dumps(facts)})
+            file.flush()
+            os.fsync(file.fileno())
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
+        partial.rename(target)
+        _sync_directory(self.directory)
+        low, high = _key_range(table, rows)
+        return SegmentFacts(id, table.name, name, digest, size, rows.height, fingerprint, low, high)
+
+    def damaged(self, segment: SegmentFacts) -> str | None:
+        """What is wrong with a segment's file, or None."""
+        try:
+            with self.path(segment).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            return f"it cannot be read ({error.strerror})"
+        return None if found == segment.sha256 else "its checksum differs"
+
+    def remove_partial(self) -> None:
+        """Remove what a crash left half written."""
+        for partial in self.directory.glob(".*.partial"):
+            partial.unlink()
+
+
+def all_rows(parts: Iterable[Part], table: Table) -> pl.DataFrame:
+    """All rows, dead ones included, with the table's columns and `_version`."""
+    return _collect(parts, table, lambda frame: frame)
+
+
+def rows_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.DataFrame:
+    """All rows of some versions, with the table's columns and `_version`."""
+    wanted = pl.Series(list(versions), dtype=pl.Int64)
+    return _collect(parts, table, lambda frame: frame.filter(pl.col(VERSION).is_in(wanted.implode())))
+
+
+def rows_with_keys(parts: Iterable[Part], table: Table, keys: pl.DataFrame) -> pl.DataFrame:
+    """All live rows that have one of these keys; segments whose range of keys cannot hold one are skipped.
+
+    Args:
+        parts: live segments.
+        table: the table that the rows belong to.
+        keys: the table's key columns.
+    """
+    first = keys[table.keys[0]]
+    near = [part for part in parts if _may_hold(part.facts, first)]
+
+    def matching(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame.join(keys.lazy(), on=list(table.keys), how="semi")
+
+    found = _collect(near, table, matching)
+    live = pl.Series([version for part in near for version in part.places], dtype=pl.Int64)
+    return found.filter(pl.col(VERSION).is_in(live.implode()))
+
+
+def _collect(parts: Iterable[Part], table: Table, narrow: Any) -> pl.DataFrame:
+    columns = [*(c.name for c in table.columns), VERSION]
+    frames = [narrow(pl.scan_parquet(part.path, glob=False)).select(columns) for part in parts]
+    return (
+        pl.concat(pl.collect_all(frames), how="vertical_relaxed")
+        if frames
+        else pl.DataFrame(schema=_empty_schema(table))
+    )
+
+
+def _empty_schema(table: Table) -> dict[str, pl.DataType | type[pl.DataType]]:
+    kinds: dict[str, type[pl.DataType]] = {
+        "string": pl.String, "integer": pl.Int64, "float": pl.Float64,
+        "boolean": pl.Boolean, "date": pl.Date, "datetime": pl.Datetime,
+    }  # fmt: skip
+    return {**{c.name: kinds[c.kind] for c in table.columns}, VERSION: pl.Int64}
+
+
+def _key_range(table: Table, rows: pl.DataFrame) -> tuple[str | None, str | None]:
+    if not table.keys or rows.is_empty():
+        return None, None
+    first = rows[table.keys[0]]
+    return _json(first.min()), _json(first.max())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value if isinstance(value, int | float | str) else str(value))
+
+
+def _may_hold(segment: SegmentFacts, keys: pl.Series) -> bool:
+    if segment.key_low is None or segment.key_high is None or keys.is_empty():
+        return segment.rows > 0 and not keys.is_empty()
+    low, high = (json.loads(_json(edge)) for edge in (keys.min(), keys.max()))
+    return not (high < json.loads(segment.key_low) or low > json.loads(segment.key_high))
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,137 @@
+"""The state directory: what lies where, and the lock that says which process owns it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from flows.core.clock import now_utc
+from flows.errors import NotRunning, StateError
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who owns a state directory, as written in `owner.json`."""
+
+    pid: int
+    engine: str
+    url: str | None = None
+    prefect_url: str | None = None
+    run: str | None = None
+    datasets: tuple[str, ...] = ()
+    since_utc: str = field(default_factory=now_utc)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where things are in a state directory."""
+
+    root: Path
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger.db"
+
+    @property
+    def segments(self) -> Path:
+        return self.root / "segments"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "quarantine"
+
+    @property
+    def prefect(self) -> Path:
+        return self.root / "prefect"
+
+    @property
+    def owner_file(self) -> Path:
+        return self.root / "owner.json"
+
+    def create(self) -> None:
+        """Make the directory, for its user only.
+
+        Raises:
+            StateError: it cannot be made or written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+            probe = self.root / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise StateError(
+                f"The state directory cannot be written ({error.strerror})",
+                next_step="free space or permit writing there, or name another one with --state",
+                state=self.root,
+            ) from error
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Hold the lock. The kernel lets go of it when the process ends, however it ends.
+
+        Raises:
+            StateError: another process holds it; the message names its pid.
+        """
+        lock = FileLock(self.root / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            owner = self.owner()
+            raise StateError(
+                f"Another process keeps this cube live (pid {owner.pid if owner else 'not yet known'})",
+                next_step="use it, or stop it, or name another --state",
+                state=self.root,
+            ) from None
+        try:
+            yield
+        finally:
+            self.owner_file.unlink(missing_ok=True)
+            lock.release()
+
+    def announce(self, owner: Owner) -> None:
+        """Write who owns the directory."""
+        partial = self.owner_file.with_suffix(".partial")
+        partial.write_text(json.dumps(asdict(owner)) + "\n", encoding="utf-8")
+        partial.rename(self.owner_file)
+
+    def owner(self) -> Owner | None:
+        """Who owns the directory, as far as it said so; None when nobody alive does."""
+        try:
+            said = json.loads(self.owner_file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        owner = Owner(**{**said, "datasets": tuple(said["datasets"])})
+        return owner if _alive(owner.pid) else None
+
+    def require_owner(self) -> Owner:
+        """The live owner.
+
+        Raises:
+            NotRunning: there is none.
+        """
+        owner = self.owner()
+        if owner is None:
+            raise NotRunning(
+                "Nothing is running on this state directory",
+                next_step="start it with: cubefeed up",
+                state=self.root,
+            )
+        return owner
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,56 @@
+"""The Prefect tasks. Each is thin: the work is in plain functions that run without Prefect too."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.app.stages import Stages, Window
+from flows.app.work import Outcome, Work
+from flows.reporting import ProgressArtifact, log_outcome
+
+DETECT_S = 3600.0
+"""How long one run of the sensor waits, so that a quiet day costs few runs."""
+
+
+@task(name="initial_load", cache_policy=NO_CACHE)
+async def initial_load(stages: Stages) -> list[Outcome]:
+    """Rebuild the cube from the segments, then load what waits in the landing directories."""
+    logger = get_run_logger()
+    progress = ProgressArtifact("initial-load", "Initial load")
+    async with progress:
+        await stages.rebuild(progress.tell)
+        outcomes = await stages.load_waiting(progress.tell)
+    for outcome in outcomes:
+        log_outcome(logger, outcome)
+    for name, desk in stages.feed.desks.items():
+        logger.info("%s: %s rows in the cube", name, f"{stages.feed.cube.row_count(desk.dataset.table.name):,}")
+    return outcomes
+
+
+@task(name="detect_files", cache_policy=NO_CACHE)
+async def detect_files(stages: Stages) -> Work | None:
+    """The sensor: wait for files that are settled, files that are gone, or a request."""
+    work = await stages.detect(DETECT_S)
+    if work is not None:
+        get_run_logger().info(
+            "%s: %s files settled, %s gone%s",
+            work.dataset,
+            len(work.landed),
+            len(work.gone),
+            f", request {work.request.id} ({work.request.kind})" if work.request else "",
+        )
+    return work
+
+
+@task(name="validate_files", cache_policy=NO_CACHE)
+async def validate_files(window: Window) -> None:
+    """Read and check what arrives in the window."""
+    await window.validate()
+
+
+@task(name="append_files", cache_policy=NO_CACHE)
+async def append_files(window: Window) -> None:
+    """Append what is checked, one transaction per batch."""
+    logger = get_run_logger()
+    await window.append(lambda outcome: log_outcome(logger, outcome))
