@@ -63,6 +63,6 @@ $(READY): $(LOCK) pyproject.toml .python-version
 	    install="$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input"; \
 	    $(BIN)/python -m pip --version >/dev/null 2>&1 || $$python -m venv --clear $(VENV); \
 	fi && \
-	echo "  locked packages" && $$install -r $(LOCK) && \
+	echo "  locked packages" && $$install --no-deps -r $(LOCK) && \
 	echo "  cubefeed itself" && $$install --no-deps --no-build-isolation -e . && \
 	touch $@

@@ -39,6 +39,10 @@ class EngineUnavailable(CubefeedError):
     """The chosen engine cannot start here."""
 
 
+class EngineFailed(CubefeedError):
+    """The engine refused or lost a change or a query, or is closed."""
+
+
 class QueryError(CubefeedError):
     """A query names something that the cube does not have, or a value of the wrong type."""
 

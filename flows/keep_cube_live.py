@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from contextlib import suppress
 
 from prefect import flow, get_run_logger
@@ -13,6 +14,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Cancelled, Completed
 
+from flows.app.feed import Feed
 from flows.app.opening import open_feed
 from flows.app.stages import Stages
 from flows.app.work import Work
@@ -39,6 +41,7 @@ async def keep_cube_live() -> State[None]:
         ) as opened:
             feed = opened.feed
             feed.listeners.append(emit_files)
+            cancelled = _stop_when_told(feed)
             async with Stages(feed) as stages:
                 await initial_load(stages)
                 emit_session("started", opened.owner)
@@ -49,7 +52,24 @@ async def keep_cube_live() -> State[None]:
                     emit_session("stopped", opened.owner)
     except StateError as error:
         return Cancelled(message=str(error))
-    return Completed(message="The session was stopped")
+    if cancelled.is_set():
+        return Cancelled(message="The run was cancelled; the session was closed")
+    return Completed(message="The serving process ended; the session was closed")
+
+
+def _stop_when_told(feed: Feed) -> asyncio.Event:
+    """Let SIGTERM, which is how Prefect cancels a run, end the session in order. Set once it came.
+
+    Prefect's own handler cancels every coroutine of the process at once, so that nothing could be finished.
+    """
+    told = asyncio.Event()
+
+    def stop() -> None:
+        told.set()
+        feed.stop()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    return told
 
 
 async def _serve(stages: Stages) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import threading
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -30,6 +31,7 @@ PATIENCE_S = 0.3
 """How long the first work of a window waits for Prefect."""
 RETRY_S = 10.0
 """How long to wait after Prefect could not open a window."""
+LOOK_S = 0.2
 
 
 @flow(name="load_window", validate_parameters=False)
@@ -47,13 +49,14 @@ class Windows:
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
+        self._runs = _RunThread()
         self._plain = Window(stages)
         self._plain_run = asyncio.create_task(self._plain.run())
         self._open: Window | None = None
         self._opening: Window | None = None
         self._opened_at = self._used_at = 0.0
         self._retry_at = 0.0
-        self._runs: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._minder = asyncio.create_task(self._mind())
 
     async def put(self, work: Work) -> None:
@@ -67,19 +70,18 @@ class Windows:
     def is_open(self) -> bool:
         return self._open is not None
 
-    async def close(self, *, patience_s: float = 8.0) -> None:
+    async def close(self, *, patience_s: float = 5.0) -> None:
         """Finish what was given, then end; Prefect gets some seconds to hear of it."""
         self._minder.cancel()
         for window in (self._open, self._opening):
             if window is not None:
-                await window.close()
+                self._keep(window.close())
         await self._plain.close()
-        with suppress(Exception):  # the stages hold it
+        with suppress(Exception):  # the stages remember it
             await self._plain_run
-        if self._runs:
-            _, late = await asyncio.wait(self._runs, timeout=patience_s)
-            for run in late:
-                run.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=patience_s)
+        self._runs.stop()
 
     async def _open_soon(self) -> None:
         """Begin to open a window, and give Prefect a moment for it."""
@@ -93,28 +95,25 @@ class Windows:
     def _begin(self) -> Window:
         window = self._opening = Window(self._stages)
         outside, self._plain.outcomes = self._plain.outcomes, []
-        run = _outside_of_any_run(self._run(window, outside))
-        self._runs.add(run)
-        run.add_done_callback(self._runs.discard)
+        self._keep(self._run(window, outside))
         return window
 
     async def _run(self, window: Window, outside: list[Outcome]) -> None:
         try:
-            await load_window(window, outside)
+            await self._runs.run(load_window(window, outside))
         except Exception as error:
             if not window.started.is_set():
                 self._plain.outcomes[:0] = outside
             if self._stages.failure is None:
                 log.warning("the window's run was not recorded (%s); loading goes on", error)
                 self._retry_at = time.monotonic() + RETRY_S
+                await window.drain()
+                self._plain.outcomes += window.outcomes
         finally:
             if self._opening is window:
                 self._opening = None
             if self._open is window:
                 self._open = None
-            if not window.finished:
-                await asyncio.gather(window.run(), window.close(), window.close())
-                self._plain.outcomes += window.outcomes
 
     def _switch(self) -> None:
         """Make a window that has started the open one; the one before ends."""
@@ -123,30 +122,47 @@ class Windows:
         before, self._open, self._opening = self._open, self._opening, None
         self._opened_at = self._used_at = time.monotonic()
         if before is not None:
-            self._finish(before)
+            self._keep(before.close())
 
-    def _finish(self, window: Window) -> None:
-        closing = asyncio.create_task(window.close())
-        self._runs.add(closing)
-        closing.add_done_callback(self._runs.discard)
+    def _keep(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _mind(self) -> None:
         """Close what is idle, renew what is old, and report what was loaded outside."""
         while True:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(LOOK_S)
             self._switch()
             now = time.monotonic()
             if self._open is not None and now - self._used_at >= IDLE_S:
                 idle, self._open = self._open, None
-                self._finish(idle)
-            renew = self._open is not None and now - self._opened_at >= OPEN_S
-            if (renew or self._plain.outcomes) and self._opening is None and now >= self._retry_at:
+                self._keep(idle.close())
+            old = self._open is not None and now - self._opened_at >= OPEN_S
+            unreported = any(outcome.files for outcome in self._plain.outcomes)
+            if (old or unreported) and self._opening is None and now >= self._retry_at:
                 self._begin()
 
 
-def _outside_of_any_run(run: Coroutine[None, None, None]) -> asyncio.Task[None]:
-    """A task that does not know the run it was started from, so that its flow run is a top-level one.
+class _RunThread:
+    """An event loop in a thread of its own, for the windows' flow runs.
 
-    Prefect's vacuum deletes nothing below a run that is still running.
+    There they are top-level runs, since the thread knows of no other (Prefect's vacuum deletes nothing below
+    a run that is still running); Prefect installs no signal handler there (it would cancel every coroutine of
+    the process at once); and what Prefect does between its awaits never delays the data.
     """
-    return asyncio.get_running_loop().create_task(run, context=contextvars.Context())
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="windows", daemon=True)
+        self._thread.start()
+
+    async def run(self, coroutine: Coroutine[None, None, None]) -> None:
+        """Run a coroutine there and wait for its end."""
+        future = contextvars.Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop)
+        await asyncio.wrap_future(future)
+
+    def stop(self) -> None:
+        """End the thread; what still runs there is abandoned."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)

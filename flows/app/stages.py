@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -87,7 +87,8 @@ class Window:
     def __init__(self, stages: Stages) -> None:
         self.stages = stages
         self.started = asyncio.Event()
-        self.finished = False
+        self._dead = False
+        self._home = asyncio.get_running_loop()
         self.outcomes: list[Outcome] = []
         self._arrivals: asyncio.Queue[Work | None] = asyncio.Queue(1)
         self._validated: asyncio.Queue[Validated | Outcome | None] = asyncio.Queue(1)
@@ -95,6 +96,18 @@ class Window:
     async def put(self, work: Work) -> None:
         """Give it work; waits while the stage before is full."""
         await self._arrivals.put(work)
+        if self._dead:
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Finish what lies in the queues, when nothing takes it out any more; what is put later too."""
+        self._dead = True
+        while not self._validated.empty() or not self._arrivals.empty():
+            waiting = self._validated if not self._validated.empty() else self._arrivals
+            item = waiting.get_nowait()
+            if item is not None:
+                validated = await self.stages.validate(item) if isinstance(item, Work) else item
+                self.outcomes.append(await self.stages.append(validated))
 
     async def close(self) -> None:
         """Let it finish what it has and end."""
@@ -119,9 +132,12 @@ class Window:
                 self.outcomes.append(outcome)
                 if tell is not None:
                     tell(outcome)
-        self.finished = True
         if self.stages.failure is not None:
             raise self.stages.failure
+
+    async def at_home(self, stage: Coroutine[None, None, None]) -> None:
+        """Run a stage in the loop that the window was made in, from any loop."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(stage, self._home))
 
     async def run(self) -> None:
         """Both stages, side by side."""

@@ -114,8 +114,10 @@ class Query:
             )
         for measure in self.measures:
             table.measure(measure)
-        for level in (*self.levels, *self.where):
+        for level in self.levels:
             table.level(level)
+        for level, values in self.where.items():
+            _check_values(table.level(level), values)
         for kind, names in (("level", self.levels), ("measure", self.measures)):
             if len(set(names)) < len(names):
                 raise QueryError(f"A {kind} is named twice", next_step=f"name each {kind} once", got=", ".join(names))
@@ -150,6 +152,29 @@ def parse_value(column: Column, text: str) -> Value:
             next_step=f"write a {column.kind}, dates as 2021-05-01",
             got=text,
         ) from None
+
+
+_TYPES: dict[Kind, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "float": (float, int),
+    "boolean": (bool,),
+    "date": (date,),
+    "datetime": (datetime,),
+}
+
+
+def _check_values(level: Column, values: Iterable[Value]) -> None:
+    for value in values:
+        fits = value is None or type(value) in _TYPES[level.kind]
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            fits = False
+        if not fits or (isinstance(value, datetime) and value.tzinfo is not None):
+            raise QueryError(
+                f"Not a value of level {level.name}",
+                next_step=f"give a {level.kind}{' without a time zone' * (level.kind == 'datetime')}",
+                got=repr(value),
+            )
 
 
 def _named[T](what: str, name: str, known: Mapping[str, T], table: str | None = None) -> T:

@@ -63,9 +63,7 @@ def _prepare_file(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
         raise PrepareFailed(f"{type(error).__name__}: {error}", "no exception") from error
     _check_shape(dataset, returned)
     lines = _lines(returned[LINE], rows[LINE])
-    return pl.DataFrame(
-        [lines, *(_text(name, returned[name], dataset) for name in dataset.schema.columns())]
-    )
+    return pl.DataFrame([lines, *(_text(name, returned[name], dataset) for name in dataset.schema.columns())])
 
 
 def _dtype(name: str) -> str:

@@ -4,7 +4,7 @@ No index: at 10 million rows one would make loading several times slower and que
 deleting the incoming keys first. DuckDB itself never opens a file: segments are read by Polars and handed over as
 Arrow, so external access stays off for the whole session, and a statement could not read or write a file even if a
 value found its way into its text. Reading the segments in DuckDB would need that access for the whole session, since
-it cannot be given back, and is no faster.
+it cannot be withdrawn for queries, and was hardly faster.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from flows.core.changes import ChangeSet
 from flows.core.model import TOTAL_DEPTH, Query, Table
 from flows.cube.duckdb_sql import INCOMING, StoredTable
 from flows.cube.fold import Ranges, key_ranges, live_batches, may_meet, widest
+from flows.cube.frames import sum_overflow
 from flows.cube.port import LiveSegment
-from flows.errors import EngineUnavailable, QueryError
+from flows.errors import EngineFailed
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -89,13 +90,9 @@ class DuckDbCube:
         text, values = self._stored[table.name].select(query)
         with self._cursor() as cursor:
             try:
-                frame = cursor.sql(text, params=values).pl()
+                frame: pl.DataFrame = cursor.sql(text, params=values).pl()
             except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-                raise QueryError(
-                    "A sum does not fit into 64 bits",
-                    next_step="narrow the query with `where`, or declare the column as a float",
-                    table=table.name,
-                ) from error
+                raise sum_overflow(table) from error
         frame.columns = [*query.levels, *query.measures, *([TOTAL_DEPTH] if query.totals else [])]
         return frame
 
@@ -103,7 +100,7 @@ class DuckDbCube:
         """All rows of a table with `_version`, in no given order; for verification."""
         stored = self._stored[table]
         with self._cursor() as cursor:
-            frame = cursor.sql(stored.everything).pl()
+            frame: pl.DataFrame = cursor.sql(stored.everything).pl()
         frame.columns = stored.columns
         return frame
 
@@ -153,5 +150,5 @@ class DuckDbCube:
                 raise
 
 
-def _closed() -> EngineUnavailable:
-    return EngineUnavailable("The cube is closed", next_step="open it again")
+def _closed() -> EngineFailed:
+    return EngineFailed("The cube is closed", next_step="open it again")

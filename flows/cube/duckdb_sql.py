@@ -93,7 +93,8 @@ class StoredTable:
         return f"CAST(sum({column}) AS {self._types[measure.column]})"  # a sum beyond the type raises
 
     def _conditions(self, query: Query) -> tuple[list[str], list[Value]]:
-        conditions, bound = [], []
+        conditions: list[str] = []
+        bound: list[Value] = []
         for level, allowed in query.where.items():
             column, values = self._inside[level], [value for value in allowed if value is not None]
             choices = [f"{column} IN ({', '.join('?' * len(values))})"] if values else []

@@ -59,9 +59,7 @@ class _Ragged:
         return "skip"
 
 
-def _read_batch(
-    dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     ends = list(accumulate(one.rows for one in batch.values()))
     texts = [one.text for one in batch.values()]
     text = texts[0] if len(texts) == 1 else b"".join(texts)
@@ -83,9 +81,7 @@ def _read_batch(
     return frame, _ragged_notes(len(dataset.header), places.filter(hurt), ragged)
 
 
-def _parse(
-    dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, block_bytes: int
-) -> pa.Table:
+def _parse(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, block_bytes: int) -> pa.Table:
     names = list(dataset.header)
     return arrow_csv.read_csv(
         cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams

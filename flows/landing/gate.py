@@ -119,9 +119,7 @@ class Gate:
         except UnicodeDecodeError as error:
             line = body[: error.start].decode(self._codec, "replace").count("\n") + 1
             told = f"{self._dataset.csv.encoding} (byte {error.start + 1} of the file: {error.reason})"
-            raise FileRefused(
-                "encoding", line=line, raw=repr(body[error.start : error.end]), expected=told
-            ) from None
+            raise FileRefused("encoding", line=line, raw=repr(body[error.start : error.end]), expected=told) from None
         except UnicodeError as error:
             raise FileRefused("encoding", raw=str(error), expected=self._dataset.csv.encoding) from None
 
@@ -130,9 +128,7 @@ class Gate:
             return
         low, high = self._dataset.rows
         if not low <= data_rows <= high:
-            raise FileRefused(
-                "rows", raw=str(data_rows), expected=f"{low} to {high} data rows", data_rows=data_rows
-            )
+            raise FileRefused("rows", raw=str(data_rows), expected=f"{low} to {high} data rows", data_rows=data_rows)
 
 
 def _header_lines(dataset: Dataset) -> tuple[bytes, ...]:
@@ -144,10 +140,7 @@ def _header_lines(dataset: Dataset) -> tuple[bytes, ...]:
 
 
 def _is_plain(body: bytes, start: int) -> bool:
-    return (
-        b"\0" not in body
-        and (body.isascii() or (is_utf8(body) and body.find(_BOM, start) < 0))
-    )
+    return b"\0" not in body and (body.isascii() or (is_utf8(body) and body.find(_BOM, start) < 0))
 
 
 def _line_at(text: str, position: int) -> str:

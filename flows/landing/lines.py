@@ -167,8 +167,12 @@ def _fault(rules: QuoteRules) -> pl.Expr:
     text = pl.col("text")
     unquoted = text.str.replace_all(r'"(?:[^"]|"")*"', "") if rules.multiline else text
     return (
-        pl.when(pl.col("hurt")).then(pl.lit("quote"))
-        .when(text == "").then(pl.lit("blank_line"))
-        .when(unquoted.str.contains("\r", literal=True)).then(pl.lit("line_end"))
-        .when(text.str.starts_with("\ufeff")).then(pl.lit("encoding"))
+        pl.when(pl.col("hurt"))
+        .then(pl.lit("quote"))
+        .when(text == "")
+        .then(pl.lit("blank_line"))
+        .when(unquoted.str.contains("\r", literal=True))
+        .then(pl.lit("line_end"))
+        .when(text.str.starts_with("\ufeff"))
+        .then(pl.lit("encoding"))
     )

@@ -17,9 +17,7 @@ class FileRefused(Exception):
         data_rows: rows seen in the file, as far as they could be counted.
     """
 
-    def __init__(
-        self, rule: str, *, raw: str, expected: str, line: int | None = None, data_rows: int = 0
-    ) -> None:
+    def __init__(self, rule: str, *, raw: str, expected: str, line: int | None = None, data_rows: int = 0) -> None:
         super().__init__(rule)
         self.finding = Finding(rule, line, None, shorten(raw), expected)
         self.data_rows = data_rows

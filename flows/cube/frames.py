@@ -1,0 +1,135 @@
+"""The frames that queries answer with, made the same way for every engine that does not make them itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from flows.core.model import TOTAL_DEPTH, VERSION, Column, Kind, Measure, Query, Table
+from flows.errors import QueryError
+
+FRAME_TYPES: dict[Kind, type[pl.DataType] | pl.DataType] = {
+    "string": pl.String,
+    "integer": pl.Int64,
+    "float": pl.Float64,
+    "boolean": pl.Boolean,
+    "date": pl.Date,
+    "datetime": pl.Datetime("us"),
+}
+
+
+def row_columns(table: Table) -> dict[str, Kind]:
+    """The columns of a table's rows, with `_version`."""
+    return {**{c.name: c.kind for c in table.columns}, VERSION: "integer"}
+
+
+def answer_columns(table: Table, query: Query) -> dict[str, Kind]:
+    """The levels and the measures of an answer."""
+    levels: dict[str, Kind] = {name: table.level(name).kind for name in query.levels}
+    return levels | {name: _measure_kind(table, table.measure(name)) for name in query.measures}
+
+
+def typed(frame: pl.DataFrame, columns: Mapping[str, Kind]) -> pl.DataFrame:
+    """These columns of a frame in the types of the port; dates and truth values may come as text."""
+    return frame.select(_read(frame.schema[name], name, kind) for name, kind in columns.items())
+
+
+def joined(table: Table, query: Query, parts: Mapping[int, pl.DataFrame]) -> pl.DataFrame:
+    """One answer out of parts that each fix so many of the leading levels.
+
+    Args:
+        table: the table asked.
+        query: the query.
+        parts: number of levels fixed → the frame with those levels and the measures.
+    """
+    columns = answer_columns(table, query)
+    absent = {
+        depth: [pl.lit(None, FRAME_TYPES[columns[name]]).alias(name) for name in query.levels[depth:]]
+        for depth in parts
+    }
+    frames = [
+        part.with_columns(*absent[depth]).select(*columns, pl.lit(depth, pl.Int64).alias(TOTAL_DEPTH))
+        for depth, part in parts.items()
+    ]
+    answer = pl.concat(frames).sort(TOTAL_DEPTH, *query.levels, nulls_last=False)
+    return answer if query.totals else answer.drop(TOTAL_DEPTH)
+
+
+def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
+    """Answer a query from rows.
+
+    Args:
+        table: the table asked.
+        query: the query.
+        rows: at least the columns that the query touches; rows that `where` leaves out may be among them.
+    """
+    kept = rows.filter(_matches(level, list(query.where[level])) for level in query.where)
+    measures = [_expression(table, table.measure(name)) for name in query.measures]
+    depths = range(len(query.levels) + 1) if query.totals else [len(query.levels)]
+    parts = {
+        depth: kept.group_by(query.levels[:depth]).agg(measures) if depth else kept.select(measures) for depth in depths
+    }
+    if kept.is_empty() and query.levels:
+        parts = {len(query.levels): parts[len(query.levels)]}
+    try:
+        return joined(table, query, {n: typed(part, _fixed(table, query, n)) for n, part in parts.items()})
+    except pl.exceptions.InvalidOperationError as error:
+        raise sum_overflow(table) from error
+
+
+def empty(table: Table, query: Query) -> pl.DataFrame:
+    """The answer of a query that no row matches."""
+    rows = pl.DataFrame(schema={c.name: FRAME_TYPES[c.kind] for c in table.columns})
+    return aggregate(table, query, rows)
+
+
+def sum_overflow(table: Table) -> QueryError:
+    """The error of a sum that 64 bits cannot hold."""
+    return QueryError(
+        "A sum does not fit into 64 bits",
+        next_step="narrow the query with `where`, or declare the column as a float",
+        table=table.name,
+    )
+
+
+def _fixed(table: Table, query: Query, depth: int) -> dict[str, Kind]:
+    left_out = query.levels[depth:]
+    return {name: kind for name, kind in answer_columns(table, query).items() if name not in left_out}
+
+
+def _column(table: Table, name: str) -> Column:
+    return next(c for c in table.columns if c.name == name)
+
+
+def _measure_kind(table: Table, measure: Measure) -> Kind:
+    if measure.column is None:
+        return "integer"
+    return "float" if measure.aggregation == "MEAN" else _column(table, measure.column).kind
+
+
+def _expression(table: Table, measure: Measure) -> pl.Expr:
+    if measure.column is None:
+        return pl.len().alias(measure.name)
+    values = pl.col(measure.column)
+    if measure.aggregation == "MEAN":
+        return values.mean().alias(measure.name)
+    wide = values.cast(pl.Int128) if _column(table, measure.column).kind == "integer" else values
+    return pl.when(values.count() > 0).then(wide.sum()).alias(measure.name)
+
+
+def _matches(level: str, allowed: list[object]) -> pl.Expr:
+    values = [value for value in allowed if value is not None]
+    among = pl.col(level).is_in(values).fill_null(False) if values else pl.lit(False)
+    return among | pl.col(level).is_null() if len(values) < len(allowed) else among
+
+
+def _read(found: pl.DataType, name: str, kind: Kind) -> pl.Expr:
+    column = pl.col(name)
+    if found == pl.String and kind == "date":
+        return column.str.to_date("%Y-%m-%d")
+    if found == pl.String and kind == "datetime":
+        return column.str.to_datetime(time_unit="us")
+    if found == pl.String and kind == "boolean":
+        return column.str.to_lowercase() == "true"
+    return column.cast(FRAME_TYPES[kind])
