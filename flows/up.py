@@ -6,28 +6,31 @@ import asyncio
 import logging
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import httpx
-
+from flows.children import Child, Pace, answers, free_port
 from flows.errors import StateError
 from flows.settings import Settings
 from flows.store.state import Owner, State
 
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
 log = logging.getLogger(__name__)
 
 START_S = 90.0
-"""A Prefect server on a new database takes 12 to 16 s on two cores."""
-END_S = 10.0
+"""A Prefect server on a new database takes 12 to 16 s on two slow cores; an engine that contacts its licence
+server tens of seconds."""
+CANCEL_S = 10.0
 LOOK_S = 0.2
+KEEP_S = 1.0
+"""How often what runs is looked at."""
 
 
 @dataclass
@@ -36,44 +39,6 @@ class Addresses:
 
     prefect_url: str
     owner: Owner
-
-
-@dataclass
-class Child:
-    """A process that `up` started and ends."""
-
-    name: str
-    command: list[str]
-    environment: Mapping[str, str]
-    log_file: Path
-    process: subprocess.Popen[bytes] | None = field(default=None)
-
-    def start(self) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches it only through us."""
-        with self.log_file.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command,
-                env={**os.environ, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-
-    @property
-    def alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    def end(self, *, patience_s: float = END_S) -> None:
-        """SIGINT, then SIGTERM, then SIGKILL to its whole session."""
-        for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            if self.process is None:
-                return
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, how)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(patience_s)
-                return
 
 
 class Up:
@@ -88,8 +53,12 @@ class Up:
         self._settings = settings
         self._tell = tell
         self._state = State(settings.state.resolve())
-        self._children: list[Child] = []
+        self._server: Child | None = None
+        self._serving: Child | None = None
         self._run: UUID | None = None
+        self._pace = Pace()
+        self._at_rest = False
+        self._last_trouble = ""
         self.api_url = os.environ.get("PREFECT_API_URL", "")
 
     async def start(self) -> Addresses:
@@ -108,6 +77,7 @@ class Up:
             )
         if not self.api_url:
             await self._start_server()
+        os.environ.update(self.environment())  # before Prefect is imported here, since it reads them then
         await self._start_serving()
         found = await self._start_session()
         return Addresses(self.api_url.removesuffix("/api"), found)
@@ -115,26 +85,31 @@ class Up:
     async def keep(self, stopping: asyncio.Event) -> None:
         """Start again what has died, until told to stop."""
         while not stopping.is_set():
-            for child in self._children:
-                if not child.alive:
-                    self._tell(f"{child.name} ended; starting it again")
-                    child.start()
+            try:
+                await self._revive()
+                self._last_trouble = ""
+            except Exception as error:  # Prefect does not answer, or not yet: the next round tries again
+                self._tell_once(f"waiting for Prefect ({type(error).__name__}: {error})")
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), 1.0)
+                await asyncio.wait_for(stopping.wait(), KEEP_S)
 
     async def end(self) -> None:
-        """Cancel the live run, then end what was started, the last first."""
+        """End the live run in order, then what was started, the last first."""
         with suppress(Exception):  # the processes are ended below in any case
-            await self._cancel_run()
-        for child in reversed(self._children):
-            await asyncio.to_thread(child.end)
+            await asyncio.wait_for(self._cancel_run(), CANCEL_S)
+        await self._end_owner()
+        if self._serving is not None:
+            await asyncio.to_thread(self._serving.end)
+            with suppress(Exception):  # honest states are for people; they may be too late for it
+                await asyncio.wait_for(self._bury("cubefeed up was stopped", all_flows=True), CANCEL_S)
+        if self._server is not None:
+            await asyncio.to_thread(self._server.end)
 
     def environment(self) -> dict[str, str]:
         """What every process of this installation gets."""
         chosen = {
             "DO_NOT_TRACK": "1",
             "PREFECT_HOME": str(self._state.prefect),
-            "PREFECT_API_URL": self.api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "flows",
@@ -147,114 +122,157 @@ class Up:
         return {**chosen, **given, **settings, "PREFECT_API_URL": self.api_url}
 
     async def _start_server(self) -> None:
-        port = _free_port(self._settings.prefect_port)
+        port = free_port(self._settings.prefect_port)
         self.api_url = f"http://127.0.0.1:{port}/api"
         origins = f"http://127.0.0.1:{port},http://localhost:{port}"
-        server = Child(
-            "Prefect server",
+        self._server = Child(
+            "the Prefect server",
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
             {**self.environment(), "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins},
             self._state.root / "prefect-server.log",
+            on_orphaned=signal.SIGINT,
         )
         self._tell("starting the Prefect server …")
-        self._add(server)
-        await self._until(lambda: _answers(f"{self.api_url}/health"), "the Prefect server", server)
+        self._server.start()
+
+        async def healthy() -> bool:
+            return await asyncio.to_thread(answers, f"{self.api_url}/health")
+
+        await self._until(healthy, self._server)
 
     async def _start_serving(self) -> None:
-        serving = Child(
-            "serving the deployments",
+        from flows.runs import find_live_deployment, put_automation, quick_client, silent_runs_crash
+
+        self._serving = Child(
+            "the process that serves the deployments",
             [sys.executable, "-m", "flows.serve"],
             self.environment(),
             self._state.root / "serve.log",
+            on_orphaned=signal.SIGKILL,  # the owner sees that its parent is gone, and closes the session in order
         )
         self._tell("serving the deployments …")
-        self._add(serving)
+        async with quick_client() as client:
+            await self._bury("found Running at the start, with no process left")
+            await put_automation(client, silent_runs_crash())
+            self._serving.start()
+
+            async def served() -> bool:
+                return await find_live_deployment(client) is not None
+
+            await self._until(served, self._serving)
 
     async def _start_session(self) -> Owner:
+        from flows.runs import quick_client
+
         self._tell("opening the session and loading the directory …")
-        serving = self._children[-1]
-        os.environ.update(self.environment())
-        from prefect.client.orchestration import get_client
-        from prefect.exceptions import ObjectNotFound
+        assert self._serving is not None
+        async with quick_client() as client:
+            await self._start_run(client)
 
-        from flows.serve import LIVE_DEPLOYMENT
+            async def announced() -> bool:
+                if self._state.owner() is None and (why := await self._why_it_ended(client)):
+                    raise StateError(
+                        f"The live session did not start: {why}", next_step=f"see {self._serving_log}"
+                    )
+                return self._state.owner() is not None
 
-        async with get_client() as client:
-            deadline = time.monotonic() + START_S
-            while True:
-                self._check_alive("the deployments", serving)
-                with suppress(ObjectNotFound):
-                    deployment = await client.read_deployment_by_name(LIVE_DEPLOYMENT)
-                    if str(deployment.status).endswith("READY"):
-                        break
-                if time.monotonic() > deadline:
-                    raise self._did_not("the deployments", serving)
-                await asyncio.sleep(LOOK_S)
-            self._run = (await client.create_flow_run_from_deployment(deployment.id)).id
-            await self._until(lambda: self._state.owner() is not None, "the live session", serving, self._run_failed)
+            await self._until(announced, self._serving)
         return self._state.require_owner()
 
-    async def _run_failed(self) -> str | None:
-        from prefect.client.orchestration import get_client
+    async def _revive(self) -> None:
+        """One look at everything that should run."""
+        if self._server is not None and not self._server.alive:
+            if self._server.pace.due:
+                self._tell(f"{self._server.name} ended; starting it again")
+                self._server.start()
+            return
+        owner = self._state.owner()
+        if self._serving is not None and not self._serving.alive:
+            if owner is None and self._serving.pace.due:  # an orphaned owner closes its session first
+                self._tell(f"{self._serving.name} ended; starting it again")
+                await self._bury("its process is gone")
+                self._serving.start()
+            return
+        if owner is not None:
+            self._run, self._at_rest = UUID(owner.run) if owner.run else self._run, False
+        elif not self._at_rest:
+            await self._revive_session()
 
-        assert self._run is not None
-        async with get_client() as client:
-            state = (await client.read_flow_run(self._run)).state
-        return state.message if state is not None and state.is_final() else None
+    async def _revive_session(self) -> None:
+        """Start a new live run when the last one has ended, unless people ended it."""
+        from flows.runs import quick_client, state_of
+
+        async with quick_client() as client:
+            state = await state_of(client, self._run) if self._run is not None else None
+            if state is not None and not state.is_final():
+                return  # it has not opened the session yet, or is closing it
+            if state is not None and state.is_cancelled():
+                self._at_rest = True
+                self._tell("the live run was cancelled; start another one in Prefect: keep-cube-live/cube")
+            elif self._pace.due:
+                said = f" ({state.name}: {state.message})" if state is not None else ""
+                self._tell(f"the live session ended{said}; starting it again")
+                await self._bury("the live run that it belonged to has ended", windows_only=True)
+                await self._start_run(client)
+
+    async def _start_run(self, client: PrefectClient) -> None:
+        from flows.runs import find_live_deployment, start_live_run
+
+        deployment = await find_live_deployment(client)
+        if deployment is not None:
+            self._pace.begin()
+            self._run = await start_live_run(client, deployment)
+
+    async def _why_it_ended(self, client: PrefectClient) -> str | None:
+        from flows.runs import state_of
+
+        state = await state_of(client, self._run) if self._run is not None else None
+        return state.message or state.name if state is not None and state.is_final() else None
+
+    async def _bury(self, why: str, *, all_flows: bool = False, windows_only: bool = False) -> None:
+        """Declare dead what Prefect believes to run while no owner is alive."""
+        from flows.runs import OUR_FLOWS, OWNERS_FLOWS, bury, quick_client
+
+        if self._state.owner() is None:
+            flows = OUR_FLOWS if all_flows else OWNERS_FLOWS[1:] if windows_only else OWNERS_FLOWS
+            async with quick_client() as client:
+                await bury(client, flows, f"The run's process has ended: {why}")
 
     async def _cancel_run(self) -> None:
-        from prefect.client.orchestration import get_client
-        from prefect.states import Cancelling
+        from flows.runs import cancel, quick_client, state_of
 
         if self._run is None or self._state.owner() is None:
             return
-        async with get_client() as client:
-            await client.set_flow_run_state(self._run, Cancelling(message="cubefeed up was stopped"), force=True)
-            deadline = time.monotonic() + END_S
-            while time.monotonic() < deadline:
-                run = await client.read_flow_run(self._run)
-                if run.state is not None and run.state.is_final():
-                    return
+        async with quick_client() as client:
+            await cancel(client, self._run, "cubefeed up was stopped")
+            while (state := await state_of(client, self._run)) is not None and not state.is_final():
                 await asyncio.sleep(LOOK_S)
 
-    def _add(self, child: Child) -> None:
-        child.start()
-        self._children.append(child)
+    async def _end_owner(self) -> None:
+        """End an owner that could not be cancelled, since Prefect does not answer."""
+        deadline = time.monotonic() + CANCEL_S
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            owner = self._state.owner()
+            if owner is None or self._serving is None:
+                return
+            with suppress(ProcessLookupError):
+                os.kill(owner.pid, how)
+            while self._state.owner() == owner and time.monotonic() < deadline:
+                await asyncio.sleep(LOOK_S)
 
-    async def _until(
-        self,
-        ready: Callable[[], bool],
-        what: str,
-        child: Child,
-        failed: Callable[[], Awaitable[str | None]] | None = None,
-    ) -> None:
+    async def _until(self, ready: Callable[[], Awaitable[bool]], child: Child) -> None:
         deadline = time.monotonic() + START_S
-        while not await asyncio.to_thread(ready):
-            self._check_alive(what, child)
-            why = await failed() if failed is not None else None
-            if why is not None:
-                raise StateError(f"{what} did not start: {why}", next_step=f"see {child.log_file}")
-            if time.monotonic() > deadline:
-                raise self._did_not(what, child)
+        while not await ready():
+            if not child.alive or time.monotonic() > deadline:
+                why = "did not start" if child.alive else "ended at once"
+                raise StateError(f"{child.name} {why}", next_step=f"see {child.log_file}")
             await asyncio.sleep(LOOK_S)
 
-    def _check_alive(self, what: str, child: Child) -> None:
-        if not child.alive:
-            raise self._did_not(what, child)
+    def _tell_once(self, trouble: str) -> None:
+        if trouble != self._last_trouble:
+            self._last_trouble = trouble
+            self._tell(trouble)
 
-    def _did_not(self, what: str, child: Child) -> StateError:
-        return StateError(f"{what} did not start", next_step=f"see {child.log_file}", log=child.log_file)
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as found:
-            return int(found.getsockname()[1])
-    raise StateError("No free port on 127.0.0.1", next_step="end something that listens there")
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
+    @property
+    def _serving_log(self) -> str:
+        return str(self._serving.log_file) if self._serving is not None else "the log"

@@ -78,9 +78,9 @@ class Appender:
     def _plan(self, dataset: Dataset, batch: _Batch) -> Plan:
         work = batch.validated.work
         observations = [observation(read) for read in batch.validated.reads.values()]
-        facts = self._facts(dataset, observations, (*work.gone, *work.unload))
+        facts = self._facts(dataset, observations, (*work.gone, *work.missing, *work.unload))
         planner = Planner(facts, self._counters, batch.verdict)
-        planner.mark_absent(work.gone)
+        planner.mark_absent((*work.missing, *work.gone))
         planner.observe(observations)
         planner.leave(work.gone)
         planner.unload(work.unload, "request")

@@ -85,8 +85,9 @@ class Asking:
         if request.kind in ("rebuild", "verify"):
             return Work(request.dataset, request=request)
         if request.kind == "close-day":
-            landed, gone = self._settled(desk)
-            return Work(request.dataset, landed=landed, gone=gone, request=request)
+            desk.lookout.inbox.rescan()
+            found = desk.lookout.inbox.settled(max_files=sys.maxsize, max_bytes=sys.maxsize)
+            return Work(request.dataset, *found, request=request)
         if request.kind == "unload":
             return Work(request.dataset, unload=self._known_paths(desk.dataset, patterns), request=request)
         mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.get("force") else "load"
@@ -103,11 +104,6 @@ class Asking:
         found = {path: look(inbox.root, path) for path in chosen}
         landed = [Landed(path, seen, mode) for path, seen in found.items() if isinstance(seen, Signature)]
         return tuple(inbox.claim(landed))
-
-    def _settled(self, desk: Desk) -> tuple[tuple[Landed, ...], tuple[bytes, ...]]:
-        desk.lookout.inbox.rescan()
-        landed, gone = desk.lookout.inbox.settled(max_files=sys.maxsize, max_bytes=sys.maxsize)
-        return tuple(landed), tuple(gone)
 
     def _known_paths(self, dataset: Dataset, patterns: list[str]) -> tuple[bytes, ...]:
         return tuple(_matching(dataset, patterns, self._ledger.live_paths(dataset.name)))

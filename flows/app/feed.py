@@ -124,9 +124,9 @@ class Feed:
             if time.monotonic() < desk.retry_at:
                 continue
             desk.lookout.tick()
-            landed, gone = desk.lookout.inbox.settled(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
-            if landed or gone:
-                return Work(desk.dataset.name, tuple(landed), tuple(gone))
+            found = desk.lookout.inbox.settled(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
+            if found.landed or found.gone:
+                return Work(desk.dataset.name, *found)
         return None
 
     def waiting(self) -> int:

@@ -23,6 +23,7 @@ class Work:
         dataset: its name.
         landed: settled files, in the order of their times.
         gone: files that are no longer there.
+        missing: files that seem to be missing, though perhaps not for good.
         unload: files whose rows leave the cube by request.
         request: the request that this answers.
     """
@@ -30,6 +31,7 @@ class Work:
     dataset: str
     landed: tuple[Landed, ...] = ()
     gone: tuple[bytes, ...] = ()
+    missing: tuple[bytes, ...] = ()
     unload: tuple[bytes, ...] = ()
     request: Request | None = None
     detected_utc: str = field(default_factory=now_utc)

@@ -107,7 +107,9 @@ def _read_time(text: pl.Series, held: pl.Expr, parse: Callable[[pl.Expr], pl.Exp
     """Parsing alone takes 2021-5-1 and 2021- 5-01 too; what formats back to the same text is exact."""
     cell = pl.col(text.name)
     spellings = pl.DataFrame([text.unique()])
-    inexact = spellings.filter(parse(cell).dt.strftime(form).ne_missing(cell)).to_series()
+    value = parse(cell)
+    outside = ~value.dt.year().is_between(1, 9999)  # what Python's dates cannot hold
+    inexact = spellings.filter(value.dt.strftime(form).ne_missing(cell) | outside).to_series()
     if inexact.is_empty():
         return parse(held)
     return pl.when(~held.is_in(inexact.implode())).then(parse(held))

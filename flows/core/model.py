@@ -183,7 +183,7 @@ def _named[T](what: str, name: str, known: Mapping[str, T], table: str | None = 
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     raise QueryError(
         f"There is no {what} of that name",
-        next_step=f"did you mean {near[0]}? " * bool(near) + f"The {what}s are: {', '.join(known)}",
+        next_step="".join(f"did you mean {name}? " for name in near) + f"The {what}s are: {', '.join(known)}",
         got=name,
         table=table,
     )

@@ -104,16 +104,17 @@ class Planner:
             self.plan.decisions.append(decision)
 
     def mark_absent(self, gone: Sequence[bytes]) -> None:
-        """Say which files are gone, before `observe`, so that renamed files find their old path."""
+        """Say which files are not there, before `observe`, so that renamed files find their old path."""
         for name in gone:
             if name in self._facts.paths:
                 self._facts.paths[name].present = False
-                self._touch(self._facts.paths[name])
 
     def leave(self, gone: Sequence[bytes]) -> None:
         """Decide what becomes of the paths that are gone, after `observe`."""
         copies = self._facts.copies()
         for name in gone:
+            if name in self._facts.paths:
+                self._touch(self._facts.paths[name])
             decision = leave(self._facts, name, copies)
             if decision is None:
                 continue

@@ -105,6 +105,7 @@ def _rules(derived: type[dy.Schema], schema: type[dy.Schema]) -> list[Rule]:
     }
     order = {name: position for position, name in enumerate(columns)}
     rules = []
+    # dataframely has no public way to a rule's expression; its version is pinned
     for flag, rule in derived._validation_rules(with_cast=False).items():
         short, owner = owners.get(flag, (flag, None))
         is_key = flag == PRIMARY_KEY

@@ -91,6 +91,7 @@ def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _Sorted:
 
 
 _THIN = [FILE, LINE, ROW]
+_THIN_NOTES = pl.Schema({**dict.fromkeys(_THIN, pl.UInt32), "rule": pl.String, "check": pl.Int32, "rank": pl.Int32})
 
 
 def _thin_notes(dataset: Dataset, checks: Checks, found: _Sorted) -> pl.DataFrame:
@@ -107,7 +108,7 @@ def _thin_notes(dataset: Dataset, checks: Checks, found: _Sorted) -> pl.DataFram
     for check, rule in enumerate(checks.rules):
         rows = broken(rule, found.failing, found.typed)
         notes.append(rows.select(*_THIN, rule=pl.lit(rule.name), check=check, rank=rule.rank))
-    return pl.concat(notes) if notes else left.clear()
+    return pl.concat([_THIN_NOTES.to_frame(), *notes])
 
 
 def _full_notes(dataset: Dataset, checks: Checks, thin: pl.DataFrame, text: pl.DataFrame) -> pl.DataFrame:

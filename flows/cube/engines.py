@@ -1,12 +1,49 @@
-"""The engines by name."""
+"""The engines by name. None is ever taken in place of another."""
 
 from __future__ import annotations
+
+import logging
 from collections.abc import Callable
+
 from flows.core.model import Table
+from flows.cube.atoti_start import TERMS
 from flows.cube.port import Cube
+from flows.errors import EngineUnavailable
+
+Tell = Callable[[str], None]
+
+_log = logging.getLogger(__name__)
 
 
-def open_cube(engine: str, model: tuple[Table, ...], *, tell: Callable[[str], None]) -> Cube:
+def open_cube(engine: str, model: tuple[Table, ...], *, tell: Tell = _log.warning) -> Cube:
+    """Open a cube that holds these tables, without rows.
+
+    Args:
+        engine: `duckdb` or `atoti`.
+        model: the tables.
+        tell: says what a person has to know, before the engine starts.
+    Raises:
+        EngineUnavailable: there is no engine of that name, or it cannot start here.
+    """
+    if engine not in ENGINES:
+        raise EngineUnavailable(
+            "There is no engine of that name", next_step=f"use one of {', '.join(ENGINES)}", got=engine
+        )
+    return ENGINES[engine](model, tell)
+
+
+def _open_duckdb(model: tuple[Table, ...], tell: Tell) -> Cube:
     from flows.cube.duckdb_cube import DuckDbCube
 
     return DuckDbCube(model)
+
+
+def _open_atoti(model: tuple[Table, ...], tell: Tell) -> Cube:
+    tell(TERMS)  # before the import, which already counts as use
+    from flows.cube.atoti_cube import AtotiCube
+
+    return AtotiCube(model, tell=tell)
+
+
+ENGINES: dict[str, Callable[[tuple[Table, ...], Tell], Cube]] = {"duckdb": _open_duckdb, "atoti": _open_atoti}
+"""Name → how it is opened; importing an engine is left to its opening."""

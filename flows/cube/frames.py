@@ -1,10 +1,11 @@
-"""The frames that queries answer with, made the same way for every engine that does not make them itself."""
+"""Frames in the types of the port: rows on their way in, and answers that an engine does not make itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import polars as pl
+import pyarrow as pa
 
 from flows.core.model import TOTAL_DEPTH, VERSION, Column, Kind, Measure, Query, Table
 from flows.errors import QueryError
@@ -16,6 +17,15 @@ FRAME_TYPES: dict[Kind, type[pl.DataType] | pl.DataType] = {
     "boolean": pl.Boolean,
     "date": pl.Date,
     "datetime": pl.Datetime("us"),
+}
+
+_ARROW_TYPES: dict[Kind, pa.DataType] = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("us"),
 }
 
 
@@ -33,6 +43,13 @@ def answer_columns(table: Table, query: Query) -> dict[str, Kind]:
 def typed(frame: pl.DataFrame, columns: Mapping[str, Kind]) -> pl.DataFrame:
     """These columns of a frame in the types of the port; dates and truth values may come as text."""
     return frame.select(_read(frame.schema[name], name, kind) for name, kind in columns.items())
+
+
+def to_arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
+    """A table's rows with `_version`, in the Arrow types that every engine reads."""
+    columns = row_columns(table)
+    schema = pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in columns.items()])
+    return typed(rows, columns).to_arrow().cast(schema)
 
 
 def joined(table: Table, query: Query, parts: Mapping[int, pl.DataFrame]) -> pl.DataFrame:
@@ -64,7 +81,7 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
         query: the query.
         rows: at least the columns that the query touches; rows that `where` leaves out may be among them.
     """
-    kept = rows.filter(_matches(level, list(query.where[level])) for level in query.where)
+    kept = rows.filter(pl.lit(True), *(_matches(level, list(allowed)) for level, allowed in query.where.items()))
     measures = [_expression(table, table.measure(name)) for name in query.measures]
     depths = range(len(query.levels) + 1) if query.totals else [len(query.levels)]
     parts = {

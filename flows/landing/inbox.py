@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature, shown
@@ -23,8 +24,19 @@ OPEN_S = 5.0
 """A file that a local process still holds open for writing: how long it must be unchanged at least."""
 EMPTY_S = 30.0
 """A file of 0 bytes is waiting to be filled; unchanged for this long it is reported."""
+GONE_SCANS = 20
+"""Each look for what is gone lists the directory, so large ones are looked at less often."""
 GONE_S = 1.0
 """A file must be missing for this long: its new name may be on its way."""
+
+
+class Settled(NamedTuple):
+    """What can be worked on: complete files, files that are gone, and files that seem to be missing now, one of
+    which a complete file may have been renamed from."""
+
+    landed: tuple[Landed, ...]
+    gone: tuple[bytes, ...]
+    missing: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -121,7 +133,7 @@ class Inbox:
                 self._claimed[landed.path] = landed.signature
             return free
 
-    def settled(self, *, max_files: int, max_bytes: int) -> tuple[list[Landed], list[bytes]]:
+    def settled(self, *, max_files: int, max_bytes: int) -> Settled:
         """Claim files that are complete, in the order of their times, and the files that are gone.
 
         At least one file is taken whatever its size. Claimed files are not offered again until `judged` or
@@ -144,7 +156,8 @@ class Inbox:
             for landed in taken:
                 del self._pending[landed.path]
                 self._claimed[landed.path] = landed.signature
-            return taken, self._take_gone(now)
+            missing = tuple(self._missing) if taken else ()
+            return Settled(tuple(taken), tuple(self._take_gone(now)), missing)
 
     def judged(self, signatures: Mapping[bytes, Signature], gone: Iterable[bytes]) -> None:
         """The ledger has recorded these files as they were read, and these as gone."""
@@ -234,7 +247,7 @@ class Inbox:
         return None if status.st_ctime_ns >= pending.signature.ctime_ns else "a newer marker"
 
     def _take_gone(self, now: float) -> list[bytes]:
-        missing_s = max(GONE_S, 20 * self.scan_s)
+        missing_s = max(GONE_S, GONE_SCANS * self.scan_s)
         due = any(now - since >= missing_s for since in self._missing.values())
         if not due or self._may_be_renamed(now):
             return []

@@ -51,7 +51,7 @@ class QuoteRules:
         self.sound = rf"^{fields}(?:{d}{fields})*$"
         self.begins_quoted = rf'(?:^|{d})"'
         self.opens = rf"^(?:{fields}{d})*{open_quoted}$"
-        self.stays_open = r'^(?:[^"]|"")*$'
+        self.stays_open = rf'^(?:[^"]|"")*(?:"(?:{d}{fields})*{d}{open_quoted})?$'
         self.closes = rf'^(?:[^"]|"")*"(?:{d}{fields})*$'
 
 
@@ -123,9 +123,14 @@ def _find_quotations(lines: pl.DataFrame, rules: QuoteRules) -> Quotations:
 
 
 def _walk(quoted: Iterable[tuple[int, bool, bool, bool, bool, bool, bool]]) -> Quotations:
-    """Follow the quotes from line to line; an odd number of them opens or closes a quotation."""
+    """Follow the quotes from line to line; an odd number of them opens or closes a quotation.
+
+    A line with an even number that is not sound may still have opened one. It counts as closed unless an
+    odd line comes after it: then the two may be the ends of one quotation.
+    """
     found = Quotations()
     start: int | None = None
+    unclear: int | None = None
     for at, sound, odd, begins, opens, stays, closes in quoted:
         if start is not None:
             if odd and closes:
@@ -133,12 +138,16 @@ def _walk(quoted: Iterable[tuple[int, bool, bool, bool, bool, bool, bool]]) -> Q
                 start = None
             elif odd or not stays:
                 break
+        elif odd and unclear is not None:
+            start = unclear
+            break
         elif odd and begins:
             start = at
             if not opens:
                 break
         elif not sound:
             found.stray.append(at)
+            unclear = at if begins and unclear is None else unclear
     found.doubtful = start
     return found
 

@@ -1,0 +1,122 @@
+"""The processes that `up` starts, keeps and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from flows.errors import StateError
+
+END_S = 10.0
+"""How long a process may take to end after each signal."""
+SHORT_LIFE_S = 60.0
+LONGEST_WAIT_S = 30.0
+
+_LEASH = (
+    "import ctypes, os, sys; "
+    "ctypes.CDLL(None).prctl(1, int(sys.argv[2])); "  # PR_SET_PDEATHSIG survives the exec below
+    "os.getppid() == int(sys.argv[1]) or sys.exit(1); "
+    "os.execv(sys.argv[3], sys.argv[3:])"
+)
+"""Makes the kernel end a process when the one that started it has died, however that died (Linux only)."""
+
+
+@dataclass
+class Pace:
+    """Waits longer each time something that was started again dies soon: 1 s, 2 s, … 30 s."""
+
+    started_at: float = 0.0
+    wait_s: float = 1.0
+
+    def begin(self) -> None:
+        """It was started now."""
+        lived = time.monotonic() - self.started_at
+        self.wait_s = 1.0 if self.started_at == 0.0 or lived > SHORT_LIFE_S else min(self.wait_s * 2, LONGEST_WAIT_S)
+        self.started_at = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether it may be started again."""
+        return time.monotonic() - self.started_at >= self.wait_s
+
+
+@dataclass
+class Child:
+    """A process in a session of its own.
+
+    Args:
+        name: what to call it before people.
+        command: what to run.
+        environment: variables besides those of this process.
+        log_file: takes its output.
+        on_orphaned: the signal that it gets when this process dies without ending it.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log_file: Path
+    on_orphaned: signal.Signals
+    pace: Pace = field(default_factory=Pace)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, so that Ctrl-C in a terminal reaches it only through this process."""
+        self.pace.begin()
+        leash = [sys.executable, "-S", "-c", _LEASH, str(os.getpid()), str(int(self.on_orphaned))]
+        with self.log_file.open("ab") as output:
+            self.process = subprocess.Popen(
+                [*(leash if sys.platform == "linux" else []), *self.command],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def end(self, *, patience_s: float = END_S) -> None:
+        """SIGINT, then SIGTERM, then SIGKILL; then whatever it has left behind in its session."""
+        if self.process is None:
+            return
+        for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, how)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience_s)
+                break
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def free_port(wanted: int) -> int:
+    """This port of 127.0.0.1, or another one where it is taken.
+
+    Raises:
+        StateError: there is none.
+    """
+    for port in (wanted, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as found:
+            return int(found.getsockname()[1])
+    raise StateError("No free port on 127.0.0.1", next_step="end something that listens there")
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of this address succeeds."""
+    try:
+        return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,189 @@
+"""A real feed over a real directory, driven step by step, beside the model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import dataframely as dy
+import polars as pl
+
+from flows.app import appending
+from flows.app.feed import Desk, Feed
+from flows.core.dataset import Dataset, Keep, Unload
+from flows.core.model import VERSION
+from flows.cube.duckdb_cube import DuckDbCube
+from flows.landing.inbox import Inbox
+from flows.landing.lookout import Lookout
+from flows.store.ledger import open_ledger
+from flows.store.quarantine import Quarantine
+from flows.store.requests import RequestBox
+from flows.store.segments import Segments
+from tests.property.model import Content, Model
+
+SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""A file system in memory: the histories write thousands of small files durably."""
+
+
+class Keyed(dy.Schema):
+    Key = dy.Int64(primary_key=True)
+    Value = dy.Int64(min=0)
+
+
+class Keyless(dy.Schema):
+    Key = dy.Int64()
+    Value = dy.Int64(min=0)
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Living:
+    """A feed and its directory. Every step brings both the feed and the model up to date."""
+
+    def __init__(self, *, keyed: bool, unload_deleted: bool) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="cubefeed-history-", dir=SCRATCH))
+        self.landing = self.root / "landing"
+        self.landing.mkdir()
+        self.model = Model(unload_deleted)
+        self.directory: dict[str, Content] = {}
+        self.dataset = Dataset(
+            schema=Keyed if keyed else Keyless,
+            landing=self.landing,
+            name="t",
+            when_deleted=Unload() if unload_deleted else Keep(),
+        )
+        self._clock = 0
+        self._times: dict[str, int] = {}
+        self._open = ExitStack()
+        self.start()
+
+    def start(self) -> None:
+        """Open everything, rebuild, reconcile."""
+        ledger = open_ledger(self.root / "ledger.db")
+        self._open.callback(ledger.close)
+        requests = RequestBox(ledger)
+        self._open.callback(requests.close)
+        cube = DuckDbCube((self.dataset.table,))
+        self._open.callback(cube.close)
+        inbox = Inbox(self.dataset, ledger.signatures("t"), settle_s=0)
+        self.feed = Feed(
+            {"t": Desk(self.dataset, Lookout(inbox, observer="polling", wake=lambda: None))},
+            cube=cube,
+            ledger=ledger,
+            segments=Segments(self.root / "segments"),
+            quarantine=Quarantine(self.root / "quarantine"),
+            requests=requests,
+            wake=threading.Event(),
+        )
+        self.requests = requests
+        self.feed.rebuild()
+
+    def die(self) -> None:
+        """End without a word; what is durable stays."""
+        self._open.close()
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        self._open.close()
+        shutil.rmtree(self.root)
+
+    def write(self, name: str, content: Content) -> None:
+        """Put a file into the directory, in place."""
+        text = "Key,Value\n" + "".join(f"{key},{value}\n" for key, value in content)
+        (self.landing / name).write_text(text)
+        self.directory[name] = content
+        self._stamp(name)
+
+    def remove(self, name: str) -> None:
+        (self.landing / name).unlink()
+        del self.directory[name]
+
+    def rename(self, old: str, new: str) -> None:
+        (self.landing / old).rename(self.landing / new)
+        self.directory[new] = self.directory.pop(old)
+        self._times[new] = self._times[old]
+
+    def step(self) -> None:
+        """Let the feed see the directory, and the model too."""
+        self._work()
+        self.model.look(self.directory, self._order())
+
+    def ask(self, name: str, kind: str, *, force: bool = False) -> None:
+        """Ask for one file; the feed answers before it looks at the directory again."""
+        self.requests.leave("t", kind, {"paths": [name], "force": force})  # type: ignore[arg-type]
+        self._work()
+        if kind == "unload":
+            self.model.unload(name)
+        else:
+            mode = "force" if force else kind
+            self.model.look(self.directory, self._order(), {name: mode} if name in self.directory else {})
+
+    def crash_at(self, point: str) -> None:
+        """Die at a named point of the commit order, start again, and let both see the directory."""
+        owners = {
+            "segment": (appending.Appender, "_write_quarantine"),
+            "staged": (appending.Appender, "_change"),
+            "applied": (type(self.feed.ledger), "mark_loaded"),
+        }
+
+        def crash(*_: object, **__: object) -> None:
+            raise Crash(point)
+
+        owner, name = owners[point]
+        original = getattr(owner, name)
+        setattr(owner, name, crash)
+        try:
+            self._work()
+        except Crash:
+            pass
+        finally:
+            setattr(owner, name, original)
+        self.die()
+        self.start()
+        self.step()
+
+    def differences(self) -> str | None:
+        """How the live cube differs from the model, and from a rebuild; None when it does not."""
+        found = sorted(self.feed.cube.rows("t").select("Key", "Value").rows())
+        expected = sorted(self.model.fold().items()) if self.dataset.table.keys else self.model.rows()
+        if found != expected:
+            return f"cube {found}, model {expected}"
+        live = self.feed.cube.rows("t").select(pl.all().sort()).sort("Key", VERSION)
+        self.feed.rebuild_table("t")
+        again = self.feed.cube.rows("t").select(pl.all().sort()).sort("Key", VERSION)
+        return None if live.equals(again) else f"live {live.rows()}, rebuilt {again.rows()}"
+
+    def told(self) -> str:
+        """The directory, and what the model and the ledger hold of each path."""
+        model = {
+            name: (path.place, path.accepted, path.out, path.judged and path.judged[0])
+            for name, path in sorted(self.model.paths.items())
+        }
+        facts = self.feed.ledger.facts(
+            "t", seen=[name.encode() for name in model], digests=[], unload_deleted=self.model.unload_deleted
+        ).paths
+        ledger = {
+            path.path.decode(): (path.place, path.accepted and path.accepted.state.value, path.judged and path.judged.state.value)
+            for path in facts.values()
+        }  # fmt: skip
+        return f"{self.directory}\n    model  {model}\n    ledger {dict(sorted(ledger.items()))}"
+
+    def _work(self) -> None:
+        self.feed.desks["t"].lookout.inbox.rescan()
+        while (work := self.feed.poll()) is not None:
+            self.feed.append(self.feed.validate(work))
+
+    def _order(self) -> list[str]:
+        return sorted(self.directory, key=lambda name: (self._times[name], name.encode()))
+
+    def _stamp(self, name: str) -> None:
+        self._clock += 1
+        self._times[name] = 1_600_000_000 * 10**9 + self._clock * 10**6
+        os.utime(self.landing / name, ns=(self._times[name],) * 2)
+

@@ -1,0 +1,195 @@
+"""Random histories of a directory against the invariant."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from flows.landing import inbox
+from tests.property.living import Living
+from tests.property.model import Content
+
+NAMES = [f"{letter}.csv" for letter in "abcdef"]
+KEYS = st.integers(1, 5)
+ROWS = st.dictionaries(KEYS, st.integers(0, 9), min_size=1, max_size=3).map(lambda rows: tuple(rows.items()))
+EXAMPLES = 50
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+"""Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
+DEEP_EXAMPLES = 20_000
+STEPS = 30
+steps: Counter[str] = Counter()
+histories: list[set[str]] = []
+lengths: list[int] = []
+
+
+class Histories(RuleBasedStateMachine):
+    """Each rule is one kind of step; it picks its files from what is there."""
+
+    living: Living
+
+    @initialize(keyed=st.sampled_from([True, True, False]), unload_deleted=st.booleans())
+    def begin(self, keyed: bool, unload_deleted: bool) -> None:
+        self.living = Living(keyed=keyed, unload_deleted=unload_deleted)
+        self.kinds: list[str] = []
+        self.told: list[str] = []
+        self.past: dict[str, list[Content]] = {}
+
+    def teardown(self) -> None:
+        if hasattr(self, "living"):
+            histories.append(set(self.kinds))
+            lengths.append(len(self.kinds))
+            self.living.close()
+
+    def there(self, pick: int) -> str | None:
+        names = sorted(self.living.directory)
+        return names[pick % len(names)] if names else None
+
+    def free(self, pick: int) -> str:
+        names = [name for name in NAMES if name not in self.living.directory] or NAMES
+        return names[pick % len(names)]
+
+    def done(self, kind: str, *, step: bool = True) -> None:
+        if step:
+            self.living.step()
+        self.kinds.append(kind)
+        steps[kind] += 1
+        self.told.append(f"{kind}: {self.living.told()}")
+        difference = self.living.differences()
+        assert difference is None, "\n".join([*self.told, difference])
+
+    def put(self, name: str, content: Content) -> None:
+        self.past.setdefault(name, []).append(content)
+        self.living.write(name, content)
+
+    @rule(pick=st.integers(0, 9), content=ROWS)
+    def write(self, pick: int, content: Content) -> None:
+        self.put(self.free(pick), content)
+        self.done("write")
+
+    @rule(pick=st.integers(0, 9), content=ROWS)
+    def correct(self, pick: int, content: Content) -> None:
+        if (name := self.there(pick)) is not None:
+            self.put(name, content)
+            self.done("correct")
+
+    @rule(pick=st.integers(0, 9), which=st.integers(0, 9))
+    def revert(self, pick: int, which: int) -> None:
+        name = self.there(pick)
+        if name is not None and len(self.past.get(name, ())) > 1:
+            self.put(name, self.past[name][which % len(self.past[name])])
+            self.done("revert")
+
+    @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
+    def rename(self, pick: int, to: int) -> None:
+        if (name := self.there(pick)) is not None and (new := self.free(to)) != name:
+            self.living.rename(name, new)
+            self.done("rename")
+
+    @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
+    def rename_over(self, pick: int, to: int) -> None:
+        name, over = self.there(pick), self.there(to)
+        if name is not None and over is not None and name != over:
+            self.living.rename(name, over)
+            self.done("rename over")
+
+    @rule(pick=st.integers(0, 9))
+    def delete(self, pick: int) -> None:
+        if (name := self.there(pick)) is not None:
+            self.living.remove(name)
+            self.done("delete")
+
+    @rule(pick=st.integers(0, 9), content=ROWS)
+    def return_(self, pick: int, content: Content) -> None:
+        gone = sorted(name for name in self.past if name not in self.living.directory)
+        if gone:
+            name = gone[pick % len(gone)]
+            self.put(name, self.past[name][-1])
+            self.done("return")
+
+    @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
+    def deliver_again(self, pick: int, to: int) -> None:
+        if (name := self.there(pick)) is not None and (new := self.free(to)) != name:
+            self.put(new, self.living.directory[name])
+            self.done("re-delivery")
+
+    @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
+    def copy_stale(self, pick: int, to: int) -> None:
+        old = [name for name in sorted(self.past) if len(self.past[name]) > 1]
+        if old:
+            name = old[pick % len(old)]
+            self.put(self.free(to), self.past[name][-2])
+            self.done("stale copy")
+
+    @rule(pick=st.integers(0, 9), content=ROWS)
+    def write_bad(self, pick: int, content: Content) -> None:
+        self.put(self.free(pick), (*content[:-1], (content[-1][0], -1)))
+        self.done("bad file")
+
+    @rule(pick=st.integers(0, 9), content=ROWS)
+    def correct_badly(self, pick: int, content: Content) -> None:
+        if (name := self.there(pick)) is not None:
+            self.put(name, (*content[:-1], (content[-1][0], -1)))
+            self.done("refused correction")
+
+    @rule(pick=st.integers(0, 9))
+    def unload(self, pick: int) -> None:
+        if (name := self.there(pick)) is not None:
+            self.living.ask(name, "unload")
+            self.done("unload", step=False)
+
+    @rule(pick=st.integers(0, 9), how=st.sampled_from(["load", "force", "reload"]))
+    def ask(self, pick: int, how: str) -> None:
+        if (name := self.there(pick)) is not None:
+            self.living.ask(name, "load" if how == "force" else how, force=how == "force")
+            self.done(how, step=False)
+
+    @rule(picks=st.lists(st.integers(0, 9), min_size=2, max_size=3), contents=st.lists(ROWS, min_size=3, max_size=3))
+    def change_together(self, picks: list[int], contents: list[Content]) -> None:
+        for pick, content in zip(picks, contents, strict=False):
+            self.put(NAMES[pick % len(NAMES)], content)
+        self.done("several at once")
+
+    @rule()
+    def restart(self) -> None:
+        self.living.die()
+        self.living.start()
+        self.done("restart")
+
+    @rule(pick=st.integers(0, 9), content=ROWS, point=st.sampled_from(["segment", "staged", "applied"]))
+    def crash(self, pick: int, content: Content, point: str) -> None:
+        self.put(NAMES[pick % len(NAMES)], content)
+        self.living.crash_at(point)
+        self.done("crash", step=False)
+
+
+@pytest.fixture(autouse=True)
+def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files count as complete, and as gone, as soon as they are seen."""
+    logging.getLogger("flows").setLevel(logging.ERROR)
+    for name in ("NO_NEWLINE_S", "OPEN_S", "GONE_S", "EMPTY_S"):
+        monkeypatch.setattr(inbox, name, 0.0)
+    monkeypatch.setattr(inbox, "GONE_SCANS", 0)
+    yield
+
+
+def run(examples: int) -> None:
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        phases=PHASES,
+    )
+    run_state_machine_as_test(Histories, settings=chosen)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.timeout(600)
+def test_the_cube_equals_the_fold_after_any_history() -> None:
+    run(EXAMPLES)

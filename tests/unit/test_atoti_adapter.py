@@ -1,0 +1,367 @@
+"""The Atoti engine without its server: what is asked of Atoti and in which order, and why a start fails."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+from unittest.mock import create_autospec
+
+import atoti as tt
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from atoti.tables import Tables
+
+from flows.core.changes import ChangeSet
+from flows.core.model import VERSION, Column, Query, Table
+from flows.cube.atoti_cube import AtotiCube
+from flows.cube.atoti_start import UNREACHABLE, StartLog, check_java_home, explain_failure, listening
+from flows.cube.port import LiveSegment
+from flows.errors import EngineFailed, EngineUnavailable
+
+SALES = Table(
+    "sales",
+    (
+        Column("ID", "integer"),
+        Column("Date", "date"),
+        Column("Product", "string"),
+        Column("Region", "string", nullable=True),
+        Column("Quantity", "integer"),
+    ),
+    keys=("ID",),
+)
+COLUMNS = [*(c.name for c in SALES.columns), VERSION]
+MAY_1, MAY_2 = date(2021, 5, 1), date(2021, 5, 2)
+ROWS = pl.DataFrame(
+    {
+        "ID": [1, 2],
+        "Date": [MAY_1, MAY_2],
+        "Product": ["phone", "watch"],
+        "Region": [None, "north"],
+        "Quantity": [4, 6],
+        VERSION: [7, 7],
+    }
+)
+
+
+class Stage:
+    """Atoti's public classes, autospecced, and the story of what was asked of them."""
+
+    def __init__(self, url: str) -> None:
+        self.story: list[str] = []
+        self.loaded: list[pa.Table] = []
+        self.opened: list[AtotiCube] = []
+        self.columns = {name: create_autospec(tt.Column, instance=True, spec_set=True) for name in COLUMNS}
+        self.table = create_autospec(tt.Table, instance=True, spec_set=True)
+        self.table.__getitem__.side_effect = self.columns.__getitem__
+        self.table.drop.side_effect = lambda *condition: self.story.append(f"drop {len(condition)}")
+        self.table.load.side_effect = self.load
+        self.cube = create_autospec(tt.Cube, instance=True, spec_set=True)
+        self.session = create_autospec(tt.Session, instance=True, spec_set=True)
+        self.session.url = url
+        self.session.tables = create_autospec(Tables, instance=True, spec_set=True)
+        self.session.tables.data_transaction.side_effect = self.transaction
+        self.session.create_table.return_value = self.table
+        self.session.create_cube.return_value = self.cube
+        self.aggregations = {
+            name: create_autospec(getattr(tt.agg, name), return_value=name) for name in ("sum", "mean")
+        }
+        self.start = create_autospec(tt.Session.start, return_value=self.session)
+
+    def load(self, rows: pa.Table) -> None:
+        self.story.append("load")
+        self.loaded.append(rows)
+
+    @contextmanager
+    def transaction(self, *, allow_nested: bool, tables: set[Any]) -> Iterator[None]:
+        assert not allow_nested and tables == {self.table}
+        self.story.append("begin")
+        try:
+            yield
+        except BaseException:
+            self.story.append("rollback")
+            raise
+        self.story.append("commit")
+
+    def open(self, tell: Callable[[str], None] = print) -> AtotiCube:
+        self.opened.append(AtotiCube((SALES,), tell=tell))
+        return self.opened[-1]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    stage = Stage("http://localhost:1")
+    monkeypatch.setattr(tt.Session, "start", stage.start)
+    for name, function in stage.aggregations.items():
+        monkeypatch.setattr(tt.agg, name, function)
+    yield stage
+    for cube in stage.opened:
+        cube.close()
+
+
+def test_a_change_drops_then_loads_in_one_transaction(stage: Stage) -> None:
+    assert stage.open().apply(ChangeSet("sales", frozenset({3, 1}), ROWS)) == 2
+    assert stage.story == ["begin", "drop 1", "load", "commit"]
+    stage.columns[VERSION].isin.assert_called_once_with(1, 3)
+    stage.table.drop.assert_called_once_with(stage.columns[VERSION].isin.return_value)
+
+
+def test_what_a_change_does_not_need_is_not_asked(stage: Stage) -> None:
+    cube = stage.open()
+    cube.apply(ChangeSet("sales", frozenset(), ROWS))
+    cube.apply(ChangeSet("sales", frozenset({1}), ROWS.clear()))
+    cube.apply(ChangeSet("sales", frozenset(), ROWS.clear()))
+    assert stage.story == ["begin", "load", "commit", "begin", "drop 1", "commit"]
+
+
+@pytest.mark.parametrize("failing", ["drop", "load"])
+def test_an_error_inside_a_change_rolls_back_and_says_what_atoti_said(stage: Stage, failing: str) -> None:
+    cube = stage.open()
+    getattr(stage.table, failing).side_effect = ValueError("no such thing\nat com.activeviam…")
+    with pytest.raises(EngineFailed, match="ValueError: no such thing") as raised:
+        cube.apply(ChangeSet("sales", frozenset({1}), ROWS))
+    assert stage.story[0] == "begin" and stage.story[-1] == "rollback"
+    assert "com.activeviam" not in str(raised.value)
+
+
+@pytest.mark.parametrize("failing", ["begin", "commit"])
+def test_a_transaction_that_atoti_refuses_is_our_error_too(stage: Stage, failing: str) -> None:
+    @contextmanager
+    def refuse(**_: Any) -> Iterator[None]:
+        if failing == "commit":
+            yield
+        raise RuntimeError(f"no {failing}")
+
+    stage.session.tables.data_transaction.side_effect = refuse
+    with pytest.raises(EngineFailed, match=f"no {failing}"):
+        stage.open().apply(ChangeSet("sales", frozenset({1}), ROWS))
+
+
+def test_rows_are_loaded_in_the_types_of_the_table(stage: Stage) -> None:
+    stage.open().apply(ChangeSet("sales", frozenset(), ROWS.with_columns(pl.col("Quantity").cast(pl.Int8))))
+    assert stage.loaded[0].schema == pa.schema(
+        [
+            ("ID", pa.int64()),
+            ("Date", pa.date32()),
+            ("Product", pa.string()),
+            ("Region", pa.string()),
+            ("Quantity", pa.int64()),
+            (VERSION, pa.int64()),
+        ]
+    )
+    assert stage.loaded[0].to_pylist() == ROWS.to_dicts()
+
+
+def test_a_rebuild_drops_all_and_loads_the_fold_in_one_transaction(stage: Stage, tmp_path: Path) -> None:
+    ROWS.write_parquet(tmp_path / "s.parquet")
+    assert stage.open().rebuild("sales", [LiveSegment(tmp_path / "s.parquet", {7: 1})]) == 2
+    assert stage.story == ["begin", "drop 0", "load", "commit"]
+
+
+def test_a_rebuild_that_cannot_read_rolls_back(stage: Stage, tmp_path: Path) -> None:
+    cube = stage.open()
+    with pytest.raises(EngineFailed, match="gone"):
+        cube.rebuild("sales", [LiveSegment(tmp_path / "gone.parquet", {7: 1})])
+    assert stage.story == ["begin", "drop 0", "rollback"]
+
+
+def test_tables_keep_nulls_and_have_the_types_and_keys_of_the_model(stage: Stage) -> None:
+    stage.open()
+    stage.session.create_table.assert_called_once_with(
+        "sales",
+        data_types={
+            "ID": "long",
+            "Date": "LocalDate",
+            "Product": "String",
+            "Region": "String",
+            "Quantity": "long",
+            VERSION: "long",
+        },
+        keys=["ID"],
+        default_values=dict.fromkeys(["Date", "Product", "Region", "Quantity"]),
+    )
+
+
+def test_hierarchies_and_measures_come_from_the_model_and_never_from_the_automatic_mode(stage: Stage) -> None:
+    stage.open()
+    stage.session.create_cube.assert_called_once_with(stage.table, "sales", mode="manual")
+    levels = ("ID", "Date", "Product", "Region")
+    stage.cube.hierarchies.update.assert_called_once_with(
+        {("sales", level): [stage.columns[level]] for level in levels}
+    )
+    stage.cube.measures.update.assert_called_once_with({"Quantity.SUM": "sum", "Quantity.MEAN": "mean"})
+    for function in stage.aggregations.values():
+        function.assert_called_once_with(stage.columns["Quantity"])
+
+
+def test_a_query_is_asked_of_the_cube_in_atotis_language(stage: Stage) -> None:
+    stage.cube.measures.__getitem__.side_effect = lambda name: f"measure {name}"
+    levels = {name: create_autospec(tt.Level, instance=True, spec_set=True) for name in ("Date", "Product")}
+    stage.cube.levels.__getitem__.side_effect = lambda key: levels[key[2]] if key[0] == "sales" else None
+    stage.cube.query.return_value = pd.DataFrame(
+        {"Date": [MAY_2, MAY_1], "contributors.COUNT": [1, 2], "Quantity.SUM": pd.array([None, 10], dtype="Int64")}
+    )
+    found = stage.open().query(Query("sales", ("Quantity.SUM",), ("Date",), where={"Product": ["phone", None]}))
+    stage.cube.query.assert_called_once_with(
+        "measure Quantity.SUM",
+        "measure contributors.COUNT",
+        levels=[levels["Date"]],
+        filter=levels["Product"].isin.return_value,
+        mode="raw",
+    )
+    levels["Product"].isin.assert_called_once_with("phone")
+    assert found.rows() == [(MAY_1, 10), (MAY_2, None)]
+    assert found.schema == {"Date": pl.Date, "Quantity.SUM": pl.Int64}
+
+
+def test_totals_are_asked_one_leading_part_at_a_time(stage: Stage) -> None:
+    stage.cube.levels.__getitem__.side_effect = lambda key: key[2]
+    answers = {
+        (): {"Quantity.SUM": [17]},
+        ("Date",): {"Date": ["2021-05-02", "2021-05-01"], "Quantity.SUM": [7, 10]},
+        ("Date", "Product"): {"Date": [MAY_1, MAY_2], "Product": ["phone", "phone"], "Quantity.SUM": [10, 7]},
+    }
+    stage.cube.query.side_effect = lambda *_, levels, **__: pd.DataFrame(answers[tuple(levels)])
+    found = stage.open().query(Query("sales", ("Quantity.SUM",), ("Date", "Product"), totals=True))
+    assert found.columns == ["Date", "Product", "Quantity.SUM", "total_depth"]
+    assert found.rows() == [
+        (None, None, 17, 0),
+        (MAY_1, None, 10, 1),
+        (MAY_2, None, 7, 1),
+        (MAY_1, "phone", 10, 2),
+        (MAY_2, "phone", 7, 2),
+    ]
+
+
+def test_where_nothing_matches_the_answer_has_the_shape_of_the_port(stage: Stage) -> None:
+    stage.cube.query.return_value = pd.DataFrame()
+    cube = stage.open()
+    assert cube.query(Query("sales", ("Quantity.SUM", "contributors.COUNT"))).rows() == [(None, 0)]
+    assert cube.query(Query("sales", ("Quantity.SUM",), ("Date",), totals=True)).rows() == []
+    stage.cube.query.reset_mock()
+    assert cube.query(Query("sales", ("Quantity.SUM",), where={"Date": []})).rows() == [(None,)]
+    stage.cube.query.assert_not_called()
+
+
+def test_a_level_that_can_be_null_is_answered_from_the_rows(stage: Stage) -> None:
+    stage.table.query.return_value = ROWS.to_pandas()[["Region", "Quantity"]]
+    found = stage.open().query(Query("sales", ("Quantity.SUM",), ("Region",), totals=True))
+    assert found.rows() == [(None, 10, 0), (None, 4, 1), ("north", 6, 1)]
+    assert list(stage.table.query.call_args.args) == [
+        stage.columns["Region"],
+        stage.columns["Quantity"],
+    ]
+    stage.cube.query.assert_not_called()
+
+
+def test_rows_come_back_in_the_types_of_the_port(stage: Stage) -> None:
+    stage.table.query.return_value = ROWS.to_pandas()
+    found = stage.open().rows("sales")
+    assert found.schema == ROWS.schema and found.rows() == ROWS.rows()
+
+
+def test_closing_twice_ends_the_session_once(stage: Stage) -> None:
+    cube = stage.open()
+    cube.close()
+    cube.close()
+    stage.session.close.assert_called_once_with()
+
+
+def test_a_model_that_atoti_refuses_ends_the_session(stage: Stage) -> None:
+    stage.session.create_table.side_effect = RuntimeError("no")
+    with pytest.raises(EngineFailed):
+        stage.open()
+    stage.session.close.assert_called_once_with()
+
+
+def test_atoti_is_started_on_a_free_port(stage: Stage) -> None:
+    stage.open()
+    (config,) = stage.start.call_args.args
+    assert config.port == 0
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="listening sockets are looked up in /proc")
+@pytest.mark.parametrize(("address", "warned"), [("0.0.0.0", True), ("127.0.0.1", False)])
+def test_a_port_open_beyond_this_machine_is_told(stage: Stage, address: str, warned: bool) -> None:
+    told: list[str] = []
+    with socket.create_server((address, 0)) as server:
+        stage.session.url = f"http://localhost:{server.getsockname()[1]}"
+        stage.open(told.append)
+    assert bool(told) == warned
+    assert not warned or address in told[0]
+
+
+def test_loopback_and_other_ports_are_no_open_addresses() -> None:
+    ipv4 = (
+        "  sl  local_address rem_address   st tx_queue\n"
+        "   0: 0100007F:1F90 00000000:0000 0A 0\n"
+        "   1: 00000000:1F91 00000000:0000 0A 0\n"
+        "   2: 0A0200C0:1F90 0100007F:1F90 01 0\n"
+    )
+    ipv6 = (
+        "  sl  local_address rem_address   st tx_queue\n"
+        "   0: 00000000000000000000000001000000:1F90 0:0 0A 0\n"
+        "   1: 0000000000000000FFFF00000100007F:1F90 0:0 0A 0\n"
+        "   2: 00000000000000000000000000000000:1F91 0:0 0A 0\n"
+    )
+    assert listening(ipv4, 8080) == [] and listening(ipv6, 8080) == []
+    assert listening(ipv4, 8081) == ["0.0.0.0"] and listening(ipv6, 8081) == ["::"]
+
+
+@pytest.mark.parametrize(
+    ("log", "error", "reason"),
+    [
+        (f"{UNREACHABLE} for initial check. Retry in 30 seconds.", "Process exited with exit code 143", "reached"),
+        (f"{UNREACHABLE} for initial check.", "The license has expired", "reached"),
+        ("ERROR License - The license has expired", "Cannot start application with invalid license.", "expired"),
+        ("ERROR ActiveViam License - License status: Invalid", "exit code 1", "not valid"),
+        ("WARN set to expire in 5 days.", "Cannot start application with invalid license.", "not valid"),
+        ("", "Error occurred during initialization of VM\nToo small maximum heap", "memory"),
+        ("", "java.lang.OutOfMemoryError: Java heap space", "memory"),
+        ("", "Could not retrieve the port\nServer logs: …", "Could not retrieve the port"),
+    ],
+)
+def test_a_failed_start_is_explained_by_its_first_cause(log: str, error: str, reason: str) -> None:
+    explained = explain_failure(RuntimeError(error), log)
+    assert reason in str(explained) and "\n" not in str(explained)
+
+
+def test_a_failed_start_becomes_engine_unavailable(stage: Stage) -> None:
+    stage.start.side_effect = RuntimeError("The license has expired")
+    with pytest.raises(EngineUnavailable, match=r"expired.*ATOTI_LICENSE.*duckdb"):
+        stage.open()
+
+
+def test_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
+    with pytest.raises(EngineUnavailable, match=r"JAVA_HOME.*gone.*unset"):
+        check_java_home()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the child is found in /proc")
+def test_the_second_refusal_of_the_licence_server_ends_our_own_java_process_only() -> None:
+    log = StartLog()
+    waiting = [sys.executable, "-c", "import time; time.sleep(60)"]
+    file = Path(log.java_options[1].partition("=")[2])
+    with (
+        subprocess.Popen([*waiting, *log.java_options]) as java,
+        subprocess.Popen(waiting) as other,
+        log,
+    ):
+        file.write_text(f"{UNREACHABLE}\n")
+        with pytest.raises(subprocess.TimeoutExpired):
+            java.wait(0.5)
+        file.write_text(f"{UNREACHABLE}\n{UNREACHABLE}\n")
+        java.wait(10)
+        assert other.poll() is None
+        other.kill()
+    log.remove()
+    assert not file.parent.exists()

@@ -1,0 +1,164 @@
+"""The gate and the text parser: what the zoo's small files do not show."""
+
+from __future__ import annotations
+
+import gzip
+
+import dataframely as dy
+import polars as pl
+import pytest
+
+from flows.core.dataset import Csv, Dataset
+from flows.core.findings import MAX_FINDINGS, Verdict
+from flows.core.model import FILE, LINE
+from flows.core.text import TextRows
+from flows.landing.parse import Source, parse
+
+
+class Pair(dy.Schema):
+    A = dy.String(nullable=True)
+    B = dy.String(nullable=True)
+
+
+class Named(Pair):
+    Shop = dy.String(nullable=True)
+    Part = dy.String(nullable=True)
+
+
+PAIRS = Dataset(schema=Pair, landing="landing")
+MULTILINE = Dataset(schema=Pair, landing="landing", csv=Csv(multiline=True))
+NAMED = Dataset(schema=Named, landing="landing", from_name=r"(?P<Shop>[^_]+)(?:_(?P<Part>.+))?\.csv")
+H = b"A,B\n"
+MANY = 20_000
+LARGE = H + b"".join(b"%d,x\n" % number for number in range(MANY))
+
+
+def read(*bodies: bytes, dataset: Dataset = PAIRS, name: str = "f.csv", plain: bool = True) -> TextRows:
+    return parse(dataset, [Source(name, body) for body in bodies], plain=plain)
+
+
+def rules(verdict: Verdict) -> list[tuple[str, int | None]]:
+    return [(finding.rule, finding.line) for finding in verdict.findings]
+
+
+def test_all_columns_are_text_with_file_and_line_beside_them() -> None:
+    frame = read(H + b"007,NA\n", b"", H + b"x,\ny,1\n").frame
+    assert frame.schema == {"A": pl.String, "B": pl.String, FILE: pl.UInt32, LINE: pl.UInt32}
+    assert frame.rows() == [("007", "NA", 0, 2), ("x", "", 2, 2), ("y", "1", 2, 3)]
+
+
+def test_no_sources_give_an_empty_frame_of_the_same_columns() -> None:
+    assert read().frame.schema == read(H + b"1,2\n").frame.schema
+
+
+def test_plain_and_quoted_files_of_a_batch_stay_in_the_order_of_the_files() -> None:
+    frame = read(H + b'"1",a\n2,b\n', H + b"3,c\n", H + b'4,"d"\n', H + b"5,e\n").frame
+    assert frame["A"].to_list() == ["1", "2", "3", "4", "5"]
+    assert frame[FILE].to_list() == [0, 0, 1, 2, 3]
+
+
+def test_a_row_that_starts_below_a_line_end_in_quotes_has_its_physical_line() -> None:
+    frame = read(H + b'1,"a\r\nb\n"\r\n2,c\n"3\n",d\n4,e\n', dataset=MULTILINE).frame
+    assert frame["B"].to_list() == ["a\r\nb\n", "c", "d", "e"]
+    assert frame[LINE].to_list() == [2, 5, 6, 8]
+
+
+def test_bodies_are_decompressed_and_otherwise_untouched() -> None:
+    latin = Dataset(schema=Pair, landing="landing", csv=Csv(encoding="latin-1"))
+    body = H + b"\xe9,x\r\n"
+    text = read(gzip.compress(body), dataset=latin)
+    assert text.bodies == [body]
+    assert text.frame["A"].to_list() == ["é"]
+
+
+def test_groups_of_the_files_name_become_columns_and_a_group_left_out_is_null() -> None:
+    text = parse(NAMED, [Source("paris_1.csv", H + b"1,2\n"), Source("rome.csv", H + b"3,4\n")])
+    assert text.frame.columns == ["A", "B", "Shop", "Part", FILE, LINE]
+    assert text.frame["Shop"].to_list() == ["paris", "rome"]
+    assert text.frame["Part"].to_list() == ["1", None]
+
+
+def test_data_rows_count_refused_lines_too() -> None:
+    text = read(H + b"1,a\n2\n\n3,c\n", H + b'1,"a\nb"\n', b"no header")
+    assert text.data_rows == [4, 2, 0]
+    assert [verdict.refused for verdict in text.verdicts] == [2, 2, 0]
+    assert [verdict.refused_lines for verdict in text.verdicts] == [[3, 4], [2, 3], None]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_findings_stop_at_their_limit_per_file_and_counts_do_not(plain: bool) -> None:
+    bad = H + b"1\n" * (MAX_FINDINGS + 500) + b"1,2\n"
+    text = read(bad, bad, H + b"1\n", plain=plain)
+    assert [len(verdict.findings) for verdict in text.verdicts] == [MAX_FINDINGS, MAX_FINDINGS, 1]
+    assert [verdict.counts["ragged"] for verdict in text.verdicts] == [MAX_FINDINGS + 500, MAX_FINDINGS + 500, 1]
+    assert all(finding.raw == "1" for verdict in text.verdicts for finding in verdict.findings)
+    assert text.frame[LINE].to_list() == [MAX_FINDINGS + 502] * 2
+
+
+def test_a_raw_text_is_shortened() -> None:
+    (verdict,) = read(H + b"x" * 5_000 + b"\n").verdicts
+    assert verdict.findings[0].raw == "x" * 200
+
+
+def test_a_large_file_is_read_whole() -> None:
+    for body in (LARGE, LARGE.replace(b"\n", b"\r\n"), LARGE.replace(b"x", "é".encode()), LARGE[:-1]):
+        text = read(body)
+        assert text.frame["A"].to_list() == [str(number) for number in range(MANY)]
+        assert text.frame[LINE].to_list() == list(range(2, MANY + 2))
+        assert text.verdicts == [Verdict(refused_lines=[])]
+
+
+@pytest.mark.parametrize(
+    ("found", "spoilt"),
+    [
+        (("blank_line", 7), LARGE.replace(b"\n5,x", b"\n\n5,x")),
+        (("blank_line", 7), LARGE.replace(b"\n5,x", b"\n\n5,x").replace(b"\n", b"\r\n")),
+        (("line_end", 7), LARGE.replace(b"\n5,x", b"\n5\r,x")),
+        (("line_end", 7), LARGE.replace(b"\n5,x", b"\n5\r,x").replace(b"\n", b"\r\n")),
+        (("ragged", 7), LARGE.replace(b"\n5,x", b"\n5")),
+        (("encoding", 7), LARGE.replace(b"\n5,x", b"\n5,\xff")),
+        (("nul", 7), LARGE.replace(b"\n5,x", b"\n5,\0")),
+        (("quote", 7), LARGE.replace(b"\n5,x", b'\n5,x"')),
+        (("repeated_header", 7), LARGE.replace(b"\n5,x", b"\nA,B")),
+    ],
+)
+def test_one_bad_line_in_a_large_file_is_found_either_way(found: tuple[str, int], spoilt: bytes) -> None:
+    short, long = read(spoilt), read(spoilt, plain=False)
+    assert rules(short.verdicts[0]) == [found]
+    assert short.verdicts == long.verdicts
+    assert short.frame.equals(long.frame)
+
+
+def test_a_row_longer_than_a_block_is_read_whole() -> None:
+    wide = b"x" * 3_000_000
+    text = read(H + b"1,2\n3\n4," + wide + b"\n5\n")
+    assert text.frame["B"].to_list() == ["2", wide.decode()]
+    assert rules(text.verdicts[0]) == [("ragged", 3), ("ragged", 5)]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("a,b", "upper and lower case differ"),
+        ("B,A", "the columns are in another order"),
+        ("A;B", "the delimiter is ';'"),
+        ("A, B", "there are blanks around names"),
+        ("1,2", "the header is missing"),
+        ("A,A,B", "twice: A"),
+        ("A,C", "missing: B; extra: C"),
+        ("<html>", "this looks like an HTML or XML page"),
+    ],
+)
+def test_a_wrong_header_is_told_by_what_is_wrong_with_it(line: str, told: str) -> None:
+    (verdict,) = read(line.encode() + b"\n1,2\n").verdicts
+    assert verdict.findings[0].expected == f"A,B ({told})"
+    assert verdict.reason == f"header (line 1): expected A,B ({told}), got {line}"
+
+
+def test_a_delimiter_with_a_meaning_in_patterns_is_only_a_delimiter() -> None:
+    for delimiter in ("|", "^", "\\", "-", "]", ".", "*", " ", "\t", ":", "\x01", "&", "~", "x"):
+        dataset = Dataset(schema=Pair, landing="landing", csv=Csv(delimiter=delimiter, decimal=","))
+        body = 'A|B\n1|"a|""b"\n2|c\n3|a"b\n'.replace("|", delimiter).encode()
+        text = read(body, dataset=dataset)
+        assert text.frame["B"].to_list() == [f'a{delimiter}"b', "c"], delimiter
+        assert rules(text.verdicts[0]) == [("quote", 4)], delimiter
