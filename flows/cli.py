@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flows.errors import CubefeedError, NotRunning, plain
+from flows.errors import CubefeedError, NotRunning, RequestFailed, plain
 from flows.output import Format, show, show_one
 from flows.settings import Observer, Settings
+
+SHOWN_REFUSED = 1_000
 
 app = typer.Typer(
     help="Keep an OLAP cube live from the files that land in a directory.",
@@ -22,6 +25,9 @@ app = typer.Typer(
 )
 
 StateOption = Annotated[Path | None, typer.Option("--state", help="State directory.", show_default="data/state")]
+NewStateOption = Annotated[
+    Path | None, typer.Option("--state", help="A new state directory; a temporary one by default.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="Output format.")]
 DatasetsOption = Annotated[
     list[str] | None,
@@ -29,6 +35,9 @@ DatasetsOption = Annotated[
 ]
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help="The dataset's name; the only one by default.")]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="duckdb or atoti.", show_default="duckdb")]
+PrefectPortOption = Annotated[
+    int | None, typer.Option(help="Port of the Prefect server; another one where it is taken.", show_default="4200")
+]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the outcome.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patterns inside the landing directory.")]
@@ -47,7 +56,7 @@ def main() -> None:
 def up(
     dataset: DatasetsOption = None, state: StateOption = None, engine: EngineOption = None,
     port: Annotated[int | None, typer.Option(help="Port of the live page; 0 takes a free one.")] = None,
-    prefect_port: Annotated[int | None, typer.Option(help="Port of the Prefect server.", show_default="4200")] = None,
+    prefect_port: PrefectPortOption = None,
 ) -> None:  # fmt: skip
     """Start everything: Prefect server, deployments, live session. Ctrl-C ends it."""
     from flows.supervise import run_up
@@ -59,12 +68,15 @@ def up(
 def demo(
     engine: EngineOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Stay up after the story, until Ctrl-C.")] = False,
-    state: StateOption = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="A new state directory; a temporary one by default.")
+    ] = None,
+    prefect_port: PrefectPortOption = None,
 ) -> None:
     """Tell the guide's story on a copy of the sample files: 10, 7, then a third day: 8."""
     from flows.demo import run_demo
 
-    run_demo(engine=engine or "duckdb", keep=keep, directory=state)
+    run_demo(_settings(engine=engine, prefect_port=prefect_port), keep=keep, state=state)
 
 
 @app.command()
@@ -108,7 +120,7 @@ def query(
     parameters += [("where", condition) for condition in where or ()]
     parameters += [("dataset", dataset)] if dataset else []
     parameters += [("totals", "true")] if totals else []
-    show(_read(state, "/api/query", parameters)["rows"], form)
+    show(_read(state, "/api/query", parameters)["rows"], form, grouped=measures)
 
 
 @app.command()
@@ -118,20 +130,39 @@ def status(
     form: FormatOption = Format.table,
 ) -> None:
     """How the live process and its datasets stand."""
-    if check:
-        health = _read(state, "/health")
-        for complaint in health["complaints"]:
-            sys.stderr.write(f"{plain(complaint)}\n")
-        if not health["healthy"]:
-            raise typer.Exit(1)
     found = _read(state, "/api/status")
+    complaints = _complaints(state) if check else []
     if form is Format.json:
+        show_one(found | ({"complaints": complaints} if check else {}), form)
+    else:
+        datasets = found.pop("datasets")
         show_one(found, form)
-        return
-    datasets = found.pop("datasets")
-    show_one(found, form)
+        _show_datasets(datasets, form)
+    for complaint in complaints:
+        sys.stderr.write(f"{plain(complaint)}\n")
+    if complaints:
+        raise typer.Exit(1)
+
+
+def _complaints(state: Path | None) -> list[str]:
+    """What is not well, with the files that are refused now."""
+    from flows.looking import list_files
+
+    said = [str(complaint) for complaint in _read(state, "/health")["complaints"]]
+    rows = list_files(Settings.read(state=state), None, (), history=False, limit=SHOWN_REFUSED)
+    refused = [row for row in rows if row["state"] == "quarantined"]
+    return said + [
+        f"{row['dataset']}: {row['file']} is refused: {row['first_finding'] or row['reason']}" for row in refused
+    ]
+
+
+def _show_datasets(datasets: dict[str, dict[str, Any]], form: Format) -> None:
     columns = ("dataset", "rows", "files", "stale", "waiting", "last_loaded_utc", "degraded", "problem")
-    show([{"dataset": name, **facts} for name, facts in datasets.items()], form, columns=columns)
+    rows = [{"dataset": name, **facts} for name, facts in datasets.items()]
+    if form is Format.table:
+        for row in rows:
+            row["files"] = ", ".join(f"{count:,} {state}" for state, count in row["files"].items())
+    show(rows, form, columns=columns, grouped=("rows", "stale", "waiting"))
 
 
 @app.command()
@@ -148,7 +179,7 @@ def files(
 
     columns = ("dataset", "file", "state", "rows", "refused", "first_finding", "reason", "loaded_utc")
     rows = list_files(_settings(state=state), dataset, tuple(only or ()), history=all_versions, limit=limit)
-    show(rows, form, columns=columns)
+    show(rows, form, columns=columns, grouped=("rows", "refused"))
 
 
 @app.command()
@@ -210,6 +241,7 @@ def doctor(
 def _settings(datasets: list[str] | None = None, **given: object) -> Settings:
     level = Settings.read().log_level
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell of every request
     return Settings.read(datasets=",".join(datasets) if datasets else None, **given)
 
 
@@ -234,17 +266,26 @@ def _ask(
     from flows.looking import only_dataset
 
     settings = Settings.read(state=state)
-    outcome = ask(
-        settings.state,
-        dataset or only_dataset(settings),
-        kind,
-        {"paths": paths or [], **payload},
-        timeout_s=timeout,
-    )
-    columns = ("file", "state", "rows", "refused", "findings", "reason")
     if payload.get("dry_run"):
-        sys.stderr.write("dry run: nothing was changed; this is what would be\n")
-    show(outcome["files"], form, columns=columns)
+        sys.stderr.write("dry run: nothing is changed; this is what would be\n")
+    try:
+        outcome: Mapping[str, Any] = ask(
+            settings.state,
+            dataset or only_dataset(settings),
+            kind,
+            {"paths": paths or [], **payload},
+            timeout_s=timeout,
+        )
+    except RequestFailed as error:
+        if error.outcome.get("files"):
+            _show_outcome(error.outcome, form)
+        raise
+    _show_outcome(outcome, form)
+
+
+def _show_outcome(outcome: Mapping[str, Any], form: Format) -> None:
+    columns = ("file", "state", "rows", "refused", "findings", "reason")
+    show(outcome["files"], form, columns=columns, grouped=("rows", "refused", "findings"))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -14,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from flows.app.client import read
-from flows.errors import CubefeedError, NotRunning
+from flows.errors import CubefeedError, NotRunning, StateError
 from flows.output import Format, show
 from flows.settings import Settings
-from flows.store.state import Owner
-from flows.supervise import tell
-from flows.up import Addresses, Up
+from flows.store.state import Owner, State
+from flows.supervise import run_installation, tell
+from flows.up import Addresses
 
 FIRST_TWO = {"2021-05-01": 10, "2021-05-02": 7}
 THREE = {**FIRST_TWO, "2021-05-03": 8}
@@ -31,50 +30,38 @@ class DemoFailed(CubefeedError):
     """The cube showed other numbers than the guide's."""
 
 
-def run_demo(*, engine: str, keep: bool, directory: Path | None) -> None:
+def run_demo(settings: Settings, *, keep: bool, state: Path | None) -> None:
     """Open the cube, load two days, drop the third in, and see it appear.
 
     Args:
-        engine: `duckdb` or `atoti`.
+        settings: engine and ports.
         keep: stay up after the story.
-        directory: where the copy and the state go; a temporary directory, removed at the end, by default.
+        state: the state directory, which must be new; a temporary one, removed at the end, by default.
 
     Raises:
-        DemoFailed: a number differs.
+        DemoFailed: a number differs, or the demo was stopped before its end.
     """
-    if directory is not None:
-        asyncio.run(_tell_story(engine, keep, directory))
-        return
     with tempfile.TemporaryDirectory(prefix="cubefeed-demo-") as scratch:
-        asyncio.run(_tell_story(engine, keep, Path(scratch)))
+        landing, samples = Path(scratch) / "landing", sample_directory()
+        kept = state if state is not None else Path(scratch) / "state"
+        if State(kept).ledger.exists():
+            raise StateError(
+                "The demo begins with an empty cube", next_step="name another --state, or remove this one", state=kept
+            )
+        shutil.copytree(samples / "current", landing)
+        chosen = replace(settings, datasets="sales", landing=landing, state=kept)
 
+        async def story(addresses: Addresses) -> None:
+            await _chapters(addresses, landing, samples)
 
-async def _tell_story(engine: str, keep: bool, directory: Path) -> None:
-    landing = directory / "landing"
-    samples = sample_directory()
-    shutil.copytree(samples / "current", landing)
-    running = Up(
-        replace(Settings.read(), datasets="sales", landing=landing, engine=engine, state=directory / "state"),
-        tell=tell,
-    )
-    stopping = asyncio.Event()
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
-    try:
-        addresses = await running.start()
-        await _chapters(addresses, landing, samples)
-        if keep:
-            tell("still up; Ctrl-C ends it")
-            await stopping.wait()
-    finally:
-        tell("stopping …")
-        await running.end()
+        if not asyncio.run(run_installation(chosen, keep=keep, story=story)):
+            raise DemoFailed("The demo was stopped before its end", next_step="start it again: cubefeed demo")
 
 
 async def _chapters(addresses: Addresses, landing: Path, samples: Path) -> None:
     owner = addresses.owner
     await _expect(owner, FIRST_TWO, rows=7)
-    tell(f"loaded {landing.name}: 7 rows, two dates. Now the third day lands …")
+    tell(f"loaded {landing}: 7 rows, two dates. Now the third day lands …")
     dropped = time.monotonic()
     shutil.copy(samples / "next" / "sales_2021-05-03.csv", landing)
     rows = await _expect(owner, THREE, rows=10)
@@ -106,6 +93,7 @@ async def _expect(owner: Owner, quantities: dict[str, int], *, rows: int) -> lis
         )
     if quantities is FIRST_TWO:
         show(found, Format.table)
+        sys.stdout.flush()
     return found
 
 

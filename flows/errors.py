@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 
 def plain(text: object) -> str:
     """Text from files or file names, safe to print: control characters and lone surrogates are escaped."""
@@ -56,4 +60,6 @@ class NotRunning(CubefeedError):
 
 
 class RequestFailed(CubefeedError):
-    """A request was refused, withdrawn or failed."""
+    """A request was refused, withdrawn or failed. `outcome` holds what came of its files, as far as it went."""
+
+    outcome: Mapping[str, Any] = MappingProxyType({})

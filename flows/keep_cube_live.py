@@ -6,83 +6,151 @@ import asyncio
 import logging
 import os
 import signal
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from uuid import UUID
 
 from prefect import flow, get_run_logger
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State as RunState
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
-from prefect.states import Cancelled, Completed
+from prefect.states import Cancelled, Completed, Crashed
 
 from flows.app.feed import Feed
 from flows.app.opening import open_feed
 from flows.app.stages import Stages
-from flows.app.work import Work
+from flows.app.work import Outcome, Work
 from flows.errors import StateError
 from flows.load_window import IDLE_S, Windows
-from flows.reporting import emit_files, emit_session, publish_links
+from flows.reporting import emit_files, emit_session, publish_links, publish_loads
+from flows.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.settings import Settings
-from flows.store.state import Owner
+from flows.store.state import Owner, State
 from flows.tasks import detect_files, initial_load
 
 log = logging.getLogger(__name__)
 
 PARENT_S = 1.0
+STATE_S = 2.5
+"""How often the run looks at its own state: a cancellation is answered well within 10 s, at 5 ms of server time."""
+NAMED_S = 5.0
+"""How long an owner that has just taken the lock may take to say who it is."""
 
 
-@flow(name="keep-cube-live")
-async def keep_cube_live() -> State[None]:
+@flow(name=LIVE_FLOW)
+async def keep_cube_live() -> RunState[None]:
     """Keep the cube of this installation live until the run is cancelled."""
     logger = get_run_logger()
     settings = Settings.read()
+    run = flow_run.get_id()
     try:
-        with open_feed(
-            settings, tell=logger.warning, prefect_url=PREFECT_UI_URL.value(), run=flow_run.get_id()
-        ) as opened:
-            feed = opened.feed
-            feed.listeners.append(emit_files)
-            cancelled = _stop_when_told(feed)
-            async with Stages(feed) as stages:
-                await initial_load(stages)
-                emit_session("started", opened.owner)
-                await _tell_links(opened.owner, feed.cube.url)
-                try:
-                    await _serve(stages)
-                finally:
-                    emit_session("stopped", opened.owner)
+        with (
+            open_feed(settings, tell=logger.warning, prefect_url=PREFECT_UI_URL.value(), run=run) as opened,
+            _told_to_end(opened.feed, UUID(run)) as ending,
+        ):
+            async with Stages(opened.feed) as stages:
+                await _live(stages, opened.owner)
     except StateError as error:
-        return Cancelled(message=str(error))
-    if cancelled.is_set():
-        return Cancelled(message="The run was cancelled; the session was closed")
-    return Completed(message="The serving process ended; the session was closed")
+        other = await _other_owner(settings)
+        if other is None:
+            raise
+        return Cancelled(message=f"{error} (the first is run {other.run}, pid {other.pid})")
+    return ending.state
 
 
-def _stop_when_told(feed: Feed) -> asyncio.Event:
-    """Let SIGTERM, which is how Prefect cancels a run, end the session in order. Set once it came.
+async def _live(stages: Stages, owner: Owner) -> None:
+    stages.feed.listeners.append(emit_files)
+    outcomes = await initial_load(stages)
+    emit_session("started", owner)
+    shown = asyncio.create_task(_show(stages, owner, outcomes))
+    try:
+        await _serve(stages)
+    finally:
+        shown.cancel()
+        emit_session("stopped", owner)
 
-    Prefect's own handler cancels every coroutine of the process at once, so that nothing could be finished.
+
+class Ending:
+    """Why the session ends, and so the state in which its run ends."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.state: RunState[None] = Completed(message="The session was closed")
+
+    def end(self, state: RunState[None]) -> None:
+        """Stop the feed; the first reason counts."""
+        if not self._feed.stopping:
+            self.state = state
+            self._feed.stop()
+
+    def cancel(self) -> None:
+        """As `end`, for who was asked to."""
+        self.end(Cancelled(message="The run was cancelled; the session was closed"))
+
+
+@contextmanager
+def _told_to_end(feed: Feed, run: UUID) -> Iterator[Ending]:
+    """End the session in order on SIGTERM (which is how Prefect cancels a run), on Ctrl-C, when its run is set
+    to Cancelling, or when the process that started it has gone.
+
+    Prefect's own signal handler cancels every coroutine of the process at once, so that nothing could be finished.
     """
-    told = asyncio.Event()
+    ending = Ending(feed)
+    for told in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(told, ending.cancel)
+    watches = [asyncio.create_task(_watch_parent(ending)), asyncio.create_task(_watch_state(run, ending))]
+    try:
+        yield ending
+    finally:
+        for watch in watches:
+            watch.cancel()
 
-    def stop() -> None:
-        told.set()
-        feed.stop()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-    return told
+async def _watch_parent(ending: Ending) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110  # nothing signals that a parent has gone
+        await asyncio.sleep(PARENT_S)
+    log.warning("the process that serves the deployments is gone; the session ends")
+    ending.end(Crashed(message="The process that serves the deployments is gone; the session was closed in order"))
+
+
+async def _watch_state(run: UUID, ending: Ending) -> None:
+    """Prefect's runner may not tell of a cancellation after a long outage of its server, and the automation that
+    looks for dead runs takes late heartbeats for none."""
+    while True:
+        with suppress(Exception):  # the server is away: the session goes on, and looks again
+            async with client_of(retries=0) as client:
+                while True:
+                    state = await state_of(client, run)
+                    if state is not None and (state.is_cancelling() or state.is_cancelled()):
+                        ending.cancel()
+                    elif state is not None and state.is_final():
+                        log.warning("Prefect took this run for %s (%s); it is running", state.name, state.message)
+                        await declare_running(client, run)
+                    await asyncio.sleep(STATE_S)
+        await asyncio.sleep(STATE_S)
+
+
+async def _other_owner(settings: Settings) -> Owner | None:
+    deadline = time.monotonic() + NAMED_S
+    while time.monotonic() < deadline:
+        owner = State(settings.state).owner()
+        if owner is not None and owner.pid != os.getpid():
+            return owner
+        await asyncio.sleep(0.1)
+    return None
 
 
 async def _serve(stages: Stages) -> None:
     """Sensor → window → commit, until the feed is stopped."""
     windows = Windows(stages)
-    orphaned = asyncio.create_task(_stop_with_parent(stages))
     try:
         while not stages.feed.stopping:
             work = await _next_work(stages, windows)
             if work is not None:
                 await windows.put(work)
     finally:
-        orphaned.cancel()
         await windows.close()
     if stages.failure is not None:
         raise stages.failure
@@ -95,15 +163,7 @@ async def _next_work(stages: Stages, windows: Windows) -> Work | None:
     return await detect_files(stages)
 
 
-async def _stop_with_parent(stages: Stages) -> None:
-    """End cleanly when the process that started this one has disappeared."""
-    parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110  # nothing signals that a parent has gone
-        await asyncio.sleep(PARENT_S)
-    log.warning("the parent process is gone; the session ends")
-    stages.feed.stop()
-
-
-async def _tell_links(owner: Owner, engine_url: str | None) -> None:
-    with suppress(Exception):  # links are for people; the session goes on without them
-        await publish_links(owner, engine_url)
+async def _show(stages: Stages, owner: Owner, outcomes: list[Outcome]) -> None:
+    with suppress(Exception):  # this is for people; the session goes on without it
+        await publish_links(owner, stages.feed.cube.url)
+        await publish_loads(outcomes, (), stages.feed.quarantine.findings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, Literal
 
 from prefect import flow, get_run_logger, task
@@ -11,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.app.client import ask
-from flows.errors import CubefeedError
+from flows.errors import CubefeedError, RequestFailed
 from flows.reporting import name_run, publish_table
 from flows.settings import Settings
 
@@ -36,18 +37,32 @@ async def load_files(
     await name_run(f"{dataset} · {mode} · {len(paths) if paths else 'all'}")
     try:
         outcome = await ask_owner(dataset, mode, {"paths": paths or [], "force": force})
+    except RequestFailed as error:
+        await _tell_files(dataset, mode, error.outcome.get("files", []))
+        return Failed(message=str(error))
     except CubefeedError as error:
         return Failed(message=str(error))
-    files = outcome["files"]
-    rows = [{name: file[name] for name in ("file", "state", "rows", "refused", "reason")} for file in files]
-    await publish_table(f"load-files-{dataset}", rows, f"{mode} of {dataset}: {len(files)} files")
+    await _tell_files(dataset, mode, outcome["files"])
+    return Completed(message=f"{len(outcome['files'])} files, {outcome['rows']:,} rows loaded")
+
+
+async def _tell_files(dataset: str, mode: str, files: list[dict[str, Any]]) -> None:
+    """What became of each file: in the log, and as a table."""
     for file in files:
         get_run_logger().info("%s: %s, %s rows %s", file["file"], file["state"], file["rows"], file["reason"] or "")
-    return Completed(message=f"{len(files)} files, {outcome['rows']:,} rows loaded")
+    if files:
+        columns = ("file", "state", "rows", "refused", "findings", "reason")
+        rows = [{name: file[name] for name in columns} for file in files]
+        await publish_table(f"load-files-{dataset}", rows, f"{mode} of {dataset}")
 
 
 @task(name="ask_owner", cache_policy=NO_CACHE)
 async def ask_owner(dataset: str, kind: str, payload: dict[str, object]) -> dict[str, Any]:
-    """Leave a request in the ledger and wait for its outcome."""
-    settings = Settings.read()
-    return await asyncio.to_thread(ask, settings.state, dataset, kind, payload, timeout_s=TIMEOUT_S)
+    """Leave a request in the ledger and wait for its outcome; take it back when the run is cancelled."""
+    cancelled = threading.Event()
+    try:
+        return await asyncio.to_thread(
+            ask, Settings.read().state, dataset, kind, payload, timeout_s=TIMEOUT_S, withdrawn=cancelled.is_set
+        )
+    finally:
+        cancelled.set()

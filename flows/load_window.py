@@ -19,6 +19,7 @@ from prefect import flow
 from flows.app.stages import Stages, Window
 from flows.app.work import Outcome, Work
 from flows.reporting import name_run, publish_loads, window_name
+from flows.runs import client_of
 from flows.tasks import append_files, validate_files
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ IDLE_S = 10.0
 """How long a window stays open without work."""
 PATIENCE_S = 0.3
 """How long the first work of a window waits for Prefect."""
-RETRY_S = 10.0
+RETRY_S = 5.0
 """How long to wait after Prefect could not open a window."""
 LOOK_S = 0.2
 
@@ -41,7 +42,16 @@ async def load_window(window: Window, outside: list[Outcome]) -> None:
         await asyncio.gather(validate_files(window), append_files(window))
     finally:
         await name_run(window_name(window.outcomes))
-        await publish_loads(window.outcomes, outside)
+        await publish_loads(window.outcomes, outside, window.stages.feed.quarantine.findings)
+
+
+async def _open(window: Window, outside: list[Outcome]) -> None:
+    """Run a window, if Prefect answers: a run that waits for a server to come back does so in ever longer steps."""
+    async with client_of(retries=0) as client:
+        trouble = await client.api_healthcheck()
+    if trouble is not None:
+        raise trouble
+    await load_window(window, outside)
 
 
 class Windows:
@@ -100,7 +110,7 @@ class Windows:
 
     async def _run(self, window: Window, outside: list[Outcome]) -> None:
         try:
-            await self._runs.run(load_window(window, outside))
+            await self._runs.run(_open(window, outside))
         except Exception as error:
             if not window.started.is_set():
                 self._plain.outcomes[:0] = outside

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from flows.errors import plain
+
+WIDE = 4096
+"""Columns of a table that no terminal shows."""
 
 
 class Format(StrEnum):
@@ -20,15 +25,30 @@ class Format(StrEnum):
     csv = "csv"
 
 
-def show(rows: Sequence[Mapping[str, Any]], form: Format, *, title: str = "", columns: Sequence[str] = ()) -> None:
-    """Print rows: all their fields as JSON or CSV, the named columns (or all) as a table."""
+def show(
+    rows: Sequence[Mapping[str, Any]],
+    form: Format,
+    *,
+    title: str = "",
+    columns: Sequence[str] = (),
+    grouped: Collection[str] = (),
+) -> None:
+    """Print rows.
+
+    Args:
+        rows: each with the same fields.
+        form: JSON and CSV have all their fields as they are; a table is for people.
+        title: above the table.
+        columns: the fields that the table shows, all by default. A time in UTC, `x_utc`, is shown as local `x`.
+        grouped: the fields whose numbers the table shows as `12,345`.
+    """
     match form:
         case Format.json:
             sys.stdout.write(json.dumps(rows, indent=1, default=str) + "\n")
         case Format.csv:
             _show_csv(rows)
         case Format.table:
-            _show_table(rows, title, columns)
+            _show_table(rows, title, columns, frozenset(grouped))
 
 
 def show_one(thing: Mapping[str, Any], form: Format) -> None:
@@ -46,7 +66,9 @@ def _show_csv(rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
 
 
-def _show_table(rows: Sequence[Mapping[str, Any]], title: str, columns: Sequence[str]) -> None:
+def _show_table(
+    rows: Sequence[Mapping[str, Any]], title: str, columns: Sequence[str], grouped: Collection[str]
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -58,10 +80,28 @@ def _show_table(rows: Sequence[Mapping[str, Any]], title: str, columns: Sequence
     table = Table(title=Text(title) if title else None, title_justify="left")
     for name in names:
         numeric = all(isinstance(row[name], int | float) or row[name] is None for row in rows)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(name.removesuffix("_utc")), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_text(row[name])) for name in names))
-    Console(soft_wrap=False).print(table)
+        table.add_row(*(Text(_cell(name, row[name], name in grouped)) for name in names))
+    width = None if sys.stdout.isatty() else WIDE  # a pipe or a file has no edge at which lines must end
+    Console(soft_wrap=False, width=width).print(table)
+
+
+def _cell(name: str, value: object, grouped: bool) -> str:
+    if isinstance(value, float):
+        return _number(value) if math.isfinite(value) else str(value)
+    if grouped and isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if name.endswith("_utc") and isinstance(value, str):
+        return f"{datetime.fromisoformat(value).astimezone():%Y-%m-%d %H:%M:%S}"
+    return _text(value)
+
+
+def _number(value: float) -> str:
+    if value != 0 and abs(value) < 0.001:
+        return f"{value:.4g}"
+    whole, _, rest = f"{value:,.4f}".partition(".")
+    return f"{whole}.{rest.rstrip('0') or '0'}"
 
 
 def _text(value: object) -> str:
@@ -69,6 +109,4 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, Mapping | list | tuple):
         return plain(json.dumps(value, default=str, ensure_ascii=False))
-    return plain(
-        f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10_000 else value
-    )
+    return plain(value)

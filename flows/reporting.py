@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -13,7 +14,6 @@ from uuid import UUID
 
 from prefect.artifacts import (
     acreate_link_artifact,
-    acreate_markdown_artifact,
     acreate_progress_artifact,
     acreate_table_artifact,
     aupdate_progress_artifact,
@@ -23,11 +23,12 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from flows.app.work import FileOutcome, Outcome
+from flows.core.findings import Finding
+from flows.errors import plain
 from flows.store.state import Owner
 
 TABLE_ROWS = 200
 """Rows of a table artifact at most; the ledger has them all."""
-FINDING_ROWS = 50
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -68,13 +69,15 @@ def file_line(file: FileOutcome) -> str:
     return ", ".join(parts)
 
 
-async def publish_loads(inside: Sequence[Outcome], outside: Sequence[Outcome]) -> None:
+async def publish_loads(
+    inside: Sequence[Outcome], outside: Sequence[Outcome], findings_of: Callable[[str, int], Sequence[Finding]]
+) -> None:
     """The window's artifacts: what it loaded, what was loaded without a window, and each refused file's findings."""
     if _files(inside):
         await acreate_table_artifact(
             key="last-loads",
             table=_load_rows(inside),
-            description="What this window loaded, the last file first",
+            description="What came of these files, the last one first",
         )
     if _files(outside):
         await acreate_table_artifact(
@@ -82,9 +85,19 @@ async def publish_loads(inside: Sequence[Outcome], outside: Sequence[Outcome]) -
             table=_load_rows(outside),
             description="What was loaded while Prefect did not answer, or before a window had opened",
         )
-    for outcome in (*outside, *inside):
-        for file in outcome.refused:
-            await _publish_findings(outcome.dataset, file)
+    await publish_findings((*outside, *inside), findings_of)
+
+
+async def publish_findings(outcomes: Iterable[Outcome], findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
+    """One table per file that was refused, or rows of which were."""
+    for outcome, file in _files(outcomes):
+        if file.findings and file.version is not None:
+            found = await asyncio.to_thread(findings_of, outcome.dataset, file.version)
+            await publish_table(
+                f"findings-{_key(outcome.dataset)}",
+                [{name: _plain(value) for name, value in asdict(finding).items()} for finding in found[:TABLE_ROWS]],
+                _findings_line(file),
+            )
 
 
 async def publish_links(owner: Owner, engine_url: str | None) -> None:
@@ -96,7 +109,7 @@ async def publish_links(owner: Owner, engine_url: str | None) -> None:
 
 async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     """Any table."""
-    await acreate_table_artifact(key=key, table=[dict(row) for row in rows], description=description)
+    await acreate_table_artifact(key=_key(key), table=[dict(row) for row in rows], description=description)
 
 
 def emit_session(what: str, owner: Owner) -> None:
@@ -127,11 +140,12 @@ def emit_files(outcome: Outcome) -> None:
 
 
 class ProgressArtifact:
-    """A progress artifact fed from other threads; at most one update a second is sent."""
+    """A progress artifact fed from other threads; at most one update a second is sent, and none is waited for."""
 
     def __init__(self, key: str, what: str) -> None:
         self._key, self._what = key, what
-        self._share, self._said = 0.0, ""
+        self._share, self._said = 0.0, what
+        self._ended = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
 
     def tell(self, dataset: str, done: int, total: int) -> None:
@@ -139,36 +153,40 @@ class ProgressArtifact:
         self._share, self._said = 100.0 * done / max(total, 1), f"{self._what}: {dataset}, {done} of {total}"
 
     async def __aenter__(self) -> ProgressArtifact:
-        artifact = await acreate_progress_artifact(0.0, key=self._key, description=self._what)
-        self._sending = asyncio.create_task(self._send(artifact))
-        self._id = artifact
+        self._sending = asyncio.create_task(self._send())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._sending is not None:
-            self._sending.cancel()
         if error is None:
-            await aupdate_progress_artifact(self._id, 100.0, description=f"{self._what}: done")
+            self._share, self._said = 100.0, f"{self._what}: done"
+        self._ended.set()
 
-    async def _send(self, artifact: UUID) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            with contextlib.suppress(Exception):  # progress is for people; the load goes on without it
+    async def _send(self) -> None:
+        with contextlib.suppress(Exception):  # progress is for people; the load goes on without it
+            artifact = await acreate_progress_artifact(self._share, key=self._key, description=self._said)
+            ended = False
+            while not ended:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), 1.0)
+                ended = self._ended.is_set()
                 await aupdate_progress_artifact(artifact, self._share, description=self._said)
 
 
-async def _publish_findings(dataset: str, file: FileOutcome) -> None:
-    first = file.first_finding
-    await acreate_markdown_artifact(
-        key=f"refused-{dataset}".lower().replace("_", "-"),
-        markdown=f"# {dataset}: a file was refused\n\n"
-        f"| file | findings | first: line | column | rule | raw |\n|---|---|---|---|---|---|\n"
-        f"| {_cell(file.file)} | {file.findings} | {_cell(first and first.line)} | {_cell(first and first.column)} "
-        f"| {_cell(first and first.rule)} | {_cell(first and first.raw)} |\n\n"
-        f"{_cell(file.reason)}\n\nAll findings: `cubefeed findings {_cell(file.file)}`",
-    )
+def _findings_line(file: FileOutcome) -> str:
+    said = f"{_cell(file.file)}: {file.findings:,} findings. {_cell(file.reason)}"
+    more = f" The first {TABLE_ROWS} are shown; all:" if file.findings > TABLE_ROWS else " In a terminal:"
+    return f"{said}{more} `cubefeed findings '{file.file.replace('`', '')}'`"
+
+
+def _plain(value: object) -> object:
+    return plain(value) if isinstance(value, str) else value
+
+
+def _key(text: str) -> str:
+    """An artifact's key: lower case, digits and dashes."""
+    return text.lower().replace("_", "-")
 
 
 def _files(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, FileOutcome]]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from prefect.automations import AutomationCore, EventTrigger, Posture
+from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowFilter,
@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Cancelling, Crashed
+from prefect.states import Cancelling, Crashed, Running
 
 LIVE_FLOW = "keep-cube-live"
 LIVE_DEPLOYMENT = f"{LIVE_FLOW}/cube"
@@ -38,10 +38,12 @@ _FINAL = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
 @asynccontextmanager
-async def quick_client() -> AsyncIterator[PrefectClient]:
-    """A client that does not wait for a server that is away. Its settings hold in the calling task only."""
-    quick = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: REQUEST_S}
-    with temporary_settings(quick):
+async def client_of(*, retries: int = 5) -> AsyncIterator[PrefectClient]:
+    """A client that gives up sooner than Prefect's own where fewer retries are wanted (2, 4, 8, … s apart).
+
+    The settings hold in the calling task only: for a whole process they would make a short outage fatal.
+    """
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: retries, PREFECT_API_REQUEST_TIMEOUT: REQUEST_S}):
         async with get_client() as client:
             yield client
 
@@ -66,6 +68,11 @@ async def state_of(client: PrefectClient, run: UUID) -> State | None:
         return (await client.read_flow_run(run)).state
     except ObjectNotFound:
         return None
+
+
+async def declare_running(client: PrefectClient, run: UUID) -> None:
+    """Correct the state of a run that was taken for dead."""
+    await client.set_flow_run_state(run, Running(message="The process is alive"), force=True)
 
 
 async def cancel(client: PrefectClient, run: UUID, why: str) -> None:
@@ -93,14 +100,20 @@ def silent_runs_crash() -> AutomationCore:
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{state}" for state in _FINAL)},
-            match={"prefect.resource.id": "prefect.flow-run.*"},  # type: ignore[arg-type]  # coerced
-            match_related={"prefect.resource.role": "flow", "prefect.resource.name": list(OUR_FLOWS)},  # type: ignore[arg-type]
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification(
+                {"prefect.resource.role": "flow", "prefect.resource.name": list(OUR_FLOWS)}
+            ),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
             within=timedelta(seconds=SILENCE_S),
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=f"No heartbeat for {SILENCE_S} s")],
+        actions=[
+            ChangeFlowRunState(
+                name="Crashed", state=StateType.CRASHED, message=f"No heartbeat for {SILENCE_S} s", force=False
+            )
+        ],
     )
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from contextlib import suppress
+from typing import Any, Self
 
-from prefect import serve
+import httpx
+from prefect.client.schemas.objects import FlowRun
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import TerminationSignal
+from prefect.runner.runner import Runner
 from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
@@ -16,7 +22,8 @@ from flows.keep_cube_live import keep_cube_live
 from flows.load_files import load_files
 from flows.settings import Settings
 
-LIVE_DEPLOYMENT = "keep-cube-live/cube"
+log = logging.getLogger(__name__)
+
 RUNS = 10
 """Runs at a time in this process; the live session holds one for ever."""
 CLOSE_CRON = "0 6 * * *"
@@ -42,10 +49,40 @@ async def deployments(datasets: tuple[Dataset, ...]) -> list[RunnerDeployment]:
     return found
 
 
+class PatientRunner(Runner):
+    """A runner that outlives a long outage of the server.
+
+    Prefect's own ends after three failed polls (about 190 s), and takes the live session with it.
+    """
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        ask = self._client.get_scheduled_flow_runs_for_deployments
+
+        async def ask_patiently(*args: Any, **kwargs: Any) -> list[FlowRun]:
+            try:
+                return await ask(*args, **kwargs)
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                log.warning("Prefect does not answer (%s); the live session goes on", error)
+                return []
+
+        self._client.get_scheduled_flow_runs_for_deployments = ask_patiently  # type: ignore[method-assign]
+        return self
+
+
+async def serve(datasets: tuple[Dataset, ...]) -> None:
+    """Serve the deployments until told to end."""
+    runner = PatientRunner(limit=RUNS, pause_on_shutdown=True)
+    for deployment in await deployments(datasets):
+        await runner.aadd_deployment(deployment)
+    await runner.start()
+
+
 def main() -> None:
     """Serve until told to end."""
-    found = asyncio.run(deployments(load_datasets(Settings.read())))
-    serve(*found, limit=RUNS, print_starting_message=False)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s")
+    with suppress(KeyboardInterrupt, TerminationSignal):
+        asyncio.run(serve(load_datasets(Settings.read())))
 
 
 def _schedule(dataset: Dataset) -> Schedule:

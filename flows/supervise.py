@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.progress import Progress as Bar
 from flows.app.opening import OpenFeed
 from flows.app.watching import watch as watch_loop
 from flows.settings import Settings
-from flows.up import Up
+from flows.up import Addresses, Up
 
 
 def tell(text: str) -> None:
@@ -24,45 +25,79 @@ def tell(text: str) -> None:
 
 def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
     """Keep the cube live without Prefect until SIGTERM or Ctrl-C."""
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("initial load", total=None)
-
-        def progress(dataset: str, done: int, total: int) -> None:
-            bar.update(line, description=f"initial load: {dataset}", completed=done, total=total)
-
-        def ready(opened: OpenFeed) -> None:
-            bar.stop()
-            if ready_file is not None:
-                ready_file.write_text(f"{opened.owner.url}\n", encoding="utf-8")
-            tell(f"live: {opened.owner.url}/api/status (Ctrl-C ends it)")
-
-        asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=tell))
     if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
+        ready_file.unlink(missing_ok=True)  # one that a killed process has left says nothing
+    try:
+        with Bar(console=Console(stderr=True), transient=True) as bar:
+            line = bar.add_task("initial load", total=None)
+
+            def progress(dataset: str, done: int, total: int) -> None:
+                bar.update(line, description=f"initial load: {dataset}", completed=done, total=total)
+
+            def ready(opened: OpenFeed) -> None:
+                bar.stop()
+                _say_waiting(opened)
+                if ready_file is not None:
+                    _write_at_once(ready_file, f"{opened.owner.url}\n")
+                tell(f"live: {opened.owner.url}/api/status (Ctrl-C ends it)")
+
+            asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=tell))
+    finally:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
     tell("stopped")
 
 
 def run_up(settings: Settings) -> None:
     """Run everything until SIGTERM or Ctrl-C."""
-    asyncio.run(_up(settings))
+    asyncio.run(run_installation(settings, keep=True))
 
 
-async def _up(settings: Settings) -> None:
+async def run_installation(
+    settings: Settings, *, keep: bool, story: Callable[[Addresses], Awaitable[None]] | None = None
+) -> bool:
+    """Start everything, tell a story, stay up where that is wished, and end what was started.
+
+    Returns:
+        False when a signal came before the story was over.
+    """
     running = Up(settings, tell=tell)
     stopping = asyncio.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
-    starting = asyncio.create_task(running.start())
-    ended_early = asyncio.create_task(stopping.wait())
+
+    async def begin() -> None:
+        addresses = await running.start()
+        tell(f"Prefect:     {addresses.prefect_url}\nlive status: {addresses.owner.url}/api/status")
+        if story is not None:
+            await story(addresses)
+        if keep:
+            tell("Ctrl-C ends it")
+
+    beginning = asyncio.create_task(begin())
+    stopped = asyncio.create_task(stopping.wait())
     try:
-        await asyncio.wait({starting, ended_early}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            addresses = starting.result()
-            tell(f"Prefect:     {addresses.prefect_url}\nlive status: {addresses.owner.url}/api/status\nCtrl-C ends it")
-            await running.keep(stopping)
+        await asyncio.wait({beginning, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if beginning.done():
+            beginning.result()
+            if keep:
+                await running.keep(stopping)
+        return beginning.done()
     finally:
-        starting.cancel()
-        ended_early.cancel()
+        beginning.cancel()
+        stopped.cancel()
         tell("stopping …")
         await running.end()
         tell("stopped")
+
+
+def _say_waiting(opened: OpenFeed) -> None:
+    for name, desk in opened.feed.desks.items():
+        if desk.lookout.inbox.problem:
+            tell(f"{name}: waiting, because {desk.lookout.inbox.problem}")
+
+
+def _write_at_once(file: Path, text: str) -> None:
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(file)

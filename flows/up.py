@@ -53,10 +53,12 @@ class Up:
         self._settings = settings
         self._tell = tell
         self._state = State(settings.state.resolve())
+        self._port = settings.port or free_port(0)  # the same one after a restart, for open pages
         self._server: Child | None = None
         self._serving: Child | None = None
         self._run: UUID | None = None
         self._pace = Pace()
+        self._told: str | None = None
         self._at_rest = False
         self._last_trouble = ""
         self.api_url = os.environ.get("PREFECT_API_URL", "")
@@ -80,6 +82,7 @@ class Up:
         os.environ.update(self.environment())  # before Prefect is imported here, since it reads them then
         await self._start_serving()
         found = await self._start_session()
+        self._told = found.run
         return Addresses(self.api_url.removesuffix("/api"), found)
 
     async def keep(self, stopping: asyncio.Event) -> None:
@@ -118,7 +121,11 @@ class Up:
             "PREFECT_CLI_PROMPT": "false",
         }
         given = {name: os.environ[name] for name in chosen if os.environ.get(name)}
-        settings = {**self._settings.environment(), "CUBEFEED_STATE": str(self._state.root)}
+        settings = {
+            **self._settings.environment(),
+            "CUBEFEED_STATE": str(self._state.root),
+            "CUBEFEED_PORT": str(self._port),
+        }
         return {**chosen, **given, **settings, "PREFECT_API_URL": self.api_url}
 
     async def _start_server(self) -> None:
@@ -141,7 +148,7 @@ class Up:
         await self._until(healthy, self._server)
 
     async def _start_serving(self) -> None:
-        from flows.runs import find_live_deployment, put_automation, quick_client, silent_runs_crash
+        from flows.runs import client_of, find_live_deployment, put_automation, silent_runs_crash
 
         self._serving = Child(
             "the process that serves the deployments",
@@ -151,7 +158,7 @@ class Up:
             on_orphaned=signal.SIGKILL,  # the owner sees that its parent is gone, and closes the session in order
         )
         self._tell("serving the deployments …")
-        async with quick_client() as client:
+        async with client_of() as client:
             await self._bury("found Running at the start, with no process left")
             await put_automation(client, silent_runs_crash())
             self._serving.start()
@@ -162,22 +169,27 @@ class Up:
             await self._until(served, self._serving)
 
     async def _start_session(self) -> Owner:
-        from flows.runs import quick_client
+        from flows.runs import client_of, state_of
 
         self._tell("opening the session and loading the directory …")
         assert self._serving is not None
-        async with quick_client() as client:
+        log_file = self._serving.log_file
+        async with client_of() as client:
             await self._start_run(client)
 
             async def announced() -> bool:
-                if self._state.owner() is None and (why := await self._why_it_ended(client)):
-                    raise StateError(
-                        f"The live session did not start: {why}", next_step=f"see {self._serving_log}"
-                    )
-                return self._state.owner() is not None
+                state = await state_of(client, self._run) if self._run is not None else None
+                if self._owner() is None and state is not None and state.is_final():
+                    raise StateError(f"The live session did not start: {state.message}", next_step=f"see {log_file}")
+                return self._owner() is not None
 
             await self._until(announced, self._serving)
         return self._state.require_owner()
+
+    def _owner(self) -> Owner | None:
+        """The live owner, if it is a Prefect run; `cubefeed watch` is none of ours."""
+        owner = self._state.owner()
+        return owner if owner is not None and owner.run is not None else None
 
     async def _revive(self) -> None:
         """One look at everything that should run."""
@@ -186,23 +198,25 @@ class Up:
                 self._tell(f"{self._server.name} ended; starting it again")
                 self._server.start()
             return
-        owner = self._state.owner()
+        owner = self._owner()
         if self._serving is not None and not self._serving.alive:
             if owner is None and self._serving.pace.due:  # an orphaned owner closes its session first
                 self._tell(f"{self._serving.name} ended; starting it again")
                 await self._bury("its process is gone")
                 self._serving.start()
             return
-        if owner is not None:
-            self._run, self._at_rest = UUID(owner.run) if owner.run else self._run, False
+        if owner is not None and owner.run is not None:
+            if self._told != owner.run:
+                self._tell(f"the live session is back: {owner.url}/api/status")
+            self._run, self._told, self._at_rest = UUID(owner.run), owner.run, False
         elif not self._at_rest:
             await self._revive_session()
 
     async def _revive_session(self) -> None:
         """Start a new live run when the last one has ended, unless people ended it."""
-        from flows.runs import quick_client, state_of
+        from flows.runs import client_of, state_of
 
-        async with quick_client() as client:
+        async with client_of(retries=1) as client:
             state = await state_of(client, self._run) if self._run is not None else None
             if state is not None and not state.is_final():
                 return  # it has not opened the session yet, or is closing it
@@ -210,7 +224,7 @@ class Up:
                 self._at_rest = True
                 self._tell("the live run was cancelled; start another one in Prefect: keep-cube-live/cube")
             elif self._pace.due:
-                said = f" ({state.name}: {state.message})" if state is not None else ""
+                said = f" ({state.name}: {(state.message or '').partition('. ')[0]})" if state is not None else ""
                 self._tell(f"the live session ended{said}; starting it again")
                 await self._bury("the live run that it belonged to has ended", windows_only=True)
                 await self._start_run(client)
@@ -223,56 +237,65 @@ class Up:
             self._pace.begin()
             self._run = await start_live_run(client, deployment)
 
-    async def _why_it_ended(self, client: PrefectClient) -> str | None:
-        from flows.runs import state_of
-
-        state = await state_of(client, self._run) if self._run is not None else None
-        return state.message or state.name if state is not None and state.is_final() else None
-
     async def _bury(self, why: str, *, all_flows: bool = False, windows_only: bool = False) -> None:
         """Declare dead what Prefect believes to run while no owner is alive."""
-        from flows.runs import OUR_FLOWS, OWNERS_FLOWS, bury, quick_client
+        if self._owner() is not None:
+            return
+        from flows.runs import OUR_FLOWS, OWNERS_FLOWS, bury, client_of
 
-        if self._state.owner() is None:
-            flows = OUR_FLOWS if all_flows else OWNERS_FLOWS[1:] if windows_only else OWNERS_FLOWS
-            async with quick_client() as client:
-                await bury(client, flows, f"The run's process has ended: {why}")
+        flows = OUR_FLOWS if all_flows else OWNERS_FLOWS[1:] if windows_only else OWNERS_FLOWS
+        async with client_of(retries=1) as client:
+            await bury(client, flows, f"The run's process has ended: {why}")
 
     async def _cancel_run(self) -> None:
-        from flows.runs import cancel, quick_client, state_of
-
-        if self._run is None or self._state.owner() is None:
+        if self._run is None or self._owner() is None:
             return
-        async with quick_client() as client:
+        from flows.runs import cancel, client_of, state_of
+
+        async with client_of(retries=1) as client:
             await cancel(client, self._run, "cubefeed up was stopped")
-            while (state := await state_of(client, self._run)) is not None and not state.is_final():
-                await asyncio.sleep(LOOK_S)
+            run = self._run
+
+            async def ended() -> bool:
+                state = await state_of(client, run)
+                return state is None or state.is_final()
+
+            await _wait_for(ended, CANCEL_S)
 
     async def _end_owner(self) -> None:
         """End an owner that could not be cancelled, since Prefect does not answer."""
-        deadline = time.monotonic() + CANCEL_S
+
+        async def gone() -> bool:
+            return self._owner() is None
+
         for how in (signal.SIGTERM, signal.SIGKILL):
-            owner = self._state.owner()
+            owner = self._owner()
             if owner is None or self._serving is None:
                 return
             with suppress(ProcessLookupError):
                 os.kill(owner.pid, how)
-            while self._state.owner() == owner and time.monotonic() < deadline:
-                await asyncio.sleep(LOOK_S)
+            await _wait_for(gone, CANCEL_S)
 
     async def _until(self, ready: Callable[[], Awaitable[bool]], child: Child) -> None:
-        deadline = time.monotonic() + START_S
-        while not await ready():
-            if not child.alive or time.monotonic() > deadline:
-                why = "did not start" if child.alive else "ended at once"
-                raise StateError(f"{child.name} {why}", next_step=f"see {child.log_file}")
-            await asyncio.sleep(LOOK_S)
+        async def ready_or_ended() -> bool:
+            return not child.alive or await ready()
+
+        in_time = await _wait_for(ready_or_ended, START_S)
+        if not (in_time and child.alive):
+            why = f"did not start within {START_S:g} s" if child.alive else "ended at once"
+            raise StateError(f"{child.name} {why}", next_step=f"see {child.log_file}")
 
     def _tell_once(self, trouble: str) -> None:
         if trouble != self._last_trouble:
             self._last_trouble = trouble
             self._tell(trouble)
 
-    @property
-    def _serving_log(self) -> str:
-        return str(self._serving.log_file) if self._serving is not None else "the log"
+
+async def _wait_for(met: Callable[[], Awaitable[bool]], patience_s: float) -> bool:
+    """Look until a condition is met. Returns False when that takes too long."""
+    deadline = time.monotonic() + patience_s
+    while not await met():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(LOOK_S)
+    return True

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count
 from typing import Any
 
 import polars as pl
 
 from flows.app.checking import check_files, observation
-from flows.app.work import FileOutcome, Outcome, Validated
+from flows.app.work import CheckedFiles, FileOutcome, Outcome, Validated
 from flows.core.changes import ChangeSet, winners
 from flows.core.dataset import Dataset, Unload
 from flows.core.files import shown
 from flows.core.findings import Verdict
 from flows.core.lifecycle import Decision, Facts, Observation, State, VersionFacts
-from flows.core.model import LINE, VERSION
+from flows.core.model import FILE, LINE, VERSION
 from flows.core.plan import Counters, NewVersion, Plan, Planner
 from flows.cube.port import Cube
 from flows.store.ledger import Ledger, SegmentFacts
-from flows.store.quarantine import Quarantine
+from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, rows_of, rows_with_keys
 
 _STATES = {
@@ -44,7 +43,6 @@ class Appender:
         self._quarantine = quarantine
         self._cube = cube
         self._counters: Counters = ledger.counters()
-        self._segment_ids = count(ledger.next_segment())
         self._known: dict[str, dict[int, SegmentFacts]] = {}
 
     def append(self, dataset: Dataset, validated: Validated) -> Outcome:
@@ -117,7 +115,7 @@ class Appender:
         if rows.is_empty():
             return None
         return self._segments.write(
-            next(self._segment_ids),
+            self._ledger.next_segment(),
             dataset.table,
             rows,
             fingerprint=dataset.fingerprint,
@@ -127,8 +125,11 @@ class Appender:
     def _write_quarantine(self, dataset: Dataset, batch: _Batch, plan: Plan) -> None:
         for version in plan.versions:
             if version.verdict.findings:
-                body = batch.validated.reads[version.path].body
-                self._quarantine.write(dataset.name, version.id, version.path, version.verdict, body)
+                whole = batch.validated.reads[version.path].body
+                lines = version.verdict.refused_lines if version.verdict.accepted else None
+                text = batch.text(version.path)
+                refused = cut_lines(text, lines) if text is not None and lines is not None else whole
+                self._quarantine.write(dataset.name, version.id, version.path, version.verdict, refused)
 
     def _change(self, dataset: Dataset, plan: Plan, rows: pl.DataFrame) -> ChangeSet:
         table = dataset.table
@@ -165,32 +166,36 @@ class _Batch:
     def __init__(self, dataset: Dataset, validated: Validated) -> None:
         self.validated = validated
         self._dataset = dataset
-        self._frames = [(validated.rows, validated.files)]
-        self._verdicts = dict(validated.verdicts)
+        self._checked = [validated.checked]
 
     def verdict(self, seen: Observation) -> Verdict:
         """The verdict on a file; its content is checked now if it was known and not checked before."""
-        if seen.path not in self._verdicts:
-            rows, (verdict,) = check_files(self._dataset, [self.validated.reads[seen.path]])
-            self._frames.append((rows, [seen.path]))
-            self._verdicts[seen.path] = verdict
-        return self._verdicts[seen.path]
+        for checked in self._checked:
+            if seen.path in checked.verdicts:
+                return checked.verdicts[seen.path]
+        self._checked.append(check_files(self._dataset, [self.validated.reads[seen.path]]))
+        return self._checked[-1].verdicts[seen.path]
+
+    def text(self, path: bytes) -> bytes | None:
+        """A file's bytes, decompressed; None where it was too large to be read."""
+        return next((checked.texts[path] for checked in self._checked if path in checked.texts), None)
 
     def rows_of(self, versions: Iterable[NewVersion]) -> pl.DataFrame:
         """The rows of these versions with `_version` and `_line`, in the order of the versions' places."""
         ids = {version.path: version.id for version in versions}
         columns = [*self._dataset.schema.columns(), VERSION, LINE]
-        frames = [
-            rows.with_columns(pl.Series([ids.get(file) for file in files], dtype=pl.Int64).gather(rows["_file"]).alias(VERSION))
-            .filter(pl.col(VERSION).is_not_null())
-            .select(columns)
-            for rows, files in self._frames
-            if rows is not None and not rows.is_empty()
-        ]  # fmt: skip
+        frames = [_with_version(checked, ids).select(columns) for checked in self._checked if checked.rows.height]
         empty = self._dataset.schema.create_empty().with_columns(
             pl.lit(None, pl.Int64).alias(VERSION), pl.lit(None, pl.UInt32).alias(LINE)
         )
         return pl.concat(frames) if frames else empty.select(columns)
+
+
+def _with_version(checked: CheckedFiles, ids: Mapping[bytes, int]) -> pl.DataFrame:
+    """The rows of the files that have a version, with its id."""
+    versions = pl.Series([ids.get(file) for file in checked.files], dtype=pl.Int64)
+    rows = checked.rows.with_columns(versions.gather(checked.rows[FILE]).alias(VERSION))
+    return rows.filter(pl.col(VERSION).is_not_null()) if versions.has_nulls() else rows
 
 
 def _footer(version: NewVersion) -> dict[str, Any]:

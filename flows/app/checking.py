@@ -6,9 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
-import polars as pl
-
-from flows.app.work import Validated, Work
+from flows.app.work import CheckedFiles, Validated, Work
 from flows.core.dataset import Dataset
 from flows.core.findings import Finding, Verdict
 from flows.core.lifecycle import Observation
@@ -31,31 +29,31 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger) -> Validated:
     known = ledger.known_digests(dataset.name, [read.digest for read in reads.values()])
     ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
     new = [read for read in ordered if read.digest not in known or read.landed.mode != "arrival"]
-    rows, verdicts = check_files(dataset, new)
+    checked = check_files(dataset, new)
     return Validated(
         work=work,
         reads=reads,
-        verdicts=dict(zip((read.landed.path for read in new), verdicts, strict=True)),
-        rows=rows,
-        files=[read.landed.path for read in new],
+        checked=checked,
         unread=unread,
     )
 
 
-def check_files(dataset: Dataset, reads: Sequence[Read]) -> tuple[pl.DataFrame | None, list[Verdict]]:
-    """The good rows of some files, with `_file` as an index into `reads`, and a verdict for each."""
-    readable = [(index, read.body, read) for index, read in enumerate(reads) if read.body is not None]
-    verdicts = {index: _too_large(dataset, read) for index, read in enumerate(reads) if read.body is None}
-    if not readable:
-        return None, [verdicts[index] for index in range(len(reads))]
-    sources = [Source(os.fsdecode(os.path.basename(read.landed.path)), body) for _, body, read in readable]
-    checked = validate(dataset, parse(dataset, sources))
-    verdicts |= {index: verdict for (index, _, _), verdict in zip(readable, checked.verdicts, strict=True)}
-    rows = checked.rows
-    if len(readable) < len(reads):
-        index = pl.Series([index for index, _, _ in readable], dtype=pl.UInt32)
-        rows = rows.with_columns(index.gather(rows["_file"]).alias("_file"))
-    return rows, [verdicts[index] for index in range(len(reads))]
+def check_files(dataset: Dataset, reads: Sequence[Read]) -> CheckedFiles:
+    """Parse and check some files together."""
+    files = [read.landed.path for read in reads]
+    verdicts = {read.landed.path: _too_large(dataset, read) for read in reads if read.body is None}
+    readable = [read for read in reads if read.body is not None]
+    sources = [Source(os.fsdecode(os.path.basename(read.landed.path)), read.body or b"") for read in readable]
+    text = parse(dataset, sources)
+    checked = validate(dataset, text)
+    names = [read.landed.path for read in readable]
+    verdicts |= dict(zip(names, checked.verdicts, strict=True))
+    return CheckedFiles(
+        names,
+        checked.rows,
+        verdicts={path: verdicts[path] for path in files},
+        texts=dict(zip(names, text.bodies, strict=True)),
+    )
 
 
 def observation(read: Read) -> Observation:

@@ -6,7 +6,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,24 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
         ) from error
 
 
-def ask(state: Path, dataset: str, kind: Any, payload: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
+def ask(
+    state: Path,
+    dataset: str,
+    kind: Any,
+    payload: dict[str, Any],
+    *,
+    timeout_s: float,
+    withdrawn: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     """Leave a request for the owner and wait for what came of it.
+
+    Args:
+        state: the state directory.
+        dataset: the dataset's name.
+        kind: what to do.
+        payload: its parameters, JSON types only.
+        timeout_s: how long to wait.
+        withdrawn: whether the caller does not want it any more; asked all the time.
 
     Raises:
         NotRunning: nothing runs on this state directory.
@@ -57,7 +73,9 @@ def ask(state: Path, dataset: str, kind: Any, payload: dict[str, Any], *, timeou
     box = RequestBox(ledger)
     try:
         request = box.leave(dataset, kind, payload)
-        return box.wait(request, timeout_s=timeout_s, owner_alive=lambda: directory.owner() == owner)
+        return box.wait(
+            request, timeout_s=timeout_s, owner_alive=lambda: not withdrawn() and directory.owner() == owner
+        )
     finally:
         box.close()
         ledger.close()

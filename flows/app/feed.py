@@ -14,6 +14,8 @@ from flows.app.appending import Appender
 from flows.app.asking import Asking
 from flows.app.checking import check_work
 from flows.app.closing import day_facts, verify
+from flows.app.compacting import compact
+from flows.app.mending import Mended, Mender
 from flows.app.work import Outcome, Validated, Work
 from flows.core.dataset import Dataset
 from flows.cube.port import Cube, LiveSegment
@@ -43,6 +45,7 @@ class Desk:
     dataset: Dataset
     lookout: Lookout
     degraded: str | None = None
+    mended: Mended = field(default_factory=Mended)
     retry_at: float = 0.0
     last: Outcome | None = None
     recent: deque[Outcome] = field(default_factory=lambda: deque(maxlen=100))
@@ -73,6 +76,7 @@ class Feed:
         self._stopping = threading.Event()
         self._appender = Appender(ledger, segments, quarantine, cube)
         self._asking = Asking(self.desks, ledger, requests)
+        self._mender = Mender(ledger, segments, quarantine)
         self._turn = 0
 
     @property
@@ -85,10 +89,11 @@ class Feed:
         self._wake.set()
 
     def rebuild(self, progress: Progress | None = None) -> None:
-        """Fill the cube from the segments; then everything staged is loaded."""
-        for number, name in enumerate(self.desks):
+        """Mend the segments and fill the cube from them; then everything staged is loaded."""
+        for number, (name, desk) in enumerate(self.desks.items()):
             if progress:
                 progress(name, number, len(self.desks))
+            desk.mended = self._mender.mend(desk.dataset)
             self.rebuild_table(name)
         self.ledger.mark_loaded()
 
@@ -186,6 +191,8 @@ class Feed:
             )
         if not day["arrived"]:
             complaints.append(f"no row of {day['business_day']} has come")
+        compact(desk.dataset, self.ledger, self.segments)
+        self._appender.forget_segments()
         return {"dataset": desk.dataset.name, **day, **checked, "complaints": complaints}
 
     def _note(self, desk: Desk, outcome: Outcome) -> None:

@@ -60,11 +60,11 @@ class Stages:
         await self._in("append", self.feed.rebuild, progress)
 
     async def load_waiting(self, progress: Progress | None = None) -> list[Outcome]:
-        """Load all that is settled now, without waiting for more. Returns what became of it."""
+        """Load all that is settled now, without waiting for more, unless told to stop. Returns what became of it."""
         outcomes: list[Outcome] = []
         appending: asyncio.Task[Outcome] | None = None
         done = 0
-        while (work := await self._in("detect", self.feed.poll)) is not None:
+        while not self.feed.stopping and (work := await self._in("detect", self.feed.poll)) is not None:
             validated = await self.validate(work)
             if appending is not None:
                 outcomes.append(await appending)

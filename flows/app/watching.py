@@ -39,8 +39,9 @@ async def watch(
         async with Stages(opened.feed) as stages:
             await stages.rebuild(progress)
             await stages.load_waiting(progress)
-            on_ready(opened)
-            await _pump(stages)
+            if not opened.feed.stopping:
+                on_ready(opened)
+                await _pump(stages)
 
 
 async def _pump(stages: Stages) -> None:

@@ -41,6 +41,23 @@ class Work:
         return sum(landed.signature.size_bytes for landed in self.landed)
 
 
+@dataclass(frozen=True)
+class CheckedFiles:
+    """What the checks made of some files.
+
+    Args:
+        files: `_file` → path.
+        rows: the good rows of all files, with `_file`, `_line`.
+        verdicts: path → verdict.
+        texts: path → the file's bytes, decompressed.
+    """
+
+    files: list[bytes]
+    rows: pl.DataFrame
+    verdicts: dict[bytes, Verdict]
+    texts: dict[bytes, bytes]
+
+
 @dataclass
 class Validated:
     """What the checks made of a piece of work.
@@ -48,17 +65,13 @@ class Validated:
     Args:
         work: the work.
         reads: path → the bytes read, of the files that could be read.
-        verdicts: path → verdict, of the files whose content was not known already.
-        rows: the good rows of all files, with `_file`, `_line`.
-        files: `_file` → path.
+        checked: what came of the files whose content was not known already.
         unread: path → why the file has to be looked at again.
     """
 
     work: Work
     reads: dict[bytes, Read]
-    verdicts: dict[bytes, Verdict]
-    rows: pl.DataFrame | None
-    files: list[bytes]
+    checked: CheckedFiles
     unread: Mapping[bytes, str]
 
     @property

@@ -29,7 +29,7 @@ class State(StrEnum):
 LIVE = (State.STAGED, State.LOADED)
 """States of a version whose rows belong to the cube."""
 
-Cause = Literal["deleted", "request", "retention"]
+Cause = Literal["deleted", "request", "retention", "lost"]
 Mode = Literal["arrival", "load", "force", "reload"]
 """Why a path is looked at: it arrived or changed by itself, or somebody asked for it."""
 
@@ -220,7 +220,7 @@ def _stays_out(path: PathFacts, seen: Observation) -> bool:
         and path.judged is not None
         and out.id == path.judged.id
         and out.state is State.UNLOADED
-        and out.cause != "deleted"
+        and out.cause in ("request", "retention")
         and out.digest == seen.digest
         and seen.mode in ("arrival", "reload")
     )

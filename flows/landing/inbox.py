@@ -9,15 +9,20 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
+from math import inf
 from typing import NamedTuple
 
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature, shown
-from flows.landing.scan import Listing, look, name_filter, scan
+from flows.landing.manifest import look_at_manifest, with_manifest
+from flows.landing.scan import Listing, look, name_filter, open_landed, scan
 from flows.landing.watcher import Hint
 
+TICK_S = 0.02
+"""The grain of a file's times, which is up to 10 ms before Linux 6.13: two writes within it may look like one, so
+that even a file said to be complete is read only after it."""
 NO_NEWLINE_S = 2.0
 """A file that does not end in a line end may be half written: how long it must be unchanged at least."""
 OPEN_S = 5.0
@@ -28,6 +33,10 @@ GONE_SCANS = 20
 """Each look for what is gone lists the directory, so large ones are looked at less often."""
 GONE_S = 1.0
 """A file must be missing for this long: its new name may be on its way."""
+COMPANION_S = 1.0
+"""How often a marker or a manifest is looked for; where events are heard they tell sooner."""
+RETRY_S = 5.0
+"""How long a file that cannot be read is left alone before it is tried again."""
 
 
 class Settled(NamedTuple):
@@ -41,12 +50,21 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True)
 class Pending:
-    """A new or changed file that is not loaded yet."""
+    """A new or changed file that is not loaded yet.
+
+    Args:
+        signature: how it looks.
+        since: since when it looks so.
+        hint: what the events say of it.
+        waits_for: what it waits for, in words.
+        due: when to look whether it still waits.
+    """
 
     signature: Signature
     since: float
     hint: Hint = Hint.UNKNOWN
-    waits_for: str | None = None
+    waits_for: str = "to settle"
+    due: float = -inf
 
 
 class Inbox:
@@ -58,6 +76,7 @@ class Inbox:
         settle_s: seconds without a change after which a file counts as complete.
         believe_age_s: a file whose times are at least this old counts as unchanged for so long when it is first
             seen; a mount whose clock may be another machine's wants more than 0.
+        clock: seconds from any beginning, never running back.
     """
 
     def __init__(
@@ -67,6 +86,7 @@ class Inbox:
         *,
         settle_s: float,
         believe_age_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dataset = dataset
         self.root = os.fsencode(dataset.directory.absolute())
@@ -74,54 +94,56 @@ class Inbox:
         self.believe_age_s = believe_age_s
         self.problem: str | None = None
         self.scan_s = 0.0
-        self.scanned_at = -float("inf")
+        self.scanned_at = -inf
         self.refused: dict[bytes, str] = {}
         self.accepts = name_filter(dataset)
         self._judged = dict(judged)
         self._pending: dict[bytes, Pending] = {}
         self._claimed: dict[bytes, Signature] = {}
         self._missing: dict[bytes, float] = {}
+        self._device: int | None = None
+        self._clock = clock
         self._lock = threading.RLock()
 
     def rescan(self) -> Listing:
         """Look at the whole directory."""
-        now = time.monotonic()
+        now, started = self._clock(), time.monotonic()
         listing = scan(self.root, self.accepts, recursive=self.dataset.recursive)
-        self.scan_s = time.monotonic() - now
-        self.scanned_at = now
+        self.scan_s = time.monotonic() - started
+        self.scanned_at = started
         with self._lock:
             self.refused = listing.refused
             for path, signature in listing.files.items():
-                self._note(path, signature, Hint.UNKNOWN, now)
-            self.problem = listing.problem
+                self._note(path, signature, None, now)
             missing = self._judged.keys() - listing.files.keys()
-            if missing and not listing.files and not listing.problem:
-                self.problem = "the directory is empty; nothing is unloaded for that"
-            for path in self._pending.keys() - listing.files.keys():
-                del self._pending[path]
+            self.problem = listing.problem or self._doubt(listing, missing)
+            if listing.problem is None:
+                for path in self._pending.keys() - listing.files.keys():
+                    del self._pending[path]
             self._missing = {path: self._missing.get(path, now) for path in missing} if self.problem is None else {}
         return listing
 
     def glance(self, hints: Mapping[bytes, Hint]) -> None:
         """Look at the files that events named."""
-        now = time.monotonic()
-        for path, hint in hints.items():
-            path = self._owner_of(path)
+        now = self._clock()
+        for named, hint in hints.items():
+            path = self._owner_of(named)
             if not self.accepts(os.path.basename(path)) or self._hidden(path):
                 continue
             try:
                 found = look(self.root, path)
             except OSError as error:
-                self.problem = f"a file cannot be looked at ({error.strerror})"
+                self.problem = f"{shown(path)} cannot be looked at ({error.strerror})"
                 continue
             with self._lock:
+                self.refused.pop(path, None)
                 if isinstance(found, Signature):
-                    self._note(path, found, hint, now)
-                elif found is None:
-                    self._pending.pop(path, None)
-                    if path in self._judged:
-                        self._missing.setdefault(path, now)
-                else:
+                    self._note(path, found, hint if path == named else Hint.UNKNOWN, now)
+                    continue
+                self._pending.pop(path, None)
+                if path in self._judged:
+                    self._missing.setdefault(path, now)
+                if found is not None:
                     self.refused[path] = found
 
     def claim(self, asked: Iterable[Landed]) -> list[Landed]:
@@ -139,7 +161,7 @@ class Inbox:
         At least one file is taken whatever its size. Claimed files are not offered again until `judged` or
         `release` is called for them.
         """
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             ready = sorted(
                 (path for path, pending in self._pending.items() if self._is_settled(path, pending, now)),
@@ -172,38 +194,70 @@ class Inbox:
                 self._judged.pop(path, None)
                 self._claimed.pop(path, None)
 
-    def release(self, paths: Iterable[bytes]) -> None:
-        """These claimed files were not judged: offer them again."""
-        paths = list(paths)
+    def release(self, paths: Iterable[bytes] | Mapping[bytes, str]) -> None:
+        """These claimed files were not judged, for the reasons given: offer them again.
+
+        One that looks as before would fail as before, so it is left alone for a while.
+        """
+        why = paths if isinstance(paths, Mapping) else {}
         with self._lock:
-            for path in paths:
-                self._claimed.pop(path, None)
-        self.glance(dict.fromkeys(paths, Hint.UNKNOWN))
+            claimed = {path: self._claimed.pop(path, None) for path in paths}
+        self.glance(dict.fromkeys(claimed, Hint.UNKNOWN))
+        due = self._clock() + RETRY_S
+        with self._lock:
+            for path, signature in claimed.items():
+                pending = self._pending.get(path)
+                if pending is not None and pending.signature == signature:
+                    waits_for = f"another try: {why[path]}" if path in why else "another try"
+                    self._pending[path] = replace(pending, waits_for=waits_for, due=due)
 
     def waiting(self) -> dict[bytes, str]:
         """Path → what it waits for, of everything that is not loaded yet."""
         with self._lock:
-            waits = {path: pending.waits_for or "to settle" for path, pending in self._pending.items()}
+            waits = {path: pending.waits_for for path, pending in self._pending.items()}
             return waits | dict.fromkeys(self._claimed, "its turn")
 
     def next_due_s(self) -> float | None:
         """Seconds until something may have settled; None when nothing waits."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
-            due = [pending.since + self._quiet_s(pending) - now for pending in self._pending.values()]
-            due += [since + GONE_S - now for since in self._missing.values()]
+            due = [pending.due - now for path, pending in self._pending.items() if path not in self._claimed]
+            due += [
+                since + self._missing_s() - now for path, since in self._missing.items() if path not in self._claimed
+            ]
         return max(min(due), 0.01) if due else None
 
-    def _note(self, path: bytes, signature: Signature, hint: Hint, now: float) -> None:
+    def _note(self, path: bytes, signature: Signature, hint: Hint | None, now: float) -> None:
+        """A file looks like this; `hint` is what an event says of it, None where there was none."""
+        signature = with_manifest(self.dataset, self.root, path, signature)
         self._missing.pop(path, None)
-        if self._judged.get(path) == signature or self._claimed.get(path) == signature:
+        if self._is_judged(path, signature) or self._claimed.get(path) == signature:
             self._pending.pop(path, None)
             return
         pending = self._pending.get(path)
         if pending is None or pending.signature != signature:
-            self._pending[path] = Pending(signature, now - self._age_s(signature), hint)
-        elif hint is not Hint.UNKNOWN:
-            self._pending[path] = replace(pending, hint=hint)
+            since = now - self._age_s(signature)
+            self._pending[path] = Pending(signature, since, hint or Hint.UNKNOWN)
+        elif hint is not None:
+            hint = pending.hint if hint is Hint.UNKNOWN else hint
+            self._pending[path] = replace(pending, hint=hint, due=-inf)
+
+    def _is_judged(self, path: bytes, signature: Signature) -> bool:
+        judged = self._judged.get(path)
+        if judged is None or judged == signature:
+            return judged is not None
+        no_manifest = self.dataset.manifest is not None and signature.ctime_ns < judged.ctime_ns
+        return no_manifest and signature == judged._replace(ctime_ns=signature.ctime_ns)
+
+    def _doubt(self, listing: Listing, missing: Set[bytes]) -> str | None:
+        """Why a listing that is whole does not say that files are gone."""
+        if missing and not listing.files:
+            return "the directory is empty; nothing is unloaded for that"
+        device = listing.root[0] if listing.root else None
+        if missing and self._device not in (None, device) and len(missing) == len(self._judged):
+            return "another file system is mounted there, with none of the files; nothing is unloaded for that"
+        self._device = device
+        return None
 
     def _age_s(self, signature: Signature) -> float:
         """For how long the file has not changed, as far as its own times can be believed."""
@@ -211,56 +265,77 @@ class Inbox:
         return age if age >= self.believe_age_s else 0.0
 
     def _is_settled(self, path: bytes, pending: Pending, now: float) -> bool:
-        if path in self._claimed:
+        if path in self._claimed or pending.due > now:
             return False
-        waits_for = self._unmet(path, pending, now)
-        if waits_for != pending.waits_for:
-            self._pending[path] = replace(pending, waits_for=waits_for)
-        return waits_for is None
+        unmet = self._unmet(path, pending, now)
+        if unmet is not None:
+            self._pending[path] = replace(pending, waits_for=unmet[0], due=unmet[1])
+        return unmet is None
 
-    def _unmet(self, path: bytes, pending: Pending, now: float) -> str | None:
-        quiet = now - pending.since
-        if pending.signature.size_bytes == 0:
-            return None if quiet >= EMPTY_S else "content: the file is empty"
-        if self.dataset.marker and (waits := self._marker_unmet(path, pending)):
-            return waits
-        if quiet < self._quiet_s(pending, known_end=True):
-            return "to settle"
-        if quiet < self._quiet_s(pending) and not _ends_in_newline(os.path.join(self.root, path)):
-            return "its last line to end"
+    def _unmet(self, path: bytes, pending: Pending, now: float) -> tuple[str, float] | None:
+        """What a file waits for and when that may have come; None where it is complete."""
+        companion = self._companion_unmet(path)
+        if companion is not None:
+            return companion, now + COMPANION_S
+        quiet_s = self._quiet_s(pending.hint)
+        if pending.signature.size_bytes == 0 and self.dataset.marker is None:
+            settled, ended = max(quiet_s, EMPTY_S), 0.0
+            waits_for = "content: the file is empty"
+        else:
+            settled, ended = quiet_s, NO_NEWLINE_S
+            waits_for = "to settle"
+        if now < pending.since + settled:
+            return waits_for, pending.since + settled
+        if now < pending.since + ended and self.dataset.marker is None and not self._ends_in_newline(path):
+            return "its last line to end", pending.since + ended
         return None
 
-    def _quiet_s(self, pending: Pending, *, known_end: bool = False) -> float:
-        least = {
-            Hint.COMPLETE: 0.0,
-            Hint.UNKNOWN: self.settle_s,
-            Hint.OPEN: max(OPEN_S, self.settle_s),
-        }[pending.hint]
-        return least if known_end else max(least, NO_NEWLINE_S)
+    def _quiet_s(self, hint: Hint) -> float:
+        """How long a file must be unchanged at least."""
+        if self.dataset.marker is not None:
+            return TICK_S
+        if hint is Hint.OPEN:
+            return max(OPEN_S, self.settle_s)
+        own_event_tells_all = hint is Hint.COMPLETE and self.dataset.manifest is None
+        return TICK_S if own_event_tells_all else self.settle_s
 
-    def _marker_unmet(self, path: bytes, pending: Pending) -> str | None:
-        marker = path + (self.dataset.marker or "").encode()
-        try:
-            status = os.stat(os.path.join(self.root, marker))
-        except FileNotFoundError:
-            return f"its marker {shown(os.path.basename(marker))}"
-        return None if status.st_ctime_ns >= pending.signature.ctime_ns else "a newer marker"
+    def _companion_unmet(self, path: bytes) -> str | None:
+        if self.dataset.manifest is not None:
+            manifest = path + self.dataset.manifest.encode()
+            if look_at_manifest(self.root, manifest) is None:
+                return f"its manifest {shown(os.path.basename(manifest))}"
+        if self.dataset.marker is not None:
+            marker = path + self.dataset.marker.encode()
+            try:
+                marked_ns = os.stat(os.path.join(self.root, marker)).st_ctime_ns
+                changed_ns = os.stat(os.path.join(self.root, path)).st_ctime_ns
+            except OSError:
+                return f"its marker {shown(os.path.basename(marker))}"
+            if marked_ns < changed_ns:
+                return "a newer marker"
+        return None
+
+    def _missing_s(self) -> float:
+        return max(GONE_S, GONE_SCANS * self.scan_s)
 
     def _take_gone(self, now: float) -> list[bytes]:
-        missing_s = max(GONE_S, GONE_SCANS * self.scan_s)
-        due = any(now - since >= missing_s for since in self._missing.values())
-        if not due or self._may_be_renamed(now):
+        if not self._gone(now):
             return []
         self.rescan()
-        gone = [path for path, since in self._missing.items() if now - since >= missing_s and path not in self._claimed]
+        gone = self._gone(now)
         for path in gone:
             del self._missing[path]
             self._claimed[path] = self._judged[path]
         return gone
 
-    def _may_be_renamed(self, now: float) -> bool:
-        """Whether a file that is still settling may be the new name of one that is missing."""
-        return any(now - pending.since < NO_NEWLINE_S for pending in self._pending.values())
+    def _gone(self, now: float) -> list[bytes]:
+        """Files that are missing for long enough, but for those whose new name may still be settling."""
+        due = [path for path, since in self._missing.items() if now - since >= self._missing_s()]
+        due = [path for path in due if path not in self._claimed]
+        if not due:
+            return []
+        settling = {_body(p.signature) for p in self._pending.values() if now - p.since < NO_NEWLINE_S}
+        return [path for path in due if _body(self._judged[path]) not in settling]
 
     def _owner_of(self, path: bytes) -> bytes:
         for suffix in (self.dataset.marker, self.dataset.manifest):
@@ -272,11 +347,15 @@ class Inbox:
         *directories, _ = path.split(b"/")
         return bool(directories) and (not self.dataset.recursive or any(part.startswith(b".") for part in directories))
 
+    def _ends_in_newline(self, path: bytes) -> bool:
+        try:
+            with open_landed(self.root, path) as (file, _):
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) in (b"\n", b"\r")
+        except OSError:
+            return False
 
-def _ends_in_newline(file: bytes) -> bool:
-    try:
-        with open(file, "rb") as opened:
-            opened.seek(-1, os.SEEK_END)
-            return opened.read(1) in (b"\n", b"\r")
-    except OSError:
-        return False
+
+def _body(signature: Signature) -> tuple[int, int, int]:
+    """What a rename leaves as it was."""
+    return signature.size_bytes, signature.mtime_ns, signature.inode

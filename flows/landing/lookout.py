@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Callable
 
 from flows.landing.inbox import Inbox
-from flows.landing.watcher import Watcher, choose_observer
+from flows.landing.watcher import Heard, Watcher, choose_observer
 from flows.settings import Observer
 
 log = logging.getLogger(__name__)
@@ -43,13 +44,9 @@ class Lookout:
 
     def tick(self) -> None:
         """Take in what happened since the last call."""
-        rescan = self._check_root()
-        if self._watcher is not None:
-            hints, lost = self._watcher.drain()
-            if lost:
-                log.warning("%s: events were lost; listing the directory", self.inbox.dataset.name)
-            rescan = rescan or lost
-            self.inbox.glance(hints)
+        heard = self._watcher.drain() if self._watcher is not None else Heard()
+        rescan = self._check_root(deaf=heard.deaf) or heard.relist
+        self.inbox.glance(heard.hints)
         if rescan or time.monotonic() - self.inbox.scanned_at >= self._interval_s():
             self.inbox.rescan()
         self._say_problem()
@@ -71,19 +68,21 @@ class Lookout:
         least = POLL_S if self.observer == "polling" else RESCAN_S
         return max(least, self.inbox.scan_s / SHARE)
 
-    def _check_root(self) -> bool:
-        """Watch again when the directory was removed and made again. Returns whether it has to be listed."""
+    def _check_root(self, *, deaf: bool) -> bool:
+        """Watch again when the directory was removed and made again, or when events were lost.
+
+        A directory made anew may have the inode of the old one, so that only the watcher knows the difference.
+        Returns whether the directory has to be listed.
+        """
         now = time.monotonic()
-        if now - self._looked_at < ROOT_S and self._root is not None:
+        if now - self._looked_at < ROOT_S and self._root is not None and not deaf:
             return False
         self._looked_at = now
-        try:
-            status = os.stat(self.inbox.root)
-            root = (status.st_dev, status.st_ino)
-        except OSError:
-            root = None
-        if root == self._root:
+        root = _identity(self.inbox.root)
+        if root == self._root and not deaf:
             return False
+        if root == self._root:
+            log.warning("%s: events were lost; listing the directory", self.inbox.dataset.name)
         self.close()
         self._root = root
         if root is not None and self.observer == "native":
@@ -91,15 +90,15 @@ class Lookout:
         return True
 
     def _arm(self) -> None:
-        watcher = Watcher(self.inbox.root, recursive=self.inbox.dataset.recursive, wake=self._wake)
         try:
-            watcher.start()
+            self._watcher = Watcher(self.inbox.root, recursive=self.inbox.dataset.recursive, wake=self._wake)
+            self._watcher.start()
+        except (FileNotFoundError, NotADirectoryError):
+            self._watcher = self._root = None
         except OSError as error:
-            watcher.stop()
+            self._watcher = None
             self.observer, self.why = "polling", f"the directory cannot be watched ({error.strerror})"
             log.warning("%s: polling, because %s", self.inbox.dataset.name, self.why)
-            return
-        self._watcher = watcher
 
     def _say_problem(self) -> None:
         problem = self.inbox.problem
@@ -110,3 +109,12 @@ class Lookout:
             else:
                 log.info("%s: %s can be read again", name, where)
             self._said = problem
+
+
+def _identity(root: bytes) -> tuple[int, int] | None:
+    """The device and inode of a directory; None where there is none to be seen."""
+    try:
+        status = os.stat(root)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None

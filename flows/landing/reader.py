@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
+from flows.landing.manifest import MAX_BYTES, joined
+from flows.landing.scan import open_landed
 
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
 
@@ -20,32 +22,43 @@ class Read:
 
     Args:
         landed: the file as it was claimed.
-        signature: as it was while it was read.
+        signature: as it was while it was read, joined with that of its manifest.
         body: its bytes; None where it is larger than the dataset allows.
         digest: sha256 of the bytes and of the values taken from the file's name.
+        manifest: the content of its manifest, where the dataset asks for one.
     """
 
     landed: Landed
     signature: Signature
     body: bytes | None
     digest: bytes
+    manifest: bytes | None = None
 
 
 def read_file(dataset: Dataset, landed: Landed) -> Read | str:
     """Read a file; or say why it cannot be read now and must be looked at again."""
-    full = os.path.join(os.fsencode(dataset.directory.absolute()), landed.path)
+    root = os.fsencode(dataset.directory.absolute())
     try:
-        with open(full, "rb", buffering=0) as file:
-            before = Signature.of(os.fstat(file.fileno()))
+        with open_landed(root, landed.path) as (file, before):
+            manifest, signature = _read_manifest(dataset, root, landed.path, before)
+            if landed.mode == "arrival" and signature != landed.signature:
+                return "it changed after it had settled"
             if before.size_bytes > dataset.max_bytes:
-                return Read(landed, before, None, hashlib.sha256(repr(before).encode()).digest())
-            body = file.readall()
+                return Read(landed, signature, None, hashlib.sha256(repr(before).encode()).digest(), manifest)
+            body = file.read(before.size_bytes + 1)
             after = Signature.of(os.fstat(file.fileno()))
     except OSError as error:
         return "it is gone" if error.errno in _VANISHED else f"it cannot be read ({error.strerror})"
     if before != after or len(body) != before.size_bytes:
         return "it changed while it was read"
-    return Read(landed, before, body, _digest(dataset, landed.path, body))
+    return Read(landed, signature, body, _digest(dataset, landed.path, body), manifest)
+
+
+def _read_manifest(dataset: Dataset, root: bytes, path: bytes, signature: Signature) -> tuple[bytes | None, Signature]:
+    if dataset.manifest is None:
+        return None, signature
+    with open_landed(root, path + dataset.manifest.encode()) as (file, own):
+        return file.read(MAX_BYTES), joined(signature, own)
 
 
 def _digest(dataset: Dataset, path: bytes, body: bytes) -> bytes:

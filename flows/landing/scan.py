@@ -6,17 +6,22 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import translate
+from typing import BinaryIO
+from unicodedata import normalize
 
 from flows.core.dataset import Dataset
-from flows.core.files import Signature
+from flows.core.files import Signature, shown
 
 _TEMPORARY = re.compile(
-    rb"^[.~#]|~$|#$|\.(part|partial|tmp|temp|crdownload|download|filepart|swp|swx|bak|writing|inprogress|_copying_|!ut)$",
-    re.IGNORECASE,
-)
+    r"[.~#].*|.*[~#]|.*\.("
+    r"part|partial|tmp|temp|crdownload|opdownload|download|filepart|gstmp|aria2|swp|swx|bak|writing|inprogress"
+    r"|_copying_|!ut|!qb|!sync|sb-[0-9a-f]{8}-\w{6})",
+    re.IGNORECASE | re.DOTALL,
+).fullmatch
 """Names that copy tools and editors give to unfinished files."""
 
 
@@ -39,12 +44,19 @@ class Listing:
 
 
 def name_filter(dataset: Dataset) -> Callable[[bytes], bool]:
-    """Whether a file name is one of the dataset's: it matches the pattern and is no temporary name."""
-    matches = re.compile(translate(dataset.pattern).encode()).match
+    """Whether a file name is one of the dataset's: it matches the pattern and is no temporary name.
+
+    Pattern and name are compared as text in one normal form: which of the two forms a name has on the disk
+    depends on the system that wrote it.
+    """
+    matches = re.compile(translate(normalize("NFC", dataset.pattern))).match
     companions = tuple(suffix.encode() for suffix in (dataset.marker, dataset.manifest) if suffix)
 
     def accepts(name: bytes) -> bool:
-        return bool(matches(name)) and not _TEMPORARY.search(name) and not name.endswith(companions or (b"\0",))
+        text = os.fsdecode(name)
+        if not text.isascii():
+            text = normalize("NFC", text)
+        return bool(matches(text)) and not _TEMPORARY(text) and not name.endswith(companions or (b"\0",))
 
     return accepts
 
@@ -54,12 +66,16 @@ def scan(root: bytes, accepts: Callable[[bytes], bool], *, recursive: bool) -> L
     listing = Listing()
     try:
         status = os.stat(root)
-        listing.root = (status.st_dev, status.st_ino)
-        _scan_into(listing, root, b"", accepts, recursive)
     except FileNotFoundError:
         listing.problem = "the directory does not exist"
+        return listing
     except OSError as error:
         listing.problem = f"the directory cannot be read ({error.strerror})"
+        return listing
+    listing.root = (status.st_dev, status.st_ino)
+    directories = [b""]
+    while directories:
+        directories += _scan_directory(listing, root, directories.pop(), accepts, recursive)
     return listing
 
 
@@ -85,15 +101,45 @@ def look(root: bytes, path: bytes) -> Signature | str | None:
     return Signature.of(status) if stat.S_ISREG(status.st_mode) else "it is not a regular file"
 
 
-def _scan_into(listing: Listing, root: bytes, below: bytes, accepts: Callable[[bytes], bool], recursive: bool) -> None:
-    with os.scandir(os.path.join(root, below)) as entries:
-        for entry in entries:
-            path = os.path.join(below, entry.name)
-            if recursive and entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(b"."):
-                    _scan_into(listing, root, path, accepts, recursive)
-            elif accepts(entry.name):
-                _add(listing, root, path, entry)
+@contextmanager
+def open_landed(root: bytes, path: bytes) -> Iterator[tuple[BinaryIO, Signature]]:
+    """Open what `look` accepts and nothing else: a link may have been turned elsewhere since the look.
+
+    Raises:
+        OSError: it cannot be read, or is not what `look` sees.
+    """
+    with open(os.path.join(root, path), "rb", opener=_open_at_once) as file:
+        signature = Signature.of(os.fstat(file.fileno()))
+        found = look(root, path)
+        if found != signature:
+            raise OSError(errno.EPERM, found if isinstance(found, str) else "it changed while it was opened")
+        yield file, signature
+
+
+def _open_at_once(file: str, flags: int) -> int:
+    return os.open(file, flags | os.O_NONBLOCK)  # a pipe would wait for its writer
+
+
+def _scan_directory(
+    listing: Listing, root: bytes, below: bytes, accepts: Callable[[bytes], bool], recursive: bool
+) -> list[bytes]:
+    """Add the files of one directory to the listing; returns the directories in it."""
+    inner: list[bytes] = []
+    try:
+        with os.scandir(os.path.join(root, below)) as entries:
+            for entry in entries:
+                path = os.path.join(below, entry.name)
+                if recursive and entry.is_dir(follow_symlinks=False):
+                    if not entry.name.startswith(b"."):
+                        inner.append(path)
+                elif accepts(entry.name):
+                    _add(listing, root, path, entry)
+    except OSError as error:
+        went = below and error.errno in (errno.ENOENT, errno.ENOTDIR)
+        if not went:
+            which = f"{shown(below)} in it" if below else "the directory"
+            listing.problem = f"{which} cannot be read ({error.strerror})"
+    return inner
 
 
 def _add(listing: Listing, root: bytes, path: bytes, entry: os.DirEntry[bytes]) -> None:
@@ -105,7 +151,7 @@ def _add(listing: Listing, root: bytes, path: bytes, entry: os.DirEntry[bytes]) 
     except FileNotFoundError:
         return
     except OSError as error:
-        listing.problem = f"a file cannot be looked at ({error.strerror})"
+        listing.problem = f"{shown(path)} cannot be looked at ({error.strerror})"
         return
     if isinstance(found, str):
         listing.refused[path] = found

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from watchdog.events import (
+    DirCreatedEvent,
     DirDeletedEvent,
     DirMovedEvent,
     FileClosedEvent,
@@ -37,6 +39,7 @@ _EVENTS: list[type[FileSystemEvent]] = [
     FileModifiedEvent,
     FileMovedEvent,
     FileDeletedEvent,
+    DirCreatedEvent,
     DirMovedEvent,
     DirDeletedEvent,
 ]
@@ -55,56 +58,86 @@ class Hint(Enum):
     UNKNOWN = "there may be something new"
 
 
+class Heard(NamedTuple):
+    """What was heard of a landing directory.
+
+    Args:
+        hints: relative path → what the last event says of it.
+        relist: directories in it came or went, so that the events do not tell all.
+        deaf: events were lost or no more will come; what listened has to be replaced.
+    """
+
+    hints: Mapping[bytes, Hint] = MappingProxyType({})
+    relist: bool = False
+    deaf: bool = False
+
+
 class Watcher:
     """Collects the events of one landing directory.
 
     Args:
-        root: the landing directory, which must exist.
+        root: the landing directory, which must exist; it may be a symbolic link.
         recursive: whether directories inside it are watched too.
         wake: called, from another thread, when there is something to look at.
+    Raises:
+        OSError: the system has no more to watch with.
     """
 
     def __init__(self, root: bytes, *, recursive: bool, wake: Callable[[], None]) -> None:
-        self._root = root
+        self._root = os.path.realpath(root)  # watchdog would watch the link itself
+        self._recursive = recursive
         self._wake = wake
         self._lock = threading.Lock()
         self._hints: dict[bytes, Hint] = {}
-        self._lost = False
+        self._relist = False
+        self._deaf = False
         self._alarm = _OverflowAlarm(self._overflowed)
         self._observer: BaseObserver = Observer()
-        self._observer.schedule(_Handler(self._note), os.fsdecode(root), recursive=recursive, event_filter=_EVENTS)
+        self._observer.schedule(
+            _Handler(self._note), os.fsdecode(self._root), recursive=recursive, event_filter=_EVENTS
+        )
 
     def start(self) -> None:
-        """Begin to listen; events from before are not seen."""
+        """Begin to listen; events from before are not seen.
+
+        Raises:
+            OSError: the directory cannot be watched.
+        """
         logging.getLogger("watchdog.observers").addHandler(self._alarm)
-        self._observer.start()
+        try:
+            self._observer.start()
+        except OSError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End the observer's threads."""
         logging.getLogger("watchdog.observers").removeHandler(self._alarm)
+        self._observer.stop()  # one that never started has a thread too
         if self._observer.is_alive():
-            self._observer.stop()
             self._observer.join(timeout=5)
 
-    def drain(self) -> tuple[dict[bytes, Hint], bool]:
-        """What was seen since the last call, by relative path, and whether events were lost."""
+    def drain(self) -> Heard:
+        """What was heard since the last call."""
         with self._lock:
-            hints, self._hints = self._hints, {}
-            lost, self._lost = self._lost, False
-        return hints, lost
+            heard = Heard(self._hints, self._relist, self._deaf)
+            self._hints, self._relist, self._deaf = {}, False, False
+        return heard
 
     def _note(self, path: str | bytes, hint: Hint | None) -> None:
         full = os.fsencode(path)
         with self._lock:
-            if hint is None or not full.startswith(self._root + b"/"):
-                self._lost = True
-            else:
+            if full == self._root:
+                self._deaf = True
+            elif hint is not None:
                 self._hints[full[len(self._root) + 1 :]] = hint
+            else:
+                self._relist = self._relist or self._recursive
         self._wake()
 
     def _overflowed(self) -> None:
         with self._lock:
-            self._lost = True
+            self._deaf = True
         self._wake()
 
 

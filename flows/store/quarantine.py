@@ -32,7 +32,7 @@ class Quarantine:
         """Where a version's report and refused rows are."""
         return self.directory / dataset / f"{version:08d}"
 
-    def write(self, dataset: str, version: int, path: bytes, verdict: Verdict, body: bytes | None) -> Path:
+    def write(self, dataset: str, version: int, path: bytes, verdict: Verdict, refused: bytes | None) -> Path:
         """Keep what was refused of a file, and why. Writing it again replaces it.
 
         Args:
@@ -40,7 +40,7 @@ class Quarantine:
             version: the version's id.
             path: the file's path in the landing directory.
             verdict: the findings.
-            body: the file's bytes; None where the file was too large to be read.
+            refused: the refused bytes; None where the file was too large to be read.
         """
         folder = self.folder(dataset, version)
         partial = folder.with_name(f".{folder.name}.partial")
@@ -59,9 +59,8 @@ class Quarantine:
             "findings": [asdict(finding) for finding in verdict.findings],
         }
         (partial / REPORT).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        if body is not None:
-            whole = not verdict.accepted or verdict.refused_lines is None
-            (partial / "refused").write_bytes(body if whole else cut_lines(body, verdict.refused_lines or ()))
+        if refused is not None:
+            (partial / "refused").write_bytes(refused)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
         return folder

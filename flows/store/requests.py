@@ -115,11 +115,13 @@ class RequestBox:
             time.sleep(POLL_S)
         outcome: dict[str, Any] = json.loads(row.outcome or "{}")
         if row.state != "done":
-            raise RequestFailed(
+            failed = RequestFailed(
                 str(outcome.get("error", f"The request was {row.state}")),
                 next_step=str(outcome.get("next_step", "see cubefeed status")),
                 request=id,
             )
+            failed.outcome = outcome
+            raise failed
         return outcome
 
     def _end(self, id: int, state: str, outcome: dict[str, Any] | None) -> bool:

@@ -19,6 +19,13 @@ SCHEMA_VERSION = 1
 
 metadata = MetaData()
 
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("fingerprint", String, nullable=False, doc="of the declaration at the last start"),
+)
+
 paths = Table(
     "paths",
     metadata,
@@ -46,7 +53,7 @@ versions = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
     Column("state", String, nullable=False),
-    Column("cause", String, doc="why it is unloaded: deleted, request or retention"),
+    Column("cause", String, doc="why it is unloaded: deleted, request, retention or lost"),
     Column("reason", String, doc="why it is not in the cube, in words"),
     Column("place", Integer, doc="the place at which it was accepted; null for one that never was"),
     Column("rows", Integer, nullable=False),

@@ -80,10 +80,22 @@ class Segments:
             return f"it cannot be read ({error.strerror})"
         return None if found == segment.sha256 else "its checksum differs"
 
+    def remove_unknown(self, dataset: str, known: set[str]) -> int:
+        """Remove a dataset's files that are not among the known ones. Returns how many."""
+        unknown = [file for file in self.directory.glob(f"{dataset}-*.parquet") if file.name not in known]
+        for file in unknown:
+            file.unlink()
+        return len(unknown)
+
     def remove_partial(self) -> None:
         """Remove what a crash left half written."""
         for partial in self.directory.glob(".*.partial"):
             partial.unlink()
+
+
+def read_segment(file: Path) -> pl.DataFrame:
+    """All rows and columns of a segment, dead rows included."""
+    return pl.read_parquet(file, glob=False, hive_partitioning=False)
 
 
 def all_rows(parts: Iterable[Part], table: Table) -> pl.DataFrame:

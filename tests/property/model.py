@@ -47,15 +47,17 @@ class Model:
     def current(self) -> list[Path]:
         return [path for path in self.paths.values() if path.live]
 
-    def look(self, directory: dict[str, Content], order: list[str], asked: dict[str, str] | None = None) -> None:
-        """The directory shows these files now, in this order; `asked`: path → load, force or reload."""
+    def look(self, directory: dict[str, Content], touched: list[str], asked: dict[str, str] | None = None) -> None:
+        """The directory shows these files now; the touched ones were written, in this order.
+
+        `asked` are paths that somebody asked for: load, force or reload.
+        """
         if not directory:
             return  # an empty directory may be an unmounted one: nothing is known
         asked = asked or {}
         gone = [name for name in self.seen if name not in directory]
-        for name in order:
-            if self.seen.get(name) != directory[name] or name in asked:
-                self._observe(name, directory[name], directory, asked.get(name, "arrival"))
+        for name in dict.fromkeys([*asked, *touched]):
+            self._observe(name, directory[name], directory, asked.get(name, "arrival"))
         self.seen = dict(directory)
         for name in gone:
             self._leave(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -18,11 +17,11 @@ from tests.property.model import Content
 NAMES = [f"{letter}.csv" for letter in "abcdef"]
 KEYS = st.integers(1, 5)
 ROWS = st.dictionaries(KEYS, st.integers(0, 9), min_size=1, max_size=3).map(lambda rows: tuple(rows.items()))
-EXAMPLES = 50
+EXAMPLES = 500
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 """Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
 DEEP_EXAMPLES = 20_000
-STEPS = 30
+STEPS = 40
 steps: Counter[str] = Counter()
 histories: list[set[str]] = []
 lengths: list[int] = []
@@ -44,7 +43,9 @@ class Histories(RuleBasedStateMachine):
         if hasattr(self, "living"):
             histories.append(set(self.kinds))
             lengths.append(len(self.kinds))
+            difference = self.living.rebuilt_differently()
             self.living.close()
+            assert difference is None, difference
 
     def there(self, pick: int) -> str | None:
         names = sorted(self.living.directory)
@@ -155,11 +156,13 @@ class Histories(RuleBasedStateMachine):
             self.put(NAMES[pick % len(NAMES)], content)
         self.done("several at once")
 
-    @rule()
-    def restart(self) -> None:
-        self.living.die()
-        self.living.start()
-        self.done("restart")
+    @rule(twice=st.booleans(), really=st.sampled_from([True, False, False]))
+    def restart(self, twice: bool, really: bool) -> None:
+        for _ in range(really + (really and twice)):
+            self.living.die()
+            self.living.start()
+        if really:
+            self.done("restart")
 
     @rule(pick=st.integers(0, 9), content=ROWS, point=st.sampled_from(["segment", "staged", "applied"]))
     def crash(self, pick: int, content: Content, point: str) -> None:
@@ -169,13 +172,12 @@ class Histories(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files count as complete, and as gone, as soon as they are seen."""
     logging.getLogger("flows").setLevel(logging.ERROR)
     for name in ("NO_NEWLINE_S", "OPEN_S", "GONE_S", "EMPTY_S"):
         monkeypatch.setattr(inbox, name, 0.0)
     monkeypatch.setattr(inbox, "GONE_SCANS", 0)
-    yield
 
 
 def run(examples: int) -> None:
@@ -190,6 +192,29 @@ def run(examples: int) -> None:
     run_state_machine_as_test(Histories, settings=chosen)  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.timeout(600)
-def test_the_cube_equals_the_fold_after_any_history() -> None:
+def say_what_was_tried() -> None:
+    """Print how long the histories were and what happened in them, and hold both to a minimum."""
+    count = len(histories)
+    shares = {kind: sum(kind in history for history in histories) / count for kind in steps}
+    average = sum(lengths) / count
+    print(f"\n{count} histories of {average:.1f} steps on average")
+    for kind, share in sorted(shares.items(), key=lambda item: item[1]):
+        print(f"  {share:4.0%} of them have a step of kind {kind}")
+    assert average >= 15
+    assert min(shares.values()) >= 0.05
+    assert len(shares) == 18
+
+
+@pytest.mark.timeout(900)
+def test_the_cube_equals_the_fold_after_any_history(capsys: pytest.CaptureFixture[str]) -> None:
     run(EXAMPLES)
+    with capsys.disabled():
+        say_what_was_tried()
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(0)
+def test_the_cube_equals_the_fold_after_very_many_histories(capsys: pytest.CaptureFixture[str]) -> None:
+    run(DEEP_EXAMPLES)
+    with capsys.disabled():
+        say_what_was_tried()

@@ -1,0 +1,85 @@
+"""Compaction: small and mostly dead segments become one; dead ones go.
+
+It runs in the thread that writes the cube, so never beside a rebuild. The new segment is durable before the
+ledger points to it, and the old files go last, so that a crash leaves at most files that nobody needs.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import polars as pl
+
+from flows.core.dataset import Dataset
+from flows.core.model import VERSION
+from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.segments import Segments, read_segment
+from flows.store.upkeep import Replacement, drop_dead_segments, replace_segments, version_rows
+
+log = logging.getLogger(__name__)
+
+SMALL_ROWS = 100_000
+"""Segments below this are merged once there are FEW of them."""
+FEW = 8
+DEAD_SHARE = 0.5
+"""A segment with a larger share of dead rows is written again."""
+MERGED_ROWS = 1_000_000
+"""A merged segment has about so many rows at most."""
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did."""
+
+    merged: int
+    into: int
+    removed: int
+
+
+def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
+    """Merge what is small or mostly dead, and remove what nobody needs."""
+    groups = _groups(dataset, ledger)
+    for group in groups:
+        _merge(dataset, ledger, segments, group)
+    dead = drop_dead_segments(ledger, dataset.name)
+    for segment in dead:
+        segments.path(segment).unlink(missing_ok=True)
+    orphans = segments.remove_unknown(
+        dataset.name, {segment.file for segment in ledger.segments(dataset.name).values()}
+    )
+    done = Compacted(sum(len(group) for group in groups), len(groups), len(dead) + orphans)
+    log.info("%s: %s segments merged into %s, %s removed", dataset.name, done.merged, done.into, done.removed)
+    return done
+
+
+def _groups(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
+    known, live = ledger.segments(dataset.name), ledger.live(dataset.name)
+    rows = {id: sum(version.rows for version in version_rows(ledger, [id])) for id in live}
+    wasteful = [known[id] for id in live if rows[id] < known[id].rows * (1 - DEAD_SHARE)]
+    small = [known[id] for id in live if known[id].rows < SMALL_ROWS and known[id] not in wasteful]
+    chosen = sorted(wasteful + (small if len(small) >= FEW else []), key=lambda segment: segment.id)
+    groups: list[list[SegmentFacts]] = []
+    size = MERGED_ROWS
+    for segment in chosen:
+        if size + rows[segment.id] > MERGED_ROWS:
+            groups.append([])
+            size = 0
+        groups[-1].append(segment)
+        size += rows[segment.id]
+    return [group for group in groups if len(group) > 1 or group[0] in wasteful]
+
+
+def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[SegmentFacts]) -> None:
+    ids = [segment.id for segment in group]
+    stay = version_rows(ledger, ids)
+    live = pl.Series([version.id for version in stay], dtype=pl.Int64)
+    frames = [read_segment(segments.path(segment)).filter(pl.col(VERSION).is_in(live.implode())) for segment in group]
+    new = segments.write(
+        ledger.next_segment(),
+        dataset.table,
+        pl.concat(frames, how="vertical_relaxed"),
+        fingerprint=dataset.fingerprint,
+        footer=[version.footer() for version in stay],
+    )
+    replace_segments(ledger, Replacement(ids, new))

@@ -1,0 +1,152 @@
+"""At a start: segments that are damaged, or that an earlier declaration of their dataset has made."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from flows.app.checking import check_files
+from flows.core.dataset import Dataset
+from flows.core.files import Landed, Signature, shown
+from flows.core.findings import Verdict
+from flows.core.model import FILE, LINE, VERSION
+from flows.core.recheck import text_of
+from flows.core.validate import validate
+from flows.landing.reader import Read, read_file
+from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.quarantine import Quarantine
+from flows.store.segments import Segments, read_segment
+from flows.store.upkeep import Replacement, VersionRow, note_fingerprint, replace_segments, version_rows
+
+log = logging.getLogger(__name__)
+
+SHOWN = 5
+THREADS = 2
+
+
+@dataclass
+class Mended:
+    """What was done for one dataset."""
+
+    changed: bool = False
+    damaged: list[str] = field(default_factory=list)
+    remade: int = 0
+    rechecked: int = 0
+    refused: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+    def words(self) -> list[str]:
+        """What people should know, one sentence each."""
+        said = [f"segment {what}" for what in self.damaged]
+        if self.changed:
+            said.append("the declaration changed since the last start; refused files are judged anew")
+        if self.remade or self.rechecked:
+            said.append(f"{self.remade} versions were made again from their files, {self.rechecked} checked again")
+        if self.refused:
+            said.append(f"{len(self.refused)} versions do not pass any more: {_some(self.refused)}")
+        if self.lost:
+            said.append(
+                f"{len(self.lost)} versions are lost, since their files are gone too: {_some(self.lost)}. "
+                "Put the files back into the landing directory and they are loaded again"
+            )
+        return said
+
+
+class Mender:
+    """Makes segments fit again: from the landing files where they still are, else from the old segment."""
+
+    def __init__(self, ledger: Ledger, segments: Segments, quarantine: Quarantine) -> None:
+        self._ledger = ledger
+        self._segments = segments
+        self._quarantine = quarantine
+
+    def mend(self, dataset: Dataset) -> Mended:
+        """Mend all live segments of a dataset, each in one ledger transaction, and say what was done."""
+        done = Mended(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
+        known = self._ledger.segments(dataset.name)
+        live = [known[id] for id in self._ledger.live(dataset.name)]
+        with ThreadPoolExecutor(THREADS) as threads:
+            damages = list(threads.map(self._segments.damaged, live))
+        for segment, damage in zip(live, damages, strict=True):
+            if damage is not None:
+                done.damaged.append(f"{segment.file} cannot be used: {damage}")
+            if damage is not None or segment.fingerprint != dataset.fingerprint:
+                self._mend_segment(dataset, segment, done, usable=damage is None)
+        for sentence in done.words():
+            log.warning("%s: %s", dataset.name, sentence)
+        return done
+
+    def _mend_segment(self, dataset: Dataset, segment: SegmentFacts, done: Mended, *, usable: bool) -> None:
+        rows = version_rows(self._ledger, [segment.id])
+        frames, checked, missing = self._from_files(dataset, rows)
+        done.remade += len(checked)
+        replacement = Replacement([segment.id], None, checked)
+        if usable and missing:
+            old = read_segment(self._segments.path(segment))
+            for version in missing:
+                frame, verdict = _recheck(dataset, old.filter(pl.col(VERSION) == version.id), version.id)
+                frames.append(frame)
+                checked[version.id] = verdict
+            done.rechecked += len(missing)
+        else:
+            replacement.lost = {v.id: "its segment was damaged and its file is gone" for v in missing}
+            done.lost += [shown(version.path) for version in missing]
+        for version in rows:
+            if version.id not in checked:
+                continue
+            verdict = checked[version.id]
+            if verdict.findings:
+                self._quarantine.write(dataset.name, version.id, version.path, verdict, None)
+            if not verdict.accepted:
+                done.refused.append(f"{shown(version.path)} ({verdict.reason})")
+        self._write(dataset, replacement, rows, frames)
+
+    def _from_files(
+        self, dataset: Dataset, rows: Sequence[VersionRow]
+    ) -> tuple[list[pl.DataFrame], dict[int, Verdict], list[VersionRow]]:
+        """Rows and verdicts of the versions whose bytes still lie there, and the other versions."""
+        reads: list[Read] = []
+        there: list[VersionRow] = []
+        for version in rows:
+            read = read_file(dataset, Landed(version.path, Signature(0, version.mtime_ns, 0, 0)))
+            if isinstance(read, Read) and read.digest == version.digest:
+                reads.append(read)
+                there.append(version)
+        checked = check_files(dataset, reads)
+        ids = pl.Series([version.id for version in there], dtype=pl.Int64)
+        frames = [checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))] if there else []
+        verdicts = {version.id: checked.verdicts[version.path] for version in there}
+        found = set(verdicts)
+        return frames, verdicts, [version for version in rows if version.id not in found]
+
+    def _write(
+        self, dataset: Dataset, replacement: Replacement, rows: Sequence[VersionRow], frames: list[pl.DataFrame]
+    ) -> None:
+        columns = [*dataset.schema.columns(), VERSION, LINE]
+        kept = pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed") if frames else None
+        refused = {id for id, verdict in replacement.checked.items() if not verdict.accepted}
+        stay = [version for version in rows if version.id not in refused and version.id not in replacement.lost]
+        if kept is not None and stay:
+            replacement.new = self._segments.write(
+                self._ledger.next_segment(),
+                dataset.table,
+                kept.filter(pl.col(VERSION).is_in([version.id for version in stay])),
+                fingerprint=dataset.fingerprint,
+                footer=[version.footer() for version in stay],
+            )
+        replace_segments(self._ledger, replacement)
+
+
+def _recheck(dataset: Dataset, old: pl.DataFrame, version: int) -> tuple[pl.DataFrame, Verdict]:
+    plain = replace(dataset, prepare=None, source_columns=None, from_name=None)
+    checked = validate(plain, text_of(dataset, old))
+    return checked.rows.with_columns(pl.lit(version, pl.Int64).alias(VERSION)), checked.verdicts[0]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

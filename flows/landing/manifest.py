@@ -1,0 +1,64 @@
+"""Manifests: a JSON file beside a file that says how many rows it has, what its sha256 is, or both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from flows.core.dataset import Dataset
+from flows.core.files import Signature
+from flows.core.findings import Finding
+from flows.core.notes import shorten
+from flows.landing.scan import look
+
+MAX_BYTES = 1 << 20
+"""A manifest is two values; more than this is something else."""
+
+
+def with_manifest(dataset: Dataset, root: bytes, path: bytes, signature: Signature) -> Signature:
+    """The signature of a file and its manifest, which differs from the one before whenever either changed."""
+    if dataset.manifest is None:
+        return signature
+    manifest = look_at_manifest(root, path + dataset.manifest.encode())
+    return signature if manifest is None else joined(signature, manifest)
+
+
+def look_at_manifest(root: bytes, manifest: bytes) -> Signature | None:
+    """The signature of a manifest; None where there is none, or where it cannot be told."""
+    try:
+        found = look(root, manifest)
+    except OSError:
+        return None
+    return found if isinstance(found, Signature) else None
+
+
+def joined(signature: Signature, manifest: Signature) -> Signature:
+    """One signature for a file and its manifest."""
+    return signature._replace(ctime_ns=max(signature.ctime_ns, manifest.ctime_ns))
+
+
+def manifest_findings(manifest: bytes, body: bytes, data_rows: int | None) -> list[Finding]:
+    """What the manifest says otherwise than the file; `data_rows` is None where they could not be counted."""
+    try:
+        said = json.loads(manifest)
+        rows, digest = _values(said)
+    except (ValueError, RecursionError):
+        raw = shorten(manifest[:1000].decode("utf-8", "backslashreplace"))
+        return [Finding("manifest", raw=raw, expected='a manifest such as {"rows": 7, "sha256": "…"}, either or both')]
+    findings = []
+    if rows is not None and data_rows is not None and rows != data_rows:
+        findings.append(Finding("manifest", raw=f"{data_rows} rows", expected=f"{rows} rows, as the manifest says"))
+    found = hashlib.sha256(body).hexdigest()
+    if digest is not None and digest.lower() != found:
+        findings.append(Finding("manifest", raw=f"sha256 {found}", expected=f"{shorten(digest)}, as the manifest says"))
+    return findings
+
+
+def _values(said: Any) -> tuple[int | None, str | None]:
+    """Rows and sha256, at least one of them."""
+    rows, digest = (said.get("rows"), said.get("sha256")) if isinstance(said, dict) else (None, None)
+    sound = (rows is None or type(rows) is int) and (digest is None or isinstance(digest, str))
+    if not sound or (rows is None and digest is None):
+        raise ValueError(said)
+    return rows, digest

@@ -1,0 +1,131 @@
+"""What keeps the ledger and its segments in shape: replaced segments, changed declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from flows.core.clock import now_utc
+from flows.core.findings import Verdict
+from flows.core.lifecycle import LIVE, State
+from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.schema import datasets, paths, segments, versions
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """What a segment's footer says of a version."""
+
+    id: int
+    path: bytes
+    digest: bytes
+    mtime_ns: int
+    size_bytes: int
+    place: int
+    rows: int
+    refused: int
+    collapsed: int
+
+    def footer(self) -> dict[str, Any]:
+        """The same in JSON types."""
+        return {**asdict(self), "path": self.path.hex(), "digest": self.digest.hex()}
+
+
+@dataclass
+class Replacement:
+    """Segments that give way to a new one.
+
+    Args:
+        old: their ids.
+        new: the segment that holds the rows of all live versions that stay.
+        checked: versions that were checked again → the new verdict; one that is not accepted is quarantined.
+        lost: versions whose rows are nowhere any more → why.
+    """
+
+    old: Sequence[int]
+    new: SegmentFacts | None
+    checked: dict[int, Verdict] = field(default_factory=dict)
+    lost: dict[int, str] = field(default_factory=dict)
+
+
+def version_rows(ledger: Ledger, segment_ids: Iterable[int]) -> list[VersionRow]:
+    """The live versions in these segments."""
+    names = ("id", "digest", "mtime_ns", "size_bytes", "place", "rows", "refused", "collapsed")
+    query = (
+        select(paths.c.path, *(versions.c[name] for name in names))
+        .join(paths, paths.c.id == versions.c.path_id)
+        .where(versions.c.segment.in_(list(segment_ids)), versions.c.state.in_(LIVE))
+        .order_by(versions.c.place)
+    )
+    with ledger.reading() as connection:
+        return [VersionRow(**row._mapping) for row in connection.execute(query)]
+
+
+def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
+    """Point the live versions of the old segments to the new one, in one transaction."""
+    now = now_utc()
+    gone = {id: verdict.reason for id, verdict in replacement.checked.items() if not verdict.accepted}
+    with ledger.writing() as connection:
+        if replacement.new is not None:
+            connection.execute(insert(segments), asdict(replacement.new))
+        for state, cause, leaving in (
+            (State.QUARANTINED, None, gone),
+            (State.UNLOADED, "lost", replacement.lost),
+        ):
+            if leaving:
+                connection.execute(
+                    update(versions)
+                    .where(versions.c.id == bindparam("version"))
+                    .values(state=state.value, cause=cause, reason=bindparam("why"), segment=None, ended_utc=now),
+                    [{"version": id, "why": why} for id, why in leaving.items()],
+                )
+        moved = versions.c.segment.in_(replacement.old) & versions.c.state.in_(LIVE)
+        new = replacement.new.id if replacement.new else None
+        connection.execute(update(versions).where(moved).values(segment=new))
+        counts = [
+            {"version": id, "n": verdict.rows, "out": verdict.refused}
+            for id, verdict in replacement.checked.items()
+            if verdict.accepted
+        ]
+        if counts:
+            changed = update(versions).where(versions.c.id == bindparam("version"))
+            connection.execute(changed.values(rows=bindparam("n"), refused=bindparam("out")), counts)
+
+
+def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
+    """Forget the segments without live versions. Returns them; their files can be removed."""
+    alive = select(versions.c.segment).where(versions.c.state.in_(LIVE), versions.c.segment.is_not(None))
+    dead = select(segments).where(segments.c.dataset == dataset, segments.c.id.not_in(alive))
+    with ledger.writing() as connection:
+        found = [SegmentFacts(**row._mapping) for row in connection.execute(dead)]
+        ids = [segment.id for segment in found]
+        connection.execute(update(versions).where(versions.c.segment.in_(ids)).values(segment=None))
+        connection.execute(delete(segments).where(segments.c.id.in_(ids)))
+    return found
+
+
+def note_fingerprint(ledger: Ledger, dataset: str, fingerprint: str) -> bool:
+    """Remember how a dataset is declared now. Returns whether it was declared otherwise at the last start.
+
+    Refused files are then judged anew: their paths forget what they showed.
+    """
+    with ledger.writing() as connection:
+        before = connection.scalar(select(datasets.c.fingerprint).where(datasets.c.name == dataset))
+        row: Mapping[str, str] = {"name": dataset, "fingerprint": fingerprint}
+        connection.execute(
+            upsert(datasets)
+            .values(row)
+            .on_conflict_do_update(index_elements=["name"], set_={"fingerprint": fingerprint})
+        )
+        if before is None or before == fingerprint:
+            return False
+        refused = select(versions.c.id).where(
+            versions.c.dataset == dataset, versions.c.state == State.QUARANTINED.value
+        )
+        forgotten = dict.fromkeys(("judged", "size_bytes", "mtime_ns", "ctime_ns", "inode"))
+        connection.execute(update(paths).where(paths.c.judged.in_(refused)).values(forgotten))
+    return True
