@@ -24,6 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+ledger_app = typer.Typer(help="The durable record of files, versions and requests.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
+
 StateOption = Annotated[Path | None, typer.Option("--state", help="State directory.", show_default="data/state")]
 NewStateOption = Annotated[
     Path | None, typer.Option("--state", help="A new state directory; a temporary one by default.")
@@ -225,6 +228,41 @@ def unload(
 
 
 @app.command()
+def rebuild(
+    dataset: DatasetOption = None, state: StateOption = None,
+    timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Fill the live cube again from the segments."""
+    rows = _ask_owner("rebuild", dataset, state, timeout)["rows"]
+    show_one({"rows": rows}, form)
+
+
+@app.command()
+def verify(
+    deep: Annotated[bool, typer.Option("--deep", help="Fold again from the landing files.")] = False,
+    dataset: DatasetOption = None, state: StateOption = None,
+    timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Compare the live cube with a rebuild; exit 1 and print the difference if there is any."""
+    found = _ask_owner("verify", dataset, state, timeout, deep=deep)["verify"]
+    if form is Format.json:
+        show_one(found, form)
+    else:
+        show([{name: found[name] for name in ("rows", "missing", "extra")}], form)
+        show(found["examples"], form, title="differences")
+    if found["missing"] or found["extra"]:
+        raise typer.Exit(1)
+
+
+@ledger_app.command()
+def restore(dataset: DatasetsOption = None, state: StateOption = None, form: FormatOption = Format.table) -> None:
+    """Make a lost or damaged ledger again, from its backups and the segments."""
+    from flows.looking import restore_ledger_here
+
+    show_one(restore_ledger_here(_settings(dataset, state=state)), form)
+
+
+@app.command()
 def doctor(
     dataset: DatasetsOption = None, state: StateOption = None, engine: EngineOption = None,
     form: FormatOption = Format.table,
@@ -262,25 +300,23 @@ def _ask(
     kind: str, paths: list[str] | None, dataset: str | None, state: Path | None,
     timeout: float, form: Format, **payload: bool,
 ) -> None:  # fmt: skip
-    from flows.app.client import ask
-    from flows.looking import only_dataset
-
-    settings = Settings.read(state=state)
     if payload.get("dry_run"):
         sys.stderr.write("dry run: nothing is changed; this is what would be\n")
     try:
-        outcome: Mapping[str, Any] = ask(
-            settings.state,
-            dataset or only_dataset(settings),
-            kind,
-            {"paths": paths or [], **payload},
-            timeout_s=timeout,
-        )
+        outcome = _ask_owner(kind, dataset, state, timeout, paths=paths or [], **payload)
     except RequestFailed as error:
         if error.outcome.get("files"):
             _show_outcome(error.outcome, form)
         raise
     _show_outcome(outcome, form)
+
+
+def _ask_owner(kind: str, dataset: str | None, state: Path | None, timeout: float, **payload: object) -> dict[str, Any]:
+    from flows.app.client import ask
+    from flows.looking import only_dataset
+
+    settings = Settings.read(state=state)
+    return ask(settings.state, dataset or only_dataset(settings), kind, payload, timeout_s=timeout)
 
 
 def _show_outcome(outcome: Mapping[str, Any], form: Format) -> None:

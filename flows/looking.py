@@ -60,6 +60,18 @@ def only_dataset(settings: Settings) -> str:
     return names[0]
 
 
+def restore_ledger_here(settings: Settings) -> dict[str, Any]:
+    """Restore the ledger of a state directory that nothing runs on. Returns what was found."""
+    from flows.datasets import load_datasets
+    from flows.store.backup import restore_ledger
+
+    tables = [dataset.table for dataset in load_datasets(settings)]
+    state = State(settings.state)
+    state.create()
+    with state.owned():
+        return asdict(restore_ledger(state, tables))
+
+
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger]:
     ledger = open_ledger(State(settings.state).ledger, create=False)

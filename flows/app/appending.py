@@ -12,7 +12,7 @@ from flows.app.checking import check_files, observation
 from flows.app.work import CheckedFiles, FileOutcome, Outcome, Validated
 from flows.core.changes import ChangeSet, winners
 from flows.core.dataset import Dataset, Unload
-from flows.core.files import shown
+from flows.core.files import Signature, shown
 from flows.core.findings import Verdict
 from flows.core.lifecycle import Decision, Facts, Observation, State, VersionFacts
 from flows.core.model import FILE, LINE, VERSION
@@ -21,6 +21,7 @@ from flows.cube.port import Cube
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, rows_of, rows_with_keys
+from flows.store.upkeep import VersionRow
 
 _STATES = {
     "take_over": State.LOADED.value,
@@ -94,7 +95,7 @@ class Appender:
 
     def _commit(self, dataset: Dataset, batch: _Batch, plan: Plan) -> int:
         rows = batch.rows_of(plan.staged)
-        segment = self._write_segment(dataset, rows, plan)
+        segment = self._write_segment(dataset, rows, plan, batch.validated.signatures)
         self._write_quarantine(dataset, batch, plan)
         batch_id = self._ledger.stage(
             dataset.name,
@@ -111,15 +112,17 @@ class Appender:
         self._ledger.mark_loaded(batch_id)
         return batch_id
 
-    def _write_segment(self, dataset: Dataset, rows: pl.DataFrame, plan: Plan) -> SegmentFacts | None:
-        if rows.is_empty():
+    def _write_segment(
+        self, dataset: Dataset, rows: pl.DataFrame, plan: Plan, signatures: Mapping[bytes, Signature]
+    ) -> SegmentFacts | None:
+        if not plan.staged:
             return None
         return self._segments.write(
             self._ledger.next_segment(),
             dataset.table,
             rows,
             fingerprint=dataset.fingerprint,
-            footer=[_footer(version) for version in plan.staged],
+            footer=[_footer(version, signatures[version.path].size_bytes) for version in plan.staged],
         )
 
     def _write_quarantine(self, dataset: Dataset, batch: _Batch, plan: Plan) -> None:
@@ -198,17 +201,20 @@ def _with_version(checked: CheckedFiles, ids: Mapping[bytes, int]) -> pl.DataFra
     return rows.filter(pl.col(VERSION).is_not_null()) if versions.has_nulls() else rows
 
 
-def _footer(version: NewVersion) -> dict[str, Any]:
-    return {
-        "id": version.id,
-        "path": version.path.hex(),
-        "digest": version.digest.hex(),
-        "mtime_ns": version.mtime_ns,
-        "place": version.place,
-        "rows": version.verdict.rows,
-        "refused": version.verdict.refused,
-        "collapsed": version.verdict.collapsed,
-    }
+def _footer(version: NewVersion, size_bytes: int) -> dict[str, Any]:
+    assert version.place is not None
+    verdict = version.verdict
+    return VersionRow(
+        id=version.id,
+        path=version.path,
+        digest=version.digest,
+        mtime_ns=version.mtime_ns,
+        size_bytes=size_bytes,
+        place=version.place,
+        rows=verdict.rows,
+        refused=verdict.refused,
+        collapsed=verdict.collapsed,
+    ).footer()
 
 
 def _outcomes(plan: Plan, batch: _Batch) -> Iterable[FileOutcome]:

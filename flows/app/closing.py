@@ -7,24 +7,35 @@ from typing import Any
 
 import polars as pl
 
+from flows.app.checking import check_files
 from flows.core.calendar import business_day
 from flows.core.changes import winners
 from flows.core.dataset import Dataset
-from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Query, Table
+from flows.core.files import Landed, Signature
+from flows.core.model import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
 from flows.cube.port import Cube
-from flows.store.segments import Part, all_rows
+from flows.landing.reader import Read, read_file
+from flows.store.ledger import Ledger
+from flows.store.segments import Part, all_rows, rows_of
+from flows.store.upkeep import version_rows
 
 SHOWN_ROWS = 20
 
 
-def verify(table: Table, cube: Cube, parts: list[Part]) -> dict[str, Any]:
-    """Compare the live cube with the fold of the ledger's live segments, row for row.
+def verify(table: Table, cube: Cube, parts: list[Part], rows: pl.DataFrame | None = None) -> dict[str, Any]:
+    """Compare the live cube with a fold of the current versions, row for row.
+
+    Args:
+        table: the table.
+        cube: the live cube.
+        parts: the ledger's live segments.
+        rows: the rows to fold; those of the segments by default.
 
     Returns:
         `rows` in the cube, `missing` and `extra` rows by number, and some of them.
     """
     places = {version: place for part in parts for version, place in part.places.items()}
-    expected = winners(table, all_rows(parts, table), places)
+    expected = winners(table, all_rows(parts, table) if rows is None else rows, places)
     actual = cube.rows(table.name).select(expected.columns).cast(dict(expected.schema))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
     missing, extra = _but(expected, actual), _but(actual, expected)
     return {
@@ -33,6 +44,20 @@ def verify(table: Table, cube: Cube, parts: list[Part]) -> dict[str, Any]:
         "extra": extra.height,
         "examples": [*_shown(missing, "missing"), *_shown(extra, "extra")],
     }
+
+
+def rows_from_files(dataset: Dataset, ledger: Ledger, parts: list[Part]) -> pl.DataFrame:
+    """The rows of the current versions read again from the landing files; from the segments where a file is gone."""
+    versions = version_rows(ledger, [part.facts.id for part in parts])
+    reads = {v.id: read_file(dataset, Landed(v.path, Signature(0, v.mtime_ns, 0, 0))) for v in versions}
+    there = [(v, read) for v in versions if isinstance(read := reads[v.id], Read) and read.digest == v.digest]
+    checked = check_files(dataset, [read for _, read in there])
+    ids = pl.Series([version.id for version, _ in there], dtype=pl.Int64)
+    fresh = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))
+    gone = {version.id for version in versions} - set(ids)
+    columns = [*(column.name for column in dataset.table.columns), VERSION]
+    kept = rows_of(parts, dataset.table, gone)
+    return pl.concat([fresh.select(columns), kept], how="vertical_relaxed")
 
 
 def day_facts(dataset: Dataset, cube: Cube, now: datetime | None = None) -> dict[str, Any]:

@@ -8,18 +8,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from flows.app.appending import Appender
 from flows.app.asking import Asking
 from flows.app.checking import check_work
-from flows.app.closing import day_facts, verify
+from flows.app.closing import day_facts, rows_from_files, verify
 from flows.app.compacting import compact
 from flows.app.mending import Mended, Mender
 from flows.app.work import Outcome, Validated, Work
 from flows.core.dataset import Dataset
 from flows.cube.port import Cube, LiveSegment
 from flows.landing.lookout import Lookout
+from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
 from flows.store.quarantine import Quarantine
 from flows.store.requests import Kind, RequestBox
@@ -63,6 +65,7 @@ class Feed:
         segments: Segments,
         quarantine: Quarantine,
         requests: RequestBox,
+        backups: Path,
         wake: threading.Event,
     ) -> None:
         self.desks = dict(desks)
@@ -71,7 +74,7 @@ class Feed:
         self.segments = segments
         self.quarantine = quarantine
         self.listeners: list[Callable[[Outcome], None]] = []
-        self._requests = requests
+        self._backups = backups
         self._wake = wake
         self._stopping = threading.Event()
         self._appender = Appender(ledger, segments, quarantine, cube)
@@ -161,26 +164,30 @@ class Feed:
         desk.lookout.inbox.release(validated.unread)
         desk.degraded = None
         if work.request is not None:
-            outcome = replace(outcome, answer=self._answer(desk, work.request.kind))
+            deep = bool(work.request.payload.get("deep"))
+            outcome = replace(outcome, answer=self._answer(desk, work.request.kind, deep=deep))
         self._note(desk, outcome)
         if work.request is not None:
             self._asking.finish(work.request, outcome)
         return outcome
 
-    def _answer(self, desk: Desk, kind: Kind) -> dict[str, Any]:
+    def _answer(self, desk: Desk, kind: Kind, *, deep: bool) -> dict[str, Any]:
         """What a request asks for besides its files."""
         dataset = desk.dataset
         if kind == "rebuild":
             return {"rows": self.rebuild_table(dataset.name)}
         if kind == "verify":
-            return {"verify": self._verify(desk)}
+            return {"verify": self._verify(desk, deep=deep)}
+        if kind == "unload":
+            make_backup(self.ledger, self._backups)  # no segment says that these rows have left
         if kind == "close-day":
             return {"day": self._close_day(desk)}
         return {}
 
-    def _verify(self, desk: Desk) -> dict[str, Any]:
+    def _verify(self, desk: Desk, *, deep: bool = False) -> dict[str, Any]:
         parts = self._appender.parts(desk.dataset, self.ledger.live(desk.dataset.name))
-        return verify(desk.dataset.table, self.cube, parts)
+        rows = rows_from_files(desk.dataset, self.ledger, parts) if deep else None
+        return verify(desk.dataset.table, self.cube, parts, rows)
 
     def _close_day(self, desk: Desk) -> dict[str, Any]:
         checked, day = self._verify(desk), day_facts(desk.dataset, self.cube)
@@ -191,6 +198,7 @@ class Feed:
             )
         if not day["arrived"]:
             complaints.append(f"no row of {day['business_day']} has come")
+        make_backup(self.ledger, self._backups)
         compact(desk.dataset, self.ledger, self.segments)
         self._appender.forget_segments()
         return {"dataset": desk.dataset.name, **day, **checked, "complaints": complaints}

@@ -82,6 +82,7 @@ def open_feed(
             segments=segments,
             quarantine=Quarantine(state.quarantine),
             requests=requests,
+            backups=state.backups,
             wake=wake,
         )
         stack.callback(feed.stop)

@@ -71,6 +71,23 @@ class Segments:
         low, high = _key_range(table, rows)
         return SegmentFacts(id, table.name, name, digest, size, rows.height, fingerprint, low, high)
 
+    def describe(
+        self, file: Path, tables: Mapping[str, Table]
+    ) -> tuple[SegmentFacts, dict[str, Any]] | tuple[None, None]:
+        """The facts and the footer of a segment's file; nothing where it is no readable segment of these tables."""
+        try:
+            footer = json.loads(pl.read_parquet_metadata(file).get(FOOTER_KEY, "null"))
+            table = tables[footer["dataset"]]
+            keys = pl.read_parquet(file, columns=[*table.keys[:1], VERSION], glob=False)
+        except (OSError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError):
+            return None, None
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        low, high = _key_range(table, keys)
+        number, size = int(file.stem.rsplit("-", 1)[-1]), file.stat().st_size
+        fingerprint = footer["fingerprint"]
+        return SegmentFacts(number, table.name, file.name, digest, size, keys.height, fingerprint, low, high), footer
+
     def damaged(self, segment: SegmentFacts) -> str | None:
         """What is wrong with a segment's file, or None."""
         try:

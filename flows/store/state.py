@@ -47,6 +47,10 @@ class State:
         return self.root / "quarantine"
 
     @property
+    def backups(self) -> Path:
+        return self.root / "backups"
+
+    @property
     def prefect(self) -> Path:
         return self.root / "prefect"
 

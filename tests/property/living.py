@@ -80,6 +80,7 @@ class Living:
             segments=Segments(self.root / "segments"),
             quarantine=Quarantine(self.root / "quarantine"),
             requests=requests,
+            backups=self.root / "backups",
             wake=threading.Event(),
         )
         self.requests = requests
