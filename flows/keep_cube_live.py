@@ -13,6 +13,7 @@ from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State as RunState
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Cancelled, Completed, Crashed
@@ -96,6 +97,7 @@ def _told_to_end(feed: Feed, run: UUID) -> Iterator[Ending]:
 
     Prefect's own signal handler cancels every coroutine of the process at once, so that nothing could be finished.
     """
+    _outlive_readers_of_the_log()
     ending = Ending(feed)
     for told in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(told, ending.cancel)
@@ -105,6 +107,21 @@ def _told_to_end(feed: Feed, run: UUID) -> Iterator[Ending]:
     finally:
         for watch in watches:
             watch.cancel()
+
+
+def _outlive_readers_of_the_log() -> None:
+    """Prefect's runner reads this process's output through a pipe, and its log handler ends the process on the
+    spot when a line finds nobody at the other end."""
+
+    def mute() -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+
+    loggers = [logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict)]
+    for handler in {handler for logger in loggers for handler in logger.handlers}:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.console.on_broken_pipe = mute  # type: ignore[method-assign]
 
 
 async def _watch_parent(ending: Ending) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from prefect import flow
 
 from flows.app.stages import Stages, Window
-from flows.app.work import Outcome, Work
+from flows.app.work import Work
 from flows.reporting import name_run, publish_loads, window_name
 from flows.runs import client_of
 from flows.tasks import append_files, validate_files
@@ -36,22 +36,22 @@ LOOK_S = 0.2
 
 
 @flow(name="load_window", validate_parameters=False)
-async def load_window(window: Window, outside: list[Outcome]) -> None:
-    """Check and append what arrives until the window closes, then report it."""
+async def load_window(window: Window) -> None:
+    """Check and append what arrives until the window closes, then report it, and what was loaded without one."""
     try:
         await asyncio.gather(validate_files(window), append_files(window))
     finally:
-        await name_run(window_name(window.outcomes))
-        await publish_loads(window.outcomes, outside, window.stages.feed.quarantine.findings)
+        await name_run(window_name([*window.outside, *window.outcomes]))
+        await publish_loads(window.outcomes, window.outside, window.stages.feed.quarantine.findings)
 
 
-async def _open(window: Window, outside: list[Outcome]) -> None:
+async def _open(window: Window) -> None:
     """Run a window, if Prefect answers: a run that waits for a server to come back does so in ever longer steps."""
     async with client_of(retries=0) as client:
         trouble = await client.api_healthcheck()
     if trouble is not None:
         raise trouble
-    await load_window(window, outside)
+    await load_window(window)
 
 
 class Windows:
@@ -83,12 +83,12 @@ class Windows:
     async def close(self, *, patience_s: float = 5.0) -> None:
         """Finish what was given, then end; Prefect gets some seconds to hear of it."""
         self._minder.cancel()
-        for window in (self._open, self._opening):
-            if window is not None:
-                self._keep(window.close())
         await self._plain.close()
         with suppress(Exception):  # the stages remember it
             await self._plain_run
+        for window in (self._open, self._opening):
+            if window is not None:
+                self._end(window)
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=patience_s)
         self._runs.stop()
@@ -104,16 +104,19 @@ class Windows:
 
     def _begin(self) -> Window:
         window = self._opening = Window(self._stages)
-        outside, self._plain.outcomes = self._plain.outcomes, []
-        self._keep(self._run(window, outside))
+        self._keep(self._run(window))
         return window
 
-    async def _run(self, window: Window, outside: list[Outcome]) -> None:
+    def _end(self, window: Window) -> None:
+        """Close a window; it reports what was loaded without one."""
+        window.outside, self._plain.outcomes = self._plain.outcomes, []
+        self._keep(window.close())
+
+    async def _run(self, window: Window) -> None:
         try:
-            await self._runs.run(_open(window, outside))
+            await self._runs.run(_open(window))
         except Exception as error:
-            if not window.started.is_set():
-                self._plain.outcomes[:0] = outside
+            self._plain.outcomes[:0] = window.outside
             if self._stages.failure is None:
                 log.warning("the window's run was not recorded (%s); loading goes on", error)
                 self._retry_at = time.monotonic() + RETRY_S
@@ -132,7 +135,7 @@ class Windows:
         before, self._open, self._opening = self._open, self._opening, None
         self._opened_at = self._used_at = time.monotonic()
         if before is not None:
-            self._keep(before.close())
+            self._end(before)
 
     def _keep(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -147,9 +150,9 @@ class Windows:
             now = time.monotonic()
             if self._open is not None and now - self._used_at >= IDLE_S:
                 idle, self._open = self._open, None
-                self._keep(idle.close())
+                self._end(idle)
             old = self._open is not None and now - self._opened_at >= OPEN_S
-            unreported = any(outcome.files for outcome in self._plain.outcomes)
+            unreported = self._open is None and any(outcome.files for outcome in self._plain.outcomes)
             if (old or unreported) and self._opening is None and now >= self._retry_at:
                 self._begin()
 

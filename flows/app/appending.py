@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
+from sqlalchemy.exc import DatabaseError
 
 from flows.app.checking import check_files, observation
 from flows.app.work import CheckedFiles, FileOutcome, Outcome, Validated
@@ -23,12 +25,18 @@ from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, rows_of, rows_with_keys
 from flows.store.upkeep import VersionRow
 
+log = logging.getLogger(__name__)
+
 _STATES = {
     "take_over": State.LOADED.value,
     "kept_out": State.UNLOADED.value,
     "unload": State.UNLOADED.value,
     "gone": "gone",
 }
+
+
+class NotStaged(Exception):
+    """The batch could not be made durable: nothing has changed, and it can be tried again."""
 
 
 class Appender:
@@ -47,7 +55,12 @@ class Appender:
         self._known: dict[str, dict[int, SegmentFacts]] = {}
 
     def append(self, dataset: Dataset, validated: Validated) -> Outcome:
-        """Bring a piece of work into the cube. Returns what became of each file."""
+        """Bring a piece of work into the cube. Returns what became of each file.
+
+        Raises:
+            NotStaged: the disk is full or cannot be written; nothing has changed.
+            Exception: the cube failed after the batch was staged; the next start rolls it forward.
+        """
         started = time.monotonic()
         work = validated.work
         batch = _Batch(dataset, validated)
@@ -95,6 +108,20 @@ class Appender:
 
     def _commit(self, dataset: Dataset, batch: _Batch, plan: Plan) -> int:
         rows = batch.rows_of(plan.staged)
+        try:
+            batch_id = self._stage(dataset, batch, plan, rows)
+        except (OSError, DatabaseError) as error:
+            raise NotStaged(error) from error
+        change = self._change(dataset, plan, rows)
+        if not change.empty:
+            self._cube.apply(change)
+        try:
+            self._ledger.mark_loaded()
+        except DatabaseError as error:
+            log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, error)
+        return batch_id
+
+    def _stage(self, dataset: Dataset, batch: _Batch, plan: Plan, rows: pl.DataFrame) -> int:
         segment = self._write_segment(dataset, rows, plan, batch.validated.signatures)
         self._write_quarantine(dataset, batch, plan)
         batch_id = self._ledger.stage(
@@ -106,10 +133,6 @@ class Appender:
         )
         if segment is not None:
             self._segments_of(dataset)[segment.id] = segment
-        change = self._change(dataset, plan, rows)
-        if not change.empty:
-            self._cube.apply(change)
-        self._ledger.mark_loaded(batch_id)
         return batch_id
 
     def _write_segment(

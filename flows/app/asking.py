@@ -58,7 +58,7 @@ class Asking:
             answer["next_step"] = f"cubefeed findings {first.file}"
         self._answer(request, failed=bool(refused), answer=answer)
 
-    def fail(self, request: Request, error: Exception) -> None:
+    def fail(self, request: Request, error: BaseException) -> None:
         """Answer a request that could not be done."""
         known = isinstance(error, CubefeedError)
         answer = {

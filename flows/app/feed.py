@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flows.app.appending import Appender
+from flows.app.appending import Appender, NotStaged
 from flows.app.asking import Asking
 from flows.app.checking import check_work
 from flows.app.closing import day_facts, rows_from_files, verify
@@ -158,7 +158,10 @@ class Feed:
         if isinstance(validated, Outcome):
             return validated
         desk, work = self.desks[validated.work.dataset], validated.work
-        outcome = self._appender.append(desk.dataset, validated)
+        try:
+            outcome = self._appender.append(desk.dataset, validated)
+        except NotStaged as error:
+            return self._degrade(desk, work, error.__cause__ or error)
         if not (work.request and work.request.payload.get("dry_run")):
             desk.lookout.inbox.judged(validated.signatures, work.gone)
         desk.lookout.inbox.release(validated.unread)
@@ -214,7 +217,7 @@ class Feed:
         for listener in self.listeners:
             listener(outcome)
 
-    def _degrade(self, desk: Desk, work: Work, error: Exception) -> Outcome:
+    def _degrade(self, desk: Desk, work: Work, error: BaseException) -> Outcome:
         desk.degraded = f"{type(error).__name__}: {error}"
         desk.retry_at = time.monotonic() + RETRY_S
         log.exception("%s cannot load; the other datasets go on. It is tried again in %g s", work.dataset, RETRY_S)

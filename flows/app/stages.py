@@ -90,6 +90,7 @@ class Window:
         self._dead = False
         self._home = asyncio.get_running_loop()
         self.outcomes: list[Outcome] = []
+        self.outside: list[Outcome] = []
         self._arrivals: asyncio.Queue[Work | None] = asyncio.Queue(1)
         self._validated: asyncio.Queue[Validated | Outcome | None] = asyncio.Queue(1)
 

@@ -119,6 +119,7 @@ class DuckDbCube:
                 cursor.interrupt()
             self._gate.wait_for(lambda: not self._cursors)
             self._database.close()
+            del self._database  # whoever still refers to this cube when the process ends would keep it alive
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -160,21 +160,13 @@ class Ledger:
                 connection.execute(update(versions).where(accepted).values(path_id=heir))
         return batch
 
-    def mark_loaded(self, batch: int | None = None) -> None:
-        """Record that a batch (or, at start, every staged batch) is in the cube."""
-        now = now_utc()
-        which = batches.c.state == State.STAGED.value
-        if batch is not None:
-            which &= batches.c.id == batch
+    def mark_loaded(self) -> None:
+        """Record that every staged batch is in the cube."""
+        now, staged = now_utc(), State.STAGED.value
+        loaded = {"state": State.LOADED.value, "loaded_utc": now}
         with self.writing() as connection:
-            ids = [row.id for row in connection.execute(select(batches.c.id).where(which))]
-            for batch_id in ids:
-                connection.execute(
-                    update(versions)
-                    .where(versions.c.batch == batch_id, versions.c.state == State.STAGED.value)
-                    .values(state=State.LOADED.value, loaded_utc=now)
-                )
-            connection.execute(update(batches).where(which).values(state=State.LOADED.value, loaded_utc=now))
+            connection.execute(update(versions).where(versions.c.state == staged).values(loaded))
+            connection.execute(update(batches).where(batches.c.state == staged).values(loaded))
 
     def live(self, dataset: str, *, segment_ids: Sequence[int] | None = None) -> dict[int, dict[int, int]]:
         """Segment id → (version → place) of the current versions, of all or of the named segments."""

@@ -71,7 +71,7 @@ versions = Table(
 Index("versions_by_digest", versions.c.digest)
 Index("versions_by_path", versions.c.path_id)
 Index("versions_by_segment", versions.c.segment)
-Index("versions_by_state", versions.c.dataset, versions.c.state)
+Index("versions_by_state", versions.c.state, versions.c.dataset)
 
 segments = Table(
     "segments",

@@ -1,0 +1,51 @@
+"""Feeds kept live in this process, with either observer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from flows.app import feed
+from flows.landing import inbox, lookout
+from flows.settings import Observer
+from tests.integration.living import Living, live
+
+type Start = Callable[..., Living]
+
+
+@pytest.fixture(params=["native", "polling"])
+def observer(request: pytest.FixtureRequest) -> Observer:
+    """Each test that watches a directory does so in both ways."""
+    chosen: Observer = request.param
+    return chosen
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rules as always, in shorter times.
+
+    A watched directory is not listed by the clock here, so that what the events do not tell is not found.
+    """
+    for module, name, value in (
+        (feed, "REQUEST_POLL_S", 0.02),
+        (inbox, "NO_NEWLINE_S", 0.4),
+        (inbox, "OPEN_S", 0.6),
+        (inbox, "EMPTY_S", 0.5),
+        (inbox, "GONE_S", 0.1),
+        (inbox, "COMPANION_S", 0.1),
+        (inbox, "RETRY_S", 0.2),
+        (lookout, "ROOT_S", 0.1),
+        (lookout, "POLL_S", 0.03),
+        (lookout, "RESCAN_S", 3600.0),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+@pytest.fixture
+def start(quick: None, observer: Observer, tmp_path: Path) -> Iterator[Start]:
+    """Starts feeds and stops them again; the arguments are those of `live`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(live(tmp_path, observer, **options))

@@ -1,0 +1,53 @@
+"""`cubefeed watch` in a process that is killed at a named point: python -m tests.integration.dying POINT ARGUMENTS."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from flows import cli
+from flows.app import checking
+from flows.app.appending import Appender
+from flows.app.feed import Feed
+from flows.cube.duckdb_cube import DuckDbCube
+from flows.landing.inbox import Inbox
+from flows.store.ledger import Ledger
+from flows.store.segments import Segments
+
+POINTS: dict[str, tuple[object, str, str]] = {
+    "file read": (checking, "read_file", "after"),
+    "segment half written": (pl.DataFrame, "write_parquet", "after"),
+    "segment written": (Segments, "write", "after"),
+    "staged": (Ledger, "stage", "after"),
+    "change known": (Appender, "_change", "after"),
+    "cube changed": (DuckDbCube, "apply", "after"),
+    "recorded": (Ledger, "mark_loaded", "after"),
+    "inbox told": (Inbox, "judged", "before"),
+    "rebuild begun": (DuckDbCube, "rebuild", "before"),
+    "rebuilt": (Feed, "rebuild", "after"),
+}
+"""Point → whose call, and whether the process dies before or after it."""
+
+
+def die_at(point: str) -> None:
+    """Replace the point's call by one that kills this process."""
+    owner, name, when = POINTS[point]
+    original: Callable[..., Any] = getattr(owner, name)
+
+    def dying(*arguments: Any, **named: Any) -> None:
+        if when == "after":
+            original(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, dying)
+
+
+if __name__ == "__main__":
+    die_at(sys.argv[1])
+    sys.argv = ["cubefeed", *sys.argv[2:]]
+    cli.main()

@@ -1,0 +1,185 @@
+"""A feed kept live in this process, over real files: what lands, what the cube shows, what the ledger says."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.app.feed import Desk, Feed
+from flows.app.opening import OpenFeed, open_feed
+from flows.app.status import FeedSource
+from flows.app.work import Outcome, Work
+from flows.core.files import shown
+from flows.core.model import Query
+from flows.landing.inbox import Inbox
+from flows.settings import Observer, Settings
+from flows.store.history import FileRow, file_rows
+
+DEADLINE_S = 20.0
+SETTLE_S = 0.05
+
+DECLARATION = """
+from dataclasses import replace
+from flows.core.dataset import *
+from flows.datasets.sales import SALES
+CHOSEN = replace(SALES, {options})
+"""
+
+
+def sales(*quantities: int, start: int = 1, day: str = "2021-05-01") -> bytes:
+    """A file of sales: IDs from `start` on."""
+    rows = "".join(f"{start + index},{day},phone,{quantity}\n" for index, quantity in enumerate(quantities))
+    return b"ID,Date,Product,Quantity\n" + rows.encode()
+
+
+class Living:
+    """One feed and the thread that works for it."""
+
+    def __init__(self, opened: OpenFeed, landing: Path) -> None:
+        self.landing = landing
+        self.feed: Feed = opened.feed
+        self.works: list[Work] = []
+        self.outcomes: list[Outcome] = []
+        self._source = FeedSource(opened.feed, opened.owner)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="living")
+
+    @property
+    def desk(self) -> Desk:
+        return self.feed.desks["sales"]
+
+    @property
+    def inbox(self) -> Inbox:
+        return self.desk.lookout.inbox
+
+    def put(self, name: str | bytes, body: bytes) -> Path:
+        """Write a file in place, as most programs do."""
+        file = self.landing / os.fsdecode(name)
+        file.write_bytes(body)
+        return file
+
+    def quantities(self, by: str = "ID") -> dict[Any, int]:
+        """The sum of quantities in the cube by one level."""
+        frame = self.feed.cube.query(Query("sales", ("Quantity.SUM",), (by,)))
+        return dict(zip(frame[by].to_list(), frame["Quantity.SUM"].to_list(), strict=True))
+
+    def files(self) -> list[FileRow]:
+        """What each path shows now and what is in the cube, the newest first."""
+        return file_rows(self.feed.ledger, dataset="sales", current_only=True, limit=100_000)
+
+    def file(self, name: str | bytes) -> FileRow | None:
+        """What a path shows now."""
+        return next((row for row in self.files() if row.file == shown(os.fsencode(name))), None)
+
+    def state_of(self, name: str | bytes) -> str | None:
+        row = self.file(name)
+        return row.state if row else None
+
+    def waits(self, name: str | bytes) -> str | None:
+        """What a file waits for."""
+        return self.inbox.waiting().get(os.fsencode(name))
+
+    def told(self, name: str | bytes) -> list[str]:
+        """The states that a file's outcomes had, in order."""
+        return [
+            file.state for outcome in self.outcomes for file in outcome.files if file.file == shown(os.fsencode(name))
+        ]
+
+    def status(self) -> dict[str, Any]:
+        """What `cubefeed status` shows of the dataset."""
+        status: dict[str, Any] = self._source.status()["datasets"]["sales"]
+        return status
+
+    def look(self) -> None:
+        """List the directory and wait until all that is complete is worked on."""
+        self.inbox.rescan()
+        self.wait_until(lambda: not {"to settle", "its turn"} & set(self.inbox.waiting().values()))
+
+    def wait_until(self, condition: Callable[[], object], timeout_s: float = DEADLINE_S) -> None:
+        """Return once a condition is true; fail with all there is to know when it does not come true in time."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if self._failure is not None:
+                raise self._failure
+            if time.monotonic() > deadline:
+                files = [(row.file, row.state, row.reason, row.current) for row in self.files()[:20]]
+                pytest.fail(
+                    f"not within {timeout_s:g} s: cube {str(self.quantities())[:500]}, files {files}, "
+                    f"waiting {list(self.inbox.waiting().items())[:20]}, problem {self.inbox.problem}, "
+                    f"told {[(f.file, f.state, f.reason) for o in self.outcomes[-20:] for f in o.files[:20]]}"
+                )
+            time.sleep(0.005)
+
+    def wait_for(self, quantities: dict[Any, int], by: str = "ID") -> None:
+        """Wait until the cube shows exactly these."""
+        self.wait_until(lambda: self.quantities(by) == quantities)
+
+    def start(self) -> None:
+        self.feed.rebuild()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.feed.stop()
+        self._thread.join(DEADLINE_S)
+        assert not self._thread.is_alive()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            while not self.feed.stopping:
+                work = self.feed.detect(0.1)
+                if work is not None:
+                    self.works.append(work)
+                    self.outcomes.append(self.feed.append(self.feed.validate(work)))
+        except BaseException as failure:
+            self._failure = failure
+
+
+@contextmanager
+def live(
+    root: Path, observer: Observer, *, settle_s: float = SETTLE_S, make_landing: bool = True, **options: object
+) -> Iterator[Living]:
+    """Keep the sales in `root`/landing live; `options` replace those of the dataset. A leak fails the test."""
+    landing = root / "landing"
+    if make_landing:
+        landing.mkdir(exist_ok=True)
+    declaration = root / "declaration.py"
+    written = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    declaration.write_text(DECLARATION.format(options=written), encoding="utf-8")
+    settings = Settings(
+        state=root / "state",
+        datasets=f"{declaration}:CHOSEN",
+        landing=landing,
+        observer=observer,
+        settle_s=settle_s,
+    )
+    threads, handles = set(threading.enumerate()), _inotify_handles()
+    with open_feed(settings) as opened:
+        living = Living(opened, landing)
+        living.start()
+        try:
+            yield living
+        finally:
+            living.stop()
+    leaked = set(threading.enumerate()) - threads
+    assert not leaked, f"threads were left behind: {leaked}"
+    assert _inotify_handles() == handles, "an inotify handle was left behind"
+
+
+def _inotify_handles() -> int:
+    folder = "/proc/self/fd"
+    targets = []
+    for handle in os.listdir(folder):
+        try:
+            targets.append(os.readlink(f"{folder}/{handle}"))
+        except FileNotFoundError:
+            continue
+    return sum(target.endswith("inotify") for target in targets)

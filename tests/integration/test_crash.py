@@ -1,0 +1,117 @@
+"""kill -9 at every named point of the commit order, twice in a row, and at random moments."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.app.closing import verify
+from flows.app.opening import open_feed
+from flows.core.model import Query
+from flows.settings import Settings
+from flows.store.history import file_rows
+from tests.integration.dying import POINTS
+
+ROOT = Path(__file__).resolve().parents[2]
+RANDOM_KILLS = 20
+DEEP_KILLS = 200
+
+
+class Installation:
+    """A landing directory, a state directory, and what the cube must show."""
+
+    def __init__(self, root: Path) -> None:
+        self.landing, self.state = root / "landing", root / "state"
+        self.landing.mkdir()
+        self.quantities: dict[str, int] = {}
+        self.written = 0
+
+    def write(self, name: str, quantity: int) -> None:
+        """Put a file with one row into place, by rename."""
+        number = int(name.removesuffix(".csv").removeprefix("f"))
+        partial = self.landing / f"{name}.tmp"
+        partial.write_text(f"ID,Date,Product,Quantity\n{number},2021-05-01,mouse,{quantity}\n")
+        partial.rename(self.landing / name)
+        self.quantities[name] = quantity
+
+    def start(self, *, dying_at: str | None = None) -> subprocess.Popen[bytes]:
+        """Start the watch loop, as a process that dies at a point or as the ordinary one."""
+        module = ["tests.integration.dying", dying_at] if dying_at else ["flows.cli"]
+        arguments = ["watch", "--dataset", "sales", "--landing", str(self.landing), "--state", str(self.state)]
+        arguments += ["--settle", "0.05", "--ready-file", str(self.state.parent / "ready")]
+        log = (self.state.parent / "log").open("ab")
+        with log:
+            return subprocess.Popen([sys.executable, "-m", *module, *arguments], cwd=ROOT, stdout=log, stderr=log)
+
+    def check(self) -> None:
+        """Start once more, in this process, and compare everything."""
+        with open_feed(Settings(state=self.state, landing=self.landing, settle_s=0.0)) as opened:
+            feed = opened.feed
+            feed.rebuild()
+            deadline = time.monotonic() + 20
+            while feed.waiting() or self.found(feed) != sum(self.quantities.values()):
+                work = feed.detect(0.2)
+                if work is not None:
+                    feed.append(feed.validate(work))
+                assert time.monotonic() < deadline, (self.found(feed), sum(self.quantities.values()))
+            desk = feed.desks["sales"]
+            parts = feed._appender.parts(desk.dataset, feed.ledger.live("sales"))
+            difference = verify(desk.dataset.table, feed.cube, parts)
+            assert (difference["missing"], difference["extra"]) == (0, 0), difference
+            rows = file_rows(feed.ledger, current_only=True)
+            assert {row.file: row.state for row in rows} == dict.fromkeys(self.quantities, "loaded")
+
+    def found(self, feed: object) -> int | None:
+        frame = feed.cube.query(Query("sales", ("Quantity.SUM",)))  # type: ignore[attr-defined]
+        value: int | None = frame["Quantity.SUM"][0]
+        return value
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    yield Installation(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_point_of_the_commit_order_loses_nothing(installation: Installation, point: str) -> None:
+    for number in range(3):
+        installation.write(f"f{number}.csv", number + 1)
+    for round_ in range(2):
+        process = installation.start(dying_at=point)
+        assert process.wait(60) == -signal.SIGKILL, (installation.state.parent / "log").read_text()
+        installation.write("f1.csv", 10 + round_)
+    installation.check()
+
+
+def kill_at_random_moments(installation: Installation, kills: int, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(kills):
+        process = installation.start()
+        end = time.monotonic() + chance.uniform(1.0, 2.5)
+        while time.monotonic() < end and process.poll() is None:
+            installation.written += 1
+            name = f"f{chance.randint(0, installation.written)}.csv"
+            installation.write(name, installation.written)
+            time.sleep(chance.uniform(0, 0.05))
+        process.kill()
+        assert process.wait(10) == -signal.SIGKILL, (installation.state.parent / "log").read_text()
+    installation.check()
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_lose_nothing(installation: Installation) -> None:
+    kill_at_random_moments(installation, RANDOM_KILLS, seed=1)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(1800)
+def test_very_many_kills_at_random_moments_lose_nothing(installation: Installation) -> None:
+    kill_at_random_moments(installation, DEEP_KILLS, seed=2)
