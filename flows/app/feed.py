@@ -97,6 +97,7 @@ class Feed:
             if progress:
                 progress(name, number, len(self.desks))
             desk.mended = self._mender.mend(desk.dataset)
+            desk.lookout.inbox.know(self.ledger.signatures(name))
             self.rebuild_table(name)
         self.ledger.mark_loaded()
 
@@ -164,6 +165,8 @@ class Feed:
             return self._degrade(desk, work, error.__cause__ or error)
         if not (work.request and work.request.payload.get("dry_run")):
             desk.lookout.inbox.judged(validated.signatures, work.gone)
+        else:
+            desk.lookout.inbox.release(list(validated.reads))
         desk.lookout.inbox.release(validated.unread)
         desk.degraded = None
         if work.request is not None:
@@ -211,6 +214,8 @@ class Feed:
             level = logging.WARNING if file.state == "quarantined" else logging.INFO
             why = f": {file.reason}" if file.reason else ""
             log.log(level, "%s: %s %s, %s rows%s", desk.dataset.name, file.file, file.state, f"{file.rows:,}", why)
+        loaded = {file.file for file in outcome.files if file.state == "loaded"}
+        desk.mended.lost = [name for name in desk.mended.lost if name not in loaded]
         if outcome.files:
             desk.last = outcome
             desk.recent.append(outcome)

@@ -81,6 +81,8 @@ class FeedSource:
         said += (
             [f"{found.stale} files are stale: their rows in the cube are older than the file"] if found.stale else []
         )
+        lost = desk.mended.lost
+        said += [f"{len(lost)} versions are lost with their segment; put back {', '.join(lost)}"] if lost else []
         refused = found.files.get("quarantined", 0)
         said += [f"{refused} files are refused; see cubefeed findings"] if refused else []
         return said

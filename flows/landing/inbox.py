@@ -181,6 +181,12 @@ class Inbox:
             missing = tuple(self._missing) if taken else ()
             return Settled(tuple(taken), tuple(self._take_gone(now)), missing)
 
+    def know(self, judged: Mapping[bytes, Signature]) -> None:
+        """Begin again with what the ledger says."""
+        with self._lock:
+            self._judged = dict(judged)
+            self._missing.clear()
+
     def judged(self, signatures: Mapping[bytes, Signature], gone: Iterable[bytes]) -> None:
         """The ledger has recorded these files as they were read, and these as gone."""
         with self._lock:

@@ -21,7 +21,8 @@ RESCAN_S = 5.0
 SHARE = 0.02
 """The share of a core that listings may take; it lengthens the intervals of large directories."""
 ROOT_S = 1.0
-"""How often the landing directory itself is looked at: it may be removed and made again."""
+"""How often the landing directory itself is looked at: it may be removed and made again. It is listed as often
+while it cannot be seen as a whole."""
 
 
 class Lookout:
@@ -65,7 +66,8 @@ class Lookout:
             self._watcher = None
 
     def _interval_s(self) -> float:
-        least = POLL_S if self.observer == "polling" else RESCAN_S
+        without_events = ROOT_S if self.inbox.problem else RESCAN_S
+        least = POLL_S if self.observer == "polling" else without_events
         return max(least, self.inbox.scan_s / SHARE)
 
     def _check_root(self, *, deaf: bool) -> bool:

@@ -35,13 +35,20 @@ class Read:
     manifest: bytes | None = None
 
 
-def read_file(dataset: Dataset, landed: Landed) -> Read | str:
-    """Read a file; or say why it cannot be read now and must be looked at again."""
+def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Read | str:
+    """Read a file; or say why it cannot be read now and must be looked at again.
+
+    Args:
+        dataset: whose file it is.
+        landed: the file.
+        arrived: whether it is read for the first time: with its manifest, and, unless somebody asked for it, only
+            if it still looks as it did when it settled.
+    """
     root = os.fsencode(dataset.directory.absolute())
     try:
         with open_landed(root, landed.path) as (file, before):
-            manifest, signature = _read_manifest(dataset, root, landed.path, before)
-            if landed.mode == "arrival" and signature != landed.signature:
+            manifest, signature = _read_manifest(dataset, root, landed.path, before) if arrived else (None, before)
+            if arrived and landed.mode == "arrival" and signature != landed.signature:
                 return "it changed after it had settled"
             if before.size_bytes > dataset.max_bytes:
                 return Read(landed, signature, None, hashlib.sha256(repr(before).encode()).digest(), manifest)

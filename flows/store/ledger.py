@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -260,8 +261,12 @@ def _check(ledger: Ledger) -> None:
 
 def _prepare_connection(dbapi: Any, _record: object) -> None:
     dbapi.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        dbapi.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            dbapi.execute(f"PRAGMA {pragma}")
+    except sqlite3.DatabaseError:
+        dbapi.close()
+        raise
 
 
 def _chunked(connection: Connection, query: Any, values: Sequence[Any]) -> Iterator[Any]:

@@ -97,15 +97,22 @@ class Living:
         status: dict[str, Any] = self._source.status()["datasets"]["sales"]
         return status
 
+    def complaints(self) -> list[str]:
+        """What `cubefeed status --check` says."""
+        return self._source.complaints()
+
     def look(self) -> None:
         """List the directory and wait until all that is complete is worked on."""
         self.inbox.rescan()
         self.wait_until(lambda: not {"to settle", "its turn"} & set(self.inbox.waiting().values()))
 
     def wait_until(self, condition: Callable[[], object], timeout_s: float = DEADLINE_S) -> None:
-        """Return once a condition is true; fail with all there is to know when it does not come true in time."""
+        """Return once a condition is true and no work is under way.
+
+        When that does not come in time, fail with all there is to know.
+        """
         deadline = time.monotonic() + timeout_s
-        while not condition():
+        while len(self.outcomes) < len(self.works) or not condition():
             if self._failure is not None:
                 raise self._failure
             if time.monotonic() > deadline:

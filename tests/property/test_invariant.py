@@ -21,7 +21,7 @@ EXAMPLES = 500
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 """Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
 DEEP_EXAMPLES = 20_000
-STEPS = 40
+STEPS = 36
 steps: Counter[str] = Counter()
 histories: list[set[str]] = []
 lengths: list[int] = []
@@ -60,9 +60,9 @@ class Histories(RuleBasedStateMachine):
             self.living.step()
         self.kinds.append(kind)
         steps[kind] += 1
-        self.told.append(f"{kind}: {self.living.told()}")
+        self.told.append(f"{kind}: {self.living.directory}")
         difference = self.living.differences()
-        assert difference is None, "\n".join([*self.told, difference])
+        assert difference is None, "\n".join([*self.told, self.living.told(), difference])
 
     def put(self, name: str, content: Content) -> None:
         self.past.setdefault(name, []).append(content)

@@ -1,0 +1,276 @@
+"""`cubefeed watch` and the commands that ask it, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from tests.e2e.running import SAMPLES, Place, Started, until, watching
+
+HEADER = "ID,Date,Product,Quantity\n"
+DAY_1 = (SAMPLES / "current" / "sales_2021-05-01.csv").read_text()
+DAY_2 = (SAMPLES / "current" / "sales_2021-05-02.csv").read_text()
+DAY_3 = (SAMPLES / "next" / "sales_2021-05-03.csv").read_text()
+TWO_DAYS = {"2021-05-01": 10, "2021-05-02": 7}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def two_days(place: Place) -> Place:
+    """The landing directory with the guide's first two days."""
+    place.environment["CUBEFEED_LANDING"] = str(place.landing)
+    place.drop("sales_2021-05-01.csv", DAY_1)
+    place.drop("sales_2021-05-02.csv", DAY_2)
+    return place
+
+
+def ask(running: Started, path: str) -> object:
+    """The live process's own answer."""
+    url = (running.place.root / "ready").read_text().strip()
+    return httpx.get(f"{url}{path}", trust_env=False).json()
+
+
+def states(place: Place) -> dict[str, str]:
+    """What each file shows now."""
+    return {row["file"]: row["state"] for row in place.json("files")}
+
+
+def test_a_file_is_in_the_cube_soon_after_it_lands_and_every_command_shows_it(two_days: Place) -> None:
+    with watching(two_days) as running:
+        assert two_days.sales() == TWO_DAYS
+        assert two_days.json("query", "contributors.COUNT") == [{"contributors.COUNT": 7}]
+
+        two_days.drop("sales_2021-05-03.csv", DAY_3)
+        query = "/api/query?measure=Quantity.SUM&by=Date&where=Date%3D2021-05-03"
+        until(
+            lambda: ask(running, query) == {"dataset": "sales", "rows": [{"Date": "2021-05-03", "Quantity.SUM": 8}]},
+            what="the third day",
+            patience_s=5,
+        )
+        rows = two_days.json("query", "Quantity.SUM", "Quantity.MEAN", "--by", "Date", "--where", "Date=2021-05-01")
+        assert rows == [{"Date": "2021-05-01", "Quantity.SUM": 10, "Quantity.MEAN": 2.5}]
+        assert two_days.csv("query", "Quantity.SUM", "--by", "Date")[2] == {"Date": "2021-05-03", "Quantity.SUM": "8"}
+
+        status = two_days.json("status")
+        assert status["pid"] == running.process.pid and status["engine"] == "duckdb" and status["prefect_url"] is None
+        assert status["datasets"]["sales"]["rows"] == 10 and status["datasets"]["sales"]["files"] == {"loaded": 3}
+        table = two_days.run("status").stdout
+        assert str(running.process.pid) in table and "3 loaded" in table and "{" not in table
+
+        files = two_days.json("files")
+        assert [(row["file"], row["state"], row["rows"]) for row in files] == [
+            ("sales_2021-05-03.csv", "loaded", 3),
+            ("sales_2021-05-02.csv", "loaded", 3),
+            ("sales_2021-05-01.csv", "loaded", 4),
+        ]
+        assert [row["file"] for row in two_days.csv("files")] == [row["file"] for row in files]
+        assert two_days.json("findings") == []
+        assert two_days.run("status", "--check").returncode == 0
+        assert stat.S_IMODE(two_days.state.stat().st_mode) == 0o700
+
+
+def test_files_are_unloaded_loaded_and_reloaded_by_command(two_days: Place) -> None:
+    with watching(two_days):
+        planned = two_days.json("unload", "sales_2021-05-01.csv", "--dry-run")
+        assert [row["state"] for row in planned] == ["unloaded"] and two_days.sales() == TWO_DAYS
+
+        (gone,) = two_days.json("unload", "sales_2021-05-01.csv")
+        assert gone["state"] == "unloaded" and two_days.sales() == {"2021-05-02": 7}
+        assert states(two_days)["sales_2021-05-01.csv"] == "unloaded"
+
+        (back,) = two_days.csv("load", "sales_2021-05-01.csv")
+        assert (back["state"], back["rows"]) == ("loaded", "4") and two_days.sales() == TWO_DAYS
+
+        reloaded = two_days.json("reload")
+        assert [row["state"] for row in reloaded] == ["loaded", "loaded"] and two_days.sales() == TWO_DAYS
+
+        refused = two_days.run("load", "../ready", code=1)
+        assert "not inside the landing directory" in refused.stderr and refused.stderr.count("\n") == 1
+
+
+def test_a_bad_file_is_refused_named_and_loads_once_it_is_mended(two_days: Place) -> None:
+    with watching(two_days):
+        two_days.drop("bad.csv", HEADER + "8,2021-05-03,phone,2\n9,2021-05-03,watch,many\n")
+        until(lambda: states(two_days).get("bad.csv") == "quarantined", what="the bad file is refused")
+        assert two_days.sales() == TWO_DAYS
+
+        (finding,) = two_days.json("findings", "bad.csv")
+        found = {name: finding[name] for name in ("file", "line", "column", "rule", "raw")}
+        assert found == {"file": "bad.csv", "line": 3, "column": "Quantity", "rule": "integer", "raw": "many"}
+        assert two_days.csv("findings")[0]["raw"] == "many"
+
+        checked = two_days.run("status", "--check", code=1)
+        assert "bad.csv" in checked.stderr and "line 3" in checked.stderr
+        assert "bad.csv" in json.dumps(two_days.json("status", "--check", code=1))
+
+        failed = two_days.run("load", "bad.csv", code=1)
+        assert "quarantined" in failed.stdout and "cubefeed findings bad.csv" in failed.stderr
+
+        two_days.drop("bad.csv", HEADER + "8,2021-05-03,phone,2\n9,2021-05-03,watch,6\n")
+        until(lambda: two_days.sales() == {**TWO_DAYS, "2021-05-03": 8}, what="the mended file")
+        two_days.run("status", "--check")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(two_days: Place, how: signal.Signals) -> None:
+    with watching(two_days) as running:
+        assert running.end(how) == 0
+        assert running.said.rstrip().endswith("stopped") and "Traceback" not in running.said
+    assert not (two_days.root / "ready").exists()
+    said = two_days.run("query", "Quantity.SUM", code=2).stderr
+    assert "Nothing is running" in said and said.count("\n") == 1
+    assert {row["state"] for row in two_days.json("files")} == {"loaded"}
+
+
+def test_a_restart_shows_the_same_cube_and_what_has_landed_meanwhile(two_days: Place) -> None:
+    with watching(two_days) as running:
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.process.wait()
+    assert "Nothing is running" in two_days.run("query", "Quantity.SUM", code=2).stderr
+    two_days.drop("sales_2021-05-03.csv", DAY_3)
+    with watching(two_days):
+        assert two_days.sales() == {**TWO_DAYS, "2021-05-03": 8}
+        assert {row["version"] for row in two_days.json("files", "--all")} == {1, 2, 3}
+
+
+def test_a_second_owner_is_refused_with_the_pid_of_the_first(two_days: Place) -> None:
+    with watching(two_days) as running:
+        said = two_days.run("watch", code=1).stderr
+        assert f"pid {running.process.pid}" in said and "Traceback" not in said
+        assert f"pid {running.process.pid}" in two_days.run("up", code=1).stderr
+        assert two_days.sales() == TWO_DAYS
+
+
+def test_names_and_values_with_markup_and_control_characters_are_printed_as_plain_text(place: Place) -> None:
+    file = place.root / "mine.py"
+    file.write_text(OWN_DATASETS)
+    (place.landing / "[").mkdir(parents=True)
+    names = ["[/x].csv", "[red]a.csv", "bell\a.csv", "esc\x1b[31m.csv", "new\nline.csv"]
+    for number, name in enumerate(names):
+        place.drop(name, f"Shop;Pieces\n{number};[/x]\x1b[2J{number}\n")
+    with watching(place, "--dataset", f"{file}:STOCK") as running:
+        shown = [place.run(*command).stdout for command in (["files"], ["findings"], ["files", "--format", "csv"])]
+        checked = place.run("status", "--check", code=1).stderr
+        for text in (*shown, checked):
+            for name in ("[/x].csv", "[red]a.csv", "bell\\x07.csv", "esc\\x1b[31m.csv", "new\\nline.csv"):
+                assert name in text
+            assert "\x1b" not in text and "\a" not in text
+        assert "[/x]\\x1b[2J0" in shown[1] and "\x1b" not in running.said and "\a" not in running.said
+        assert {row["raw"] for row in place.json("findings")} == {f"[/x]\x1b[2J{number}" for number in range(5)}
+
+
+OWN_DATASETS = """
+import dataframely as dy
+from flows.core.dataset import Dataset, Csv
+
+class Stock(dy.Schema):
+    Shop = dy.String(primary_key=True)
+    Pieces = dy.Int64(min=0)
+
+def fail(rows):
+    raise RuntimeError("prepare is broken")
+
+STOCK = Dataset(schema=Stock, landing="landing", recursive=True, csv=Csv(delimiter=";"))
+BROKEN = Dataset(schema=Stock, name="broken", landing="other", prepare=fail)
+"""
+
+
+def test_a_dataset_of_ones_own_is_named_by_file_and_name(place: Place) -> None:
+    file = place.root / "mine.py"
+    file.write_text(OWN_DATASETS)
+    place.drop("stock.csv", "Shop;Pieces\nParis;3\nLyon;4\n")
+    with watching(place, "--dataset", f"{file}:STOCK"):
+        assert place.sales_of("Pieces.SUM", by="Shop") == {"Lyon": 4, "Paris": 3}
+    said = place.run("watch", "--dataset", f"{file}:NONE", code=1).stderr
+    assert "no dataset of that name" in said and "Traceback" not in said
+
+
+def test_a_dataset_that_cannot_load_stops_no_other(place: Place) -> None:
+    file = place.root / "mine.py"
+    file.write_text(OWN_DATASETS)
+    place.drop("stock.csv", "Shop;Pieces\nParis;3\n")
+    (place.root / "other").mkdir()
+    (place.root / "other" / "a.csv").write_text("Shop,Pieces\nParis,3\n")
+    with watching(place, "--dataset", f"{file}:STOCK", "--dataset", f"{file}:BROKEN"):
+        assert place.json("query", "Pieces.SUM", "--dataset", "stock") == [{"Pieces.SUM": 3}]
+        (finding,) = place.json("findings", "--dataset", "broken")
+        assert "prepare is broken" in json.dumps(finding)
+        checked = place.run("status", "--check", code=1).stderr
+        assert "broken: a.csv" in checked
+        place.drop("stock2.csv", "Shop;Pieces\nLyon;4\n")
+        until(
+            lambda: place.json("query", "Pieces.SUM", "--dataset", "stock") == [{"Pieces.SUM": 7}], what="stock goes on"
+        )
+
+
+def test_a_landing_directory_that_cannot_be_used_stops_no_other_dataset(place: Place) -> None:
+    file = place.root / "mine.py"
+    file.write_text(OWN_DATASETS)
+    place.drop("stock.csv", "Shop;Pieces\nParis;3\n")
+    (place.root / "other").write_text("a file where a directory should be")
+    with watching(place, "--dataset", f"{file}:STOCK", "--dataset", f"{file}:BROKEN"):
+        assert place.json("query", "Pieces.SUM", "--dataset", "stock") == [{"Pieces.SUM": 3}]
+        assert place.json("status")["datasets"]["broken"]["problem"]
+        assert "broken: waiting, because" in place.run("status", "--check", code=1).stderr
+
+
+def test_a_landing_directory_that_does_not_exist_yet_is_waited_for_and_said(place: Place) -> None:
+    place.environment["CUBEFEED_LANDING"] = str(place.landing)
+    with watching(place) as running:
+        assert "waiting, because" in running.said and str(place.landing) in running.said
+        assert "waiting, because" in place.run("status", "--check", code=1).stderr
+        place.drop("sales_2021-05-01.csv", DAY_1)
+        until(lambda: place.sales() == {"2021-05-01": 10}, what="the directory is found")
+        place.run("status", "--check")
+
+
+def test_a_table_is_not_squeezed_where_nothing_limits_its_width(two_days: Place) -> None:
+    name = "a" * 120 + ".csv"
+    two_days.drop(name, HEADER + "1,2021-05-03,x,y\n")
+    with watching(two_days):
+        lines = two_days.run("files").stdout.splitlines()
+        (line,) = (line for line in lines if name in line)
+        assert "quarantined" in line and "line 2, Quantity: integer" in line
+
+
+HEAVY = ("prefect", "polars", "pandas", "duckdb", "sqlalchemy", "pyarrow", "dataframely", "starlette", "atoti")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["query", "Quantity.SUM"], ["status"]])
+def test_help_and_questions_import_nothing_heavy(place: Place, arguments: list[str]) -> None:
+    look = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr))\n"
+        f"sys.argv = ['cubefeed', *{arguments!r}]\n"
+        "from flows.cli import main\n"
+        "main()\n"
+    )
+    done = place.run_any(sys.executable, "-c", look, code=None)
+    assert done.returncode == (0 if arguments == ["--help"] else 2)
+    assert done.stderr.splitlines()[-1] == "", done.stderr
+
+
+def test_a_question_to_the_live_cube_imports_nothing_heavy(two_days: Place) -> None:
+    with watching(two_days):
+        command = ["query", "Quantity.SUM", "--by", "Date", "--format", "json"]
+        look = (
+            f"import sys\nsys.argv = ['cubefeed', *{command!r}]\n"
+            "from flows.cli import app\napp(standalone_mode=False)\n"
+            f"assert not [name for name in {HEAVY!r} if name in sys.modules]\n"
+        )
+        assert json.loads(two_days.run_any(sys.executable, "-c", look).stdout)[0]["Quantity.SUM"] == 10
+
+
+def test_output_into_a_closed_pipe_is_no_error(two_days: Place) -> None:
+    with watching(two_days):
+        command = subprocess.list2cmdline(two_days.command("files", "--format", "csv"))
+        done = two_days.run_any("/bin/sh", "-c", f"{command} | head -c 1")
+        assert "Traceback" not in done.stderr

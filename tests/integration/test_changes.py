@@ -1,0 +1,183 @@
+"""What becomes of rows when files are corrected, copied, deleted, renamed, or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flows.core.dataset import Unload
+from flows.store.requests import Kind, RequestBox
+from tests.integration.living import Living, sales
+
+type Start = Callable[..., Living]
+
+
+def ask(living: Living, kind: Kind, *paths: str, **payload: object) -> dict[str, Any]:
+    """Leave a request as another process does, and wait for its answer."""
+    box = RequestBox(living.feed.ledger)
+    try:
+        request = box.leave("sales", kind, {"paths": list(paths), **payload})
+        return box.wait(request, timeout_s=20, owner_alive=lambda: True)
+    finally:
+        box.close()
+
+
+def test_a_correction_replaces_only_its_own_rows(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1, 2))
+    living.put("b.csv", sales(3, start=10))
+    living.wait_for({1: 1, 2: 2, 10: 3})
+    living.put("a.csv", sales(5))
+    living.wait_for({1: 5, 10: 3})
+
+
+def test_what_a_correction_no_longer_covers_comes_back(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1, 2))
+    living.wait_for({1: 1, 2: 2})
+    living.put("b.csv", sales(20, start=2))
+    living.wait_for({1: 1, 2: 20})
+    living.put("b.csv", sales(30, start=3))
+    living.wait_for({1: 1, 2: 2, 3: 30})
+
+
+def test_an_earlier_file_that_is_corrected_stays_below_a_later_one(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    living.put("b.csv", sales(9))
+    living.wait_for({1: 9})
+    living.put("a.csv", sales(5))
+    living.wait_until(lambda: living.told("a.csv") == ["loaded", "loaded"])
+    assert living.quantities() == {1: 9}
+
+
+def test_a_stale_copy_never_undoes_a_correction(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    living.put("a.csv", sales(2))
+    living.wait_for({1: 2})
+    living.put("copy.csv", sales(1))
+    living.wait_until(lambda: living.state_of("copy.csv") == "duplicate")
+    assert living.quantities() == {1: 2}
+    row = living.file("copy.csv")
+    assert row is not None and row.reason == "the same bytes were loaded already from a.csv"
+
+
+def test_a_copy_takes_over_when_the_first_file_goes(start: Start) -> None:
+    living = start(when_deleted=Unload())
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    living.put("copy.csv", sales(1))
+    living.wait_until(lambda: living.state_of("copy.csv") == "duplicate")
+    (living.landing / "a.csv").unlink()
+    living.wait_until(lambda: living.state_of("copy.csv") == "loaded")
+    assert living.quantities() == {1: 1}
+
+
+@pytest.mark.parametrize("unload", [True, False])
+def test_deleting_a_file_unloads_or_keeps_its_rows(start: Start, unload: bool) -> None:
+    living = start(**{"when_deleted": Unload()} if unload else {})
+    living.put("a.csv", sales(1))
+    living.put("b.csv", sales(2, start=2))
+    living.wait_for({1: 1, 2: 2})
+    (living.landing / "a.csv").unlink()
+    living.wait_until(lambda: living.told("a.csv")[-1:] == (["unloaded"] if unload else ["gone"]))
+    assert living.quantities() == ({2: 2} if unload else {1: 1, 2: 2})
+
+
+def test_a_renamed_file_is_not_loaded_again(start: Start) -> None:
+    living = start(when_deleted=Unload())
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    (living.landing / "a.csv").rename(living.landing / "z.csv")
+    living.wait_until(lambda: living.state_of("z.csv") == "loaded")
+    versions = {row.version for row in living.files() if row.current}
+    assert living.quantities() == {1: 1} and len(versions) == 1
+    assert all(outcome.rows == 0 for outcome in living.outcomes[1:])
+
+
+def test_a_refused_correction_leaves_the_old_rows_and_says_stale(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    living.put("a.csv", sales(-1))
+    living.wait_until(lambda: living.told("a.csv")[-1:] == ["quarantined"])
+    assert living.quantities() == {1: 1}
+    assert living.status()["stale"] == 1
+    assert any(row.stale for row in living.files())
+    living.put("a.csv", sales(3))
+    living.wait_for({1: 3})
+    assert living.status()["stale"] == 0
+
+
+def test_unload_keeps_a_file_out_until_it_is_loaded_or_changes(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.put("b.csv", sales(2, start=2))
+    living.wait_for({1: 1, 2: 2})
+    ask(living, "unload", "*.csv")
+    assert living.quantities() == {}
+    (living.landing / "a.csv").touch()
+    living.wait_until(lambda: living.told("a.csv")[-1:] == ["unloaded"])
+    ask(living, "load", "a.csv")
+    living.wait_for({1: 1})
+    living.put("b.csv", sales(7, start=2))
+    living.wait_for({1: 1, 2: 7})
+
+
+def test_force_gives_a_copy_a_place_at_the_end(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    living.put("a.csv", sales(2))
+    living.wait_for({1: 2})
+    living.put("copy.csv", sales(1))
+    living.wait_until(lambda: living.state_of("copy.csv") == "duplicate")
+    ask(living, "load", "copy.csv", force=True)
+    living.wait_for({1: 1})
+
+
+@pytest.mark.parametrize("kind", ["load", "reload", "unload"])
+def test_a_dry_run_says_what_would_change_and_changes_nothing(start: Start, kind: Kind) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    before = living.feed.ledger.counters()
+    answer = ask(living, kind, "a.csv", dry_run=True)
+    expected = {"load": "loaded", "reload": "loaded", "unload": "unloaded"}
+    assert [(file["file"], file["state"]) for file in answer["files"]] == [("a.csv", expected[kind])]
+    assert living.quantities() == {1: 1}
+    assert living.feed.ledger.counters() == before
+    assert living.file("a.csv").state == "loaded"  # type: ignore[union-attr]
+
+
+def test_reload_reads_a_file_again(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    ask(living, "reload", "a.csv")
+    assert living.told("a.csv") == ["loaded", "loaded"]
+    assert living.quantities() == {1: 1}
+
+
+def test_verify_finds_no_difference_and_deep_reads_the_files(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1, 2))
+    living.wait_for({1: 1, 2: 2})
+    living.put("b.csv", sales(5, start=2))
+    living.wait_for({1: 1, 2: 5})
+    for deep in (False, True):
+        found = ask(living, "verify", deep=deep)["verify"]
+        assert (found["rows"], found["missing"], found["extra"]) == (2, 0, 0)
+
+
+def test_rebuild_gives_the_same_cube(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1, 2))
+    living.wait_for({1: 1, 2: 2})
+    assert ask(living, "rebuild")["rows"] == 2
+    assert living.quantities() == {1: 1, 2: 2}
