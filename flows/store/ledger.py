@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import DatabaseError
 
 from flows.core.clock import now_utc
 from flows.core.files import Signature
@@ -220,22 +219,32 @@ def open_ledger(file: Path, *, create: bool = True) -> Ledger:
     """
     if not create and not file.exists():
         raise StateError("There is no ledger here", next_step="check --state, or start with cubefeed up", file=file)
+    if file.exists():
+        _refuse_damage(file)
     engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_connection)
     ledger = Ledger(engine, file)
     try:
-        _check(ledger)
-    except DatabaseError as error:
-        engine.dispose()
-        raise StateError(
-            f"The ledger cannot be read: {error.orig}",
-            next_step="restore it with: cubefeed ledger restore (keep a copy of the file first)",
-            file=file,
-        ) from error
+        _check_version(ledger)
+    except BaseException:
+        ledger.close()
+        raise
     return ledger
 
 
-def _check(ledger: Ledger) -> None:
+def _refuse_damage(file: Path) -> None:
+    try:
+        with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_S)) as connection:
+            complaint = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        complaint = str(error)
+    if complaint != "ok":
+        raise StateError(
+            f"The ledger is damaged: {complaint}", next_step="make it again with: cubefeed ledger restore", file=file
+        )
+
+
+def _check_version(ledger: Ledger) -> None:
     with ledger.writing() as connection:
         version = connection.scalar(text("PRAGMA user_version"))
         if version == 0:
@@ -249,24 +258,12 @@ def _check(ledger: Ledger) -> None:
                 got=version,
                 file=ledger.file,
             )
-    with ledger.reading() as connection:
-        complaint = connection.scalar(text("PRAGMA quick_check(1)"))
-        if complaint != "ok":
-            raise StateError(
-                f"The ledger is damaged: {complaint}",
-                next_step="restore it with: cubefeed ledger restore (keep a copy of the file first)",
-                file=ledger.file,
-            )
 
 
 def _prepare_connection(dbapi: Any, _record: object) -> None:
     dbapi.isolation_level = None
-    try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            dbapi.execute(f"PRAGMA {pragma}")
-    except sqlite3.DatabaseError:
-        dbapi.close()
-        raise
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        dbapi.execute(f"PRAGMA {pragma}")
 
 
 def _chunked(connection: Connection, query: Any, values: Sequence[Any]) -> Iterator[Any]:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -207,3 +208,116 @@ def watching(place: Place, *arguments: object) -> Iterator[Started]:
         until(lambda: ready.exists() or running.process.poll() is not None, what="the ready file")
         assert running.process.poll() is None, running.said
         yield running
+
+
+@dataclass
+class Prefect:
+    """The HTTP API of a Prefect server."""
+
+    url: str
+
+    def get(self, path: str) -> Any:
+        """GET a path."""
+        return httpx.get(f"{self.url}/api{path}", timeout=10, trust_env=False).raise_for_status().json()
+
+    def post(self, path: str, body: object) -> Any:
+        """POST to a path."""
+        return httpx.post(f"{self.url}/api{path}", json=body, timeout=10, trust_env=False).raise_for_status().json()
+
+    def runs(self, flow: str) -> list[dict[str, Any]]:
+        """A flow's runs, the newest first."""
+        asked = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC"}
+        return list(self.post("/flow_runs/filter", asked))
+
+    def started_runs(self, flow: str) -> list[dict[str, Any]]:
+        """A flow's runs, without those that only wait for their time."""
+        return [run for run in self.runs(flow) if run["state"]["type"] != "SCHEDULED"]
+
+    def run(self, id: str) -> dict[str, Any]:
+        """One run."""
+        return dict(self.get(f"/flow_runs/{id}"))
+
+    def start(self, deployment: str, **parameters: object) -> str:
+        """Ask for a run of a deployment (flow/name). Returns its id."""
+        id = self.get(f"/deployments/name/{deployment}")["id"]
+        return str(self.post(f"/deployments/{id}/create_flow_run", {"parameters": parameters})["id"])
+
+    def wait_for(self, run: str, *states: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+        """Wait until a run is in one of these states."""
+        return until(
+            lambda: found if (found := self.run(run))["state"]["name"] in states else None,
+            what=f"run {run} is {' or '.join(states)}",
+            patience_s=patience_s,
+            every_s=0.2,
+        )
+
+    def artifacts(self, key: str) -> list[dict[str, Any]]:
+        """The artifacts of a key, the newest first."""
+        asked = {"artifacts": {"key": {"any_": [key]}}, "sort": "UPDATED_DESC"}
+        return list(self.post("/artifacts/filter", asked))
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The events of a name, the newest first."""
+        return list(self.post("/events/filter", {"filter": {"event": {"name": [name]}}})["events"])
+
+
+@dataclass
+class Installation:
+    """A running `cubefeed up`, or `demo --keep`."""
+
+    running: Started
+    place: Place
+    prefect: Prefect
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        """Who holds the session, as it says itself."""
+        return dict(json.loads((self.place.state / "owner.json").read_text()))
+
+    @property
+    def owner_process(self) -> psutil.Process:
+        return psutil.Process(self.owner["pid"])
+
+    @property
+    def serving_process(self) -> psutil.Process:
+        """The process that serves the deployments."""
+        found = self.owner_process.parent()
+        assert found is not None
+        return found
+
+    def sales(self) -> dict[str, int]:
+        """The sum of the quantities by date, straight from the live process."""
+        url = f"{self.owner['url']}/api/query?measure=Quantity.SUM&by=Date"
+        return {row["Date"]: row["Quantity.SUM"] for row in httpx.get(url, trust_env=False).json()["rows"]}
+
+    def wait_for_owner(self, *, other_than: int | None = None, patience_s: float = 90.0) -> None:
+        """Wait until a session is live."""
+
+        def look() -> bool:
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, httpx.TransportError):
+                pid = self.owner["pid"]
+                return pid != other_than and psutil.pid_exists(pid) and bool(self.sales())
+            return False
+
+        until(look, what="a live session", patience_s=patience_s, every_s=0.2)
+
+
+def installation(running: Started, place: Place) -> Installation:
+    """The installation that a started command runs, once it says that it is up."""
+    running.wait_for_word("Ctrl-C ends it", patience_s=90)
+    url = next(line.split()[-1] for line in running.said.splitlines() if line.startswith("Prefect:"))
+    return Installation(running, place, Prefect(url))
+
+
+def states_in_the_database(place: Place) -> dict[str, list[tuple[str, str]]]:
+    """What Prefect's database says of the runs after everything has ended: flow → [(state, message)]."""
+    query = (
+        "select flow.name, flow_run.state_name, coalesce(flow_run_state.message, '') from flow_run "
+        "join flow on flow.id = flow_run.flow_id join flow_run_state on flow_run_state.id = flow_run.state_id "
+        "where flow_run.state_name <> 'Scheduled' order by flow_run.created"
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    with contextlib.closing(sqlite3.connect(place.state / "prefect" / "prefect.db")) as database:
+        for flow, state, message in database.execute(query):
+            found.setdefault(flow, []).append((state, message))
+    return found

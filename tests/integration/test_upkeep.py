@@ -36,6 +36,7 @@ def fill(root: Path, **options: object) -> None:
         living.put("b.csv", sales(7, start=2))
         living.wait_for({1: 1, 2: 7})
         living.put("b.csv", sales(8, start=2))
+        living.wait_for({1: 1, 2: 8})
         living.put("c.csv", sales(5, start=9))
         living.wait_for({1: 1, 2: 8, 9: 5})
 

@@ -1,0 +1,240 @@
+"""`cubefeed up`: Prefect's server, deployments, schedules and runs around the live session, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.running import (
+    SAMPLES,
+    Installation,
+    Place,
+    installation,
+    started,
+    states_in_the_database,
+    until,
+)
+
+TWO_DAYS = {"2021-05-01": 10, "2021-05-02": 7}
+HEADER = "ID,Date,Product,Quantity\n"
+FINAL = {"Completed", "Failed", "Cancelled", "Crashed"}
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One running installation for all tests here, since a start takes seconds; ended by SIGTERM."""
+    place = Place(tmp_path_factory.mktemp("up"))
+    place.environment["CUBEFEED_LANDING"] = str(place.landing)
+    shutil.copytree(SAMPLES / "current", place.landing)
+    with started(place, "up", "--prefect-port", 0) as running:
+        found = installation(running, place)
+        place.environment["PREFECT_API_URL"] = f"{found.prefect.url}/api"
+        found.wait_for_owner()
+        yield found
+        assert running.end(signal.SIGTERM) == 0, running.said
+        assert running.said.rstrip().endswith("stopped") and "Traceback" not in running.said
+    place.assert_nothing_left()
+    states = states_in_the_database(place)
+    assert {state for runs in states.values() for state, _ in runs} <= FINAL, states
+    assert states["keep-cube-live"][-1][0] == "Cancelled"
+    assert "nanobind" not in (place.state / "serve.log").read_text()
+
+
+def prefect(up: Installation, *arguments: str, code: int = 0) -> str:
+    """Prefect's own command line."""
+    done = up.place.run_any(sys.executable, "-m", "prefect", *arguments, code=code)
+    return done.stdout + done.stderr
+
+
+def loaded(up: Installation, name: str) -> bool:
+    """Whether the ledger has loaded a file of that name."""
+    rows = httpx.get(f"{up.owner['url']}/api/files", trust_env=False).json()
+    return any(row["file"] == name and row["state"] == "loaded" for row in rows)
+
+
+def table(artifact: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a table artifact."""
+    return list(json.loads(artifact["data"]))
+
+
+def test_the_session_is_a_running_run_with_its_tables_progress_and_links(up: Installation) -> None:
+    assert up.sales() == TWO_DAYS
+    (live,) = up.prefect.started_runs("keep-cube-live")
+    assert live["state"]["name"] == "Running" and live["id"] == up.owner["run"]
+    (progress,) = until(lambda: up.prefect.artifacts("initial-load"), what="the progress artifact")
+    until(lambda: up.prefect.artifacts("initial-load")[0]["data"] == 100, what="progress is complete")
+    assert progress["type"] == "progress" and progress["flow_run_id"] == live["id"]
+    (links,) = until(lambda: up.prefect.artifacts("live-status"), what="the link")
+    assert f"{up.owner['url']}/api/status" in links["data"]
+    (loads,) = until(lambda: up.prefect.artifacts("last-loads"), what="the table of the first loads")
+    assert {(row["file"], row["state"], row["rows"]) for row in table(loads)} == {
+        ("sales_2021-05-01.csv", "loaded", 4),
+        ("sales_2021-05-02.csv", "loaded", 3),
+    }
+    (event,) = until(lambda: up.prefect.events("cubefeed.session.started"), what="the event")
+    assert event["resource"]["prefect.resource.id"] == "cubefeed.dataset.sales"
+
+
+def test_what_lands_is_seen_as_a_window_with_its_files_and_findings(up: Installation) -> None:
+    up.place.drop("third.csv", HEADER + "8,2021-05-03,phone,2\n9,2021-05-03,watch,6\n")
+    until(lambda: up.sales().get("2021-05-03") == 8, what="the third day", patience_s=5)
+    up.place.drop("bad.csv", HEADER + "20,2021-05-04,phone,many\n21,2021-05-04,,3\n")
+    (findings,) = until(lambda: up.prefect.artifacts("findings-sales"), what="the findings", patience_s=30)
+    assert [(row["line"], row["column"], row["rule"], row["raw"]) for row in table(findings)] == [
+        (2, "Quantity", "integer", "many"),
+        (3, "Product", "nullability", ""),
+    ]
+    assert findings["type"] == "table" and "bad.csv" in findings["description"]
+
+    window = next(run for run in up.prefect.runs("load_window") if run["id"] == findings["flow_run_id"])
+    assert re.fullmatch(r"sales · \d files? · \d\d:\d\d:\d\d", window["name"]), window["name"]
+    assert window["parent_task_run_id"] is None
+    up.prefect.wait_for(window["id"], "Completed")
+    shown = [row["file"] for artifact in up.prefect.artifacts("last-loads") for row in table(artifact)]
+    outside = [row["file"] for artifact in up.prefect.artifacts("loaded-outside-windows") for row in table(artifact)]
+    assert {"third.csv", "bad.csv"} <= {*shown, *outside}
+    tasks = up.prefect.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [window["id"]]}}})
+    assert {task["name"].rpartition("-")[0] for task in tasks} == {"validate_files", "append_files"}
+
+    (quarantined,) = until(lambda: up.prefect.events("cubefeed.file.quarantined"), what="the event")
+    assert quarantined["payload"]["files"] == ["bad.csv"] and "many" in quarantined["payload"]["first"]
+    until(
+        lambda: any("third.csv" in event["payload"]["files"] for event in up.prefect.events("cubefeed.file.loaded")),
+        what="the event of the load",
+    )
+    (up.place.landing / "bad.csv").unlink()
+
+
+def test_files_are_reloaded_by_a_deployment_run_whose_state_is_the_true_one(up: Installation) -> None:
+    asked = ("-p", 'paths=["sales_2021-05-01.csv"]', "-p", "mode=reload")
+    said = prefect(up, "deployment", "run", "load-files/sales", *asked, "--watch")
+    assert "Completed" in said, said
+    (artifact, *_) = up.prefect.artifacts("load-files-sales")
+    assert [(row["file"], row["state"], row["rows"]) for row in table(artifact)] == [
+        ("sales_2021-05-01.csv", "loaded", 4)
+    ]
+    (run, *_) = up.prefect.started_runs("load-files")
+    assert run["id"] == artifact["flow_run_id"] and run["name"] == "sales · reload · 1"
+
+    outside = up.prefect.start("load-files/sales", paths=["/etc/passwd"])
+    refused_file = up.place.drop("refused.csv", HEADER + "30,2021-05-04,phone,many\n")
+    nothing = up.prefect.start("load-files/sales", dataset="no-such-dataset")
+    state = up.prefect.wait_for(outside, "Failed", "Completed")["state"]
+    assert state["name"] == "Failed" and "not inside the landing directory" in state["message"]
+    state = up.prefect.wait_for(nothing, "Failed", "Completed")["state"]
+    assert state["name"] == "Failed" and "does not serve this dataset" in state["message"]
+    refused_file.unlink()
+
+
+def test_deployments_are_listed_and_their_schedules_produce_runs(up: Installation) -> None:
+    listed = prefect(up, "deployment", "ls")
+    assert all(name in listed for name in ("keep-cube-live/cube", "load-files/sales", "close-day/sales"))
+    runs = until(lambda: up.prefect.runs("close-day"), what="scheduled runs", patience_s=60)
+    assert all(run["state"]["name"] == "Scheduled" and run["auto_scheduled"] for run in runs)
+    (deployment,) = [each for each in up.prefect.post("/deployments/filter", {}) if each["name"] == "sales"][:1] or [
+        None
+    ]
+    assert deployment is not None
+
+
+def test_the_day_is_closed_with_a_report_that_says_what_is_missing(up: Installation) -> None:
+    run = up.prefect.wait_for(up.prefect.start("close-day/sales"), "Failed", "Completed")
+    assert run["state"]["name"] == "Failed" and "has come" in run["state"]["message"]
+    (artifact, *_) = up.prefect.artifacts("close-day-sales")
+    (day,) = table(artifact)
+    assert day["missing"] == day["extra"] == 0 and day["arrived"] is False
+
+
+def test_a_second_up_says_who_is_running(up: Installation) -> None:
+    said = up.place.run("up", code=1).stderr
+    assert f"pid {up.owner['pid']}" in said and up.owner["url"] in said
+
+
+def test_a_second_live_run_ends_cancelled_and_names_the_first(up: Installation) -> None:
+    run = up.prefect.wait_for(up.prefect.start("keep-cube-live/cube"), "Cancelled", "Completed", "Failed")
+    assert run["state"]["name"] == "Cancelled"
+    assert f"pid {up.owner['pid']}" in run["state"]["message"] and up.owner["run"] in run["state"]["message"]
+    assert up.prefect.run(up.owner["run"])["state"]["name"] == "Running"
+
+
+def test_a_foreign_page_may_not_use_the_api(up: Installation) -> None:
+    asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    preflight = httpx.options(f"{up.prefect.url}/api/flow_runs/filter", headers=asked, trust_env=False)
+    assert "access-control-allow-origin" not in preflight.headers
+    simple = httpx.get(f"{up.prefect.url}/api/health", headers={"Origin": "http://evil.example"}, trust_env=False)
+    assert "access-control-allow-origin" not in simple.headers
+    own = httpx.get(f"{up.prefect.url}/api/health", headers={"Origin": up.prefect.url}, trust_env=False)
+    assert own.headers["access-control-allow-origin"] == up.prefect.url
+
+
+def test_everything_listens_on_loopback_only(up: Installation) -> None:
+    for process in up.place.processes():
+        for connection in process.net_connections("inet"):
+            assert connection.status != "LISTEN" or connection.laddr.ip == "127.0.0.1", process.cmdline()
+
+
+def test_a_run_that_was_taken_for_dead_says_that_it_lives(up: Installation) -> None:
+    run = up.owner["run"]
+    up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+    state = up.prefect.wait_for(run, "Running", patience_s=10)["state"]
+    assert state["message"] == "The process is alive" and up.sales()
+
+
+@pytest.mark.parametrize("killed", ["run", "serve", "both"])
+def test_after_kill_9_the_session_is_back_with_the_same_cube(up: Installation, killed: str) -> None:
+    up.wait_for_owner()
+    before, owner, run = up.sales(), up.owner_process, up.owner["run"]
+    victims = {"run": [owner], "serve": [up.serving_process], "both": [up.serving_process, owner]}[killed]
+    for victim in victims:
+        os.kill(victim.pid, signal.SIGKILL)
+    up.wait_for_owner(other_than=owner.pid, patience_s=90)
+    assert up.sales() == before and up.owner["run"] != run
+    up.prefect.wait_for(run, "Crashed", patience_s=10)
+    assert up.prefect.wait_for(up.owner["run"], "Running")
+    left = [each for each in up.prefect.runs("load_window") if each["state"]["name"] == "Running"]
+    assert all(each["start_time"] > up.prefect.run(run)["end_time"] for each in left)
+
+
+def test_a_server_that_is_killed_is_started_again_and_the_data_does_not_wait(up: Installation) -> None:
+    (server,) = [each for each in up.place.processes() if "server" in each.cmdline() and "start" in each.cmdline()]
+    os.kill(server.pid, signal.SIGKILL)
+    up.place.drop("meanwhile.csv", HEADER + "40,2021-05-06,phone,6\n")
+    until(lambda: up.sales().get("2021-05-06") == 6, what="the file", patience_s=5)
+    until(lambda: up.prefect.get("/health"), what="the server is back", patience_s=60)
+    assert up.prefect.run(up.owner["run"])["state"]["name"] == "Running"
+
+    def reported() -> bool:
+        artifacts = [*up.prefect.artifacts("loaded-outside-windows"), *up.prefect.artifacts("last-loads")]
+        return any(row["file"] == "meanwhile.csv" for artifact in artifacts for row in table(artifact))
+
+    until(reported, what="what was loaded meanwhile is reported", patience_s=60)
+
+
+def test_cancelling_the_run_closes_the_session_and_a_request_fails_at_once(up: Installation) -> None:
+    up.wait_for_owner()
+    owner, run = up.owner_process, up.owner["run"]
+    up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    state = up.prefect.wait_for(run, "Cancelled", patience_s=10)["state"]
+    assert "the session was closed" in state["message"]
+    until(lambda: not owner.is_running(), what="its process has ended")
+    assert not (up.place.state / "owner.json").exists()
+    assert "Nothing is running" in up.place.run("query", "Quantity.SUM", code=2).stderr
+    until(lambda: up.prefect.events("cubefeed.session.stopped"), what="the event")
+
+    failed = up.prefect.wait_for(up.prefect.start("load-files/sales"), "Failed", "Completed")
+    assert failed["state"]["name"] == "Failed" and "Nothing is running" in failed["state"]["message"]
+
+    up.prefect.start("keep-cube-live/cube")
+    up.wait_for_owner(other_than=owner.pid)
+    assert up.sales()["2021-05-01"] == 10

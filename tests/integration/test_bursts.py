@@ -1,0 +1,203 @@
+"""Many files at once, lost events, and what bounds a batch, with either observer."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from watchdog.observers.inotify import InotifyObserver
+
+from flows.app import feed
+from tests.integration.living import Living, sales
+
+type Start = Callable[..., Living]
+
+QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
+
+
+def numbers(count: int, start: int = 1) -> dict[int, int]:
+    """The quantities that `count` files of one row show, each the number of its file."""
+    return {number: number for number in range(start, start + count)}
+
+
+def shown_total(living: Living) -> tuple[int, int]:
+    """How many rows the cube holds, and the sum of their quantities."""
+    return living.feed.cube.row_count("sales"), sum(living.quantities("Date").values())
+
+
+def wait_for_all(living: Living, count: int, timeout_s: float = 60.0) -> None:
+    """Wait until the files 1 to `count` are loaded, each once, and nothing waits."""
+    living.wait_until(lambda: shown_total(living) == (count, count * (count + 1) // 2), timeout_s)
+    assert living.quantities() == numbers(count)
+    told = [(file.file, file.state) for outcome in living.outcomes for file in outcome.files]
+    assert len(told) == len(set(told)) == count and {state for _, state in told} == {"loaded"}
+    living.wait_until(lambda: not living.inbox.waiting())
+
+
+def test_10_000_small_files_at_once_lose_nothing(start: Start) -> None:
+    living = start()
+    for number in range(1, 10_001):
+        living.put(f"{number}.csv", sales(number, start=number))
+    wait_for_all(living, 10_000)
+    assert len(living.works) <= 50
+
+
+def rename_fast(living: Living, tmp_path: Path, count: int) -> None:
+    """Put files of one row into the directory by renames alone, from inside and from outside in turn."""
+    for number in range(1, count + 1):
+        folder = living.landing if number % 2 else tmp_path
+        (folder / f".{number}").write_bytes(sales(number, start=number))
+    for number in range(1, count + 1):
+        folder = living.landing if number % 2 else tmp_path
+        os.rename(folder / f".{number}", living.landing / f"{number}.csv")
+    wait_for_all(living, count)
+
+
+def test_3_000_fast_renames_lose_nothing(start: Start, tmp_path: Path) -> None:
+    rename_fast(start(), tmp_path, 3_000)
+
+
+@pytest.mark.deep
+def test_30_000_fast_renames_lose_nothing(start: Start, tmp_path: Path) -> None:
+    rename_fast(start(), tmp_path, 30_000)
+
+
+def test_fast_renames_of_loaded_files_load_nothing_again(start: Start) -> None:
+    living = start()
+    for number in range(1, 301):
+        living.put(f"{number}.csv", sales(number, start=number))
+    living.wait_for(numbers(300))
+    for turn in range(3):
+        for number in range(1, 301):
+            old, new = f"{number}.csv" if turn == 0 else f"{number}_{turn}.csv", f"{number}_{turn + 1}.csv"
+            os.rename(living.landing / old, living.landing / new)
+    living.wait_until(lambda: sorted(row.file for row in living.files()) == sorted(f"{n}_3.csv" for n in range(1, 301)))
+    assert living.quantities() == numbers(300)
+    assert {row.state for row in living.files()} == {"loaded"}
+    assert all(outcome.rows == 0 for outcome in living.outcomes[-1:])
+
+
+@contextmanager
+def frozen(living: Living) -> Iterator[None]:
+    """Hold up the thread that reads the kernel's events."""
+    watcher = living.desk.lookout._watcher
+    assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
+    with watcher._observer._inotify_fd._lock:
+        yield
+
+
+@pytest.mark.parametrize("observer", ["native"])
+def test_an_overflow_of_the_kernel_s_queue_leads_to_a_listing(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    living = start()
+    living.put("1.csv", sales(1))
+    living.wait_for(numbers(1))
+    first, second = living.put("first.txt", b""), living.put("second.txt", b"")
+    with frozen(living):
+        for _ in range(int(QUEUE.read_text())):
+            first.touch()
+            second.touch()
+        for number in range(2, 12):
+            living.put(f"{number}.csv", sales(number, start=number))
+    wait_for_all(living, 11)
+    assert "events were lost; listing the directory" in caplog.text
+    living.put("12.csv", sales(12, start=12))
+    wait_for_all(living, 12)
+
+
+def test_events_that_are_lost_without_a_word_are_made_good_by_the_next_listing(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = start()
+    living.put("1.csv", sales(1))
+    living.wait_for(numbers(1))
+    lookout = living.desk.lookout
+    if lookout._watcher is not None:
+        monkeypatch.setattr(lookout._watcher, "_note", lambda *_: None)
+    for number in range(2, 12):
+        living.put(f"{number}.csv", sales(number, start=number))
+    monkeypatch.setattr("flows.landing.lookout.RESCAN_S", 0.2)
+    wait_for_all(living, 11)
+
+
+@pytest.mark.parametrize("observer", ["native"])
+@pytest.mark.parametrize("step", ["make", "start"])
+def test_where_the_system_has_no_more_watches_the_directory_is_listed_instead(
+    start: Start, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "inotify watch limit reached")
+
+    if step == "make":
+        monkeypatch.setattr("flows.landing.watcher.Observer", refuse)
+    else:
+        monkeypatch.setattr("watchdog.observers.inotify.InotifyWatchGroup._add_all_callbacks", refuse)
+    living = start()
+    living.put("1.csv", sales(1))
+    living.wait_for(numbers(1))
+    assert living.status()["observer"] == "polling"
+
+
+def held(living: Living) -> Any:
+    """Keeps the feed from taking any work."""
+    return living.inbox._lock
+
+
+def test_a_batch_is_bounded_by_its_files(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "BATCH_FILES", 7)
+    living = start()
+    with held(living):
+        for number in range(1, 31):
+            living.put(f"{number}.csv", sales(number, start=number))
+        living.inbox.rescan()
+        living.wait_until(lambda: living.inbox.next_due_s() is not None)
+    wait_for_all(living, 30)
+    assert max(len(work.landed) for work in living.works) == 7
+
+
+def test_a_batch_is_bounded_by_its_bytes_and_always_takes_one(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = len(sales(1))
+    monkeypatch.setattr(feed, "BATCH_BYTES", 3 * small + 20)
+    living = start()
+    with held(living):
+        for number in range(1, 9):
+            living.put(f"{number}.csv", sales(number, start=number))
+        living.put("large.csv", sales(*range(100, 200), start=100))
+        living.inbox.rescan()
+    living.wait_for(numbers(8) | numbers(100, start=100))
+    sizes = [[landed.signature.size_bytes for landed in work.landed] for work in living.works]
+    assert all(len(batch) == 1 or sum(batch) <= 3 * small + 20 for batch in sizes)
+    assert max(len(batch) for batch in sizes) == 3
+    assert [batch for batch in sizes if max(batch) > 3 * small + 20] == [[len(sales(*range(100, 200), start=100))]]
+
+
+def test_small_files_of_a_batch_share_one_segment(start: Start) -> None:
+    living = start()
+    with held(living):
+        for number in range(1, 51):
+            living.put(f"{number}.csv", sales(number, start=number))
+        living.inbox.rescan()
+    wait_for_all(living, 50)
+    assert len(living.feed.ledger.segments("sales")) == len(living.works) <= 3
+
+
+def test_a_file_larger_than_the_dataset_allows_is_refused_without_being_read(start: Start) -> None:
+    living = start(max_bytes=1000)
+    with (living.landing / "large.csv").open("wb") as large:
+        large.write(sales(*range(20)))
+        large.truncate(1 << 40)  # a hole that nobody could read
+    living.put("small.csv", sales(1, start=500))
+    living.wait_until(lambda: living.state_of("large.csv") == "quarantined")
+    row = living.file("large.csv")
+    assert row is not None and row.first_finding is not None
+    assert (row.first_finding.rule, row.first_finding.raw) == ("size", str(1 << 40))
+    living.wait_for({500: 1})
+    living.put("large.csv", sales(3))
+    living.wait_for({500: 1, 1: 3})
