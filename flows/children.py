@@ -17,7 +17,7 @@ import httpx
 
 from flows.errors import StateError
 
-END_S = 10.0
+END_S = 15.0
 """How long a process may take to end after each signal."""
 SHORT_LIFE_S = 60.0
 LONGEST_WAIT_S = 30.0
@@ -89,10 +89,10 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def end(self, *, patience_s: float = END_S) -> None:
-        """SIGINT, then SIGTERM, then SIGKILL; then whatever it has left behind in its session."""
+        """SIGTERM, then SIGKILL; then whatever it has left behind in its session."""
         if self.process is None:
             return
-        for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        for how in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.kill(self.process.pid, how)
             with suppress(subprocess.TimeoutExpired):

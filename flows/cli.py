@@ -43,6 +43,10 @@ PrefectPortOption = Annotated[
 ]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the outcome.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="Only versions found at or after this time.")]
+WhereOption = Annotated[
+    list[str] | None, typer.Option("--where", help="LEVEL=VALUE: only files that hold such a row. May be repeated.")
+]
 PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patterns inside the landing directory.")]
 
 
@@ -203,28 +207,31 @@ def findings(
 def load(
     paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
     force: Annotated[bool, typer.Option("--force", help="Also copies of bytes that were loaded already.")] = False,
+    since: SinceOption = None, where: WhereOption = None,
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Load files now, also those that were unloaded."""
-    _ask("load", paths, dataset, state, timeout, form, force=force, dry_run=dry_run)
+    _ask("load", paths, dataset, state, timeout, form, force=force, dry_run=dry_run, since=since, where=where)
 
 
 @app.command()
 def reload(
     paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
+    since: SinceOption = None, where: WhereOption = None,
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Read files again, even where nothing seems to have changed."""
-    _ask("reload", paths, dataset, state, timeout, form, dry_run=dry_run)
+    _ask("reload", paths, dataset, state, timeout, form, dry_run=dry_run, since=since, where=where)
 
 
 @app.command()
 def unload(
     paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
+    since: SinceOption = None, where: WhereOption = None,
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Take files' rows out of the cube; they stay out until `load`, or until the files change."""
-    _ask("unload", paths, dataset, state, timeout, form, dry_run=dry_run)
+    _ask("unload", paths, dataset, state, timeout, form, dry_run=dry_run, since=since, where=where)
 
 
 @app.command()
@@ -298,7 +305,7 @@ def _read(state: Path | None, path: str, parameters: list[tuple[str, str]] | Non
 
 def _ask(
     kind: str, paths: list[str] | None, dataset: str | None, state: Path | None,
-    timeout: float, form: Format, **payload: bool,
+    timeout: float, form: Format, **payload: object,
 ) -> None:  # fmt: skip
     if payload.get("dry_run"):
         sys.stderr.write("dry run: nothing is changed; this is what would be\n")

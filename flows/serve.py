@@ -70,6 +70,11 @@ class PatientRunner(Runner):
         return self
 
 
+    def handle_sigterm(self, *args: Any, **kwargs: Any) -> None:
+        """Cancel the runs and let them end, then stop. Prefect's own leaves them Running: it awaits nothing here."""
+        self._ending = asyncio.get_running_loop().create_task(self.astop())
+
+
 async def serve(datasets: tuple[Dataset, ...]) -> None:
     """Serve the deployments until told to end."""
     runner = PatientRunner(limit=RUNS, pause_on_shutdown=True)

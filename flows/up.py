@@ -248,19 +248,21 @@ class Up:
             await bury(client, flows, f"The run's process has ended: {why}")
 
     async def _cancel_run(self) -> None:
-        if self._run is None or self._owner() is None:
+        owner = self._owner()
+        run = UUID(owner.run) if owner is not None and owner.run is not None else self._run
+        if run is None:
             return
         from flows.runs import cancel, client_of, state_of
 
         async with client_of(retries=1) as client:
-            await cancel(client, self._run, "cubefeed up was stopped")
-            run = self._run
 
             async def ended() -> bool:
                 state = await state_of(client, run)
                 return state is None or state.is_final()
 
-            await _wait_for(ended, CANCEL_S)
+            if not await ended():
+                await cancel(client, run, "cubefeed up was stopped")
+                await _wait_for(ended, CANCEL_S)
 
     async def _end_owner(self) -> None:
         """End an owner that could not be cancelled, since Prefect does not answer."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flows.app.choosing import choose_paths
 from flows.app.work import Outcome, Work
-from flows.core.dataset import Dataset
-from flows.core.files import Landed, Signature, shown
+from flows.core.files import Landed, Signature
 from flows.core.lifecycle import Mode
 from flows.errors import CubefeedError, RequestFailed
 from flows.landing.scan import look
 from flows.store.ledger import Ledger
 from flows.store.requests import Request, RequestBox
+from flows.store.segments import Segments
 
 if TYPE_CHECKING:
     from flows.app.feed import Desk
@@ -27,9 +26,10 @@ log = logging.getLogger(__name__)
 class Asking:
     """The owner's side of the request box."""
 
-    def __init__(self, desks: Mapping[str, Desk], ledger: Ledger, requests: RequestBox) -> None:
+    def __init__(self, desks: Mapping[str, Desk], ledger: Ledger, segments: Segments, requests: RequestBox) -> None:
         self._desks = desks
         self._ledger = ledger
+        self._segments = segments
         self._requests = requests
         self._taken: set[int] = set()
 
@@ -81,7 +81,6 @@ class Asking:
                 next_step=f"name one of {', '.join(self._desks)}",
                 got=request.dataset,
             )
-        patterns = [str(pattern) for pattern in request.payload.get("paths", [])]
         if request.kind in ("rebuild", "verify"):
             return Work(request.dataset, request=request)
         if request.kind == "close-day":
@@ -89,61 +88,20 @@ class Asking:
             found = desk.lookout.inbox.settled(max_files=sys.maxsize, max_bytes=sys.maxsize)
             return Work(request.dataset, *found, request=request)
         if request.kind == "unload":
-            return Work(request.dataset, unload=self._known_paths(desk.dataset, patterns), request=request)
+            paths = self._ledger.live_paths(request.dataset)
+            chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, paths)
+            return Work(request.dataset, unload=tuple(chosen), request=request)
         mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.get("force") else "load"
-        return Work(request.dataset, landed=self._landed(desk, patterns, mode), request=request)
+        return Work(request.dataset, landed=self._landed(desk, request, mode), request=request)
 
-    def _landed(self, desk: Desk, patterns: list[str], mode: Mode) -> tuple[Landed, ...]:
+    def _landed(self, desk: Desk, request: Request, mode: Mode) -> tuple[Landed, ...]:
         inbox = desk.lookout.inbox
         listing = inbox.rescan()
         if listing.problem:
             raise RequestFailed(
                 f"The files cannot be seen, because {listing.problem}", next_step="mend that and ask again"
             )
-        chosen = _matching(desk.dataset, patterns, listing.files)
+        chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
         found = {path: look(inbox.root, path) for path in chosen}
         landed = [Landed(path, seen, mode) for path, seen in found.items() if isinstance(seen, Signature)]
         return tuple(inbox.claim(landed))
-
-    def _known_paths(self, dataset: Dataset, patterns: list[str]) -> tuple[bytes, ...]:
-        return tuple(_matching(dataset, patterns, self._ledger.live_paths(dataset.name)))
-
-
-def _matching(dataset: Dataset, patterns: list[str], paths: Mapping[bytes, object] | list[bytes]) -> list[bytes]:
-    """The paths that match; all of them where no pattern is given.
-
-    Raises:
-        RequestFailed: a pattern matches nothing, or leads out of the landing directory.
-    """
-    if not patterns:
-        return sorted(paths)
-    chosen: set[bytes] = set()
-    for pattern in patterns:
-        wanted = _relative(dataset, pattern)
-        exact = [path for path in paths if path == wanted]
-        matched = exact or [path for path in paths if fnmatch.fnmatchcase(path, wanted)]
-        if not matched:
-            raise RequestFailed(
-                f"No file of {dataset.name} matches {shown(wanted)}",
-                next_step="see cubefeed files, or name a path in the landing directory",
-                landing=dataset.directory,
-            )
-        chosen.update(matched)
-    return sorted(chosen)
-
-
-def _relative(dataset: Dataset, pattern: str) -> bytes:
-    """A pattern relative to the landing directory, whether it was given so or from elsewhere."""
-    landing = os.path.realpath(dataset.directory)
-    full = os.path.normpath(os.path.join(landing, pattern))
-    if not full.startswith(landing + os.sep):
-        resolved = os.path.realpath(pattern)
-        if not resolved.startswith(landing + os.sep):
-            raise RequestFailed(
-                "The path is not inside the landing directory",
-                next_step="name a file or a pattern inside it",
-                got=pattern,
-                landing=landing,
-            )
-        full = resolved
-    return os.fsencode(full[len(landing) + 1 :])

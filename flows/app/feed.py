@@ -78,7 +78,7 @@ class Feed:
         self._wake = wake
         self._stopping = threading.Event()
         self._appender = Appender(ledger, segments, quarantine, cube)
-        self._asking = Asking(self.desks, ledger, requests)
+        self._asking = Asking(self.desks, ledger, segments, requests)
         self._mender = Mender(ledger, segments, quarantine)
         self._turn = 0
 

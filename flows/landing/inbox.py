@@ -240,13 +240,16 @@ class Inbox:
         if self._is_judged(path, signature) or self._claimed.get(path) == signature:
             self._pending.pop(path, None)
             return
-        pending = self._pending.get(path)
-        if pending is None or pending.signature != signature:
-            since = now - self._age_s(signature)
-            self._pending[path] = Pending(signature, since, hint or Hint.UNKNOWN)
-        elif hint is not None:
-            hint = pending.hint if hint is Hint.UNKNOWN else hint
-            self._pending[path] = replace(pending, hint=hint, due=-inf)
+        before = self._pending.get(path)
+        if before is not None and before.signature == signature:
+            if hint is not None:
+                told = before.hint if hint is Hint.UNKNOWN else hint
+                self._pending[path] = replace(before, hint=told, due=-inf)
+            return
+        if hint is None or hint is Hint.UNKNOWN:
+            still_open = before is not None and before.hint is Hint.OPEN and before.signature.inode == signature.inode
+            hint = Hint.OPEN if still_open else Hint.UNKNOWN
+        self._pending[path] = Pending(signature, now - self._age_s(signature), hint)
 
     def _is_judged(self, path: bytes, signature: Signature) -> bool:
         judged = self._judged.get(path)

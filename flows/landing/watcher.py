@@ -133,7 +133,8 @@ class Watcher:
                 self._hints[full[len(self._root) + 1 :]] = hint
             else:
                 self._relist = self._relist or self._recursive
-        self._wake()
+        if hint is not Hint.OPEN:  # nothing is complete by being written to, and large copies write very often
+            self._wake()
 
     def _overflowed(self) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.core.model import VERSION, Table
+from flows.core.model import VERSION, Table, Value
 from flows.store.ledger import SegmentFacts
 
 FOOTER_KEY = "cubefeed"
@@ -118,6 +118,15 @@ def read_segment(file: Path) -> pl.DataFrame:
 def all_rows(parts: Iterable[Part], table: Table) -> pl.DataFrame:
     """All rows, dead ones included, with the table's columns and `_version`."""
     return _collect(parts, table, lambda frame: frame)
+
+
+def versions_holding(parts: Iterable[Part], column: str, value: Value) -> set[int]:
+    """The versions that have a row with this value in a column."""
+    frames = [
+        pl.scan_parquet(part.path, glob=False).filter(pl.col(column).eq_missing(pl.lit(value))).select(VERSION).unique()
+        for part in parts
+    ]
+    return {version for frame in pl.collect_all(frames) for version in frame[VERSION]}
 
 
 def rows_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.DataFrame:

@@ -35,6 +35,16 @@ class VersionRow:
         return {**asdict(self), "path": self.path.hex(), "digest": self.digest.hex()}
 
 
+@dataclass(frozen=True)
+class AcceptedVersion:
+    """The version that a path accepted last, whether it is in the cube or unloaded."""
+
+    id: int
+    path: bytes
+    segment: int | None
+    detected_utc: str
+
+
 @dataclass
 class Replacement:
     """Segments that give way to a new one.
@@ -63,6 +73,17 @@ def version_rows(ledger: Ledger, segment_ids: Iterable[int]) -> list[VersionRow]
     )
     with ledger.reading() as connection:
         return [VersionRow(**row._mapping) for row in connection.execute(query)]
+
+
+def accepted_versions(ledger: Ledger, dataset: str) -> list[AcceptedVersion]:
+    """The version that each path accepted last."""
+    query = (
+        select(versions.c.id, paths.c.path, versions.c.segment, versions.c.detected_utc)
+        .join(paths, paths.c.accepted == versions.c.id)
+        .where(paths.c.dataset == dataset)
+    )
+    with ledger.reading() as connection:
+        return [AcceptedVersion(**row._mapping) for row in connection.execute(query)]
 
 
 def replace_segments(ledger: Ledger, replacement: Replacement) -> None:

@@ -127,14 +127,20 @@ def test_files_are_reloaded_by_a_deployment_run_whose_state_is_the_true_one(up: 
     (run, *_) = up.prefect.started_runs("load-files")
     assert run["id"] == artifact["flow_run_id"] and run["name"] == "sales · reload · 1"
 
-    outside = up.prefect.start("load-files/sales", paths=["/etc/passwd"])
-    refused_file = up.place.drop("refused.csv", HEADER + "30,2021-05-04,phone,many\n")
-    nothing = up.prefect.start("load-files/sales", dataset="no-such-dataset")
-    state = up.prefect.wait_for(outside, "Failed", "Completed")["state"]
-    assert state["name"] == "Failed" and "not inside the landing directory" in state["message"]
-    state = up.prefect.wait_for(nothing, "Failed", "Completed")["state"]
-    assert state["name"] == "Failed" and "does not serve this dataset" in state["message"]
-    refused_file.unlink()
+
+def test_a_deployment_run_fails_with_the_reason(up: Installation) -> None:
+    refused = up.place.drop("refused.csv", HEADER + "30,2021-05-04,phone,many\n")
+    reasons = {
+        up.prefect.start("load-files/sales", paths=["/etc/passwd"]): "not inside the landing directory",
+        up.prefect.start("load-files/sales", dataset="mine.py:SALES"): "does not serve this dataset",
+        up.prefect.start("load-files/sales", paths=["refused.csv"]): "refused.csv",
+    }
+    for run, reason in reasons.items():
+        state = up.prefect.wait_for(run, "Failed", "Completed")["state"]
+        assert state["name"] == "Failed" and reason in state["message"]
+    (artifact,) = [each for each in up.prefect.artifacts("load-files-sales") if each["flow_run_id"] == run]
+    assert [(row["file"], row["state"]) for row in table(artifact)] == [("refused.csv", "quarantined")]
+    refused.unlink()
 
 
 def test_deployments_are_listed_and_their_schedules_produce_runs(up: Installation) -> None:
@@ -142,10 +148,6 @@ def test_deployments_are_listed_and_their_schedules_produce_runs(up: Installatio
     assert all(name in listed for name in ("keep-cube-live/cube", "load-files/sales", "close-day/sales"))
     runs = until(lambda: up.prefect.runs("close-day"), what="scheduled runs", patience_s=60)
     assert all(run["state"]["name"] == "Scheduled" and run["auto_scheduled"] for run in runs)
-    (deployment,) = [each for each in up.prefect.post("/deployments/filter", {}) if each["name"] == "sales"][:1] or [
-        None
-    ]
-    assert deployment is not None
 
 
 def test_the_day_is_closed_with_a_report_that_says_what_is_missing(up: Installation) -> None:
@@ -238,3 +240,22 @@ def test_cancelling_the_run_closes_the_session_and_a_request_fails_at_once(up: I
     up.prefect.start("keep-cube-live/cube")
     up.wait_for_owner(other_than=owner.pid)
     assert up.sales()["2021-05-01"] == 10
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(300)
+def test_a_run_that_died_with_everything_around_it_is_crashed_by_the_automation(up: Installation) -> None:
+    up.wait_for_owner()
+    owner = up.owner_process
+    owner.suspend()  # so that a request waits
+    try:
+        run = up.prefect.start("load-files/sales")
+        up.prefect.wait_for(run, "Running")
+        until(lambda: up.prefect.events("prefect.flow-run.heartbeat"), what="a heartbeat")
+        workers = [each for each in up.serving_process.children(recursive=True) if each.pid != owner.pid]
+        for process in (up.serving_process, *workers):
+            process.kill()
+    finally:
+        owner.resume()
+    state = up.prefect.wait_for(run, "Crashed", patience_s=200)["state"]
+    assert "No heartbeat" in state["message"]

@@ -18,6 +18,7 @@ import pytest
 from flows.core.dataset import Unload
 from flows.core.files import shown
 from flows.settings import Observer
+from flows.store.requests import RequestBox
 from tests.integration.living import Living, live, sales
 
 type Start = Callable[..., Living]
@@ -649,6 +650,20 @@ def test_a_file_that_cannot_be_read_is_tried_again_and_hinders_nobody(
         pause(0.5)
         assert len(living.told("a.csv")) <= tries + 3
     living.wait_for({1: 1, 2: 2})
+
+
+def test_a_file_that_was_only_asked_about_is_loaded_when_it_is_complete(start: Start) -> None:
+    living = start(marker=".done")
+    living.put("a.csv", sales(1))
+    box = RequestBox(living.feed.ledger)
+    try:
+        request = box.leave("sales", "load", {"paths": ["a.csv"], "dry_run": True})
+        box.wait(request, timeout_s=10, owner_alive=lambda: True)
+    finally:
+        box.close()
+    assert living.quantities() == {}
+    living.put("a.csv.done", b"")
+    living.wait_for({1: 1})
 
 
 def test_a_pipe_under_a_data_file_s_name_hinders_nobody(start: Start) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flows.core.dataset import Unload
+from flows.errors import RequestFailed
 from flows.store.requests import Kind, RequestBox
 from tests.integration.living import Living, sales
 
@@ -181,3 +182,25 @@ def test_rebuild_gives_the_same_cube(start: Start) -> None:
     living.wait_for({1: 1, 2: 2})
     assert ask(living, "rebuild")["rows"] == 2
     assert living.quantities() == {1: 1, 2: 2}
+
+
+def test_where_and_since_choose_whole_versions(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1) + sales(2, start=2, day="2021-05-02").split(b"\n", 1)[1])
+    living.put("b.csv", sales(3, start=3, day="2021-05-03"))
+    living.wait_for({1: 1, 2: 2, 3: 3})
+    assert ask(living, "unload", since="2999-01-01")["files"] == []
+    answer = ask(living, "unload", where=["Date=2021-05-02"], since="2001-01-01")
+    assert [file["file"] for file in answer["files"]] == ["a.csv"]
+    assert living.quantities() == {3: 3}
+    ask(living, "load", where=["Date=2021-05-01"])
+    living.wait_for({1: 1, 2: 2, 3: 3})
+
+
+def test_a_condition_that_names_no_level_is_refused(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    with pytest.raises(RequestFailed, match="no level of that name"):
+        ask(living, "unload", where=["Dat=2021-05-01"])
+    assert living.quantities() == {1: 1}

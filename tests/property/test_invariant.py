@@ -21,7 +21,7 @@ EXAMPLES = 500
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 """Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
 DEEP_EXAMPLES = 20_000
-STEPS = 36
+STEPS = 29
 steps: Counter[str] = Counter()
 histories: list[set[str]] = []
 lengths: list[int] = []

@@ -1,0 +1,329 @@
+"""When a file counts as complete, and when as gone: the inbox's rules, on a clock that the test turns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flows.core.dataset import Dataset
+from flows.core.files import Signature
+from flows.datasets.sales import Sales
+from flows.landing import inbox as rules
+from flows.landing.inbox import Inbox, Settled
+from flows.landing.watcher import Hint
+
+WHOLE, CUT = b"ID\n1\n", b"ID\n1"
+SETTLE_S = 1.0
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Box(Inbox):
+    """An inbox over a real directory, which does not believe the times of its files."""
+
+    def __init__(self, root: Path, *, judged: dict[bytes, Signature] | None = None, **options: Any) -> None:
+        self.turn = Clock()
+        self.directory = root
+        super().__init__(
+            Dataset(schema=Sales, landing=root, **options),
+            judged or {},
+            settle_s=SETTLE_S,
+            believe_age_s=inf,
+            clock=self.turn,
+        )
+
+    def put(self, name: str, body: bytes = WHOLE, hint: Hint = Hint.UNKNOWN) -> None:
+        """Write a file, and hear of it."""
+        (self.directory / name).write_bytes(body)
+        self.hear(name, hint)
+
+    def hear(self, name: str, hint: Hint = Hint.UNKNOWN) -> None:
+        self.glance({name.encode(): hint})
+
+    def take(self, *, max_files: int = 100, max_bytes: int = 1 << 20) -> Settled:
+        return self.settled(max_files=max_files, max_bytes=max_bytes)
+
+    def taken(self) -> list[str]:
+        """The names of the files that are complete now."""
+        return [landed.path.decode() for landed in self.take().landed]
+
+    def load(self, *names: str) -> None:
+        """Let files be complete, and judged."""
+        for name in names:
+            self.put(name)
+        self.turn.now += SETTLE_S
+        self.judged({landed.path: landed.signature for landed in self.take().landed}, ())
+        self.rescan()
+
+    def pass_s(self, seconds: float) -> None:
+        self.turn.now += seconds
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Box]:
+    return lambda **options: Box(tmp_path, **options)
+
+
+@pytest.mark.parametrize(
+    ("hint", "body", "options", "seconds"),
+    [
+        (Hint.UNKNOWN, WHOLE, {}, SETTLE_S),
+        (Hint.UNKNOWN, CUT, {}, rules.NO_NEWLINE_S),
+        (Hint.COMPLETE, WHOLE, {}, rules.TICK_S),
+        (Hint.COMPLETE, CUT, {}, rules.NO_NEWLINE_S),
+        (Hint.COMPLETE, WHOLE, {"manifest": ".json"}, SETTLE_S),
+        (Hint.OPEN, WHOLE, {}, rules.OPEN_S),
+        (Hint.OPEN, CUT, {}, rules.OPEN_S),
+        (Hint.UNKNOWN, b"", {}, rules.EMPTY_S),
+        (Hint.COMPLETE, b"", {}, rules.EMPTY_S),
+        (Hint.OPEN, CUT, {"marker": ".done"}, rules.TICK_S),
+        (Hint.UNKNOWN, b"", {"marker": ".done"}, rules.TICK_S),
+    ],
+)
+def test_a_file_is_complete_when_it_was_unchanged_for_so_long(
+    make: Callable[..., Box], hint: Hint, body: bytes, options: dict[str, str], seconds: float
+) -> None:
+    box = make(**options)
+    box.put("a.csv", body, hint)
+    for suffix in options.values():
+        (box.directory / f"a.csv{suffix}").write_bytes(b"")
+    box.hear("a.csv", hint)
+    box.rescan()
+    box.pass_s(seconds - 0.001)
+    assert box.taken() == []
+    assert (due := box.next_due_s()) is not None and due <= 0.02
+    box.pass_s(0.001 + 1e-6)
+    assert box.taken() == ["a.csv"]
+
+
+def test_each_change_starts_the_wait_again(make: Callable[..., Box]) -> None:
+    box = make()
+    for length in range(1, 5):
+        box.put("a.csv", WHOLE * length)
+        box.pass_s(0.9)
+        assert box.taken() == []
+    box.pass_s(0.2)
+    assert box.taken() == ["a.csv"]
+
+
+def test_the_end_of_writing_is_believed_and_less_telling_events_do_not_undo_it(make: Callable[..., Box]) -> None:
+    box = make()
+    box.put("a.csv", WHOLE, Hint.OPEN)
+    box.pass_s(2)
+    assert box.taken() == []
+    box.hear("a.csv", Hint.COMPLETE)
+    box.hear("a.csv", Hint.UNKNOWN)
+    assert box.taken() == ["a.csv"]
+
+
+def test_what_is_said_of_a_companion_says_nothing_of_the_file(make: Callable[..., Box]) -> None:
+    box = make(manifest=".json")
+    box.put("a.csv", WHOLE, Hint.OPEN)
+    box.put("a.csv.json", b"{}", Hint.COMPLETE)
+    box.pass_s(2)
+    assert box.taken() == []
+    assert box.waiting() == {b"a.csv": "to settle"}
+
+
+def test_a_time_in_the_future_does_not_delay_a_file(make: Callable[..., Box]) -> None:
+    box = make()
+    box.believe_age_s = 0.0
+    (box.directory / "a.csv").write_bytes(WHOLE)
+    os.utime(box.directory / "a.csv", (2**33, 2**33))
+    box.rescan()
+    box.pass_s(SETTLE_S)
+    assert box.taken() == ["a.csv"]
+
+
+def test_a_file_at_work_is_not_offered_again_and_a_later_change_is(make: Callable[..., Box]) -> None:
+    box = make()
+    box.put("a.csv")
+    box.pass_s(SETTLE_S)
+    (landed,) = box.take().landed
+    box.rescan()
+    assert box.taken() == []
+    box.put("a.csv", WHOLE * 2)
+    box.pass_s(SETTLE_S)
+    assert box.taken() == []
+    box.judged({b"a.csv": landed.signature}, ())
+    assert box.taken() == ["a.csv"]
+
+
+def test_a_change_that_was_read_already_is_not_offered_again(make: Callable[..., Box]) -> None:
+    box = make()
+    box.put("a.csv")
+    box.pass_s(SETTLE_S)
+    assert box.taken() == ["a.csv"]
+    box.put("a.csv", WHOLE * 2)
+    box.judged({b"a.csv": Signature.of(os.stat(box.directory / "a.csv"))}, ())
+    box.pass_s(SETTLE_S)
+    assert box.taken() == []
+    assert box.waiting() == {}
+
+
+def test_a_file_that_could_not_be_read_is_left_alone_for_a_while(make: Callable[..., Box]) -> None:
+    box = make()
+    box.put("a.csv")
+    box.pass_s(SETTLE_S)
+    assert box.taken() == ["a.csv"]
+    box.release({b"a.csv": "it cannot be read"})
+    box.rescan()
+    box.pass_s(rules.RETRY_S - 0.1)
+    assert box.taken() == []
+    assert box.waiting() == {b"a.csv": "another try: it cannot be read"}
+    box.pass_s(0.2)
+    assert box.taken() == ["a.csv"]
+
+
+def test_a_file_that_changed_while_it_was_read_only_has_to_settle(make: Callable[..., Box]) -> None:
+    box = make()
+    box.put("a.csv")
+    box.pass_s(SETTLE_S)
+    assert box.taken() == ["a.csv"]
+    (box.directory / "a.csv").write_bytes(WHOLE * 2)
+    box.release({b"a.csv": "it changed while it was read"})
+    box.pass_s(SETTLE_S)
+    assert box.taken() == ["a.csv"]
+
+
+def test_files_that_wait_for_a_companion_are_looked_at_now_and_then_only(make: Callable[..., Box]) -> None:
+    box = make(marker=".done")
+    box.put("a.csv")
+    assert box.taken() == []
+    due = box.next_due_s()
+    assert due is not None and due == pytest.approx(rules.COMPANION_S)
+
+
+def test_a_marker_without_an_event_is_found_all_the_same(make: Callable[..., Box]) -> None:
+    box = make(marker=".done")
+    box.put("a.csv")
+    assert box.taken() == []
+    (box.directory / "a.csv.done").write_bytes(b"")
+    box.pass_s(rules.COMPANION_S)
+    assert box.taken() == ["a.csv"]
+
+
+def test_files_are_taken_in_the_order_of_their_times_and_at_least_one(make: Callable[..., Box]) -> None:
+    box = make()
+    for number, name in enumerate(["c.csv", "a.csv", "b.csv"]):
+        (box.directory / name).write_bytes(WHOLE * 10)
+        os.utime(box.directory / name, ns=(number // 2, number // 2))
+    box.rescan()
+    box.pass_s(SETTLE_S)
+    assert [landed.path for landed in box.take(max_bytes=1).landed] == [b"a.csv"]
+    assert [landed.path for landed in box.take(max_files=1).landed] == [b"c.csv"]
+    assert [landed.path for landed in box.take().landed] == [b"b.csv"]
+
+
+def test_a_file_is_gone_when_it_was_missing_for_a_while(make: Callable[..., Box]) -> None:
+    box = make()
+    box.load("a.csv", "b.csv")
+    (box.directory / "a.csv").unlink()
+    box.hear("a.csv")
+    box.pass_s(rules.GONE_S / 2)
+    assert box.take().gone == ()
+    box.pass_s(rules.GONE_S)
+    assert box.take().gone == (b"a.csv",)
+    assert box.take().gone == ()
+    box.judged({}, [b"a.csv"])
+    assert box.waiting() == {}
+
+
+def test_a_file_that_comes_back_in_time_is_not_gone(make: Callable[..., Box]) -> None:
+    box = make()
+    box.load("a.csv", "b.csv")
+    (box.directory / "a.csv").rename(box.directory / "away")
+    box.hear("a.csv")
+    box.pass_s(rules.GONE_S / 2)
+    (box.directory / "away").rename(box.directory / "a.csv")
+    box.pass_s(rules.GONE_S)
+    assert box.take().gone == ()
+
+
+def test_only_a_new_name_that_still_settles_keeps_a_file_from_being_gone(make: Callable[..., Box]) -> None:
+    box = make()
+    box.settle_s = 1.5
+    box.load("a.csv", "b.csv", "c.csv")
+    box.pass_s(1)
+    box.judged({landed.path: landed.signature for landed in box.take().landed}, ())
+    (box.directory / "a.csv").unlink()
+    (box.directory / "b.csv").rename(box.directory / "new.csv")
+    box.rescan()
+    box.pass_s(rules.GONE_S)
+    box.put("busy.csv")
+    assert box.take().gone == (b"a.csv",)
+    box.pass_s(0.5)
+    found = box.take()
+    assert [landed.path for landed in found.landed] == [b"new.csv"]
+    assert found.missing == (b"b.csv",)
+
+
+def test_the_last_files_of_a_directory_are_never_gone(make: Callable[..., Box]) -> None:
+    box = make()
+    box.load("a.csv", "b.csv")
+    for name in ("a.csv", "b.csv"):
+        (box.directory / name).unlink()
+        box.hear(name)
+    box.pass_s(rules.GONE_S * 2)
+    assert box.take().gone == ()
+    assert box.problem is not None and "empty" in box.problem
+
+
+def test_another_file_system_without_any_of_the_files_says_nothing_of_them(
+    make: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = make()
+    box.load("a.csv", "b.csv")
+    (tmp_path / "away").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (box.directory / name).rename(tmp_path / "away" / name)
+    box.put("c.csv")
+    real = os.stat
+
+    def stat(path: Any, **options: Any) -> Any:
+        found = real(path, **options)
+        return SimpleNamespace(st_dev=-1, st_ino=found.st_ino) if path == box.root else found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", stat)
+        box.rescan()
+        box.pass_s(rules.GONE_S * 2)
+        assert box.take().gone == ()
+        assert box.problem is not None and "another file system" in box.problem
+        (tmp_path / "away" / "a.csv").rename(box.directory / "a.csv")
+        box.rescan()
+        assert box.problem is None
+        box.pass_s(rules.GONE_S * 2)
+        assert box.take().gone == (b"b.csv",)
+
+
+def test_a_problem_makes_no_waiting_file_forgotten(make: Callable[..., Box], monkeypatch: pytest.MonkeyPatch) -> None:
+    box = make()
+    box.put("a.csv", WHOLE, Hint.OPEN)
+
+    def refuse(path: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        box.rescan()
+    assert box.problem == "the directory cannot be read (Input/output error)"
+    box.rescan()
+    box.pass_s(rules.OPEN_S - 0.1)
+    assert box.taken() == []
+    box.pass_s(0.2)
+    assert box.taken() == ["a.csv"]
