@@ -69,7 +69,6 @@ class PatientRunner(Runner):
         self._client.get_scheduled_flow_runs_for_deployments = ask_patiently  # type: ignore[method-assign]
         return self
 
-
     def handle_sigterm(self, *args: Any, **kwargs: Any) -> None:
         """Cancel the runs and let them end, then stop. Prefect's own leaves them Running: it awaits nothing here."""
         self._ending = asyncio.get_running_loop().create_task(self.astop())

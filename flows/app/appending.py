@@ -23,7 +23,7 @@ from flows.cube.port import Cube
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, rows_of, rows_with_keys
-from flows.store.upkeep import VersionRow
+from flows.store.upkeep import VersionRow, horizon_of
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,9 @@ class Appender:
         new, places = rows.select(columns), {v.id: v.place for v in plan.staged if v.place is not None}
         if table.keys and not (plan.tops and not plan.retired):
             new, places = self._candidates(dataset, plan, new, places)
-        return ChangeSet(table.name, frozenset(plan.retired), winners(table, new, places))
+        changed = bool(plan.retired) or not new.is_empty()
+        horizon = horizon_of(self._ledger, dataset) if changed else None
+        return ChangeSet(table.name, frozenset(plan.retired), winners(table, new, places), horizon)
 
     def _candidates(
         self, dataset: Dataset, plan: Plan, new: pl.DataFrame, places: dict[int, int]
@@ -211,10 +213,7 @@ class _Batch:
         ids = {version.path: version.id for version in versions}
         columns = [*self._dataset.schema.columns(), VERSION, LINE]
         frames = [_with_version(checked, ids).select(columns) for checked in self._checked if checked.rows.height]
-        empty = self._dataset.schema.create_empty().with_columns(
-            pl.lit(None, pl.Int64).alias(VERSION), pl.lit(None, pl.UInt32).alias(LINE)
-        )
-        return pl.concat(frames) if frames else empty.select(columns)
+        return pl.concat(frames) if frames else self._dataset.no_rows.select(columns)
 
 
 def _with_version(checked: CheckedFiles, ids: Mapping[bytes, int]) -> pl.DataFrame:

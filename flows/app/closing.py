@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from flows.app.checking import check_files
 from flows.core.calendar import business_day
-from flows.core.changes import winners
+from flows.core.changes import Horizon, winners
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.core.model import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
@@ -22,7 +23,14 @@ from flows.store.upkeep import version_rows
 SHOWN_ROWS = 20
 
 
-def verify(table: Table, cube: Cube, parts: list[Part], rows: pl.DataFrame | None = None) -> dict[str, Any]:
+def verify(
+    table: Table,
+    cube: Cube,
+    parts: list[Part],
+    *,
+    rows: pl.DataFrame | None = None,
+    horizon: Horizon | None = None,
+) -> dict[str, Any]:
     """Compare the live cube with a fold of the current versions, row for row.
 
     Args:
@@ -30,12 +38,15 @@ def verify(table: Table, cube: Cube, parts: list[Part], rows: pl.DataFrame | Non
         cube: the live cube.
         parts: the ledger's live segments.
         rows: the rows to fold; those of the segments by default.
+        horizon: what retention leaves out.
 
     Returns:
         `rows` in the cube, `missing` and `extra` rows by number, and some of them.
     """
     places = {version: place for part in parts for version, place in part.places.items()}
     expected = winners(table, all_rows(parts, table) if rows is None else rows, places)
+    if horizon is not None:
+        expected = expected.filter(horizon.kept())
     actual = cube.rows(table.name).select(expected.columns).cast(dict(expected.schema))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
     missing, extra = _but(expected, actual), _but(actual, expected)
     return {
@@ -44,6 +55,14 @@ def verify(table: Table, cube: Cube, parts: list[Part], rows: pl.DataFrame | Non
         "extra": extra.height,
         "examples": [*_shown(missing, "missing"), *_shown(extra, "extra")],
     }
+
+
+def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
+    """The first day that retention keeps; None where all days stay."""
+    if dataset.retain_days is None or dataset.expect is None:
+        return None
+    today = (now or datetime.now(UTC)).astimezone(ZoneInfo(dataset.expect.zone)).date()
+    return today - timedelta(days=dataset.retain_days)
 
 
 def rows_from_files(dataset: Dataset, ledger: Ledger, parts: list[Part]) -> pl.DataFrame:

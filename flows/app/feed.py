@@ -14,18 +14,20 @@ from typing import Any
 from flows.app.appending import Appender, NotStaged
 from flows.app.asking import Asking
 from flows.app.checking import check_work
-from flows.app.closing import day_facts, rows_from_files, verify
+from flows.app.closing import day_facts, retain_from, rows_from_files, verify
 from flows.app.compacting import compact
 from flows.app.mending import Mended, Mender
 from flows.app.work import Outcome, Validated, Work
+from flows.core.changes import ChangeSet
 from flows.core.dataset import Dataset
 from flows.cube.port import Cube, LiveSegment
 from flows.landing.lookout import Lookout
 from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
 from flows.store.quarantine import Quarantine
-from flows.store.requests import Kind, RequestBox
+from flows.store.requests import Kind, Request, RequestBox
 from flows.store.segments import Segments
+from flows.store.upkeep import first_day, horizon_of, set_first_day
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +107,8 @@ class Feed:
         """Fill one table from the live rows of its segments. Returns its rows."""
         dataset = self.desks[name].dataset
         parts = self._appender.parts(dataset, self.ledger.live(name))
-        rows = self.cube.rebuild(dataset.table.name, [LiveSegment(part.path, part.places) for part in parts])
+        live = [LiveSegment(part.path, part.places) for part in parts]
+        rows = self.cube.rebuild(dataset.table.name, live, horizon_of(self.ledger, dataset))
         log.info("%s: %s rows rebuilt from %s segments", name, f"{rows:,}", len(parts))
         return rows
 
@@ -170,15 +173,21 @@ class Feed:
         desk.lookout.inbox.release(validated.unread)
         desk.degraded = None
         if work.request is not None:
-            deep = bool(work.request.payload.get("deep"))
-            outcome = replace(outcome, answer=self._answer(desk, work.request.kind, deep=deep))
+            outcome = replace(outcome, answer=self._answer(desk, work.request))
         self._note(desk, outcome)
         if work.request is not None:
             self._asking.finish(work.request, outcome)
         return outcome
 
-    def _answer(self, desk: Desk, kind: Kind, *, deep: bool) -> dict[str, Any]:
+    def _answer(self, desk: Desk, request: Request) -> dict[str, Any]:
         """What a request asks for besides its files."""
+        try:
+            return self._do(desk, request.kind, deep=bool(request.payload.get("deep")))
+        except Exception as error:
+            self._asking.fail(request, error)
+            raise
+
+    def _do(self, desk: Desk, kind: Kind, *, deep: bool) -> dict[str, Any]:
         dataset = desk.dataset
         if kind == "rebuild":
             return {"rows": self.rebuild_table(dataset.name)}
@@ -193,9 +202,24 @@ class Feed:
     def _verify(self, desk: Desk, *, deep: bool = False) -> dict[str, Any]:
         parts = self._appender.parts(desk.dataset, self.ledger.live(desk.dataset.name))
         rows = rows_from_files(desk.dataset, self.ledger, parts) if deep else None
-        return verify(desk.dataset.table, self.cube, parts, rows)
+        horizon = horizon_of(self.ledger, desk.dataset)
+        return verify(desk.dataset.table, self.cube, parts, rows=rows, horizon=horizon)
+
+    def _retain(self, dataset: Dataset) -> None:
+        """Move the horizon; days that a longer retention brings back are rebuilt."""
+        before, after = first_day(self.ledger, dataset.name), retain_from(dataset)
+        if before == after:
+            return
+        set_first_day(self.ledger, dataset.name, after)
+        log.info("%s: rows from %s on are kept", dataset.name, after or "the first day")
+        horizon = horizon_of(self.ledger, dataset)
+        if before is not None and (after is None or after < before):
+            self.rebuild_table(dataset.name)
+        elif horizon is not None:
+            self.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
 
     def _close_day(self, desk: Desk) -> dict[str, Any]:
+        self._retain(desk.dataset)
         checked, day = self._verify(desk), day_facts(desk.dataset, self.cube)
         complaints = [f"waiting, because {problem}"] if (problem := desk.lookout.inbox.problem) else []
         if checked["missing"] or checked["extra"]:

@@ -8,12 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
 from flows.core.model import VERSION, Table
 
 _PLACE = "_place"
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Rows of days before `first` are not in the cube, whatever the fold says. It is applied after the fold.
+
+    Args:
+        column: the Date column that holds the day.
+        first: the first day that stays.
+    """
+
+    column: str
+    first: date
+
+    def kept(self) -> pl.Expr:
+        """Whether a row stays; one without a day does."""
+        return (pl.col(self.column) >= self.first).fill_null(True)
 
 
 @dataclass(frozen=True)
@@ -25,15 +43,17 @@ class ChangeSet:
         drop_versions: all rows of these versions leave first.
         upserts: the table's columns and `_version`; at most one row per key in a keyed table. Each replaces
             the row with its key, if there is one; without keys they are added.
+        horizon: rows of earlier days leave last.
     """
 
     table: str
     drop_versions: frozenset[int]
     upserts: pl.DataFrame
+    horizon: Horizon | None = None
 
     @property
     def empty(self) -> bool:
-        return not self.drop_versions and self.upserts.is_empty()
+        return not self.drop_versions and self.upserts.is_empty() and self.horizon is None
 
 
 def winners(table: Table, rows: pl.DataFrame, places: Mapping[int, int]) -> pl.DataFrame:

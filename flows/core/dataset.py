@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dataframely as dy
 import pandas as pd
+import polars as pl
 
-from flows.core.model import RESERVED, Column, Kind, Table
+from flows.core.model import LINE, RESERVED, VERSION, Column, Kind, Table
 from flows.errors import DeclarationError
 
 Prepare = Callable[[pd.DataFrame], pd.DataFrame]
@@ -175,7 +176,8 @@ class Dataset:
         max_bytes: a larger file, also after decompression, is quarantined before it is read.
         settle_s: seconds without a change after which a file counts as complete; None leaves it to the observer.
         expect: when which business day is expected.
-        retain_days: rows of files older than this many days are unloaded by close-day; None keeps all.
+        retain_days: close-day takes rows out of the cube whose `expect.day` lies more than so many days back;
+            None keeps all.
     """
 
     schema: type[dy.Schema]
@@ -267,6 +269,8 @@ class Dataset:
         _require(self.max_bytes > 0, "max_bytes", "a positive number of bytes", self.max_bytes)
         _require(self.settle_s is None or self.settle_s >= 0, "settle_s", "0 or more seconds", self.settle_s)
         _require(self.retain_days is None or self.retain_days > 0, "retain_days", "1 or more", self.retain_days)
+        dated = self.retain_days is None or self.expect is not None
+        _require(dated, "expect", "DailyBy(…), whose day retain_days counts by", None)
         if self.expect is not None:
             day = self.schema.columns().get(self.expect.day)
             _require(isinstance(day, dy.Date), "expect.day", "a Date column of the schema", self.expect.day)
@@ -297,6 +301,12 @@ class Dataset:
             columns=tuple(Column(name, KINDS[type(column)], column.nullable) for name, column in columns.items()),
             keys=tuple(self.schema.primary_key()),
         )
+
+    @cached_property
+    def no_rows(self) -> pl.DataFrame:
+        """No rows, with the schema's columns, `_version` and `_line`."""
+        extra = (pl.lit(None, pl.Int64).alias(VERSION), pl.lit(None, pl.UInt32).alias(LINE))
+        return self.schema.create_empty().with_columns(*extra)
 
     @cached_property
     def fingerprint(self) -> str:

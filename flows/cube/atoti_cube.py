@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import atoti as tt
 import polars as pl
 
-from flows.core.changes import ChangeSet
+from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Kind, Query, Table
 from flows.cube import frames
 from flows.cube.atoti_start import StartLog, check_java_home, explain_failure, last_words, open_addresses
@@ -72,7 +72,7 @@ class AtotiCube:
         return self._session.url
 
     def apply(self, change: ChangeSet) -> int:
-        """Drop the change's versions, then upsert its rows, in one transaction. Returns the rows written."""
+        """Drop the change's versions, upsert its rows, drop what is before its horizon, in one transaction."""
         if change.empty:
             return 0
         table = self._table(change.table)
@@ -81,14 +81,16 @@ class AtotiCube:
                 stored.drop(stored[VERSION].isin(*sorted(change.drop_versions)))
             if not change.upserts.is_empty():
                 stored.load(frames.to_arrow(table, change.upserts))
+            if change.horizon is not None:
+                stored.drop(stored[change.horizon.column] < change.horizon.first)
         return change.upserts.height
 
-    def rebuild(self, table: str, segments: Iterable[LiveSegment]) -> int:
+    def rebuild(self, table: str, segments: Iterable[LiveSegment], horizon: Horizon | None = None) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`."""
         rebuilt, count = self._table(table), 0
         with self._transaction(table) as stored:
             stored.drop()
-            for batch in live_batches(rebuilt, segments):
+            for batch in live_batches(rebuilt, segments, horizon):
                 stored.load(frames.to_arrow(rebuilt, batch))
                 count += batch.height
         return count

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 import duckdb
 import polars as pl
 
-from flows.core.changes import ChangeSet
+from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import TOTAL_DEPTH, Query, Table
 from flows.cube.duckdb_sql import INCOMING, StoredTable
 from flows.cube.fold import Ranges, key_ranges, live_batches, may_meet, widest
@@ -52,7 +52,7 @@ class DuckDbCube:
         return None
 
     def apply(self, change: ChangeSet) -> int:
-        """Drop the change's versions, then upsert its rows, in one transaction. Returns the rows written."""
+        """Drop the change's versions, upsert its rows, drop what is before its horizon, in one transaction."""
         stored, rows = self._stored[change.table], change.upserts
         if change.empty:
             return 0
@@ -66,14 +66,16 @@ class DuckDbCube:
                 if held is not None and stored.table.keys and may_meet(incoming, held):
                     cursor.execute(stored.make_room)
                 cursor.execute(stored.insert)
+            if change.horizon is not None:
+                cursor.execute(stored.before(change.horizon), [change.horizon.first])
         if incoming is not None:
             self._ranges[change.table] = incoming if held is None else widest(incoming, held)
         return rows.height
 
-    def rebuild(self, table: str, segments: Iterable[LiveSegment]) -> int:
+    def rebuild(self, table: str, segments: Iterable[LiveSegment], horizon: Horizon | None = None) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`."""
         stored = self._stored[table]
-        batches = live_batches(stored.table, segments)
+        batches = live_batches(stored.table, segments, horizon)
         with self._transaction() as cursor:
             cursor.execute(stored.clear)
             first = next(batches, None)

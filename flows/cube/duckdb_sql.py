@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from flows.core.changes import Horizon
 from flows.core.model import VERSION, Column, Kind, Measure, Query, Table, Value
 from flows.cube.fold import Ranges, ordered_keys
 
@@ -49,6 +50,10 @@ class StoredTable:
         self.everything = f"SELECT * FROM {name}"
         self.count = f"SELECT count(*) FROM {name}"
         self.extent = f"SELECT count(*){''.join(edges)} FROM {name}"
+
+    def before(self, horizon: Horizon) -> str:
+        """The statement that deletes the rows before a horizon; its first day is to bind."""
+        return f"DELETE FROM {self._name} WHERE {self._inside[horizon.column]} < ?"
 
     def ranges(self, edges: Sequence[Any]) -> Ranges:
         """The ranges of the keys, from what `extent` found behind the count."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.core.changes import Horizon
 from flows.core.model import VERSION, Table
 from flows.cube.port import LiveSegment
 
@@ -19,7 +20,9 @@ Ranges = Mapping[str, tuple[Any, Any]]
 _PATH, _PLACE, _TOP = "_path", "_place", "_top"
 
 
-def live_batches(table: Table, segments: Iterable[LiveSegment]) -> Iterator[pl.DataFrame]:
+def live_batches(
+    table: Table, segments: Iterable[LiveSegment], horizon: Horizon | None = None
+) -> Iterator[pl.DataFrame]:
     """The live rows of segments: per key the row of the version with the highest place, without keys all of them.
 
     Two passes: the first reads the keys alone, and only those of versions whose key ranges meet, to find the keys
@@ -28,6 +31,7 @@ def live_batches(table: Table, segments: Iterable[LiveSegment]) -> Iterator[pl.D
     Args:
         table: the table that the rows belong to.
         segments: files and the places of the versions that are current in each; other rows are dead.
+        horizon: rows of earlier days are left out, after the losers.
     Returns:
         Frames with the table's columns and `_version`, in no given order.
     """
@@ -40,6 +44,8 @@ def live_batches(table: Table, segments: Iterable[LiveSegment]) -> Iterator[pl.D
     if contested is not None:
         rows = rows.join(contested.lazy(), on=list(table.keys), how="left")
         rows = rows.filter(pl.col(_TOP).is_null() | (pl.col(_PLACE) == pl.col(_TOP)))
+    if horizon is not None:
+        rows = rows.filter(horizon.kept())
     yield from rows.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=False)
 
 

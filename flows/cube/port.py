@@ -9,7 +9,7 @@ from typing import Protocol
 
 import polars as pl
 
-from flows.core.changes import ChangeSet
+from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import Query, Table
 
 
@@ -42,13 +42,16 @@ class Cube(Protocol):
         """The address of the engine's own user interface, if it has one."""
 
     def apply(self, change: ChangeSet) -> int:
-        """Drop the change's versions, then upsert its rows, in one transaction. Returns the rows written."""
+        """Drop the change's versions, upsert its rows, drop what is before its horizon, in one transaction.
 
-    def rebuild(self, table: str, segments: Iterable[LiveSegment]) -> int:
+        Returns the rows upserted.
+        """
+
+    def rebuild(self, table: str, segments: Iterable[LiveSegment], horizon: Horizon | None = None) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`.
 
-        Per key the row of the version with the highest place stays; without keys all live rows do. Returns
-        the rows in the table.
+        Per key the row of the version with the highest place stays; without keys all live rows do; then what
+        is before the horizon leaves. Returns the rows in the table.
         """
 
     def query(self, query: Query) -> pl.DataFrame:

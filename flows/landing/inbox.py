@@ -199,6 +199,7 @@ class Inbox:
             for path in gone:
                 self._judged.pop(path, None)
                 self._claimed.pop(path, None)
+                self._missing.pop(path, None)
 
     def release(self, paths: Iterable[bytes] | Mapping[bytes, str]) -> None:
         """These claimed files were not judged, for the reasons given: offer them again.

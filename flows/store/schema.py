@@ -24,6 +24,7 @@ datasets = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("fingerprint", String, nullable=False, doc="of the declaration at the last start"),
+    Column("first_day", String, doc="retention: rows of earlier days are not in the cube"),
 )
 
 paths = Table(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from flows.core.changes import Horizon
 from flows.core.clock import now_utc
+from flows.core.dataset import Dataset
 from flows.core.findings import Verdict
 from flows.core.lifecycle import LIVE, State
 from flows.store.ledger import Ledger, SegmentFacts
@@ -127,6 +130,29 @@ def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
         connection.execute(update(versions).where(versions.c.segment.in_(ids)).values(segment=None))
         connection.execute(delete(segments).where(segments.c.id.in_(ids)))
     return found
+
+
+def horizon_of(ledger: Ledger, dataset: Dataset) -> Horizon | None:
+    """The dataset's horizon, where it has a retention and a close-day has set its first day."""
+    if dataset.retain_days is None or dataset.expect is None:
+        return None
+    day = first_day(ledger, dataset.name)
+    return Horizon(dataset.expect.day, day) if day else None
+
+
+def first_day(ledger: Ledger, dataset: str) -> date | None:
+    """Retention: the first day whose rows are in the cube; None where all are."""
+    with ledger.reading() as connection:
+        found = connection.scalar(select(datasets.c.first_day).where(datasets.c.name == dataset))
+    return date.fromisoformat(found) if found else None
+
+
+def set_first_day(ledger: Ledger, dataset: str, day: date | None) -> None:
+    """Set the first day whose rows are in the cube."""
+    with ledger.writing() as connection:
+        connection.execute(
+            update(datasets).where(datasets.c.name == dataset).values(first_day=day.isoformat() if day else None)
+        )
 
 
 def note_fingerprint(ledger: Ledger, dataset: str, fingerprint: str) -> bool:

@@ -128,6 +128,10 @@ class Living:
         """Wait until the cube shows exactly these."""
         self.wait_until(lambda: self.quantities(by) == quantities)
 
+    def wait_for_state(self, name: str | bytes, state: str) -> None:
+        """Wait until what a path shows now is in this state."""
+        self.wait_until(lambda: self.state_of(name) == state)
+
     def start(self) -> None:
         self.feed.rebuild()
         self._thread.start()

@@ -169,7 +169,7 @@ def test_a_rename_over_another_file_brings_its_version_and_place(start: Start) -
     living = start()
     for name, body in {"p.csv": sales(10, 11), "r.csv": sales(50), "q.csv": sales(99)}.items():
         living.put(name, body)
-        living.wait_until(lambda name=name: living.state_of(name) == "loaded")
+        living.wait_for_state(name, "loaded")
     assert living.quantities() == {1: 99, 2: 11}
     moved = living.file("q.csv")
     os.replace(living.landing / "q.csv", living.landing / "p.csv")
@@ -208,7 +208,7 @@ def test_a_hard_link_loads_and_a_second_one_is_a_duplicate(start: Start, tmp_pat
     os.link(tmp_path / "a.csv", living.landing / "a.csv")
     living.wait_for({1: 1})
     os.link(tmp_path / "a.csv", living.landing / "b.csv")
-    living.wait_until(lambda: living.state_of("b.csv") == "duplicate")
+    living.wait_for_state("b.csv", "duplicate")
     assert living.quantities() == {1: 1}
 
 
@@ -240,7 +240,7 @@ def test_a_file_of_0_bytes_is_loaded_when_it_is_filled(start: Start) -> None:
 def test_a_file_that_stays_empty_is_reported_and_still_loaded_when_it_is_filled(start: Start) -> None:
     living = start()
     file = living.put("a.csv", b"")
-    living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
+    living.wait_for_state("a.csv", "quarantined")
     row = living.file("a.csv")
     assert row is not None and row.first_finding is not None and row.first_finding.rule == "empty"
     file.write_bytes(sales(1))
@@ -264,7 +264,7 @@ def test_nested_directories_are_searched_where_the_dataset_says_so(start: Start,
     living.put("old/e.csv", sales(5, start=5))
     living.wait_for({1: 1, 2: 2, 3: 3, 5: 5})
     (living.landing / "batch").rename(living.landing / "renamed")
-    living.wait_until(lambda: living.state_of("renamed/inner/c.csv") == "loaded")
+    living.wait_for_state("renamed/inner/c.csv", "loaded")
     assert living.state_of("batch/inner/c.csv") is None
     living.look()
     assert living.quantities() == {1: 1, 2: 2, 3: 3, 5: 5}
@@ -447,7 +447,7 @@ def test_a_file_that_differs_from_its_manifest_is_refused_until_one_of_them_chan
     living = start(manifest=".json")
     living.put("a.csv.json", manifest)
     living.put("a.csv", sales(1, 2))
-    living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
+    living.wait_for_state("a.csv", "quarantined")
     row = living.file("a.csv")
     assert row is not None and row.first_finding is not None
     assert (row.first_finding.rule, row.first_finding.raw, row.first_finding.expected) == ("manifest", raw, expected)
@@ -462,13 +462,13 @@ def test_a_correction_that_is_not_what_its_manifest_says_leaves_the_old_rows(sta
     living.put("a.csv", sales(1, 2))
     living.wait_for({1: 1, 2: 2})
     living.put("a.csv", sales(5))
-    living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
+    living.wait_for_state("a.csv", "quarantined")
     assert living.quantities() == {1: 1, 2: 2}
     assert living.status()["stale"] == 1
     living.put("a.csv.json", manifest_of(sales(5)))
     living.wait_for({1: 5})
     living.put("a.csv", sales(1, 2))
-    living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
+    living.wait_for_state("a.csv", "quarantined")
     living.put("a.csv.json", manifest_of(sales(1, 2)))
     living.wait_for({1: 1, 2: 2})
     assert living.status()["stale"] == 0

@@ -189,7 +189,7 @@ def test_a_file_larger_than_the_dataset_allows_is_refused_without_being_read(sta
         large.write(sales(*range(20)))
         large.truncate(1 << 40)  # a hole that nobody could read
     living.put("small.csv", sales(1, start=500))
-    living.wait_until(lambda: living.state_of("large.csv") == "quarantined")
+    living.wait_for_state("large.csv", "quarantined")
     row = living.file("large.csv")
     assert row is not None and row.first_finding is not None
     assert (row.first_finding.rule, row.first_finding.raw) == ("size", str(1 << 40))

@@ -238,8 +238,11 @@ def test_a_file_is_gone_when_it_was_missing_for_a_while(make: Callable[..., Box]
     assert box.take().gone == ()
     box.pass_s(rules.GONE_S)
     assert box.take().gone == (b"a.csv",)
+    box.hear("a.csv")
     assert box.take().gone == ()
     box.judged({}, [b"a.csv"])
+    box.pass_s(rules.GONE_S)
+    assert box.take().gone == ()
     assert box.waiting() == {}
 
 
@@ -280,7 +283,7 @@ def test_the_last_files_of_a_directory_are_never_gone(make: Callable[..., Box]) 
         box.hear(name)
     box.pass_s(rules.GONE_S * 2)
     assert box.take().gone == ()
-    assert box.problem is not None and "empty" in box.problem
+    assert "empty" in str(box.problem)
 
 
 def test_another_file_system_without_any_of_the_files_says_nothing_of_them(
@@ -303,7 +306,7 @@ def test_another_file_system_without_any_of_the_files_says_nothing_of_them(
         box.rescan()
         box.pass_s(rules.GONE_S * 2)
         assert box.take().gone == ()
-        assert box.problem is not None and "another file system" in box.problem
+        assert "another file system" in str(box.problem)
         (tmp_path / "away" / "a.csv").rename(box.directory / "a.csv")
         box.rescan()
         assert box.problem is None
