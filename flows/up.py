@@ -97,11 +97,11 @@ class Up:
                 await asyncio.wait_for(stopping.wait(), KEEP_S)
 
     async def end(self) -> None:
-        """End the live run in order, then what was started, the last first."""
-        with suppress(Exception):  # the processes are ended below in any case
-            await asyncio.wait_for(self._cancel_run(), CANCEL_S)
-        await self._end_owner()
+        """End the live run in order, then what was started, the last first; nothing that others have started."""
         if self._serving is not None:
+            with suppress(Exception):  # the processes are ended below in any case
+                await asyncio.wait_for(self._cancel_run(), CANCEL_S)
+            await self._end_owner()
             await asyncio.to_thread(self._serving.end)
             with suppress(Exception):  # honest states are for people; they may be too late for it
                 await asyncio.wait_for(self._bury("cubefeed up was stopped", all_flows=True), CANCEL_S)
@@ -272,7 +272,7 @@ class Up:
 
         for how in (signal.SIGTERM, signal.SIGKILL):
             owner = self._owner()
-            if owner is None or self._serving is None:
+            if owner is None:
                 return
             with suppress(ProcessLookupError):
                 os.kill(owner.pid, how)

@@ -1,0 +1,59 @@
+"""Refused rows and files are found again, byte for byte, with their reasons."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.core.dataset import SkipRows
+from tests.integration.living import Living, live
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+BODY = b"ID,Date,Product,Quantity\n1,2021-05-01,phone,1\n2,2021-05-01,ph\xc3\xb6ne,-2\r\n3,2021-05-01,mouse,x\n4,2021-05-01,mouse,4\n"
+
+
+def kept(living: Living, root: Path, name: str) -> tuple[dict[str, object], bytes]:
+    row = living.file(name)
+    assert row is not None
+    folder = root / "state" / "quarantine" / "sales" / f"{row.version:08d}"
+    return json.loads((folder / "report.json").read_text()), (folder / "refused").read_bytes()
+
+
+def test_a_refused_file_is_kept_whole(tmp_path: Path) -> None:
+    with live(tmp_path, "polling") as living:
+        living.put("a.csv", BODY)
+        living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
+        report, refused = kept(living, tmp_path, "a.csv")
+        assert refused == BODY
+        assert [(f["line"], f["column"], f["rule"], f["raw"]) for f in report["findings"]] == [  # type: ignore[attr-defined]
+            (3, "Quantity", "min", "-2"),
+            (4, "Quantity", "integer", "x"),
+        ]
+        living.put("a.csv", BODY.replace(b"-2", b"2").replace(b",x\n", b",3\n"))
+        living.wait_for({1: 1, 2: 2, 3: 3, 4: 4})
+
+
+@pytest.mark.parametrize("pack", [lambda body: body, gzip.compress], ids=["plain", "gzip"])
+def test_refused_rows_are_kept_with_their_header_and_the_others_are_loaded(tmp_path: Path, pack: object) -> None:
+    with live(tmp_path, "polling", bad_rows=SkipRows(up_to=0.5)) as living:
+        living.put("a.csv", pack(BODY))  # type: ignore[operator]
+        living.wait_for({1: 1, 4: 4})
+        report, refused = kept(living, tmp_path, "a.csv")
+        lines = BODY.splitlines(keepends=True)
+        assert refused == lines[0] + lines[2] + lines[3]
+        assert (report["rows"], report["refused"], report["counts"]) == (2, 2, {"min": 1, "integer": 1})
+        row = living.file("a.csv")
+        assert row is not None and (row.state, row.rows, row.refused) == ("loaded", 2, 2)
+
+
+def test_too_many_bad_rows_refuse_the_file_and_name_the_share(tmp_path: Path) -> None:
+    with live(tmp_path, "polling", bad_rows=SkipRows(up_to=0.4)) as living:
+        living.put("a.csv", BODY)
+        living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
+        row = living.file("a.csv")
+        assert row is not None and row.reason is not None and "50" in row.reason
+        assert living.quantities() == {}
