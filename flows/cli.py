@@ -236,12 +236,15 @@ def unload(
 
 @app.command()
 def rebuild(
-    dataset: DatasetOption = None, state: StateOption = None,
+    dataset: DatasetOption = None, state: StateOption = None, dry_run: DryRunOption = False,
     timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Fill the live cube again from the segments."""
-    rows = _ask_owner("rebuild", dataset, state, timeout)["rows"]
-    show_one({"rows": rows}, form)
+    answer = _ask_owner("rebuild", dataset, state, timeout, dry_run=dry_run)
+    if dry_run:
+        _show_difference(answer["verify"], form)
+    else:
+        show_one({"rows": answer["rows"]}, form)
 
 
 @app.command()
@@ -252,11 +255,7 @@ def verify(
 ) -> None:  # fmt: skip
     """Compare the live cube with a rebuild; exit 1 and print the difference if there is any."""
     found = _ask_owner("verify", dataset, state, timeout, deep=deep)["verify"]
-    if form is Format.json:
-        show_one(found, form)
-    else:
-        show([{name: found[name] for name in ("rows", "missing", "extra")}], form)
-        show(found["examples"], form, title="differences")
+    _show_difference(found, form)
     if found["missing"] or found["extra"]:
         raise typer.Exit(1)
 
@@ -316,6 +315,15 @@ def _ask(
             _show_outcome(error.outcome, form)
         raise
     _show_outcome(outcome, form)
+
+
+def _show_difference(found: Mapping[str, Any], form: Format) -> None:
+    if form is Format.json:
+        show_one(found, form)
+        return
+    show([{name: found[name] for name in ("rows", "missing", "extra")}], form)
+    if found["examples"]:
+        show(found["examples"], form, title="differences")
 
 
 def _ask_owner(kind: str, dataset: str | None, state: Path | None, timeout: float, **payload: object) -> dict[str, Any]:

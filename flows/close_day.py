@@ -8,7 +8,7 @@ from prefect.states import Completed, Failed
 
 from flows.errors import CubefeedError
 from flows.load_files import ask_owner
-from flows.reporting import name_run, publish_table
+from flows.reporting import emit_late, name_run, publish_table
 
 
 @flow(name="close-day")
@@ -26,6 +26,8 @@ async def close_day(dataset: str) -> State[None]:
     await name_run(f"{dataset} · {day['business_day'] or 'no day expected'}")
     await publish_table(f"close-day-{dataset}", [day], f"Close of day: {dataset}")
     get_run_logger().info("%s", day)
+    if not day["arrived"]:
+        emit_late(dataset, day["business_day"])
     if day["complaints"]:
         return Failed(message="; ".join(day["complaints"]))
     return Completed(message=f"{day['rows']:,} rows; the cube equals the ledger")

@@ -139,6 +139,11 @@ def emit_files(outcome: Outcome) -> None:
             )
 
 
+def emit_late(dataset: str, business_day: str) -> None:
+    """The event `cubefeed.file.late`: nothing of the business day has come by its time."""
+    emit_event("cubefeed.file.late", resource=_resource(dataset), payload={"business_day": business_day})
+
+
 class ProgressArtifact:
     """A progress artifact fed from other threads; at most one update a second is sent, and none is waited for."""
 

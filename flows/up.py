@@ -77,7 +77,9 @@ class Up:
                 next_step="use it, or stop it, or name another --state",
                 state=self._state.root,
             )
-        if not self.api_url:
+        if self.api_url:
+            await self._wait_for_server()
+        else:
             await self._start_server()
         os.environ.update(self.environment())  # before Prefect is imported here, since it reads them then
         await self._start_serving()
@@ -141,11 +143,20 @@ class Up:
         )
         self._tell("starting the Prefect server …")
         self._server.start()
+        await self._until(self._healthy, self._server)
 
-        async def healthy() -> bool:
-            return await asyncio.to_thread(answers, f"{self.api_url}/health")
+    async def _wait_for_server(self) -> None:
+        if not await self._healthy():
+            self._tell(f"waiting for the Prefect server at {self.api_url} …")
+        if not await _wait_for(self._healthy, START_S):
+            raise StateError(
+                "The Prefect server does not answer",
+                next_step="start it, or unset PREFECT_API_URL, so that one is started here",
+                url=self.api_url,
+            )
 
-        await self._until(healthy, self._server)
+    async def _healthy(self) -> bool:
+        return await asyncio.to_thread(answers, f"{self.api_url}/health")
 
     async def _start_serving(self) -> None:
         from flows.runs import client_of, find_live_deployment, put_automation, silent_runs_crash

@@ -182,18 +182,18 @@ class Feed:
     def _answer(self, desk: Desk, request: Request) -> dict[str, Any]:
         """What a request asks for besides its files."""
         try:
-            return self._do(desk, request.kind, deep=bool(request.payload.get("deep")))
+            return self._do(desk, request.kind, request.payload)
         except Exception as error:
             self._asking.fail(request, error)
             raise
 
-    def _do(self, desk: Desk, kind: Kind, *, deep: bool) -> dict[str, Any]:
-        dataset = desk.dataset
+    def _do(self, desk: Desk, kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
+        dataset, dry_run = desk.dataset, bool(payload.get("dry_run"))
+        if kind == "verify" or (kind == "rebuild" and dry_run):
+            return {"verify": self._verify(desk, deep=bool(payload.get("deep")))}
         if kind == "rebuild":
             return {"rows": self.rebuild_table(dataset.name)}
-        if kind == "verify":
-            return {"verify": self._verify(desk, deep=deep)}
-        if kind == "unload":
+        if kind == "unload" and not dry_run:
             make_backup(self.ledger, self._backups)  # no segment says that these rows have left
         if kind == "close-day":
             return {"day": self._close_day(desk)}

@@ -164,7 +164,7 @@ class Inbox:
         now = self._clock()
         with self._lock:
             ready = sorted(
-                (path for path, pending in self._pending.items() if self._is_settled(path, pending, now)),
+                (path for path, pending in list(self._pending.items()) if self._is_settled(path, pending, now)),
                 key=lambda path: (self._pending[path].signature.mtime_ns, path),
             )
             taken: list[Landed] = []
@@ -280,7 +280,12 @@ class Inbox:
         unmet = self._unmet(path, pending, now)
         if unmet is not None:
             self._pending[path] = replace(pending, waits_for=unmet[0], due=unmet[1])
-        return unmet is None
+            return False
+        if pending.hint is Hint.COMPLETE:
+            return True
+        self.glance({path: Hint.UNKNOWN})  # the last listing may be older than the time to settle
+        seen = self._pending.get(path)
+        return seen is not None and seen.signature == pending.signature
 
     def _unmet(self, path: bytes, pending: Pending, now: float) -> tuple[str, float] | None:
         """What a file waits for and when that may have come; None where it is complete."""

@@ -204,3 +204,11 @@ def test_a_condition_that_names_no_level_is_refused(start: Start) -> None:
     with pytest.raises(RequestFailed, match="no level of that name"):
         ask(living, "unload", where=["Dat=2021-05-01"])
     assert living.quantities() == {1: 1}
+
+
+def test_a_dry_rebuild_says_how_the_cube_differs(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    found = ask(living, "rebuild", dry_run=True)["verify"]
+    assert (found["rows"], found["missing"], found["extra"]) == (1, 0, 0)

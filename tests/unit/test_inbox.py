@@ -120,6 +120,23 @@ def test_each_change_starts_the_wait_again(make: Callable[..., Box]) -> None:
     assert box.taken() == ["a.csv"]
 
 
+def test_a_file_that_changed_since_the_last_listing_waits_on(make: Callable[..., Box]) -> None:
+    box = make()
+    (box.directory / "a.csv").write_bytes(WHOLE)
+    box.rescan()
+    box.pass_s(SETTLE_S)
+    (box.directory / "a.csv").write_bytes(WHOLE * 2)
+    (box.directory / "b.csv").write_bytes(WHOLE)
+    assert box.taken() == []
+    (box.directory / "b.csv").unlink()
+    box.pass_s(SETTLE_S)
+    assert box.taken() == ["a.csv"]
+    box.put("c.csv")
+    (box.directory / "c.csv").unlink()
+    box.pass_s(SETTLE_S)
+    assert box.taken() == []
+
+
 def test_the_end_of_writing_is_believed_and_less_telling_events_do_not_undo_it(make: Callable[..., Box]) -> None:
     box = make()
     box.put("a.csv", WHOLE, Hint.OPEN)
