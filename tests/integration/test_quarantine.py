@@ -13,7 +13,13 @@ from tests.integration.living import Living, live
 
 pytestmark = pytest.mark.usefixtures("quick")
 
-BODY = b"ID,Date,Product,Quantity\n1,2021-05-01,phone,1\n2,2021-05-01,ph\xc3\xb6ne,-2\r\n3,2021-05-01,mouse,x\n4,2021-05-01,mouse,4\n"
+BODY = (
+    b"ID,Date,Product,Quantity\n"
+    b"1,2021-05-01,phone,1\n"
+    b"2,2021-05-01,ph\xc3\xb6ne,-2\r\n"
+    b"3,2021-05-01,mouse,x\n"
+    b"4,2021-05-01,mouse,4\n"
+)
 
 
 def kept(living: Living, root: Path, name: str) -> tuple[dict[str, object], bytes]:

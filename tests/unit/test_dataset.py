@@ -135,7 +135,9 @@ def test_a_landing_directory_that_overlaps_the_state_is_refused(tmp_path: Path, 
 def test_two_datasets_that_take_the_same_files_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "two.py"
     file.write_text(
-        "from dataclasses import replace\nfrom flows.datasets.sales import SALES\nOTHER = replace(SALES, name='other')\n"
+        "from dataclasses import replace\n"
+        "from flows.datasets.sales import SALES\n"
+        "OTHER = replace(SALES, name='other')\n"
     )
     with pytest.raises(DeclarationError, match="take the same files"):
         load_datasets(Settings(state=tmp_path / "state", datasets=f"sales,{file}:OTHER"))

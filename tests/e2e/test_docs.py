@@ -1,0 +1,93 @@
+"""What the README tells people to type is typed here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import ROOT, SAMPLES, Place, until
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TYPED = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
+ELSEWHERE = {
+    "make demo": "test_demo.py",
+    "make up": "test_up.py",
+    "prefect deployment run": "test_up.py",
+    "cubefeed watch": "test_the_dataset_of_the_readme_works",
+}
+BAD = "ID,Date,Product,Quantity\n5,2021-05-02,phone,none\n"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The sample files, one of them spoilt, kept live in the state directory that the README names."""
+    place = Place(tmp_path_factory.mktemp("readme"))
+    place.environment["CUBEFEED_STATE"] = "data/state"
+    shutil.copytree(SAMPLES / "current", place.root / "data" / "sales" / "current")
+    (place.root / "data" / "sales" / "current" / "sales_2021-05-02.csv").write_text(BAD)
+    ready = place.root / "ready"
+    process = subprocess.Popen(
+        place.command("watch", "--ready-file", ready), cwd=place.root, env=place.variables, stderr=subprocess.DEVNULL
+    )
+    until(ready.exists, what="the initial load")
+    yield place
+    process.terminate()
+    assert process.wait(20) == 0
+    place.assert_nothing_left()
+
+
+def test_every_line_that_is_typed_is_tested() -> None:
+    assert len(TYPED) >= 8
+    known = [line for line in TYPED if line.startswith(".venv/bin/cubefeed") or line in ELSEWHERE]
+    known += [line for line in TYPED if any(f"/{start}" in line for start in ELSEWHERE)]
+    assert set(TYPED) == set(known)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [line for line in TYPED if "bin/cubefeed" in line and "watch" not in line])
+def test_a_command_of_the_readme_works(live: Place, line: str) -> None:
+    _, *arguments = shlex.split(line)
+    done = live.run(*arguments)
+    assert done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`cubefeed ([a-z]+(?: restore)?)", README))))
+def test_a_command_that_the_readme_names_exists(place: Place, command: str) -> None:
+    assert "Usage:" in place.run(*command.split(), "--help").stdout
+
+
+@pytest.mark.parametrize("variable", re.findall(r"`(CUBEFEED_[A-Z_]+)`", README))
+def test_a_setting_of_the_readme_exists(variable: str) -> None:
+    from dataclasses import fields
+
+    from flows.settings import PREFIX, Settings
+
+    assert variable.removeprefix(PREFIX).lower() in {field.name for field in fields(Settings)}
+
+
+@pytest.mark.slow
+def test_the_dataset_of_the_readme_works(place: Place) -> None:
+    (declaration,) = re.findall(r"```python\n# orders.py\n(.*?)```", README, re.DOTALL)
+    Path(place.root / "orders.py").write_text(declaration)
+    landing = place.root / "landing" / "orders"
+    landing.mkdir(parents=True)
+    (landing / "one.csv").write_text("Order;Day;Amount\na;2021-05-01;1,5\nb;2021-05-01;2,25\n")
+    ready = place.root / "ready"
+    (line,) = [line for line in TYPED if "watch" in line]
+    _, *arguments = shlex.split(line)
+    arguments[arguments.index("--state") + 1] = str(place.state)
+    command = [sys.executable, "-m", "flows.cli", *arguments, "--ready-file", str(ready)]
+    process = subprocess.Popen(command, cwd=place.root, env=place.variables, stderr=subprocess.DEVNULL)
+    try:
+        until(ready.exists, what="the initial load")
+        assert place.json("query", "Amount.SUM", "--by", "Day") == [{"Day": "2021-05-01", "Amount.SUM": 3.75}]
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
