@@ -17,7 +17,7 @@ from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceS
 from prefect.blocks.webhook import Webhook
 from prefect.events.actions import CallWebhook, RunDeployment
 
-from flows.runs import LIVE_FLOW, client_of, find_live_deployment, put_automation, silent_runs_crash
+from flows.runs import LIVE_DEPLOYMENT, LIVE_FLOW, client_of, put_automation, silent_runs_crash
 
 WEBHOOK = "cubefeed-notify"
 PAYLOAD = "{{ event.event }}: {{ event.resource.name }} {{ event.payload }}"
@@ -57,10 +57,8 @@ async def create(*, restart: bool, webhook: str | None) -> list[str]:
             block = Webhook(method="POST", url=webhook)  # type: ignore[arg-type]  # becomes a SecretStr
             wished += notifications(await block.asave(WEBHOOK, overwrite=True))
         if restart:
-            live = await find_live_deployment(client)
-            if live is None:
-                raise SystemExit(f"{LIVE_FLOW} is not deployed. Next: prefect deploy --all, and start a worker")
-            wished.append(restart_on_crash(live))
+            live = await client.read_deployment_by_name(LIVE_DEPLOYMENT)
+            wished.append(restart_on_crash(live.id))
         for automation in wished:
             await put_automation(client, automation)
     return [automation.name for automation in wished]

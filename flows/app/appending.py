@@ -23,6 +23,7 @@ from flows.cube.port import Cube
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, rows_of, rows_with_keys
+from flows.store.staging import mark_loaded, stage_batch
 from flows.store.upkeep import VersionRow, horizon_of
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Appender:
         if not change.empty:
             self._cube.apply(change)
         try:
-            self._ledger.mark_loaded()
+            mark_loaded(self._ledger)
         except DatabaseError as error:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, error)
         return batch_id
@@ -124,7 +125,8 @@ class Appender:
     def _stage(self, dataset: Dataset, batch: _Batch, plan: Plan, rows: pl.DataFrame) -> int:
         segment = self._write_segment(dataset, rows, plan, batch.validated.signatures)
         self._write_quarantine(dataset, batch, plan)
-        batch_id = self._ledger.stage(
+        batch_id = stage_batch(
+            self._ledger,
             dataset.name,
             plan,
             segment=segment,

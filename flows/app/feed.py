@@ -27,6 +27,7 @@ from flows.store.ledger import Ledger
 from flows.store.quarantine import Quarantine
 from flows.store.requests import Kind, Request, RequestBox
 from flows.store.segments import Segments
+from flows.store.staging import mark_loaded
 from flows.store.upkeep import first_day, horizon_of, set_first_day
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class Feed:
             desk.mended = self._mender.mend(desk.dataset)
             desk.lookout.inbox.know(self.ledger.signatures(name))
             self.rebuild_table(name)
-        self.ledger.mark_loaded()
+        mark_loaded(self.ledger)
 
     def rebuild_table(self, name: str) -> int:
         """Fill one table from the live rows of its segments. Returns its rows."""

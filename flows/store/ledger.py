@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, insert, select, text, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 
-from flows.core.clock import now_utc
 from flows.core.files import Signature
 from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
-from flows.core.plan import Counters, NewVersion, Plan
+from flows.core.plan import Counters
 from flows.errors import StateError
-from flows.store.schema import SCHEMA_VERSION, batches, metadata, paths, segments, versions
+from flows.store.schema import SCHEMA_VERSION, metadata, paths, segments, versions
 
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction; ours take milliseconds."""
@@ -122,51 +119,6 @@ class Ledger:
             {row.path: _path_facts(row, frozenset(history.get(row.id, ()))) for row in named.values()},
             unload_deleted=unload_deleted,
         )
-
-    def stage(
-        self,
-        dataset: str,
-        plan: Plan,
-        *,
-        segment: SegmentFacts | None,
-        signatures: Mapping[bytes, Signature],
-        detected_utc: str,
-    ) -> int:
-        """Write a batch as staged, with everything it replaces, in one transaction. Returns the batch's id."""
-        now = now_utc()
-        with self.writing() as connection:
-            batch = int(connection.scalar(select(func.coalesce(func.max(batches.c.id), 0))) or 0) + 1
-            connection.execute(
-                insert(batches),
-                {
-                    "id": batch,
-                    "dataset": dataset,
-                    "state": State.STAGED.value,
-                    "files": len(plan.versions),
-                    "rows": sum(v.verdict.rows for v in plan.staged),
-                    "staged_utc": now,
-                },
-            )
-            if segment is not None:
-                connection.execute(insert(segments), asdict(segment))
-            _write_paths(connection, dataset, plan, signatures)
-            segment_id = segment.id if segment else None
-            rows = [_version_row(dataset, v, signatures, batch, segment_id, detected_utc, now) for v in plan.versions]
-            if rows:
-                connection.execute(insert(versions), rows)
-            _retire(connection, plan, now)
-            for giver, heir in plan.moved:
-                accepted = versions.c.place.is_not(None) & (versions.c.path_id == giver)
-                connection.execute(update(versions).where(accepted).values(path_id=heir))
-        return batch
-
-    def mark_loaded(self) -> None:
-        """Record that every staged batch is in the cube."""
-        now, staged = now_utc(), State.STAGED.value
-        loaded = {"state": State.LOADED.value, "loaded_utc": now}
-        with self.writing() as connection:
-            connection.execute(update(versions).where(versions.c.state == staged).values(loaded))
-            connection.execute(update(batches).where(batches.c.state == staged).values(loaded))
 
     def live(self, dataset: str, *, segment_ids: Sequence[int] | None = None) -> dict[int, dict[int, int]]:
         """Segment id → (version → place) of the current versions, of all or of the named segments."""
@@ -320,77 +272,4 @@ def _path_facts(row: Any, history: frozenset[bytes]) -> PathFacts:
         judged=version(row.judged, row.judged_digest, row.judged_state, row.judged_cause),
         present=row.present,
         history=history,
-    )
-
-
-def _write_paths(connection: Connection, dataset: str, plan: Plan, signatures: Mapping[bytes, Signature]) -> None:
-    rows = []
-    for facts in plan.paths.values():
-        signature = signatures.get(facts.path)
-        rows.append(
-            {
-                "id": facts.id,
-                "dataset": dataset,
-                "path": facts.path,
-                "place": facts.place,
-                "accepted": facts.accepted.id if facts.accepted else None,
-                "judged": facts.judged.id if facts.judged else None,
-                "present": facts.present,
-                **(signature._asdict() if signature else dict.fromkeys(Signature._fields)),
-            }
-        )
-    if not rows:
-        return
-    statement = upsert(paths)
-    new = statement.excluded
-    kept = {name: func.coalesce(new[name], paths.c[name]) for name in Signature._fields}
-    changed = {name: new[name] for name in ("place", "accepted", "judged", "present")}
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed | kept), rows)
-
-
-def _version_row(
-    dataset: str,
-    version: NewVersion,
-    signatures: Mapping[bytes, Signature],
-    batch: int,
-    segment: int | None,
-    detected_utc: str,
-    now: str,
-) -> dict[str, Any]:
-    verdict = version.verdict
-    staged = version.state is State.STAGED
-    first = verdict.findings[0] if verdict.findings else None
-    return {
-        "id": version.id,
-        "dataset": dataset,
-        "path_id": version.path_id,
-        "digest": version.digest,
-        "size_bytes": signatures[version.path].size_bytes,
-        "mtime_ns": version.mtime_ns,
-        "state": version.state.value,
-        "reason": version.reason,
-        "place": version.place,
-        "rows": verdict.rows,
-        "refused": verdict.refused,
-        "collapsed": verdict.collapsed,
-        "findings": verdict.counts.total(),
-        "first_finding": json.dumps(asdict(first)) if first else None,
-        "segment": segment if staged else None,
-        "batch": batch,
-        "detected_utc": detected_utc,
-        "staged_utc": now if staged else None,
-    }
-
-
-def _retire(connection: Connection, plan: Plan, now: str) -> None:
-    if not plan.retired:
-        return
-    rows = [
-        {"version": version, "new_state": state.value, "why": cause} for version, (state, cause) in plan.retired.items()
-    ]
-    connection.execute(
-        update(versions)
-        .where(versions.c.id == bindparam("version"))
-        .values(state=bindparam("new_state"), cause=bindparam("why"), ended_utc=now),
-        rows,
     )

@@ -175,11 +175,18 @@ class Started:
 
 @contextlib.contextmanager
 def started(place: Place, *arguments: object) -> Iterator[Started]:
-    """Start a command; it is ended afterwards in any case, and nothing of it may be left."""
-    log = place.root / f"{arguments[0]}-{uuid.uuid4().hex[:6]}.log"
+    """Start a command; it is ended afterwards in any case."""
+    with started_program(place, str(arguments[0]), *place.command(*arguments)) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def started_program(place: Place, name: str, *command: str) -> Iterator[Started]:
+    """As `started`, for any program."""
+    log = place.root / f"{name}-{uuid.uuid4().hex[:6]}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            place.command(*arguments),
+            command,
             cwd=place.root,
             env=place.variables,
             stdin=subprocess.DEVNULL,

@@ -11,22 +11,21 @@ from typing import Any
 import polars as pl
 
 from flows import cli
-from flows.app import checking
+from flows.app import appending, checking
 from flows.app.appending import Appender
 from flows.app.feed import Feed
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.landing.inbox import Inbox
-from flows.store.ledger import Ledger
 from flows.store.segments import Segments
 
 POINTS: dict[str, tuple[object, str, str]] = {
     "file read": (checking, "read_file", "after"),
     "segment half written": (pl.DataFrame, "write_parquet", "after"),
     "segment written": (Segments, "write", "after"),
-    "staged": (Ledger, "stage", "after"),
+    "staged": (appending, "stage_batch", "after"),
     "change known": (Appender, "_change", "after"),
     "cube changed": (DuckDbCube, "apply", "after"),
-    "recorded": (Ledger, "mark_loaded", "after"),
+    "recorded": (appending, "mark_loaded", "after"),
     "inbox told": (Inbox, "judged", "before"),
     "rebuild begun": (DuckDbCube, "rebuild", "before"),
     "rebuilt": (Feed, "rebuild", "after"),

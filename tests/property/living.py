@@ -133,7 +133,7 @@ class Living:
         owners = {
             "segment": (appending.Appender, "_write_quarantine"),
             "staged": (appending.Appender, "_change"),
-            "applied": (type(self.feed.ledger), "mark_loaded"),
+            "applied": (appending, "mark_loaded"),
         }
 
         def crash(*_: object, **__: object) -> None:

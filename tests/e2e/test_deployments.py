@@ -1,0 +1,141 @@
+"""What lies in deployments/: the work pool for real, the rest by its own tool or by what must be in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.e2e.running import ROOT, SAMPLES, Installation, Place, Prefect, Started, started_program, until
+
+DEPLOYMENTS = ROOT / "deployments"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def server(place: Place) -> Iterator[Prefect]:
+    """A Prefect server that Cubefeed has not started."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    place.environment |= {
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_HOME": str(place.root / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "CUBEFEED_LANDING": str(place.landing),
+    }
+    shutil.copytree(SAMPLES / "current", place.landing)
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    with started_program(place, "server", *command):
+        found_server = Prefect(f"http://127.0.0.1:{port}")
+        until(lambda: found_server.get("/health"), what="the server answers", patience_s=90)
+        yield found_server
+
+
+def prefect(place: Place, *arguments: str) -> str:
+    """Prefect's own command line."""
+    done = place.run_any(sys.executable, "-m", "prefect", "--no-prompt", *arguments)
+    return done.stdout + done.stderr
+
+
+def wait_for_session(place: Place, server: Prefect, worker: Started) -> Installation:
+    """The live session that a worker runs."""
+    up = Installation(worker, place, server)
+    up.wait_for_owner()
+    return up
+
+
+def test_the_same_flows_run_on_a_work_pool(place: Place, server: Prefect) -> None:
+    prefect(place, "work-pool", "create", "cubefeed", "--type", "process")
+    said = prefect(place, "deploy", "--prefect-file", str(DEPLOYMENTS / "prefect.yaml"), "--all")
+    for name in ("keep-cube-live/cube", "load-files/sales", "close-day/sales"):
+        assert server.get(f"/deployments/name/{name}")["work_pool_name"] == "cubefeed", said
+    with started_program(place, "worker", sys.executable, "-m", "prefect", "worker", "start", "--pool", "cubefeed") as worker:  # fmt: skip  # noqa: E501
+        live = server.start("keep-cube-live/cube")
+        up = wait_for_session(place, server, worker)
+        assert up.owner["run"] == live and up.sales() == {"2021-05-01": 10, "2021-05-02": 7}
+        done = server.wait_for(server.start("load-files/sales", mode="reload"), "Completed", "Failed")
+        assert done["state"]["name"] == "Completed", done["state"]["message"]
+        assert until(lambda: server.runs("close-day"), what="scheduled runs", patience_s=60)
+
+        script = (sys.executable, str(DEPLOYMENTS / "automations.py"), "--restart", "--webhook", "http://127.0.0.1:9/")
+        created = place.run_any(*script).stdout.splitlines()
+        place.run_any(*script)
+        names = [each["name"] for each in server.post("/automations/filter", {})]
+        assert sorted(names) == sorted(created) and len(names) == 5
+
+        os.kill(up.owner["pid"], signal.SIGKILL)
+        up.wait_for_owner(other_than=up.owner["pid"])
+        assert server.wait_for(live, "Crashed") and up.owner["run"] != live
+
+        server.post(f"/flow_runs/{up.owner['run']}/set_state", {"state": {"type": "CANCELLING"}})
+        server.wait_for(up.owner["run"], "Cancelled", patience_s=15)
+        until(lambda: not (place.state / "owner.json").exists(), what="the session is closed")
+        worker.end()
+
+
+def test_serving_without_up_ends_its_runs_in_an_honest_state(place: Place, server: Prefect) -> None:
+    place.environment["PREFECT_RUNNER_POLL_FREQUENCY"] = "1"
+    with started_program(place, "serve", sys.executable, str(DEPLOYMENTS / "serve.py")) as serving:
+        until(lambda: server.get("/deployments/name/keep-cube-live/cube"), what="it is served")
+        live = server.start("keep-cube-live/cube")
+        wait_for_session(place, server, serving)
+        assert serving.end(signal.SIGTERM) == 0
+        assert server.run(live)["state"]["name"] == "Cancelled"
+    assert not (place.state / "owner.json").exists()
+
+
+def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed here")
+    unit = (DEPLOYMENTS / "cubefeed.service").read_text()
+    assert "ExecStart=cubefeed up" in unit
+    checked = tmp_path / "cubefeed.service"
+    checked.write_text(unit.replace("ExecStart=cubefeed", f"ExecStart={shutil.which('true')}"))
+    done = subprocess.run([tool, "verify", checked], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def test_compose_publishes_on_loopback_only_and_protects_prefect() -> None:
+    text = (DEPLOYMENTS / "compose.yaml").read_text()
+    compose = yaml.safe_load(text)
+    services = compose["services"]
+    for name, service in services.items():
+        assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        assert set(service.get("depends_on", {})) <= set(services)
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert source.startswith(".") or source in compose["volumes"]
+    assert services["prefect"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"].startswith("${PREFECT_AUTH:?")
+    tool = shutil.which("docker")
+    if (
+        tool is not None
+        and subprocess.run([tool, "compose", "version"], capture_output=True, check=False).returncode == 0
+    ):
+        secrets = {**os.environ, "PREFECT_AUTH": "admin:secret", "POSTGRES_PASSWORD": "secret"}
+        command = [tool, "compose", "-f", str(DEPLOYMENTS / "compose.yaml"), "config", "--quiet"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=secrets)
+        assert done.returncode == 0, done.stderr
+
+
+def test_up_uses_the_server_that_is_named_and_says_when_it_does_not_answer(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+    place.environment["PREFECT_API_URL"] = url
+    with started_program(place, "up", *place.command("up")) as running:
+        running.wait_for_word("waiting for the Prefect server")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(url)
+        assert running.end(signal.SIGINT) == 0
