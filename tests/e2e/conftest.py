@@ -29,9 +29,10 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         for given in getattr(item, "funcargs", {}).values():
-            found = given.place if isinstance(given, Installation) else given
-            if isinstance(found, Place):
-                report.sections += [_tail(file) for file in _logs(found)]
+            for each in given if isinstance(given, tuple) else (given,):
+                found = each.place if isinstance(each, Installation) else each
+                if isinstance(found, Place):
+                    report.sections += [_tail(file) for file in _logs(found)]
     return report
 
 

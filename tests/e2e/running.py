@@ -28,12 +28,13 @@ PATIENCE_S = 30.0
 
 
 def until[T](look: Callable[[], T], *, what: str, patience_s: float = PATIENCE_S, every_s: float = 0.05) -> T:
-    """What `look` returns once that is true; it fails when that takes too long. An AssertionError counts as not yet."""
+    """What `look` returns once that is true; it fails when that takes too long. An AssertionError or an HTTP error
+    counts as not yet."""
     deadline = time.monotonic() + patience_s
     while True:
         try:
             found, why = look(), ""
-        except (AssertionError, httpx.TransportError) as error:
+        except (AssertionError, httpx.HTTPError) as error:
             found, why = None, str(error)
         if found:
             return found

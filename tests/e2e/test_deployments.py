@@ -22,9 +22,10 @@ DEPLOYMENTS = ROOT / "deployments"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-@pytest.fixture
-def server(place: Place) -> Iterator[Prefect]:
-    """A Prefect server that Cubefeed has not started."""
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Prefect]]:
+    """A Prefect server that Cubefeed has not started, and a place whose processes use it."""
+    place = Place(tmp_path_factory.mktemp("deployments"))
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     place.environment |= {
@@ -40,7 +41,8 @@ def server(place: Place) -> Iterator[Prefect]:
     with started_program(place, "server", *command):
         found_server = Prefect(f"http://127.0.0.1:{port}")
         until(lambda: found_server.get("/health"), what="the server answers", patience_s=90)
-        yield found_server
+        yield place, found_server
+    place.assert_nothing_left()
 
 
 def prefect(place: Place, *arguments: str) -> str:
@@ -56,7 +58,8 @@ def wait_for_session(place: Place, server: Prefect, worker: Started) -> Installa
     return up
 
 
-def test_the_same_flows_run_on_a_work_pool(place: Place, server: Prefect) -> None:
+def test_the_same_flows_run_on_a_work_pool(served: tuple[Place, Prefect]) -> None:
+    place, server = served
     prefect(place, "work-pool", "create", "cubefeed", "--type", "process")
     said = prefect(place, "deploy", "--prefect-file", str(DEPLOYMENTS / "prefect.yaml"), "--all")
     for name in ("keep-cube-live/cube", "load-files/sales", "close-day/sales"):
@@ -85,10 +88,12 @@ def test_the_same_flows_run_on_a_work_pool(place: Place, server: Prefect) -> Non
         worker.end()
 
 
-def test_serving_without_up_ends_its_runs_in_an_honest_state(place: Place, server: Prefect) -> None:
+def test_serving_without_up_ends_its_runs_in_an_honest_state(served: tuple[Place, Prefect]) -> None:
+    place, server = served
     place.environment["PREFECT_RUNNER_POLL_FREQUENCY"] = "1"
     with started_program(place, "serve", sys.executable, str(DEPLOYMENTS / "serve.py")) as serving:
-        until(lambda: server.get("/deployments/name/keep-cube-live/cube"), what="it is served")
+        deployment = "/deployments/name/keep-cube-live/cube"
+        until(lambda: server.get(deployment)["work_pool_name"] is None, what="it is served, without a work pool")
         live = server.start("keep-cube-live/cube")
         wait_for_session(place, server, serving)
         assert serving.end(signal.SIGTERM) == 0
