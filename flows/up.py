@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flows.children import Child, Pace, answers, free_port
+from flows.cube.atoti_start import TERMS
 from flows.errors import StateError
 from flows.settings import Settings
 from flows.store.state import Owner, State
@@ -70,6 +71,8 @@ class Up:
             StateError: this state directory is in use, or something did not start.
         """
         self._state.create()
+        if self._settings.engine == "atoti":
+            self._tell(TERMS)
         owner = self._state.owner()
         if owner is not None:
             raise StateError(
