@@ -22,7 +22,7 @@ from flows.core.plan import Counters, NewVersion, Plan, Planner
 from flows.cube.port import Cube
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
-from flows.store.segments import Part, Segments, rows_of, rows_with_keys
+from flows.store.segments import Part, Segments, may_hold, rows_of, rows_with_keys
 from flows.store.staging import mark_loaded, stage_batch
 from flows.store.upkeep import VersionRow, horizon_of
 
@@ -178,7 +178,9 @@ class Appender:
         touched = pl.concat(
             [rows_of(leaving, table, plan.retired).select(keys), new.select(keys)], how="vertical_relaxed"
         ).unique()
-        live = self.parts(dataset, self._ledger.live(dataset.name))
+        known = self._segments_of(dataset).values()
+        near = [segment.id for segment in known if may_hold(segment, touched[keys[0]])]
+        live = self.parts(dataset, self._ledger.live(dataset.name, segment_ids=near))
         others = [Part(p.facts, p.path, {v: at for v, at in p.places.items() if v not in places}) for p in live]
         older = rows_with_keys([part for part in others if part.places], table, touched)
         all_places = {version: place for part in others for version, place in part.places.items()} | places

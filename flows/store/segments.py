@@ -136,21 +136,20 @@ def rows_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.
 
 
 def rows_with_keys(parts: Iterable[Part], table: Table, keys: pl.DataFrame) -> pl.DataFrame:
-    """All live rows that have one of these keys; segments whose range of keys cannot hold one are skipped.
+    """All live rows that have one of these keys.
 
     Args:
-        parts: live segments.
+        parts: live segments, those that `may_hold` one.
         table: the table that the rows belong to.
         keys: the table's key columns.
     """
-    first = keys[table.keys[0]]
-    near = [part for part in parts if _may_hold(part.facts, first)]
+    parts = list(parts)
 
     def matching(frame: pl.LazyFrame) -> pl.LazyFrame:
         return frame.join(keys.lazy(), on=list(table.keys), how="semi")
 
-    found = _collect(near, table, matching)
-    live = pl.Series([version for part in near for version in part.places], dtype=pl.Int64)
+    found = _collect(parts, table, matching)
+    live = pl.Series([version for part in parts for version in part.places], dtype=pl.Int64)
     return found.filter(pl.col(VERSION).is_in(live.implode()))
 
 
@@ -183,7 +182,8 @@ def _json(value: object) -> str:
     return json.dumps(value if isinstance(value, int | float | str) else str(value))
 
 
-def _may_hold(segment: SegmentFacts, keys: pl.Series) -> bool:
+def may_hold(segment: SegmentFacts, keys: pl.Series) -> bool:
+    """Whether a segment can hold a row with one of these values of the first key, going by its range."""
     if segment.key_low is None or segment.key_high is None or keys.is_empty():
         return segment.rows > 0 and not keys.is_empty()
     low, high = (json.loads(_json(edge)) for edge in (keys.min(), keys.max()))
