@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -104,6 +105,8 @@ class Watcher:
             OSError: the directory cannot be watched.
         """
         logging.getLogger("watchdog.observers").addHandler(self._alarm)
+        # of a new directory that it finds twice, by its event and by looking into the one above
+        warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
         try:
             self._observer.start()
         except OSError:
@@ -120,9 +123,14 @@ class Watcher:
     def drain(self) -> Heard:
         """What was heard since the last call."""
         with self._lock:
-            heard = Heard(self._hints, self._relist, self._deaf)
+            heard = Heard(self._hints, self._relist, self._deaf or not self._is_alive())
             self._hints, self._relist, self._deaf = {}, False, False
         return heard
+
+    def _is_alive(self) -> bool:
+        """Whether all threads between the kernel and this object still run; an exception ends them silently."""
+        reader = getattr(self._observer, "_inotify_fd", self._observer)
+        return all(thread.is_alive() for thread in (reader, self._observer, *self._observer.emitters))
 
     def _note(self, path: str | bytes, hint: Hint | None) -> None:
         full = os.fsencode(path)

@@ -226,11 +226,26 @@ class Prefect:
 
     def get(self, path: str) -> Any:
         """GET a path."""
-        return httpx.get(f"{self.url}/api{path}", timeout=10, trust_env=False).raise_for_status().json()
+        return self._answer("GET", path, None)
 
     def post(self, path: str, body: object) -> Any:
         """POST to a path."""
-        return httpx.post(f"{self.url}/api{path}", json=body, timeout=10, trust_env=False).raise_for_status().json()
+        return self._answer("POST", path, body)
+
+    def delete(self, path: str) -> None:
+        """DELETE a path."""
+        self._answer("DELETE", path, None)
+
+    def _answer(self, method: str, path: str, body: object) -> Any:
+        """Its answer; its database may be busy for a moment."""
+
+        def ask() -> httpx.Response | None:
+            answer = httpx.request(method, f"{self.url}/api{path}", json=body, timeout=10, trust_env=False)
+            return None if answer.status_code == 503 else answer
+
+        answer = until(ask, what=f"{path} is answered", every_s=0.5)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         """A flow's runs, the newest first."""

@@ -125,6 +125,25 @@ def test_events_that_are_lost_without_a_word_are_made_good_by_the_next_listing(
 
 
 @pytest.mark.parametrize("observer", ["native"])
+@pytest.mark.parametrize("which", ["observer", "emitter", "reader"])
+def test_a_thread_of_the_observer_that_ends_is_replaced(start: Start, which: str) -> None:
+    living = start()
+    living.put("1.csv", sales(1))
+    living.wait_for(numbers(1))
+    watcher = living.desk.lookout._watcher
+    assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
+    threads = {
+        "observer": watcher._observer,
+        "emitter": next(iter(watcher._observer.emitters)),
+        "reader": watcher._observer._inotify_fd,
+    }
+    threads[which].stop()
+    living.wait_until(lambda: living.desk.lookout._watcher not in (None, watcher))
+    living.put("2.csv", sales(2, start=2))
+    living.wait_for(numbers(2))
+
+
+@pytest.mark.parametrize("observer", ["native"])
 @pytest.mark.parametrize("step", ["make", "start"])
 def test_where_the_system_has_no_more_watches_the_directory_is_listed_instead(
     start: Start, monkeypatch: pytest.MonkeyPatch, step: str

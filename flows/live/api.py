@@ -1,0 +1,169 @@
+"""The read API: what it answers. Nothing here writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import orjson
+import polars as pl
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from flows.core.model import Query, Table
+from flows.errors import CubefeedError, QueryError
+from flows.live import parameters as given_parameters
+from flows.live.openapi import describe
+from flows.live.parameters import Given
+from flows.store.history import FileRow
+
+TIMEOUT_S = 30.0
+"""How long an answer may take. One that takes longer goes on to its end, unheard, and holds its place meanwhile."""
+AT_ONCE = 4
+"""How many answers are worked on at the same time; others wait."""
+
+
+class Source(Protocol):
+    """What is shown."""
+
+    def model(self) -> tuple[Table, ...]:
+        """The cube's tables."""
+
+    def query(self, query: Query) -> pl.DataFrame:
+        """Ask the cube."""
+
+    def status(self) -> dict[str, Any]:
+        """How everything stands, in JSON types."""
+
+    def complaints(self) -> list[str]:
+        """What is stale, degraded or refused, in words; empty when all is well."""
+
+    def files(
+        self, dataset: str | None, states: tuple[str, ...], limit: int, *, current_only: bool = False
+    ) -> list[FileRow]:
+        """File versions, the newest first."""
+
+    def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
+        """The quarantine report of a version."""
+
+
+Answer = Callable[[Source, Given], Response]
+
+
+class Api:
+    """The routes of the read API, and the threads that work on the answers."""
+
+    def __init__(self, source: Source, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._source = source
+        self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="live-answer")
+        self._busy = 0
+        self.routes = [
+            self.route("/api/query", _query),
+            self.route("/api/status", _status),
+            self.route("/api/files", _files),
+            self.route("/api/findings", _findings),
+            self.route("/health", _health),
+            self.route("/openapi.json", _openapi),
+        ]
+
+    def route(self, path: str, answer: Answer) -> Route:
+        """A route whose answer is made in a thread, within the time limit."""
+
+        async def endpoint(request: Request) -> Response:
+            given = {name: request.query_params.getlist(name) for name in request.query_params}
+            try:
+                working = asyncio.get_running_loop().run_in_executor(self._threads, self._work, answer, given)
+                return await asyncio.wait_for(working, self._timeout_s)
+            except QueryError as error:
+                return refuse(error, 400)
+            except CubefeedError as error:
+                return refuse(error, 503)
+            except TimeoutError:
+                took = QueryError(
+                    f"This takes longer than {self._timeout_s:g} s", next_step="ask for less: fewer levels, a condition"
+                )
+                return refuse(took, 504)
+
+        return Route(path, endpoint, methods=["GET"])
+
+    def close(self) -> None:
+        """Let the threads end; one that still asks the cube ends with it."""
+        self._threads.shutdown(wait=not self._busy, cancel_futures=True)
+
+    def _work(self, answer: Answer, given: Given) -> Response:
+        self._busy += 1
+        try:
+            return answer(self._source, given)
+        finally:
+            self._busy -= 1
+
+
+def refuse(error: CubefeedError, status: int) -> Response:
+    """An error as JSON: what happened, what to do, and where."""
+    return reply({"error": error.what, "next": error.next_step, **error.where}, status)
+
+
+def reply(content: object, status: int = 200) -> Response:
+    """JSON; it is never kept by a browser, for it may be another in a moment."""
+    body = orjson.dumps(content, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
+
+
+def _query(source: Source, given: Given) -> Response:
+    query = given_parameters.parse_query(source.model(), given)
+    limit = given_parameters.whole(given, "limit", given_parameters.MAX_ROWS, given_parameters.MAX_ROWS)
+    frame = source.query(query)
+    if frame.height > limit:
+        raise QueryError(
+            f"The answer has {frame.height:,} rows",
+            next_step="ask for fewer levels, add a condition, or raise limit",
+            field="limit",
+            got=limit,
+            most=given_parameters.MAX_ROWS,
+        )
+    return reply({"dataset": query.table, "rows": frame.to_dicts()})
+
+
+def _status(source: Source, given: Given) -> Response:
+    given_parameters.check_known(given, ())
+    return reply(source.status())
+
+
+def _files(source: Source, given: Given) -> Response:
+    given_parameters.check_known(given, ("dataset", "state", "limit"))
+    limit = given_parameters.whole(given, "limit", given_parameters.FILES, given_parameters.MAX_FILES)
+    dataset = given_parameters.dataset_of(source.model(), given)
+    return reply([asdict(row) for row in source.files(dataset, given_parameters.states(given), limit)])
+
+
+def _findings(source: Source, given: Given) -> Response:
+    given_parameters.check_known(given, ("dataset", "version"))
+    if "dataset" not in given or "version" not in given:
+        raise QueryError(
+            "A file's version is needed",
+            next_step="give dataset and version; see /api/files for versions",
+            field="version" if "dataset" in given else "dataset",
+        )
+    dataset = given_parameters.dataset_of(source.model(), given)
+    version = given_parameters.whole(given, "version", 0, 2**63 - 1)
+    report = source.findings(dataset, version) if dataset else None
+    if report is None:
+        none = QueryError("That version has no findings", next_step="see /api/files for versions", version=version)
+        return refuse(none, 404)
+    return reply(report)
+
+
+def _health(source: Source, given: Given) -> Response:
+    given_parameters.check_known(given, ())
+    complaints = source.complaints()
+    return reply({"healthy": not complaints, "complaints": complaints}, 503 if complaints else 200)
+
+
+def _openapi(source: Source, given: Given) -> Response:
+    given_parameters.check_known(given, ())
+    return reply(describe(source.model()))

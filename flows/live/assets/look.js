@@ -1,0 +1,89 @@
+// What surrounds the pivots: freshness, refused, waiting and loaded files. All text goes in as text.
+
+const list = id => document.querySelector(`#${id} ul`);
+
+const element = (tag, attributes = {}, ...children) => {
+  const made = Object.assign(document.createElement(tag), attributes);
+  made.append(...children.filter(child => child != null && child !== ""));
+  return made;
+};
+
+export const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+
+// A time that says how long ago it was, and goes on saying so.
+const ago = utc => element("time", {dateTime: utc, title: utc.replace("T", " ").slice(0, 19) + " UTC"});
+
+const spoken = seconds => {
+  if (seconds < 2) return "just now";
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]])
+    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+  return `${Math.floor(seconds)} s ago`;
+};
+
+let clockAhead = 0; // how far this computer's clock is ahead of the server's, in ms
+
+export const tick = () => {
+  for (const time of document.querySelectorAll("time")) {
+    const text = spoken((Date.now() - clockAhead - Date.parse(time.dateTime)) / 1000);
+    if (time.textContent !== text) time.textContent = text;
+  }
+};
+
+// Replace a list only where it has changed, so that nothing flickers and no selection is lost.
+const fill = (id, items) => {
+  const to = list(id), made = element("ul");
+  made.append(...items);
+  for (const time of made.querySelectorAll("time")) time.textContent = "";
+  if (to.dataset.shown !== made.innerHTML) {
+    to.dataset.shown = made.innerHTML;
+    to.replaceChildren(...made.childNodes);
+  }
+  const section = to.closest("section");
+  if (id === "refused" || id === "waiting") section.hidden = !items.length;
+};
+
+const finding = first => first && [
+  first.line ? `line ${first.line}` : "", first.column, first.rule,
+  first.raw == null ? "" : `“${first.raw}”`, first.expected ? `expected ${first.expected}` : "",
+].filter(Boolean).join(" · ");
+
+const freshness = ([name, facts]) => {
+  const complaint = facts.degraded || facts.problem || (facts.stale ? `${count(facts.stale, "file")} stale` : "");
+  return element("li", {className: complaint ? "bad" : "good"},
+    element("strong", {}, name),
+    element("span", {}, count(facts.rows, "row")),
+    element("span", {className: "quiet"}, facts.last_loaded_utc ? "loaded " : "nothing loaded yet",
+      facts.last_loaded_utc ? ago(facts.last_loaded_utc) : ""),
+    complaint && element("span", {className: "why"}, complaint));
+};
+
+const loaded = file => element("li", {className: file.state},
+  element("strong", {title: file.file}, file.file),
+  element("span", {}, file.state === "loaded" ? count(file.rows, "row") : file.state,
+    file.refused && file.state === "loaded" ? `, ${file.refused} refused` : "",
+    file.findings ? `, ${count(file.findings, "finding")}` : ""),
+  element("span", {className: "quiet"}, ago(file.loaded_utc || file.detected_utc)));
+
+const refused = file => element("li", {className: "bad"},
+  element("strong", {title: file.file}, file.file),
+  element("span", {className: "quiet"}, ago(file.detected_utc)),
+  element("span", {className: "why"}, finding(file.first_finding) || file.reason || "refused"));
+
+const waiting = ({file, for: why}) => element("li", {},
+  element("strong", {title: file}, file), element("span", {className: "quiet"}, why));
+
+const links = news => [["Prefect", news.prefect_url], ["Engine", news.engine_url], ["API", "/openapi.json"], ["Metrics", "/metrics"]]
+  .filter(([, address]) => address && /^(https?:\/)?\//.test(address))
+  .map(([text, href]) => element("a", {href, textContent: text, rel: "noreferrer"}));
+
+export const showNews = news => {
+  clockAhead = Date.now() - Date.parse(news.now_utc);
+  document.getElementById("session").textContent = `${news.engine} engine`;
+  const nav = document.getElementById("links"), made = links(news);
+  if (made.map(a => a.href).join() !== [...nav.children].map(a => a.href).join()) nav.replaceChildren(...made);
+  fill("health", Object.entries(news.datasets).map(freshness));
+  fill("recent", news.recent.map(loaded));
+  fill("refused", news.refused.map(refused));
+  fill("waiting", Object.values(news.datasets).flatMap(facts => facts.waits).slice(0, 8).map(waiting));
+  tick();
+};

@@ -1,0 +1,211 @@
+// The live page: one channel from the server, an engine in this browser, a pivot per dataset.
+// Nothing is ever sent: what is done to a table here stays in this page.
+
+import {count, showNews, tick} from "./look.js";
+
+const engineUrl = document.querySelector("script[data-engine]").dataset.engine;
+const SILENT_MS = 9000; // the server says something every 2 s
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const theme = () => (dark.matches ? "Pro Dark" : "Pro Light");
+const LAYOUT = ["plugin", "plugin_config", "columns_config", "group_by", "split_by", "columns", "filter", "sort",
+  "expressions", "aggregates", "group_rollup_mode", "split_rollup_mode"];
+
+const engine = import(engineUrl).then(async ({ready, worker}) => {
+  await ready;
+  return worker();
+});
+
+// ---- layouts: in this browser, and in the address, so that a link shares them ----
+
+const pick = layout => Object.fromEntries(LAYOUT.filter(name => name in layout).map(name => [name, layout[name]]));
+const inAddress = () => new URLSearchParams(location.hash.slice(1));
+const attempt = action => { try { return action(); } catch { return null; } };
+const readLayout = name => attempt(() => pick(JSON.parse(inAddress().get(name)))) ??
+  attempt(() => pick(JSON.parse(localStorage.getItem(`cubefeed:${name}`))));
+
+const keepLayout = (name, layout) => {
+  const address = inAddress();
+  if (layout) address.set(name, JSON.stringify(layout)); else address.delete(name);
+  history.replaceState(null, "", address.size ? `#${address}` : location.pathname + location.search);
+  attempt(() => layout ? localStorage.setItem(`cubefeed:${name}`, JSON.stringify(layout))
+    : localStorage.removeItem(`cubefeed:${name}`)); // a browser may forbid storage
+};
+
+// ---- one dataset's pivot ----
+
+class Pivot {
+  constructor(name) {
+    this.name = name;
+    this.section = document.getElementById("pivot").content.cloneNode(true).firstElementChild;
+    this.find(".bar h2").textContent = name;
+    this.find(".arrange").onclick = () => this.arrange();
+    this.find(".reset").onclick = () => this.restore(this.standard);
+    this.find(".share").onclick = event => this.share(event.target);
+    document.getElementById("pivots").append(this.section);
+    this.work = Promise.resolve();
+    this.tables = 0;
+  }
+
+  find(selector) { return this.section.querySelector(selector); }
+
+  // Messages are worked on one after the other, in their order.
+  take(header, cells) {
+    this.work = this.work.then(() => this[header.kind](header, cells)).catch(error => this.fail(error));
+  }
+
+  async snapshot(header, cells) {
+    this.header = header;
+    const shape = JSON.stringify(header.types);
+    if (this.shape === shape) await this.table.replace(cells);
+    else await this.open(header, cells);
+    this.shape = shape;
+    this.say();
+  }
+
+  async delta({removed}, cells) {
+    await this.table.update(cells); // what vanishes has left all totals with this
+    if (removed.length) await this.table.remove(removed);
+    this.say();
+  }
+
+  async open(header, cells) {
+    const client = await engine, before = this.table, id = `${this.name} ${++this.tables}`;
+    this.table = await client.table(header.types, {index: header.key, name: id});
+    await this.table.update(cells);
+    if (!this.viewer) this.mount();
+    this.standard = standardLayout(header);
+    await this.viewer.load(client);
+    await this.restore(fitting(readLayout(this.name), header) ?? this.standard, id);
+    if (before) await before.delete({lazy: true});
+  }
+
+  mount() {
+    this.viewer = document.createElement("perspective-viewer");
+    this.viewer.setAttribute("aria-label", `Pivot table of ${this.name}`);
+    this.find(".frame").replaceChildren(this.viewer);
+    this.viewer.addEventListener("perspective-config-update", () => this.changed());
+    dark.addEventListener("change", () => this.viewer.restore({theme: theme()}));
+  }
+
+  async restore(layout, table) {
+    this.restoring = true;
+    try {
+      await this.viewer.restore({...this.standard, ...layout, ...(table ? {table} : {}), theme: theme(), title: this.name});
+    } finally { this.restoring = false; }
+    if (table) this.untouched = JSON.stringify(pick(await this.viewer.save()));
+    if (layout === this.standard) keepLayout(this.name, null);
+    this.find(".reset").hidden = layout === this.standard;
+  }
+
+  async changed() {
+    if (this.restoring) return;
+    const layout = pick(await this.viewer.save()), text = JSON.stringify(layout);
+    if (text === this.untouched) return;
+    this.untouched = text;
+    keepLayout(this.name, layout);
+    this.find(".reset").hidden = false;
+  }
+
+  async arrange() {
+    await this.viewer?.toggleConfig();
+    this.find(".arrange").setAttribute("aria-pressed", String(Boolean((await this.viewer?.save())?.settings)));
+  }
+
+  async share(button) {
+    if (this.viewer) keepLayout(this.name, pick(await this.viewer.save()));
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    button.textContent = copied ? "Copied" : "It is in the address";
+    setTimeout(() => { button.textContent = "Copy link"; }, 2500);
+  }
+
+  async say() {
+    const {levels, dropped, without_mean: nulls} = this.header;
+    const cells = count(await this.table.size(), "cell"), by = levels.map(level => level.name).join(" × ");
+    this.find(".facts").textContent = by ? `${cells} by ${by}` : cells;
+    const note = this.find(".note"), names = dropped.join(", ");
+    note.textContent = [
+      names && `Without ${names}: with ${dropped.length > 1 ? "them" : "it"} there would be too many cells to show.`,
+      nulls.length && `Means of ${nulls.join(", ")} are left out, since some values are missing; /api/query has them.`,
+    ].filter(Boolean).join(" ");
+    note.hidden = !note.textContent;
+  }
+
+  fail(error) {
+    console.error(error);
+    const note = this.find(".note");
+    note.textContent = `This table cannot be shown (${error}). Load the page again; /api/query has the numbers.`;
+    note.hidden = false;
+  }
+}
+
+// By the first date where there is one: every measure, means weighted by the rows behind them.
+const standardLayout = ({levels, measures, count}) => ({
+  plugin: "Datagrid",
+  group_by: [levels.find(level => level.kind === "date") ?? levels[0]].filter(Boolean).map(level => level.name),
+  split_by: [], filter: [], sort: [], expressions: {},
+  columns: measures.map(measure => measure.name),
+  aggregates: Object.fromEntries(measures.map(({name, aggregation}) =>
+    [name, aggregation === "MEAN" ? ["weighted mean", [count]] : "sum"])),
+  columns_config: {
+    ...Object.fromEntries(measures.filter(measure => measure.whole).map(({name}) =>
+      [name, {number_format: {maximumFractionDigits: 0}}])),
+    ...Object.fromEntries(levels.filter(level => level.kind === "date").map(({name}) =>
+      [name, {date_format: {dateStyle: "medium"}}])),
+  },
+});
+
+// A kept layout may name columns that there are no more.
+const fitting = (layout, {types}) => {
+  if (!layout) return null;
+  const known = name => name === null || name in types || name in (layout.expressions ?? {});
+  const fitted = {...layout};
+  for (const part of ["group_by", "split_by", "columns"]) if (fitted[part]) fitted[part] = fitted[part].filter(known);
+  for (const part of ["filter", "sort"]) if (fitted[part]) fitted[part] = fitted[part].filter(([name]) => known(name));
+  return fitted;
+};
+
+// ---- the channel ----
+
+const pivots = new Map();
+const pivot = name => pivots.get(name) ?? pivots.set(name, new Pivot(name)).get(name);
+const connection = document.getElementById("connection");
+const say = (state, text = state) => {
+  if (connection.textContent !== text) connection.textContent = text;
+  connection.dataset.state = state;
+  document.body.dataset.state = state;
+};
+
+const hear = ({data}) => {
+  if (typeof data === "string") {
+    const news = JSON.parse(data);
+    Object.keys(news.datasets).forEach(pivot);
+    return showNews(news);
+  }
+  const length = new DataView(data).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+  pivot(header.dataset).take(header, data.slice(4 + length));
+};
+
+const connect = (tries = 0) => {
+  const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`);
+  socket.binaryType = "arraybuffer";
+  let silence, over = false;
+  const listen = () => { clearTimeout(silence); silence = setTimeout(() => end({}), SILENT_MS); };
+  const end = ({code}) => {
+    if (over) return;
+    over = true;
+    clearTimeout(silence);
+    socket.onmessage = null;
+    socket.close();
+    const stopped = code === 1001 || code === 1012 || tries > 8 || (tries && connection.dataset.state === "stopped");
+    if (stopped) say("stopped", "session stopped"); else say("reconnecting");
+    setTimeout(connect, Math.min(250 * 1.5 ** tries, 3000), tries + 1);
+  };
+  socket.onmessage = message => { listen(); tries = 0; say("live"); hear(message); };
+  socket.onclose = end;
+  listen();
+};
+
+setInterval(tick, 1000);
+engine.catch(error => say("failed", `this browser cannot show the tables (${error})`));
+connect();

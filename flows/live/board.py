@@ -1,0 +1,171 @@
+"""One table's cells as pages see them: a snapshot, and the last deltas to it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+import polars as pl
+
+from flows.core.model import CONTRIBUTORS_COUNT, Table
+from flows.live.cells import (
+    MAX_CELLS,
+    Delta,
+    Layout,
+    arrow,
+    choose_layout,
+    difference,
+    inside,
+    narrowed,
+    wide_integers,
+    with_keys,
+)
+from flows.live.watched import Touched, WatchedCube
+
+KEPT_DELTAS = 64
+KEPT_BYTES = 4 << 20
+"""A page that is further behind gets a snapshot."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a board shows: the cells after `number` changes."""
+
+    layout: Layout
+    cells: pl.DataFrame
+    number: int
+
+    @property
+    def rows(self) -> int:
+        """The rows behind the cells."""
+        return int(self.cells[CONTRIBUTORS_COUNT].sum())
+
+
+class Board:
+    """Keeps one table's cells up to date while pages are open.
+
+    `refresh` is called by one thread at a time; `since` by the loop that serves the pages. What they share is
+    replaced whole.
+    """
+
+    def __init__(self, cube: WatchedCube, table: Table, max_cells: int = MAX_CELLS) -> None:
+        self.table = table
+        self._max_cells = max_cells
+        self._cube = cube
+        self._state: State | None = None
+        self._deltas: deque[tuple[int, bytes]] = deque(maxlen=KEPT_DELTAS)
+        self._snapshot: tuple[int, bytes] | None = None
+        self._number = 0
+
+    def refresh(self) -> None:
+        """Look at what the commits since the last call have touched."""
+        touched = self._cube.take(self.table.name)
+        state = self._state
+        if state is None:
+            return self._show_anew()
+        if touched.added == []:
+            return None
+        narrow = self._narrow(state, touched)
+        before, after = narrow if narrow is not None else (state.cells, self._all(state.layout))
+        if after is None:
+            return self._show_anew()
+        delta = difference(state.layout, before, after)
+        if delta.empty:
+            return None
+        others = state.cells.join(before, on=state.layout.key, how="anti")
+        return self._show(replace(state, cells=pl.concat([others, after]), number=state.number + 1), delta)
+
+    def since(self, number: int) -> tuple[int, list[bytes]]:
+        """What a page has to be told that has seen `number` (0: nothing), and the number it has seen then."""
+        state = self._state
+        if state is None or state.number == number:
+            return number, []
+        deltas = [message for at, message in list(self._deltas) if number < at <= state.number]
+        if number and len(deltas) == state.number - number:
+            return state.number, deltas
+        if self._snapshot is None or self._snapshot[0] != state.number:
+            self._snapshot = state.number, _frame(_snapshot_header(state), state.cells)
+        return self._snapshot[0], [self._snapshot[1]]
+
+    def forget(self) -> None:
+        """Hold nothing until the next `refresh`."""
+        self._state = self._snapshot = None
+        self._deltas.clear()
+        self._cube.forget(self.table.name)
+
+    def _narrow(self, state: State, touched: Touched) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+        """The touched cells before and after; None where only looking at all cells is sure to show a whole batch.
+
+        Rows that were replaced may have left any cell. Whether there were such, the counts tell.
+        """
+        layout = state.layout
+        where = narrowed(layout, touched.added) if touched.added else {}
+        if not where or touched.added is None:
+            return None
+        answer = self._cube.query(layout.query(where))
+        count = self._cube.row_count(self.table.name)
+        if not self._cube.unchanged_since(touched, self.table.name) or not layout.fits(answer):
+            return None
+        before, after = inside(state.cells, layout, where), with_keys(answer, layout)
+        added = sum(frame.height for frame in touched.added)
+        grown = after[CONTRIBUTORS_COUNT].sum() - before[CONTRIBUTORS_COUNT].sum()
+        whole = grown == added and count == state.rows + added
+        room = state.cells.height - before.height + after.height
+        return (before, after) if whole and room <= layout.max_cells else None
+
+    def _all(self, layout: Layout) -> pl.DataFrame | None:
+        """All cells; None where they no longer fit the layout."""
+        answer = self._cube.query(layout.query())
+        return with_keys(answer, layout) if layout.fits(answer) else None
+
+    def _show_anew(self) -> None:
+        """Choose the levels again and show a snapshot."""
+        rows = self._cube.row_count(self.table.name)
+        layout = choose_layout(self.table, self._cube.query, rows, self._max_cells)
+        answer = self._cube.query(layout.query())
+        layout = replace(layout, texts=wide_integers(answer, layout.levels))
+        self._deltas.clear()
+        self._show(State(layout, with_keys(answer, layout), self._number + 2))
+
+    def _show(self, state: State, delta: Delta | None = None) -> None:
+        self._number = state.number
+        if delta is not None:
+            header = {"kind": "delta", "dataset": self.table.name, "removed": delta.removed}
+            self._deltas.append((state.number, _frame(header, delta.cells)))
+            while sum(len(message) for _, message in self._deltas) > KEPT_BYTES:
+                self._deltas.popleft()
+        self._state = state
+
+
+def _snapshot_header(state: State) -> dict[str, Any]:
+    layout = state.layout
+    return {
+        "kind": "snapshot",
+        "dataset": layout.table.name,
+        "key": layout.key,
+        "types": layout.types(),
+        "levels": [{"name": level.name, "kind": level.kind} for level in layout.levels],
+        "dropped": layout.dropped,
+        "measures": [
+            {
+                "name": measure.name,
+                "aggregation": measure.aggregation,
+                "whole": measure.aggregation != "MEAN" and _kind(layout.table, measure.column) == "integer",
+            }
+            for measure in layout.measures
+        ],
+        "without_mean": [m.column for m in layout.table.measures if m not in layout.measures],
+        "count": CONTRIBUTORS_COUNT,
+    }
+
+
+def _kind(table: Table, column: str | None) -> str:
+    return next((each.kind for each in table.columns if each.name == column), "integer")
+
+
+def _frame(header: dict[str, Any], cells: pl.DataFrame) -> bytes:
+    """One message: the header's length in four bytes, the header as JSON, the cells as an Arrow stream."""
+    told = orjson.dumps(header)
+    return len(told).to_bytes(4, "little") + told + arrow(cells)

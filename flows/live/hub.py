@@ -1,0 +1,160 @@
+"""What open pages are told: the cells of every table, and the news. One way, from here to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio.to_thread
+import orjson
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from flows.errors import EngineFailed
+from flows.live.board import Board
+from flows.live.watched import WatchedCube
+
+log = logging.getLogger(__name__)
+
+NEWS_S = 2.0
+"""How often pages are told the news; a page that hears nothing for several times as long connects again."""
+NEWS_PAUSE_S = 0.25
+PAUSE_S = 0.02
+"""The least time between two looks, so that commits in quick succession are seen together."""
+MAX_PAGES = 200
+
+News = Callable[[], dict[str, Any]]
+
+
+class Page:
+    """One open page. It has no queue: when it is ready for more, it takes what it has not seen, and where that is
+    no longer kept, a snapshot. So it can be as slow as it likes."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.wake = asyncio.Event()
+        self._hub = hub
+        self._seen: dict[str, int] = {}
+        self._news: bytes | None = None
+
+    async def tell(self, socket: WebSocket) -> None:
+        """Tell the page everything until it goes."""
+        while True:
+            self.wake.clear()
+            news = self._hub.news
+            if news is not None and news is not self._news:
+                self._news = news
+                await socket.send_text(news.decode())
+            for board in self._hub.boards:
+                name = board.table.name
+                self._seen[name], messages = board.since(self._seen.get(name, 0))
+                for message in messages:
+                    await socket.send_bytes(message)
+            await self.wake.wait()
+
+
+class Hub:
+    """Serves all open pages from one loop. Nothing is held or asked while there are none.
+
+    Args:
+        cube: whose tables are shown.
+        news: how everything stands, in JSON types; called in a thread.
+    """
+
+    def __init__(self, cube: WatchedCube, news: News) -> None:
+        self.boards: Sequence[Board] = [Board(cube, table) for table in cube.model]
+        self.news: bytes | None = None
+        self.pages: set[Page] = set()
+        self._make_news = news
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._happened = asyncio.Event()
+        cube.notify = lambda _: self.poke()
+
+    def poke(self) -> None:
+        """Something has changed; may be called from any thread, and returns at once."""
+        loop = self._loop
+        if loop is not None and self.pages:
+            with contextlib.suppress(RuntimeError):  # the loop has ended in this moment
+                loop.call_soon_threadsafe(self._stir)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One page's channel, until either side ends it. What the page sends is dropped unread."""
+        if len(self.pages) >= MAX_PAGES:
+            await socket.close(1013, "too many pages are open")
+            return
+        await socket.accept()
+        page = Page(self)
+        self.pages.add(page)
+        self._stir()
+        telling = asyncio.create_task(page.tell(socket))
+        hearing = asyncio.create_task(_until_gone(socket))
+        try:
+            await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.pages.discard(page)
+            self._stir()
+            telling.cancel()
+            hearing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
+                await telling
+
+    async def run(self) -> None:
+        """Keep the boards and the news up to date while there are pages; until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._show_cells())
+            loops.create_task(self._show_news())
+
+    async def _show_cells(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for board in self.boards:
+                if self.pages:
+                    await anyio.to_thread.run_sync(_refresh, board)
+                else:
+                    board.forget()
+            self._wake()
+            await asyncio.sleep(PAUSE_S)
+
+    async def _show_news(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._happened.wait(), NEWS_S if self.pages else None)
+            self._happened.clear()
+            if self.pages:
+                self.news = await anyio.to_thread.run_sync(self._tell_news)
+            self._wake()
+            await asyncio.sleep(NEWS_PAUSE_S)
+
+    def _tell_news(self) -> bytes | None:
+        try:
+            return orjson.dumps({"kind": "news", **self._make_news()}, default=str)
+        except Exception:
+            log.exception("the pages cannot be told the news")
+            return self.news
+
+    def _wake(self) -> None:
+        for page in self.pages:
+            page.wake.set()
+
+    def _stir(self) -> None:
+        self._changed.set()
+        self._happened.set()
+
+
+def _refresh(board: Board) -> None:
+    try:
+        board.refresh()
+    except EngineFailed:
+        return  # the session ends
+    except Exception:
+        log.exception("%s: the page cannot be brought up to date", board.table.name)
+        board.forget()
+
+
+async def _until_gone(socket: WebSocket) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
