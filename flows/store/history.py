@@ -44,12 +44,14 @@ class Counts:
     """How one dataset stands, by paths."""
 
     files: dict[str, int]
+    size_bytes: int
     stale: int
     last_loaded_utc: str | None
 
 
 def counts(ledger: Ledger, dataset: str) -> Counts:
-    """Paths by the state of what they show now, how many are stale, and when a version was last loaded."""
+    """Paths by the state of what they show now, the size of the files in the cube, how many are stale, and when a
+    version was last loaded."""
     shown_now = versions.c.state
     by_state = (
         select(shown_now, func.count())
@@ -63,12 +65,18 @@ def counts(ledger: Ledger, dataset: str) -> Counts:
         .select_from(paths.join(accepted, accepted.c.id == paths.c.accepted))
         .where(paths.c.dataset == dataset, accepted.c.state.in_(LIVE), paths.c.judged != paths.c.accepted)
     )
+    size = (
+        select(func.sum(accepted.c.size_bytes))
+        .select_from(paths.join(accepted, accepted.c.id == paths.c.accepted))
+        .where(paths.c.dataset == dataset, accepted.c.state.in_(LIVE))
+    )
     last = select(func.max(versions.c.loaded_utc)).where(
         versions.c.dataset == dataset, versions.c.state == State.LOADED.value
     )
     with ledger.reading() as connection:
         files = dict(connection.execute(by_state).tuples().all())
-        return Counts(files, connection.scalar(stale) or 0, connection.scalar(last))
+        sized = int(connection.scalar(size) or 0)
+        return Counts(files, sized, connection.scalar(stale) or 0, connection.scalar(last))
 
 
 def file_rows(

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,7 +17,7 @@ from flows.errors import NotRunning, StateError
 
 @dataclass(frozen=True)
 class Owner:
-    """Who owns a state directory, as written in `owner.json`."""
+    """Who owns a state directory, as written in `owner.json`; `born` tells its process from a later one with its pid."""
 
     pid: int
     engine: str
@@ -26,6 +26,7 @@ class Owner:
     run: str | None = None
     datasets: tuple[str, ...] = ()
     since_utc: str = field(default_factory=now_utc)
+    born: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class State:
     def announce(self, owner: Owner) -> None:
         """Write who owns the directory."""
         partial = self.owner_file.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(owner)) + "\n", encoding="utf-8")
+        born = replace(owner, born=_born(owner.pid))
+        partial.write_text(json.dumps(asdict(born)) + "\n", encoding="utf-8")
         partial.rename(self.owner_file)
 
     def owner(self) -> Owner | None:
@@ -113,7 +115,7 @@ class State:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
         owner = Owner(**{**said, "datasets": tuple(said["datasets"])})
-        return owner if _alive(owner.pid) else None
+        return owner if _alive(owner.pid) and _born(owner.pid) == owner.born else None
 
     def require_owner(self) -> Owner:
         """The live owner.
@@ -129,6 +131,16 @@ class State:
                 state=self.root,
             )
         return owner
+
+
+def _born(pid: int) -> str:
+    """When a process began, in ticks of this boot; empty where the system does not say."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    except (OSError, IndexError):
+        return ""
+    return f"{boot}/{after_name.split()[19]}"
 
 
 def _alive(pid: int) -> bool:

@@ -1,0 +1,40 @@
+"""Who owns a state directory."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from flows.errors import NotRunning, StateError
+from flows.store.state import Owner, State
+
+
+def test_an_owner_is_known_as_long_as_its_process_lives(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.announce(Owner(os.getpid(), "duckdb", datasets=("sales",)))
+    owner = state.owner()
+    assert owner is not None and (owner.pid, owner.datasets) == (os.getpid(), ("sales",))
+
+
+def test_another_process_with_the_pid_of_a_dead_owner_is_no_owner(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.announce(Owner(os.getpid(), "duckdb"))
+    said = json.loads(state.owner_file.read_text())
+    state.owner_file.write_text(json.dumps({**said, "born": "another boot/1"}))
+    assert state.owner() is None
+    with pytest.raises(NotRunning, match="cubefeed up"):
+        state.require_owner()
+
+
+def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
+    first, second = State(tmp_path), State(tmp_path)
+    with first.owned():
+        first.announce(Owner(os.getpid(), "duckdb"))
+        with pytest.raises(StateError, match=f"pid {os.getpid()}"), second.owned():
+            pass
+    with second.owned():
+        pass
+    assert second.owner() is None
