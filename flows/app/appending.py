@@ -76,6 +76,7 @@ class Appender:
             rows=sum(version.verdict.rows for version in plan.staged),
             batch=batch_id,
             took_s=time.monotonic() - started,
+            detection_s=() if work.request else work.detection_s,
             request=work.request.id if work.request else None,
         )
 

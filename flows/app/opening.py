@@ -16,7 +16,9 @@ from flows.cube.engines import open_cube
 from flows.datasets import load_datasets
 from flows.landing.inbox import Inbox
 from flows.landing.lookout import Lookout
-from flows.live.server import LiveServer, make_app
+from flows.live.guard import Access
+from flows.live.server import Live, LiveServer
+from flows.live.watched import WatchedCube
 from flows.settings import Settings
 from flows.store.ledger import Ledger, open_ledger
 from flows.store.quarantine import Quarantine
@@ -69,7 +71,7 @@ def open_feed(
         stack.callback(requests.close)
         segments = Segments(state.segments)
         segments.remove_partial()
-        cube = open_cube(settings.engine, tuple(dataset.table for dataset in datasets), tell=tell)
+        cube = WatchedCube(open_cube(settings.engine, tuple(dataset.table for dataset in datasets), tell=tell))
         stack.callback(cube.close)
         wake = threading.Event()
         desks = {dataset.name: Desk(dataset, _lookout(dataset, settings, ledger, wake)) for dataset in datasets}
@@ -86,7 +88,7 @@ def open_feed(
             wake=wake,
         )
         stack.callback(feed.stop)
-        owner = _serve(feed, settings, stack, prefect_url=prefect_url, run=run)
+        owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
         state.announce(owner)
         yield OpenFeed(feed, owner)
 
@@ -101,9 +103,13 @@ def _lookout(dataset: Dataset, settings: Settings, ledger: Ledger, wake: threadi
     return lookout
 
 
-def _serve(feed: Feed, settings: Settings, stack: ExitStack, *, prefect_url: str | None, run: str | None) -> Owner:
+def _serve(
+    feed: Feed, cube: WatchedCube, settings: Settings, stack: ExitStack, *, prefect_url: str | None, run: str | None
+) -> Owner:
     source = FeedSource(feed, Owner(os.getpid(), settings.engine))
-    server = LiveServer(make_app(source), host=settings.host, port=settings.port)
+    live = Live(source, cube, source.news, Access.at(settings.host))
+    server = LiveServer(live.app, host=settings.host, port=settings.port)
+    feed.listeners.append(live.hear)
     source.owner = Owner(
         pid=os.getpid(),
         engine=settings.engine,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import polars as pl
 
 from flows.app.feed import Desk, Feed
+from flows.core.clock import now_utc
 from flows.core.files import shown
 from flows.core.model import Query, Table
 from flows.store.history import FileRow, counts, file_rows
 from flows.store.state import Owner
 
 SHOWN_WAITING = 20
+SHOWN_FILES = 12
 
 
 @dataclass
@@ -49,8 +52,20 @@ class FeedSource:
         """What is stale, degraded or refused."""
         return [f"{name}: {complaint}" for name in self.feed.desks for complaint in self._complaints(name)]
 
-    def files(self, dataset: str | None, states: tuple[str, ...], limit: int) -> Sequence[FileRow]:
-        return file_rows(self.feed.ledger, dataset=dataset, states=states, limit=limit)
+    def files(
+        self, dataset: str | None, states: tuple[str, ...], limit: int, *, current_only: bool = False
+    ) -> list[FileRow]:
+        return file_rows(self.feed.ledger, dataset=dataset, states=states, current_only=current_only, limit=limit)
+
+    def news(self) -> dict[str, Any]:
+        """What the live page shows around the pivots: the status, the last files, and those refused now."""
+        refused = self.files(None, ("quarantined",), SHOWN_FILES, current_only=True)
+        return {
+            "now_utc": now_utc(),
+            **self.status(),
+            "recent": [asdict(row) for row in self.files(None, (), SHOWN_FILES)],
+            "refused": [asdict(row) for row in refused],
+        }
 
     def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
         return self.feed.quarantine.report(dataset, version) if dataset in self.feed.desks else None
@@ -63,8 +78,11 @@ class FeedSource:
             "landing": str(desk.dataset.directory),
             "observer": desk.lookout.observer,
             "files": found.files,
+            "size_bytes": found.size_bytes,
             "stale": found.stale,
             "waiting": len(waiting),
+            "lag_s": inbox.waited_s(),
+            "scan_age_s": time.monotonic() - inbox.scanned_at if isfinite(inbox.scanned_at) else None,
             "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
             "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
             "last_loaded_utc": found.last_loaded_utc,

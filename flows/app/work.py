@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -39,6 +40,12 @@ class Work:
     @property
     def size_bytes(self) -> int:
         return sum(landed.signature.size_bytes for landed in self.landed)
+
+    @property
+    def detection_s(self) -> tuple[float, ...]:
+        """Per file, from its last change to its detection."""
+        detected = datetime.fromisoformat(self.detected_utc).timestamp()
+        return tuple(detected - landed.signature.mtime_ns / 1e9 for landed in self.landed)
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class Outcome:
     batch: int | None = None
     took_s: float = 0.0
     at_utc: str = field(default_factory=now_utc)
+    detection_s: tuple[float, ...] = ()
     request: int | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
 

@@ -224,6 +224,12 @@ class Inbox:
             waits = {path: pending.waits_for for path, pending in self._pending.items()}
             return waits | dict.fromkeys(self._claimed, "its turn")
 
+    def waited_s(self) -> float:
+        """How long the file that has waited longest has been as it is; 0 when nothing waits."""
+        now = self._clock()
+        with self._lock:
+            return max((now - pending.since for pending in self._pending.values()), default=0.0)
+
     def next_due_s(self) -> float | None:
         """Seconds until something may have settled; None when nothing waits."""
         now = self._clock()

@@ -40,7 +40,7 @@ class State:
     @property
     def rows(self) -> int:
         """The rows behind the cells."""
-        return int(self.cells[CONTRIBUTORS_COUNT].sum())
+        return _rows(self.cells)
 
 
 class Board:
@@ -110,7 +110,7 @@ class Board:
             return None
         before, after = inside(state.cells, layout, where), with_keys(answer, layout)
         added = sum(frame.height for frame in touched.added)
-        grown = after[CONTRIBUTORS_COUNT].sum() - before[CONTRIBUTORS_COUNT].sum()
+        grown = _rows(after) - _rows(before)
         whole = grown == added and count == state.rows + added
         room = state.cells.height - before.height + after.height
         return (before, after) if whole and room <= layout.max_cells else None
@@ -137,6 +137,10 @@ class Board:
             while sum(len(message) for _, message in self._deltas) > KEPT_BYTES:
                 self._deltas.popleft()
         self._state = state
+
+
+def _rows(cells: pl.DataFrame) -> int:
+    return int(cells[CONTRIBUTORS_COUNT].sum())
 
 
 def _snapshot_header(state: State) -> dict[str, Any]:

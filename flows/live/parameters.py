@@ -71,9 +71,7 @@ def whole(given: Given, name: str, default: int, most: int) -> int:
     """A number from 1 to `most`."""
     text = one(given, name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= most):
-        raise QueryError(
-            f"{name} cannot be used", next_step=f"make it a number from 1 to {most}", got=text, field=name
-        )
+        raise QueryError(f"{name} cannot be used", next_step=f"make it a number from 1 to {most}", got=text, field=name)
     return int(text)
 
 
@@ -103,9 +101,7 @@ def _checked(field: str, names: tuple[str, ...], find: Callable[[str], object], 
         try:
             find(name)
         except QueryError as error:
-            raise QueryError(
-                error.what, next_step=error.next_step, got=name, field=field, allowed=allowed
-            ) from None
+            raise QueryError(error.what, next_step=error.next_step, got=name, field=field, allowed=allowed) from None
     if len(set(names)) < len(names):
         raise QueryError(f"A {field} is named twice", next_step="name each once", got=", ".join(names), field=field)
 

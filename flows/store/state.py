@@ -17,7 +17,7 @@ from flows.errors import NotRunning, StateError
 
 @dataclass(frozen=True)
 class Owner:
-    """Who owns a state directory, as written in `owner.json`; `born` tells its process from a later one with its pid."""
+    """Who owns a state directory, as in `owner.json`; `born` tells its process from a later one with its pid."""
 
     pid: int
     engine: str

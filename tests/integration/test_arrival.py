@@ -17,6 +17,7 @@ import pytest
 
 from flows.core.dataset import Unload
 from flows.core.files import shown
+from flows.core.findings import Finding
 from flows.settings import Observer
 from flows.store.requests import RequestBox
 from tests.integration.living import Living, live, sales
@@ -47,18 +48,18 @@ def slowly(file: Path, mode: str = "wb") -> Iterator[Callable[[bytes], None]]:
 
         def write(part: bytes) -> None:
             opened.write(part)
-            pause(0.1)
+            pause(0.06)
 
         yield write
 
 
 def test_a_slow_writer_is_waited_for(start: Start) -> None:
-    living = start(settle_s=0.3)
-    whole = sales(*range(1, 9))
+    living = start(settle_s=0.25)
+    whole = sales(*range(1, 7))
     with slowly(living.landing / "a.csv") as write:
         for line in whole.splitlines(keepends=True):
             write(line)
-    living.wait_for({number: number for number in range(1, 9)})
+    living.wait_for({number: number for number in range(1, 7)})
     assert living.told("a.csv") == ["loaded"]
 
 
@@ -431,29 +432,37 @@ def test_a_file_waits_for_its_manifest_and_is_loaded_when_it_agrees(start: Start
     assert {row.file for row in living.files()} == {"1.csv", "2.csv", "3.csv"}
 
 
-@pytest.mark.parametrize(
-    ("manifest", "raw", "expected"),
-    [
-        (b'{"rows": 3}', "2 rows", "3 rows, as the manifest says"),
-        (b'{"sha256": "00"}', f"sha256 {hashlib.sha256(sales(1, 2)).hexdigest()}", "00, as the manifest says"),
-        (b"rows=2", "rows=2", 'a manifest such as {"rows": 7, "sha256": "…"}, either or both'),
-        (b'{"rows": "2"}', '{"rows": "2"}', 'a manifest such as {"rows": 7, "sha256": "…"}, either or both'),
-    ],
-    ids=["rows", "sha256", "no JSON", "text for a number"],
-)
-def test_a_file_that_differs_from_its_manifest_is_refused_until_one_of_them_changes(
-    start: Start, manifest: bytes, raw: str, expected: str
-) -> None:
+SHAPE = 'a manifest such as {"rows": 7, "sha256": "…"}, either or both'
+MISMATCHES = [
+    (b'{"rows": 3}', "2 rows", "3 rows, as the manifest says"),
+    (b'{"sha256": "00", "rows": 2}', "sha256 {sha256}", "00, as the manifest says"),
+    (b"rows=2", "rows=2", SHAPE),
+    (b'{"rows": "2"}', '{"rows": "2"}', SHAPE),
+    (b'{"row": 2}', '{"row": 2}', SHAPE),
+    (b"[" * 100_000, "[" * 200, SHAPE),
+    (b"", "", SHAPE),
+]
+"""Manifests of files with 2 rows, and the finding that each leads to."""
+
+
+def test_a_file_that_differs_from_its_manifest_is_refused_until_one_of_them_changes(start: Start) -> None:
     living = start(manifest=".json")
-    living.put("a.csv.json", manifest)
-    living.put("a.csv", sales(1, 2))
-    living.wait_for_state("a.csv", "quarantined")
-    row = living.file("a.csv")
-    assert row is not None and row.first_finding is not None
-    assert (row.first_finding.rule, row.first_finding.raw, row.first_finding.expected) == ("manifest", raw, expected)
+    bodies = [sales(1, 2, start=start) for start in range(1, 100, 10)]
+    for number, (manifest, _, _) in enumerate(MISMATCHES):
+        living.put(f"{number}.csv.json", manifest)
+        living.put(f"{number}.csv", bodies[number])
+    living.wait_until(lambda: [row.state for row in living.files()] == ["quarantined"] * len(MISMATCHES))
+    for number, (_, raw, expected) in enumerate(MISMATCHES):
+        found = living.file(f"{number}.csv")
+        assert found is not None
+        raw = raw.format(sha256=hashlib.sha256(bodies[number]).hexdigest()) if "sha256 " in raw else raw
+        assert found.first_finding == Finding("manifest", raw=raw, expected=expected)
+        assert found.refused == 2
     assert living.quantities() == {}
-    living.put("a.csv.json", manifest_of(sales(1, 2)))
-    living.wait_for({1: 1, 2: 2})
+    living.put("0.csv.json", manifest_of(bodies[0]))
+    living.put("1.csv.json", manifest_of(bodies[9]))
+    living.put("1.csv", bodies[9])
+    living.wait_for({1: 1, 2: 2, 91: 1, 92: 2})
 
 
 def test_a_correction_that_is_not_what_its_manifest_says_leaves_the_old_rows(start: Start) -> None:
@@ -553,7 +562,7 @@ class Failing:
         return wrapped
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES], ids=["EIO", "ESTALE", "EACCES"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE], ids=["EIO", "ESTALE"])
 def test_a_landing_directory_that_cannot_be_read_unloads_nothing(
     start: Start, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -565,7 +574,7 @@ def test_a_landing_directory_that_cannot_be_read_unloads_nothing(
     failing.on = True
     living.wait_until(lambda: os.strerror(number) in (living.status()["problem"] or ""))
     (living.landing / "b.csv").unlink()
-    pause(0.3)
+    pause(0.25)
     assert living.quantities() == {1: 1, 2: 2}
     failing.on = False
     living.wait_for({1: 1})
@@ -588,7 +597,7 @@ def test_a_nested_directory_that_cannot_be_read_hides_no_other_and_unloads_nothi
         living.put(f"{number}/b.csv", sales(number, start=10 + number))
     living.wait_for({1: 1, 2: 2, 3: 3, 11: 1, 13: 3})
     (living.landing / "1" / "a.csv").unlink()
-    pause(0.3)
+    pause(0.25)
     assert living.quantities() == {1: 1, 2: 2, 3: 3, 11: 1, 13: 3}
     failing.on = False
     living.inbox.rescan()
@@ -621,7 +630,7 @@ def test_a_file_that_cannot_be_looked_at_is_not_gone(start: Start, monkeypatch: 
         living.inbox.rescan()
         assert living.inbox.problem == "2.csv cannot be looked at (Input/output error)"
         (living.landing / "3.csv").unlink()
-        pause(0.3)
+        pause(0.25)
         living.put("4.csv", sales(4, start=4))
         living.wait_for({1: 1, 2: 2, 3: 3, 4: 4})
     living.inbox.rescan()
@@ -647,8 +656,8 @@ def test_a_file_that_cannot_be_read_is_tried_again_and_hinders_nobody(
         living.wait_for({2: 2})
         living.wait_until(lambda: living.waits("a.csv") == "another try: it cannot be read (Permission denied)")
         tries = len(living.told("a.csv"))
-        pause(0.5)
-        assert len(living.told("a.csv")) <= tries + 3
+        pause(0.25)
+        assert len(living.told("a.csv")) <= tries + 2
     living.wait_for({1: 1, 2: 2})
 
 
