@@ -39,7 +39,7 @@ NAMED_S = 5.0
 """How long an owner that has just taken the lock may take to say who it is."""
 
 
-@flow(name=LIVE_FLOW)
+@flow(name=LIVE_FLOW, flow_run_name=lambda: _session_name())
 async def keep_cube_live() -> RunState[None]:
     """Keep the cube of this installation live until the run is cancelled."""
     logger = get_run_logger()
@@ -157,6 +157,11 @@ async def _other_owner(settings: Settings) -> Owner | None:
             return owner
         await asyncio.sleep(0.1)
     return None
+
+
+def _session_name() -> str:
+    settings = Settings.read()
+    return f"{settings.datasets} · {settings.engine}"
 
 
 async def _serve(stages: Stages) -> None:

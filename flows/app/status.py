@@ -63,6 +63,7 @@ class FeedSource:
         return {
             "now_utc": now_utc(),
             **self.status(),
+            "complaints": self.complaints(),
             "recent": [asdict(row) for row in self.files(None, (), SHOWN_FILES)],
             "refused": [asdict(row) for row in refused],
         }

@@ -19,7 +19,7 @@ _TYPES = {"js": "text/javascript", "css": "text/css", "html": "text/html", "svg"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _POLICY = {
     "default-src": "'none'",
-    "script-src": "'self' 'wasm-unsafe-eval'",
+    "script-src": "'self' blob: 'wasm-unsafe-eval'",  # Perspective imports parts of its own text as blobs
     "worker-src": "blob: data:",  # Perspective's engine starts its worker from its own text
     "connect-src": "'self' data: blob:",  # … and its WebAssembly from a data address
     "style-src": "'self' 'unsafe-inline'",  # its elements bring their styles with them

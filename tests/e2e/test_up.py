@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -27,6 +28,11 @@ from tests.e2e.running import (
 TWO_DAYS = {"2021-05-01": 10, "2021-05-02": 7}
 HEADER = "ID,Date,Product,Quantity\n"
 FINAL = {"Completed", "Failed", "Cancelled", "Crashed"}
+
+CHROMIUM = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -259,3 +265,30 @@ def test_a_run_that_died_with_everything_around_it_is_crashed_by_the_automation(
         owner.resume()
     state = up.prefect.wait_for(run, "Crashed", patience_s=200)["state"]
     assert "No heartbeat" in state["message"]
+
+
+@pytest.mark.browser
+def test_the_ui_shows_runs_artifacts_and_deployments(up: Installation) -> None:
+    browser = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no Chromium here: install the package chromium to see Prefect's pages tested")
+    seen = Path(os.environ.get("CUBEFEED_SCREENSHOTS", up.place.root / "screenshots"))
+    pages = {
+        f"runs/flow-run/{up.owner['run']}": ["keep-cube-live", "initial_load"],
+        "runs": ["load_window", "keep-cube-live"],
+        "artifacts": ["initial-load", "last-loads", "live-status"],
+        "deployments": ["close-day", "load-files", "cube"],
+    }
+    with browser.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        page = opened.new_page(viewport={"width": 1400, "height": 900})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        for path, words in pages.items():
+            page.goto(f"{up.prefect.url}/{path}")
+            for word in words:
+                page.get_by_text(word).first.wait_for(timeout=20_000)
+            page.screenshot(path=seen / f"{path.split('/')[0]}-{path.count('/')}.png")
+        opened.close()
+    assert {url.split("/")[2] for url in asked if "://" in url} == {up.prefect.url.split("/")[2]}

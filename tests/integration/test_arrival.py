@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -486,6 +487,7 @@ def test_a_correction_that_is_not_what_its_manifest_says_leaves_the_old_rows(sta
 def test_a_landing_directory_that_does_not_exist_yet_is_waited_for(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "flows.landing.lookout")
     living = start(make_landing=False)
     living.wait_until(lambda: living.status()["problem"] == "the directory does not exist")
     assert "waiting, because the directory does not exist" in caplog.text

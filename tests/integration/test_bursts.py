@@ -90,7 +90,7 @@ def frozen(living: Living) -> Iterator[None]:
 def test_an_overflow_of_the_kernel_s_queue_leads_to_a_listing(
     start: Start, caplog: pytest.LogCaptureFixture, recursive: bool
 ) -> None:
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.WARNING, "flows.landing.lookout")
     living = start(recursive=recursive)
     living.put("1.csv", sales(1))
     living.wait_for(numbers(1))

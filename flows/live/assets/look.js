@@ -32,14 +32,12 @@ export const tick = () => {
 // Replace a list only where it has changed, so that nothing flickers and no selection is lost.
 const fill = (id, items) => {
   const to = list(id), made = element("ul");
-  made.append(...items);
+  made.append(...items.length ? items : [element("li", {className: "quiet", textContent: "none"})]);
   for (const time of made.querySelectorAll("time")) time.textContent = "";
   if (to.dataset.shown !== made.innerHTML) {
     to.dataset.shown = made.innerHTML;
     to.replaceChildren(...made.childNodes);
   }
-  const section = to.closest("section");
-  if (id === "refused" || id === "waiting") section.hidden = !items.length;
 };
 
 const finding = first => first && [
@@ -47,14 +45,14 @@ const finding = first => first && [
   first.raw == null ? "" : `“${first.raw}”`, first.expected ? `expected ${first.expected}` : "",
 ].filter(Boolean).join(" · ");
 
-const freshness = ([name, facts]) => {
-  const complaint = facts.degraded || facts.problem || (facts.stale ? `${count(facts.stale, "file")} stale` : "");
-  return element("li", {className: complaint ? "bad" : "good"},
+const freshness = (name, facts, complaints) => {
+  const said = complaints.filter(text => text.startsWith(`${name}: `)).map(text => text.slice(name.length + 2));
+  return element("li", {className: said.length ? "bad" : "good"},
     element("strong", {}, name),
     element("span", {}, count(facts.rows, "row")),
     element("span", {className: "quiet"}, facts.last_loaded_utc ? "loaded " : "nothing loaded yet",
       facts.last_loaded_utc ? ago(facts.last_loaded_utc) : ""),
-    complaint && element("span", {className: "why"}, complaint));
+    ...said.map(text => element("span", {className: "why"}, text)));
 };
 
 const loaded = file => element("li", {className: file.state},
@@ -81,7 +79,7 @@ export const showNews = news => {
   document.getElementById("session").textContent = `${news.engine} engine`;
   const nav = document.getElementById("links"), made = links(news);
   if (made.map(a => a.href).join() !== [...nav.children].map(a => a.href).join()) nav.replaceChildren(...made);
-  fill("health", Object.entries(news.datasets).map(freshness));
+  fill("health", Object.entries(news.datasets).map(([name, facts]) => freshness(name, facts, news.complaints)));
   fill("recent", news.recent.map(loaded));
   fill("refused", news.refused.map(refused));
   fill("waiting", Object.values(news.datasets).flatMap(facts => facts.waits).slice(0, 8).map(waiting));

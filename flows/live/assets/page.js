@@ -63,6 +63,7 @@ class Pivot {
   }
 
   async delta({removed}, cells) {
+    if (!this.table) return;
     await this.table.update(cells); // what vanishes has left all totals with this
     if (removed.length) await this.table.remove(removed);
     this.say();
@@ -132,6 +133,7 @@ class Pivot {
 
   fail(error) {
     console.error(error);
+    this.table = this.shape = undefined; // the next snapshot begins anew
     const note = this.find(".note");
     note.textContent = `This table cannot be shown (${error}). Load the page again; /api/query has the numbers.`;
     note.hidden = false;

@@ -1,0 +1,215 @@
+"""The live page in a real browser: Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.e2e.running import SAMPLES, Place, watching
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+NUMBERS = "perspective-viewer-datagrid td"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: the live page is not tested (apt install chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser without memory, in a zone where a day that is read as a moment becomes the day before."""
+    with browser.new_context(viewport={"width": 1280, "height": 800}, timezone_id="America/New_York") as made:
+        yield made
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number: int = free.getsockname()[1]
+        return number
+
+
+@pytest.fixture
+def two_days(place: Place) -> Place:
+    shutil.copytree(SAMPLES / "current", place.landing)
+    return place
+
+
+def arguments(place: Place, port: int) -> tuple[object, ...]:
+    return ("--dataset", "sales", "--landing", place.landing, "--port", port)
+
+
+def opened(context: BrowserContext, port: int, *, rest: str = "") -> Page:
+    """The page, with all that it asked for and all that went wrong in it."""
+    page = context.new_page()
+    page.asked, page.failed = [], []  # type: ignore[attr-defined]
+    page.on("request", lambda request: page.asked.append(request.url))  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.failed.append(str(error)))  # type: ignore[attr-defined]
+    page.goto(f"http://127.0.0.1:{port}/{rest}")
+    return page
+
+
+def numbers(page: Page) -> list[str]:
+    return page.locator(NUMBERS).all_inner_texts()
+
+
+def wait(page: Page, condition: Callable[[], object], *, patience_s: float = 20.0) -> float:
+    """Wait, while the page's own messages are worked on. Returns the seconds that it took."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < patience_s, (numbers(page), page.locator("body").inner_text())
+        page.wait_for_timeout(10)
+    return time.monotonic() - begun
+
+
+def state(page: Page) -> str:
+    return page.locator("#connection").inner_text()
+
+
+def third_day(place: Place) -> None:
+    shutil.copy(SAMPLES / "next" / "sales_2021-05-03.csv", place.landing)
+
+
+def test_the_third_day_appears_without_a_reload_and_nothing_leaves_this_computer(
+    two_days: Place, context: BrowserContext, port: int
+) -> None:
+    with watching(two_days, *arguments(two_days, port)):
+        page = opened(context, port)
+        wait(page, lambda: {"10", "7"} <= set(numbers(page)))
+        assert state(page) == "live"
+        page.evaluate("window.same = true")
+        third_day(two_days)
+        wait(page, lambda: {"10", "7", "8", "25"} <= set(numbers(page)))
+        assert page.evaluate("window.same") is True
+        wait(page, lambda: "sales_2021-05-03.csv" in page.locator("#recent").inner_text())
+        days = page.locator("perspective-viewer-datagrid th").all_inner_texts()
+        assert {"5/1/21", "5/2/21", "5/3/21"} <= set(days)
+        beyond = {url for url in page.asked if urlsplit(url).hostname not in ("127.0.0.1", None)}  # type: ignore[attr-defined]
+        assert not {url for url in beyond if not url.startswith(("blob:", "data:"))}
+        assert page.failed == []  # type: ignore[attr-defined]
+
+
+def test_a_page_finds_back_after_a_crash_and_says_when_the_session_has_stopped(
+    two_days: Place, context: BrowserContext, port: int
+) -> None:
+    with watching(two_days, *arguments(two_days, port)) as running:
+        page = opened(context, port)
+        wait(page, lambda: "10" in numbers(page))
+        running.end(signal.SIGKILL)
+        wait(page, lambda: state(page) == "reconnecting")
+        assert "10" in numbers(page)
+    third_day(two_days)
+    with watching(two_days, *arguments(two_days, port)) as running:
+        wait(page, lambda: state(page) == "live" and "8" in numbers(page))
+        running.end(signal.SIGTERM)
+        wait(page, lambda: state(page) == "session stopped")
+
+
+def test_a_correction_and_a_deletion_are_seen_and_refused_files_are_named(
+    two_days: Place, context: BrowserContext, port: int
+) -> None:
+    with watching(two_days, *arguments(two_days, port)):
+        page = opened(context, port)
+        wait(page, lambda: {"10", "7"} <= set(numbers(page)))
+        corrected = (SAMPLES / "current" / "sales_2021-05-02.csv").read_text().replace("2021-05-02", "2021-05-09")
+        two_days.drop("sales_2021-05-02.csv", corrected)
+        wait(page, lambda: "5/9/21" in page.locator("perspective-viewer-datagrid th").all_inner_texts())
+        assert "5/2/21" not in page.locator("perspective-viewer-datagrid th").all_inner_texts()
+        assert {"10", "7", "17"} <= set(numbers(page))
+        two_days.drop("bad.csv", "ID,Date,Product,Quantity\n99,2021-05-04,<b>phone</b>,<img src=x>\n")
+        wait(page, lambda: "“<img src=x>”" in page.locator("#refused").inner_text())
+        assert page.locator("#refused img").count() == 0
+
+
+def test_what_a_script_does_to_one_page_no_other_page_sees(two_days: Place, context: BrowserContext, port: int) -> None:
+    with watching(two_days, *arguments(two_days, port)):
+        page, other = opened(context, port), opened(context, port)
+        for each in (page, other):
+            wait(each, lambda each=each: {"10", "7"} <= set(numbers(each)))
+        page.evaluate(
+            """async () => {
+                const table = await document.querySelector("perspective-viewer").getTable();
+                await table.clear();
+                const socket = new WebSocket(`ws://${location.host}/live`);
+                await new Promise(open => { socket.onopen = open; });
+                for (const said of ["{}", new Uint8Array(500), "remove"]) socket.send(said);
+                for (const method of ["POST", "PUT", "DELETE", "PATCH"])
+                    if ((await fetch("/api/query", {method})).status !== 405) throw new Error(method);
+            }"""
+        )
+        third_day(two_days)
+        wait(other, lambda: {"10", "7", "8", "25"} <= set(numbers(other)))
+        third = opened(context, port)
+        wait(third, lambda: {"10", "7", "8", "25"} <= set(numbers(third)))
+
+
+def test_a_layout_stays_in_the_browser_and_its_address_shares_it(
+    two_days: Place, context: BrowserContext, browser: Browser, port: int
+) -> None:
+    with watching(two_days, *arguments(two_days, port)):
+        page = opened(context, port)
+        wait(page, lambda: "10" in numbers(page))
+        assert urlsplit(page.url).fragment == ""
+        page.evaluate("document.querySelector('perspective-viewer').restore({group_by: ['Product']})")
+        wait(page, lambda: "Product" in urlsplit(page.url).fragment)
+        address = urlsplit(page.url).fragment
+        page.close()
+        again = opened(context, port)
+        wait(again, lambda: numbers(again) and "10" not in numbers(again))
+        again.get_by_role("button", name="Reset layout").click()
+        wait(again, lambda: "10" in numbers(again) and urlsplit(again.url).fragment == "")
+        with browser.new_context() as elsewhere:
+            shared = opened(elsewhere, port, rest=f"#{address}")
+            wait(shared, lambda: numbers(shared) and "10" not in numbers(shared))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(375, 812, "light"), (1280, 800, "light"), (1920, 1080, "dark")]
+)
+def test_the_page_fits_every_size_and_does_not_jump(
+    two_days: Place, browser: Browser, port: int, width: int, height: int, scheme: str, tmp_path: Path
+) -> None:
+    watch_jumps = """
+        window.jumps = 0;
+        new PerformanceObserver(list => { for (const entry of list.getEntries()) window.jumps += entry.value; })
+            .observe({type: "layout-shift", buffered: true});
+    """
+    with (
+        watching(two_days, *arguments(two_days, port)),
+        browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme) as context,  # type: ignore[arg-type]
+    ):
+        context.add_init_script(watch_jumps)
+        page = opened(context, port)
+        wait(page, lambda: {"10", "7"} <= set(numbers(page)))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        (tmp_path / f"{width}.png").write_bytes(page.screenshot(full_page=True))
+        assert page.evaluate("window.jumps") < 0.2
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        reached = set()
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.textContent").strip())
+        assert {"Arrange", "Copy link", "API"} <= reached
