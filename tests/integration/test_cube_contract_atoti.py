@@ -15,19 +15,14 @@ from tests.integration.cube_contract import MODEL, CubeContract
 pytestmark = pytest.mark.atoti
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Leave the whole file out, in one line, unless there is a licence or Atoti is asked for."""
-    if not os.environ.get("ATOTI_LICENSE") and metafunc.config.getoption("-m") != "atoti":
+@pytest.fixture(scope="session")
+def atoti_cube(request: pytest.FixtureRequest) -> Iterator[Cube]:
+    """One Atoti for all tests: each start takes many seconds and asks the licence server."""
+    if not os.environ.get("ATOTI_LICENSE") and request.config.getoption("-m") != "atoti":
         pytest.skip(
             "NOT RUN: the cube contract on a real Atoti. It needs the internet or a licence in ATOTI_LICENSE; "
-            "run it with: python -m pytest -m atoti",
-            allow_module_level=True,
+            "run it with: python -m pytest -m atoti"
         )
-
-
-@pytest.fixture(scope="session")
-def atoti_cube() -> Iterator[Cube]:
-    """One Atoti for all tests: each start takes many seconds and asks the licence server."""
     try:
         cube = open_cube("atoti", MODEL, tell=print)
     except EngineUnavailable as error:
