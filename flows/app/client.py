@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -25,7 +26,7 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
     """
     url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters))}"
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+        with urllib.request.urlopen(_request(url), timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         said = json.load(error)
@@ -39,6 +40,11 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
             pid=owner.pid,
             url=owner.url,
         ) from error
+
+
+def _request(url: str) -> urllib.request.Request:
+    token = os.environ.get("CUBEFEED_TOKEN")
+    return urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
 
 
 def ask(

@@ -17,8 +17,7 @@ from flows.live.cells import (
     arrow,
     choose_layout,
     difference,
-    inside,
-    narrowed,
+    fold_in,
     wide_integers,
     with_keys,
 )
@@ -59,6 +58,11 @@ class Board:
         self._snapshot: tuple[int, bytes] | None = None
         self._number = 0
 
+    @property
+    def layout(self) -> Layout | None:
+        """What is shown; None where nothing is."""
+        return self._state.layout if self._state else None
+
     def refresh(self) -> None:
         """Look at what the commits since the last call have touched."""
         touched = self._cube.take(self.table.name)
@@ -67,8 +71,7 @@ class Board:
             return self._show_anew()
         if touched.added == []:
             return None
-        narrow = self._narrow(state, touched)
-        before, after = narrow if narrow is not None else (state.cells, self._all(state.layout))
+        before, after = self._folded(state, touched) or (state.cells, self._all(state.layout))
         if after is None:
             return self._show_anew()
         delta = difference(state.layout, before, after)
@@ -95,36 +98,30 @@ class Board:
         self._deltas.clear()
         self._cube.forget(self.table.name)
 
-    def _narrow(self, state: State, touched: Touched) -> tuple[pl.DataFrame, pl.DataFrame] | None:
-        """The touched cells before and after; None where only looking at all cells is sure to show a whole batch.
+    def _folded(self, state: State, touched: Touched) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+        """The touched cells before and after, where rows were added and nothing else.
 
-        Rows that were replaced may have left any cell. Whether there were such, the counts tell.
+        Rows that replaced others have taken them from cells that nobody knows here. Whether there were such, the
+        count of rows tells, provided that no further commit came meanwhile.
         """
-        layout = state.layout
-        where = narrowed(layout, touched.added) if touched.added else {}
-        if not where or touched.added is None:
+        if not touched.added:
             return None
-        answer = self._cube.query(layout.query(where))
-        count = self._cube.row_count(self.table.name)
-        if not self._cube.unchanged_since(touched, self.table.name) or not layout.fits(answer):
-            return None
-        before, after = inside(state.cells, layout, where), with_keys(answer, layout)
         added = sum(frame.height for frame in touched.added)
-        grown = _rows(after) - _rows(before)
-        whole = grown == added and count == state.rows + added
-        room = state.cells.height - before.height + after.height
-        return (before, after) if whole and room <= layout.max_cells else None
+        whole = self._cube.row_count(self.table.name) == state.rows + added
+        if not whole or not self._cube.unchanged_since(touched, self.table.name):
+            return None
+        return fold_in(state.layout, state.cells, touched.added)
 
     def _all(self, layout: Layout) -> pl.DataFrame | None:
         """All cells; None where they no longer fit the layout."""
-        answer = self._cube.query(layout.query())
+        answer = self._cube.query(layout.query)
         return with_keys(answer, layout) if layout.fits(answer) else None
 
     def _show_anew(self) -> None:
         """Choose the levels again and show a snapshot."""
         rows = self._cube.row_count(self.table.name)
         layout = choose_layout(self.table, self._cube.query, rows, self._max_cells)
-        answer = self._cube.query(layout.query())
+        answer = self._cube.query(layout.query)
         layout = replace(layout, texts=wide_integers(answer, layout.levels))
         self._deltas.clear()
         self._show(State(layout, with_keys(answer, layout), self._number + 2))

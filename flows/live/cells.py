@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
-from flows.core.model import CONTRIBUTORS_COUNT, Column, Measure, Query, Table, Value
+from flows.core.model import CONTRIBUTORS_COUNT, Column, Measure, Query, Table
 
 MAX_CELLS = 50_000
 """Perspective opens so many in half a second; 600,000 take seven."""
-MAX_VALUES = 500
-"""How many values of a level a query is narrowed to; beyond that it is not narrowed by this level."""
 
 Ask = Callable[[Query], pl.DataFrame]
 
@@ -51,10 +48,11 @@ class Layout:
         names = {column.name for column in self.table.columns}
         return next(name for name in ("cell", "_cell", "__cell") if name not in names)
 
-    def query(self, where: Mapping[str, list[Value]] | None = None) -> Query:
-        """What to ask for these cells."""
+    @property
+    def query(self) -> Query:
+        """What to ask for all cells."""
         names = tuple(measure.name for measure in self.measures)
-        return Query(self.table.name, names, tuple(level.name for level in self.levels), where or {})
+        return Query(self.table.name, names, tuple(level.name for level in self.levels))
 
     def shown_type(self, level: Column) -> str:
         """The type of a level in the browser's engine. A moment without a zone would be moved into the reader's
@@ -123,42 +121,51 @@ def _shown(level: Column, shown_type: str) -> pl.Expr:
     column = pl.col(level.name)
     if level.kind == "datetime":
         return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
-    return column.cast(pl.Int32 if shown_type == "integer" else pl.String) if level.kind == "integer" else column
+    types: dict[str, type[pl.DataType]] = {"integer": pl.Int32, "string": pl.String}
+    return column.cast(types[shown_type]) if shown_type in types else column
 
 
 def _key_part(text: pl.Expr) -> pl.Expr:
     return pl.when(text.is_null()).then(pl.lit("~")).otherwise(pl.concat_str(text.str.len_bytes(), pl.lit(":"), text))
 
 
-def narrowed(layout: Layout, added: list[pl.DataFrame]) -> dict[str, list[Value]]:
-    """Level → values outside of which these rows touch no cell; empty where that says nothing."""
-    rows = pl.concat([frame.select(level.name for level in layout.levels) for frame in added])
-    where: dict[str, list[Value]] = {}
-    for level in layout.levels:
-        if level.kind != "float":  # a NaN equals itself here and nothing there
-            values = rows[level.name].unique().to_list()
-            if len(values) <= MAX_VALUES:
-                where[level.name] = values
-    return where
+def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """The cells that rows touch, before and after the rows are added; None where these cells cannot say it.
+
+    Sums and counts add up, and means follow from them, so that the cube need not be asked. Float levels are left
+    to the cube: it alone knows which of their values it holds for equal.
+    """
+    names = [level.name for level in layout.levels]
+    totals = [*(measure.name for measure in layout.measures if measure.aggregation != "MEAN")]
+    parts = [
+        _sum(pl.col(measure.column).cast(pl.Float64)).alias(measure.name)
+        if measure.column
+        else pl.len().alias(measure.name)
+        for measure in layout.measures
+        if measure.aggregation != "MEAN"
+    ]
+    rows = pl.concat(added)
+    grouped = rows.group_by(names).agg(parts) if names else rows.select(parts)
+    if not layout.fits(grouped) or any(level.kind == "float" for level in layout.levels):
+        return None
+    new = with_keys(_with_means(layout, grouped), layout)
+    before = cells.join(new, on=layout.key, how="semi")
+    both = pl.concat([before, new]).group_by(layout.key)
+    after = both.agg(pl.col(names).first(), *(_sum(pl.col(name)).alias(name) for name in totals))
+    room = cells.height - before.height + after.height
+    return (before, _with_means(layout, after).select(cells.columns)) if room <= layout.max_cells else None
 
 
-def inside(frame: pl.DataFrame, layout: Layout, where: Mapping[str, list[Value]]) -> pl.DataFrame:
-    """The cells of a narrowed region."""
-    kinds = {level.name: level for level in layout.levels}
-    for name, values in where.items():
-        wanted = pl.DataFrame({name: pl.Series(values, dtype=_dtype(kinds[name]), strict=False)})
-        shown = wanted.select(_shown(kinds[name], layout.shown_type(kinds[name])))
-        frame = frame.join(shown, on=name, how="semi", nulls_equal=True)
-    return frame
+def _sum(column: pl.Expr) -> pl.Expr:
+    """The sum; null where there is nothing to sum."""
+    return pl.when(column.count() > 0).then(column.sum())
 
 
-def _dtype(level: Column) -> pl.DataType:
-    types: dict[str, Any] = {
-        "string": pl.String(), "integer": pl.Int64(), "boolean": pl.Boolean(),
-        "date": pl.Date(), "datetime": pl.Datetime("us"),
-    }  # fmt: skip
-    dtype: pl.DataType = types[level.kind]
-    return dtype
+def _with_means(layout: Layout, cells: pl.DataFrame) -> pl.DataFrame:
+    means = [measure for measure in layout.measures if measure.aggregation == "MEAN"]
+    return cells.with_columns(
+        (pl.col(f"{mean.column}.SUM") / pl.col(CONTRIBUTORS_COUNT)).alias(mean.name) for mean in means
+    )
 
 
 @dataclass(frozen=True)

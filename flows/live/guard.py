@@ -12,10 +12,11 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flows.errors import StateError
+from flows.live.api import refuse
 
 TOKEN = "CUBEFEED_TOKEN"
 COOKIE = "cubefeed"
@@ -47,9 +48,9 @@ class Access:
         if is_loopback(host):
             return cls(_LOOPBACK | {host})
         token = os.environ.get(TOKEN)
-        if not token:
+        if not token or not token.isascii():
             raise StateError(
-                "The live page would be readable by others without a token",
+                "The live page would be readable by others without a token of plain letters",
                 next_step=f"set {TOKEN} to a long random text, or --host to 127.0.0.1",
                 host=host,
             )
@@ -96,9 +97,9 @@ class Guard:
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
         if len(headers.getlist("host")) != 1 or not self._access.knows(host):
-            return PlainTextResponse("This server does not go by that name.\n", 400)
+            return refuse(StateError("This server does not go by that name", next_step="use its address"), 400)
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
-            return PlainTextResponse("Other sites may not read this.\n", 403)
+            return refuse(StateError("Other sites may not read this", next_step="open it by itself"), 403)
         return self._exchange(scope) or (None if self._access.admits(headers) else _unknown())
 
     def _exchange(self, scope: Scope) -> Response | None:
@@ -123,8 +124,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _unknown() -> Response:
-    said = "Open /?token=… with the token that this server was started with, or send it as a bearer.\n"
-    return PlainTextResponse(said, 401, {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"})
+    answer = refuse(StateError("Not without the token", next_step="open /?token=…, or send it as a bearer"), 401)
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 def _name(host: str) -> str:

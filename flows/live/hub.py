@@ -124,8 +124,7 @@ class Hub:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._happened.wait(), NEWS_S if self.pages else None)
             self._happened.clear()
-            if self.pages:
-                self.news = await anyio.to_thread.run_sync(self._tell_news)
+            self.news = await anyio.to_thread.run_sync(self._tell_news) if self.pages else None
             self._wake()
             await asyncio.sleep(NEWS_PAUSE_S)
 

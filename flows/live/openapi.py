@@ -81,6 +81,8 @@ def _get(
     said: Json = {
         "200": _response("The answer", answer, media),
         "400": _response("A parameter is not understood; it names the field and what is allowed", refusal),
+        "401": _response("A token is needed", refusal),
+        "403": _response("Another site asks", refusal),
         "503": _response("Not all is well" if ill else "The session ends", ill or refusal),
         "504": _response("It takes too long", refusal),
     }

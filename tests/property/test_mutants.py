@@ -86,5 +86,5 @@ def a_rename_moves_the_place(patch: pytest.MonkeyPatch) -> None:
 )
 def test_a_mutant_is_caught(mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     mutate(monkeypatch)
-    with pytest.raises(AssertionError, match="model|rebuilt"):
+    with pytest.raises(AssertionError, match=r"model|rebuilt"):
         run(EXAMPLES)
