@@ -66,7 +66,7 @@ async def _chapters(addresses: Addresses, landing: Path, samples: Path) -> None:
     shutil.copy(samples / "next" / "sales_2021-05-03.csv", landing)
     rows = await _expect(owner, THREE, rows=10)
     tell(f"the cube shows it {time.monotonic() - dropped:.2f} s after the copy began")
-    sys.stdout.write(f"Prefect:     {addresses.prefect_url}\nlive status: {owner.url}/api/status\n")
+    sys.stdout.write(f"Prefect:     {addresses.prefect_url}\nlive page:   {owner.url}/\n")
     show(rows, Format.table)
     sys.stdout.flush()
 

@@ -102,7 +102,7 @@ async def publish_findings(outcomes: Iterable[Outcome], findings_of: Callable[[s
 
 async def publish_links(owner: Owner, engine_url: str | None) -> None:
     """Links to what people look at."""
-    await acreate_link_artifact(key="live-status", link=f"{owner.url}/api/status", link_text="The cube's live status")
+    await acreate_link_artifact(key="live-page", link=f"{owner.url}/", link_text="The cube's live page")
     if engine_url is not None:
         await acreate_link_artifact(key="engine", link=engine_url, link_text=f"The {owner.engine} user interface")
 

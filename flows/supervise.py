@@ -39,7 +39,7 @@ def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
                 _say_waiting(opened)
                 if ready_file is not None:
                     _write_at_once(ready_file, f"{opened.owner.url}\n")
-                tell(f"live: {opened.owner.url}/api/status (Ctrl-C ends it)")
+                tell(f"live page: {opened.owner.url}/ (Ctrl-C ends it)")
 
             asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=tell))
     finally:
@@ -68,7 +68,7 @@ async def run_installation(
 
     async def begin() -> None:
         addresses = await running.start()
-        tell(f"Prefect:     {addresses.prefect_url}\nlive status: {addresses.owner.url}/api/status")
+        tell(f"Prefect:     {addresses.prefect_url}\nlive page:   {addresses.owner.url}/")
         if story is not None:
             await story(addresses)
         if keep:

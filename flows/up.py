@@ -221,7 +221,7 @@ class Up:
             return
         if owner is not None and owner.run is not None:
             if self._told != owner.run:
-                self._tell(f"the live session is back: {owner.url}/api/status")
+                self._tell(f"the live session is back: {owner.url}/")
             self._run, self._told, self._at_rest = UUID(owner.run), owner.run, False
         elif not self._at_rest:
             await self._revive_session()

@@ -123,9 +123,13 @@ class Feed:
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            due = min(desk.lookout.next_due_s() for desk in self.desks.values())
+            due = min(self._due_s(desk) for desk in self.desks.values())
             self._wake.wait(min(left, due, REQUEST_POLL_S))
         return None
+
+    def _due_s(self, desk: Desk) -> float:
+        """Seconds until a dataset wants to be looked at again."""
+        return max(desk.lookout.next_due_s(), desk.retry_at - time.monotonic())
 
     def poll(self) -> Work | None:
         """The next work that is ready now, from each dataset in turn."""

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Restored:
 def make_backup(ledger: Ledger, directory: Path) -> Path:
     """Copy the ledger while it is in use, and keep the newest KEPT copies."""
     directory.mkdir(exist_ok=True)
-    stamp = now_utc().replace(":", "").replace("+0000", "Z")
+    stamp = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}"
     target, partial = directory / f"ledger-{stamp}.db", directory / "ledger.partial"
     partial.unlink(missing_ok=True)
     with closing(sqlite3.connect(ledger.file)) as source, closing(sqlite3.connect(partial)) as copy:

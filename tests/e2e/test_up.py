@@ -81,8 +81,8 @@ def test_the_session_is_a_running_run_with_its_tables_progress_and_links(up: Ins
     (progress,) = until(lambda: up.prefect.artifacts("initial-load"), what="the progress artifact")
     until(lambda: up.prefect.artifacts("initial-load")[0]["data"] == 100, what="progress is complete")
     assert progress["type"] == "progress" and progress["flow_run_id"] == live["id"]
-    (links,) = until(lambda: up.prefect.artifacts("live-status"), what="the link")
-    assert f"{up.owner['url']}/api/status" in links["data"]
+    (links,) = until(lambda: up.prefect.artifacts("live-page"), what="the link")
+    assert f"{up.owner['url']}/" in links["data"]
     (loads,) = until(lambda: up.prefect.artifacts("last-loads"), what="the table of the first loads")
     assert {(row["file"], row["state"], row["rows"]) for row in table(loads)} == {
         ("sales_2021-05-01.csv", "loaded", 4),
@@ -277,7 +277,7 @@ def test_the_ui_shows_runs_artifacts_and_deployments(up: Installation) -> None:
     pages = {
         f"runs/flow-run/{up.owner['run']}": ["keep-cube-live", "initial_load"],
         "runs": ["load_window", "keep-cube-live"],
-        "artifacts": ["initial-load", "last-loads", "live-status"],
+        "artifacts": ["initial-load", "last-loads", "live-page"],
         "deployments": ["close-day", "load-files", "cube"],
     }
     with browser.sync_playwright() as playwright:

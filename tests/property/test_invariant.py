@@ -174,7 +174,8 @@ class Histories(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files count as complete, and as gone, as soon as they are seen."""
-    logging.getLogger("flows").setLevel(logging.ERROR)
+    monkeypatch.setattr(logging.getLogger("flows.app.feed"), "disabled", True)
+    monkeypatch.setattr(logging.getLogger("flows.landing.lookout"), "disabled", True)
     for name in ("NO_NEWLINE_S", "OPEN_S", "GONE_S", "EMPTY_S"):
         monkeypatch.setattr(inbox, name, 0.0)
     monkeypatch.setattr(inbox, "GONE_SCANS", 0)
