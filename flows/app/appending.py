@@ -82,6 +82,8 @@ class Appender:
 
     def parts(self, dataset: Dataset, live: Mapping[int, Mapping[int, int]]) -> list[Part]:
         """The live parts of the segments in `live` (segment id → version → place)."""
+        if not live.keys() <= self._segments_of(dataset).keys():
+            self.forget_segments()
         known = self._segments_of(dataset)
         return [Part(known[id], self._segments.path(known[id]), places) for id, places in live.items()]
 
@@ -179,9 +181,12 @@ class Appender:
         touched = pl.concat(
             [rows_of(leaving, table, plan.retired).select(keys), new.select(keys)], how="vertical_relaxed"
         ).unique()
-        known = self._segments_of(dataset).values()
-        near = [segment.id for segment in known if may_hold(segment, touched[keys[0]])]
-        live = self.parts(dataset, self._ledger.live(dataset.name, segment_ids=near))
+        known = self._segments_of(dataset)
+        near = [segment.id for segment in known.values() if may_hold(segment, touched[keys[0]])]
+        living = self._ledger.live(dataset.name, segment_ids=near)
+        live = self.parts(dataset, living)
+        for dead in set(near) - living.keys():  # or corrections would take longer each time
+            known.pop(dead, None)
         others = [Part(p.facts, p.path, {v: at for v, at in p.places.items() if v not in places}) for p in live]
         older = rows_with_keys([part for part in others if part.places], table, touched)
         all_places = {version: place for part in others for version, place in part.places.items()} | places

@@ -82,10 +82,16 @@ class Stages:
 
 
 class Window:
-    """The queues through which work flows for a while: arrivals → validated → outcomes."""
+    """The queues through which work flows for a while: arrivals → validated → outcomes.
 
-    def __init__(self, stages: Stages) -> None:
+    Args:
+        stages: what does the work.
+        remember: keep the outcomes; a window without an end would keep ever more.
+    """
+
+    def __init__(self, stages: Stages, *, remember: bool = True) -> None:
         self.stages = stages
+        self._remember = remember
         self.started = asyncio.Event()
         self._dead = False
         self._home = asyncio.get_running_loop()
@@ -130,7 +136,8 @@ class Window:
         while (validated := await self._validated.get()) is not None:
             with contextlib.suppress(Exception):  # the stages remember it and stop the feed
                 outcome = await self.stages.append(validated)
-                self.outcomes.append(outcome)
+                if self._remember:
+                    self.outcomes.append(outcome)
                 if tell is not None:
                     tell(outcome)
         if self.stages.failure is not None:

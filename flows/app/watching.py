@@ -45,7 +45,7 @@ async def watch(
 
 
 async def _pump(stages: Stages) -> None:
-    window = Window(stages)
+    window = Window(stages, remember=False)
     running = asyncio.create_task(window.run())
     while not stages.feed.stopping:
         work = await stages.detect(SENSOR_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -126,7 +127,9 @@ class Ledger:
             versions.c.dataset == dataset, versions.c.state.in_(LIVE), versions.c.segment.is_not(None)
         )
         if segment_ids is not None:
-            query = query.where(versions.c.segment.in_(segment_ids))
+            # One value bound, since every other number of them would be another statement to keep.
+            named = func.json_each(json.dumps(list(segment_ids))).table_valued("value")
+            query = query.where(versions.c.segment.in_(select(named.c.value)))
         found: dict[int, dict[int, int]] = {}
         with self.reading() as connection:
             for segment, version, place in connection.execute(query):

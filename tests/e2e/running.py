@@ -68,7 +68,7 @@ class Place:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PREFECT_", "CUBEFEED_", "COLUMNS", "ATOTI_"))
+            if not name.startswith(("PREFECT_", "CUBEFEED_", "COLUMNS", "ATOTI_", "POLARS_"))
         }
         own = {MARK: self.mark, "PYTHONPATH": str(ROOT), "CUBEFEED_STATE": str(self.state), "HOME": str(self.root)}
         return {**kept, **own, **self.environment}

@@ -1,0 +1,55 @@
+"""What the doctor finds, and that it says what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.doctor import examine
+from flows.settings import Settings
+
+
+@pytest.fixture
+def healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    (tmp_path / "landing").mkdir()
+    return Settings(state=tmp_path / "state", landing=tmp_path / "landing")
+
+
+def failures(settings: Settings) -> dict[str, str]:
+    """Check → what to do next, of all that is not well."""
+    return {row["check"]: row["next"] for row in examine(settings) if row["result"] != "ok"}
+
+
+def test_a_healthy_place_has_nothing_to_mend(healthy: Settings) -> None:
+    rows = examine(healthy)
+    assert {row["check"] for row in rows} >= {"Python", "sales: landing", "state", "free disk", "file system", "clock"}
+    assert failures(healthy) == {}
+
+
+def test_a_landing_directory_that_does_not_exist_is_named(healthy: Settings) -> None:
+    assert healthy.landing is not None
+    healthy.landing.rmdir()
+    assert "make it" in failures(healthy)["sales: landing"]
+
+
+def test_a_state_directory_that_cannot_be_written_is_named(healthy: Settings) -> None:
+    healthy.state.write_text("in the way")
+    assert "--state" in failures(healthy)["state"]
+
+
+def test_an_unknown_dataset_is_named(healthy: Settings) -> None:
+    assert "sales" in failures(Settings(state=healthy.state, datasets="nothing"))["datasets"]
+
+
+def test_a_prefect_server_that_does_not_answer_is_named(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    assert "unset PREFECT_API_URL" in failures(healthy)["Prefect"]
+
+
+def test_what_the_atoti_engine_needs_is_named(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ATOTI_LICENSE", raising=False)
+    monkeypatch.setenv("JAVA_HOME", "/nowhere/java")
+    found = failures(Settings(state=healthy.state, landing=healthy.landing, engine="atoti"))
+    assert "ATOTI_LICENSE" in found["Atoti licence"] and "JAVA_HOME" in found["JAVA_HOME"]
