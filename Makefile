@@ -11,7 +11,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: demo up test test-atoti test-deep check clean help
+.PHONY: demo up test test-atoti test-deep soak check clean help
 
 demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
 	@$(BIN)/cubefeed demo --engine $(ENGINE)
@@ -27,6 +27,9 @@ test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
 
 test-deep: $(READY)   ## the long tests
 	@$(BIN)/python -m pytest -m deep
+
+soak: $(READY)        ## streams, outages and corrections for 40 minutes; figures in tests/bench/soak.json
+	@$(BIN)/python -m tests.bench.soak
 
 check: $(READY)       ## style, types and the direction of imports
 	@failed=0; \

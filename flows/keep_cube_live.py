@@ -179,8 +179,8 @@ async def _serve(stages: Stages) -> None:
 
 
 async def _next_work(stages: Stages, windows: Windows) -> Work | None:
-    """The sensor task finds the work that begins a window; what follows belongs to the window."""
-    if windows.is_open:
+    """The sensor task finds the work that comes after a while without any; what follows needs no run of its own."""
+    if windows.in_use:
         return await stages.detect(IDLE_S)
     return await detect_files(stages)
 

@@ -13,13 +13,16 @@ import threading
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from math import inf
+from uuid import UUID
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.app.stages import Stages, Window
 from flows.app.work import Work
 from flows.reporting import name_run, publish_loads, window_name
-from flows.runs import client_of
+from flows.runs import client_of, end_unheard
 from flows.tasks import append_files, validate_files
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ LOOK_S = 0.2
 @flow(name="load_window", validate_parameters=False)
 async def load_window(window: Window) -> None:
     """Check and append what arrives until the window closes, then report it, and what was loaded without one."""
+    window.run_id = UUID(flow_run.get_id())
     try:
         await asyncio.gather(validate_files(window), append_files(window))
     finally:
@@ -45,12 +49,26 @@ async def load_window(window: Window) -> None:
         await publish_loads(window.outcomes, window.outside, window.stages.feed.quarantine.findings)
 
 
-async def _open(window: Window) -> None:
-    """Run a window, if Prefect answers: a run that waits for a server to come back does so in ever longer steps."""
+async def _reach(unended: list[UUID]) -> None:
+    """See that Prefect answers, and end the runs of which it has not heard that they are over.
+
+    Raises:
+        Exception: it does not answer. A run that waits for it does so in ever longer steps, and then gives up.
+    """
     async with client_of(retries=0) as client:
         trouble = await client.api_healthcheck()
-    if trouble is not None:
-        raise trouble
+        if trouble is not None:
+            raise trouble
+        while unended:
+            run = unended[0]
+            await end_unheard(client, run)
+            if run in unended:  # or another window has told it meanwhile
+                unended.remove(run)
+
+
+async def _open(window: Window, unended: list[UUID]) -> None:
+    """Run a window, if Prefect answers."""
+    await _reach(unended)
     await load_window(window)
 
 
@@ -64,8 +82,9 @@ class Windows:
         self._plain_run = asyncio.create_task(self._plain.run())
         self._open: Window | None = None
         self._opening: Window | None = None
-        self._opened_at = self._used_at = 0.0
+        self._opened_at = self._used_at = -inf
         self._retry_at = 0.0
+        self._unended: list[UUID] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._minder = asyncio.create_task(self._mind())
 
@@ -77,8 +96,9 @@ class Windows:
         await (self._open or self._plain).put(work)
 
     @property
-    def is_open(self) -> bool:
-        return self._open is not None
+    def in_use(self) -> bool:
+        """Whether the next work follows other work, in the open window or while Prefect is away."""
+        return self._open is not None or time.monotonic() - self._used_at < IDLE_S
 
     async def close(self, *, patience_s: float = 5.0) -> None:
         """Finish what was given, then end; Prefect gets some seconds to hear of it."""
@@ -114,12 +134,14 @@ class Windows:
 
     async def _run(self, window: Window) -> None:
         try:
-            await self._runs.run(_open(window))
+            await self._runs.run(_open(window, self._unended))
         except Exception as error:
             self._plain.outcomes[:0] = window.outside
             if self._stages.failure is None:
                 log.warning("the window's run was not recorded (%s); loading goes on", error)
                 self._retry_at = time.monotonic() + RETRY_S
+                if window.run_id is not None:
+                    self._unended.append(window.run_id)
                 await window.drain()
                 self._plain.outcomes += window.outcomes
         finally:
@@ -137,6 +159,20 @@ class Windows:
         if before is not None:
             self._end(before)
 
+    def _is_idle(self) -> bool:
+        return self._open is not None and time.monotonic() - self._used_at >= IDLE_S
+
+    async def _end_idle(self) -> None:
+        """End the open window, if Prefect can hear of it; in an outage it stays, and later shows what it loaded."""
+        try:
+            await self._runs.run(_reach(self._unended))
+        except Exception:
+            self._retry_at = time.monotonic() + RETRY_S
+            return
+        if self._is_idle() and self._open is not None:
+            idle, self._open = self._open, None
+            self._end(idle)
+
     def _keep(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._under_way.add(task)
@@ -148,9 +184,8 @@ class Windows:
             await asyncio.sleep(LOOK_S)
             self._switch()
             now = time.monotonic()
-            if self._open is not None and now - self._used_at >= IDLE_S:
-                idle, self._open = self._open, None
-                self._end(idle)
+            if self._is_idle() and now >= self._retry_at:
+                await self._end_idle()
             old = self._open is not None and now - self._opened_at >= OPEN_S
             unreported = self._open is None and any(outcome.files for outcome in self._plain.outcomes)
             if (old or unreported) and self._opening is None and now >= self._retry_at:

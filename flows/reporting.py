@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar, copy_context
 from dataclasses import asdict
 from datetime import datetime
 from types import TracebackType
@@ -19,6 +20,7 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
@@ -29,6 +31,8 @@ from flows.store.state import Owner
 
 TABLE_ROWS = 200
 """Rows of a table artifact at most; the ledger has them all."""
+LOADS = 1000
+"""Files in a table of loads at most: those of a quarter of an hour at one a second."""
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -115,11 +119,7 @@ async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description
 def emit_session(what: str, owner: Owner) -> None:
     """The event `cubefeed.session.started` or `.stopped`, one per dataset."""
     for dataset in owner.datasets:
-        emit_event(
-            f"cubefeed.session.{what}",
-            resource=_resource(dataset),
-            payload={"engine": owner.engine, "url": owner.url},
-        )
+        _emit(f"session.{what}", dataset, {"engine": owner.engine, "url": owner.url})
 
 
 def emit_files(outcome: Outcome) -> None:
@@ -127,10 +127,10 @@ def emit_files(outcome: Outcome) -> None:
     for state in ("loaded", "quarantined"):
         files = [file for file in outcome.files if file.state == state and file.version is not None]
         if files:
-            emit_event(
-                f"cubefeed.file.{state}",
-                resource=_resource(outcome.dataset),
-                payload={
+            _emit(
+                f"file.{state}",
+                outcome.dataset,
+                {
                     "count": len(files),
                     "rows": sum(file.rows for file in files),
                     "files": [file.file for file in files[:TABLE_ROWS]],
@@ -141,7 +141,7 @@ def emit_files(outcome: Outcome) -> None:
 
 def emit_late(dataset: str, business_day: str) -> None:
     """The event `cubefeed.file.late`: nothing of the business day has come by its time."""
-    emit_event("cubefeed.file.late", resource=_resource(dataset), payload={"business_day": business_day})
+    _emit("file.late", dataset, {"business_day": business_day})
 
 
 class ProgressArtifact:
@@ -210,7 +210,7 @@ def _load_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
             "reason": file.reason or "",
             "at": outcome.at_utc,
         }
-        for outcome, file in reversed(_files(outcomes)[-TABLE_ROWS:])
+        for outcome, file in reversed(_files(outcomes)[-LOADS:])
     ]
 
 
@@ -222,5 +222,15 @@ def _cell(text: object) -> str:
     return shown.replace("\n", " ")
 
 
-def _resource(dataset: str) -> dict[str, str]:
-    return {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}
+def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:
+    """Emit an event with the dataset as its resource, and no run beside it.
+
+    Prefect would add the run in whose context its events worker began, with its task, flow and deployment: not the
+    run that did the work, and most of what an event takes in the database.
+    """
+    context = copy_context()
+    running: tuple[ContextVar[Any], ...] = (FlowRunContext.__var__, TaskRunContext.__var__)
+    for variable in running:
+        context.run(variable.set, None)
+    resource = {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}
+    context.run(emit_event, f"cubefeed.{what}", resource=resource, payload=payload)

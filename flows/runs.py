@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Cancelling, Crashed, Running
+from prefect.states import Cancelling, Completed, Crashed, Running
 
 LIVE_FLOW = "keep-cube-live"
 LIVE_DEPLOYMENT = f"{LIVE_FLOW}/cube"
@@ -73,6 +73,12 @@ async def state_of(client: PrefectClient, run: UUID) -> State | None:
 async def declare_running(client: PrefectClient, run: UUID) -> None:
     """Correct the state of a run that was taken for dead."""
     await client.set_flow_run_state(run, Running(message="The process is alive"), force=True)
+
+
+async def end_unheard(client: PrefectClient, run: UUID) -> None:
+    """End a run that was over while Prefect did not answer; one that is final stays as it is."""
+    with suppress(ObjectNotFound):
+        await client.set_flow_run_state(run, Completed(message="It was over while Prefect did not answer"))
 
 
 async def cancel(client: PrefectClient, run: UUID, why: str) -> None:

@@ -166,11 +166,14 @@ class Appender:
         table = dataset.table
         columns = [*(c.name for c in table.columns), VERSION]
         new, places = rows.select(columns), {v.id: v.place for v in plan.staged if v.place is not None}
+        replaces = True
         if table.keys and not (plan.tops and not plan.retired):
+            brought = new.height
             new, places = self._candidates(dataset, plan, new, places)
+            replaces = new.height > brought  # all rows of these keys are known now
         changed = bool(plan.retired) or not new.is_empty()
         horizon = horizon_of(self._ledger, dataset) if changed else None
-        return ChangeSet(table.name, frozenset(plan.retired), winners(table, new, places), horizon)
+        return ChangeSet(table.name, frozenset(plan.retired), winners(table, new, places), horizon, replaces)
 
     def _candidates(
         self, dataset: Dataset, plan: Plan, new: pl.DataFrame, places: dict[int, int]

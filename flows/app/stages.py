@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from uuid import UUID
 
 from flows.app.feed import Feed, Progress
 from flows.app.work import Outcome, Validated, Work
@@ -93,6 +94,7 @@ class Window:
         self.stages = stages
         self._remember = remember
         self.started = asyncio.Event()
+        self.run_id: UUID | None = None
         self._dead = False
         self._home = asyncio.get_running_loop()
         self.outcomes: list[Outcome] = []

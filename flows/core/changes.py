@@ -44,12 +44,14 @@ class ChangeSet:
         upserts: the table's columns and `_version`; at most one row per key in a keyed table. Each replaces
             the row with its key, if there is one; without keys they are added.
         horizon: rows of earlier days leave last.
+        replaces: whether an upsert may meet a row with its key once the versions have left.
     """
 
     table: str
     drop_versions: frozenset[int]
     upserts: pl.DataFrame
     horizon: Horizon | None = None
+    replaces: bool = True
 
     @property
     def empty(self) -> bool:
