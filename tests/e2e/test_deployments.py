@@ -15,21 +15,24 @@ import httpx
 import pytest
 import yaml
 
-from tests.e2e.running import ROOT, SAMPLES, Installation, Place, Prefect, Started, started_program, until
+from tests.e2e.running import ROOT, SAMPLES, Installation, Place, Prefect, Started, started, started_program, until
 
 DEPLOYMENTS = ROOT / "deployments"
+SECRET = "admin:secret"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Prefect]]:
-    """A Prefect server that Cubefeed has not started, and a place whose processes use it."""
+    """A Prefect server with basic authentication that Cubefeed has not started, and a place whose processes use it."""
     place = Place(tmp_path_factory.mktemp("deployments"))
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     place.environment |= {
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_AUTH_STRING": SECRET,
+        "PREFECT_SERVER_API_AUTH_STRING": SECRET,
         "PREFECT_HOME": str(place.root / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
@@ -39,7 +42,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Pr
     shutil.copytree(SAMPLES / "current", place.landing)
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
     with started_program(place, "server", *command):
-        found_server = Prefect(f"http://127.0.0.1:{port}")
+        found_server = Prefect(f"http://{SECRET}@127.0.0.1:{port}")
         until(lambda: found_server.get("/health"), what="the server answers", patience_s=90)
         yield place, found_server
     place.assert_nothing_left()
@@ -100,6 +103,17 @@ def test_serving_without_up_ends_its_runs_in_an_honest_state(served: tuple[Place
         assert serving.end(signal.SIGTERM) == 0
         assert server.run(live)["state"]["name"] == "Cancelled"
     assert not (place.state / "owner.json").exists()
+
+
+def test_up_uses_the_server_that_is_named_and_leaves_it_running(served: tuple[Place, Prefect]) -> None:
+    place, server = served
+    with started(place, "up") as running:
+        up = Installation(running, place, server)
+        up.wait_for_owner()
+        assert up.sales() == {"2021-05-01": 10, "2021-05-02": 7}
+        assert running.end(signal.SIGTERM) == 0, running.said
+    assert server.get("/health") is True and "starting the Prefect server" not in running.said
+    assert not (place.state / "prefect-server.log").exists()
 
 
 def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:
