@@ -11,7 +11,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: demo up test test-atoti test-deep soak check clean help
+.PHONY: demo up test test-fast test-atoti test-deep soak check clean help
 
 demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
 	@$(BIN)/cubefeed demo --engine $(ENGINE)
@@ -19,8 +19,12 @@ demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duc
 up: $(READY)          ## the same system, kept running until Ctrl-C
 	@$(BIN)/cubefeed up --engine $(ENGINE)
 
-test: $(READY)        ## all tests
-	@$(BIN)/python -m pytest
+test: $(READY)        ## all tests: first those that may run side by side, then those that measure
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not deep and not alone"
+	@$(BIN)/python -m pytest -m "alone and not deep"
+
+test-fast: $(READY)   ## the tests without servers and browsers
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration -m "not deep and not slow"
 
 test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
 	@$(BIN)/python -m pytest -m atoti

@@ -38,8 +38,8 @@ Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 def window_name(outcomes: Sequence[Outcome]) -> str:
     """A name that people can read: `sales · 12 files · 08:21:03`."""
-    datasets = sorted({outcome.dataset for outcome in outcomes if outcome.files})
     files = sum(len(outcome.files) for outcome in outcomes)
+    datasets = sorted({outcome.dataset for outcome in outcomes if outcome.files or not files})
     what = ", ".join(datasets) if len(datasets) <= 3 else f"{len(datasets)} datasets"
     return f"{what or 'nothing'} · {files} {'file' if files == 1 else 'files'} · {datetime.now().astimezone():%H:%M:%S}"
 
@@ -106,9 +106,11 @@ async def publish_findings(outcomes: Iterable[Outcome], findings_of: Callable[[s
 
 async def publish_links(owner: Owner, engine_url: str | None) -> None:
     """Links to what people look at."""
-    await acreate_link_artifact(key="live-page", link=f"{owner.url}/", link_text="The cube's live page")
+    links = {"live-page": (f"{owner.url}/", "The cube's live page")}
     if engine_url is not None:
-        await acreate_link_artifact(key="engine", link=engine_url, link_text=f"The {owner.engine} user interface")
+        links["engine"] = (engine_url, f"The {owner.engine} user interface")
+    for key, (link, text) in links.items():
+        await acreate_link_artifact(key=key, link=link, link_text=text, description=f"{text}: {link}")
 
 
 async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
