@@ -52,8 +52,13 @@ const freshness = (name, facts, complaints) => {
     element("span", {}, count(facts.rows, "row")),
     element("span", {className: "quiet"}, facts.last_loaded_utc ? "loaded " : "nothing loaded yet",
       facts.last_loaded_utc ? ago(facts.last_loaded_utc) : ""),
+    facts.report_day && report(name, facts.report_day),
     ...said.map(text => element("span", {className: "why"}, text)));
 };
+
+const report = (name, day) => element("a", {
+  href: `/reports/${encodeURIComponent(name)}/${day}.html`, className: "report", textContent: `Report of ${day}`,
+});
 
 const loaded = file => element("li", {className: file.state},
   element("strong", {title: file.file}, file.file),
