@@ -34,8 +34,8 @@ class FeedSource:
     def model(self) -> tuple[Table, ...]:
         return self.feed.cube.model
 
-    def query(self, query: Query) -> pl.DataFrame:
-        return self.feed.cube.query(query)
+    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+        return self.feed.cube.query(query, within_s=within_s)
 
     def status(self) -> dict[str, Any]:
         """See `cubefeed status`."""

@@ -61,7 +61,7 @@ class Live:
             *page_routes(),
             report_route(reports, [table.name for table in cube.model]),
             *self.api.routes,
-            self.api.route("/metrics", lambda _source, _given: self.metrics.reply()),
+            self.api.route("/metrics", lambda _: self.metrics.reply()),
             WebSocketRoute("/live", self.hub.serve),
         ]
         self.app: ASGIApp = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)
