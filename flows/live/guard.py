@@ -51,7 +51,7 @@ class Access:
         if not token or not token.isascii():
             raise StateError(
                 "The live page would be readable by others without a token of plain letters",
-                next_step=f"set {TOKEN} to a long random text, or --host to 127.0.0.1",
+                next_step=f"set {TOKEN} to a long random text, or CUBEFEED_HOST to 127.0.0.1",
                 host=host,
             )
         return cls(_LOOPBACK | {host, socket.gethostname().lower()}, any_address=True, token=token)

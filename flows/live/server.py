@@ -55,11 +55,12 @@ class Live:
 
     def __init__(self, source: Source, cube: WatchedCube, news: News, access: Access, reports: Reports) -> None:
         self.hub = Hub(cube, news)
-        self.metrics = Metrics(source.status, lambda: len(self.hub.pages))
+        names = [table.name for table in cube.model]
+        self.metrics = Metrics(source.status, lambda: len(self.hub.pages), names)
         self.api = Api(source)
         routes = [
             *page_routes(),
-            report_route(reports, [table.name for table in cube.model]),
+            report_route(reports, names),
             *self.api.routes,
             self.api.route("/metrics", lambda _: self.metrics.reply()),
             WebSocketRoute("/live", self.hub.serve),

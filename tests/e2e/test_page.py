@@ -127,7 +127,7 @@ def test_the_page_fits_every_size_and_does_not_jump(
         wait(page, lambda: {"10", "7"} <= set(numbers(page)))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         (tmp_path / f"{width}.png").write_bytes(page.screenshot(full_page=True))
-        assert page.evaluate("window.jumps") < 0.2
+        assert page.evaluate("window.jumps") < 0.02
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
         reached = set()

@@ -75,7 +75,7 @@ const refused = file => element("li", {className: "bad"},
 const waiting = ({file, for: why}) => element("li", {},
   element("strong", {title: file}, file), element("span", {className: "quiet"}, why));
 
-const links = news => [["Prefect", news.prefect_url], ["Engine", news.engine_url], ["API", "/openapi.json"], ["Metrics", "/metrics"]]
+const links = news => [["Prefect", news.prefect_url], [news.engine === "atoti" ? "Atoti" : "Engine", news.engine_url], ["API", "/openapi.json"], ["Metrics", "/metrics"]]
   .filter(([, address]) => address && /^(https?:\/)?\//.test(address))
   .map(([text, href]) => element("a", {href, textContent: text, rel: "noreferrer"}));
 
@@ -88,5 +88,6 @@ export const showNews = news => {
   fill("recent", news.recent.map(loaded));
   fill("refused", news.refused.map(refused));
   fill("waiting", Object.values(news.datasets).flatMap(facts => facts.waits).slice(0, 8).map(waiting));
+  document.body.classList.add("told");
   tick();
 };

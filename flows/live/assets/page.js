@@ -84,13 +84,14 @@ class Pivot {
     this.standard = standardLayout(header);
     await this.viewer.load(client);
     await this.restore(fitting(readLayout(this.name), header) ?? this.standard, id);
+    this.find(".placeholder")?.remove(); // seen only once it is arranged, and so nothing moves
     if (before) await before.delete({lazy: true});
   }
 
   mount() {
     this.viewer = document.createElement("perspective-viewer");
     this.viewer.setAttribute("aria-label", `Pivot table of ${this.name}`);
-    this.find(".frame").replaceChildren(this.viewer);
+    this.find(".frame").append(this.viewer);
     this.viewer.addEventListener("perspective-config-update", () => this.changed());
     dark.addEventListener("change", () => this.viewer.restore({theme: theme()}));
   }
