@@ -86,10 +86,19 @@ def test_the_token_opens_the_page_once_and_stays_out_of_sight(
         third_day(two_days)
         wait(page, lambda: "8" in numbers(page))
         assert two_days.sales() == {"2021-05-01": 10, "2021-05-02": 7, "2021-05-03": 8}
+        page.route("http://elsewhere.example/", lambda route: route.fulfill(body=f"<a href='{root}'>cube</a>"))
+        page.goto("http://elsewhere.example/")
+        page.get_by_role("link").click()
+        page.wait_for_url(f"{root}?again")
+        wait(page, lambda: {"10", "7", "8"} <= set(numbers(page)))
         with browser.new_context() as stranger:
             other = stranger.new_page()
             answer = other.goto(f"{root}?token=wrong")
             assert answer is not None and answer.status == 401 and stranger.cookies() == []
+            other.route("http://elsewhere.example/", lambda route: route.fulfill(body=f"<a href='{root}'>cube</a>"))
+            other.goto("http://elsewhere.example/")
+            other.get_by_role("link").click()
+            other.get_by_text("Not without the token").wait_for()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1920, "light")])
