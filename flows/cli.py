@@ -12,6 +12,7 @@ import typer
 
 from flows.errors import CubefeedError, NotRunning, RequestFailed, plain
 from flows.output import Format, show, show_one
+from flows.report.forms import ReportFormat
 from flows.settings import Observer, Settings
 
 SHOWN_REFUSED = 1_000
@@ -258,6 +259,23 @@ def verify(
     _show_difference(found, form)
     if found["missing"] or found["extra"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    date: Annotated[str | None, typer.Option("--date", help="The business day; by default the one due.")] = None,
+    dataset: DatasetOption = None, state: StateOption = None, timeout: TimeoutOption = 600.0,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="html keeps a page and says where; the others are printed.")
+    ] = ReportFormat.html,
+) -> None:  # fmt: skip
+    """The report of a business day: totals and their changes, the files, freshness, whether the cube is right."""
+    from flows.looking import only_dataset
+    from flows.report.making import tell_report
+
+    settings = Settings.read(state=state)
+    chosen = dataset or only_dataset(settings)
+    sys.stdout.write(tell_report(settings.state, chosen, date, form, timeout_s=timeout))
 
 
 @ledger_app.command()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from prefect import flow, get_run_logger
+import asyncio
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.errors import CubefeedError
 from flows.load_files import ask_owner
-from flows.reporting import emit_late, name_run, publish_table
+from flows.reporting import emit_late, name_run, publish_report, publish_table
+from flows.settings import Settings
 
 
 @flow(name="close-day")
@@ -19,7 +25,7 @@ async def close_day(dataset: str) -> State[None]:
         dataset: the dataset's name.
     """
     try:
-        outcome = await ask_owner(dataset, "close-day", {})
+        outcome = await ask_owner(dataset, "close-day", {"run": flow_run.get_id()})
     except CubefeedError as error:
         return Failed(message=str(error))
     day = outcome["day"]
@@ -28,6 +34,20 @@ async def close_day(dataset: str) -> State[None]:
     get_run_logger().info("%s", day)
     if not day["arrived"]:
         emit_late(dataset, day["business_day"])
+    await report_day(outcome["report"])
     if day["complaints"]:
         return Failed(message="; ".join(day["complaints"]))
     return Completed(message=f"{day['rows']:,} rows; the cube equals the ledger")
+
+
+@task(name="report_day", cache_policy=NO_CACHE)
+async def report_day(facts: dict[str, Any]) -> None:
+    """Keep the day's report as a page, and show it as an artifact."""
+    from flows.report.making import complete, keep_report
+    from flows.report.markdown import make_markdown
+
+    state = Settings.read().state
+    report = await asyncio.to_thread(complete, state, facts)
+    for place in await asyncio.to_thread(keep_report, state, report):
+        get_run_logger().info("the report is at %s", place)
+    await publish_report(report.dataset, make_markdown(report))

@@ -51,6 +51,15 @@ class QueryError(CubefeedError):
     """A query names something that the cube does not have, or a value of the wrong type."""
 
 
+class TooSlow(CubefeedError):
+    """A query was interrupted, since it took longer than it may."""
+
+    @classmethod
+    def after(cls, seconds: float) -> TooSlow:
+        """One that may take so long."""
+        return cls(f"This takes longer than {seconds:g} s", next_step="ask for less: fewer levels, a condition")
+
+
 class StateError(CubefeedError):
     """The state directory cannot be used: locked by another owner, not writable, damaged or of another version."""
 

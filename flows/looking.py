@@ -82,6 +82,4 @@ def _ledger(settings: Settings) -> Iterator[Ledger]:
 
 
 def _file(row: FileRow) -> dict[str, Any]:
-    first = row.first_finding
-    said = f"line {first.line}, {first.column or 'row'}: {first.rule}, got {first.raw!r}" if first else None
-    return {**asdict(row), "first_finding": said}
+    return {**asdict(row), "first_finding": row.first_finding.words if row.first_finding else None}

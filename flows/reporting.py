@@ -15,6 +15,7 @@ from uuid import UUID
 
 from prefect.artifacts import (
     acreate_link_artifact,
+    acreate_markdown_artifact,
     acreate_progress_artifact,
     acreate_table_artifact,
     aupdate_progress_artifact,
@@ -27,6 +28,7 @@ from prefect.runtime import flow_run
 from flows.app.work import FileOutcome, Outcome
 from flows.core.findings import Finding
 from flows.errors import plain
+from flows.report.escape import markdown
 from flows.store.state import Owner
 
 TABLE_ROWS = 200
@@ -118,6 +120,11 @@ async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description
     await acreate_table_artifact(key=_key(key), table=[dict(row) for row in rows], description=description)
 
 
+async def publish_report(dataset: str, text: str) -> None:
+    """The report of a business day, in markdown."""
+    await acreate_markdown_artifact(key=_key(f"report-{dataset}"), markdown=text, description="The last day closed")
+
+
 def emit_session(what: str, owner: Owner) -> None:
     """The event `cubefeed.session.started` or `.stopped`, one per dataset."""
     for dataset in owner.datasets:
@@ -182,7 +189,7 @@ class ProgressArtifact:
 
 
 def _findings_line(file: FileOutcome) -> str:
-    said = f"{_cell(file.file)}: {file.findings:,} findings. {_cell(file.reason)}"
+    said = f"{markdown(file.file)}: {file.findings:,} findings. {markdown(file.reason)}"
     more = f" The first {TABLE_ROWS} are shown; all:" if file.findings > TABLE_ROWS else " In a terminal:"
     return f"{said}{more} `cubefeed findings '{file.file.replace('`', '')}'`"
 
@@ -214,14 +221,6 @@ def _load_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
         }
         for outcome, file in reversed(_files(outcomes)[-LOADS:])
     ]
-
-
-def _cell(text: object) -> str:
-    """Text from files, safe inside a markdown table."""
-    shown = "" if text is None else str(text)
-    for char in "\\`*_{}[]<>|#":
-        shown = shown.replace(char, f"\\{char}")
-    return shown.replace("\n", " ")
 
 
 def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:

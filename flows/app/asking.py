@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flows.app.choosing import choose_paths
@@ -51,7 +52,7 @@ class Asking:
     def finish(self, request: Request, outcome: Outcome) -> None:
         """Answer a request whose work was done; it failed when any of its files did."""
         refused = outcome.refused
-        answer: dict[str, Any] = {**outcome.as_json(), **outcome.answer}
+        answer: dict[str, Any] = {**outcome.as_json(), "answer": None, **outcome.answer}
         if refused:
             first = refused[0]
             answer["error"] = f"{len(refused)} of {len(outcome.files)} files were refused: {first.file}: {first.reason}"
@@ -81,7 +82,9 @@ class Asking:
                 next_step=f"name one of {', '.join(self._desks)}",
                 got=request.dataset,
             )
-        if request.kind in ("rebuild", "verify"):
+        if request.kind == "report":
+            day_of(request.payload)
+        if request.kind in ("rebuild", "verify", "report"):
             return Work(request.dataset, request=request)
         if request.kind == "close-day":
             desk.lookout.inbox.rescan()
@@ -105,3 +108,21 @@ class Asking:
         found = {path: look(inbox.root, path) for path in chosen}
         landed = [Landed(path, seen, mode) for path, seen in found.items() if isinstance(seen, Signature)]
         return tuple(inbox.claim(landed))
+
+
+def day_of(payload: Mapping[str, Any]) -> date | None:
+    """The day that a request names, if any.
+
+    Raises:
+        RequestFailed: there is no such day yet.
+    """
+    text = payload.get("date")
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise RequestFailed("That is no date", next_step="write it as 2021-05-01", got=text) from None
+    if day > datetime.now(UTC).date() + timedelta(days=1):
+        raise RequestFailed("That day has not begun", next_step="name an earlier one", got=text)
+    return day

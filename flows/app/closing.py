@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,6 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from flows.app.checking import check_files
-from flows.core.calendar import business_day
 from flows.core.changes import Horizon, winners
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
@@ -79,16 +79,29 @@ def rows_from_files(dataset: Dataset, ledger: Ledger, parts: list[Part]) -> pl.D
     return pl.concat([fresh.select(columns), kept], how="vertical_relaxed")
 
 
-def day_facts(dataset: Dataset, cube: Cube, now: datetime | None = None) -> dict[str, Any]:
-    """The business day that is due, and how many of its rows the cube holds."""
-    if dataset.expect is None:
-        return {"business_day": None, "day_rows": None, "arrived": True}
-    day = business_day(dataset.expect, now or datetime.now(UTC))
-    if day is None:
+def day_facts(dataset: Dataset, cube: Cube, day: date | None) -> dict[str, Any]:
+    """How many rows of a business day the cube holds; of none where none is expected."""
+    if dataset.expect is None or day is None:
         return {"business_day": None, "day_rows": None, "arrived": True}
     query = Query(dataset.table.name, (CONTRIBUTORS_COUNT,), where={dataset.expect.day: [day]})
     rows = int(cube.query(query)[CONTRIBUTORS_COUNT][0])
     return {"business_day": day.isoformat(), "day_rows": rows, "arrived": rows > 0}
+
+
+def complaints_of(checked: Mapping[str, Any], day: Mapping[str, Any], problem: str | None) -> list[str]:
+    """What is not as it should be, in words.
+
+    Args:
+        checked: what `verify` found.
+        day: what `day_facts` found.
+        problem: why the landing directory cannot be seen, if it cannot.
+    """
+    said = [f"waiting, because {problem}"] if problem else []
+    if checked["missing"] or checked["extra"]:
+        said.append(f"the cube differs from the ledger: {checked['missing']} rows missing, {checked['extra']} extra")
+    if not day["arrived"]:
+        said.append(f"no row of {day['business_day']} has come")
+    return said
 
 
 def _but(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.app.appending import Appender, NotStaged
-from flows.app.asking import Asking
+from flows.app.asking import Asking, day_of
 from flows.app.checking import check_work
-from flows.app.closing import day_facts, retain_from, rows_from_files, verify
-from flows.app.compacting import compact
+from flows.app.days import Days
 from flows.app.mending import Mended, Mender
 from flows.app.work import Outcome, Validated, Work
-from flows.core.changes import ChangeSet
 from flows.core.dataset import Dataset
 from flows.cube.port import Cube, LiveSegment
 from flows.landing.lookout import Lookout
@@ -28,7 +26,7 @@ from flows.store.quarantine import Quarantine
 from flows.store.requests import Kind, Request, RequestBox
 from flows.store.segments import Segments
 from flows.store.staging import mark_loaded
-from flows.store.upkeep import first_day, horizon_of, set_first_day
+from flows.store.upkeep import horizon_of
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +81,7 @@ class Feed:
         self._appender = Appender(ledger, segments, quarantine, cube)
         self._asking = Asking(self.desks, ledger, segments, requests)
         self._mender = Mender(ledger, segments, quarantine)
+        self._days = Days(self, self._appender, backups)
         self._turn = 0
 
     @property
@@ -195,48 +194,16 @@ class Feed:
     def _do(self, desk: Desk, kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
         dataset, dry_run = desk.dataset, bool(payload.get("dry_run"))
         if kind == "verify" or (kind == "rebuild" and dry_run):
-            return {"verify": self._verify(desk, deep=bool(payload.get("deep")))}
+            return {"verify": self._days.verify(dataset, deep=bool(payload.get("deep")))}
         if kind == "rebuild":
             return {"rows": self.rebuild_table(dataset.name)}
         if kind == "unload" and not dry_run:
             make_backup(self.ledger, self._backups)  # no segment says that these rows have left
         if kind == "close-day":
-            return {"day": self._close_day(desk)}
+            return self._days.close(dataset, desk.lookout.inbox, run=payload.get("run"))
+        if kind == "report":
+            return {"report": self._days.report(dataset, desk.lookout.inbox, day_of(payload))}
         return {}
-
-    def _verify(self, desk: Desk, *, deep: bool = False) -> dict[str, Any]:
-        parts = self._appender.parts(desk.dataset, self.ledger.live(desk.dataset.name))
-        rows = rows_from_files(desk.dataset, self.ledger, parts) if deep else None
-        horizon = horizon_of(self.ledger, desk.dataset)
-        return verify(desk.dataset.table, self.cube, parts, rows=rows, horizon=horizon)
-
-    def _retain(self, dataset: Dataset) -> None:
-        """Move the horizon; days that a longer retention brings back are rebuilt."""
-        before, after = first_day(self.ledger, dataset.name), retain_from(dataset)
-        if before == after:
-            return
-        set_first_day(self.ledger, dataset.name, after)
-        log.info("%s: rows from %s on are kept", dataset.name, after or "the first day")
-        horizon = horizon_of(self.ledger, dataset)
-        if before is not None and (after is None or after < before):
-            self.rebuild_table(dataset.name)
-        elif horizon is not None:
-            self.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
-
-    def _close_day(self, desk: Desk) -> dict[str, Any]:
-        self._retain(desk.dataset)
-        checked, day = self._verify(desk), day_facts(desk.dataset, self.cube)
-        complaints = [f"waiting, because {problem}"] if (problem := desk.lookout.inbox.problem) else []
-        if checked["missing"] or checked["extra"]:
-            complaints.append(
-                f"the cube differs from the ledger: {checked['missing']} rows missing, {checked['extra']} extra"
-            )
-        if not day["arrived"]:
-            complaints.append(f"no row of {day['business_day']} has come")
-        make_backup(self.ledger, self._backups)
-        compact(desk.dataset, self.ledger, self.segments)
-        self._appender.forget_segments()
-        return {"dataset": desk.dataset.name, **day, **checked, "complaints": complaints}
 
     def _note(self, desk: Desk, outcome: Outcome) -> None:
         for file in outcome.files:

@@ -22,6 +22,7 @@ from flows.live.watched import WatchedCube
 from flows.settings import Settings
 from flows.store.ledger import Ledger, open_ledger
 from flows.store.quarantine import Quarantine
+from flows.store.reports import Reports
 from flows.store.requests import RequestBox
 from flows.store.segments import Segments
 from flows.store.state import Owner, State
@@ -106,8 +107,9 @@ def _lookout(dataset: Dataset, settings: Settings, ledger: Ledger, wake: threadi
 def _serve(
     feed: Feed, cube: WatchedCube, settings: Settings, stack: ExitStack, *, prefect_url: str | None, run: str | None
 ) -> Owner:
-    source = FeedSource(feed, Owner(os.getpid(), settings.engine))
-    live = Live(source, cube, source.news, Access.at(settings.host))
+    reports = Reports(State(settings.state).reports)
+    source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports)
+    live = Live(source, cube, source.news, Access.at(settings.host), reports)
     server = LiveServer(live.app, host=settings.host, port=settings.port)
     feed.listeners.append(live.hear)
     source.owner = Owner(

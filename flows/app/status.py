@@ -16,6 +16,7 @@ from flows.core.clock import now_utc
 from flows.core.files import shown
 from flows.core.model import Query, Table
 from flows.store.history import FileRow, counts, file_rows
+from flows.store.reports import Reports
 from flows.store.state import Owner
 
 SHOWN_WAITING = 20
@@ -28,12 +29,13 @@ class FeedSource:
 
     feed: Feed
     owner: Owner
+    reports: Reports
 
     def model(self) -> tuple[Table, ...]:
         return self.feed.cube.model
 
-    def query(self, query: Query) -> pl.DataFrame:
-        return self.feed.cube.query(query)
+    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+        return self.feed.cube.query(query, within_s=within_s)
 
     def status(self) -> dict[str, Any]:
         """See `cubefeed status`."""
@@ -87,6 +89,7 @@ class FeedSource:
             "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
             "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
             "last_loaded_utc": found.last_loaded_utc,
+            "report_day": self.reports.last_day(name),
             "age_s": _age_s(found.last_loaded_utc),
             "degraded": desk.degraded,
             "problem": inbox.problem,

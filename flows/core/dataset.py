@@ -14,7 +14,7 @@ import dataframely as dy
 import pandas as pd
 import polars as pl
 
-from flows.core.model import LINE, RESERVED, VERSION, Column, Kind, Table
+from flows.core.model import CONTRIBUTORS_COUNT, LINE, RESERVED, VERSION, Column, Kind, Table
 from flows.errors import DeclarationError
 
 Prepare = Callable[[pd.DataFrame], pd.DataFrame]
@@ -227,6 +227,10 @@ class Dataset:
             known = ", ".join(sorted({kind.__name__ for kind in KINDS}))
             _require(type(column) in KINDS, f"schema.{name}", f"one of {known}", type(column).__name__)
             _require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
+            counted = (
+                f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable
+            )  # its count of values would be that of rows
+            _require(not counted, f"schema.{name}", "another name, or not nullable", name)
             zoned = isinstance(column, dy.Datetime) and column.time_zone is not None
             _require(not zoned, f"schema.{name}", "a Datetime without time zone", name)
         if self.source_columns is not None:

@@ -27,6 +27,12 @@ class Finding:
     raw: str | None = None
     expected: str | None = None
 
+    @property
+    def words(self) -> str:
+        """The finding in a line: where, which rule, what stood there."""
+        where = f"line {self.line}, {self.column or 'row'}" if self.line else self.column or "file"
+        return f"{where}: {self.rule}, got {self.raw!r}"
+
 
 @dataclass
 class Verdict:

@@ -69,11 +69,14 @@ class Table:
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """`X.SUM` and `X.MEAN` for each numeric column that is no key, and `contributors.COUNT`."""
+        """`X.SUM` and `X.MEAN` for each numeric column that is no key, `X.COUNT` of its values where it may be null,
+        and `contributors.COUNT`."""
         numeric = [c.name for c in self.columns if c.numeric and c.name not in self.keys]
+        nullable = [c.name for c in self.columns if c.name in numeric and c.nullable]
         return (
             *(Measure(f"{name}.SUM", "SUM", name) for name in numeric),
             *(Measure(f"{name}.MEAN", "MEAN", name) for name in numeric),
+            *(Measure(f"{name}.COUNT", "COUNT", name) for name in nullable),
             Measure(CONTRIBUTORS_COUNT, "COUNT"),
         )
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import operator
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import reduce
+from math import ceil
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -25,7 +27,7 @@ from flows.cube import frames
 from flows.cube.atoti_start import StartLog, check_java_home, explain_failure, last_words, open_addresses
 from flows.cube.fold import live_batches
 from flows.cube.port import LiveSegment
-from flows.errors import CubefeedError, EngineFailed
+from flows.errors import CubefeedError, EngineFailed, TooSlow
 
 _TYPES: dict[Kind, Literal["String", "long", "double", "boolean", "LocalDate", "LocalDateTime"]] = {
     "string": "String",
@@ -95,13 +97,19 @@ class AtotiCube:
                 count += batch.height
         return count
 
-    def query(self, query: Query) -> pl.DataFrame:
-        """Aggregate; see the port for the frame's columns and order."""
+    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+        """Aggregate; see the port for the frame's columns and order, and for the time it may take."""
         table = query.checked(self.model)
+        begun = time.monotonic()
         with _failing("query", table.name):
-            if any(table.level(level).nullable for level in (*query.levels, *query.where)):
-                return frames.aggregate(table, query, self._rows_for(table, query))
-            return self._ask_cube(table, query)
+            try:
+                if _needs_rows(table, query):
+                    return frames.aggregate(table, query, self._rows_for(table, query, within_s))
+                return self._ask_cube(table, query, within_s)
+            except Exception as error:
+                if within_s is not None and time.monotonic() - begun >= within_s:
+                    raise TooSlow.after(within_s) from error  # Atoti's error for it has no public type
+                raise
 
     def rows(self, table: str) -> pl.DataFrame:
         """All rows of a table with `_version`, in no given order; for verification."""
@@ -137,9 +145,8 @@ class AtotiCube:
             cube = self._session.create_cube(stored, table.name, mode="manual")
             cube.hierarchies.update({(table.name, c.name): [stored[c.name]] for c in table.levels})
             aggregate = {"SUM": tt.agg.sum, "MEAN": tt.agg.mean}
-            cube.measures.update(
-                {m.name: aggregate[m.aggregation](stored[m.column]) for m in table.measures if m.column is not None}
-            )
+            measures = [m for m in table.measures if m.column is not None and m.aggregation in aggregate]
+            cube.measures.update({m.name: aggregate[m.aggregation](stored[m.column]) for m in measures if m.column})
         self._tables[table.name], self._cubes[table.name] = stored, cube
 
     def _warn_of_open_port(self, tell: Callable[[str], None]) -> None:
@@ -159,16 +166,16 @@ class AtotiCube:
         with self._writing, _failing("change", table), tables.data_transaction(allow_nested=False, tables={stored}):
             yield stored
 
-    def _ask_cube(self, table: Table, query: Query) -> pl.DataFrame:
+    def _ask_cube(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
         allowed = {level: [v for v in values if v is not None] for level, values in query.where.items()}
         if not all(allowed.values()):
             return frames.empty(table, query)
         if not query.totals:
-            parts = {len(query.levels): self._part(table, query, query.levels, allowed)}
+            parts = {len(query.levels): self._part(table, query, query.levels, allowed, within_s)}
         else:
             with self._writing:  # all parts of one answer from one state of the table
                 parts = {
-                    depth: self._part(table, query, query.levels[:depth], allowed)
+                    depth: self._part(table, query, query.levels[:depth], allowed, within_s)
                     for depth in range(len(query.levels) + 1)
                 }
         if parts[len(query.levels)].is_empty():
@@ -176,7 +183,12 @@ class AtotiCube:
         return frames.joined(table, query, parts)
 
     def _part(
-        self, table: Table, query: Query, levels: tuple[str, ...], allowed: Mapping[str, list[Any]]
+        self,
+        table: Table,
+        query: Query,
+        levels: tuple[str, ...],
+        allowed: Mapping[str, list[Any]],
+        within_s: float | None,
     ) -> pl.DataFrame:
         """The measures by these levels. The count is always asked: groups with no other value would be left out."""
         cube = self._cubes[table.name]
@@ -187,13 +199,14 @@ class AtotiCube:
             levels=[cube.levels[key[level]] for level in levels],
             filter=reduce(operator.and_, conditions) if conditions else None,
             mode="raw",
+            context={} if within_s is None else {"queriesTimeLimit": max(1, ceil(within_s))},
         )
         columns = frames.answer_columns(table, Query(table.name, query.measures, levels))
         if found.empty:
             return pl.DataFrame(schema={name: frames.FRAME_TYPES[kind] for name, kind in columns.items()})
         return frames.typed(pl.from_pandas(found), columns)
 
-    def _rows_for(self, table: Table, query: Query) -> pl.DataFrame:
+    def _rows_for(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
         """The rows that a query may touch, with the columns that it touches."""
         stored = self._tables[table.name]
         measured = [table.measure(name).column for name in query.measures]
@@ -206,10 +219,16 @@ class AtotiCube:
         found = stored.query(
             *(stored[name] for name in names),
             filter=reduce(operator.and_, narrowed) if narrowed else None,
-            timeout=_ROWS_TIMEOUT,
+            timeout=_ROWS_TIMEOUT if within_s is None else timedelta(seconds=within_s),
         )
         kinds = frames.row_columns(table)
         return frames.typed(pl.from_pandas(found), {name: kinds[name] for name in names})
+
+
+def _needs_rows(table: Table, query: Query) -> bool:
+    """Whether the cube cannot say it: Atoti has no aggregation that counts values and leaves out nulls."""
+    counted = any((m := table.measure(name)).aggregation == "COUNT" and m.column for name in query.measures)
+    return counted or any(table.level(level).nullable for level in (*query.levels, *query.where))
 
 
 def start_session(log: StartLog) -> tt.Session:

@@ -21,8 +21,9 @@ from flows.core.model import TOTAL_DEPTH, Query, Table
 from flows.cube.duckdb_sql import INCOMING, StoredTable
 from flows.cube.fold import Ranges, key_ranges, live_batches, may_meet, widest
 from flows.cube.frames import sum_overflow
+from flows.cube.patience import interrupted_after
 from flows.cube.port import LiveSegment
-from flows.errors import EngineFailed
+from flows.errors import EngineFailed, TooSlow
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -94,11 +95,11 @@ class DuckDbCube:
         self._ranges[table] = stored.ranges(edges) if count else None
         return int(count)
 
-    def query(self, query: Query) -> pl.DataFrame:
-        """Aggregate; see the port for the frame's columns and order."""
+    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+        """Aggregate; see the port for the frame's columns and order, and for the time it may take."""
         table = query.checked(self.model)
         text, values = self._stored[table.name].select(query)
-        with self._cursor() as cursor:
+        with self._cursor(within_s) as cursor:
             try:
                 frame: pl.DataFrame = cursor.sql(text, params=values).pl()
             except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
@@ -140,21 +141,25 @@ class DuckDbCube:
                 self._left[table] = 0
 
     @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _cursor(self, within_s: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._gate:
             if self._closed:
                 raise _closed()
             cursor = self._database.cursor()
             self._cursors.add(cursor)
         try:
-            yield cursor
+            with interrupted_after(cursor.interrupt, within_s):
+                yield cursor
         except duckdb.InterruptException as error:
-            raise _closed() from error
+            raise TooSlow.after(within_s) if within_s is not None and not self._shut() else _closed() from error
         finally:
             with self._gate:
                 self._cursors.remove(cursor)
                 cursor.close()
                 self._gate.notify_all()
+
+    def _shut(self) -> bool:
+        return self._closed
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -93,6 +93,8 @@ class StoredTable:
         if measure.column is None:
             return "count(*)"
         column = self._inside[measure.column]
+        if measure.aggregation == "COUNT":
+            return f"count({column})"
         if measure.aggregation == "MEAN":
             return f"CAST(avg({column}) AS DOUBLE)"
         return f"CAST(sum({column}) AS {self._types[measure.column]})"  # a sum beyond the type raises

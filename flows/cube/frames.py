@@ -120,7 +120,7 @@ def _column(table: Table, name: str) -> Column:
 
 
 def _measure_kind(table: Table, measure: Measure) -> Kind:
-    if measure.column is None:
+    if measure.column is None or measure.aggregation == "COUNT":
         return "integer"
     return "float" if measure.aggregation == "MEAN" else _column(table, measure.column).kind
 
@@ -129,6 +129,8 @@ def _expression(table: Table, measure: Measure) -> pl.Expr:
     if measure.column is None:
         return pl.len().alias(measure.name)
     values = pl.col(measure.column)
+    if measure.aggregation == "COUNT":
+        return values.count().alias(measure.name)
     if measure.aggregation == "MEAN":
         return values.mean().alias(measure.name)
     wide = values.cast(pl.Int128) if _column(table, measure.column).kind == "integer" else values

@@ -54,8 +54,12 @@ class Cube(Protocol):
         is before the horizon leaves. Returns the rows in the table.
         """
 
-    def query(self, query: Query) -> pl.DataFrame:
+    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
         """Aggregate.
+
+        Args:
+            query: what to ask.
+            within_s: how long it may take before it is interrupted; for ever by default.
 
         Columns: the levels, then the measures (SUM of integers is Int64, SUM and MEAN otherwise Float64,
         COUNT is Int64), then, with totals, `total_depth` (Int64); levels that a total does not fix are null.
@@ -64,6 +68,7 @@ class Cube(Protocol):
 
         Raises:
             QueryError: an unknown table, measure or level.
+            TooSlow: it took longer than `within_s`.
         """
 
     def rows(self, table: str) -> pl.DataFrame:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -15,14 +16,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flows.core.model import Query, Table
-from flows.errors import CubefeedError, QueryError
+from flows.errors import CubefeedError, QueryError, TooSlow
 from flows.live import parameters as given_parameters
 from flows.live.openapi import describe
 from flows.live.parameters import Given
 from flows.store.history import FileRow
 
 TIMEOUT_S = 30.0
-"""How long an answer may take. One that takes longer goes on to its end, unheard, and holds its place meanwhile."""
+"""How long an answer may take, waiting included; a query that takes longer is interrupted."""
 AT_ONCE = 4
 """How many answers are worked on at the same time; others wait."""
 
@@ -33,8 +34,8 @@ class Source(Protocol):
     def model(self) -> tuple[Table, ...]:
         """The cube's tables."""
 
-    def query(self, query: Query) -> pl.DataFrame:
-        """Ask the cube."""
+    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+        """Ask the cube; raises TooSlow when it takes longer."""
 
     def status(self) -> dict[str, Any]:
         """How everything stands, in JSON types."""
@@ -51,7 +52,20 @@ class Source(Protocol):
         """The quarantine report of a version."""
 
 
-Answer = Callable[[Source, Given], Response]
+@dataclass(frozen=True)
+class Asked:
+    """One request: what is shown, the parameters, and when its answer must be there (monotonic seconds)."""
+
+    source: Source
+    given: Given
+    until: float
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self.until - time.monotonic())
+
+
+Answer = Callable[[Asked], Response]
 
 
 class Api:
@@ -76,18 +90,16 @@ class Api:
 
         async def endpoint(request: Request) -> Response:
             given = {name: request.query_params.getlist(name) for name in request.query_params}
+            asked = Asked(self._source, given, time.monotonic() + self._timeout_s)
             try:
-                working = asyncio.get_running_loop().run_in_executor(self._threads, self._work, answer, given)
+                working = asyncio.get_running_loop().run_in_executor(self._threads, self._work, answer, asked)
                 return await asyncio.wait_for(working, self._timeout_s)
             except QueryError as error:
                 return refuse(error, 400)
+            except (TooSlow, TimeoutError):
+                return refuse(TooSlow.after(self._timeout_s), 504)
             except CubefeedError as error:
                 return refuse(error, 503)
-            except TimeoutError:
-                took = QueryError(
-                    f"This takes longer than {self._timeout_s:g} s", next_step="ask for less: fewer levels, a condition"
-                )
-                return refuse(took, 504)
 
         return Route(path, endpoint, methods=["GET"])
 
@@ -95,10 +107,10 @@ class Api:
         """Let the threads end; one that still asks the cube ends with it."""
         self._threads.shutdown(wait=not self._busy, cancel_futures=True)
 
-    def _work(self, answer: Answer, given: Given) -> Response:
+    def _work(self, answer: Answer, asked: Asked) -> Response:
         self._busy += 1
         try:
-            return answer(self._source, given)
+            return answer(asked)
         finally:
             self._busy -= 1
 
@@ -114,10 +126,10 @@ def reply(content: object, status: int = 200) -> Response:
     return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def _query(source: Source, given: Given) -> Response:
-    query = given_parameters.parse_query(source.model(), given)
-    limit = given_parameters.whole(given, "limit", given_parameters.MAX_ROWS, given_parameters.MAX_ROWS)
-    frame = source.query(query)
+def _query(asked: Asked) -> Response:
+    query = given_parameters.parse_query(asked.source.model(), asked.given)
+    limit = given_parameters.whole(asked.given, "limit", given_parameters.MAX_ROWS, given_parameters.MAX_ROWS)
+    frame = asked.source.query(query, within_s=asked.left_s)
     if frame.height > limit:
         raise QueryError(
             f"The answer has {frame.height:,} rows",
@@ -129,41 +141,41 @@ def _query(source: Source, given: Given) -> Response:
     return reply({"dataset": query.table, "rows": frame.to_dicts()})
 
 
-def _status(source: Source, given: Given) -> Response:
-    given_parameters.check_known(given, ())
-    return reply(source.status())
+def _status(asked: Asked) -> Response:
+    given_parameters.check_known(asked.given, ())
+    return reply(asked.source.status())
 
 
-def _files(source: Source, given: Given) -> Response:
-    given_parameters.check_known(given, ("dataset", "state", "limit"))
-    limit = given_parameters.whole(given, "limit", given_parameters.FILES, given_parameters.MAX_FILES)
-    dataset = given_parameters.dataset_of(source.model(), given)
-    return reply([asdict(row) for row in source.files(dataset, given_parameters.states(given), limit)])
+def _files(asked: Asked) -> Response:
+    given_parameters.check_known(asked.given, ("dataset", "state", "limit"))
+    limit = given_parameters.whole(asked.given, "limit", given_parameters.FILES, given_parameters.MAX_FILES)
+    dataset = given_parameters.dataset_of(asked.source.model(), asked.given)
+    return reply([asdict(row) for row in asked.source.files(dataset, given_parameters.states(asked.given), limit)])
 
 
-def _findings(source: Source, given: Given) -> Response:
-    given_parameters.check_known(given, ("dataset", "version"))
-    if "dataset" not in given or "version" not in given:
+def _findings(asked: Asked) -> Response:
+    given_parameters.check_known(asked.given, ("dataset", "version"))
+    if "dataset" not in asked.given or "version" not in asked.given:
         raise QueryError(
             "A file's version is needed",
             next_step="give dataset and version; see /api/files for versions",
-            field="version" if "dataset" in given else "dataset",
+            field="version" if "dataset" in asked.given else "dataset",
         )
-    dataset = given_parameters.dataset_of(source.model(), given)
-    version = given_parameters.whole(given, "version", 0, 2**63 - 1)
-    report = source.findings(dataset, version) if dataset else None
+    dataset = given_parameters.dataset_of(asked.source.model(), asked.given)
+    version = given_parameters.whole(asked.given, "version", 0, 2**63 - 1)
+    report = asked.source.findings(dataset, version) if dataset else None
     if report is None:
         none = QueryError("That version has no findings", next_step="see /api/files for versions", version=version)
         return refuse(none, 404)
     return reply(report)
 
 
-def _health(source: Source, given: Given) -> Response:
-    given_parameters.check_known(given, ())
-    complaints = source.complaints()
+def _health(asked: Asked) -> Response:
+    given_parameters.check_known(asked.given, ())
+    complaints = asked.source.complaints()
     return reply({"healthy": not complaints, "complaints": complaints}, 503 if complaints else 200)
 
 
-def _openapi(source: Source, given: Given) -> Response:
-    given_parameters.check_known(given, ())
-    return reply(describe(source.model()))
+def _openapi(asked: Asked) -> Response:
+    given_parameters.check_known(asked.given, ())
+    return reply(describe(asked.source.model()))

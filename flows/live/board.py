@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from flows.core.model import CONTRIBUTORS_COUNT, Table
+from flows.core.model import CONTRIBUTORS_COUNT, Measure, Table
 from flows.live.cells import (
     MAX_CELLS,
     Delta,
@@ -149,21 +149,20 @@ def _snapshot_header(state: State) -> dict[str, Any]:
         "types": layout.types(),
         "levels": [{"name": level.name, "kind": level.kind} for level in layout.levels],
         "dropped": layout.dropped,
-        "measures": [
-            {
-                "name": measure.name,
-                "aggregation": measure.aggregation,
-                "whole": measure.aggregation != "MEAN" and _kind(layout.table, measure.column) == "integer",
-            }
-            for measure in layout.measures
-        ],
-        "without_mean": [m.column for m in layout.table.measures if m not in layout.measures],
+        "measures": [_described(layout, measure) for measure in layout.measures],
         "count": CONTRIBUTORS_COUNT,
     }
 
 
-def _kind(table: Table, column: str | None) -> str:
-    return next((each.kind for each in table.columns if each.name == column), "integer")
+def _described(layout: Layout, measure: Measure) -> dict[str, Any]:
+    kinds = {column.name: column.kind for column in layout.table.columns}
+    summed = measure.aggregation == "SUM" and kinds[measure.column or ""] == "integer"
+    return {
+        "name": measure.name,
+        "aggregation": measure.aggregation,
+        "whole": summed or measure.aggregation == "COUNT",
+        "weight": layout.weight(measure) if measure.aggregation == "MEAN" else None,
+    }
 
 
 def _frame(header: dict[str, Any], cells: pl.DataFrame) -> bytes:

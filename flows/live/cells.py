@@ -35,12 +35,12 @@ class Layout:
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """Those that the browser can fold exactly from cells.
+        return self.table.measures
 
-        A mean is folded weighted by the count of rows; where values may be null that weight would be wrong.
-        """
-        nullable = {column.name for column in self.table.columns if column.nullable}
-        return tuple(m for m in self.table.measures if m.aggregation != "MEAN" or m.column not in nullable)
+    def weight(self, mean: Measure) -> str:
+        """The count of the values behind a mean, by which means of cells are folded exactly."""
+        counts = (m.name for m in self.table.measures if m.aggregation == "COUNT" and m.column == mean.column)
+        return next(counts, CONTRIBUTORS_COUNT)
 
     @property
     def key(self) -> str:
@@ -137,13 +137,7 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     """
     names = [level.name for level in layout.levels]
     totals = [*(measure.name for measure in layout.measures if measure.aggregation != "MEAN")]
-    parts = [
-        _sum(pl.col(measure.column).cast(pl.Float64)).alias(measure.name)
-        if measure.column
-        else pl.len().alias(measure.name)
-        for measure in layout.measures
-        if measure.aggregation != "MEAN"
-    ]
+    parts = [_part(measure) for measure in layout.measures if measure.aggregation != "MEAN"]
     rows = pl.concat(added)
     grouped = rows.group_by(names).agg(parts) if names else rows.select(parts)
     if not layout.fits(grouped) or any(level.kind == "float" for level in layout.levels):
@@ -156,6 +150,15 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     return (before, _with_means(layout, after).select(cells.columns)) if room <= layout.max_cells else None
 
 
+def _part(measure: Measure) -> pl.Expr:
+    """What rows add to a cell."""
+    if measure.column is None:
+        return pl.len().alias(measure.name)
+    values = pl.col(measure.column)
+    part = values.count() if measure.aggregation == "COUNT" else _sum(values.cast(pl.Float64))
+    return part.alias(measure.name)
+
+
 def _sum(column: pl.Expr) -> pl.Expr:
     """The sum; null where there is nothing to sum."""
     return pl.when(column.count() > 0).then(column.sum())
@@ -164,7 +167,7 @@ def _sum(column: pl.Expr) -> pl.Expr:
 def _with_means(layout: Layout, cells: pl.DataFrame) -> pl.DataFrame:
     means = [measure for measure in layout.measures if measure.aggregation == "MEAN"]
     return cells.with_columns(
-        (pl.col(f"{mean.column}.SUM") / pl.col(CONTRIBUTORS_COUNT)).alias(mean.name) for mean in means
+        (pl.col(f"{mean.column}.SUM") / pl.col(layout.weight(mean))).alias(mean.name) for mean in means
     )
 
 
@@ -188,8 +191,7 @@ def difference(layout: Layout, before: pl.DataFrame, after: pl.DataFrame) -> Del
     """
     changed = after.join(before, on=after.columns, how="anti", nulls_equal=True)
     vanished = before.join(after, on=layout.key, how="anti")
-    names = [measure.name for measure in layout.measures]
-    zero = [pl.lit(0.0 if name == CONTRIBUTORS_COUNT else None, pl.Float64).alias(name) for name in names]
+    zero = [pl.lit(0.0 if m.aggregation == "COUNT" else None, pl.Float64).alias(m.name) for m in layout.measures]
     return Delta(pl.concat([changed, vanished.with_columns(zero)]), vanished[layout.key].to_list())
 
 

@@ -20,6 +20,9 @@ from flows.live.api import refuse
 
 TOKEN = "CUBEFEED_TOKEN"
 COOKIE = "cubefeed"
+_AGAIN = '<!doctype html><meta http-equiv="refresh" content="0;url=?again"><title>Cubefeed</title>'
+"""A strict cookie is not sent where a link on another site leads here, as those of Prefect do. Asked for once more, now
+by this page itself, it is; and who has none is told so then."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -51,7 +54,7 @@ class Access:
         if not token or not token.isascii():
             raise StateError(
                 "The live page would be readable by others without a token of plain letters",
-                next_step=f"set {TOKEN} to a long random text, or --host to 127.0.0.1",
+                next_step=f"set {TOKEN} to a long random text, or CUBEFEED_HOST to 127.0.0.1",
                 host=host,
             )
         return cls(_LOOPBACK | {host, socket.gethostname().lower()}, any_address=True, token=token)
@@ -100,7 +103,7 @@ class Guard:
             return refuse(StateError("This server does not go by that name", next_step="use its address"), 400)
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
             return refuse(StateError("Other sites may not read this", next_step="open it by itself"), 403)
-        return self._exchange(scope) or (None if self._access.admits(headers) else _unknown())
+        return self._exchange(scope) or (None if self._access.admits(headers) else _unknown(scope))
 
     def _exchange(self, scope: Scope) -> Response | None:
         """`/?token=…` becomes a cookie, and the token leaves the address."""
@@ -111,7 +114,7 @@ class Guard:
         away = RedirectResponse(f"/?{rest}" if rest else "/", 303, {"Cache-Control": "no-store"})
         if self._access.token is not None:
             if not _same(given["token"], self._access.token):
-                return _unknown()
+                return _unknown(scope)
             away.set_cookie(COOKIE, self._access.cookie, httponly=True, samesite="strict")
         return away
 
@@ -123,8 +126,12 @@ def is_loopback(host: str) -> bool:
     return _is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback
 
 
-def _unknown() -> Response:
+def _unknown(scope: Scope) -> Response:
     answer = refuse(StateError("Not without the token", next_step="open /?token=…, or send it as a bearer"), 401)
+    page = scope["path"] == "/" or scope["path"].startswith("/reports/")
+    asked = QueryParams(scope.get("query_string", b""))
+    if page and not asked and "text/html" in Headers(scope=scope).get("accept", ""):
+        answer = Response(_AGAIN, 401, {"Cache-Control": "no-store"}, "text/html")
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
 

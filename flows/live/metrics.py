@@ -30,12 +30,16 @@ class Metrics:
     Args:
         status: how everything stands.
         pages: how many pages are open.
+        datasets: their names.
     """
 
-    def __init__(self, status: Callable[[], dict[str, Any]], pages: Callable[[], int]) -> None:
+    def __init__(self, status: Callable[[], dict[str, Any]], pages: Callable[[], int], datasets: Iterable[str]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._commit = self._histogram("commit", "From checked rows to the cube")
         self._detection = self._histogram("detection", "From the last change of a file to the moment it is settled")
+        for dataset in datasets:  # a figure that is not there yet looks like one that is lost
+            self._commit.labels(dataset)
+            self._detection.labels(dataset)
         self._registry.register(_Standing(status, pages))
 
     def observe(self, dataset: str, *, commit_s: float, detection_s: Iterable[float]) -> None:

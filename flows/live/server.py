@@ -21,7 +21,9 @@ from flows.live.guard import Access, Guard
 from flows.live.hub import Hub, News
 from flows.live.metrics import Metrics
 from flows.live.page import page_routes
+from flows.live.reports import report_route
 from flows.live.watched import WatchedCube
+from flows.store.reports import Reports
 
 MAX_HEARD_BYTES = 1024
 """Pages have nothing to say; one that sends more than this at once is cut off."""
@@ -48,16 +50,19 @@ class Live:
         cube: the cube behind it.
         news: what the page shows around the pivots, in JSON types.
         access: who may read.
+        reports: the reports of business days that are kept.
     """
 
-    def __init__(self, source: Source, cube: WatchedCube, news: News, access: Access) -> None:
+    def __init__(self, source: Source, cube: WatchedCube, news: News, access: Access, reports: Reports) -> None:
         self.hub = Hub(cube, news)
-        self.metrics = Metrics(source.status, lambda: len(self.hub.pages))
+        names = [table.name for table in cube.model]
+        self.metrics = Metrics(source.status, lambda: len(self.hub.pages), names)
         self.api = Api(source)
         routes = [
             *page_routes(),
+            report_route(reports, names),
             *self.api.routes,
-            self.api.route("/metrics", lambda _source, _given: self.metrics.reply()),
+            self.api.route("/metrics", lambda _: self.metrics.reply()),
             WebSocketRoute("/live", self.hub.serve),
         ]
         self.app: ASGIApp = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)

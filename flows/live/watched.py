@@ -96,8 +96,8 @@ class WatchedCube:
         with self._changing(table, None):
             return self.cube.rebuild(table, segments, horizon)
 
-    def query(self, query: Query) -> pl.DataFrame:
-        return self.cube.query(query)
+    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+        return self.cube.query(query, within_s=within_s)
 
     def rows(self, table: str) -> pl.DataFrame:
         return self.cube.rows(table)

@@ -109,10 +109,11 @@ def file_rows(
     if current_only:
         query = query.where((versions.c.id == paths.c.judged) | (versions.c.id == paths.c.accepted))
     with ledger.reading() as connection:
-        return [_file_row(row) for row in connection.execute(query)]
+        return [file_row(row) for row in connection.execute(query)]
 
 
-def _file_row(row: Any) -> FileRow:
+def file_row(row: Any) -> FileRow:
+    """A row of `versions` joined with its path, as people see it."""
     current = row.id == row.accepted and row.state in LIVE
     return FileRow(
         dataset=row.dataset,

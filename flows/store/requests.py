@@ -17,7 +17,7 @@ from flows.errors import RequestFailed
 from flows.store.ledger import Ledger
 from flows.store.schema import requests
 
-Kind = Literal["load", "reload", "unload", "rebuild", "verify", "close-day"]
+Kind = Literal["load", "reload", "unload", "rebuild", "verify", "close-day", "report"]
 POLL_S = 0.1
 
 

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,16 @@ def versions_holding(parts: Iterable[Part], column: str, value: Value) -> set[in
         for part in parts
     ]
     return {version for frame in pl.collect_all(frames) for version in frame[VERSION]}
+
+
+def newest_dates(parts: Iterable[Part], column: str, day: date) -> dict[int, tuple[date | None, bool]]:
+    """Version → its newest date in a column, and whether it has a row of this day."""
+    found = pl.col(column)
+    frames = [
+        pl.scan_parquet(part.path, glob=False).group_by(VERSION).agg(found.max(), (found == day).any().alias("has"))
+        for part in parts
+    ]
+    return {version: (newest, has) for frame in pl.collect_all(frames) for version, newest, has in frame.iter_rows()}
 
 
 def rows_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.DataFrame:

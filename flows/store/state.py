@@ -52,6 +52,10 @@ class State:
         return self.root / "backups"
 
     @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
     def prefect(self) -> Path:
         return self.root / "prefect"
 

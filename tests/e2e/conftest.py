@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.e2e.running import Installation, Place
+from tests.e2e.browsing import ARGUMENTS, CHROMIUM
+from tests.e2e.running import SAMPLES, Installation, Place
 
 SHOWN = 12_000
 
@@ -19,6 +23,34 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     yield made
     made.assert_nothing_left()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser without memory, in a zone where a day that is read as a moment becomes the day before."""
+    with browser.new_context(viewport={"width": 1280, "height": 800}, timezone_id="America/New_York") as made:
+        yield made
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number: int = free.getsockname()[1]
+        return number
+
+
+@pytest.fixture
+def two_days(place: Place) -> Place:
+    shutil.copytree(SAMPLES / "current", place.landing)
+    return place
 
 
 @pytest.hookimpl(wrapper=True)

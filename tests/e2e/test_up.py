@@ -162,6 +162,12 @@ def test_the_day_is_closed_with_a_report_that_says_what_is_missing(up: Installat
     (artifact, *_) = up.prefect.artifacts("close-day-sales")
     (day,) = table(artifact)
     assert day["missing"] == day["extra"] == 0 and day["arrived"] is False
+    (report, *_) = up.prefect.artifacts("report-sales")
+    assert day["business_day"] in report["data"] and f"/runs/flow-run/{run['id']}" in report["data"]
+    page = up.place.state / "reports" / "sales" / f"{day['business_day']}.html"
+    assert "has come" in page.read_text(encoding="utf-8")
+    up.place.run("report", "--date", day["business_day"])
+    assert up.place.run("report", "--format", "markdown").stdout == report["data"]
 
 
 def test_a_second_up_says_who_is_running(up: Installation) -> None:

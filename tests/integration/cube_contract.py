@@ -245,6 +245,11 @@ class CubeContract:
         found = cube.query(Query("notes", ("Amount.SUM", "Amount.MEAN"), ("Text",)))
         assert_answer(found, {"Text": ["none", "some"], "Amount.SUM": [None, 2.5], "Amount.MEAN": [None, 2.5]})
 
+    def test_values_are_counted_without_nulls(self, cube: Cube) -> None:
+        put(cube, NOTES, ("none", None), ("some", 2.5), ("some", None))
+        found = cube.query(Query("notes", ("Amount.COUNT", "contributors.COUNT"), ("Text",)), within_s=60)
+        assert_answer(found, {"Text": ["none", "some"], "Amount.COUNT": [0, 1], "contributors.COUNT": [1, 2]})
+
     def test_integers_beyond_floats_are_exact(self, cube: Cube) -> None:
         big = 2**53 + 1
         put(cube, SALES, (big, MAY_1, "a", big), (big + 1, MAY_1, "b", 2**62), (-(2**63), MAY_1, "c", 1))

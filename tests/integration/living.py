@@ -21,6 +21,7 @@ from flows.core.model import Query
 from flows.landing.inbox import Inbox
 from flows.settings import Observer, Settings
 from flows.store.history import FileRow, file_rows
+from flows.store.reports import Reports
 
 DEADLINE_S = 20.0
 SETTLE_S = 0.05
@@ -47,7 +48,7 @@ class Living:
         self.feed: Feed = opened.feed
         self.works: list[Work] = []
         self.outcomes: list[Outcome] = []
-        self._source = FeedSource(opened.feed, opened.owner)
+        self._source = FeedSource(opened.feed, opened.owner, Reports(landing.parent / "state" / "reports"))
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="living")
 

@@ -39,10 +39,10 @@ class Reader:
         for key in header.get("removed", ()):
             assert self.cells.pop(key)["contributors.COUNT"] == 0
 
-    def sums(self, *levels: str, of: str = "Amount.SUM") -> dict[Any, float]:
-        """A sum over the cells, by levels."""
+    def sums(self, *levels: str, of: str = "Amount.SUM", null: float | None = None) -> dict[Any, float]:
+        """A sum over the cells, by levels; `null` stands for cells without a value."""
         found: dict[Any, float] = {}
         for cell in self.cells.values():
             at = tuple(cell[level] for level in levels)
-            found[at] = found.get(at, 0) + cell[of]
+            found[at] = found.get(at, 0) + (null if cell[of] is None and null is not None else cell[of])
         return found

@@ -43,9 +43,9 @@ class Recorded(DuckDbCube):
         self.asked: list[Query] = []
         self.meanwhile: Any = None
 
-    def query(self, query: Query) -> pl.DataFrame:
+    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
         self.asked.append(query)
-        return super().query(query)
+        return super().query(query, within_s=within_s)
 
     def row_count(self, table: str) -> int:
         if self.meanwhile is not None:
@@ -155,9 +155,20 @@ def test_integers_beyond_the_browsers_are_shown_as_text() -> None:
     assert reader.sums("ID") == {("5",): 1, (str(2**32 + 5),): 1}
 
 
-def test_means_are_left_out_where_the_count_of_rows_is_not_their_weight() -> None:
-    names = [measure.name for measure in Layout(TABLE, TABLE.levels).measures]
-    assert names == ["Amount.SUM", "Price.SUM", "Amount.MEAN", CONTRIBUTORS_COUNT]
+def test_a_mean_is_weighted_by_the_count_of_its_values() -> None:
+    _, watched, board, reader = opened()
+    put(watched, rows((1, DAY, "a", 5, 1.0)))
+    board.refresh()
+    reader.read()
+    for version, price in enumerate((None, 4.0, None), 2):
+        put(watched, rows((version, DAY, "a", 5, price), version=version))
+        board.refresh()
+        reader.read()
+    assert reader.kinds == ["snapshot"] + ["delta"] * 3
+    weights = {measure["name"]: measure["weight"] for measure in reader.header["measures"]}
+    assert weights["Price.MEAN"] == "Price.COUNT" and weights["Amount.MEAN"] == CONTRIBUTORS_COUNT
+    assert (reader.sums(of="Price.SUM", null=0), reader.sums(of="Price.COUNT")) == ({(): 5.0}, {(): 2})
+    assert [cell["Price.MEAN"] for cell in reader.cells.values()] == [1.0, None, 4.0, None]
 
 
 @given(st.lists(st.tuples(*[st.none() | st.text(alphabet="~:0129a,\x00é", max_size=5)] * 3), unique=True, min_size=1))

@@ -85,6 +85,15 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address(guarded: TestClient) 
         assert channel.receive_text() == "hello"
 
 
+def test_who_comes_by_a_link_and_has_no_cookie_yet_is_told_to_ask_again_but_once(guarded: TestClient) -> None:
+    for path in ("/", "/reports/sales/2021-05-01.html"):
+        first = guarded.get(path, headers={"Accept": "text/html,*/*"})
+        assert first.status_code == 401 and "url=?again" in first.text and "hello" not in first.text
+        again = guarded.get(f"{path}?again", headers={"Accept": "text/html,*/*"})
+        assert again.status_code == 401 and "token" in again.json()["error"]
+    assert "token" in guarded.get("/", params={"token": "wrong"}, headers={"Accept": "text/html"}).json()["error"]
+
+
 def test_the_channel_needs_the_token_too(guarded: TestClient) -> None:
     with pytest.raises(WebSocketDisconnect) as refused, guarded.websocket_connect(CHANNEL):
         pass

@@ -111,7 +111,7 @@ ALLOWED: dict[str, Any] = {"Shop": SHOPS, "Day": DAYS, "Text": st.none() | st.sa
 QUERIES = st.builds(
     Query,
     st.just("loose"),
-    st.permutations(["Pieces.SUM", "Pieces.MEAN", "contributors.COUNT"]).map(lambda m: tuple(m[:2])),
+    st.permutations(["Pieces.SUM", "Pieces.MEAN", "Pieces.COUNT", "contributors.COUNT"]).map(lambda m: tuple(m[:2])),
     st.permutations(LEVELS).flatmap(lambda order: st.integers(0, 4).map(lambda n: tuple(order[:n]))),
     st.fixed_dictionaries({}, optional={name: st.lists(values, max_size=3) for name, values in ALLOWED.items()}),
     st.booleans(),

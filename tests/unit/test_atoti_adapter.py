@@ -216,6 +216,7 @@ def test_a_query_is_asked_of_the_cube_in_atotis_language(stage: Stage) -> None:
         levels=[levels["Date"]],
         filter=levels["Product"].isin.return_value,
         mode="raw",
+        context={},
     )
     levels["Product"].isin.assert_called_once_with("phone")
     assert found.rows() == [(MAY_1, 10), (MAY_2, None)]

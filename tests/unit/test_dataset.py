@@ -9,6 +9,7 @@ import dataframely as dy
 import pytest
 
 from flows.core.dataset import Csv, DailyBy, Dataset, SkipRows
+from flows.core.model import Column, Table
 from flows.datasets import find_dataset, load_datasets
 from flows.errors import DeclarationError
 from flows.settings import Settings
@@ -89,7 +90,16 @@ def test_the_schema_gives_the_table_its_levels_and_measures() -> None:
     table = declared().table
     assert table.keys == ("ID",)
     assert [level.name for level in table.levels] == ["ID", "Day"]
-    assert [measure.name for measure in table.measures] == ["Amount.SUM", "Amount.MEAN", "contributors.COUNT"]
+    assert [measure.name for measure in table.measures] == [
+        "Amount.SUM", "Amount.MEAN", "Amount.COUNT", "contributors.COUNT",
+    ]  # fmt: skip
+
+
+def test_a_column_that_may_be_null_has_a_count_of_its_values() -> None:
+    columns = (Column("A", "integer", nullable=True), Column("B", "float"))
+    assert [m.name for m in Table("t", columns).measures] == [
+        "A.SUM", "B.SUM", "A.MEAN", "B.MEAN", "A.COUNT", "contributors.COUNT",
+    ]  # fmt: skip
 
 
 def test_the_fingerprint_changes_with_what_could_give_other_rows() -> None:

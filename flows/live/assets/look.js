@@ -52,8 +52,13 @@ const freshness = (name, facts, complaints) => {
     element("span", {}, count(facts.rows, "row")),
     element("span", {className: "quiet"}, facts.last_loaded_utc ? "loaded " : "nothing loaded yet",
       facts.last_loaded_utc ? ago(facts.last_loaded_utc) : ""),
+    facts.report_day && report(name, facts.report_day),
     ...said.map(text => element("span", {className: "why"}, text)));
 };
+
+const report = (name, day) => element("a", {
+  href: `/reports/${encodeURIComponent(name)}/${day}.html`, className: "report", textContent: `Report of ${day}`,
+});
 
 const loaded = file => element("li", {className: file.state},
   element("strong", {title: file.file}, file.file),
@@ -70,7 +75,7 @@ const refused = file => element("li", {className: "bad"},
 const waiting = ({file, for: why}) => element("li", {},
   element("strong", {title: file}, file), element("span", {className: "quiet"}, why));
 
-const links = news => [["Prefect", news.prefect_url], ["Engine", news.engine_url], ["API", "/openapi.json"], ["Metrics", "/metrics"]]
+const links = news => [["Prefect", news.prefect_url], [news.engine === "atoti" ? "Atoti" : "Engine", news.engine_url], ["API", "/openapi.json"], ["Metrics", "/metrics"]]
   .filter(([, address]) => address && /^(https?:\/)?\//.test(address))
   .map(([text, href]) => element("a", {href, textContent: text, rel: "noreferrer"}));
 
@@ -83,5 +88,6 @@ export const showNews = news => {
   fill("recent", news.recent.map(loaded));
   fill("refused", news.refused.map(refused));
   fill("waiting", Object.values(news.datasets).flatMap(facts => facts.waits).slice(0, 8).map(waiting));
+  document.body.classList.add("told");
   tick();
 };

@@ -10,6 +10,13 @@ const theme = () => (dark.matches ? "Pro Dark" : "Pro Light");
 const LAYOUT = ["plugin", "plugin_config", "columns_config", "group_by", "split_by", "columns", "filter", "sort",
   "expressions", "aggregates", "group_rollup_mode", "split_rollup_mode"];
 
+// Perspective writes a date as the browser's language does, where a layout asks for no other style. Everything else in
+// Cubefeed writes 2021-05-01, and so does Swedish.
+Intl.DateTimeFormat = new Proxy(Intl.DateTimeFormat, {
+  construct: (format, [languages, options]) =>
+    new format(options?.dateStyle === "short" && !options.timeStyle ? "sv" : languages, options),
+});
+
 const engine = import(engineUrl).then(async ({ready, worker}) => {
   await ready;
   return worker();
@@ -77,13 +84,14 @@ class Pivot {
     this.standard = standardLayout(header);
     await this.viewer.load(client);
     await this.restore(fitting(readLayout(this.name), header) ?? this.standard, id);
+    this.find(".placeholder")?.remove(); // seen only once it is arranged, and so nothing moves
     if (before) await before.delete({lazy: true});
   }
 
   mount() {
     this.viewer = document.createElement("perspective-viewer");
     this.viewer.setAttribute("aria-label", `Pivot table of ${this.name}`);
-    this.find(".frame").replaceChildren(this.viewer);
+    this.find(".frame").append(this.viewer);
     this.viewer.addEventListener("perspective-config-update", () => this.changed());
     dark.addEventListener("change", () => this.viewer.restore({theme: theme()}));
   }
@@ -120,14 +128,11 @@ class Pivot {
   }
 
   async say() {
-    const {levels, dropped, without_mean: nulls} = this.header;
+    const {levels, dropped} = this.header;
     const cells = count(await this.table.size(), "cell"), by = levels.map(level => level.name).join(" × ");
     this.find(".facts").textContent = by ? `${cells} by ${by}` : cells;
     const note = this.find(".note"), names = dropped.join(", ");
-    note.textContent = [
-      names && `Without ${names}: with ${dropped.length > 1 ? "them" : "it"} there would be too many cells to show.`,
-      nulls.length && `Means of ${nulls.join(", ")} are left out, since some values are missing; /api/query has them.`,
-    ].filter(Boolean).join(" ");
+    note.textContent = names && `Without ${names}: with ${dropped.length > 1 ? "them" : "it"} there would be too many cells to show.`;
     note.hidden = !note.textContent;
   }
 
@@ -140,20 +145,15 @@ class Pivot {
   }
 }
 
-// By the first date where there is one: every measure, means weighted by the rows behind them.
+// By the first date where there is one: every measure, means weighted by the count of the values behind them.
 const standardLayout = ({levels, measures, count}) => ({
   plugin: "Datagrid",
   group_by: [levels.find(level => level.kind === "date") ?? levels[0]].filter(Boolean).map(level => level.name),
   split_by: [], filter: [], sort: [], expressions: {},
-  columns: measures.map(measure => measure.name),
-  aggregates: Object.fromEntries(measures.map(({name, aggregation}) =>
-    [name, aggregation === "MEAN" ? ["weighted mean", [count]] : "sum"])),
-  columns_config: {
-    ...Object.fromEntries(measures.filter(measure => measure.whole).map(({name}) =>
-      [name, {number_format: {maximumFractionDigits: 0}}])),
-    ...Object.fromEntries(levels.filter(level => level.kind === "date").map(({name}) =>
-      [name, {date_format: {dateStyle: "medium"}}])),
-  },
+  columns: measures.map(measure => measure.name).filter(name => name === count || !name.endsWith(".COUNT")),
+  aggregates: Object.fromEntries(measures.map(({name, weight}) => [name, weight ? ["weighted mean", [weight]] : "sum"])),
+  columns_config: Object.fromEntries(measures.filter(measure => measure.whole).map(({name}) =>
+    [name, {number_format: {maximumFractionDigits: 0}}])),
 });
 
 // A kept layout may name columns that there are no more.

@@ -1,0 +1,106 @@
+"""The owner's work on whole days: closing one, checking the cube, and the facts of a report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from flows.app.appending import Appender
+from flows.app.closing import complaints_of, day_facts, retain_from, rows_from_files, verify
+from flows.app.compacting import compact
+from flows.app.recounting import day_report
+from flows.core.calendar import business_day
+from flows.core.changes import ChangeSet
+from flows.core.dataset import Dataset
+from flows.cube.port import Cube
+from flows.landing.inbox import Inbox
+from flows.store.backup import make_backup
+from flows.store.ledger import Ledger
+from flows.store.segments import Segments
+from flows.store.upkeep import first_day, horizon_of, set_first_day
+
+log = logging.getLogger(__name__)
+
+
+class Owned(Protocol):
+    """What the owner has open."""
+
+    cube: Cube
+    ledger: Ledger
+    segments: Segments
+
+    def rebuild_table(self, name: str) -> int:
+        """Fill one table again."""
+
+
+class Days:
+    """Closes days, and tells what they were. All of it runs in the thread that writes the cube."""
+
+    def __init__(self, owned: Owned, appender: Appender, backups: Path) -> None:
+        self._owned = owned
+        self._appender = appender
+        self._backups = backups
+
+    def verify(self, dataset: Dataset, *, deep: bool = False) -> dict[str, Any]:
+        """Compare the cube with the ledger's segments; with the landing files where `deep`."""
+        ledger = self._owned.ledger
+        parts = self._appender.parts(dataset, ledger.live(dataset.name))
+        rows = rows_from_files(dataset, ledger, parts) if deep else None
+        return verify(dataset.table, self._owned.cube, parts, rows=rows, horizon=horizon_of(ledger, dataset))
+
+    def close(self, dataset: Dataset, inbox: Inbox, *, run: str | None = None) -> dict[str, Any]:
+        """Close the business day that is due: move the horizon, check, report, back up, compact.
+
+        Args:
+            dataset: whose day.
+            inbox: what waits in its landing directory.
+            run: the Prefect run that asks for it.
+        """
+        self._retain(dataset)
+        checked, due = self.verify(dataset), _due_day(dataset)
+        report = self._report(dataset, inbox, due or _yesterday(), checked)
+        make_backup(self._owned.ledger, self._backups)
+        compact(dataset, self._owned.ledger, self._owned.segments)
+        self._appender.forget_segments()
+        day = day_facts(dataset, self._owned.cube, due)
+        complaints = complaints_of(checked, day, inbox.problem)
+        return {
+            "day": {"dataset": dataset.name, **day, **checked, "complaints": complaints},
+            "report": {**report, "closed_by": run},
+        }
+
+    def report(self, dataset: Dataset, inbox: Inbox, day: date | None) -> dict[str, Any]:
+        """The facts of a day; of the one that is due by default."""
+        chosen = day or _due_day(dataset) or _yesterday()
+        return self._report(dataset, inbox, chosen, self.verify(dataset))
+
+    def _report(self, dataset: Dataset, inbox: Inbox, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
+        parts = self._appender.parts(dataset, {id: {} for id in self._owned.ledger.segments(dataset.name)})
+        return day_report(
+            dataset, day, cube=self._owned.cube, ledger=self._owned.ledger, parts=parts, checked=checked, inbox=inbox
+        ).as_json()
+
+    def _retain(self, dataset: Dataset) -> None:
+        """Move the horizon; days that a longer retention brings back are rebuilt."""
+        ledger = self._owned.ledger
+        before, after = first_day(ledger, dataset.name), retain_from(dataset)
+        if before == after:
+            return
+        set_first_day(ledger, dataset.name, after)
+        log.info("%s: rows from %s on are kept", dataset.name, after or "the first day")
+        horizon = horizon_of(ledger, dataset)
+        if before is not None and (after is None or after < before):
+            self._owned.rebuild_table(dataset.name)
+        elif horizon is not None:
+            self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
+
+
+def _due_day(dataset: Dataset) -> date | None:
+    return business_day(dataset.expect, datetime.now(UTC)) if dataset.expect else None
+
+
+def _yesterday() -> date:
+    return datetime.now(UTC).date() - timedelta(days=1)

@@ -1,0 +1,155 @@
+"""The facts of a business day: its totals, the files that came for it, and whether the cube is right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from flows.app.closing import complaints_of, day_facts
+from flows.core.calendar import day_before, is_due, span_of
+from flows.core.dataset import Dataset
+from flows.core.day_report import Came, DayFile, DayReport, Number, Total
+from flows.core.model import Query
+from flows.cube.port import Cube
+from flows.landing.inbox import Inbox
+from flows.store.days import DayVersion, day_versions
+from flows.store.history import counts
+from flows.store.ledger import Ledger
+from flows.store.segments import Part, newest_dates
+
+SHOWN_DATES = 15
+SHOWN_FILES = 200
+"""A report is read by people, and its facts lie in the ledger as the answer to a request."""
+_FIRST: tuple[Came, ...] = ("refused", "late", "corrected", "received", "duplicate", "ignored")
+_WEEK = timedelta(days=7)
+
+Newest = Mapping[int, tuple[date | None, bool]]
+"""Version → its newest date, and whether it has rows of the day."""
+
+
+def day_report(
+    dataset: Dataset,
+    day: date,
+    *,
+    cube: Cube,
+    ledger: Ledger,
+    parts: list[Part],
+    checked: Mapping[str, Any],
+    inbox: Inbox,
+) -> DayReport:
+    """What there is to say of a day.
+
+    Args:
+        dataset: the dataset.
+        day: the business day.
+        cube: the cube.
+        ledger: the ledger.
+        parts: all segments of the dataset, also those without live rows.
+        checked: what the check of the cube against the ledger found.
+        inbox: what waits.
+    """
+    level, before = _level(dataset), day_before(dataset.expect, day)
+    since, until = span_of(dataset.expect, day)
+    newest = newest_dates(parts, level, day) if level else {}
+    holding = [version for version, (_, has) in newest.items() if has]
+    came = day_versions(ledger, dataset.name, since=since, until=until, holding=holding)
+    files = [_file(version, newest, day, until if dataset.expect else None) for version in came]
+    files.sort(key=lambda file: _FIRST.index(file.came))
+    due = is_due(dataset.expect, day, datetime.now(UTC))
+    stands = counts(ledger, dataset.name)
+    return DayReport(
+        dataset=dataset.name,
+        day=day.isoformat(),
+        level=level,
+        day_before=before.isoformat(),
+        week_before=(day - _WEEK).isoformat(),
+        since_utc=_utc(since),
+        until_utc=_utc(until),
+        due=due,
+        totals=tuple(_totals(dataset, cube, level, day)),
+        counts=dict(Counter(file.came for file in files)),
+        files=tuple(files[:SHOWN_FILES]),
+        more_files=max(0, len(files) - SHOWN_FILES),
+        loaded_utc=max((v.row.loaded_utc for v in came if v.row.loaded_utc and _has(newest, v)), default=None),
+        stale=stands.stale,
+        waiting=len(inbox.waiting()),
+        rows=checked["rows"],
+        missing=checked["missing"],
+        extra=checked["extra"],
+        complaints=tuple(complaints_of(checked, day_facts(dataset, cube, day if due else None), inbox.problem)),
+    )
+
+
+def _level(dataset: Dataset) -> str | None:
+    """The column that holds the business day; the first date where the dataset does not say."""
+    if dataset.expect is not None:
+        return dataset.expect.day
+    return next((level.name for level in dataset.table.levels if level.kind == "date"), None)
+
+
+def _has(newest: Newest, version: DayVersion) -> bool:
+    return newest.get(version.row.version, (None, False))[1]
+
+
+def _totals(dataset: Dataset, cube: Cube, level: str | None, day: date) -> list[Total]:
+    """The measures on the last dates until the day, and on the day itself even where it has no rows."""
+    if level is None:
+        return []
+    measures = tuple(measure.name for measure in dataset.table.measures)
+    frame = cube.query(Query(dataset.table.name, measures, (level,))).filter(pl.col(level) <= day)
+    by_date: dict[date, dict[str, Number | None]] = {row.pop(level): row for row in frame.to_dicts()}
+    dates = sorted({*list(by_date)[-SHOWN_DATES:], day}, reverse=True)[:SHOWN_DATES]
+    return [
+        Total(
+            at.isoformat(),
+            measure,
+            by_date.get(at, {}).get(measure),
+            by_date.get(day_before(dataset.expect, at), {}).get(measure),
+            by_date.get(at - _WEEK, {}).get(measure),
+        )
+        for at in dates
+        for measure in measures
+    ]
+
+
+def _file(version: DayVersion, newest: Newest, day: date, due: datetime | None) -> DayFile:
+    row = version.row
+    came, late_for = _came(version, newest, day, due)
+    said = [f"rows of {late_for} came late" if late_for else "", row.reason or ""]
+    said += [row.first_finding.words] if row.first_finding else []
+    return DayFile(
+        file=row.file,
+        came=came,
+        state=row.state,
+        rows=row.rows,
+        refused=row.refused,
+        why="; ".join(filter(None, said)),
+        detected_utc=row.detected_utc,
+    )
+
+
+def _came(version: DayVersion, newest: Newest, day: date, due: datetime | None) -> tuple[Came, date | None]:
+    """As what a version came, and the day that it was late for."""
+    if not version.accepted:
+        return ("duplicate" if version.row.state == "duplicate" else _refusal(version)), None
+    if version.corrects:
+        return "corrected", None
+    last, has = newest.get(version.row.version, (None, False))
+    found = datetime.fromisoformat(version.row.detected_utc)
+    if due is not None and has and found > due:
+        return "late", day
+    if due is not None and not has and last is not None and last < day:
+        return "late", last
+    return "received", None
+
+
+def _refusal(version: DayVersion) -> Came:
+    return "refused" if version.row.state == "quarantined" else "ignored"
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,147 @@
+"""The facts of a business day, as the owner finds them and reports show them. No numbers are computed later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+Number = int | float
+Came = Literal["received", "late", "corrected", "refused", "duplicate", "ignored"]
+
+
+@dataclass(frozen=True)
+class Total:
+    """A measure on a date, and what it was before; None where there were no rows."""
+
+    date: str
+    measure: str
+    value: Number | None
+    day_before: Number | None
+    week_before: Number | None
+
+    @property
+    def day_change(self) -> Number | None:
+        return _change(self.value, self.day_before)
+
+    @property
+    def week_change(self) -> Number | None:
+        return _change(self.value, self.week_before)
+
+
+@dataclass(frozen=True)
+class DayFile:
+    """One file version of a day.
+
+    Args:
+        file: its name.
+        came: as what it came.
+        state: the version's state.
+        rows: rows that were accepted.
+        refused: rows that were not.
+        why: the reason and the first finding, in words; what it is late for, if it is.
+        detected_utc: when it was found.
+    """
+
+    file: str
+    came: Came
+    state: str
+    rows: int
+    refused: int
+    why: str
+    detected_utc: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A Prefect run and its address."""
+
+    what: str
+    url: str
+
+
+@dataclass(frozen=True)
+class DayReport:
+    """All that a report says.
+
+    Args:
+        dataset: the dataset.
+        day: the business day.
+        level: the Date column that holds the days; None where there is none.
+        day_before: the business day before.
+        week_before: the same weekday of the week before.
+        since_utc: files that came after this,
+        until_utc: and until this belong to the day, besides those that hold rows of it.
+        due: whether the day's rows had to be there by now; None where none are expected.
+        totals: by date, the last date first, then by measure.
+        counts: as what files came → how many.
+        files: the files, those that need attention first.
+        more_files: how many are counted but not named.
+        loaded_utc: when rows of the day were last loaded.
+        stale: how many files show other bytes than the rows in the cube.
+        waiting: how many files wait.
+        rows: rows in the cube.
+        missing: rows that the ledger has and the cube has not.
+        extra: the other way round.
+        complaints: what is not as it should be.
+        closed_by: the Prefect run that closed the day.
+        runs: where to look further.
+    """
+
+    dataset: str
+    day: str
+    level: str | None
+    day_before: str
+    week_before: str
+    since_utc: str
+    until_utc: str
+    due: bool | None
+    totals: tuple[Total, ...]
+    counts: Mapping[str, int]
+    files: tuple[DayFile, ...]
+    more_files: int
+    loaded_utc: str | None
+    stale: int
+    waiting: int
+    rows: int
+    missing: int
+    extra: int
+    complaints: tuple[str, ...]
+    closed_by: str | None = None
+    runs: tuple[Run, ...] = field(default=())
+
+    @property
+    def sound(self) -> bool:
+        """Whether the cube equals the ledger."""
+        return not self.missing and not self.extra
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(total.measure for total in self.totals))
+
+    @property
+    def of_the_day(self) -> tuple[Total, ...]:
+        """The totals of the day itself."""
+        return tuple(total for total in self.totals if total.date == self.day)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report in JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> DayReport:
+        """The report that `as_json` made."""
+        known = {each.name: facts[each.name] for each in fields(cls) if each.name in facts}
+        return cls(
+            **{
+                **known,
+                "totals": tuple(Total(**total) for total in facts["totals"]),
+                "files": tuple(DayFile(**file) for file in facts["files"]),
+                "complaints": tuple(facts["complaints"]),
+                "runs": tuple(Run(**run) for run in facts.get("runs", ())),
+            }
+        )
+
+
+def _change(value: Number | None, before: Number | None) -> Number | None:
+    return None if value is None or before is None else value - before

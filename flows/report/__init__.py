@@ -1,0 +1,1 @@
+"""The report of a business day: a page, markdown, and a download."""

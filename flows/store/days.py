@@ -1,0 +1,64 @@
+"""Which file versions belong to a business day, as the ledger knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import batched
+
+from sqlalchemy import func, select
+
+from flows.store.history import FileRow, file_row
+from flows.store.ledger import Ledger
+from flows.store.schema import paths, versions
+
+IDS_AT_ONCE = 10_000
+"""SQLite takes so many values in one statement, and some more."""
+
+
+@dataclass(frozen=True)
+class DayVersion:
+    """A version; `accepted` says that it was ever in the cube, `corrects` that another of its path was before it."""
+
+    row: FileRow
+    accepted: bool
+    corrects: bool
+
+
+def day_versions(
+    ledger: Ledger, dataset: str, *, since: datetime, until: datetime, holding: Iterable[int]
+) -> list[DayVersion]:
+    """Versions in the order in which they came.
+
+    Args:
+        ledger: the ledger.
+        dataset: the dataset's name.
+        since: those found after this,
+        until: and not after this.
+        holding: other versions that are wanted too.
+    """
+    earlier = versions.alias()
+    first = (
+        select(func.min(earlier.c.id))
+        .where(earlier.c.path_id == versions.c.path_id, earlier.c.place.is_not(None))
+        .scalar_subquery()
+    )
+    query = (
+        select(versions, paths.c.path, paths.c.present, paths.c.accepted, paths.c.judged, first.label("first"))
+        .join(paths, paths.c.id == versions.c.path_id)
+        .where(versions.c.dataset == dataset)
+    )
+    wanted = [query.where(versions.c.detected_utc > _utc(since), versions.c.detected_utc <= _utc(until))]
+    wanted += [query.where(versions.c.id.in_(ids)) for ids in batched(holding, IDS_AT_ONCE)]
+    with ledger.reading() as connection:
+        found = {row.id: row for each in wanted for row in connection.execute(each)}
+    return [
+        DayVersion(file_row(row), row.place is not None, row.place is not None and row.first < id)
+        for id, row in sorted(found.items())
+    ]
+
+
+def _utc(moment: datetime) -> str:
+    """A moment as the ledger writes it, so that texts compare as times do."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,67 @@
+"""Looks at pages with Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.e2e.running import SAMPLES, Place
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+NUMBERS = "perspective-viewer-datagrid td"
+
+BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: the live page is not tested (apt install chromium)"),
+]
+
+
+def arguments(place: Place, port: int) -> tuple[object, ...]:
+    return ("--dataset", "sales", "--landing", place.landing, "--port", port)
+
+
+def opened(context: BrowserContext, port: int, *, rest: str = "") -> Page:
+    """The page, with all that it asked for and all that went wrong in it."""
+    page = context.new_page()
+    page.asked, page.failed = [], []  # type: ignore[attr-defined]
+    page.on("request", lambda request: page.asked.append(request.url))  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.failed.append(str(error)))  # type: ignore[attr-defined]
+    page.goto(f"http://127.0.0.1:{port}/{rest}")
+    return page
+
+
+def numbers(page: Page) -> list[str]:
+    return page.locator(NUMBERS).all_inner_texts()
+
+
+def wait(page: Page, condition: Callable[[], object], *, patience_s: float = 20.0) -> float:
+    """Wait, while the page's own messages are worked on. Returns the seconds that it took."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < patience_s, (numbers(page), page.locator("body").inner_text())
+        page.wait_for_timeout(10)
+    return time.monotonic() - begun
+
+
+def state(page: Page) -> str:
+    return page.locator("#connection").inner_text()
+
+
+def beyond(page: Page) -> set[str]:
+    """What the page asked of other computers."""
+    asked = [url for url in page.asked if urlsplit(url).hostname not in ("127.0.0.1", None)]  # type: ignore[attr-defined]
+    return {url for url in asked if not url.startswith(("blob:", "data:"))}
+
+
+def third_day(place: Place) -> None:
+    shutil.copy(SAMPLES / "next" / "sales_2021-05-03.csv", place.landing)
