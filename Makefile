@@ -20,11 +20,11 @@ up: $(READY)          ## the same system, kept running until Ctrl-C
 	@$(BIN)/cubefeed up --engine $(ENGINE)
 
 test: $(READY)        ## all tests: first those that may run side by side, then those that measure
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not deep and not alone"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not deep and not alone"
 	@$(BIN)/python -m pytest -m "alone and not deep"
 
 test-fast: $(READY)   ## the tests without servers and browsers
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration -m "not deep and not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/integration -m "not deep and not slow"
 
 test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
 	@$(BIN)/python -m pytest -m atoti

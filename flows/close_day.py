@@ -16,16 +16,22 @@ from flows.load_files import ask_owner
 from flows.reporting import emit_late, name_run, publish_report, publish_table
 from flows.settings import Settings
 
+OWNER_S = 180.0
+"""How long the session may take to open: runs that are late start at the same moment as it does."""
+
 
 @flow(name="close-day")
 async def close_day(dataset: str) -> State[None]:
-    """Close the business day of a dataset.
+    """Close the business day that was due at the time for which the run was scheduled.
+
+    So each of the runs that come late after some days of downtime closes its own day.
 
     Args:
         dataset: the dataset's name.
     """
     try:
-        outcome = await ask_owner(dataset, "close-day", {"run": flow_run.get_id()})
+        asked: dict[str, object] = {"run": flow_run.get_id(), "as_of": flow_run.get_scheduled_start_time().isoformat()}
+        outcome = await ask_owner(dataset, "close-day", asked, owner_within_s=OWNER_S)
     except CubefeedError as error:
         return Failed(message=str(error))
     day = outcome["day"]

@@ -57,12 +57,19 @@ async def _tell_files(dataset: str, mode: str, files: list[dict[str, Any]]) -> N
 
 
 @task(name="ask_owner", cache_policy=NO_CACHE)
-async def ask_owner(dataset: str, kind: str, payload: dict[str, object]) -> dict[str, Any]:
+async def ask_owner(dataset: str, kind: str, payload: dict[str, object], owner_within_s: float = 0.0) -> dict[str, Any]:
     """Leave a request in the ledger and wait for its outcome; take it back when the run is cancelled."""
     cancelled = threading.Event()
     try:
         return await asyncio.to_thread(
-            ask, Settings.read().state, dataset, kind, payload, timeout_s=TIMEOUT_S, withdrawn=cancelled.is_set
+            ask,
+            Settings.read().state,
+            dataset,
+            kind,
+            payload,
+            timeout_s=TIMEOUT_S,
+            owner_within_s=owner_within_s,
+            withdrawn=cancelled.is_set,
         )
     finally:
         cancelled.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,6 +16,7 @@ from flows.errors import NotRunning, QueryError
 from flows.store.state import Owner, State
 
 TIMEOUT_S = 60.0
+LOOK_S = 0.2
 
 
 def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) -> Any:
@@ -54,6 +56,7 @@ def ask(
     payload: dict[str, Any],
     *,
     timeout_s: float,
+    owner_within_s: float = 0.0,
     withdrawn: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Leave a request for the owner and wait for what came of it.
@@ -64,6 +67,7 @@ def ask(
         kind: what to do.
         payload: its parameters, JSON types only.
         timeout_s: how long to wait.
+        owner_within_s: how long to wait for an owner where there is none yet.
         withdrawn: whether the caller does not want it any more; asked all the time.
 
     Raises:
@@ -74,7 +78,7 @@ def ask(
     from flows.store.requests import RequestBox
 
     directory = State(state)
-    owner = directory.require_owner()
+    owner = _owner(directory, owner_within_s, withdrawn)
     ledger = open_ledger(directory.ledger, create=False)
     box = RequestBox(ledger)
     try:
@@ -85,3 +89,11 @@ def ask(
     finally:
         box.close()
         ledger.close()
+
+
+def _owner(directory: State, within_s: float, withdrawn: Callable[[], bool]) -> Owner:
+    """The live owner, as soon as there is one."""
+    deadline = time.monotonic() + within_s
+    while directory.owner() is None and time.monotonic() < deadline and not withdrawn():
+        time.sleep(LOOK_S)
+    return directory.require_owner()

@@ -51,17 +51,21 @@ class Days:
         rows = rows_from_files(dataset, ledger, parts) if deep else None
         return verify(dataset.table, self._owned.cube, parts, rows=rows, horizon=horizon_of(ledger, dataset))
 
-    def close(self, dataset: Dataset, inbox: Inbox, *, run: str | None = None) -> dict[str, Any]:
+    def close(
+        self, dataset: Dataset, inbox: Inbox, *, as_of: datetime | None = None, run: str | None = None
+    ) -> dict[str, Any]:
         """Close the business day that is due: move the horizon, check, report, back up, compact.
 
         Args:
             dataset: whose day.
             inbox: what waits in its landing directory.
+            as_of: the moment at which it is due; now by default.
             run: the Prefect run that asks for it.
         """
+        moment = as_of or datetime.now(UTC)
         self._retain(dataset)
-        checked, due = self.verify(dataset), _due_day(dataset)
-        report = self._report(dataset, inbox, due or _yesterday(), checked)
+        checked, due = self.verify(dataset), _due_day(dataset, moment)
+        report = self._report(dataset, inbox, due or _day_before(moment), checked)
         make_backup(self._owned.ledger, self._backups)
         compact(dataset, self._owned.ledger, self._owned.segments)
         self._appender.forget_segments()
@@ -74,7 +78,8 @@ class Days:
 
     def report(self, dataset: Dataset, inbox: Inbox, day: date | None) -> dict[str, Any]:
         """The facts of a day; of the one that is due by default."""
-        chosen = day or _due_day(dataset) or _yesterday()
+        now = datetime.now(UTC)
+        chosen = day or _due_day(dataset, now) or _day_before(now)
         return self._report(dataset, inbox, chosen, self.verify(dataset))
 
     def _report(self, dataset: Dataset, inbox: Inbox, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,9 +103,9 @@ class Days:
             self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
 
 
-def _due_day(dataset: Dataset) -> date | None:
-    return business_day(dataset.expect, datetime.now(UTC)) if dataset.expect else None
+def _due_day(dataset: Dataset, moment: datetime) -> date | None:
+    return business_day(dataset.expect, moment) if dataset.expect else None
 
 
-def _yesterday() -> date:
-    return datetime.now(UTC).date() - timedelta(days=1)
+def _day_before(moment: datetime) -> date:
+    return moment.date() - timedelta(days=1)

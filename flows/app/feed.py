@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +201,8 @@ class Feed:
         if kind == "unload" and not dry_run:
             make_backup(self.ledger, self._backups)  # no segment says that these rows have left
         if kind == "close-day":
-            return self._days.close(dataset, desk.lookout.inbox, run=payload.get("run"))
+            as_of = datetime.fromisoformat(payload["as_of"]) if "as_of" in payload else None
+            return self._days.close(dataset, desk.lookout.inbox, as_of=as_of, run=payload.get("run"))
         if kind == "report":
             return {"report": self._days.report(dataset, desk.lookout.inbox, day_of(payload))}
         return {}

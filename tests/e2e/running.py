@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -260,10 +261,13 @@ class Prefect:
         """One run."""
         return dict(self.get(f"/flow_runs/{id}"))
 
-    def start(self, deployment: str, **parameters: object) -> str:
-        """Ask for a run of a deployment (flow/name). Returns its id."""
+    def start(self, deployment: str, at: datetime | None = None, **parameters: object) -> str:
+        """Ask for a run of a deployment (flow/name), now or as if it had been scheduled `at`. Returns its id."""
         id = self.get(f"/deployments/name/{deployment}")["id"]
-        return str(self.post(f"/deployments/{id}/create_flow_run", {"parameters": parameters})["id"])
+        asked: dict[str, object] = {"parameters": parameters}
+        if at is not None:
+            asked["state"] = {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}
+        return str(self.post(f"/deployments/{id}/create_flow_run", asked)["id"])
 
     def wait_for(self, run: str, *states: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
         """Wait until a run is in one of these states."""

@@ -9,8 +9,10 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -27,6 +29,7 @@ from tests.e2e.running import (
 
 TWO_DAYS = {"2021-05-01": 10, "2021-05-02": 7}
 HEADER = "ID,Date,Product,Quantity\n"
+PARIS = ZoneInfo("Europe/Paris")
 FINAL = {"Completed", "Failed", "Cancelled", "Crashed"}
 
 CHROMIUM = [
@@ -235,7 +238,7 @@ def test_a_server_that_is_killed_is_started_again_and_the_data_does_not_wait(up:
     until(reported, what="what was loaded meanwhile is reported", patience_s=60)
 
 
-def test_cancelling_the_run_closes_the_session_and_a_request_fails_at_once(up: Installation) -> None:
+def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_each_its_day(up: Installation) -> None:
     up.wait_for_owner()
     owner, run = up.owner_process, up.owner["run"]
     up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
@@ -249,9 +252,26 @@ def test_cancelling_the_run_closes_the_session_and_a_request_fails_at_once(up: I
     failed = up.prefect.wait_for(up.prefect.start("load-files/sales"), "Failed", "Completed")
     assert failed["state"]["name"] == "Failed" and "Nothing is running" in failed["state"]["message"]
 
+    mornings = [datetime.now(PARIS).replace(hour=7, minute=0) - timedelta(days=2 + each) for each in range(3)]
+    days = [(morning - timedelta(days=1)).date().isoformat() for morning in mornings]
+    up.place.drop("middle.csv", HEADER + f"50,{days[1]},phone,5\n")
+    late = [up.prefect.start("close-day/sales", at=morning) for morning in mornings]
+    for each in late:
+        up.prefect.wait_for(each, "Running")
+
     up.prefect.start("keep-cube-live/cube")
     up.wait_for_owner(other_than=owner.pid)
     assert up.sales()["2021-05-01"] == 10
+    closed = [up.prefect.wait_for(each, "Completed", "Failed") for each in late]
+    assert [run["name"] for run in closed] == [f"sales · {day}" for day in days]
+    assert [run["state"]["name"] for run in closed] == ["Failed", "Completed", "Failed"]
+    assert closed[0]["state"]["message"] == f"no row of {days[0]} has come"
+
+    def told() -> list[str]:
+        return sorted(event["payload"]["business_day"] for event in up.prefect.events("cubefeed.file.late"))
+
+    until(lambda: [day for day in told() if day in days] == [days[2], days[0]], what=f"late once each, not {told()}")
+    assert {f"{day}.html" for day in days} <= {file.name for file in up.place.state.rglob("reports/*/*.html")}
 
 
 @pytest.mark.deep
