@@ -50,13 +50,15 @@ class Asking:
 
     def finish(self, request: Request, outcome: Outcome) -> None:
         """Answer a request whose work was done; it failed when any of its files did."""
-        refused = outcome.refused
+        refused, unread = outcome.refused, outcome.unread
         answer: dict[str, Any] = {**outcome.as_json(), **outcome.answer}
-        if refused:
-            first = refused[0]
-            answer["error"] = f"{len(refused)} of {len(outcome.files)} files were refused: {first.file}: {first.reason}"
-            answer["next_step"] = f"cubefeed findings {first.file}"
-        self._answer(request, failed=bool(refused), answer=answer)
+        if refused or unread:
+            first = (refused or unread)[0]
+            what = "were refused" if refused else "could not be read"
+            count = len(refused or unread)
+            answer["error"] = f"{count} of {len(outcome.files)} files {what}: {first.file}: {first.reason}"
+            answer["next_step"] = f"cubefeed findings {first.file}" if refused else "mend that and ask again"
+        self._answer(request, failed=bool(refused or unread), answer=answer)
 
     def fail(self, request: Request, error: BaseException) -> None:
         """Answer a request that could not be done."""
@@ -90,7 +92,9 @@ class Asking:
         if request.kind == "unload":
             paths = self._ledger.live_paths(request.dataset)
             chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, paths)
-            return Work(request.dataset, unload=tuple(chosen), request=request)
+            listing = desk.lookout.inbox.rescan()
+            gone = () if listing.problem else tuple(path for path in chosen if path not in listing.files)
+            return Work(request.dataset, unload=tuple(chosen), gone=gone, request=request)
         mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.get("force") else "load"
         return Work(request.dataset, landed=self._landed(desk, request, mode), request=request)
 
@@ -104,4 +108,5 @@ class Asking:
         chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
         found = {path: look(inbox.root, path) for path in chosen}
         landed = [Landed(path, seen, mode) for path, seen in found.items() if isinstance(seen, Signature)]
-        return tuple(inbox.claim(landed))
+        inbox.claim(landed)
+        return tuple(landed)

@@ -118,6 +118,10 @@ class Outcome:
     def refused(self) -> tuple[FileOutcome, ...]:
         return tuple(file for file in self.files if file.state == "quarantined")
 
+    @property
+    def unread(self) -> tuple[FileOutcome, ...]:
+        return tuple(file for file in self.files if file.state == "detected")
+
     def as_json(self) -> dict[str, Any]:
         """The outcome in JSON types."""
         return asdict(self)
