@@ -102,6 +102,61 @@ def test_a_lost_version_is_named_and_comes_back_with_its_file(tmp_path: Path, ca
     assert "1 versions are lost" in caplog.text and "a.csv" in caplog.text
 
 
+def test_a_lost_version_comes_back_under_another_name_too(tmp_path: Path) -> None:
+    fill(tmp_path)
+    kept = (tmp_path / "landing" / "a.csv").read_bytes()
+    (tmp_path / "landing" / "a.csv").unlink()
+    segment_files(tmp_path)[0].unlink()
+    with live(tmp_path, "polling") as living:
+        assert living.quantities() == {2: 8, 9: 5}
+        living.put("again.csv", kept)
+        living.wait_for({1: 1, 2: 8, 9: 5})
+        assert living.state_of("again.csv") == "loaded"
+
+
+def test_a_lost_version_comes_back_when_its_file_is_seen_again_as_it_was(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (tmp_path / "landing").rename(tmp_path / "unmounted")
+    (tmp_path / "landing").mkdir()
+    for file in segment_files(tmp_path):
+        file.unlink()
+    with live(tmp_path, "polling") as living:
+        assert living.quantities() == {}
+        (tmp_path / "landing").rmdir()
+        (tmp_path / "unmounted").rename(tmp_path / "landing")
+        living.wait_for({1: 1, 2: 8, 9: 5})
+
+
+def test_a_damaged_segment_is_made_again_from_a_copy_of_the_file(tmp_path: Path) -> None:
+    with live(tmp_path, "polling") as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        living.put("copy.csv", sales(1))
+        living.wait_until(lambda: living.state_of("copy.csv") == "duplicate")
+    (tmp_path / "landing" / "a.csv").unlink()
+    segment_files(tmp_path)[0].unlink()
+    with live(tmp_path, "polling") as living:
+        living.wait_until(lambda: living.state_of("copy.csv") == "loaded")
+        assert living.quantities() == {1: 1}
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+def test_a_missing_ledger_beside_segments_is_refused_with_the_way_out(tmp_path: Path, left: str) -> None:
+    fill(tmp_path)
+    (tmp_path / "landing" / "c.csv").unlink()
+    before = {file: file.read_bytes() for file in segment_files(tmp_path)}
+    for file in (tmp_path / "state").glob("ledger.db*"):
+        file.unlink()
+    if left == "an empty file":
+        (tmp_path / "state" / "ledger.db").touch()
+    with pytest.raises(StateError, match=r"(?s)ledger is missing.*cubefeed ledger restore"), live(tmp_path, "polling"):
+        pass
+    assert {file: file.read_bytes() for file in segment_files(tmp_path)} == before
+    restore_ledger(State(tmp_path / "state"), [SALES.table])
+    with live(tmp_path, "polling") as living:
+        living.wait_for({1: 1, 2: 8, 9: 5})
+
+
 @pytest.mark.parametrize("backup", ["none", "early"])
 def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, backup: str) -> None:
     with live(tmp_path, "polling") as living:
