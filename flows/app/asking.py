@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flows.app.choosing import choose_paths
@@ -32,9 +34,13 @@ class Asking:
         self._segments = segments
         self._requests = requests
         self._taken: set[int] = set()
+        self._rest: deque[Work] = deque()
+        self._earlier: dict[int, list[Outcome]] = {}
 
-    def next_work(self) -> Work | None:
-        """The work of the oldest request that waits."""
+    def next_work(self, *, max_files: int, max_bytes: int) -> Work | None:
+        """The work of the oldest request that waits, or the next part of it, bounded as a batch is."""
+        if self._rest:
+            return self._rest.popleft()
         if not self._requests.news() and not self._taken:
             return None
         for request in self._requests.open_requests():
@@ -43,13 +49,21 @@ class Asking:
             self._taken.add(request.id)
             log.info("%s: %s asked for %s", request.dataset, request.who, request.kind)
             try:
-                return self._work(request)
+                self._rest.extend(self._work(request).parts(max_files=max_files, max_bytes=max_bytes))
+                return self._rest.popleft()
             except (CubefeedError, OSError) as error:
                 self.fail(request, error)
         return None
 
+    def finish_part(self, request: Request, outcome: Outcome) -> None:
+        """Keep what became of a part of a request until the last one is done."""
+        self._earlier.setdefault(request.id, []).append(outcome)
+
     def finish(self, request: Request, outcome: Outcome) -> None:
         """Answer a request whose work was done; it failed when any of its files did."""
+        parts = [*self._earlier.pop(request.id, ()), outcome]
+        files = tuple(file for part in parts for file in part.files)
+        outcome = replace(outcome, files=files, rows=sum(part.rows for part in parts))
         refused, unread = outcome.refused, outcome.unread
         answer: dict[str, Any] = {**outcome.as_json(), **outcome.answer}
         if refused or unread:

@@ -235,7 +235,7 @@ def test_a_request_for_a_file_that_is_being_loaded_answers_for_it(
     box = RequestBox(living.feed.ledger)
     try:
         request = box.leave("sales", "load", {"paths": ["a.csv"]})
-        asked = living.feed._asking.next_work()
+        asked = living.feed._asking.next_work(max_files=9, max_bytes=999)
         assert asked is not None and [landed.path for landed in asked.landed] == [b"a.csv"]
         go_on.set()
         living.wait_for({1: 1})
