@@ -14,11 +14,13 @@ import pytest
 from flows.app.closing import verify
 from flows.app.opening import open_feed
 from flows.core.model import Query
-from flows.settings import Settings
+from flows.settings import Observer, Settings
 from flows.store.history import file_rows
 from tests.integration.dying import POINTS
 
 ROOT = Path(__file__).resolve().parents[2]
+OBSERVERS: tuple[Observer, ...] = ("native", "polling")
+"""In turn, so that every kill is followed by a start with the other one."""
 RANDOM_KILLS = 20
 DEEP_KILLS = 200
 
@@ -40,11 +42,11 @@ class Installation:
         partial.rename(self.landing / name)
         self.quantities[name] = quantity
 
-    def start(self, *, dying_at: str | None = None) -> subprocess.Popen[bytes]:
+    def start(self, observer: Observer, *, dying_at: str | None = None) -> subprocess.Popen[bytes]:
         """Start the watch loop, as a process that dies at a point or as the ordinary one."""
         module = ["tests.integration.dying", dying_at] if dying_at else ["flows.cli"]
         arguments = ["watch", "--dataset", "sales", "--landing", str(self.landing), "--state", str(self.state)]
-        arguments += ["--settle", "0.05", "--ready-file", str(self.state.parent / "ready")]
+        arguments += ["--observer", observer, "--settle", "0.05", "--ready-file", str(self.state.parent / "ready")]
         log = (self.state.parent / "log").open("ab")
         with log:
             return subprocess.Popen([sys.executable, "-m", *module, *arguments], cwd=ROOT, stdout=log, stderr=log)
@@ -83,8 +85,8 @@ def installation(tmp_path: Path) -> Installation:
 def test_a_kill_at_a_point_of_the_commit_order_loses_nothing(installation: Installation, point: str) -> None:
     for number in range(3):
         installation.write(f"f{number}.csv", number + 1)
-    for round_ in range(2):
-        process = installation.start(dying_at=point)
+    for round_, observer in enumerate(OBSERVERS):
+        process = installation.start(observer, dying_at=point)
         assert process.wait(60) == -signal.SIGKILL, (installation.state.parent / "log").read_text()
         installation.write("f1.csv", 10 + round_)
     installation.check()
@@ -92,8 +94,8 @@ def test_a_kill_at_a_point_of_the_commit_order_loses_nothing(installation: Insta
 
 def kill_at_random_moments(installation: Installation, kills: int, seed: int) -> None:
     chance = random.Random(seed)
-    for _ in range(kills):
-        process = installation.start()
+    for kill in range(kills):
+        process = installation.start(OBSERVERS[kill % 2])
         end = time.monotonic() + chance.uniform(1.0, 2.5)
         while time.monotonic() < end and process.poll() is None:
             installation.written += 1
