@@ -71,6 +71,28 @@ def test_retention_takes_old_days_out_and_a_longer_one_brings_them_back(tmp_path
         assert living.quantities() == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6}
 
 
+def test_an_old_row_that_covers_a_newer_day_still_covers_it_once_it_has_left(
+    tmp_path: Path, observer: Observer
+) -> None:
+    with live(tmp_path, observer, expect=EXPECT, retain_days=5) as living:
+        living.put("a.csv", sales(1, 2, day=day(1)))
+        living.wait_for({1: 1, 2: 2})
+        living.put("b.csv", sales(7, day=day(9)))
+        living.wait_for({1: 7, 2: 2})
+        assert close(living)["complaints"] == []
+        assert living.quantities() == {2: 2}
+        living.put("a.csv", sales(3, 4, day=day(1)))
+        living.wait_for({2: 4})
+        assert ask(living, "verify")["verify"]["extra"] == 0
+        assert ask(living, "rebuild")["rows"] == 1
+        living.put("c.csv", sales(5, start=2, day=day(9)))
+        living.wait_for({})
+    with live(tmp_path, observer, expect=EXPECT, retain_days=5) as living:
+        assert living.quantities() == {}
+        living.put("b.csv", sales(6, start=3, day=day(1)))
+        living.wait_for({1: 3, 3: 6})
+
+
 @pytest.mark.parametrize(
     ("now", "expected"),
     [

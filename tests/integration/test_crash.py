@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ OBSERVERS: tuple[Observer, ...] = ("native", "polling")
 """In turn, so that every kill is followed by a start with the other one."""
 RANDOM_KILLS = 20
 DEEP_KILLS = 200
+READY_S = 60.0
 
 
 class Installation:
@@ -31,6 +33,7 @@ class Installation:
     def __init__(self, root: Path) -> None:
         self.landing, self.state = root / "landing", root / "state"
         self.landing.mkdir()
+        self.ready = root / "ready"
         self.quantities: dict[str, int] = {}
         self.written = 0
 
@@ -46,7 +49,8 @@ class Installation:
         """Start the watch loop, as a process that dies at a point or as the ordinary one."""
         module = ["tests.integration.dying", dying_at] if dying_at else ["flows.cli"]
         arguments = ["watch", "--dataset", "sales", "--landing", str(self.landing), "--state", str(self.state)]
-        arguments += ["--observer", observer, "--settle", "0.05", "--ready-file", str(self.state.parent / "ready")]
+        arguments += ["--observer", observer, "--settle", "0.05", "--ready-file", str(self.ready)]
+        self.ready.unlink(missing_ok=True)
         log = (self.state.parent / "log").open("ab")
         with log:
             return subprocess.Popen([sys.executable, "-m", *module, *arguments], cwd=ROOT, stdout=log, stderr=log)
@@ -66,7 +70,7 @@ class Installation:
             parts = feed._appender.parts(desk.dataset, feed.ledger.live("sales"))
             difference = verify(desk.dataset.table, feed.cube, parts)
             assert (difference["missing"], difference["extra"]) == (0, 0), difference
-            rows = file_rows(feed.ledger, current_only=True)
+            rows = file_rows(feed.ledger, current_only=True, limit=100_000)
             assert {row.file: row.state for row in rows} == dict.fromkeys(self.quantities, "loaded")
 
     def found(self, feed: object) -> int | None:
@@ -93,11 +97,17 @@ def test_a_kill_at_a_point_of_the_commit_order_loses_nothing(installation: Insta
 
 
 def kill_at_random_moments(installation: Installation, kills: int, seed: int) -> None:
+    """Kill half of the processes some time after their start, the others some time after they are live."""
     chance = random.Random(seed)
     for kill in range(kills):
         process = installation.start(OBSERVERS[kill % 2])
-        end = time.monotonic() + chance.uniform(1.0, 2.5)
+        in_start = kill % 4 < 2
+        begun = time.monotonic()
+        end = begun + chance.uniform(1.0, 2.5) if in_start else inf
         while time.monotonic() < end and process.poll() is None:
+            if end == inf and installation.ready.exists():
+                end = time.monotonic() + chance.uniform(0, 1.0)
+            assert time.monotonic() < begun + READY_S
             installation.written += 1
             name = f"f{chance.randint(0, installation.written)}.csv"
             installation.write(name, installation.written)

@@ -26,7 +26,7 @@ PHASES = [Phase.explicit, Phase.generate]
 """Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
 DEEP_EXAMPLES = 20_000
 DEEP_PARTS = 40
-STEPS = 34
+STEPS = 40
 steps: Counter[str] = Counter()
 histories: list[set[str]] = []
 lengths: list[int] = []
