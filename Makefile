@@ -30,7 +30,7 @@ test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
 	@$(BIN)/python -m pytest -m atoti
 
 test-deep: $(READY)   ## the long tests
-	@$(BIN)/python -m pytest -m deep
+	@$(BIN)/python -m pytest -m deep -n 2
 
 soak: $(READY)        ## streams, outages and corrections for 40 minutes; figures in tests/bench/soak.json
 	@$(BIN)/python -m tests.bench.soak

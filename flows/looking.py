@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from flows.core.files import shown
 from flows.errors import QueryError
 from flows.settings import Settings
 from flows.store.history import FileRow, file_rows
@@ -25,7 +27,9 @@ def list_files(
 
 
 def list_findings(settings: Settings, file: str | None, dataset: str | None) -> list[dict[str, Any]]:
-    """The findings of the named file's last version, or of all that is refused now.
+    """The findings of the named file's last version that has some, or of all that is refused now.
+
+    A file is named by its path in the landing directory, in full or by its end, or by a path that leads there.
 
     Raises:
         QueryError: no file of that name has findings.
@@ -35,16 +39,25 @@ def list_findings(settings: Settings, file: str | None, dataset: str | None) -> 
             row for row in file_rows(ledger, dataset=dataset, current_only=file is None, limit=100_000) if row.findings
         ]
     if file is not None:
-        named = [row for row in rows if row.file == file or row.file.rsplit("/", 1)[-1] == file.rsplit("/", 1)[-1]]
-        if not named:
-            raise QueryError("No file of that name has findings", next_step="see cubefeed files", got=file)
-        rows = named[:1]
+        rows = _named(rows, shown(os.fsencode(file)))
     kept = Quarantine(State(settings.state).quarantine)
     return [
         {"dataset": row.dataset, "file": row.file, "version": row.version, **asdict(finding)}
         for row in rows
         for finding in kept.findings(row.dataset, row.version)
     ]
+
+
+def _named(rows: list[FileRow], file: str) -> list[FileRow]:
+    """The newest version of the file that a name means; of each where it may mean several."""
+    exact = [row for row in rows if row.file == file]
+    ends = [row for row in rows if f"/{file}".endswith(f"/{row.file}") or f"/{row.file}".endswith(f"/{file}")]
+    newest: dict[tuple[str, str], FileRow] = {}
+    for row in exact or ends:
+        newest.setdefault((row.dataset, row.file), row)
+    if not newest:
+        raise QueryError("No file of that name has findings", next_step="see cubefeed files", got=file)
+    return list(newest.values())
 
 
 def only_dataset(settings: Settings) -> str:

@@ -98,8 +98,8 @@ class Appender:
         planner = Planner(facts, self._counters, batch.verdict)
         planner.mark_absent((*work.missing, *work.gone))
         planner.observe(observations)
-        planner.leave(work.gone)
         planner.unload(work.unload, "request")
+        planner.leave(work.gone)
         return planner.plan
 
     def _facts(self, dataset: Dataset, observations: Sequence[Observation], others: Sequence[bytes]) -> Facts:

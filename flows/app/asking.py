@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +35,13 @@ class Asking:
         self._segments = segments
         self._requests = requests
         self._taken: set[int] = set()
+        self._rest: deque[Work] = deque()
+        self._earlier: dict[int, list[Outcome]] = {}
 
-    def next_work(self) -> Work | None:
-        """The work of the oldest request that waits."""
+    def next_work(self, *, max_files: int, max_bytes: int) -> Work | None:
+        """The work of the oldest request that waits, or the next part of it, bounded as a batch is."""
+        if self._rest:
+            return self._rest.popleft()
         if not self._requests.news() and not self._taken:
             return None
         for request in self._requests.open_requests():
@@ -44,20 +50,30 @@ class Asking:
             self._taken.add(request.id)
             log.info("%s: %s asked for %s", request.dataset, request.who, request.kind)
             try:
-                return self._work(request)
+                self._rest.extend(self._work(request).parts(max_files=max_files, max_bytes=max_bytes))
+                return self._rest.popleft()
             except (CubefeedError, OSError) as error:
                 self.fail(request, error)
         return None
 
+    def finish_part(self, request: Request, outcome: Outcome) -> None:
+        """Keep what became of a part of a request until the last one is done."""
+        self._earlier.setdefault(request.id, []).append(outcome)
+
     def finish(self, request: Request, outcome: Outcome) -> None:
         """Answer a request whose work was done; it failed when any of its files did."""
-        refused = outcome.refused
+        parts = [*self._earlier.pop(request.id, ()), outcome]
+        files = tuple(file for part in parts for file in part.files)
+        outcome = replace(outcome, files=files, rows=sum(part.rows for part in parts))
+        refused, unread = outcome.refused, outcome.unread
         answer: dict[str, Any] = {**outcome.as_json(), "answer": None, **outcome.answer}
-        if refused:
-            first = refused[0]
-            answer["error"] = f"{len(refused)} of {len(outcome.files)} files were refused: {first.file}: {first.reason}"
-            answer["next_step"] = f"cubefeed findings {first.file}"
-        self._answer(request, failed=bool(refused), answer=answer)
+        if refused or unread:
+            first = (refused or unread)[0]
+            what = "were refused" if refused else "could not be read"
+            count = len(refused or unread)
+            answer["error"] = f"{count} of {len(outcome.files)} files {what}: {first.file}: {first.reason}"
+            answer["next_step"] = f"cubefeed findings {first.file}" if refused else "mend that and ask again"
+        self._answer(request, failed=bool(refused or unread), answer=answer)
 
     def fail(self, request: Request, error: BaseException) -> None:
         """Answer a request that could not be done."""
@@ -93,7 +109,9 @@ class Asking:
         if request.kind == "unload":
             paths = self._ledger.live_paths(request.dataset)
             chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, paths)
-            return Work(request.dataset, unload=tuple(chosen), request=request)
+            listing = desk.lookout.inbox.rescan()
+            gone = () if listing.problem else tuple(path for path in chosen if path not in listing.files)
+            return Work(request.dataset, unload=tuple(chosen), gone=gone, request=request)
         mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.get("force") else "load"
         return Work(request.dataset, landed=self._landed(desk, request, mode), request=request)
 
@@ -107,7 +125,8 @@ class Asking:
         chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
         found = {path: look(inbox.root, path) for path in chosen}
         landed = [Landed(path, seen, mode) for path, seen in found.items() if isinstance(seen, Signature)]
-        return tuple(inbox.claim(landed))
+        inbox.claim(landed)
+        return tuple(landed)
 
 
 def day_of(payload: Mapping[str, Any]) -> date | None:

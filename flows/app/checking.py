@@ -8,16 +8,21 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
+import polars as pl
+
 from flows.app.work import CheckedFiles, Validated, Work
 from flows.core.dataset import Dataset
 from flows.core.findings import Finding, Verdict
 from flows.core.lifecycle import Observation
+from flows.core.model import FILE, LINE
 from flows.core.validate import validate
 from flows.errors import plain
 from flows.landing.manifest import manifest_findings
 from flows.landing.parse import Source, parse
 from flows.landing.reader import Read, read_file
 from flows.store.ledger import Ledger
+
+_NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
 
 
 def check_work(dataset: Dataset, work: Work, ledger: Ledger) -> Validated:
@@ -47,6 +52,8 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger) -> Validated:
 
 def check_files(dataset: Dataset, reads: Sequence[Read]) -> CheckedFiles:
     """Parse and check some files together."""
+    if not reads:
+        return CheckedFiles([], dataset.schema.create_empty().with_columns(_NOWHERE), {}, {})
     files = [read.landed.path for read in reads]
     verdicts = {read.landed.path: _too_large(dataset, read) for read in reads if read.body is None}
     readable = [read for read in reads if read.body is not None]

@@ -134,7 +134,7 @@ class Feed:
     def poll(self) -> Work | None:
         """The next work that is ready now, from each dataset in turn."""
         self._wake.clear()
-        request = self._asking.next_work()
+        request = self._asking.next_work(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
         if request is not None:
             return request
         for desk in self._in_turn():
@@ -177,11 +177,12 @@ class Feed:
             desk.lookout.inbox.release(list(validated.reads))
         desk.lookout.inbox.release(validated.unread)
         desk.degraded = None
-        if work.request is not None:
+        if work.request is not None and not work.more:
             outcome = replace(outcome, answer=self._answer(desk, work.request))
         self._note(desk, outcome)
         if work.request is not None:
-            self._asking.finish(work.request, outcome)
+            tell = self._asking.finish_part if work.more else self._asking.finish
+            tell(work.request, outcome)
         return outcome
 
     def _answer(self, desk: Desk, request: Request) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from flows.landing.reader import Read, read_file
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine
 from flows.store.segments import Segments, read_segment
-from flows.store.upkeep import Replacement, VersionRow, note_fingerprint, replace_segments, version_rows
+from flows.store.upkeep import Replacement, VersionRow, copies_of, note_fingerprint, replace_segments, version_rows
 
 log = logging.getLogger(__name__)
 
@@ -111,15 +111,18 @@ class Mender:
         """Rows and verdicts of the versions whose bytes still lie there, and the other versions."""
         reads: list[Read] = []
         there: list[VersionRow] = []
+        copies = copies_of(self._ledger, dataset.name)
         for version in rows:
-            read = read_file(dataset, Landed(version.path, Signature(0, version.mtime_ns, 0, 0)))
-            if isinstance(read, Read) and read.digest == version.digest:
-                reads.append(read)
-                there.append(version)
+            for path in (version.path, *copies.get(version.digest, ())):
+                read = read_file(dataset, Landed(path, Signature(0, version.mtime_ns, 0, 0)))
+                if isinstance(read, Read) and read.digest == version.digest:
+                    reads.append(read)
+                    there.append(version)
+                    break
         checked = check_files(dataset, reads)
         ids = pl.Series([version.id for version in there], dtype=pl.Int64)
         frames = [checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))] if there else []
-        verdicts = {version.id: checked.verdicts[version.path] for version in there}
+        verdicts = {v.id: checked.verdicts[read.landed.path] for v, read in zip(there, reads, strict=True)}
         found = set(verdicts)
         return frames, verdicts, [version for version in rows if version.id not in found]
 

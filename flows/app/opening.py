@@ -66,7 +66,7 @@ def open_feed(
     state.create()
     with ExitStack() as stack:
         stack.enter_context(state.owned())
-        ledger = open_ledger(state.ledger)
+        ledger = open_ledger(state.ledger, lost=state.remembers)
         stack.callback(ledger.close)
         requests = RequestBox(ledger)
         stack.callback(requests.close)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ class Work:
         missing: files that seem to be missing, though perhaps not for good.
         unload: files whose rows leave the cube by request.
         request: the request that this answers.
+        more: whether it is a part, and other parts of the same request follow.
     """
 
     dataset: str
@@ -35,7 +36,22 @@ class Work:
     missing: tuple[bytes, ...] = ()
     unload: tuple[bytes, ...] = ()
     request: Request | None = None
+    more: bool = False
     detected_utc: str = field(default_factory=now_utc)
+
+    def parts(self, *, max_files: int, max_bytes: int) -> list[Work]:
+        """The same in several pieces, each bounded as a batch is; what is gone leaves with the last."""
+        pieces: list[list[Landed]] = [[]]
+        size = 0
+        for landed in self.landed:
+            size += landed.signature.size_bytes
+            if pieces[-1] and (len(pieces[-1]) == max_files or size > max_bytes):
+                pieces.append([])
+                size = landed.signature.size_bytes
+            pieces[-1].append(landed)
+        missing = (*self.missing, *self.gone)
+        first = [replace(self, landed=tuple(piece), gone=(), missing=missing, more=True) for piece in pieces[:-1]]
+        return [*first, replace(self, landed=tuple(pieces[-1]))]
 
     @property
     def size_bytes(self) -> int:
@@ -117,6 +133,10 @@ class Outcome:
     @property
     def refused(self) -> tuple[FileOutcome, ...]:
         return tuple(file for file in self.files if file.state == "quarantined")
+
+    @property
+    def unread(self) -> tuple[FileOutcome, ...]:
+        return tuple(file for file in self.files if file.state == "detected")
 
     def as_json(self) -> dict[str, Any]:
         """The outcome in JSON types."""

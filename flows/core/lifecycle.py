@@ -181,7 +181,7 @@ def judge(facts: Facts, seen: Observation) -> Decision:
     for other in facts.holders(seen.digest, but=path):
         if other.present or other.accepted is None or other.accepted.digest != seen.digest:
             continue
-        returns = other.accepted.state is State.UNLOADED and other.accepted.cause == "deleted"
+        returns = other.accepted.state is State.UNLOADED and other.accepted.cause in ("deleted", "lost")
         return Decision(
             "accept" if returns else "take_over", path.path, drops=current, other=other.path, place=other.place
         )

@@ -68,6 +68,8 @@ def lines_by_file(rows: pl.DataFrame) -> dict[int, list[int]]:
 
 def rows_by_file(files: pl.Series) -> dict[int, int]:
     """How many rows each file has; the series is sorted."""
+    if files.is_empty():
+        return {}
     runs = files.rle().struct.unnest()
     return dict(zip(runs["value"].to_list(), runs["len"].to_list(), strict=True))
 

@@ -110,8 +110,9 @@ class Planner:
                 self._facts.paths[name].present = False
 
     def leave(self, gone: Sequence[bytes]) -> None:
-        """Decide what becomes of the paths that are gone, after `observe`."""
+        """Decide what becomes of the paths that are gone, after `observe` and `unload`."""
         copies = self._facts.copies()
+        decided = {decision.path for decision in self.plan.decisions}
         for name in gone:
             if name in self._facts.paths:
                 self._touch(self._facts.paths[name])
@@ -124,7 +125,8 @@ class Planner:
                 copies.pop(accepted.digest if accepted else b"", None)
             elif decision.action == "unload":
                 self._unload(self._facts.paths[name], "deleted")
-            self.plan.decisions.append(decision)
+            if decision.action != "gone" or name not in decided:
+                self.plan.decisions.append(decision)
 
     def unload(self, paths: Sequence[bytes], cause: Cause) -> None:
         """Take the rows of these paths out of the cube."""

@@ -47,11 +47,12 @@ class Checks:
     row_wise: bool
 
     def filter(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Good rows, and failing ones with one flag per rule, in the order of the frame."""
+        """Good rows, and failing ones with one flag per rule, in the order of the frame; no flags where none fails."""
         parts = [frame] if self.row_wise else frame.partition_by(FILE, maintain_order=True)
         results = [self.schema.filter(part) for part in parts or [frame]]
         good = pl.concat([result.result for result in results])
-        return good, pl.concat([result.failure.details() for result in results])
+        failing = [result.failure.details() for result in results if len(result.failure)]
+        return good, pl.concat(failing) if failing else frame.clear()
 
 
 @cache

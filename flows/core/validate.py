@@ -61,9 +61,10 @@ def validate(dataset: Dataset, text: TextRows) -> Checked:
     frame = prepare_files(dataset, text.frame, verdicts)
     checks = checks_of(dataset.schema)
     found = _sort(dataset, checks, frame)
-    thin = _thin_notes(dataset, checks, found)
-    count_notes(verdicts, thin)
-    keep_notes(verdicts, _full_notes(dataset, checks, first_of_each_file(thin), frame))
+    if not found.failing.is_empty():
+        thin = _thin_notes(dataset, checks, found)
+        count_notes(verdicts, thin)
+        keep_notes(verdicts, _full_notes(dataset, checks, first_of_each_file(thin), frame))
     _judge(dataset, verdicts, text, found, rows_by_file(frame[FILE]))
     accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
     good = found.good if accepted.all() else found.good.filter(accepted.gather(found.good[FILE]))
@@ -84,6 +85,8 @@ def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _Sorted:
     """Filter once; where a file repeats rows, leave the repeats out and filter again."""
     typed = cast_rows(dataset.schema, dataset.csv, text)
     good, failing = checks.filter(typed.frame)
+    if failing.is_empty():
+        return _Sorted(good, failing, typed, text[FILE].clear())
     again = repeats(checks, failing, typed, text)
     if len(again):
         good, failing = checks.filter(typed.frame.filter(~pl.col(ROW).is_in(again.implode())))

@@ -14,15 +14,12 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
 
-from flows.core.dataset import Dataset
+from flows.core.dataset import Dataset, Keep
 from flows.core.files import Landed, Signature, shown
 from flows.landing.manifest import look_at_manifest, with_manifest
-from flows.landing.scan import Listing, look, name_filter, open_landed, scan
+from flows.landing.scan import TICK_S, Listing, look, name_filter, open_landed, scan
 from flows.landing.watcher import Hint
 
-TICK_S = 0.02
-"""The grain of a file's times, which is up to 10 ms before Linux 6.13: two writes within it may look like one, so
-that even a file said to be complete is read only after it."""
 NO_NEWLINE_S = 2.0
 """A file that does not end in a line end may be half written: how long it must be unchanged at least."""
 OPEN_S = 5.0
@@ -101,7 +98,7 @@ class Inbox:
         self._pending: dict[bytes, Pending] = {}
         self._claimed: dict[bytes, Signature] = {}
         self._missing: dict[bytes, float] = {}
-        self._device: int | None = None
+        self._root: tuple[int, int] | None = None
         self._clock = clock
         self._lock = threading.RLock()
 
@@ -146,14 +143,15 @@ class Inbox:
                 if found is not None:
                     self.refused[path] = found
 
-    def claim(self, asked: Iterable[Landed]) -> list[Landed]:
-        """Claim these files because somebody asked for them, settled or not; not those already claimed."""
+    def claim(self, asked: Iterable[Landed]) -> None:
+        """Claim these files because somebody asked for them, settled or not.
+
+        Those that are being worked on are worked on again, after that.
+        """
         with self._lock:
-            free = [landed for landed in asked if landed.path not in self._claimed]
-            for landed in free:
+            for landed in asked:
                 self._pending.pop(landed.path, None)
                 self._claimed[landed.path] = landed.signature
-            return free
 
     def settled(self, *, max_files: int, max_bytes: int) -> Settled:
         """Claim files that are complete, in the order of their times, and the files that are gone.
@@ -266,13 +264,24 @@ class Inbox:
         return no_manifest and signature == judged._replace(ctime_ns=signature.ctime_ns)
 
     def _doubt(self, listing: Listing, missing: Set[bytes]) -> str | None:
-        """Why a listing that is whole does not say that files are gone."""
-        if missing and not listing.files:
-            return "the directory is empty; nothing is unloaded for that"
+        """Why a listing that is whole does not say that files are gone.
+
+        A directory in which files were seen and which is empty now was emptied, if it is the same one; that is
+        believed where nothing is unloaded for it.
+        """
+        same = listing.root is not None and listing.root == self._root
+        keeps = isinstance(self.dataset.when_deleted, Keep)
+        if missing and not listing.files and not (keeps and same):
+            return (
+                f"the directory is empty, as an unmounted one is, and {len(missing)} files were there; nothing is "
+                "unloaded for that. If they were taken away, the next file to land says so, "
+                "and cubefeed unload takes out their rows"
+            )
         device = listing.root[0] if listing.root else None
-        if missing and self._device not in (None, device) and len(missing) == len(self._judged):
+        moved = self._root is not None and self._root[0] != device
+        if missing and moved and len(missing) == len(self._judged):
             return "another file system is mounted there, with none of the files; nothing is unloaded for that"
-        self._device = device
+        self._root = listing.root
         return None
 
     def _age_s(self, signature: Signature) -> float:

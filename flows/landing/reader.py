@@ -6,12 +6,13 @@ import errno
 import hashlib
 import os
 import re
+import time
 from dataclasses import dataclass
 
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.landing.manifest import MAX_BYTES, joined
-from flows.landing.scan import open_landed
+from flows.landing.scan import TICK_S, open_landed
 
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
 
@@ -47,7 +48,12 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
     root = os.fsencode(dataset.directory.absolute())
     try:
         with open_landed(root, landed.path) as (file, before):
-            manifest, signature = _read_manifest(dataset, root, landed.path, before) if arrived else (None, before)
+            try:
+                manifest, signature = _read_manifest(dataset, root, landed.path, before) if arrived else (None, before)
+            except OSError as error:
+                return f"its manifest cannot be read ({error.strerror})"
+            if arrived and landed.mode != "arrival" and _age_s(before) < TICK_S:
+                time.sleep(TICK_S)  # a write after the reading would look like the one before it
             if arrived and landed.mode == "arrival" and signature != landed.signature:
                 return "it changed after it had settled"
             if before.size_bytes > dataset.max_bytes:
@@ -59,6 +65,10 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
     if before != after or len(body) != before.size_bytes:
         return "it changed while it was read"
     return Read(landed, signature, body, _digest(dataset, landed.path, body), manifest)
+
+
+def _age_s(signature: Signature) -> float:
+    return time.time() - signature.ctime_ns / 1e9
 
 
 def _read_manifest(dataset: Dataset, root: bytes, path: bytes, signature: Signature) -> tuple[bytes | None, Signature]:

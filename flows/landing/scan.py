@@ -24,6 +24,10 @@ _TEMPORARY = re.compile(
 ).fullmatch
 """Names that copy tools and editors give to unfinished files."""
 
+TICK_S = 0.02
+"""The grain of a file's times, which is up to 10 ms before Linux 6.13: two writes within it may look like one, so
+that even a file said to be complete is read only after it."""
+
 
 @dataclass
 class Listing:
@@ -86,7 +90,10 @@ def look(root: bytes, path: bytes) -> Signature | str | None:
         OSError: the file system cannot say.
     """
     full = os.path.join(root, path)
+    above = os.path.dirname(path)
     try:
+        if above and os.path.realpath(os.path.dirname(full)) != os.path.join(os.path.realpath(root), above):
+            return None  # a directory on the way is a link, which no listing follows
         status = os.lstat(full)
         if stat.S_ISLNK(status.st_mode):
             if not _inside(root, full):

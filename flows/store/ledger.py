@@ -166,12 +166,22 @@ class Ledger:
             return int(connection.scalar(select(func.coalesce(func.max(segments.c.id), 0))) or 0) + 1
 
 
-def open_ledger(file: Path, *, create: bool = True) -> Ledger:
+def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledger:
     """Open the ledger, make it if it is new, and check that it is whole and of this version.
 
+    Args:
+        file: the SQLite file.
+        create: whether to make it where there is none.
+        lost: whether one must have been there, so that a new one would forget what it knew.
     Raises:
-        StateError: the file is damaged, of another version, or cannot be written.
+        StateError: the file is missing, damaged, of another version, or cannot be written.
     """
+    if lost and _is_new(file):
+        raise StateError(
+            "The ledger is missing, though there are segments or backups that it has led to",
+            next_step="make it again with: cubefeed ledger restore",
+            file=file,
+        )
     if not create and not file.exists():
         raise StateError("There is no ledger here", next_step="check --state, or start with cubefeed up", file=file)
     if file.exists():
@@ -185,6 +195,12 @@ def open_ledger(file: Path, *, create: bool = True) -> Ledger:
         ledger.close()
         raise
     return ledger
+
+
+def _is_new(file: Path) -> bool:
+    """Whether there is no ledger or one without content; the content may still be in its write-ahead log."""
+    wal = file.with_name(f"{file.name}-wal")
+    return not file.exists() or not (file.stat().st_size or (wal.exists() and wal.stat().st_size))
 
 
 def _refuse_damage(file: Path) -> None:

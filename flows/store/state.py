@@ -63,6 +63,11 @@ class State:
     def owner_file(self) -> Path:
         return self.root / "owner.json"
 
+    @property
+    def remembers(self) -> bool:
+        """Whether there is something here that only a ledger can have led to."""
+        return any(self.segments.glob("*.parquet")) or any(self.backups.glob("ledger-*.db"))
+
     def create(self) -> None:
         """Make the directory, for its user only.
 

@@ -89,6 +89,20 @@ def accepted_versions(ledger: Ledger, dataset: str) -> list[AcceptedVersion]:
         return [AcceptedVersion(**row._mapping) for row in connection.execute(query)]
 
 
+def copies_of(ledger: Ledger, dataset: str) -> dict[bytes, list[bytes]]:
+    """Digest → the paths that were seen to hold these bytes without bringing rows."""
+    query = (
+        select(versions.c.digest, paths.c.path)
+        .join(paths, paths.c.judged == versions.c.id)
+        .where(paths.c.dataset == dataset, paths.c.present, versions.c.state == State.DUPLICATE.value)
+    )
+    found: dict[bytes, list[bytes]] = {}
+    with ledger.reading() as connection:
+        for digest, path in connection.execute(query):
+            found.setdefault(digest, []).append(path)
+    return found
+
+
 def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
     """Point the live versions of the old segments to the new one, in one transaction."""
     now = now_utc()
@@ -107,6 +121,10 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
                     .values(state=state.value, cause=cause, reason=bindparam("why"), segment=None, ended_utc=now),
                     [{"version": id, "why": why} for id, why in leaving.items()],
                 )
+        if replacement.lost:
+            forgotten = dict.fromkeys(("size_bytes", "mtime_ns", "ctime_ns", "inode"))
+            lost = paths.c.accepted.in_(list(replacement.lost))
+            connection.execute(update(paths).where(lost).values(present=False, **forgotten))
         moved = versions.c.segment.in_(replacement.old) & versions.c.state.in_(LIVE)
         new = replacement.new.id if replacement.new else None
         connection.execute(update(versions).where(moved).values(segment=new))

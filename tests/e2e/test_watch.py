@@ -167,6 +167,19 @@ def test_names_and_values_with_markup_and_control_characters_are_printed_as_plai
         assert {row["raw"] for row in place.json("findings")} == {f"[/x]\x1b[2J{number}" for number in range(5)}
 
 
+def test_a_name_that_is_not_utf_8_is_loaded_and_its_findings_are_found_by_it(two_days: Place) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    with watching(two_days):
+        two_days.drop(name, HEADER + "8,2021-05-03,phone,x\n")
+        until(lambda: states(two_days).get("caf\\xe9.csv") == "quarantined", what="the bad file is refused")
+        (finding,) = two_days.json("findings", name)
+        assert (finding["file"], finding["line"], finding["raw"]) == ("caf\\xe9.csv", 2, "x")
+        two_days.drop(name, HEADER + "8,2021-05-03,phone,2\n")
+        (loaded,) = two_days.json("load", name)
+        assert (loaded["file"], loaded["state"]) == ("caf\\xe9.csv", "loaded")
+        assert two_days.json("unload", name, "--dry-run")[0]["state"] == "unloaded"
+
+
 OWN_DATASETS = """
 import dataframely as dy
 from flows.core.dataset import Dataset, Csv

@@ -19,6 +19,7 @@ import pytest
 from flows.core.dataset import Unload
 from flows.core.files import shown
 from flows.core.findings import Finding
+from flows.landing.watcher import Hint
 from flows.settings import Observer
 from flows.store.requests import RequestBox
 from tests.integration.living import Living, live, sales
@@ -321,6 +322,22 @@ def test_links_are_followed_to_files_inside_only(start: Start, tmp_path: Path) -
     living.wait_until(lambda: "inside.csv" in living.status()["left_out"])
     living.look()
     assert living.quantities() == {1: 2}
+
+
+def test_a_nested_directory_that_becomes_a_link_is_not_followed(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.csv").write_bytes(sales(666))
+    living = start(recursive=True)
+    (living.landing / "day").mkdir()
+    living.put("day/a.csv", sales(1))
+    living.put("b.csv", sales(2, start=2))
+    living.wait_for({1: 1, 2: 2})
+    shutil.rmtree(living.landing / "day")
+    (living.landing / "day").symlink_to(tmp_path / "outside")
+    living.inbox.glance({b"day/a.csv": Hint.COMPLETE})
+    living.wait_until(lambda: living.told("day/a.csv")[-1:] == ["gone"])
+    assert living.quantities() == {1: 1, 2: 2}
+    assert living.inbox.waiting() == {}
 
 
 def test_the_landing_directory_may_be_a_link_itself(start: Start, tmp_path: Path) -> None:

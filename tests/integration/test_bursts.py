@@ -13,6 +13,7 @@ from watchdog.observers.inotify import InotifyObserver
 
 from flows.app import feed
 from tests.integration.living import Living, sales
+from tests.integration.test_changes import ask
 
 type Start = Callable[..., Living]
 
@@ -192,6 +193,21 @@ def test_a_batch_is_bounded_by_its_bytes_and_always_takes_one(start: Start, monk
     assert all(len(batch) == 1 or sum(batch) <= 3 * small + 20 for batch in sizes)
     assert max(len(batch) for batch in sizes) == 3
     assert [batch for batch in sizes if max(batch) > 3 * small + 20] == [[len(sales(*range(100, 200), start=100))]]
+
+
+def test_a_request_for_many_files_is_worked_on_in_batches_and_answered_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = start()
+    with at_once(living):
+        for number in range(1, 31):
+            living.put(f"{number}.csv", sales(number, start=number))
+    wait_for_all(living, 30)
+    monkeypatch.setattr(feed, "BATCH_FILES", 7)
+    answer = ask(living, "reload")
+    assert [file["state"] for file in answer["files"]] == ["loaded"] * 30 and answer["rows"] == 30
+    assert [len(work.landed) for work in living.works if work.request] == [7, 7, 7, 7, 2]
+    assert living.quantities() == numbers(30)
 
 
 def test_small_files_of_a_batch_share_one_segment(start: Start) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from flows.app.work import Outcome, Validated, Work
 from flows.core.dataset import Unload
 from flows.errors import RequestFailed
 from flows.store.requests import Kind, RequestBox
@@ -212,3 +214,78 @@ def test_a_dry_rebuild_says_how_the_cube_differs(start: Start) -> None:
     living.wait_for({1: 1})
     found = ask(living, "rebuild", dry_run=True)["verify"]
     assert (found["rows"], found["missing"], found["extra"]) == (1, 0, 0)
+
+
+def test_a_request_for_a_file_that_is_being_loaded_answers_for_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = start()
+    arrived, go_on = threading.Event(), threading.Event()
+    validate = living.feed.validate
+
+    def slowly(work: Work) -> Validated | Outcome:
+        if work.request is None:
+            arrived.set()
+            assert go_on.wait(20)
+        return validate(work)
+
+    monkeypatch.setattr(living.feed, "validate", slowly)
+    living.put("a.csv", sales(1))
+    assert arrived.wait(20)
+    box = RequestBox(living.feed.ledger)
+    try:
+        request = box.leave("sales", "load", {"paths": ["a.csv"]})
+        asked = living.feed._asking.next_work(max_files=9, max_bytes=999)
+        assert asked is not None and [landed.path for landed in asked.landed] == [b"a.csv"]
+        go_on.set()
+        living.wait_for({1: 1})
+        living.feed.append(validate(asked))
+        answer = box.wait(request, timeout_s=20, owner_alive=lambda: True)
+    finally:
+        box.close()
+    assert [(file["file"], file["state"]) for file in answer["files"]] == [("a.csv", "loaded")]
+    living.put("a.csv", sales(2))
+    living.wait_for({1: 2})
+
+
+def test_a_request_for_a_file_that_cannot_be_read_fails(start: Start) -> None:
+    living = start(manifest=".json")
+    living.put("a.csv", sales(1))
+    with pytest.raises(RequestFailed, match=r"1 of 1 files could not be read: a\.csv: its manifest cannot be read"):
+        ask(living, "load", "a.csv")
+    assert living.quantities() == {}
+
+
+def test_a_directory_that_producers_empty_is_no_problem_where_rows_stay(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.put("b.csv", sales(2, start=2))
+    living.wait_for({1: 1, 2: 2})
+    living.inbox.rescan()
+    for name in ("a.csv", "b.csv"):
+        (living.landing / name).unlink()
+        living.wait_until(lambda name=name: living.told(name)[-1:] == ["gone"])  # type: ignore[misc]
+    assert living.complaints() == []
+    assert living.quantities() == {1: 1, 2: 2}
+    living.put("a.csv", sales(1))
+    living.wait_until(lambda: living.file("a.csv").present)  # type: ignore[union-attr]
+    assert living.quantities() == {1: 1, 2: 2}
+
+
+def test_unload_confirms_that_the_last_file_is_gone(start: Start) -> None:
+    living = start(when_deleted=Unload())
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    (living.landing / "a.csv").unlink()
+    living.inbox.rescan()
+    living.wait_until(lambda: any("cubefeed unload" in complaint for complaint in living.complaints()))
+    assert living.quantities() == {1: 1}
+    answer = ask(living, "unload", "a.csv")
+    assert [(file["file"], file["state"]) for file in answer["files"]] == [("a.csv", "unloaded")]
+    living.wait_until(lambda: living.complaints() == [])
+    assert living.quantities() == {}
+    living.put("a.csv", sales(1))
+    living.look()
+    assert living.quantities() == {}
+    living.put("a.csv", sales(2))
+    living.wait_for({1: 2})

@@ -10,6 +10,7 @@ import pytest
 
 from flows.core.calendar import business_day
 from flows.core.dataset import DailyBy
+from flows.settings import Observer
 from tests.integration.living import Living, live, sales
 from tests.integration.test_changes import ask
 
@@ -29,8 +30,8 @@ def close(living: Living) -> dict[str, Any]:
     return answer
 
 
-def test_a_day_that_has_arrived_is_closed_without_complaint(tmp_path: Path) -> None:
-    with live(tmp_path, "polling", expect=EXPECT) as living:
+def test_a_day_that_has_arrived_is_closed_without_complaint(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer, expect=EXPECT) as living:
         living.put("a.csv", sales(1, 2, day=day(1)))
         living.wait_for({1: 1, 2: 2})
         first = close(living)
@@ -38,21 +39,21 @@ def test_a_day_that_has_arrived_is_closed_without_complaint(tmp_path: Path) -> N
         assert close(living) == first
 
 
-def test_a_day_that_has_not_arrived_is_a_complaint(tmp_path: Path) -> None:
-    with live(tmp_path, "polling", expect=EXPECT) as living:
+def test_a_day_that_has_not_arrived_is_a_complaint(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer, expect=EXPECT) as living:
         living.put("a.csv", sales(1, day=day(2)))
         living.wait_for({1: 1})
         assert close(living)["complaints"] == [f"no row of {day(1)} has come"]
 
 
-def test_close_day_loads_what_has_settled_before_it_judges(tmp_path: Path) -> None:
-    with live(tmp_path, "polling", expect=EXPECT) as living:
+def test_close_day_loads_what_has_settled_before_it_judges(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer, expect=EXPECT) as living:
         living.put("a.csv", sales(1, day=day(1)))
         assert close(living)["complaints"] == [] or living.wait_for({1: 1}) is None
 
 
-def test_retention_takes_old_days_out_and_a_longer_one_brings_them_back(tmp_path: Path) -> None:
-    with live(tmp_path, "polling", expect=EXPECT, retain_days=5) as living:
+def test_retention_takes_old_days_out_and_a_longer_one_brings_them_back(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer, expect=EXPECT, retain_days=5) as living:
         living.put("old.csv", sales(1, day=day(9)))
         living.put("edge.csv", sales(2, start=2, day=day(5)))
         living.put("new.csv", sales(3, start=3, day=day(1)))
@@ -63,11 +64,33 @@ def test_retention_takes_old_days_out_and_a_longer_one_brings_them_back(tmp_path
         living.put("more.csv", sales(6, start=6, day=day(2)))
         living.wait_for({2: 2, 3: 3, 6: 6})
         assert close(living)["complaints"] == []
-    with live(tmp_path, "polling", expect=EXPECT, retain_days=5) as living:
+    with live(tmp_path, observer, expect=EXPECT, retain_days=5) as living:
         assert living.quantities() == {2: 2, 3: 3, 6: 6}
-    with live(tmp_path, "polling", expect=EXPECT, retain_days=30) as living:
+    with live(tmp_path, observer, expect=EXPECT, retain_days=30) as living:
         assert close(living)["complaints"] == []
         assert living.quantities() == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6}
+
+
+def test_an_old_row_that_covers_a_newer_day_still_covers_it_once_it_has_left(
+    tmp_path: Path, observer: Observer
+) -> None:
+    with live(tmp_path, observer, expect=EXPECT, retain_days=5) as living:
+        living.put("a.csv", sales(1, 2, day=day(1)))
+        living.wait_for({1: 1, 2: 2})
+        living.put("b.csv", sales(7, day=day(9)))
+        living.wait_for({1: 7, 2: 2})
+        assert close(living)["complaints"] == []
+        assert living.quantities() == {2: 2}
+        living.put("a.csv", sales(3, 4, day=day(1)))
+        living.wait_for({2: 4})
+        assert ask(living, "verify")["verify"]["extra"] == 0
+        assert ask(living, "rebuild")["rows"] == 1
+        living.put("c.csv", sales(5, start=2, day=day(9)))
+        living.wait_for({})
+    with live(tmp_path, observer, expect=EXPECT, retain_days=5) as living:
+        assert living.quantities() == {}
+        living.put("b.csv", sales(6, start=3, day=day(1)))
+        living.wait_for({1: 3, 3: 6})
 
 
 @pytest.mark.parametrize(

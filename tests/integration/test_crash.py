@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,16 @@ import pytest
 from flows.app.closing import verify
 from flows.app.opening import open_feed
 from flows.core.model import Query
-from flows.settings import Settings
+from flows.settings import Observer, Settings
 from flows.store.history import file_rows
 from tests.integration.dying import POINTS
 
 ROOT = Path(__file__).resolve().parents[2]
+OBSERVERS: tuple[Observer, ...] = ("native", "polling")
+"""In turn, so that every kill is followed by a start with the other one."""
 RANDOM_KILLS = 20
 DEEP_KILLS = 200
+READY_S = 60.0
 
 
 class Installation:
@@ -29,6 +33,7 @@ class Installation:
     def __init__(self, root: Path) -> None:
         self.landing, self.state = root / "landing", root / "state"
         self.landing.mkdir()
+        self.ready = root / "ready"
         self.quantities: dict[str, int] = {}
         self.written = 0
 
@@ -40,11 +45,12 @@ class Installation:
         partial.rename(self.landing / name)
         self.quantities[name] = quantity
 
-    def start(self, *, dying_at: str | None = None) -> subprocess.Popen[bytes]:
+    def start(self, observer: Observer, *, dying_at: str | None = None) -> subprocess.Popen[bytes]:
         """Start the watch loop, as a process that dies at a point or as the ordinary one."""
         module = ["tests.integration.dying", dying_at] if dying_at else ["flows.cli"]
         arguments = ["watch", "--dataset", "sales", "--landing", str(self.landing), "--state", str(self.state)]
-        arguments += ["--settle", "0.05", "--ready-file", str(self.state.parent / "ready")]
+        arguments += ["--observer", observer, "--settle", "0.05", "--ready-file", str(self.ready)]
+        self.ready.unlink(missing_ok=True)
         log = (self.state.parent / "log").open("ab")
         with log:
             return subprocess.Popen([sys.executable, "-m", *module, *arguments], cwd=ROOT, stdout=log, stderr=log)
@@ -64,7 +70,7 @@ class Installation:
             parts = feed._appender.parts(desk.dataset, feed.ledger.live("sales"))
             difference = verify(desk.dataset.table, feed.cube, parts)
             assert (difference["missing"], difference["extra"]) == (0, 0), difference
-            rows = file_rows(feed.ledger, current_only=True)
+            rows = file_rows(feed.ledger, current_only=True, limit=100_000)
             assert {row.file: row.state for row in rows} == dict.fromkeys(self.quantities, "loaded")
 
     def found(self, feed: object) -> int | None:
@@ -83,19 +89,25 @@ def installation(tmp_path: Path) -> Installation:
 def test_a_kill_at_a_point_of_the_commit_order_loses_nothing(installation: Installation, point: str) -> None:
     for number in range(3):
         installation.write(f"f{number}.csv", number + 1)
-    for round_ in range(2):
-        process = installation.start(dying_at=point)
+    for round_, observer in enumerate(OBSERVERS):
+        process = installation.start(observer, dying_at=point)
         assert process.wait(60) == -signal.SIGKILL, (installation.state.parent / "log").read_text()
         installation.write("f1.csv", 10 + round_)
     installation.check()
 
 
 def kill_at_random_moments(installation: Installation, kills: int, seed: int) -> None:
+    """Kill half of the processes some time after their start, the others some time after they are live."""
     chance = random.Random(seed)
-    for _ in range(kills):
-        process = installation.start()
-        end = time.monotonic() + chance.uniform(1.0, 2.5)
+    for kill in range(kills):
+        process = installation.start(OBSERVERS[kill % 2])
+        in_start = kill % 4 < 2
+        begun = time.monotonic()
+        end = begun + chance.uniform(1.0, 2.5) if in_start else inf
         while time.monotonic() < end and process.poll() is None:
+            if end == inf and installation.ready.exists():
+                end = time.monotonic() + chance.uniform(0, 1.0)
+            assert time.monotonic() < begun + READY_S
             installation.written += 1
             name = f"f{chance.randint(0, installation.written)}.csv"
             installation.write(name, installation.written)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.core.dataset import SkipRows
+from flows.settings import Observer
 from tests.integration.living import Living, live
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -29,8 +30,8 @@ def kept(living: Living, root: Path, name: str) -> tuple[dict[str, object], byte
     return json.loads((folder / "report.json").read_text()), (folder / "refused").read_bytes()
 
 
-def test_a_refused_file_is_kept_whole(tmp_path: Path) -> None:
-    with live(tmp_path, "polling") as living:
+def test_a_refused_file_is_kept_whole(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer) as living:
         living.put("a.csv", BODY)
         living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
         report, refused = kept(living, tmp_path, "a.csv")
@@ -44,8 +45,10 @@ def test_a_refused_file_is_kept_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", [lambda body: body, gzip.compress], ids=["plain", "gzip"])
-def test_refused_rows_are_kept_with_their_header_and_the_others_are_loaded(tmp_path: Path, pack: object) -> None:
-    with live(tmp_path, "polling", bad_rows=SkipRows(up_to=0.5)) as living:
+def test_refused_rows_are_kept_with_their_header_and_the_others_are_loaded(
+    tmp_path: Path, observer: Observer, pack: object
+) -> None:
+    with live(tmp_path, observer, bad_rows=SkipRows(up_to=0.5)) as living:
         living.put("a.csv", pack(BODY))  # type: ignore[operator]
         living.wait_for({1: 1, 4: 4})
         report, refused = kept(living, tmp_path, "a.csv")
@@ -56,8 +59,8 @@ def test_refused_rows_are_kept_with_their_header_and_the_others_are_loaded(tmp_p
         assert row is not None and (row.state, row.rows, row.refused) == ("loaded", 2, 2)
 
 
-def test_too_many_bad_rows_refuse_the_file_and_name_the_share(tmp_path: Path) -> None:
-    with live(tmp_path, "polling", bad_rows=SkipRows(up_to=0.4)) as living:
+def test_too_many_bad_rows_refuse_the_file_and_name_the_share(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer, bad_rows=SkipRows(up_to=0.4)) as living:
         living.put("a.csv", BODY)
         living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
         row = living.file("a.csv")

@@ -15,6 +15,7 @@ from flows.app.compacting import compact
 from flows.core.dataset import Dataset, SkipRows
 from flows.datasets.sales import SALES
 from flows.errors import StateError
+from flows.settings import Observer
 from flows.store.backup import make_backup, restore_ledger
 from flows.store.ledger import open_ledger
 from flows.store.segments import Segments
@@ -28,9 +29,9 @@ def segment_files(root: Path) -> list[Path]:
     return sorted((root / "state" / "segments").glob("*.parquet"))
 
 
-def fill(root: Path, **options: object) -> None:
+def fill(root: Path, observer: Observer, **options: object) -> None:
     """Three files; the second is corrected and covers a row of the first."""
-    with live(root, "polling", **options) as living:
+    with live(root, observer, **options) as living:
         living.put("a.csv", sales(1, 2))
         living.wait_for({1: 1, 2: 2})
         living.put("b.csv", sales(7, start=2))
@@ -41,60 +42,66 @@ def fill(root: Path, **options: object) -> None:
         living.wait_for({1: 1, 2: 8, 9: 5})
 
 
-def test_a_start_loads_segments_and_reads_no_file(tmp_path: Path) -> None:
-    fill(tmp_path)
-    with live(tmp_path, "polling") as living:
+def test_a_start_loads_segments_and_reads_no_file(tmp_path: Path, observer: Observer) -> None:
+    fill(tmp_path, observer)
+    with live(tmp_path, observer) as living:
         living.look()
         assert living.quantities() == {1: 1, 2: 8, 9: 5}
         assert living.works == []
 
 
-def test_a_changed_rule_judges_loaded_files_anew_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    fill(tmp_path)
-    with live(tmp_path, "polling", rows=(1, 1)) as living:
+def test_a_changed_rule_judges_loaded_files_anew_and_says_so(
+    tmp_path: Path, observer: Observer, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(tmp_path, observer)
+    with live(tmp_path, observer, rows=(1, 1)) as living:
         assert living.quantities() == {2: 8, 9: 5}
         assert living.state_of("a.csv") == "quarantined"
     assert "1 versions do not pass any more: a.csv" in caplog.text
     assert "3 versions were made again from their files" in caplog.text
 
 
-def test_files_refused_before_are_judged_anew_when_the_declaration_changes(tmp_path: Path) -> None:
-    with live(tmp_path, "polling") as living:
+def test_files_refused_before_are_judged_anew_when_the_declaration_changes(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer) as living:
         living.put("a.csv", sales(1, -2))
         living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
-    with live(tmp_path, "polling", bad_rows=SkipRows(up_to=0.5)) as living:
+    with live(tmp_path, observer, bad_rows=SkipRows(up_to=0.5)) as living:
         living.wait_for({1: 1})
 
 
 def test_where_the_file_is_gone_a_changed_declaration_checks_the_segment(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, observer: Observer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fill(tmp_path)
+    fill(tmp_path, observer)
     (tmp_path / "landing" / "c.csv").unlink()
-    with live(tmp_path, "polling", revision=1) as living:
+    with live(tmp_path, observer, revision=1) as living:
         assert living.quantities() == {1: 1, 2: 8, 9: 5}
     assert "2 versions were made again from their files, 1 checked again" in caplog.text
 
 
-def test_a_damaged_segment_is_made_again_from_its_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    fill(tmp_path)
+def test_a_damaged_segment_is_made_again_from_its_files(
+    tmp_path: Path, observer: Observer, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(tmp_path, observer)
     for number, file in enumerate(segment_files(tmp_path)):
         if number % 2:
             file.unlink()
         else:
             file.write_bytes(b"PAR1" + file.read_bytes()[4:-9] + b"x" * 9)
-    with live(tmp_path, "polling") as living:
+    with live(tmp_path, observer) as living:
         assert living.quantities() == {1: 1, 2: 8, 9: 5}
     assert "its checksum differs" in caplog.text
     assert "it cannot be read (No such file or directory)" in caplog.text
 
 
-def test_a_lost_version_is_named_and_comes_back_with_its_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    fill(tmp_path)
+def test_a_lost_version_is_named_and_comes_back_with_its_file(
+    tmp_path: Path, observer: Observer, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(tmp_path, observer)
     kept = (tmp_path / "landing" / "a.csv").read_bytes()
     (tmp_path / "landing" / "a.csv").unlink()
     segment_files(tmp_path)[0].unlink()
-    with live(tmp_path, "polling") as living:
+    with live(tmp_path, observer) as living:
         assert living.quantities() == {2: 8, 9: 5}
         assert any("lost" in complaint for complaint in living.complaints())
         living.put("a.csv", kept)
@@ -102,9 +109,66 @@ def test_a_lost_version_is_named_and_comes_back_with_its_file(tmp_path: Path, ca
     assert "1 versions are lost" in caplog.text and "a.csv" in caplog.text
 
 
+def test_a_lost_version_comes_back_under_another_name_too(tmp_path: Path, observer: Observer) -> None:
+    fill(tmp_path, observer)
+    kept = (tmp_path / "landing" / "a.csv").read_bytes()
+    (tmp_path / "landing" / "a.csv").unlink()
+    segment_files(tmp_path)[0].unlink()
+    with live(tmp_path, observer) as living:
+        assert living.quantities() == {2: 8, 9: 5}
+        living.put("again.csv", kept)
+        living.wait_for({1: 1, 2: 8, 9: 5})
+        assert living.state_of("again.csv") == "loaded"
+
+
+def test_a_lost_version_comes_back_when_its_file_is_seen_again_as_it_was(tmp_path: Path, observer: Observer) -> None:
+    fill(tmp_path, observer)
+    (tmp_path / "landing").rename(tmp_path / "unmounted")
+    (tmp_path / "landing").mkdir()
+    for file in segment_files(tmp_path):
+        file.unlink()
+    with live(tmp_path, observer) as living:
+        assert living.quantities() == {}
+        (tmp_path / "landing").rmdir()
+        (tmp_path / "unmounted").rename(tmp_path / "landing")
+        living.wait_for({1: 1, 2: 8, 9: 5})
+
+
+def test_a_damaged_segment_is_made_again_from_a_copy_of_the_file(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        living.put("copy.csv", sales(1))
+        living.wait_until(lambda: living.state_of("copy.csv") == "duplicate")
+    (tmp_path / "landing" / "a.csv").unlink()
+    segment_files(tmp_path)[0].unlink()
+    with live(tmp_path, observer) as living:
+        living.wait_until(lambda: living.state_of("copy.csv") == "loaded")
+        assert living.quantities() == {1: 1}
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+def test_a_missing_ledger_beside_segments_is_refused_with_the_way_out(
+    tmp_path: Path, observer: Observer, left: str
+) -> None:
+    fill(tmp_path, observer)
+    (tmp_path / "landing" / "c.csv").unlink()
+    before = {file: file.read_bytes() for file in segment_files(tmp_path)}
+    for file in (tmp_path / "state").glob("ledger.db*"):
+        file.unlink()
+    if left == "an empty file":
+        (tmp_path / "state" / "ledger.db").touch()
+    with pytest.raises(StateError, match=r"(?s)ledger is missing.*cubefeed ledger restore"), live(tmp_path, observer):
+        pass
+    assert {file: file.read_bytes() for file in segment_files(tmp_path)} == before
+    restore_ledger(State(tmp_path / "state"), [SALES.table])
+    with live(tmp_path, observer) as living:
+        living.wait_for({1: 1, 2: 8, 9: 5})
+
+
 @pytest.mark.parametrize("backup", ["none", "early"])
-def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, backup: str) -> None:
-    with live(tmp_path, "polling") as living:
+def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, observer: Observer, backup: str) -> None:
+    with live(tmp_path, observer) as living:
         living.put("a.csv", sales(1, 2))
         living.wait_for({1: 1, 2: 2})
         if backup == "early":
@@ -121,7 +185,7 @@ def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, backup: s
         file.unlink()
     found = restore_ledger(State(tmp_path / "state"), [SALES.table])
     assert (found.backup is not None) is (backup == "early")
-    with live(tmp_path, "polling") as living:
+    with live(tmp_path, observer) as living:
         assert living.quantities() == {1: 3, 2: 9, 3: 5}
         living.look()
         assert living.quantities() == {1: 3, 2: 9, 3: 5}
@@ -129,35 +193,35 @@ def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, backup: s
         living.wait_for({1: 1, 2: 9})
 
 
-def test_a_damaged_ledger_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    fill(tmp_path)
+def test_a_damaged_ledger_is_refused_with_the_way_out(tmp_path: Path, observer: Observer) -> None:
+    fill(tmp_path, observer)
     ledger = tmp_path / "state" / "ledger.db"
     damaged = bytearray(ledger.read_bytes())
     damaged[4096:] = b"\xff" * (len(damaged) - 4096)
     ledger.write_bytes(damaged)
-    with pytest.raises(StateError, match="cubefeed ledger restore"), live(tmp_path, "polling"):
+    with pytest.raises(StateError, match="cubefeed ledger restore"), live(tmp_path, observer):
         pass
     restore_ledger(State(tmp_path / "state"), [SALES.table])
-    with live(tmp_path, "polling") as living:
+    with live(tmp_path, observer) as living:
         living.wait_for({1: 1, 2: 8, 9: 5})
 
 
-def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
-    fill(tmp_path)
+def test_a_ledger_of_another_version_is_refused(tmp_path: Path, observer: Observer) -> None:
+    fill(tmp_path, observer)
     with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger:
         ledger.execute("PRAGMA user_version = 99")
-    with pytest.raises(StateError, match="another version"), live(tmp_path, "polling"):
+    with pytest.raises(StateError, match="another version"), live(tmp_path, observer):
         pass
 
 
-def test_a_state_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_state_directory_that_cannot_be_written_is_refused(tmp_path: Path, observer: Observer) -> None:
     (tmp_path / "state").write_text("a file where the directory should be")
-    with pytest.raises(StateError, match="cannot be written"), live(tmp_path, "polling"):
+    with pytest.raises(StateError, match="cannot be written"), live(tmp_path, observer):
         pass
 
 
 def test_a_full_disk_degrades_and_the_file_loads_once_there_is_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "RETRY_S", 0.2)
     full = True
@@ -169,7 +233,7 @@ def test_a_full_disk_degrades_and_the_file_loads_once_there_is_room(
         return write(self, *arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Segments, "write", on_a_full_disk)
-    with live(tmp_path, "polling") as living:
+    with live(tmp_path, observer) as living:
         living.put("a.csv", sales(1))
         living.wait_until(lambda: living.desk.degraded)
         assert "No space left" in str(living.desk.degraded)
@@ -178,26 +242,28 @@ def test_a_full_disk_degrades_and_the_file_loads_once_there_is_room(
         assert living.desk.degraded is None
 
 
-def test_compaction_merges_segments_and_changes_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compaction_merges_segments_and_changes_no_row(
+    tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(compacting, "FEW", 2)
-    fill(tmp_path)
+    fill(tmp_path, observer)
     dataset = SALES
     before = segment_files(tmp_path)
-    with live(tmp_path, "polling") as living:
+    with live(tmp_path, observer) as living:
         done = compact(dataset, living.feed.ledger, living.feed.segments)
         assert done.into == 1 and done.merged >= 2
     assert len(segment_files(tmp_path)) == 1 < len(before)
-    with live(tmp_path, "polling") as living:
+    with live(tmp_path, observer) as living:
         assert living.quantities() == {1: 1, 2: 8, 9: 5}
         living.put("b.csv", sales(1, start=100))
         living.wait_for({1: 1, 2: 2, 9: 5, 100: 1})
 
 
-def test_a_segment_that_nobody_knows_is_removed_by_compaction(tmp_path: Path) -> None:
-    fill(tmp_path)
+def test_a_segment_that_nobody_knows_is_removed_by_compaction(tmp_path: Path, observer: Observer) -> None:
+    fill(tmp_path, observer)
     orphan = tmp_path / "state" / "segments" / "sales-00000099.parquet"
     shutil.copy(segment_files(tmp_path)[0], orphan)
-    with live(tmp_path, "polling") as living:
+    with live(tmp_path, observer) as living:
         compact(SALES, living.feed.ledger, living.feed.segments)
         assert not orphan.exists()
         assert living.quantities() == {1: 1, 2: 8, 9: 5}
@@ -221,12 +287,12 @@ class Wider(dy.Schema):
     Comment = dy.String(nullable=True)
 
 
-def test_a_new_column_is_empty_in_rows_of_before(tmp_path: Path) -> None:
+def test_a_new_column_is_empty_in_rows_of_before(tmp_path: Path, observer: Observer) -> None:
     from flows.core.recheck import text_of
     from flows.core.validate import validate
     from flows.store.segments import read_segment
 
-    fill(tmp_path)
+    fill(tmp_path, observer)
     (tmp_path / "landing" / "a.csv").unlink()
     wider = Dataset(schema=Wider, landing=tmp_path / "landing", name="sales")
     checked = validate(wider, text_of(wider, read_segment(segment_files(tmp_path)[0])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import tempfile
 import threading
 from contextlib import ExitStack
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import dataframely as dy
 import polars as pl
+from sqlalchemy import Engine, QueuePool, create_engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from flows.app import appending
 from flows.app.feed import Desk, Feed
 from flows.core.dataset import Dataset, Keep, Unload
-from flows.core.model import VERSION
+from flows.core.model import VERSION, Table
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.landing.inbox import Inbox
 from flows.landing.lookout import Lookout
@@ -43,10 +46,57 @@ class Crash(BaseException):
     """The process dies here."""
 
 
+class Ledgers:
+    """One SQLAlchemy engine for the ledgers of all histories, which compiles each statement once.
+
+    Every start still opens the file anew, with all checks; only the engine object outlives it.
+    """
+
+    def __init__(self) -> None:
+        self.file = ""
+        self.options: dict[str, object] = {}
+        self.engine = create_engine("sqlite:///", creator=self._connect, poolclass=QueuePool)
+
+    def open(self, url: str, *, connect_args: dict[str, object]) -> Engine:
+        """In place of `create_engine`."""
+        self.engine.dispose()
+        self.file, self.options = url.removeprefix("sqlite:///"), connect_args
+        return self.engine
+
+    def _connect(self) -> DBAPIConnection:
+        return sqlite3.connect(self.file, **self.options)  # type: ignore[arg-type, return-value]
+
+    def __enter__(self) -> Ledgers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.engine.dispose()
+
+
+class Cubes:
+    """One cube for all histories of a table: opening one takes longer than a start, which replaces all it holds."""
+
+    def __init__(self) -> None:
+        self._open: dict[Table, DuckDbCube] = {}
+
+    def of(self, table: Table) -> DuckDbCube:
+        if table not in self._open:
+            self._open[table] = DuckDbCube((table,))
+        return self._open[table]
+
+    def __enter__(self) -> Cubes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for cube in self._open.values():
+            cube.close()
+
+
 class Living:
     """A feed and its directory. Every step brings both the feed and the model up to date."""
 
-    def __init__(self, *, keyed: bool, unload_deleted: bool) -> None:
+    def __init__(self, cubes: Cubes, *, keyed: bool, unload_deleted: bool) -> None:
+        self._cubes = cubes
         self.root = Path(tempfile.mkdtemp(prefix="cubefeed-history-", dir=SCRATCH))
         self.landing = self.root / "landing"
         self.landing.mkdir()
@@ -70,12 +120,10 @@ class Living:
         self._open.callback(ledger.close)
         requests = RequestBox(ledger)
         self._open.callback(requests.close)
-        cube = DuckDbCube((self.dataset.table,))
-        self._open.callback(cube.close)
         inbox = Inbox(self.dataset, ledger.signatures("t"), settle_s=0)
         self.feed = Feed(
             {"t": Desk(self.dataset, Lookout(inbox, observer="polling", wake=lambda: None))},
-            cube=cube,
+            cube=self._cubes.of(self.dataset.table),
             ledger=ledger,
             segments=Segments(self.root / "segments"),
             quarantine=Quarantine(self.root / "quarantine"),

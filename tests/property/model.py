@@ -52,8 +52,8 @@ class Model:
 
         `asked` are paths that somebody asked for: load, force or reload.
         """
-        if not directory:
-            return  # an empty directory may be an unmounted one: nothing is known
+        if not directory and self.unload_deleted:
+            return  # an empty directory may be an unmounted one: nothing is unloaded for it
         asked = asked or {}
         gone = [name for name in self.seen if name not in directory]
         for name in dict.fromkeys([*asked, *touched]):

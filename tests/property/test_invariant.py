@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from flows.landing import inbox
-from tests.property.living import Living
+from flows.store import ledger
+from tests.property.living import Cubes, Ledgers, Living
 from tests.property.model import Content
 
 NAMES = [f"{letter}.csv" for letter in "abcdef"]
 KEYS = st.integers(1, 5)
 ROWS = st.dictionaries(KEYS, st.integers(0, 9), min_size=1, max_size=3).map(lambda rows: tuple(rows.items()))
 EXAMPLES = 500
+PARTS = 2
+"""Each part has a seed of its own, so that several processes can share the work."""
 PHASES = [Phase.explicit, Phase.generate]
 """Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
 DEEP_EXAMPLES = 20_000
-STEPS = 34
+DEEP_PARTS = 40
+STEPS = 40
 steps: Counter[str] = Counter()
 histories: list[set[str]] = []
 lengths: list[int] = []
@@ -31,10 +36,11 @@ class Histories(RuleBasedStateMachine):
     """Each rule is one kind of step; it picks its files from what is there."""
 
     living: Living
+    cubes: Cubes
 
     @initialize(keyed=st.sampled_from([True, True, False]), unload_deleted=st.booleans())
     def begin(self, keyed: bool, unload_deleted: bool) -> None:
-        self.living = Living(keyed=keyed, unload_deleted=unload_deleted)
+        self.living = Living(self.cubes, keyed=keyed, unload_deleted=unload_deleted)
         self.kinds: list[str] = []
         self.told: list[str] = []
         self.past: dict[str, list[Content]] = {}
@@ -172,17 +178,23 @@ class Histories(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files count as complete, and as gone, as soon as they are seen."""
+def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files count as complete, and as gone, as soon as they are seen; what histories share is made and closed."""
     monkeypatch.setattr(logging.getLogger("flows.app.feed"), "disabled", True)
     monkeypatch.setattr(logging.getLogger("flows.landing.lookout"), "disabled", True)
     for name in ("NO_NEWLINE_S", "OPEN_S", "GONE_S", "EMPTY_S"):
         monkeypatch.setattr(inbox, name, 0.0)
     monkeypatch.setattr(inbox, "GONE_SCANS", 0)
+    with Ledgers() as ledgers, Cubes() as cubes:
+        monkeypatch.setattr(ledger, "create_engine", ledgers.open)
+        monkeypatch.setattr(Histories, "cubes", cubes, raising=False)
+        yield
 
 
-def run(examples: int, *, random: bool = False) -> None:
-    """Run histories: the same ones every time, or random ones."""
+def run(examples: int, *, part: int = 0) -> None:
+    """Run histories: the same ones every time, others in every part."""
+    for counted in (steps, histories, lengths):
+        counted.clear()
     chosen = settings(
         max_examples=examples,
         stateful_step_count=STEPS,
@@ -190,10 +202,9 @@ def run(examples: int, *, random: bool = False) -> None:
         suppress_health_check=list(HealthCheck),
         print_blob=True,
         phases=PHASES,
-        derandomize=not random,
         database=None,
     )
-    run_state_machine_as_test(Histories, settings=chosen)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(seed(part)(Histories), settings=chosen)  # type: ignore[no-untyped-call]
 
 
 def say_what_was_tried() -> None:
@@ -210,15 +221,17 @@ def say_what_was_tried() -> None:
 
 
 @pytest.mark.timeout(900)
-def test_the_cube_equals_the_fold_after_any_history(capsys: pytest.CaptureFixture[str]) -> None:
-    run(EXAMPLES)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_cube_equals_the_fold_after_any_history(capsys: pytest.CaptureFixture[str], part: int) -> None:
+    run(EXAMPLES // PARTS, part=part)
     with capsys.disabled():
         say_what_was_tried()
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(0)
-def test_the_cube_equals_the_fold_after_very_many_histories(capsys: pytest.CaptureFixture[str]) -> None:
-    run(DEEP_EXAMPLES, random=True)
+@pytest.mark.parametrize("part", range(PARTS, PARTS + DEEP_PARTS))
+def test_the_cube_equals_the_fold_after_very_many_histories(capsys: pytest.CaptureFixture[str], part: int) -> None:
+    run(DEEP_EXAMPLES // DEEP_PARTS, part=part)
     with capsys.disabled():
         say_what_was_tried()

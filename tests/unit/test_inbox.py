@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.core.dataset import Dataset
+from flows.core.dataset import Dataset, Unload
 from flows.core.files import Signature
 from flows.datasets.sales import Sales
 from flows.landing import inbox as rules
@@ -292,8 +292,8 @@ def test_only_a_new_name_that_still_settles_keeps_a_file_from_being_gone(make: C
     assert found.missing == (b"b.csv",)
 
 
-def test_the_last_files_of_a_directory_are_never_gone(make: Callable[..., Box]) -> None:
-    box = make()
+def test_the_last_files_of_a_directory_are_never_gone_where_that_would_unload_them(make: Callable[..., Box]) -> None:
+    box = make(when_deleted=Unload())
     box.load("a.csv", "b.csv")
     for name in ("a.csv", "b.csv"):
         (box.directory / name).unlink()
@@ -301,6 +301,35 @@ def test_the_last_files_of_a_directory_are_never_gone(make: Callable[..., Box]) 
     box.pass_s(rules.GONE_S * 2)
     assert box.take().gone == ()
     assert "empty" in str(box.problem)
+
+
+def test_a_directory_that_was_seen_with_files_was_emptied_where_their_rows_stay(make: Callable[..., Box]) -> None:
+    box = make()
+    box.load("a.csv", "b.csv")
+    for name in ("a.csv", "b.csv"):
+        (box.directory / name).unlink()
+        box.hear(name)
+    box.pass_s(rules.GONE_S * 2)
+    assert set(box.take().gone) == {b"a.csv", b"b.csv"}
+    assert box.problem is None
+
+
+def test_an_empty_directory_that_was_never_seen_with_its_files_may_be_an_unmounted_one(
+    make: Callable[..., Box], tmp_path: Path
+) -> None:
+    before = make()
+    before.load("a.csv")
+    (before.directory / "a.csv").unlink()
+    box = make(judged=before._judged)
+    box.rescan()
+    box.pass_s(rules.GONE_S * 2)
+    assert box.take().gone == ()
+    assert "empty, as an unmounted one is, and 1 files were there" in str(box.problem)
+    tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-unmounted"))
+    tmp_path.mkdir()
+    before.rescan()
+    before.pass_s(rules.GONE_S * 2)
+    assert before.take().gone == () and "empty" in str(before.problem)
 
 
 def test_another_file_system_without_any_of_the_files_says_nothing_of_them(

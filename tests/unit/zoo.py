@@ -169,6 +169,7 @@ FILES = [
     whole("only a byte order mark", codecs.BOM_UTF8, "empty", None, "3 bytes"),
     whole("more rows than allowed", SOUND + b"3,2021-05-01,c,1\n", "rows", None, "3", dataset=FEW),
     whole("fewer rows than allowed", H, "rows", None, "0", dataset=FEW),
+    Case("truncated exactly at a row's end, which only a count can see", SOUND[:-len(ROW_2) - 1], rows=[ONE]),
     whole("larger than allowed", SOUND * 3, "size", None, "more than 100 bytes", dataset=TINY),
     whole("a name that does not match", SOUND, "from_name", None, "x.csv", dataset=NAMED, file="x.csv"),
     whole("a name that is no text", SOUND, "from_name", None, "sales_\udce9.csv", dataset=LOOSE,
@@ -315,6 +316,8 @@ NUMBERS = [
 
 DATES = [
     day("a day first, declared", "01/05/2021", None, DAY_FIRST),
+    lines("a day first that could be a month first", "1,03/04/2024,a,10", rows=[(1, date(2024, 4, 3), "a", 10)],
+          dataset=DAY_FIRST),
     day("a month first where the day is", "05/13/2021", "date", DAY_FIRST),
     day("another date format", "03/04/2024", "date"),
     day("an unpadded date", "2021-5-01", "date"),
@@ -341,6 +344,7 @@ CELLS = [
     reading("an undeclared null", "Price", "NULL", "float"),
     lines("NA, None and nan are text", "1,2021-05-01,NA,1", "2,2021-05-01,None,2", "3,2021-05-01,nan,3",
           rows=[(1, MAY_1, "NA", 1), (2, MAY_1, "None", 2), (3, MAY_1, "nan", 3)]),
+    lines("leading zeros of a text stay", "1,2021-05-01,007,1", rows=[(1, MAY_1, "007", 1)]),
     lines("blanks around text stay", "1,2021-05-01, a ,10", rows=[(1, MAY_1, " a ", 10)]),
     lines("an empty text is a null", "1,2021-05-01,,10", rows=[(1, MAY_1, None, 10)]),
     lines("all bad cells of a row", "x,y,a,-1",
