@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from flows.landing import inbox
 from flows.store import ledger
+from tests.conftest import TOLD
 from tests.property.living import Cubes, Ledgers, Living
 from tests.property.model import Content
 
@@ -207,31 +208,32 @@ def run(examples: int, *, part: int = 0) -> None:
     run_state_machine_as_test(seed(part)(Histories), settings=chosen)  # type: ignore[no-untyped-call]
 
 
-def say_what_was_tried() -> None:
-    """Print how long the histories were and what happened in them, and hold both to a minimum."""
+def what_was_tried() -> str:
+    """How long the histories were and what happened in them, held to a minimum."""
     count = len(histories)
     shares = {kind: sum(kind in history for history in histories) / count for kind in steps}
     average = sum(lengths) / count
-    print(f"\n{count} histories of {average:.1f} steps on average")
-    for kind, share in sorted(shares.items(), key=lambda item: item[1]):
-        print(f"  {share:4.0%} of them have a step of kind {kind}")
-    assert average >= 15
-    assert min(shares.values()) >= 0.05
-    assert len(shares) == 18
+    rare_first = sorted(shares.items(), key=lambda item: item[1])
+    told = "\n".join(f"  {share:4.0%} of them have a step of kind {kind}" for kind, share in rare_first)
+    told = f"{count} histories of {average:.1f} steps on average\n{told}"
+    assert average >= 15, told
+    assert min(shares.values()) >= 0.05, told
+    assert len(shares) == 18, told
+    return told
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_cube_equals_the_fold_after_any_history(capsys: pytest.CaptureFixture[str], part: int) -> None:
+def test_the_cube_equals_the_fold_after_any_history(record_property: Callable[[str, str], None], part: int) -> None:
     run(EXAMPLES // PARTS, part=part)
-    with capsys.disabled():
-        say_what_was_tried()
+    record_property(TOLD, what_was_tried())
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(PARTS, PARTS + DEEP_PARTS))
-def test_the_cube_equals_the_fold_after_very_many_histories(capsys: pytest.CaptureFixture[str], part: int) -> None:
+def test_the_cube_equals_the_fold_after_very_many_histories(
+    record_property: Callable[[str, str], None], part: int
+) -> None:
     run(DEEP_EXAMPLES // DEEP_PARTS, part=part)
-    with capsys.disabled():
-        say_what_was_tried()
+    record_property(TOLD, what_was_tried())
