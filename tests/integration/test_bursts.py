@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +15,9 @@ import pytest
 from watchdog.observers.inotify import InotifyObserver
 
 from flows.app import feed
+from flows.app.opening import open_feed
+from flows.app.stages import Stages
+from flows.settings import Observer, Settings
 from tests.integration.living import Living, sales
 from tests.integration.test_changes import ask
 
@@ -168,6 +174,28 @@ def at_once(living: Living) -> Iterator[None]:
     with living.inbox._lock:
         yield
         living.inbox.rescan()
+
+
+async def test_an_initial_load_ends_although_files_keep_coming(quick: None, observer: Observer, tmp_path: Path) -> None:
+    landing, enough = tmp_path / "landing", threading.Event()
+    landing.mkdir()
+
+    def write() -> None:
+        for number in itertools.count(1):
+            (landing / f"{number}.csv").write_bytes(sales(number, start=number))
+            if enough.wait(0.001):
+                return
+
+    producer = threading.Thread(target=write)
+    with open_feed(Settings(state=tmp_path / "state", landing=landing, observer=observer, settle_s=0.0)) as opened:
+        async with Stages(opened.feed) as stages:
+            await stages.rebuild()
+            producer.start()
+            try:
+                await asyncio.wait_for(stages.load_waiting(), 10)
+            finally:
+                enough.set()
+                producer.join()
 
 
 def test_a_batch_is_bounded_by_its_files(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
