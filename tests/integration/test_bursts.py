@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,8 @@ from watchdog.observers.inotify import InotifyObserver
 from flows.app import feed
 from flows.app.opening import open_feed
 from flows.app.stages import Stages
-from flows.settings import Observer, Settings
+from flows.app.work import Outcome, Validated, Work
+from flows.settings import Settings
 from tests.integration.living import Living, sales
 from tests.integration.test_changes import ask
 
@@ -176,26 +176,30 @@ def at_once(living: Living) -> Iterator[None]:
         living.inbox.rescan()
 
 
-async def test_an_initial_load_ends_although_files_keep_coming(quick: None, observer: Observer, tmp_path: Path) -> None:
-    landing, enough = tmp_path / "landing", threading.Event()
+async def test_an_initial_load_ends_although_files_keep_coming(
+    quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    landing, numbers_ = tmp_path / "landing", itertools.count(1)
     landing.mkdir()
 
     def write() -> None:
-        for number in itertools.count(1):
-            (landing / f"{number}.csv").write_bytes(sales(number, start=number))
-            if enough.wait(0.001):
-                return
+        number = next(numbers_)
+        (landing / f"{number}.csv").write_bytes(sales(number, start=number))
 
-    producer = threading.Thread(target=write)
-    with open_feed(Settings(state=tmp_path / "state", landing=landing, observer=observer, settle_s=0.0)) as opened:
-        async with Stages(opened.feed) as stages:
+    write()
+    with open_feed(Settings(state=tmp_path / "state", landing=landing, observer="polling", settle_s=0.0)) as opened:
+        feed, validate = opened.feed, opened.feed.validate
+
+        def validate_while_one_more_lands(work: Work) -> Validated | Outcome:
+            write()
+            feed.desks["sales"].lookout.inbox.rescan()
+            return validate(work)
+
+        monkeypatch.setattr(feed, "validate", validate_while_one_more_lands)
+        async with Stages(feed) as stages:
             await stages.rebuild()
-            producer.start()
-            try:
-                await asyncio.wait_for(stages.load_waiting(), 10)
-            finally:
-                enough.set()
-                producer.join()
+            outcomes = await asyncio.wait_for(stages.load_waiting(), 10)
+            assert [file.file for outcome in outcomes for file in outcome.files] == ["1.csv", "2.csv"]
 
 
 def test_a_batch_is_bounded_by_its_files(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
