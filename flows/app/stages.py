@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -61,11 +62,21 @@ class Stages:
         await self._in("append", self.feed.rebuild, progress)
 
     async def load_waiting(self, progress: Progress | None = None) -> list[Outcome]:
-        """Load all that is settled now, without waiting for more, unless told to stop. Returns what became of it."""
+        """Load all that is settled now, without waiting for more, unless told to stop. Returns what became of it.
+
+        Producers may never rest: it also ends once no dataset has anything but files that landed meanwhile.
+        """
         outcomes: list[Outcome] = []
         appending: asyncio.Task[Outcome] | None = None
-        done = 0
-        while not self.feed.stopping and (work := await self._in("detect", self.feed.poll)) is not None:
+        done = newer = 0
+        begun_ns = time.time_ns()
+        while not self.feed.stopping and newer < len(self.feed.desks):
+            work = await self._in("detect", self.feed.poll)
+            if work is None:
+                break
+            if work.request is None:
+                landed_since = all(landed.signature.ctime_ns >= begun_ns for landed in work.landed)
+                newer = newer + 1 if landed_since else 0
             validated = await self.validate(work)
             if appending is not None:
                 outcomes.append(await appending)

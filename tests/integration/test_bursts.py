@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -12,6 +14,10 @@ import pytest
 from watchdog.observers.inotify import InotifyObserver
 
 from flows.app import feed
+from flows.app.opening import open_feed
+from flows.app.stages import Stages
+from flows.app.work import Outcome, Validated, Work
+from flows.settings import Settings
 from tests.integration.living import Living, sales
 from tests.integration.test_changes import ask
 
@@ -168,6 +174,32 @@ def at_once(living: Living) -> Iterator[None]:
     with living.inbox._lock:
         yield
         living.inbox.rescan()
+
+
+async def test_an_initial_load_ends_although_files_keep_coming(
+    quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    landing, numbers_ = tmp_path / "landing", itertools.count(1)
+    landing.mkdir()
+
+    def write() -> None:
+        number = next(numbers_)
+        (landing / f"{number}.csv").write_bytes(sales(number, start=number))
+
+    write()
+    with open_feed(Settings(state=tmp_path / "state", landing=landing, observer="polling", settle_s=0.0)) as opened:
+        feed, validate = opened.feed, opened.feed.validate
+
+        def validate_while_one_more_lands(work: Work) -> Validated | Outcome:
+            write()
+            feed.desks["sales"].lookout.inbox.rescan()
+            return validate(work)
+
+        monkeypatch.setattr(feed, "validate", validate_while_one_more_lands)
+        async with Stages(feed) as stages:
+            await stages.rebuild()
+            outcomes = await asyncio.wait_for(stages.load_waiting(), 10)
+            assert [file.file for outcome in outcomes for file in outcome.files] == ["1.csv", "2.csv"]
 
 
 def test_a_batch_is_bounded_by_its_files(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
