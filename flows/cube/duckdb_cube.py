@@ -68,7 +68,7 @@ class DuckDbCube:
         with self._transaction() as cursor:
             left = 0
             if change.drop_versions:
-                left += _count(cursor.execute(stored.drop, [sorted(change.drop_versions)]))
+                left += _count(cursor.execute(*stored.drop(change.drop_versions)))
             if incoming is not None:
                 cursor.register(INCOMING, stored.arrow(rows))
                 if change.replaces and held is not None and stored.table.keys and may_meet(incoming, held):

@@ -6,7 +6,7 @@ not, and so no name from outside is ever part of a statement. Values are bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -18,6 +18,8 @@ from flows.cube.fold import Ranges, ordered_keys
 
 INCOMING = "incoming"
 """The name under which the rows to insert are registered."""
+COMPARED = 1000
+"""Versions that are compared one by one; a join is faster for more of them."""
 
 _TYPES: dict[Kind, str] = {
     "string": "VARCHAR",
@@ -44,12 +46,21 @@ class StoredTable:
         edges = (f", min({self._inside[key]}), max({self._inside[key]})" for key in ordered_keys(table))
         self.create = f"CREATE TABLE {name} ({', '.join(typed)})"
         self.clear = f"DELETE FROM {name}"
-        self.drop = f"DELETE FROM {name} WHERE {self._inside[VERSION]} IN (SELECT unnest(?))"
         self.make_room = f"DELETE FROM {name} t WHERE EXISTS (SELECT 1 FROM {INCOMING} i WHERE {same_key})"
         self.insert = f"INSERT INTO {name} SELECT * FROM {INCOMING}"
         self.everything = f"SELECT * FROM {name}"
         self.count = f"SELECT count(*) FROM {name}"
         self.extent = f"SELECT count(*){''.join(edges)} FROM {name}"
+
+    def drop(self, versions: Collection[int]) -> tuple[str, list[Any]]:
+        """The statement that deletes the rows of some versions, and the values to bind.
+
+        Few are compared one by one: a DELETE that joins with a list never gives back some 4 KB (DuckDB 2.0.0).
+        """
+        gone = sorted(versions)
+        few = len(gone) <= COMPARED
+        listed = f"({', '.join('?' * len(gone))})" if few else "(SELECT unnest(?))"
+        return f"DELETE FROM {self._name} WHERE {self._inside[VERSION]} IN {listed}", gone if few else [gone]
 
     def before(self, horizon: Horizon) -> str:
         """The statement that deletes the rows before a horizon; its first day is to bind."""
