@@ -122,7 +122,7 @@ class LiveServer:
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
     except OSError as error:
         raise StateError(
             f"The live page cannot listen there ({error.strerror})",
@@ -130,3 +130,5 @@ def _bind(host: str, port: int) -> socket.socket:
             host=host,
             port=port,
         ) from error
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves it out for a socket made here
+    return listening
