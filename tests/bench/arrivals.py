@@ -146,15 +146,15 @@ def guide_on(landing: Path) -> Iterator[GuideSide]:
 
 
 def in_turn(ours: OurSide, guide: GuideSide, times: int) -> tuple[list[float], list[float]]:
-    """Delays of both sides, one file each at a time, at moments that meet no beat."""
-    moments = random.Random(SEED)
+    """Delays of both sides, one file each at a time, at moments spread evenly over the guide's beat."""
+    moments = [peer_guide.POLL_S * each / times for each in range(times)]
+    random.Random(SEED).shuffle(moments)
     delays: tuple[list[float], list[float]] = ([], [])
-    for _ in range(times):
+    for moment in moments:
         with guide.held():
             delays[0].append(ours.delay_s())
-        time.sleep(moments.uniform(0, peer_guide.POLL_S))
+        time.sleep(moment)
         delays[1].append(guide.delay_s())
-        time.sleep(moments.uniform(0, 0.2))
     return delays
 
 

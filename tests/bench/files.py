@@ -82,8 +82,8 @@ def write_with_bad_rows(file: Path, keys: np.ndarray, *, share: float) -> None:
     rng = np.random.default_rng((SEED, 1))
     frame = sales(keys, day=0, seed=0).with_columns(pl.col("Quantity").cast(pl.String))
     bad = rng.random(len(keys)) < share
-    kinds = np.array(["-1", "1.6", "", "many"])[rng.integers(0, 4, len(keys))]
-    frame.with_columns(Quantity=pl.when(pl.Series(bad)).then(pl.Series(kinds)).otherwise("Quantity")).write_csv(file)
+    kinds = pl.Series(["-1", "1.6", None, "many"]).gather(rng.integers(0, 4, len(keys)))
+    frame.with_columns(Quantity=pl.when(pl.Series(bad)).then(kinds).otherwise("Quantity")).write_csv(file)
 
 
 def write_small_files(directory: Path, *, files: int, rows: int, first: int = 0) -> Expected:

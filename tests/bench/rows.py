@@ -82,13 +82,13 @@ class Measured:
     sizes: Sizes = field(default_factory=dict)
     note: str = ""
 
-    def result(self) -> dict[str, Any]:
-        """The row of the result."""
+    def result(self, *, whole: bool) -> dict[str, Any]:
+        """The row of the result; targets are for the whole size."""
         row = ROWS[self.row]
         ours, peer = median(self.ours), median(self.peer) if self.peer else None
         ratio = ours / peer if peer else None
         compared = ratio if row.peer else ours
-        met = None if row.target is None or compared is None else compared <= row.target
+        judged = whole and row.target is not None and compared is not None
         sides = ((row.peer, self.peer), ("ours", self.ours))
         once = [name for name, values in sides if len(values) == 1 and row.unit == "s" and values[0] > LONG_S]
         return {
@@ -97,7 +97,7 @@ class Measured:
             "ours": round(ours, 4),
             "peer_value": None if peer is None else round(peer, 4),
             "ratio": None if ratio is None else round(ratio, 4),
-            "met": met,
+            "met": compared <= row.target if judged else None,  # type: ignore[operator]  # neither is None
             "n": [len(self.ours), len(self.peer)],
             "sizes": self.sizes,
             "note": "; ".join(filter(None, [self.note, f"one run of {' and '.join(once)}" if once else ""])),

@@ -67,7 +67,7 @@ def measure(groups: Sequence[str], *, scale: float = 1.0) -> list[dict[str, Any]
             started = time.monotonic()
             say(f"{name} …")
             for measured in GROUPS[name](workspace):
-                row = measured.result()
+                row = measured.result(whole=scale == 1)
                 found.append(row)
                 say(f"  {line(row)}")
             say(f"  ({time.monotonic() - started:.0f} s)")

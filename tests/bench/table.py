@@ -32,4 +32,4 @@ def _measured(row: dict[str, Any]) -> str:
 
 def _target(row: dict[str, Any]) -> str:
     at_most = f"≤ {row['target']:.2g}" + (f" {row['unit']}" if row["ratio"] is None else "")
-    return at_most if row["met"] else f"{at_most}, missed"
+    return f"{at_most}, missed" if row["met"] is False else at_most
