@@ -11,7 +11,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: demo up test test-fast test-atoti test-deep soak check clean help
+.PHONY: demo up test test-fast test-atoti test-deep soak bench bench-full bench-guard check clean help
 
 demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
 	@$(BIN)/cubefeed demo --engine $(ENGINE)
@@ -34,6 +34,15 @@ test-deep: $(READY)   ## the long tests
 
 soak: $(READY)        ## streams, outages and corrections for 40 minutes; figures in tests/bench/soak.json
 	@$(BIN)/python -m tests.bench.soak
+
+bench: $(READY)       ## ours and its peers side by side; figures in tests/bench/results.json and the README
+	@$(BIN)/python -m tests.bench.run
+
+bench-full: $(READY)  ## the same at three sizes: how cost grows
+	@$(BIN)/python -m tests.bench.full
+
+bench-guard: $(READY) ## a quick run, whose ratios may not be far above the committed ones
+	@$(BIN)/python -m tests.bench.guard
 
 check: $(READY)       ## style, types and the direction of imports
 	@failed=0; \

@@ -13,6 +13,7 @@ from datetime import date
 import polars as pl
 
 from flows.core.model import VERSION, Table
+from flows.core.repeats import repeated, row_hash
 
 _PLACE = "_place"
 
@@ -67,12 +68,23 @@ def winners(table: Table, rows: pl.DataFrame, places: Mapping[int, int]) -> pl.D
         places: version → place of the current versions; rows of other versions are dead and leave.
     """
     columns = [*(c.name for c in table.columns), VERSION]
-    if len(places) == 1 and rows[VERSION].n_unique() <= 1:
-        return rows.filter(pl.col(VERSION).is_in(list(places))).select(columns)
+    if not set(rows[VERSION].unique()) <= places.keys():
+        rows = rows.filter(pl.col(VERSION).is_in(list(places)))
+    if table.keys and len(places) > 1:
+        rows = _highest(table, rows, places)
+    return rows.select(columns)
+
+
+def _highest(table: Table, live: pl.DataFrame, places: Mapping[int, int]) -> pl.DataFrame:
+    """Per key the row with the highest place. Only rows that others compete with are put in order."""
+    hashes = live.select(row_hash(table.keys)).to_series()
+    twice = repeated(hashes)
+    if twice.is_empty():
+        return live
+    competes = hashes.is_in(twice.implode())
     order = pl.DataFrame(
         {VERSION: list(places), _PLACE: list(places.values())}, schema={VERSION: pl.Int64, _PLACE: pl.Int64}
     )
-    live = rows.join(order, on=VERSION, how="inner", maintain_order="left")
-    if table.keys and len(places) > 1:
-        live = live.sort(_PLACE, maintain_order=True).filter(pl.struct(table.keys).is_last_distinct())
-    return live.select(columns)
+    competing = live.filter(competes).join(order, on=VERSION, how="inner").sort(_PLACE)
+    winning = competing.filter(pl.struct(table.keys).is_last_distinct()).drop(_PLACE)
+    return pl.concat([live.filter(~competes), winning])

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dataframely as dy
-import pandas as pd
 import polars as pl
 
 from flows.core.model import CONTRIBUTORS_COUNT, LINE, RESERVED, VERSION, Column, Kind, Table
 from flows.errors import DeclarationError
 
-Prepare = Callable[[pd.DataFrame], pd.DataFrame]
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Prepare = Callable[[pd.DataFrame], pd.DataFrame]
 
 KINDS: dict[type[dy.Column], Kind] = {
     dy.String: "string",

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import polars as pl
 
 from flows.core.dataset import KINDS, Csv, Dataset
 from flows.core.findings import Finding, Verdict
 from flows.core.model import FILE, LINE, Kind
 from flows.core.notes import shorten
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class PrepareFailed(Exception):
@@ -55,6 +58,8 @@ def _refuse(verdict: Verdict, failed: PrepareFailed) -> None:
 
 
 def _prepare_file(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
+    import pandas as pd  # only for those who prepare: it takes more time and memory to import than all else here
+
     given = pd.DataFrame({name: pd.Series(rows[name].to_list(), dtype=_dtype(name)) for name in rows.columns})
     assert dataset.prepare is not None
     try:
@@ -73,6 +78,8 @@ def _dtype(name: str) -> str:
 def _check_shape(dataset: Dataset, returned: object) -> None:
     wanted = [*dataset.schema.columns(), LINE]
     expected = f"the columns {', '.join(wanted)}"
+    import pandas as pd
+
     if not isinstance(returned, pd.DataFrame):
         raise PrepareFailed(f"it returned {type(returned).__name__}", f"a pandas DataFrame with {expected}")
     got = [str(name) for name in returned.columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,6 +12,7 @@ import polars as pl
 from flows.core.casts import Typed
 from flows.core.model import FILE, LINE, READ, ROW
 from flows.core.notes import SHOWN
+from flows.core.repeats import repeated, row_hash
 
 PRIMARY_KEY = "primary_key"
 
@@ -40,16 +42,28 @@ class Rule:
 
 @dataclass(frozen=True)
 class Checks:
-    """A schema made ready for batches: `_file` is part of its key, and its rules are known one by one."""
+    """A schema made ready for batches: `_file` is part of its key, and its rules are known one by one.
+
+    Args:
+        schema: with all rules.
+        unkeyed: the same without its key, for batches in which no key occurs twice: to check that as a rule takes
+            longer and more memory than all other rules together.
+        rules: of the schema as it was declared.
+        row_wise: whether each of them looks at one row at a time.
+    """
 
     schema: type[dy.Schema]
+    unkeyed: type[dy.Schema]
     rules: tuple[Rule, ...]
     row_wise: bool
 
     def filter(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Good rows, and failing ones with one flag per rule, in the order of the frame; no flags where none fails."""
         parts = [frame] if self.row_wise else frame.partition_by(FILE, maintain_order=True)
-        results = [self.schema.filter(part) for part in parts or [frame]]
+        keys = self.schema.primary_key()
+        alone = not keys or repeated(frame.select(row_hash(keys)).to_series()).is_empty()
+        schema = self.unkeyed if alone else self.schema
+        results = [schema.filter(part) for part in parts or [frame]]
         good = pl.concat([result.result for result in results])
         failing = [result.failure.details() for result in results if len(result.failure)]
         return good, pl.concat(failing) if failing else frame.clear()
@@ -69,13 +83,16 @@ def checks_of(schema: type[dy.Schema]) -> Checks:
         ROW: dy.UInt32(),
         READ: dy.Bool(check={"all": lambda read: read}),
     }
-    derived = type(schema.__name__, (schema,), extra)
+    derived: type[dy.Schema] = type(schema.__name__, (schema,), extra)
+    unkeyed = type(schema.__name__, (schema,), {n: _without_key(c) for n, c in derived.columns().items()})
     rules = tuple(rule for rule in _rules(derived, schema) if rule.column not in extra)
-    return Checks(derived, rules, all(rule.row_wise for rule in rules))
+    return Checks(derived, unkeyed, rules, all(rule.row_wise for rule in rules))
 
 
 def broken(rule: Rule, failing: pl.DataFrame, typed: Typed) -> pl.DataFrame:
     """The failing rows that break the rule, and do so not only because a cell they need could not be read."""
+    if rule.flag not in failing.columns:  # the key, where none occurs twice
+        return failing.clear()
     rows = failing.filter(pl.col(rule.flag) == "invalid")
     if rule.name == PRIMARY_KEY:
         return rows.drop_nulls(rule.reads)
@@ -95,6 +112,12 @@ def repeats(checks: Checks, failing: pl.DataFrame, typed: Typed, text: pl.DataFr
     ]
     cells = typed.frame.drop(LINE, ROW, READ)[rows].with_columns(spelled)
     return rows.filter(~cells.select(pl.struct(pl.all()).is_first_distinct()).to_series())
+
+
+def _without_key(column: dy.Column) -> dy.Column:
+    other = copy(column)
+    other.primary_key = False
+    return other
 
 
 def _rules(derived: type[dy.Schema], schema: type[dy.Schema]) -> list[Rule]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from flows.core.changes import Horizon
 from flows.core.model import VERSION, Table
+from flows.core.repeats import repeated, row_hash
 from flows.cube.port import LiveSegment
 
 BATCH_ROWS = 122_880
 """Rows handed over at once: one row group of DuckDB."""
+
+LARGEST_FILES = 100
+FEW_KEYS = 1_000_000
+"""Keys that may be contested are looked up one by one as long as they are fewer than this."""
 
 Ranges = Mapping[str, tuple[Any, Any]]
 """Key column → smallest and largest value."""
@@ -35,14 +41,15 @@ def live_batches(
     Returns:
         Frames with the table's columns and `_version`, in no given order.
     """
-    places = [(str(s.path), version, place) for s in segments for version, place in s.places.items()]
-    if not places:
+    live = list(segments)
+    if not any(segment.places for segment in live):
         return
     columns = [*(c.name for c in table.columns), VERSION]
-    rows = _live_rows(places)
-    contested = _contested(table, rows, len({version for _, version, _ in places}))
+    rows = _live_rows(live, columns)
+    places = {version: place for segment in live for version, place in segment.places.items()}
+    contested = _contested(table, live, places)
     if contested is not None:
-        rows = rows.join(contested.lazy(), on=list(table.keys), how="left")
+        rows = _placed(rows, places).join(contested.lazy(), on=list(table.keys), how="left")
         rows = rows.filter(pl.col(_TOP).is_null() | (pl.col(_PLACE) == pl.col(_TOP)))
     if horizon is not None:
         rows = rows.filter(horizon.kept())
@@ -70,22 +77,53 @@ def widest(one: Ranges, other: Ranges) -> Ranges:
     return {key: (min(one[key][0], other[key][0]), max(one[key][1], other[key][1])) for key in one}
 
 
-def _live_rows(places: list[tuple[str, int, int]]) -> pl.LazyFrame:
-    live = pl.LazyFrame(places, schema={_PATH: pl.String, VERSION: pl.Int64, _PLACE: pl.Int64}, orient="row")
-    paths = list(dict.fromkeys(path for path, _, _ in places))
-    rows = pl.scan_parquet(paths, glob=False, hive_partitioning=False, extra_columns="ignore", include_file_paths=_PATH)
-    return rows.join(live, on=[_PATH, VERSION], how="inner")
+def _live_rows(segments: Sequence[LiveSegment], columns: Sequence[str]) -> pl.LazyFrame:
+    """All rows of current versions. The largest files are scanned one by one: to join their rows with the names of
+    their files takes three times as long. Of small ones there may be too many for that."""
+    by_size = sorted((s for s in segments if s.places), key=lambda segment: segment.path.stat().st_size, reverse=True)
+    frames = [
+        _scan(segment.path).filter(pl.col(VERSION).is_in(list(segment.places))).select(columns)
+        for segment in by_size[:LARGEST_FILES]
+    ]
+    pairs = [(str(s.path), version) for s in by_size[LARGEST_FILES:] for version in s.places]
+    if pairs:
+        live = pl.LazyFrame(pairs, schema={_PATH: pl.String, VERSION: pl.Int64}, orient="row")
+        rows = _scan([segment.path for segment in by_size[LARGEST_FILES:]], include_file_paths=_PATH)
+        frames.append(rows.join(live, on=[_PATH, VERSION], how="semi").select(columns))
+    return pl.concat(frames)
 
 
-def _contested(table: Table, rows: pl.LazyFrame, versions: int) -> pl.DataFrame | None:
+def _scan(source: Path | list[Path], **options: Any) -> pl.LazyFrame:
+    return pl.scan_parquet(source, glob=False, hive_partitioning=False, extra_columns="ignore", **options)
+
+
+def _only(places: Mapping[int, int], versions: Set[int]) -> dict[int, int]:
+    return {version: place for version, place in places.items() if version in versions}
+
+
+def _placed(rows: pl.LazyFrame, places: Mapping[int, int]) -> pl.LazyFrame:
+    """Rows with the places of their versions."""
+    known = {VERSION: list(places), _PLACE: list(places.values())}
+    return rows.join(pl.LazyFrame(known, schema={VERSION: pl.Int64, _PLACE: pl.Int64}), on=VERSION, how="inner")
+
+
+def _contested(table: Table, segments: Sequence[LiveSegment], places: Mapping[int, int]) -> pl.DataFrame | None:
     """The keys that several versions hold, each with the highest place; None if there are none."""
-    if not table.keys or versions < 2:
+    if not table.keys or len(places) < 2:
         return None
-    suspects = _meeting_versions(table, rows)
+    columns = [*table.keys, VERSION]
+    suspects = _meeting_versions(table, _live_rows(segments, columns))
     if not suspects:
         return None
-    held = rows.filter(pl.col(VERSION).is_in(suspects)).group_by(list(table.keys))
-    found = held.agg(pl.col(_PLACE).max().alias(_TOP), pl.len().alias("_holders"))
+    held = _live_rows([LiveSegment(s.path, _only(s.places, suspects)) for s in segments], columns)
+    key = row_hash(table.keys)
+    twice = repeated(held.select(key.alias("key")).collect(engine="streaming").to_series())
+    if twice.is_empty():
+        return None
+    if twice.len() < FEW_KEYS:
+        held = held.filter(key.is_in(twice.implode()))
+    groups = _placed(held, places).group_by(list(table.keys))
+    found = groups.agg(pl.col(_PLACE).max().alias(_TOP), pl.len().alias("_holders"))
     contested = found.filter(pl.col("_holders") > 1).drop("_holders").collect(engine="streaming")
     return None if contested.is_empty() else contested
 

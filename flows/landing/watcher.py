@@ -29,6 +29,7 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
+from watchdog.utils import platform
 
 from flows.settings import Observer as ObserverChoice
 
@@ -49,6 +50,10 @@ _SILENT_MOUNTS = (
     "9p", "virtiofs", "fuse", "fakeowner", "vboxsf", "drvfs",
 )  # fmt: skip
 """File system types whose remote changes raise no inotify events."""
+
+_ALL_MOVES = {"generate_full_events": True} if platform.is_linux() else {}
+"""A file that is renamed into the directory from elsewhere is then told as moved, from ""; it is complete. By default
+it looks like one that was only just created."""
 
 
 class Hint(Enum):
@@ -93,7 +98,7 @@ class Watcher:
         self._relist = False
         self._deaf = False
         self._alarm = _OverflowAlarm(self._overflowed)
-        self._observer: BaseObserver = Observer()
+        self._observer: BaseObserver = Observer(**_ALL_MOVES)
         self._observer.schedule(
             _Handler(self._note), os.fsdecode(self._root), recursive=recursive, event_filter=_EVENTS
         )
@@ -157,8 +162,10 @@ class _Handler(FileSystemEventHandler):
     def dispatch(self, event: FileSystemEvent) -> None:
         match event:
             case FileMovedEvent():
-                self._note(event.src_path, Hint.UNKNOWN)
-                self._note(event.dest_path, Hint.COMPLETE)
+                if event.src_path:
+                    self._note(event.src_path, Hint.UNKNOWN)
+                if event.dest_path:
+                    self._note(event.dest_path, Hint.COMPLETE)
             case FileClosedEvent():
                 self._note(event.src_path, Hint.COMPLETE)
             case FileModifiedEvent():

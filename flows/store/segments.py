@@ -155,11 +155,12 @@ def rows_with_keys(parts: Iterable[Part], table: Table, keys: pl.DataFrame) -> p
         keys: the table's key columns.
     """
     parts = list(parts)
-
-    def matching(frame: pl.LazyFrame) -> pl.LazyFrame:
-        return frame.join(keys.lazy(), on=list(table.keys), how="semi")
-
-    found = _collect(parts, table, matching)
+    if not parts:
+        return pl.DataFrame(schema=_empty_schema(table))
+    columns = [*(c.name for c in table.columns), VERSION]
+    # One scan of all files, so that the keys are made ready to be looked up once.
+    rows = pl.scan_parquet([part.path for part in parts], glob=False, hive_partitioning=False, extra_columns="ignore")
+    found = rows.select(columns).join(keys.lazy(), on=list(table.keys), how="semi").collect(engine="streaming")
     live = pl.Series([version for part in parts for version in part.places], dtype=pl.Int64)
     return found.filter(pl.col(VERSION).is_in(live.implode()))
 

@@ -1,0 +1,55 @@
+"""How cost grows: every row at a hundredth, a tenth and the whole of its size, and the exponent.
+
+    python -m tests.bench.full [--only NAME …]
+
+The exponent is that of cost ~ size^exponent from a tenth to the whole; below 1 a larger load is cheaper per row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from math import log10
+from typing import Any
+
+from tests.bench.apart import ROOT
+from tests.bench.run import GROUPS, QUICK, measure, save
+from tests.bench.table import put_into_readme
+from tests.bench.workspace import say
+
+SCALES = (0.01, QUICK, 1.0)
+
+
+def main() -> None:
+    """Run all sizes, keep the figures, print the exponents."""
+    parser = argparse.ArgumentParser(description="Every row at three sizes.")
+    parser.add_argument("--only", action="append", choices=GROUPS, help="only this group of rows; may be repeated")
+    groups = parser.parse_args().only or list(GROUPS)
+    sizes: list[dict[str, dict[str, Any]]] = []
+    for scale in SCALES:
+        say(f"== {scale:g} of the size")
+        rows = measure(groups, scale=scale)
+        sizes.append({row["name"]: row for row in rows})
+        if scale != SCALES[0]:
+            save(rows, "rows" if scale == 1 else "quick")
+    whole = list(sizes[-1].values())
+    for row in whole:
+        row["exponent"] = _exponent([size[row["name"]]["ours"] for size in sizes])
+        row["peer_exponent"] = _exponent([size[row["name"]]["peer_value"] for size in sizes])
+    save(whole, "rows")
+    if len(groups) == len(GROUPS):
+        put_into_readme(ROOT / "README.md", whole)
+    sys.stdout.write("| what | ÷100 | ÷10 | ×1 | exponent | peer's exponent |\n|---|---|---|---|---|---|\n")
+    for row in whole:
+        values = " | ".join(f"{size[row['name']]['ours']:.4g}" for size in sizes)
+        exponents = " | ".join("–" if e is None else f"{e:.2f}" for e in (row["exponent"], row["peer_exponent"]))
+        sys.stdout.write(f"| {row['what']}, {row['unit']} | {values} | {exponents} |\n")
+
+
+def _exponent(values: list[float | None]) -> float | None:
+    _, tenth, whole = values
+    return round(log10(whole / tenth), 2) if tenth and whole else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The regression guard: a quick run's ratios beside the committed ones; never seconds.
+
+    python -m tests.bench.guard
+
+Exit 1 where a row is slower by more than its bound, twice in a row.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from tests.bench.rows import ROWS
+from tests.bench.run import GROUPS, QUICK, RESULTS, measure
+from tests.bench.workspace import say
+
+GUARDED = tuple(name for name in GROUPS if name not in ("crowd", "polled", "parts"))
+"""Those that take long at any size are left to the whole run."""
+
+
+def main() -> None:
+    """Measure, compare, measure again what seems slower, and say it line by line."""
+    committed = {row["name"]: row for row in json.loads(RESULTS.read_text())["quick"]}
+    groups_of: dict[str, str] = {}
+    found: dict[str, dict[str, Any]] = {}
+    for group in GUARDED:
+        for row in measure([group], scale=QUICK):
+            found[row["name"]], groups_of[row["name"]] = row, group
+    slower = [name for name, row in found.items() if _is_slower(row, committed)]
+    for group in dict.fromkeys(groups_of[name] for name in slower):
+        say(f"once more: {group}")
+        for row in measure([group], scale=QUICK):
+            if row["name"] in slower and _compared(row) < _compared(found[row["name"]]):
+                found[row["name"]] = row
+    failed = [name for name, row in found.items() if _is_slower(row, committed)]
+    for name, row in found.items():
+        sys.stdout.write(f"{'SLOWER' if name in failed else 'ok':7}{_words(row, committed)}\n")
+    sys.exit(1 if failed else 0)
+
+
+def _compared(row: dict[str, Any]) -> float:
+    return float(row["ours"] if row["ratio"] is None else row["ratio"])
+
+
+def _bound(row: dict[str, Any], committed: dict[str, dict[str, Any]]) -> float | None:
+    """The largest ratio that is let pass. A row without a peer is bound by its target, since seconds do not travel."""
+    factor = ROWS[row["name"]].guard
+    if factor is None or row["name"] not in committed:
+        return None
+    if row["ratio"] is None:
+        return None
+    target = row["target"] or 0.0
+    return max(factor * float(committed[row["name"]]["ratio"]), float(target))
+
+
+def _is_slower(row: dict[str, Any], committed: dict[str, dict[str, Any]]) -> bool:
+    bound = _bound(row, committed)
+    return bound is not None and _compared(row) > bound
+
+
+def _words(row: dict[str, Any], committed: dict[str, dict[str, Any]]) -> str:
+    bound = _bound(row, committed)
+    if bound is None:
+        return f"{row['name']}: {_compared(row):.3g}, not guarded"
+    before = committed[row["name"]]["ratio"]
+    return f"{row['name']}: {row['ratio']:.3g} × {row['peer']}, committed {before:.3g}, at most {bound:.3g}"
+
+
+if __name__ == "__main__":
+    main()

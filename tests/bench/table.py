@@ -1,0 +1,35 @@
+"""The result as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows with a target, in Markdown."""
+    lines = ["| what | measured | target |", "|---|---|---|"]
+    lines += [f"| {row['what']} | {_measured(row)} | {_target(row)} |" for row in rows if row["target"] is not None]
+    return "\n".join(lines) + "\n"
+
+
+def put_into_readme(readme: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the table between its two marks."""
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n{table(rows)}{END}{after}", encoding="utf-8")
+
+
+def _measured(row: dict[str, Any]) -> str:
+    if row["ratio"] is None:
+        return f"{row['ours']:.2g} {row['unit']}"
+    return f"{row['ratio']:.2g} × {row['peer']}"
+
+
+def _target(row: dict[str, Any]) -> str:
+    at_most = f"≤ {row['target']:.2g}" + (f" {row['unit']}" if row["ratio"] is None else "")
+    return f"{at_most}, missed" if row["met"] is False else at_most
