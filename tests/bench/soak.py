@@ -232,14 +232,17 @@ def _run(name: str, scenario: Callable[[], Figures]) -> Figures:
     """The figures of a scenario; of one that fails, why."""
     sys.stderr.write(f"{name} …\n")
     try:
-        return {"holds": True, **scenario()}
+        figures = {"holds": True, **scenario()}
     except AssertionError as error:
-        return {"holds": False, "why": str(error)}
+        figures = {"holds": False, "why": str(error)}
+    sys.stderr.write(f"  {figures}\n")
+    return figures
 
 
 def main() -> int:
-    """Run every scenario at length, write the figures and print them. Returns 0 when every bound is kept."""
-    results: dict[str, Figures] = {}
+    """Run every scenario at length, or those named; write the figures and print them. Returns 0 when all hold."""
+    named = set(sys.argv[1:])
+    results: dict[str, Figures] = json.loads(RESULTS.read_text(encoding="utf-8")) if named else {}
     long = {
         "stream": lambda on: stream(on, seconds=600),
         "idle": lambda on: idle(on, seconds=180),
@@ -248,10 +251,12 @@ def main() -> int:
         "outage before the stream": lambda on: outage(on, seconds=60, before_s=0),
         "vacuum": vacuum,
     }
+    chosen = {name: scenario for name, scenario in long.items() if not named or name in named}
     with tempfile.TemporaryDirectory(prefix="soak-") as root:
-        results.update(_installed(Place(Path(root)), long))
+        results.update(_installed(Place(Path(root)), chosen) if chosen else ())
     with tempfile.TemporaryDirectory(prefix="soak-") as root:
-        results["memory"] = _run("memory", lambda: memory(Place(Path(root)), rounds=2000, settled=200))
+        if not named or "memory" in named:
+            results["memory"] = _run("memory", lambda: memory(Place(Path(root)), rounds=2000, settled=200))
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     for name, figures in results.items():
         for what, value in figures.items():
