@@ -22,7 +22,7 @@ from tests.e2e.running import Installation, Place, installation, started
 
 FEW, MANY = 1_000, 100_000
 TIMES = 100
-POLLED_TIMES, MANY_TIMES = 40, 12
+POLLED_TIMES, MANY_TIMES = 24, 8
 IDLE_S = 20.0
 WINDOW_S = 12.0
 """The window of the last arrivals is closed by then."""

@@ -64,7 +64,7 @@ def one_file(on: Workspace) -> Iterator[Measured]:
     expected = write_files(clean, [spread(np.arange(rows))])
     bad.mkdir()
     write_with_bad_rows(bad / "sales_bad.csv", spread(np.arange(rows)), share=BAD)
-    reader = _faster_reader(on, files=1, rows=max(1_000, rows // 100))
+    reader = _faster_reader(on, files=1, rows=max(10_000, rows // 100))
     clean_runs, bad_runs, raw_runs, dlt_runs = on.alternate(
         [
             lambda: on.load(clean, "big", expected),

@@ -25,7 +25,7 @@ _ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-TIMES = 20
+TIMES = 14
 _WATCH = """() => {
     const cells = () => {
         const grid = document.querySelector("perspective-viewer-datagrid");
