@@ -19,9 +19,8 @@ demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duc
 up: $(READY)          ## the same system, kept running until Ctrl-C
 	@$(BIN)/cubefeed up --engine $(ENGINE)
 
-test: $(READY)        ## all tests: first those that may run side by side, then those that measure
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not deep and not alone"
-	@$(BIN)/python -m pytest -m "alone and not deep"
+test: $(READY)        ## all tests, three at a time, since many of them wait for processes
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 test-fast: $(READY)   ## the tests without servers and browsers
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/integration -m "not deep and not slow"

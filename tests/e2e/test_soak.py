@@ -8,11 +8,14 @@ import pytest
 
 from tests.bench import soak
 from tests.bench.installed import Soaked, soaked
+from tests.conftest import Tell
 from tests.e2e.running import Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SECONDS = 60.0
+SLACK = 6.0
+"""Other tests run beside these: how long files take is the claim of `make soak`."""
 
 
 @pytest.fixture(scope="module")
@@ -22,21 +25,21 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soaked]:
         yield found
 
 
-def test_a_file_a_second_takes_few_windows_and_each_can_be_queried_soon(on: Soaked) -> None:
-    print(soak.stream(on, seconds=SECONDS))
+def test_a_file_a_second_takes_few_windows_and_each_can_be_queried_soon(on: Soaked, tell: Tell) -> None:
+    tell(soak.stream(on, seconds=SECONDS, slack=SLACK))
 
 
-def test_an_idle_installation_takes_no_runs(on: Soaked) -> None:
-    print(soak.idle(on, seconds=5))
+def test_an_idle_installation_takes_no_runs(on: Soaked, tell: Tell) -> None:
+    tell(soak.idle(on, seconds=5))
 
 
-def test_an_outage_in_the_middle_of_a_stream_delays_nothing_and_is_reported(on: Soaked) -> None:
-    print(soak.outage(on, seconds=SECONDS))
+def test_an_outage_in_the_middle_of_a_stream_delays_nothing_and_is_reported(on: Soaked, tell: Tell) -> None:
+    tell(soak.outage(on, seconds=SECONDS, slack=SLACK))
 
 
-def test_old_windows_are_deleted_while_the_session_goes_on(on: Soaked) -> None:
-    print(soak.vacuum(on))
+def test_old_windows_are_deleted_while_the_session_goes_on(on: Soaked, tell: Tell) -> None:
+    tell(soak.vacuum(on))
 
 
-def test_corrections_of_the_same_files_do_not_make_the_process_grow(place: Place) -> None:
-    print(soak.memory(place, rounds=120, settled=60))
+def test_corrections_of_the_same_files_do_not_make_the_process_grow(place: Place, tell: Tell) -> None:
+    tell(soak.memory(place, rounds=60, settled=30))

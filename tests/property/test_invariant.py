@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from flows.landing import inbox
 from flows.store import ledger
-from tests.conftest import TOLD
+from tests.conftest import Tell
 from tests.property.living import Cubes, Ledgers, Living
 from tests.property.model import Content
 
@@ -224,16 +224,14 @@ def what_was_tried() -> str:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_cube_equals_the_fold_after_any_history(record_property: Callable[[str, str], None], part: int) -> None:
+def test_the_cube_equals_the_fold_after_any_history(tell: Tell, part: int) -> None:
     run(EXAMPLES // PARTS, part=part)
-    record_property(TOLD, what_was_tried())
+    tell(what_was_tried())
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(PARTS, PARTS + DEEP_PARTS))
-def test_the_cube_equals_the_fold_after_very_many_histories(
-    record_property: Callable[[str, str], None], part: int
-) -> None:
+def test_the_cube_equals_the_fold_after_very_many_histories(tell: Tell, part: int) -> None:
     run(DEEP_EXAMPLES // DEEP_PARTS, part=part)
-    record_property(TOLD, what_was_tried())
+    tell(what_was_tried())
