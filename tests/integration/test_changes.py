@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from flows.app.work import Outcome, Validated, Work
+from flows.cli import app
+from flows.core.changes import ChangeSet
 from flows.core.dataset import Unload
 from flows.errors import RequestFailed
 from flows.store.requests import Kind, RequestBox
@@ -176,6 +181,20 @@ def test_verify_finds_no_difference_and_deep_reads_the_files(start: Start) -> No
     for deep in (False, True):
         found = ask(living, "verify", deep=deep)["verify"]
         assert (found["rows"], found["missing"], found["extra"]) == (2, 0, 0)
+
+
+def test_verify_prints_a_difference_and_says_so_by_its_exit_code(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1, 2))
+    living.wait_for({1: 1, 2: 2})
+    held = living.feed.cube.rows("sales")
+    spoilt = held.filter(pl.col("ID") == 1).with_columns(pl.lit(5, pl.Int64).alias("Quantity"))
+    living.feed.cube.apply(ChangeSet("sales", frozenset(), spoilt.select(held.columns)))
+    state = living.landing.parent / "state"
+    done = CliRunner().invoke(app, ["verify", "--state", str(state), "--dataset", "sales", "--format", "json"])
+    assert done.exit_code == 1, done.output
+    shown = {(row["difference"], row["ID"], row["Quantity"]) for row in json.loads(done.stdout)["examples"]}
+    assert shown == {("missing", "1", "1"), ("extra", "1", "5")}
 
 
 def test_rebuild_gives_the_same_cube(start: Start) -> None:
