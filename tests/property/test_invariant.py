@@ -21,7 +21,7 @@ NAMES = [f"{letter}.csv" for letter in "abcdef"]
 KEYS = st.integers(1, 5)
 ROWS = st.dictionaries(KEYS, st.integers(0, 9), min_size=1, max_size=3).map(lambda rows: tuple(rows.items()))
 EXAMPLES = 500
-PARTS = 2
+PARTS = 5
 """Each part has a seed of its own, so that several processes can share the work."""
 PHASES = [Phase.explicit, Phase.generate]
 """Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
