@@ -53,10 +53,13 @@ async def name_run(name: str) -> None:
 
 
 def log_outcome(logger: Logger, outcome: Outcome) -> None:
-    """Say what became of each file, and how long the batch took."""
-    for file in outcome.files:
+    """Say what became of the files, and how long the batch took."""
+    files, more = outcome.named()
+    for file in files:
         level = logging.WARNING if file.state == "quarantined" else logging.INFO
         logger.log(level, "%s: %s", outcome.dataset, file_line(file))
+    if more:
+        logger.info("%s: and %s more files", outcome.dataset, f"{more:,}")
     logger.info("%s: %s rows in %.0f ms", outcome.dataset, f"{outcome.rows:,}", outcome.took_s * 1000)
 
 

@@ -209,10 +209,13 @@ class Feed:
         return {}
 
     def _note(self, desk: Desk, outcome: Outcome) -> None:
-        for file in outcome.files:
+        files, more = outcome.named()
+        for file in files:
             level = logging.WARNING if file.state == "quarantined" else logging.INFO
             why = f": {file.reason}" if file.reason else ""
             log.log(level, "%s: %s %s, %s rows%s", desk.dataset.name, file.file, file.state, f"{file.rows:,}", why)
+        if more:
+            log.info("%s: and %s more files", desk.dataset.name, f"{more:,}")
         loaded = {file.file for file in outcome.files if file.state == "loaded"}
         desk.mended.lost = [name for name in desk.mended.lost if name not in loaded]
         if outcome.files:

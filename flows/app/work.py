@@ -15,6 +15,10 @@ from flows.core.findings import Finding, Verdict
 from flows.landing.reader import Read
 from flows.store.requests import Request
 
+NAMED = 50
+"""Files of one batch, and refused ones, that a log names: 100,000 lines would hold up the session for a minute. The
+ledger has them all."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -129,6 +133,14 @@ class Outcome:
     detection_s: tuple[float, ...] = ()
     request: int | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
+
+    def named(self) -> tuple[list[FileOutcome], int]:
+        """The files that a log names, and how many more there are: the first ones, and the first that were refused."""
+        chosen = sorted({*range(min(NAMED, len(self.files))), *self._first_refused()})
+        return [self.files[index] for index in chosen], len(self.files) - len(chosen)
+
+    def _first_refused(self) -> list[int]:
+        return [index for index, file in enumerate(self.files) if file.state == "quarantined"][:NAMED]
 
     @property
     def refused(self) -> tuple[FileOutcome, ...]:

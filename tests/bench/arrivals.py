@@ -24,7 +24,7 @@ from tests.bench.apart import environment
 from tests.bench.files import SEED, SPARE_KEY, sales
 
 LOOK_S = 0.004
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 class Producer:
