@@ -15,8 +15,8 @@ from tests.bench.rows import ROWS
 from tests.bench.run import GROUPS, QUICK, RESULTS, measure
 from tests.bench.workspace import say
 
-GUARDED = tuple(name for name in GROUPS if name not in ("crowd", "polled", "parts"))
-"""Those that take long at any size are left to the whole run."""
+GUARDED = tuple(name for name in GROUPS if name not in ("crowd", "polled", "parts", "pages", "commands"))
+"""Those that take long at any size, or have no peer, are left to the whole run."""
 
 
 def main() -> None:
