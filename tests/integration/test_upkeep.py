@@ -94,13 +94,20 @@ def test_a_damaged_segment_is_made_again_from_its_files(
     assert "it cannot be read (No such file or directory)" in caplog.text
 
 
+def lose_a_version(tmp_path: Path, observer: Observer) -> bytes:
+    """Fill, then take away a.csv and the segment that holds its rows. Returns what was in the file."""
+    fill(tmp_path, observer)
+    file = tmp_path / "landing" / "a.csv"
+    kept = file.read_bytes()
+    file.unlink()
+    segment_files(tmp_path)[0].unlink()
+    return kept
+
+
 def test_a_lost_version_is_named_and_comes_back_with_its_file(
     tmp_path: Path, observer: Observer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fill(tmp_path, observer)
-    kept = (tmp_path / "landing" / "a.csv").read_bytes()
-    (tmp_path / "landing" / "a.csv").unlink()
-    segment_files(tmp_path)[0].unlink()
+    kept = lose_a_version(tmp_path, observer)
     with live(tmp_path, observer) as living:
         assert living.quantities() == {2: 8, 9: 5}
         assert any("lost" in complaint for complaint in living.complaints())
@@ -110,10 +117,7 @@ def test_a_lost_version_is_named_and_comes_back_with_its_file(
 
 
 def test_a_lost_version_comes_back_under_another_name_too(tmp_path: Path, observer: Observer) -> None:
-    fill(tmp_path, observer)
-    kept = (tmp_path / "landing" / "a.csv").read_bytes()
-    (tmp_path / "landing" / "a.csv").unlink()
-    segment_files(tmp_path)[0].unlink()
+    kept = lose_a_version(tmp_path, observer)
     with live(tmp_path, observer) as living:
         assert living.quantities() == {2: 8, 9: 5}
         living.put("again.csv", kept)
