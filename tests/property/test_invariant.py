@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from flows.landing import inbox
 from flows.store import ledger
@@ -20,14 +20,14 @@ from tests.property.model import Content
 NAMES = [f"{letter}.csv" for letter in "abcdef"]
 KEYS = st.integers(1, 5)
 ROWS = st.dictionaries(KEYS, st.integers(0, 9), min_size=1, max_size=3).map(lambda rows: tuple(rows.items()))
-EXAMPLES = 500
-PARTS = 5
+EXAMPLES = 501
+PARTS = 3
 """Each part has a seed of its own, so that several processes can share the work."""
 PHASES = [Phase.explicit, Phase.generate]
 """Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
 DEEP_EXAMPLES = 20_000
 DEEP_PARTS = 40
-STEPS = 40
+STEPS = 25
 steps: Counter[str] = Counter()
 histories: list[set[str]] = []
 lengths: list[int] = []
@@ -39,12 +39,14 @@ class Histories(RuleBasedStateMachine):
     living: Living
     cubes: Cubes
 
-    @initialize(keyed=st.sampled_from([True, True, False]), unload_deleted=st.booleans())
-    def begin(self, keyed: bool, unload_deleted: bool) -> None:
+    @initialize(keyed=st.sampled_from([True, True, False]), unload_deleted=st.booleans(), content=ROWS)
+    def begin(self, keyed: bool, unload_deleted: bool, content: Content) -> None:
         self.living = Living(self.cubes, keyed=keyed, unload_deleted=unload_deleted)
         self.kinds: list[str] = []
         self.told: list[str] = []
         self.past: dict[str, list[Content]] = {}
+        self.put(NAMES[0], content)
+        self.living.step()
 
     def teardown(self) -> None:
         if hasattr(self, "living"):
@@ -54,9 +56,18 @@ class Histories(RuleBasedStateMachine):
             self.living.close()
             assert difference is None, difference
 
-    def there(self, pick: int) -> str | None:
+    def there(self, pick: int) -> str:
         names = sorted(self.living.directory)
-        return names[pick % len(names)] if names else None
+        return names[pick % len(names)]
+
+    def has_files(self) -> bool:
+        return bool(self.living.directory)
+
+    def several_contents(self) -> list[str]:
+        return [name for name in sorted(self.past) if len(self.past[name]) > 1]
+
+    def gone(self) -> list[str]:
+        return sorted(self.past.keys() - self.living.directory.keys())
 
     def free(self, pick: int) -> str:
         names = [name for name in NAMES if name not in self.living.directory] or NAMES
@@ -80,82 +91,99 @@ class Histories(RuleBasedStateMachine):
         self.put(self.free(pick), content)
         self.done("write")
 
+    @precondition(has_files)
     @rule(pick=st.integers(0, 9), content=ROWS)
     def correct(self, pick: int, content: Content) -> None:
-        if (name := self.there(pick)) is not None:
-            self.put(name, content)
-            self.done("correct")
+        self.put(self.there(pick), content)
+        self.done("correct")
 
+    @precondition(several_contents)
     @rule(pick=st.integers(0, 9), which=st.integers(0, 9))
     def revert(self, pick: int, which: int) -> None:
-        name = self.there(pick)
-        if name is not None and len(self.past.get(name, ())) > 1:
-            self.put(name, self.past[name][which % len(self.past[name])])
-            self.done("revert")
+        names = self.several_contents()
+        name = names[pick % len(names)]
+        self.put(name, self.past[name][which % len(self.past[name])])
+        self.done("revert")
 
+    @precondition(has_files)
     @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
     def rename(self, pick: int, to: int) -> None:
-        if (name := self.there(pick)) is not None and (new := self.free(to)) != name:
+        name, new = self.there(pick), self.free(to)
+        if new != name:
             self.living.rename(name, new)
             self.done("rename")
 
-    @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
+    @precondition(lambda self: len(self.living.directory) > 1)
+    @rule(pick=st.integers(0, 9), to=st.integers(1, 5))
     def rename_over(self, pick: int, to: int) -> None:
-        name, over = self.there(pick), self.there(to)
-        if name is not None and over is not None and name != over:
+        name, over = self.there(pick), self.there(pick + to)
+        if name != over:
             self.living.rename(name, over)
             self.done("rename over")
 
+    @precondition(has_files)
     @rule(pick=st.integers(0, 9))
     def delete(self, pick: int) -> None:
-        if (name := self.there(pick)) is not None:
-            self.living.remove(name)
-            self.done("delete")
+        self.living.remove(self.there(pick))
+        self.done("delete")
 
+    @precondition(gone)
     @rule(pick=st.integers(0, 9), content=ROWS)
     def return_(self, pick: int, content: Content) -> None:
-        gone = sorted(name for name in self.past if name not in self.living.directory)
-        if gone:
-            name = gone[pick % len(gone)]
-            self.put(name, self.past[name][-1])
-            self.done("return")
+        gone = self.gone()
+        name = gone[pick % len(gone)]
+        self.put(name, self.past[name][-1])
+        self.done("return")
 
+    @precondition(has_files)
     @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
     def deliver_again(self, pick: int, to: int) -> None:
-        if (name := self.there(pick)) is not None and (new := self.free(to)) != name:
+        name, new = self.there(pick), self.free(to)
+        if new != name:
             self.put(new, self.living.directory[name])
             self.done("re-delivery")
 
+    @precondition(several_contents)
     @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
     def copy_stale(self, pick: int, to: int) -> None:
-        old = [name for name in sorted(self.past) if len(self.past[name]) > 1]
-        if old:
-            name = old[pick % len(old)]
-            self.put(self.free(to), self.past[name][-2])
-            self.done("stale copy")
+        names = self.several_contents()
+        self.put(self.free(to), self.past[names[pick % len(names)]][-2])
+        self.done("stale copy")
 
     @rule(pick=st.integers(0, 9), content=ROWS)
     def write_bad(self, pick: int, content: Content) -> None:
         self.put(self.free(pick), (*content[:-1], (content[-1][0], -1)))
         self.done("bad file")
 
+    @precondition(has_files)
     @rule(pick=st.integers(0, 9), content=ROWS)
     def correct_badly(self, pick: int, content: Content) -> None:
-        if (name := self.there(pick)) is not None:
-            self.put(name, (*content[:-1], (content[-1][0], -1)))
-            self.done("refused correction")
+        self.put(self.there(pick), (*content[:-1], (content[-1][0], -1)))
+        self.done("refused correction")
 
+    @precondition(has_files)
     @rule(pick=st.integers(0, 9))
     def unload(self, pick: int) -> None:
-        if (name := self.there(pick)) is not None:
-            self.living.ask(name, "unload")
-            self.done("unload", step=False)
+        self.living.ask(self.there(pick), "unload")
+        self.done("unload", step=False)
 
-    @rule(pick=st.integers(0, 9), how=st.sampled_from(["load", "force", "reload"]))
-    def ask(self, pick: int, how: str) -> None:
-        if (name := self.there(pick)) is not None:
-            self.living.ask(name, "load" if how == "force" else how, force=how == "force")
-            self.done(how, step=False)
+    @precondition(has_files)
+    @rule(pick=st.integers(0, 9))
+    def load(self, pick: int) -> None:
+        self.living.ask(self.there(pick), "load")
+        self.done("load", step=False)
+
+    @precondition(has_files)
+    @rule(pick=st.integers(0, 9))
+    def force(self, pick: int) -> None:
+        self.living.ask(self.there(pick), "load", force=True)
+        self.done("force", step=False)
+
+    @precondition(has_files)
+    @rule(pick=st.integers(0, 9))
+    def reload(self, pick: int) -> None:
+        self.living.ask(self.there(pick), "reload")
+        self.done("reload", step=False)
 
     @rule(picks=st.lists(st.integers(0, 9), min_size=2, max_size=3), contents=st.lists(ROWS, min_size=3, max_size=3))
     def change_together(self, picks: list[int], contents: list[Content]) -> None:
@@ -163,13 +191,12 @@ class Histories(RuleBasedStateMachine):
             self.put(NAMES[pick % len(NAMES)], content)
         self.done("several at once")
 
-    @rule(twice=st.booleans(), really=st.sampled_from([True, False, False]))
-    def restart(self, twice: bool, really: bool) -> None:
-        for _ in range(really + (really and twice)):
+    @rule(twice=st.booleans())
+    def restart(self, twice: bool) -> None:
+        for _ in range(1 + twice):
             self.living.die()
             self.living.start()
-        if really:
-            self.done("restart")
+        self.done("restart")
 
     @rule(pick=st.integers(0, 9), content=ROWS, point=st.sampled_from(["segment", "staged", "applied"]))
     def crash(self, pick: int, content: Content, point: str) -> None:

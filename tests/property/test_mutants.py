@@ -15,7 +15,7 @@ from flows.core.lifecycle import Decision, Facts, State
 from flows.core.plan import Planner
 from tests.property.test_invariant import run, settle_at_once  # noqa: F401  # a fixture that every history needs
 
-EXAMPLES = 400
+EXAMPLES = 800
 """At most; the first history that fails ends the search."""
 
 
@@ -71,7 +71,7 @@ def a_rename_moves_the_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Facts, "inherit", mutant)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "mutate",
     [
