@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from flows import cli
-from flows.app import appending, checking
+from flows.app import appending, checking, compacting
 from flows.app.appending import Appender
 from flows.app.feed import Feed
 from flows.cube.duckdb_cube import DuckDbCube
@@ -31,11 +31,19 @@ POINTS: dict[str, tuple[object, str, str]] = {
     "rebuilt": (Feed, "rebuild", "after"),
 }
 """Point → whose call, and whether the process dies before or after it."""
+COMPACTING: dict[str, tuple[object, str, str]] = {
+    "merged segment half written": (pl.DataFrame, "write_parquet", "after"),
+    "merged segment written": (Segments, "write", "after"),
+    "ledger points to it": (compacting, "replace_segments", "after"),
+    "dead ones forgotten": (compacting, "drop_dead_segments", "after"),
+    "dead ones removed": (Segments, "remove_unknown", "before"),
+}
+"""The same for a compaction."""
 
 
 def die_at(point: str) -> None:
     """Replace the point's call by one that kills this process."""
-    owner, name, when = POINTS[point]
+    owner, name, when = (POINTS | COMPACTING)[point]
     original: Callable[..., Any] = getattr(owner, name)
 
     def dying(*arguments: Any, **named: Any) -> None:

@@ -16,7 +16,9 @@ from flows.app.opening import open_feed
 from flows.core.model import Query
 from flows.settings import Observer, Settings
 from flows.store.history import file_rows
-from tests.integration.dying import POINTS
+from flows.store.ledger import open_ledger
+from flows.store.requests import RequestBox
+from tests.integration.dying import COMPACTING, POINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 OBSERVERS: tuple[Observer, ...] = ("native", "polling")
@@ -53,6 +55,18 @@ class Installation:
         log = (self.state.parent / "log").open("ab")
         with log:
             return subprocess.Popen([sys.executable, "-m", *module, *arguments], cwd=ROOT, stdout=log, stderr=log)
+
+    def ask_to_close_the_day(self) -> None:
+        """Leave the request for the next start."""
+        ledger = open_ledger(self.state / "ledger.db")
+        requests = RequestBox(ledger)
+        requests.leave("sales", "close-day", {})
+        requests.close()
+        ledger.close()
+
+    def segments(self) -> set[str]:
+        """The names of all files among the segments."""
+        return {file.name for file in (self.state / "segments").iterdir()}
 
     def check(self) -> None:
         """Start once more, in this process, and compare everything."""
@@ -93,6 +107,28 @@ def test_a_kill_at_a_point_of_the_commit_order_loses_nothing(installation: Insta
         assert process.wait(60) == -signal.SIGKILL, (installation.state.parent / "log").read_text()
         installation.write("f1.csv", 10 + round_)
     installation.check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("observer", OBSERVERS)
+@pytest.mark.parametrize("point", COMPACTING)
+def test_a_kill_during_compaction_loses_nothing(installation: Installation, point: str, observer: Observer) -> None:
+    for number in range(3):
+        installation.write(f"f{number}.csv", number + 1)
+    installation.check()
+    for number in range(1, 3):
+        installation.write(f"f{number}.csv", 10 * number)
+    installation.check()
+    first, _ = sorted(installation.segments())
+    installation.ask_to_close_the_day()
+    process = installation.start(observer, dying_at=point)
+    assert process.wait(60) == -signal.SIGKILL, (installation.state.parent / "log").read_text()
+    installation.write("f3.csv", 4)
+    installation.check()
+    installation.ask_to_close_the_day()
+    installation.check()
+    left = installation.segments()
+    assert first not in left and len(left) == 3, "the compaction was not done again, or left something behind"
 
 
 def kill_at_random_moments(installation: Installation, kills: int, seed: int) -> None:
