@@ -141,9 +141,10 @@ def test_a_restart_shows_the_same_cube_and_what_has_landed_meanwhile(two_days: P
         assert {row["version"] for row in two_days.json("files", "--all")} == {1, 2, 3}
 
 
-def test_a_second_owner_is_refused_with_the_pid_of_the_first(two_days: Place) -> None:
-    with watching(two_days) as running:
-        said = two_days.run("watch", code=1).stderr
+@pytest.mark.parametrize("observer", ["native", "polling"])
+def test_a_second_owner_is_refused_with_the_pid_of_the_first(two_days: Place, observer: str) -> None:
+    with watching(two_days, "--observer", observer) as running:
+        said = two_days.run("watch", "--observer", observer, code=1).stderr
         assert f"pid {running.process.pid}" in said and "Traceback" not in said
         assert f"pid {running.process.pid}" in two_days.run("up", code=1).stderr
         assert two_days.sales() == TWO_DAYS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -161,6 +162,43 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(start: Start, kind
     assert living.quantities() == {1: 1}
     assert living.feed.ledger.counters() == before
     assert living.file("a.csv").state == "loaded"  # type: ignore[union-attr]
+
+
+def test_a_dry_run_of_force_says_that_a_copy_would_be_loaded_and_leaves_it_out(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    living.put("a.csv", sales(2))
+    living.wait_for({1: 2})
+    living.put("copy.csv", sales(1))
+    living.wait_until(lambda: living.state_of("copy.csv") == "duplicate")
+    answer = ask(living, "load", "copy.csv", force=True, dry_run=True)
+    assert [(file["file"], file["state"]) for file in answer["files"]] == [("copy.csv", "loaded")]
+    assert living.quantities() == {1: 2}
+    assert living.state_of("copy.csv") == "duplicate"
+
+
+@pytest.mark.parametrize("kind", ["load", "reload"])
+def test_a_version_written_while_a_request_reads_the_one_before_is_loaded_too(
+    start: Start, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = start()
+    living.put("a.csv", sales(10))
+    living.wait_for({1: 10})
+    validate = living.feed.validate
+
+    def too_late(work: Work) -> Validated | Outcome:
+        checked = validate(work)
+        if work.request is not None:
+            file = living.landing / "a.csv"
+            before = file.stat()
+            file.write_bytes(sales(20))
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return checked
+
+    monkeypatch.setattr(living.feed, "validate", too_late)
+    ask(living, kind, "a.csv")
+    living.wait_for({1: 20})
 
 
 def test_reload_reads_a_file_again(start: Start) -> None:
