@@ -21,6 +21,9 @@ from flows.store.schema import SCHEMA_VERSION, metadata, paths, segments, versio
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction; ours take milliseconds."""
 _IN_LIMIT = 10_000
+_CACHED_STATEMENTS = 16
+"""How many prepared statements a connection keeps: one for a batch differs with the number of its files, and takes
+tens of kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,8 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
         raise StateError("There is no ledger here", next_step="check --state, or start with cubefeed up", file=file)
     if file.exists():
         _refuse_damage(file)
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": _CACHED_STATEMENTS}
+    engine = create_engine(f"sqlite:///{file}", connect_args=options)
     event.listen(engine, "connect", _prepare_connection)
     ledger = Ledger(engine, file)
     try:
