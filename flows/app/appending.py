@@ -120,7 +120,7 @@ class Appender:
         if not change.empty:
             self._cube.apply(change)
         try:
-            mark_loaded(self._ledger)
+            mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})
         except DatabaseError as error:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, error)
         return batch_id

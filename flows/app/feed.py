@@ -27,7 +27,7 @@ from flows.store.quarantine import Quarantine
 from flows.store.requests import Kind, Request, RequestBox
 from flows.store.segments import Segments
 from flows.store.staging import mark_loaded
-from flows.store.upkeep import horizon_of
+from flows.store.upkeep import horizon_of, keys_differ
 
 log = logging.getLogger(__name__)
 
@@ -96,20 +96,23 @@ class Feed:
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Mend the segments and fill the cube from them; then everything staged is loaded."""
+        held = {}
         for number, (name, desk) in enumerate(self.desks.items()):
             if progress:
                 progress(name, number, len(self.desks))
             desk.mended = self._mender.mend(desk.dataset)
             desk.lookout.inbox.know(self.ledger.signatures(name))
-            self.rebuild_table(name)
-        mark_loaded(self.ledger)
+            held[name] = self.rebuild_table(name, keys_differ=keys_differ(self.ledger, name))
+        mark_loaded(self.ledger, held)
 
-    def rebuild_table(self, name: str) -> int:
-        """Fill one table from the live rows of its segments. Returns its rows."""
+    def rebuild_table(self, name: str, *, keys_differ: bool = False) -> int:
+        """Fill one table from the live rows of its segments, of which none covers another where all keys differ.
+        Returns its rows."""
         dataset = self.desks[name].dataset
         parts = self._appender.parts(dataset, self.ledger.live(name))
         live = [LiveSegment(part.path, part.places) for part in parts]
-        rows = self.cube.rebuild(dataset.table.name, live, horizon_of(self.ledger, dataset))
+        horizon = horizon_of(self.ledger, dataset)
+        rows = self.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)
         log.info("%s: %s rows rebuilt from %s segments", name, f"{rows:,}", len(parts))
         return rows
 

@@ -87,12 +87,19 @@ class AtotiCube:
                 stored.drop(stored[change.horizon.column] < change.horizon.first)
         return change.upserts.height
 
-    def rebuild(self, table: str, segments: Iterable[LiveSegment], horizon: Horizon | None = None) -> int:
+    def rebuild(
+        self,
+        table: str,
+        segments: Iterable[LiveSegment],
+        horizon: Horizon | None = None,
+        *,
+        keys_differ: bool = False,
+    ) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`."""
         rebuilt, count = self._table(table), 0
         with self._transaction(table) as stored:
             stored.drop()
-            for batch in live_batches(rebuilt, segments, horizon):
+            for batch in live_batches(rebuilt, segments, horizon, keys_differ=keys_differ):
                 stored.load(frames.to_arrow(rebuilt, batch))
                 count += batch.height
         return count

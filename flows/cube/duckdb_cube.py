@@ -32,9 +32,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 SWEEP_ROWS = 20_000
-SWEEP_SHARE = 0.5
-"""When the room of deleted rows is freed: DuckDB itself lets some ten megabytes of them gather in memory, and doing it
-compresses a table that is new, which takes 0.1 s per million rows."""
+SWEEP_SHARE = 1.0
+"""When the room of deleted rows is freed: once they are many, and as many as those that stay. Doing it compresses what
+is new in a table, which takes 0.1 s per million rows."""
 
 
 class DuckDbCube:
@@ -45,6 +45,7 @@ class DuckDbCube:
         self.engine = "duckdb"
         self._stored = {table.name: StoredTable(f"t{i}", table) for i, table in enumerate(model)}
         self._ranges: dict[str, Ranges | None] = dict.fromkeys(self._stored)
+        self._held = dict.fromkeys(self._stored, 0)
         self._left = dict.fromkeys(self._stored, 0)
         self._database = duckdb.connect(":memory:", config=_CONFIG)
         self._gate = threading.Condition()
@@ -78,13 +79,22 @@ class DuckDbCube:
                 left += _count(cursor.execute(stored.before(change.horizon), [change.horizon.first]))
         if incoming is not None:
             self._ranges[change.table] = incoming if held is None else widest(incoming, held)
-        self._sweep(change.table, left)
+        self._held[change.table] += rows.height - left
+        self._left[change.table] += left
+        self._sweep(change.table)
         return rows.height
 
-    def rebuild(self, table: str, segments: Iterable[LiveSegment], horizon: Horizon | None = None) -> int:
+    def rebuild(
+        self,
+        table: str,
+        segments: Iterable[LiveSegment],
+        horizon: Horizon | None = None,
+        *,
+        keys_differ: bool = False,
+    ) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`."""
         stored = self._stored[table]
-        batches = live_batches(stored.table, segments, horizon)
+        batches = live_batches(stored.table, segments, horizon, keys_differ=keys_differ)
         with self._transaction() as cursor:
             cursor.execute(stored.clear)
             first = next(batches, None)
@@ -93,6 +103,7 @@ class DuckDbCube:
                 cursor.execute(stored.insert)
             count, *edges = cursor.execute(stored.extent).fetchall()[0]
         self._ranges[table] = stored.ranges(edges) if count else None
+        self._held[table] = int(count)
         return int(count)
 
     def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
@@ -117,8 +128,10 @@ class DuckDbCube:
 
     def row_count(self, table: str) -> int:
         """How many rows a table holds."""
-        with self._cursor() as cursor:
-            return int(cursor.execute(self._stored[table].count).fetchall()[0][0])
+        with self._gate:
+            if self._closed:
+                raise _closed()
+            return self._held[table]
 
     def close(self) -> None:
         """End the session: statements that still run are interrupted and waited for."""
@@ -132,10 +145,9 @@ class DuckDbCube:
             self._database.close()
             del self._database  # whoever still refers to this cube when the process ends would keep it alive
 
-    def _sweep(self, table: str, left: int) -> None:
+    def _sweep(self, table: str) -> None:
         """Free the room of rows that have left, once they are many beside those that stay."""
-        self._left[table] += left
-        if self._left[table] > SWEEP_ROWS and self._left[table] > self.row_count(table) * SWEEP_SHARE:
+        if self._left[table] > max(SWEEP_ROWS, self._held[table] * SWEEP_SHARE):
             with suppress(duckdb.TransactionException), self._cursor() as cursor:  # next time, where a reader is busy
                 cursor.execute("CHECKPOINT")
                 self._left[table] = 0

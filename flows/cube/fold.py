@@ -27,7 +27,7 @@ _PATH, _PLACE, _TOP = "_path", "_place", "_top"
 
 
 def live_batches(
-    table: Table, segments: Iterable[LiveSegment], horizon: Horizon | None = None
+    table: Table, segments: Iterable[LiveSegment], horizon: Horizon | None = None, *, keys_differ: bool = False
 ) -> Iterator[pl.DataFrame]:
     """The live rows of segments: per key the row of the version with the highest place, without keys all of them.
 
@@ -38,6 +38,7 @@ def live_batches(
         table: the table that the rows belong to.
         segments: files and the places of the versions that are current in each; other rows are dead.
         horizon: rows of earlier days are left out, after the losers.
+        keys_differ: no key is held twice; the first pass is left out.
     Returns:
         Frames with the table's columns and `_version`, in no given order.
     """
@@ -47,7 +48,7 @@ def live_batches(
     columns = [*(c.name for c in table.columns), VERSION]
     rows = _live_rows(live, columns)
     places = {version: place for segment in live for version, place in segment.places.items()}
-    contested = _contested(table, live, places)
+    contested = None if keys_differ else _contested(table, live, places)
     if contested is not None:
         rows = _placed(rows, places).join(contested.lazy(), on=list(table.keys), how="left")
         rows = rows.filter(pl.col(_TOP).is_null() | (pl.col(_PLACE) == pl.col(_TOP)))

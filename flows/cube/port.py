@@ -47,11 +47,19 @@ class Cube(Protocol):
         Returns the rows upserted.
         """
 
-    def rebuild(self, table: str, segments: Iterable[LiveSegment], horizon: Horizon | None = None) -> int:
+    def rebuild(
+        self,
+        table: str,
+        segments: Iterable[LiveSegment],
+        horizon: Horizon | None = None,
+        *,
+        keys_differ: bool = False,
+    ) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`.
 
         Per key the row of the version with the highest place stays; without keys all live rows do; then what
-        is before the horizon leaves. Returns the rows in the table.
+        is before the horizon leaves. With `keys_differ` no two live rows have the same key, so that none of them
+        is looked for. Returns the rows in the table.
         """
 
     def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:

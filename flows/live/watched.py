@@ -92,9 +92,16 @@ class WatchedCube:
         with self._changing(change.table, change):
             return self.cube.apply(change)
 
-    def rebuild(self, table: str, segments: Iterable[LiveSegment], horizon: Horizon | None = None) -> int:
+    def rebuild(
+        self,
+        table: str,
+        segments: Iterable[LiveSegment],
+        horizon: Horizon | None = None,
+        *,
+        keys_differ: bool = False,
+    ) -> int:
         with self._changing(table, None):
-            return self.cube.rebuild(table, segments, horizon)
+            return self.cube.rebuild(table, segments, horizon, keys_differ=keys_differ)
 
     def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
         return self.cube.query(query, within_s=within_s)

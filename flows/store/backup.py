@@ -16,7 +16,7 @@ from flows.core.clock import now_utc
 from flows.core.lifecycle import LIVE, State
 from flows.core.model import Table
 from flows.store.ledger import Ledger, open_ledger
-from flows.store.schema import SCHEMA_VERSION, batches, paths, segments, versions
+from flows.store.schema import SCHEMA_VERSION, batches, datasets, paths, segments, versions
 from flows.store.segments import Segments
 from flows.store.state import State as StateDirectory
 
@@ -121,6 +121,7 @@ class _Footers:
                 if file.name not in known:
                     self._take_in_segment(connection, file, batch)
             _supersede_older(connection)
+            connection.execute(update(datasets).values(held=None))
 
     def _take_in_segment(self, connection: Connection, file: Path, batch: int) -> None:
         facts, footer = self._store.describe(file, self._tables)

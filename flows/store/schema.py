@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -25,6 +25,7 @@ datasets = Table(
     Column("name", String, primary_key=True),
     Column("fingerprint", String, nullable=False, doc="of the declaration at the last start"),
     Column("first_day", String, doc="retention: rows of earlier days are not in the cube"),
+    Column("held", Integer, doc="rows in the cube since the last commit; null where that is not known"),
 )
 
 paths = Table(

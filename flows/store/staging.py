@@ -15,7 +15,7 @@ from flows.core.files import Signature
 from flows.core.lifecycle import State
 from flows.core.plan import NewVersion, Plan
 from flows.store.ledger import Ledger, SegmentFacts
-from flows.store.schema import batches, paths, segments, versions
+from flows.store.schema import batches, datasets, paths, segments, versions
 
 
 def stage_batch(
@@ -42,6 +42,7 @@ def stage_batch(
                 "staged_utc": now,
             },
         )
+        connection.execute(update(datasets).where(datasets.c.name == dataset).values(held=None))
         if segment is not None:
             connection.execute(insert(segments), asdict(segment))
         _write_paths(connection, dataset, plan, signatures)
@@ -56,13 +57,20 @@ def stage_batch(
     return batch
 
 
-def mark_loaded(ledger: Ledger) -> None:
-    """Record that every staged batch is in the cube."""
+def mark_loaded(ledger: Ledger, held: Mapping[str, int]) -> None:
+    """Record that every staged batch is in the cube.
+
+    Args:
+        ledger: where.
+        held: dataset → rows in the cube now.
+    """
     now, staged = now_utc(), State.STAGED.value
     loaded = {"state": State.LOADED.value, "loaded_utc": now}
     with ledger.writing() as connection:
         connection.execute(update(versions).where(versions.c.state == staged).values(loaded))
         connection.execute(update(batches).where(batches.c.state == staged).values(loaded))
+        for dataset, rows in held.items():
+            connection.execute(update(datasets).where(datasets.c.name == dataset).values(held=rows))
 
 
 def _write_paths(connection: Connection, dataset: str, plan: Plan, signatures: Mapping[bytes, Signature]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.core.changes import Horizon
@@ -121,6 +121,9 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
                     .values(state=state.value, cause=cause, reason=bindparam("why"), segment=None, ended_utc=now),
                     [{"version": id, "why": why} for id, why in leaving.items()],
                 )
+        if replacement.checked or replacement.lost:
+            mended = select(segments.c.dataset).where(segments.c.id.in_(replacement.old))
+            connection.execute(update(datasets).where(datasets.c.name.in_(mended)).values(held=None))
         if replacement.lost:
             forgotten = dict.fromkeys(("size_bytes", "mtime_ns", "ctime_ns", "inode"))
             lost = paths.c.accepted.in_(list(replacement.lost))
@@ -148,6 +151,16 @@ def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
         connection.execute(update(versions).where(versions.c.segment.in_(ids)).values(segment=None))
         connection.execute(delete(segments).where(segments.c.id.in_(ids)))
     return found
+
+
+def keys_differ(ledger: Ledger, dataset: str) -> bool:
+    """Whether no two live versions hold the same key: the cube has as many rows as they have together."""
+    live = select(func.coalesce(func.sum(versions.c.rows), 0)).where(
+        versions.c.dataset == dataset, versions.c.state.in_(LIVE)
+    )
+    with ledger.reading() as connection:
+        held = connection.scalar(select(datasets.c.held).where(datasets.c.name == dataset))
+        return held is not None and held == connection.scalar(live)
 
 
 def horizon_of(ledger: Ledger, dataset: Dataset) -> Horizon | None:

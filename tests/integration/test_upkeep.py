@@ -10,9 +10,10 @@ from pathlib import Path
 import dataframely as dy
 import pytest
 
-from flows.app import compacting, feed
+from flows.app import appending, compacting, feed
 from flows.app.compacting import compact
 from flows.core.dataset import Dataset, SkipRows
+from flows.cube import fold
 from flows.datasets.sales import SALES
 from flows.errors import StateError
 from flows.settings import Observer
@@ -222,6 +223,43 @@ def test_a_state_directory_that_cannot_be_written_is_refused(tmp_path: Path, obs
     (tmp_path / "state").write_text("a file where the directory should be")
     with pytest.raises(StateError, match="cannot be written"), live(tmp_path, observer):
         pass
+
+
+def test_a_start_looks_for_covered_rows_unless_the_last_commit_has_shown_that_there_are_none(
+    tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+    contested = fold._contested
+    monkeypatch.setattr(fold, "_contested", lambda *given: looked.append(True) or contested(*given))
+
+    def start_again() -> bool:
+        looked.clear()
+        with live(tmp_path, observer) as living:
+            living.wait_until(lambda: not living.feed.waiting())
+            held.append(living.quantities())
+        return bool(looked)
+
+    held: list[dict[int, int]] = []
+    with live(tmp_path, observer) as living:
+        living.put("a.csv", sales(1, 2))
+        living.put("b.csv", sales(3, start=3))
+        living.wait_for({1: 1, 2: 2, 3: 3})
+    assert not start_again()
+    with live(tmp_path, observer) as living:
+        living.put("b.csv", sales(20, start=2))
+        living.wait_for({1: 1, 2: 20})
+    assert start_again() and start_again()
+    with live(tmp_path, observer) as living:
+        living.put("b.csv", sales(3, start=3))
+        living.wait_for({1: 1, 2: 2, 3: 3})
+        monkeypatch.setattr(appending, "mark_loaded", lambda *_: None)
+        living.put("c.csv", sales(4, start=4))
+        living.wait_for({1: 1, 2: 2, 3: 3, 4: 4})
+    monkeypatch.undo()
+    monkeypatch.setattr(fold, "_contested", lambda *given: looked.append(True) or contested(*given))
+    assert start_again(), "the last commit was not recorded"
+    assert not start_again()
+    assert held == [{1: 1, 2: 2, 3: 3}, {1: 1, 2: 20}, {1: 1, 2: 20}, *[{1: 1, 2: 2, 3: 3, 4: 4}] * 2]
 
 
 def test_a_full_disk_degrades_and_the_file_loads_once_there_is_room(

@@ -79,6 +79,7 @@ def test_a_history_of_changes_leaves_what_a_dict_would_hold(
             expected.apply(table, drop, [(*row, version) for row in rows])
             assert Counter(cube.rows("keyed").rows()) == Counter(expected.keyed.values())
             assert Counter(cube.rows("loose").rows()) == expected.loose
+            assert [cube.row_count(t.name) for t in (KEYED, LOOSE)] == [len(expected.keyed), expected.loose.total()]
     finally:
         cube.close()
 
@@ -101,6 +102,7 @@ def test_a_rebuild_equals_the_fold_in_memory(versions: list[tuple[list[Row], int
                 fold = winners(table, pl.concat(parts), places)
                 assert cube.rebuild(table.name, segments) == fold.height
                 assert Counter(cube.rows(table.name).rows()) == Counter(fold.rows())
+                assert cube.row_count(table.name) == fold.height
         finally:
             cube.close()
 
