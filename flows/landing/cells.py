@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import IO, Literal, cast
 
@@ -17,6 +18,8 @@ from flows.core.notes import NOTES, SHOWN, make_notes
 from flows.landing.gate import Vetted
 
 _BLOCK_BYTES = 1 << 20
+_LARGE_BYTES = 8 << 20
+"""From here on a text is parsed by several threads."""
 _FIRST_DATA_LINE = 2
 
 
@@ -63,12 +66,7 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> 
     ends = list(accumulate(one.rows for one in batch.values()))
     texts = [one.text for one in batch.values()]
     text = texts[0] if len(texts) == 1 else b"".join(texts)
-    ragged = _Ragged(ends)
-    try:
-        table = _parse(dataset, text, quoted, ragged, _BLOCK_BYTES)
-    except pa.ArrowInvalid:  # a row longer than a block
-        ragged = _Ragged(ends)
-        table = _parse(dataset, text, quoted, ragged, len(text) + 1)
+    table, ragged = _parse(dataset, text, quoted, ends)
     if table.num_rows + len(ragged.numbers) != ends[-1]:
         raise RuntimeError(f"{ends[-1]} rows went into the parser, {table.num_rows} came out as they should")
     frame = pl.from_arrow(table, rechunk=False)
@@ -81,11 +79,31 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> 
     return frame, _ragged_notes(len(dataset.header), places.filter(hurt), ragged)
 
 
-def _parse(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, block_bytes: int) -> pa.Table:
+def _parse(dataset: Dataset, text: bytes | memoryview, quoted: bool, ends: Sequence[int]) -> tuple[pa.Table, _Ragged]:
+    if len(text) >= _LARGE_BYTES:
+        with suppress(pa.ArrowInvalid):  # a ragged row, whose number one thread alone knows; or as below
+            return _read_csv(dataset, text, quoted, lambda _: "error", _BLOCK_BYTES, threads=True), _Ragged(ends)
+    try:
+        ragged = _Ragged(ends)
+        return _read_csv(dataset, text, quoted, ragged, _BLOCK_BYTES), ragged
+    except pa.ArrowInvalid:  # a row longer than a block
+        ragged = _Ragged(ends)
+        return _read_csv(dataset, text, quoted, ragged, len(text) + 1), ragged
+
+
+def _read_csv(
+    dataset: Dataset,
+    text: bytes | memoryview,
+    quoted: bool,
+    ragged: Callable[[arrow_csv.InvalidRow], Literal["skip", "error"]],
+    block_bytes: int,
+    *,
+    threads: bool = False,
+) -> pa.Table:
     names = list(dataset.header)
     return arrow_csv.read_csv(
         cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams
-        read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block_bytes),
+        read_options=arrow_csv.ReadOptions(column_names=names, use_threads=threads, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(
             delimiter=dataset.csv.delimiter,
             quote_char='"' if quoted else False,

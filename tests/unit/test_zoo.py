@@ -8,6 +8,7 @@ import pytest
 from flows.core.findings import Finding, Verdict
 from flows.core.model import FILE, LINE
 from flows.core.validate import validate
+from flows.landing import cells
 from flows.landing.parse import Source, parse
 from tests.unit.zoo import ZOO, Case
 
@@ -45,6 +46,18 @@ def test_each_case_has_its_own_name_and_there_are_enough() -> None:
 def test_a_hostile_file_alone_has_exactly_its_findings_and_rows(case: Case, plain: bool) -> None:
     rows, (verdict,) = check(case, case.body, plain=plain)
     assert_outcome(case, rows, verdict)
+
+
+@each_case
+def test_a_hostile_file_has_the_same_outcome_where_several_threads_parse(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "_LARGE_BYTES", 0)
+    monkeypatch.setattr(cells, "_BLOCK_BYTES", 64)
+    rows, (before, hostile, after) = check(case, case.neighbour, case.body, case.neighbour)
+    assert_outcome(case, rows.filter(pl.col(FILE) == 1), hostile)
+    assert before == after == Verdict(rows=1, refused_lines=[])
+    assert rows[FILE].is_sorted()
 
 
 @each_case
