@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from flows.app.feed import Desk, Feed
+from flows.app.memory import unused_memory_given_back
 from flows.app.status import FeedSource
 from flows.core.dataset import Dataset
 from flows.cube.engines import open_cube
@@ -66,6 +67,7 @@ def open_feed(
     state.create()
     with ExitStack() as stack:
         stack.enter_context(state.owned())
+        stack.enter_context(unused_memory_given_back())
         ledger = open_ledger(state.ledger, lost=state.remembers)
         stack.callback(ledger.close)
         requests = RequestBox(ledger)
