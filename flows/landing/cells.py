@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from itertools import accumulate
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, pairwise
 from typing import IO, Literal, cast
 
 import polars as pl
@@ -18,8 +19,8 @@ from flows.core.notes import NOTES, SHOWN, make_notes
 from flows.landing.gate import Vetted
 
 _BLOCK_BYTES = 1 << 20
-_LARGE_BYTES = 8 << 20
-"""From here on a text is parsed by several threads."""
+_PIECE_BYTES = 8 << 20
+"""Pieces of a large file have at least so many bytes."""
 _FIRST_DATA_LINE = 2
 
 
@@ -61,6 +62,16 @@ class _Ragged:
         self.texts.append(row.text[:SHOWN] if self._kept <= MAX_FINDINGS else "")
         return "skip"
 
+    def cleared(self) -> _Ragged:
+        """The same before the first call."""
+        return _Ragged(self._ends)
+
+    def take(self, other: _Ragged, rows: int) -> None:
+        """Add what was found in a piece below so many rows."""
+        self.numbers += [number + rows for number in other.numbers]
+        self.fields += other.fields
+        self.texts += other.texts
+
 
 def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     ends = list(accumulate(one.rows for one in batch.values()))
@@ -80,30 +91,43 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> 
 
 
 def _parse(dataset: Dataset, text: bytes | memoryview, quoted: bool, ends: Sequence[int]) -> tuple[pa.Table, _Ragged]:
-    if len(text) >= _LARGE_BYTES:
-        with suppress(pa.ArrowInvalid):  # a ragged row, whose number one thread alone knows; or as below
-            return _read_csv(dataset, text, quoted, lambda _: "error", _BLOCK_BYTES, threads=True), _Ragged(ends)
+    if len(ends) > 1 or (quoted and dataset.csv.multiline):
+        return _parse_piece(dataset, text, quoted, _Ragged(ends))
+    pieces = _pieces(text)
+    with ThreadPoolExecutor(len(pieces)) as threads:
+        parsed = list(threads.map(lambda piece: _parse_piece(dataset, piece, quoted, _Ragged(ends)), pieces))
+    ragged, rows = _Ragged(ends), 0
+    for table, found in parsed:
+        ragged.take(found, rows)
+        rows += table.num_rows + len(found.numbers)
+    return pa.concat_tables(table for table, _ in parsed), ragged
+
+
+def _pieces(text: bytes | memoryview) -> list[memoryview]:
+    """A large text as pieces of whole lines, one for each processor; pyarrow's own threads would not number rows."""
+    whole = memoryview(text)
+    count = max(1, min(os.cpu_count() or 1, len(text) // _PIECE_BYTES))
+    cuts = [0]
+    for place in (len(text) * k // count for k in range(1, count)):
+        end = bytes(whole[place : place + _BLOCK_BYTES]).find(b"\n") + 1
+        if end and cuts[-1] < place + end < len(text):
+            cuts.append(place + end)
+    return [whole[start:end] for start, end in pairwise([*cuts, len(text)])]
+
+
+def _parse_piece(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged) -> tuple[pa.Table, _Ragged]:
     try:
-        ragged = _Ragged(ends)
         return _read_csv(dataset, text, quoted, ragged, _BLOCK_BYTES), ragged
     except pa.ArrowInvalid:  # a row longer than a block
-        ragged = _Ragged(ends)
-        return _read_csv(dataset, text, quoted, ragged, len(text) + 1), ragged
+        again = ragged.cleared()
+        return _read_csv(dataset, text, quoted, again, len(text) + 1), again
 
 
-def _read_csv(
-    dataset: Dataset,
-    text: bytes | memoryview,
-    quoted: bool,
-    ragged: Callable[[arrow_csv.InvalidRow], Literal["skip", "error"]],
-    block_bytes: int,
-    *,
-    threads: bool = False,
-) -> pa.Table:
+def _read_csv(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, block_bytes: int) -> pa.Table:
     names = list(dataset.header)
     return arrow_csv.read_csv(
         cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams
-        read_options=arrow_csv.ReadOptions(column_names=names, use_threads=threads, block_size=block_bytes),
+        read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(
             delimiter=dataset.csv.delimiter,
             quote_char='"' if quoted else False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import dataframely as dy
 import polars as pl
@@ -12,6 +13,7 @@ from flows.core.dataset import Csv, Dataset
 from flows.core.findings import MAX_FINDINGS, Verdict
 from flows.core.model import FILE, LINE
 from flows.core.text import TextRows
+from flows.landing import cells
 from flows.landing.parse import Source, parse
 
 
@@ -162,3 +164,17 @@ def test_a_delimiter_with_a_meaning_in_patterns_is_only_a_delimiter() -> None:
         text = read(body, dataset=dataset)
         assert text.frame["B"].to_list() == [f'a{delimiter}"b', "c"], delimiter
         assert rules(text.verdicts[0]) == [("quote", 4)], delimiter
+
+
+@pytest.mark.parametrize("processors", [1, 2, 5])
+def test_a_large_file_is_parsed_in_pieces_and_its_ragged_lines_keep_their_numbers(
+    processors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    monkeypatch.setattr(cells, "_PIECE_BYTES", 1)
+    ragged = {7, 300, 301, 998}
+    lines = [b"1,2,3" if number in ragged else f"{number},x".encode() for number in range(2, 1_001)]
+    text = read(H + b"\n".join(lines) + b"\n")
+    assert [finding.line for finding in text.verdicts[0].findings] == sorted(ragged)
+    assert text.frame[LINE].to_list() == [number for number in range(2, 1_001) if number not in ragged]
+    assert text.frame.to_series(0).to_list() == [str(number) for number in text.frame[LINE]]
