@@ -17,7 +17,7 @@ from typing import NamedTuple
 from flows.core.dataset import Dataset, Keep
 from flows.core.files import Landed, Signature, shown
 from flows.landing.manifest import look_at_manifest, with_manifest
-from flows.landing.scan import TICK_S, Listing, look, name_filter, open_landed, scan
+from flows.landing.scan import TICK_S, Listing, look, name_filter, open_at_once, scan
 from flows.landing.watcher import Hint
 
 NO_NEWLINE_S = 2.0
@@ -379,11 +379,15 @@ class Inbox:
 
     def _ends_in_newline(self, path: bytes) -> bool:
         try:
-            with open_landed(self.root, path) as (file, _):
-                file.seek(-1, os.SEEK_END)
-                return file.read(1) in (b"\n", b"\r")
+            file = open_at_once(os.path.join(self.root, path), os.O_RDONLY)
         except OSError:
             return False
+        try:
+            return os.pread(file, 1, os.fstat(file).st_size - 1) in (b"\n", b"\r")
+        except OSError:
+            return False
+        finally:
+            os.close(file)
 
 
 def _body(signature: Signature) -> tuple[int, int, int]:

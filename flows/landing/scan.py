@@ -115,7 +115,7 @@ def open_landed(root: bytes, path: bytes) -> Iterator[tuple[BinaryIO, Signature]
     Raises:
         OSError: it cannot be read, or is not what `look` sees.
     """
-    with open(os.path.join(root, path), "rb", opener=_open_at_once) as file:
+    with open(os.path.join(root, path), "rb", opener=open_at_once) as file:
         signature = Signature.of(os.fstat(file.fileno()))
         found = look(root, path)
         if found != signature:
@@ -123,8 +123,9 @@ def open_landed(root: bytes, path: bytes) -> Iterator[tuple[BinaryIO, Signature]
         yield file, signature
 
 
-def _open_at_once(file: str, flags: int) -> int:
-    return os.open(file, flags | os.O_NONBLOCK)  # a pipe would wait for its writer
+def open_at_once(file: str | bytes, flags: int) -> int:
+    """Open a file; a pipe would wait for its writer otherwise."""
+    return os.open(file, flags | os.O_NONBLOCK)
 
 
 def _scan_directory(

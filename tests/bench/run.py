@@ -57,12 +57,20 @@ GROUPS: dict[str, Group] = {
 """In this order, since some use the state that others have loaded."""
 
 
-def measure(groups: Sequence[str], *, scale: float = 1.0) -> list[dict[str, Any]]:
-    """Run groups of rows in a directory of their own, which is removed. Returns the rows of the result."""
+def measure(groups: Sequence[str], *, scale: float = 1.0, times: int = 3) -> list[dict[str, Any]]:
+    """Run groups of rows in a directory of their own, which is removed.
+
+    Args:
+        groups: their names.
+        scale: of all sizes; 1 is the full one.
+        times: how often each subject runs at smaller sizes.
+    Returns:
+        The rows of the result.
+    """
     os.environ.update(QUIET)
     found = []
     with tempfile.TemporaryDirectory(prefix="cubefeed-bench-") as root:
-        workspace = Workspace(Path(root)) if scale == 1 else Workspace(Path(root), scale, times=3, long_s=5.0)
+        workspace = Workspace(Path(root)) if scale == 1 else Workspace(Path(root), scale, times=times, long_s=5.0)
         for name in groups:
             started = time.monotonic()
             say(f"{name} …")
