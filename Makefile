@@ -20,10 +20,10 @@ up: $(READY)          ## the same system, kept running until Ctrl-C
 	@$(BIN)/cubefeed up --engine $(ENGINE)
 
 test: $(READY)        ## all tests, three at a time, since many of them wait for processes
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup
+	@$(BIN)/python -m pytest -n 3
 
 test-fast: $(READY)   ## the tests without servers and browsers
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/integration -m "not deep and not slow"
+	@$(BIN)/python -m pytest -n 2 tests/unit tests/integration -m "not deep and not slow"
 
 test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
 	@$(BIN)/python -m pytest -m atoti

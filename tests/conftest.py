@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # the frames are tiny here, and threads cost more than they bring
 
 _TOLD = "told"
 Tell = Callable[[object], None]
+
+
+class ByFile(LoadScopeScheduling):
+    """End-to-end tests of one file stay in one process, since they share what takes long to start.
+
+    The group marks of pytest-xdist 3.8 have no effect with pytest 9.2 (its issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return file if file.startswith("tests/e2e/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Hand tests to the processes in this way."""
+    return ByFile(config, log)
 
 
 @pytest.fixture

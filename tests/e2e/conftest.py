@@ -17,14 +17,6 @@ from tests.e2e.running import SAMPLES, Installation, Place
 SHOWN = 12_000
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file stay in one process, since they share what takes long to start."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """A place of its own, checked for what is left at the end."""
