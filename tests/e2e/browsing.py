@@ -30,9 +30,10 @@ def arguments(place: Place, port: int) -> tuple[object, ...]:
     return ("--dataset", "sales", "--landing", place.landing, "--port", port)
 
 
-def opened(context: BrowserContext, port: int, *, rest: str = "") -> Page:
-    """The page, with all that it asked for and all that went wrong in it."""
+def opened(context: BrowserContext, port: int, *, rest: str = "", slower: int = 1) -> Page:
+    """The page, with all that it asked for and all that went wrong in it, on a computer so many times slower."""
     page = context.new_page()
+    context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
     page.asked, page.failed = [], []  # type: ignore[attr-defined]
     page.on("request", lambda request: page.asked.append(request.url))  # type: ignore[attr-defined]
     page.on("pageerror", lambda error: page.failed.append(str(error)))  # type: ignore[attr-defined]

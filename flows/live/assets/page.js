@@ -84,7 +84,7 @@ class Pivot {
     this.standard = standardLayout(header);
     await this.viewer.load(client);
     await this.restore(fitting(readLayout(this.name), header) ?? this.standard, id);
-    this.find(".placeholder")?.remove(); // seen only once it is arranged, and so nothing moves
+    this.show(); // not waited for, since a page in the background draws no frames
     if (before) await before.delete({lazy: true});
   }
 
@@ -94,6 +94,16 @@ class Pivot {
     this.find(".frame").append(this.viewer);
     this.viewer.addEventListener("perspective-config-update", () => this.changed());
     dark.addEventListener("change", () => this.viewer.restore({theme: theme()}));
+  }
+
+  // Seen only once it is arranged and fills its frame, and so nothing moves.
+  async show() {
+    const height = () => Math.max(0, ...Array.from(this.viewer.children, each => each.offsetHeight));
+    for (let frames = 0, filled = 0; filled < 3 && frames < 90; frames++) {
+      await new Promise(requestAnimationFrame);
+      filled = height() > this.viewer.offsetHeight / 2 ? filled + 1 : 0;
+    }
+    this.find(".placeholder")?.remove();
   }
 
   async restore(layout, table) {
