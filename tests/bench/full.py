@@ -28,7 +28,7 @@ def main() -> None:
     sizes: list[dict[str, dict[str, Any]]] = []
     for scale in SCALES:
         say(f"== {scale:g} of the size")
-        rows = measure(groups, scale=scale)
+        rows = measure(groups, scale=scale, times=3)
         sizes.append({row["name"]: row for row in rows})
         if scale != SCALES[0]:
             save(rows, "rows" if scale == 1 else "quick")

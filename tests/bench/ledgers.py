@@ -34,8 +34,9 @@ _AT = "2026-01-01T00:00:00.000000+00:00"
 def long_history(on: Workspace) -> Iterator[Measured]:
     """The start, and one new file after it."""
     many = on.scaled(VERSIONS, least=FEW)
+    turns = on.scaled(TURNS, least=8)
     figures = {
-        count: apart(measure, landing=_made(on, count), state=on.root / f"ledger-{count}" / "state")
+        count: apart(measure, landing=_made(on, count), state=on.root / f"ledger-{count}" / "state", turns=turns)
         for count in (FEW, many)
     }
     sizes = {"versions": many}
@@ -88,12 +89,12 @@ def _made(on: Workspace, count: int) -> Path:
     return landing
 
 
-def measure(*, landing: str, state: str) -> Figures:
-    """Start, then let one file come after the other."""
-    return asyncio.run(_measure(Path(landing), Path(state)))
+def measure(*, landing: str, state: str, turns: int) -> Figures:
+    """Start, then let so many files come one after the other."""
+    return asyncio.run(_measure(Path(landing), Path(state), turns))
 
 
-async def _measure(landing: Path, state: Path) -> Figures:
+async def _measure(landing: Path, state: Path, turns: int) -> Figures:
     elsewhere = landing.with_name("elsewhere")
     elsewhere.mkdir()
     started = time.monotonic()
@@ -110,7 +111,7 @@ async def _measure(landing: Path, state: Path) -> Figures:
         await live.load_waiting()
         start_s = opened_s + time.monotonic() - again
         file_s = []
-        for turn in range(TURNS):
+        for turn in range(turns):
             file = elsewhere / f"new_{turn}.csv"
             key = SPARE_KEY + turn * 10
             sales(key + np.arange(10), day=0, seed=turn).write_csv(file)

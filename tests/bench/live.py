@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -13,12 +14,12 @@ from statistics import median
 import psutil
 
 from tests.bench.apart import QUIET
-from tests.bench.arrivals import GuideSide, OurSide, guide_on, idle_cpu, in_turn
+from tests.bench.arrivals import PATIENCE_S, GuideSide, OurSide, guide_on, idle_cpu, in_turn
 from tests.bench.files import write_small_files
 from tests.bench.ours import DECLARED
 from tests.bench.rows import Measured
 from tests.bench.workspace import Workspace, say
-from tests.e2e.running import Installation, Place, installation, started
+from tests.e2e.running import Installation, Place, installation, started, until
 
 FEW, MANY = 1_000, 100_000
 TIMES = 100
@@ -33,17 +34,18 @@ GUIDE_S = (0.4, 0.7)
 def arrivals(on: Workspace) -> Iterator[Measured]:
     """One file at a time among 1,000, with the native observer."""
     few = on.scaled(FEW)
-    with _both(on.fresh("live"), few) as (_, ours, guide):
-        ours_s, guide_s = in_turn(ours, guide, on.scaled(TIMES, least=20))
+    with _both(on, "native", few) as (_, ours, guide):
+        ours_s, guide_s = in_turn(ours, guide, on.scaled(TIMES, least=10))
         yield Measured("arrival", ours_s, guide_s, {"files": few}, _judge_guide(guide_s))
         yield Measured("arrival-p99", [_p99(ours_s)], [median(guide_s)], {"files": few}, f"of {len(ours_s)} files")
 
 
 def crowd(on: Workspace) -> Iterator[Measured]:
-    """One file at a time among 100,000, and nothing at all."""
+    """One file at a time among 100,000, and nothing at all; in the session that has met the first 1,000, if there is
+    one."""
     many = on.scaled(MANY)
-    with _both(on.fresh("crowd"), many) as (live, ours, guide):
-        ours_s, guide_s = in_turn(ours, guide, on.scaled(MANY_TIMES, least=5))
+    with _both(on, "native", many) as (live, ours, guide):
+        ours_s, guide_s = in_turn(ours, guide, on.scaled(MANY_TIMES, least=4))
         yield Measured("arrival-100k", ours_s, guide_s, {"files": many})
         yield _idle(on, live, guide, many)
 
@@ -51,8 +53,8 @@ def crowd(on: Workspace) -> Iterator[Measured]:
 def polled(on: Workspace) -> Iterator[Measured]:
     """One file at a time among 1,000, with the polling observer on both sides."""
     few = on.scaled(FEW)
-    with _both(on.fresh("polled"), few, observer="polling") as (_, ours, guide):
-        ours_s, guide_s = in_turn(ours, guide, on.scaled(POLLED_TIMES, least=12))
+    with _both(on, "polling", few) as (_, ours, guide):
+        ours_s, guide_s = in_turn(ours, guide, on.scaled(POLLED_TIMES, least=6))
         yield Measured("arrival-polling", ours_s, guide_s, {"files": few}, _judge_guide(guide_s))
 
 
@@ -60,7 +62,7 @@ def _idle(on: Workspace, live: Installation, guide: GuideSide, files: int) -> Me
     time.sleep(WINDOW_S)
     server = [p for p in live.place.processes() if "server" in " ".join(p.cmdline()) and "prefect" in str(p.cmdline())]
     processes = [live.owner_process, psutil.Process(guide.process.pid), *server]
-    own, guides, *servers = idle_cpu(processes, seconds=IDLE_S if on.scale == 1 else IDLE_S / 2)
+    own, guides, *servers = idle_cpu(processes, seconds=IDLE_S if on.scale == 1 else IDLE_S / 4)
     note = f"the session's process; Prefect's server beside it takes {sum(servers):.3f} cores"
     return Measured("idle-cpu-100k", [own], [guides], {"files": files}, note)
 
@@ -79,13 +81,16 @@ def _p99(delays: list[float]) -> float:
 
 
 @contextlib.contextmanager
-def _both(root: Path, files: int, *, observer: str = "native") -> Iterator[tuple[Installation, OurSide, GuideSide]]:
-    """Both sides on directories of their own with as many files."""
+def _both(on: Workspace, observer: str, files: int) -> Iterator[tuple[Installation, OurSide, GuideSide]]:
+    """Both sides on directories of their own with as many files; our session may go on from the group before."""
+    root = on.root / f"live-{observer}"
     for name in ("landing", "guide"):
         there = len(list((root / name).glob("sales_*.csv"))) if (root / name).exists() else 0
         write_small_files(root / name, files=files - there, rows=1, first=there)
-    with _up(root, observer) as live, guide_on(root / "guide") as guide:
+    live = on.live = on.live or on.stack.enter_context(_up(root, observer))
+    with guide_on(root / "guide") as guide:
         ours = OurSide(live.owner["url"], root / "landing")
+        until(lambda: ours.rows() >= files, what="all files are loaded", patience_s=PATIENCE_S)
         ours.delay_s()
         guide.delay_s()
         yield live, ours, guide
@@ -102,10 +107,10 @@ def _up(root: Path, observer: str) -> Iterator[Installation]:
         "CUBEFEED_OBSERVER": observer,
         "CUBEFEED_PREFECT_PORT": str(port),
     })  # fmt: skip
-    try:
-        with started(place, "up") as running:
+    with started(place, "up") as running:
+        try:
             yield installation(running, place)
-            running.end()
-    finally:
-        for left in place.processes():
-            left.kill()
+        finally:  # at once, since nothing of it is kept
+            running.end(signal.SIGKILL)
+            for process in place.processes():
+                process.kill()

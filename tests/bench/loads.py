@@ -89,7 +89,7 @@ def burst(on: Workspace) -> Iterator[Measured]:
     count = on.scaled(SMALL_FILES)
     waiting = on.fresh("small-files")
     expected = write_small_files(waiting, files=count, rows=SMALL_ROWS)
-    reader = _faster_reader(on, files=max(10, count // 100), rows=SMALL_ROWS)
+    reader = _faster_reader(on, files=max(100, count // 100), rows=SMALL_ROWS)
     ours_runs, guide_runs, dlt_runs = on.alternate(
         [
             lambda: on.load(waiting, "small", expected),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from tests.bench import files, ours
 from tests.bench.apart import Figures, apart
 from tests.bench.files import WARM_ROWS, Expected, write_files
 from tests.bench.rows import LONG_S
+from tests.e2e.running import Installation
 
 KINDS = {"new": files.all_new, "half": files.half_known}
 
@@ -33,6 +35,7 @@ class Workspace:
         scale: 1 is the full size.
         times: how often each subject is run.
         long_s: what takes longer is run once.
+        loaded, live: what one group of rows leaves to the next: loaded states, and a session that goes on.
     """
 
     root: Path
@@ -40,6 +43,13 @@ class Workspace:
     times: int = 5
     long_s: float = LONG_S
     loaded: dict[str, Loaded] = field(default_factory=dict)
+    live: Installation | None = None
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def end_live(self) -> None:
+        """End the live session."""
+        self.live = None
+        self.stack.close()
 
     def scaled(self, full: int, *, least: int = 1) -> int:
         """A size at this scale."""
