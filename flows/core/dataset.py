@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from datetime import date
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -87,8 +90,16 @@ class Csv:
         except LookupError:
             raise _wrong("csv.encoding", "a codec that Python knows, such as utf-8", self.encoding) from None
         _require("%z" not in self.datetime_format, "csv.datetime_format", "without %z", self.datetime_format)
+        expected = "a strftime format such as %d.%m.%Y"
+        _require(_reads_back(self.date_format, pl.Date), "csv.date_format", expected, self.date_format)
+        _require(_reads_back(self.moment_format, pl.Datetime), "csv.datetime_format", expected, self.datetime_format)
         both = set(self.true) & set(self.false)
         _require(not both, "csv.true", "texts that are not in csv.false too", both)
+
+    @cached_property
+    def moment_format(self) -> str:
+        """`datetime_format` as polars spells it: its own %f is nanoseconds, strftime's microseconds in six digits."""
+        return re.sub(r"%(.)", lambda found: "%6f" if found[1] == "f" else found[0], self.datetime_format)
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,8 @@ class DailyBy:
             "days from 0 (Monday) to 6",
             self.weekdays,
         )
+        for holiday in self.holidays:
+            _require(_is_iso_date(holiday), "expect.holidays", 'dates such as "2026-12-25"', holiday)
 
 
 @dataclass(frozen=True)
@@ -219,6 +232,7 @@ class Dataset:
             "a letter, then letters, digits, - and _",
             self.name,
         )
+        self._check_policies()
         self._check_columns()
         self._check_from_name()
         self._check_limits()
@@ -261,10 +275,23 @@ class Dataset:
             unknown = [name for name in groups if name not in self.schema.columns()]
             _require(not unknown, "from_name", "groups named as columns of the schema", unknown)
 
+    def _check_policies(self) -> None:
+        """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""
+        policies: dict[str, tuple[type, ...]] = {
+            "csv": (Csv,),
+            "bad_rows": (RejectFile, SkipRows),
+            "when_deleted": (Keep, Unload),
+            "expect": (DailyBy, NoneType),
+        }
+        for name, kinds in policies.items():
+            expected = " or ".join(f"{kind.__name__}(…)" for kind in kinds if kind is not NoneType)
+            _require(isinstance(getattr(self, name), kinds), name, expected, getattr(self, name))
+
     def _check_limits(self) -> None:
         if self.rows is not None:
-            low, high = self.rows
-            _require(0 <= low <= high, "rows", "(fewest, most) with 0 <= fewest <= most", self.rows)
+            pair = isinstance(self.rows, tuple) and len(self.rows) == 2  # type: ignore[redundant-expr]  # as above
+            fits = pair and 0 <= self.rows[0] <= self.rows[1]
+            _require(fits, "rows", "(fewest, most) with 0 <= fewest <= most", self.rows)
         for what in ("marker", "manifest"):
             suffix = getattr(self, what)
             _require(
@@ -286,6 +313,11 @@ class Dataset:
     def directory(self) -> Path:
         """The landing directory."""
         return Path(self.landing)
+
+    @cached_property
+    def root(self) -> bytes:
+        """The same, absolute, as the system's calls take it."""
+        return os.fsencode(self.directory.absolute())
 
     @cached_property
     def name_columns(self) -> tuple[str, ...]:
@@ -328,6 +360,23 @@ class Dataset:
         ]
         without_addresses = re.sub(r" at 0x[0-9a-f]+", "", "\n".join(facts))
         return hashlib.sha256(without_addresses.encode()).hexdigest()[:16]
+
+
+def _reads_back(form: str, kind: type[pl.Date | pl.Datetime]) -> bool:
+    """Whether a day written in this format is understood again."""
+    day = date(2001, 2, 3)
+    try:
+        read = pl.Series([day]).cast(pl.Datetime).dt.strftime(form).str.strptime(kind, form, strict=False)
+        return bool(read.cast(pl.Date)[0] == day)
+    except (pl.exceptions.PolarsError, TypeError):
+        return False
+
+
+def _is_iso_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except (ValueError, TypeError):
+        return False
 
 
 def _wrong(name: str, expected: str, got: object) -> DeclarationError:

@@ -86,7 +86,7 @@ class Inbox:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dataset = dataset
-        self.root = os.fsencode(dataset.directory.absolute())
+        self.root = dataset.root
         self.settle_s = settle_s
         self.believe_age_s = believe_age_s
         self.problem: str | None = None
@@ -161,14 +161,14 @@ class Inbox:
         """
         now = self._clock()
         with self._lock:
-            ready = sorted(
-                (path for path, pending in list(self._pending.items()) if self._is_settled(path, pending, now)),
-                key=lambda path: (self._pending[path].signature.mtime_ns, path),
-            )
             taken: list[Landed] = []
             size = 0
-            for path in ready[:max_files]:
+            for path in sorted(self._pending, key=lambda path: (self._pending[path].signature.mtime_ns, path)):
+                if len(taken) == max_files:
+                    break
                 pending = self._pending[path]
+                if not self._is_settled(path, pending, now):
+                    continue
                 size += pending.signature.size_bytes
                 if taken and size > max_bytes:
                     break
@@ -379,7 +379,7 @@ class Inbox:
 
     def _ends_in_newline(self, path: bytes) -> bool:
         try:
-            file = open_at_once(os.path.join(self.root, path), os.O_RDONLY)
+            file = open_at_once(os.path.join(self.root, path))
         except OSError:
             return False
         try:

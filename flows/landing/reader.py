@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.landing.manifest import MAX_BYTES, joined
-from flows.landing.scan import TICK_S, open_landed
+from flows.landing.scan import TICK_S, open_landed, read_bytes
 
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
 
@@ -45,11 +45,10 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
         arrived: whether it is read for the first time: with its manifest, and, unless somebody asked for it, only
             if it still looks as it did when it settled.
     """
-    root = os.fsencode(dataset.directory.absolute())
     try:
-        with open_landed(root, landed.path) as (file, before):
+        with open_landed(dataset.root, landed.path) as (file, before):
             try:
-                manifest, signature = _read_manifest(dataset, root, landed.path, before) if arrived else (None, before)
+                manifest, signature = _read_manifest(dataset, landed.path, before) if arrived else (None, before)
             except OSError as error:
                 return f"its manifest cannot be read ({error.strerror})"
             if arrived and landed.mode != "arrival" and _age_s(before) < TICK_S:
@@ -58,8 +57,8 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
                 return "it changed after it had settled"
             if before.size_bytes > dataset.max_bytes:
                 return Read(landed, signature, None, hashlib.sha256(repr(before).encode()).digest(), manifest)
-            body = file.read(before.size_bytes + 1)
-            after = Signature.of(os.fstat(file.fileno()))
+            body = read_bytes(file, before.size_bytes)
+            after = Signature.of(os.fstat(file))
     except OSError as error:
         return "it is gone" if error.errno in _VANISHED else f"it cannot be read ({error.strerror})"
     if before != after or len(body) != before.size_bytes:
@@ -71,11 +70,11 @@ def _age_s(signature: Signature) -> float:
     return time.time() - signature.ctime_ns / 1e9
 
 
-def _read_manifest(dataset: Dataset, root: bytes, path: bytes, signature: Signature) -> tuple[bytes | None, Signature]:
+def _read_manifest(dataset: Dataset, path: bytes, signature: Signature) -> tuple[bytes | None, Signature]:
     if dataset.manifest is None:
         return None, signature
-    with open_landed(root, path + dataset.manifest.encode()) as (file, own):
-        return file.read(MAX_BYTES), joined(signature, own)
+    with open_landed(dataset.root, path + dataset.manifest.encode()) as (file, own):
+        return read_bytes(file, MAX_BYTES), joined(signature, own)
 
 
 def _digest(dataset: Dataset, path: bytes, body: bytes) -> bytes:

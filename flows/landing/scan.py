@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import translate
-from typing import BinaryIO
 from unicodedata import normalize
 
 from flows.core.dataset import Dataset
@@ -109,23 +108,36 @@ def look(root: bytes, path: bytes) -> Signature | str | None:
 
 
 @contextmanager
-def open_landed(root: bytes, path: bytes) -> Iterator[tuple[BinaryIO, Signature]]:
+def open_landed(root: bytes, path: bytes) -> Iterator[tuple[int, Signature]]:
     """Open what `look` accepts and nothing else: a link may have been turned elsewhere since the look.
 
+    Yields:
+        The file's descriptor and its signature.
     Raises:
         OSError: it cannot be read, or is not what `look` sees.
     """
-    with open(os.path.join(root, path), "rb", opener=open_at_once) as file:
-        signature = Signature.of(os.fstat(file.fileno()))
+    file = open_at_once(os.path.join(root, path))
+    try:
+        signature = Signature.of(os.fstat(file))
         found = look(root, path)
         if found != signature:
             raise OSError(errno.EPERM, found if isinstance(found, str) else "it changed while it was opened")
         yield file, signature
+    finally:
+        os.close(file)
 
 
-def open_at_once(file: str | bytes, flags: int) -> int:
-    """Open a file; a pipe would wait for its writer otherwise."""
-    return os.open(file, flags | os.O_NONBLOCK)
+def read_bytes(file: int, size: int) -> bytes:
+    """So many bytes of a file, or fewer where it ends before."""
+    body = os.read(file, size)
+    while len(body) < size and (more := os.read(file, size - len(body))):
+        body += more
+    return body
+
+
+def open_at_once(file: bytes) -> int:
+    """Open a file for reading; a pipe would wait for its writer otherwise."""
+    return os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _scan_directory(
