@@ -13,7 +13,7 @@ import typer
 from flows.errors import CubefeedError, NotRunning, RequestFailed, plain
 from flows.output import Format, show, show_one
 from flows.report.forms import ReportFormat
-from flows.settings import Observer, Settings
+from flows.settings import PORTS, Observer, Settings
 
 SHOWN_REFUSED = 1_000
 
@@ -39,8 +39,14 @@ DatasetsOption = Annotated[
 ]
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help="The dataset's name; the only one by default.")]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="duckdb or atoti.", show_default="duckdb")]
+PortOption = Annotated[
+    int | None, typer.Option(min=0, max=PORTS[-1], help="Port of the live page; 0 takes a free one.")
+]
 PrefectPortOption = Annotated[
-    int | None, typer.Option(help="Port of the Prefect server; another one where it is taken.", show_default="4200")
+    int | None,
+    typer.Option(
+        min=1, max=PORTS[-1], help="Port of the Prefect server; another one where it is taken.", show_default="4200"
+    ),
 ]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the outcome.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
@@ -52,18 +58,19 @@ PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patter
 
 
 def main() -> None:
-    """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 2."""
+    """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 3; a wrong command
+    line ends with exit 2."""
     try:
         app()
     except CubefeedError as error:
         sys.stderr.write(f"cubefeed: {error}\n")
-        sys.exit(2 if isinstance(error, NotRunning) else 1)
+        sys.exit(3 if isinstance(error, NotRunning) else 1)
 
 
 @app.command()
 def up(
     dataset: DatasetsOption = None, state: StateOption = None, engine: EngineOption = None,
-    port: Annotated[int | None, typer.Option(help="Port of the live page; 0 takes a free one.")] = None,
+    port: PortOption = None,
     prefect_port: PrefectPortOption = None,
 ) -> None:  # fmt: skip
     """Start everything: Prefect server, deployments, live session. Ctrl-C ends it."""
@@ -94,8 +101,10 @@ def watch(
     state: StateOption = None,
     engine: EngineOption = None,
     observer: Annotated[str | None, typer.Option(help="auto, native or polling.", show_default="auto")] = None,
-    settle: Annotated[float | None, typer.Option(help="Seconds without a change until a file is complete.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port of the live page; 0 takes a free one.")] = None,
+    settle: Annotated[
+        float | None, typer.Option(min=0, help="Seconds without a change until a file is complete.")
+    ] = None,
+    port: PortOption = None,
     ready_file: Annotated[Path | None, typer.Option(help="Written when the initial load is done.")] = None,
 ) -> None:
     """Keep the cube live without Prefect, in the foreground."""
@@ -144,7 +153,8 @@ def status(
         show_one(found | ({"complaints": complaints} if check else {}), form)
     else:
         datasets = found.pop("datasets")
-        show_one(found, form)
+        if form is Format.table:  # one table only for programs
+            show_one(found, form)
         _show_datasets(datasets, form)
     for complaint in complaints:
         sys.stderr.write(f"{plain(complaint)}\n")
@@ -176,9 +186,12 @@ def _show_datasets(datasets: dict[str, dict[str, Any]], form: Format) -> None:
 @app.command()
 def files(
     dataset: DatasetOption = None,
-    only: Annotated[list[str] | None, typer.Option("--only", help="Only versions in this state.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only versions in this state, such as loaded."),
+    ] = None,
     all_versions: Annotated[bool, typer.Option("--all", help="Also versions that are history.")] = False,
-    limit: Annotated[int, typer.Option(help="How many at most.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 1000,
     state: StateOption = None,
     form: FormatOption = Format.table,
 ) -> None:
@@ -327,7 +340,7 @@ def _ask(
     if payload.get("dry_run"):
         sys.stderr.write("dry run: nothing is changed; this is what would be\n")
     try:
-        outcome = _ask_owner(kind, dataset, state, timeout, paths=paths or [], **payload)
+        outcome = _ask_owner(kind, dataset, state, timeout, paths=paths or [], asked_in=str(Path.cwd()), **payload)
     except RequestFailed as error:
         if error.outcome.get("files"):
             _show_outcome(error.outcome, form)

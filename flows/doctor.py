@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from flows.cube.engines import ENGINES
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError
 from flows.landing.watcher import choose_observer, file_system_kind
+from flows.live.guard import Access
 from flows.settings import Settings
 from flows.store.state import State
 
@@ -29,7 +31,7 @@ Row = dict[str, str]
 
 def examine(settings: Settings) -> list[Row]:
     """Run every check. Each row: check, result (ok, warn or fail), what was found, what to do next."""
-    checks: list[Callable[[Settings], Iterator[Row]]] = [_python, _datasets, _state, _engine, _prefect]
+    checks: list[Callable[[Settings], Iterator[Row]]] = [_python, _datasets, _state, _engine, _address, _prefect]
     return [row for check in checks for row in check(settings)]
 
 
@@ -111,6 +113,9 @@ def _clock(directory: Path) -> Row:
 
 
 def _engine(settings: Settings) -> Iterator[Row]:
+    if settings.engine not in ENGINES:
+        yield _row("engine", "fail", f"there is no engine {settings.engine}", f"use one of {', '.join(ENGINES)}")
+        return
     if settings.engine != "atoti":
         yield _row("engine", "ok", f"{settings.engine}, embedded: no licence, no Java")
         return
@@ -131,6 +136,15 @@ def _engine(settings: Settings) -> Iterator[Row]:
         "ATOTI_LICENSE is set" if licensed else "community licence: checked over the internet at every start",
         "" if licensed else "without internet set ATOTI_LICENSE, or use --engine duckdb",
     )
+
+
+def _address(settings: Settings) -> Iterator[Row]:
+    try:
+        Access.at(settings.host)
+    except CubefeedError as error:
+        yield _row("live page", "fail", error.what, error.next_step)
+    else:
+        yield _row("live page", "ok", f"at {settings.host}")
 
 
 def _prefect(settings: Settings) -> Iterator[Row]:

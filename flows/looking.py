@@ -9,7 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from flows.core.files import shown
-from flows.errors import QueryError
+from flows.core.lifecycle import State as VersionState
+from flows.errors import QueryError, StateError
 from flows.settings import Settings
 from flows.store.history import FileRow, file_rows
 from flows.store.ledger import Ledger, open_ledger
@@ -20,8 +21,18 @@ from flows.store.state import State
 def list_files(
     settings: Settings, dataset: str | None, states: tuple[str, ...], *, history: bool, limit: int
 ) -> list[dict[str, Any]]:
-    """File versions, the newest first; `first_finding` in words."""
+    """File versions, the newest first; `first_finding` in words.
+
+    Raises:
+        QueryError: there is no dataset, or no state, of a name that is given.
+    """
+    unknown = sorted(set(states) - set(VersionState))
+    if unknown:
+        raise QueryError(
+            "There is no such state of a version", next_step=f"use one of {', '.join(VersionState)}", got=unknown[0]
+        )
     with _ledger(settings) as ledger:
+        _require_known(ledger, dataset)
         rows = file_rows(ledger, dataset=dataset, states=states, current_only=not (history or states), limit=limit)
     return [_file(row) for row in rows]
 
@@ -32,9 +43,10 @@ def list_findings(settings: Settings, file: str | None, dataset: str | None) -> 
     A file is named by its path in the landing directory, in full or by its end, or by a path that leads there.
 
     Raises:
-        QueryError: no file of that name has findings.
+        QueryError: no file of that name has findings, or there is no such dataset.
     """
     with _ledger(settings) as ledger:
+        _require_known(ledger, dataset)
         rows = [
             row for row in file_rows(ledger, dataset=dataset, current_only=file is None, limit=100_000) if row.findings
         ]
@@ -46,6 +58,12 @@ def list_findings(settings: Settings, file: str | None, dataset: str | None) -> 
         for row in rows
         for finding in kept.findings(row.dataset, row.version)
     ]
+
+
+def _require_known(ledger: Ledger, dataset: str | None) -> None:
+    known = ledger.dataset_names()
+    if dataset is not None and known and dataset not in known:
+        raise QueryError("There is no dataset of that name", next_step=f"use one of {', '.join(known)}", got=dataset)
 
 
 def _named(rows: list[FileRow], file: str) -> list[FileRow]:
@@ -74,12 +92,20 @@ def only_dataset(settings: Settings) -> str:
 
 
 def restore_ledger_here(settings: Settings) -> dict[str, Any]:
-    """Restore the ledger of a state directory that nothing runs on. Returns what was found."""
+    """Restore the ledger of a state directory that nothing runs on. Returns what was found.
+
+    Raises:
+        StateError: there is nothing to make it from.
+    """
     from flows.datasets import load_datasets
     from flows.store.backup import restore_ledger
 
     tables = [dataset.table for dataset in load_datasets(settings)]
     state = State(settings.state)
+    if not state.ledger.exists() and not state.remembers:
+        raise StateError(
+            "There is no ledger here, and nothing to make one from", next_step="check --state", state=state.root
+        )
     state.create()
     with state.owned():
         return asdict(restore_ledger(state, tables))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from contextlib import suppress
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows.close_day import close_day
 from flows.core.dataset import Dataset
 from flows.datasets import load_datasets
+from flows.errors import CubefeedError
 from flows.keep_cube_live import keep_cube_live
 from flows.load_files import load_files
 from flows.settings import Settings
@@ -85,8 +87,11 @@ async def serve(datasets: tuple[Dataset, ...]) -> None:
 def main() -> None:
     """Serve until told to end."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s")
-    with suppress(KeyboardInterrupt, TerminationSignal):
-        asyncio.run(serve(load_datasets(Settings.read())))
+    try:
+        with suppress(KeyboardInterrupt, TerminationSignal):
+            asyncio.run(serve(load_datasets(Settings.read())))
+    except CubefeedError as error:
+        sys.exit(f"cubefeed: {error}")
 
 
 def _schedule(dataset: Dataset) -> Schedule:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Literal, get_args, get_type_hints
 
 from flows.errors import DeclarationError
 
 Observer = Literal["auto", "native", "polling"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 PREFIX = "CUBEFEED_"
+PORTS = range(65536)
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 0
     prefect_port: int = 4200
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
 
     @classmethod
     def read(cls, **given: object) -> Settings:
@@ -60,16 +64,21 @@ class Settings:
 def _convert(name: str, kind: object, text: str) -> object:
     if kind in (Path, Path | None):
         return Path(text)
-    choices = get_args(kind) if kind is Observer else ()
-    try:
-        if choices and text not in choices:
-            raise ValueError(text)
-        if kind in (int, float | None):
-            return int(text) if kind is int else float(text)
-    except ValueError:
-        raise DeclarationError(
-            f"{PREFIX}{name.upper()} cannot be used",
-            next_step=f"set it to {' or '.join(choices) if choices else 'a number'}",
-            got=text,
-        ) from None
+    if kind is int:
+        return _checked(name, text, int, lambda port: port in PORTS, "a port from 0 to 65535")
+    if kind == float | None:
+        return _checked(name, text, float, lambda seconds: 0 <= seconds < inf, "0 or more seconds")
+    if kind in (Observer, LogLevel):
+        choices = get_args(kind)
+        return _checked(name, text, str if kind is Observer else str.upper, choices.__contains__, " or ".join(choices))
     return text
+
+
+def _checked[T](name: str, text: str, convert: Callable[[str], T], fits: Callable[[T], bool], expected: str) -> T:
+    try:
+        value = convert(text)
+        if fits(value):
+            return value
+    except ValueError:
+        pass
+    raise DeclarationError(f"{PREFIX}{name.upper()} cannot be used", next_step=f"set it to {expected}", got=text)

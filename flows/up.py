@@ -16,6 +16,7 @@ from uuid import UUID
 
 from flows.children import Child, Pace, answers, free_port
 from flows.cube.atoti_start import TERMS
+from flows.datasets import load_datasets
 from flows.errors import StateError
 from flows.settings import Settings
 from flows.store.state import Owner, State
@@ -70,6 +71,7 @@ class Up:
         Raises:
             StateError: this state directory is in use, or something did not start.
         """
+        load_datasets(self._settings)  # what is wrong with them is said before anything is started
         self._state.create()
         if self._settings.engine == "atoti":
             self._tell(TERMS)
@@ -88,7 +90,7 @@ class Up:
         await self._start_serving()
         found = await self._start_session()
         self._told = found.run
-        return Addresses(self.api_url.removesuffix("/api"), found)
+        return Addresses(os.environ.get("PREFECT_UI_URL") or self.api_url.removesuffix("/api"), found)
 
     async def keep(self, stopping: asyncio.Event) -> None:
         """Start again what has died, until told to stop."""

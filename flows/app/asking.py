@@ -77,12 +77,12 @@ class Asking:
 
     def fail(self, request: Request, error: BaseException) -> None:
         """Answer a request that could not be done."""
-        known = isinstance(error, CubefeedError)
-        answer = {
-            "error": error.what if isinstance(error, CubefeedError) else f"{type(error).__name__}: {error}",
-            "next_step": error.next_step if isinstance(error, CubefeedError) else "see the log of the live process",
-        }
-        if not known:
+        answer: dict[str, Any]
+        if isinstance(error, CubefeedError):
+            where = {name: str(value) for name, value in error.where.items()}
+            answer = {"error": error.what, "next_step": error.next_step, "where": where}
+        else:
+            answer = {"error": f"{type(error).__name__}: {error}", "next_step": "see the log of the live process"}
             log.error("request %s failed: %s", request.id, error)
         self._answer(request, failed=True, answer=answer)
 

@@ -22,14 +22,16 @@ def choose_paths(
 ) -> list[bytes]:
     """The paths that a request's payload means, out of those that it may mean.
 
-    `paths` are names or patterns (all where there are none); `since` keeps files whose last accepted version was
+    `paths` are names or patterns (all where there are none), as seen from the landing directory or else from
+    `asked_in`, the directory of who asks; `since` keeps files whose last accepted version was
     found at or after that time; `where` keeps those whose last accepted version holds a row with such values.
 
     Raises:
         RequestFailed: a pattern matches nothing or leads out of the landing directory; a time is none.
         QueryError: `where` names no level, or no value of it.
     """
-    chosen = _matching(dataset, [str(pattern) for pattern in payload.get("paths") or ()], list(paths))
+    patterns = [str(pattern) for pattern in payload.get("paths") or ()]
+    chosen = _matching(dataset, patterns, list(paths), asked_in=str(payload.get("asked_in") or ""))
     since, where = payload.get("since"), payload.get("where") or ()
     if not since and not where:
         return chosen
@@ -69,7 +71,7 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.astimezone(UTC)
 
 
-def _matching(dataset: Dataset, patterns: list[str], paths: list[bytes]) -> list[bytes]:
+def _matching(dataset: Dataset, patterns: list[str], paths: list[bytes], *, asked_in: str) -> list[bytes]:
     """The paths that match; all of them where no pattern is given.
 
     Raises:
@@ -79,12 +81,11 @@ def _matching(dataset: Dataset, patterns: list[str], paths: list[bytes]) -> list
         return sorted(paths)
     chosen: set[bytes] = set()
     for pattern in patterns:
-        wanted = _relative(dataset, pattern)
-        exact = [path for path in paths if path == wanted]
-        matched = exact or [path for path in paths if fnmatch.fnmatchcase(path, wanted)]
+        meanings = _meanings(dataset, pattern, asked_in)
+        matched = next(filter(None, (_match(wanted, paths) for wanted in meanings)), [])
         if not matched:
             raise RequestFailed(
-                f"No file of {dataset.name} matches {shown(wanted)}",
+                f"No file of {dataset.name} matches {shown(meanings[0])}",
                 next_step="see cubefeed files, or name a path in the landing directory",
                 landing=dataset.directory,
             )
@@ -92,18 +93,25 @@ def _matching(dataset: Dataset, patterns: list[str], paths: list[bytes]) -> list
     return sorted(chosen)
 
 
-def _relative(dataset: Dataset, pattern: str) -> bytes:
-    """A pattern relative to the landing directory, whether it was given so or from elsewhere."""
+def _match(wanted: bytes, paths: list[bytes]) -> list[bytes]:
+    """The path of this name, or else those that match it as a pattern."""
+    exact = [path for path in paths if path == wanted]
+    return exact or [path for path in paths if fnmatch.fnmatchcase(path, wanted)]
+
+
+def _meanings(dataset: Dataset, pattern: str, asked_in: str) -> list[bytes]:
+    """A pattern relative to the landing directory: as seen from there, and as seen from elsewhere."""
     landing = os.path.realpath(dataset.directory)
-    full = os.path.normpath(os.path.join(landing, pattern))
-    if not full.startswith(landing + os.sep):
-        resolved = os.path.realpath(pattern)
-        if not resolved.startswith(landing + os.sep):
-            raise RequestFailed(
-                "The path is not inside the landing directory",
-                next_step="name a file or a pattern inside it",
-                got=pattern,
-                landing=landing,
-            )
-        full = resolved
-    return os.fsencode(full[len(landing) + 1 :])
+    full = (
+        os.path.normpath(os.path.join(landing, pattern)),
+        os.path.realpath(os.path.join(asked_in or landing, pattern)),
+    )
+    inside = [os.fsencode(path[len(landing) + 1 :]) for path in full if path.startswith(landing + os.sep)]
+    if not inside:
+        raise RequestFailed(
+            "The path is not inside the landing directory",
+            next_step="name a file or a pattern inside it",
+            got=pattern,
+            landing=landing,
+        )
+    return inside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import time
@@ -31,17 +32,25 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
         with _opener().open(_request(url), timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        said = json.load(error)
-        if error.code == 503:
-            return said
+        said = _body(error)
+        if "error" not in said:
+            return said  # of /health, which says what is not well
         raise QueryError(said.pop("error"), next_step=said.pop("next"), **said) from None
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotRunning(
             f"The live process does not answer ({error})",
             next_step="see cubefeed doctor",
             pid=owner.pid,
             url=owner.url,
         ) from error
+
+
+def _body(error: urllib.error.HTTPError) -> dict[str, Any]:
+    """What a refusal says; something else than this API may have answered."""
+    try:
+        return dict(json.load(error))
+    except ValueError:
+        return {"error": f"The answer was {error.code} {error.reason}", "next": "see cubefeed doctor"}
 
 
 def _opener() -> urllib.request.OpenerDirector:

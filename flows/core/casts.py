@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -99,7 +98,7 @@ def _read_date(text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> p
 
 def _read_datetime(text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
     assert isinstance(column, dy.Datetime)
-    form, unit = _chrono(csv.datetime_format), column.time_unit
+    form, unit = csv.moment_format, column.time_unit
     return _read_time(text, held, lambda cell: cell.str.to_datetime(form, time_unit=unit, strict=False), form)
 
 
@@ -121,11 +120,6 @@ def _read_boolean(_: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> p
 
 def _read_string(_: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
     return held
-
-
-def _chrono(form: str) -> str:
-    """strftime's %f is microseconds in six digits; the parser's own %f is nanoseconds."""
-    return re.sub(r"%(.)", lambda match: "%6f" if match[1] == "f" else match[0], form)
 
 
 _READERS: dict[Kind, Callable[[pl.Series, pl.Expr, dy.Column, Csv], pl.Expr]] = {

@@ -32,7 +32,7 @@ def _text(csv: Csv, values: pl.Series) -> pl.Series:
         case pl.Date:
             return values.dt.strftime(csv.date_format)
         case pl.Datetime():
-            return values.dt.strftime(csv.datetime_format)
+            return values.dt.strftime(csv.moment_format)
         case pl.Boolean:
             return values.replace_strict({True: csv.true[0], False: csv.false[0]}, return_dtype=pl.String)
         case pl.Float32 | pl.Float64:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from flows.core.clock import now_utc
 from flows.core.lifecycle import LIVE, State
 from flows.core.model import Table
+from flows.errors import StateError
 from flows.store.ledger import Ledger, open_ledger
 from flows.store.schema import SCHEMA_VERSION, batches, datasets, paths, segments, versions
 from flows.store.segments import Segments
@@ -58,14 +59,25 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> Restored:
     """Make the ledger again: the newest whole backup, then what the segments' footers know beyond it.
 
     What a start finds in the landing directories completes it. The old ledger is kept beside.
+
+    Raises:
+        StateError: segments are of a dataset that is not among the tables.
     """
+    known = {table.name: table for table in tables}
+    strange = sorted(Segments(state.segments).datasets() - known.keys())
+    if strange:
+        raise StateError(
+            f"There are segments of {', '.join(strange)}, which would be forgotten",
+            next_step="name every dataset of this state directory with --dataset",
+            state=state.root,
+        )
     aside = _put_aside(state.ledger)
     backup = next((file for file in sorted(state.backups.glob("ledger-*.db"), reverse=True) if _whole(file)), None)
     if backup is not None:
         state.ledger.write_bytes(backup.read_bytes())
     ledger = open_ledger(state.ledger)
     try:
-        found = _Footers(ledger, Segments(state.segments), {table.name: table for table in tables})
+        found = _Footers(ledger, Segments(state.segments), known)
         found.take_in()
         return Restored(backup.name if backup else None, found.segments, found.versions, aside)
     finally:

@@ -16,7 +16,7 @@ from flows.core.files import Signature
 from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
 from flows.core.plan import Counters
 from flows.errors import StateError
-from flows.store.schema import SCHEMA_VERSION, metadata, paths, segments, versions
+from flows.store.schema import SCHEMA_VERSION, datasets, metadata, paths, segments, versions
 
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction; ours take milliseconds."""
@@ -77,6 +77,11 @@ class Ledger:
             version = connection.scalar(select(func.max(versions.c.id))) or 0
             place = connection.scalar(select(func.max(versions.c.place))) or 0
         return Counters(path + 1, version + 1, place + 1)
+
+    def dataset_names(self) -> list[str]:
+        """The datasets that sessions have opened."""
+        with self.reading() as connection:
+            return sorted(connection.scalars(select(datasets.c.name)))
 
     def signatures(self, dataset: str) -> dict[bytes, Signature]:
         """The signature last judged of every path that was present when last looked."""
@@ -211,6 +216,12 @@ def _refuse_damage(file: Path) -> None:
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_S)) as connection:
             complaint = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        raise StateError(
+            f"The ledger cannot be opened and written ({error})",
+            next_step="permit that for this user, and free space if there is none",
+            file=file,
+        ) from None
     except sqlite3.DatabaseError as error:
         complaint = str(error)
     if complaint != "ok":

@@ -118,7 +118,7 @@ class RequestBox:
             failed = RequestFailed(
                 str(outcome.get("error", f"The request was {row.state}")),
                 next_step=str(outcome.get("next_step", "see cubefeed status")),
-                request=id,
+                **{**outcome.get("where", {}), "request": id},
             )
             failed.outcome = outcome
             raise failed

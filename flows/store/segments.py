@@ -89,6 +89,10 @@ class Segments:
         fingerprint = footer["fingerprint"]
         return SegmentFacts(number, table.name, file.name, digest, size, keys.height, fingerprint, low, high), footer
 
+    def datasets(self) -> set[str]:
+        """The datasets whose segments are here, by the names of the files."""
+        return {file.stem.rsplit("-", 1)[0] for file in self.directory.glob("*.parquet")}
+
     def damaged(self, segment: SegmentFacts) -> str | None:
         """What is wrong with a segment's file, or None."""
         try:

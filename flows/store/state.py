@@ -118,12 +118,22 @@ class State:
         partial.rename(self.owner_file)
 
     def owner(self) -> Owner | None:
-        """Who owns the directory, as far as it said so; None when nobody alive does."""
+        """Who owns the directory, as far as it said so; None when nobody alive does.
+
+        Raises:
+            StateError: this cannot be read.
+        """
         try:
             said = json.loads(self.owner_file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            owner = Owner(**{**said, "datasets": tuple(said["datasets"])})
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
-        owner = Owner(**{**said, "datasets": tuple(said["datasets"])})
+        except OSError as error:
+            raise StateError(
+                f"The state directory cannot be read ({error.strerror})",
+                next_step="permit that for this user, or name another one with --state",
+                state=self.root,
+            ) from None
         return owner if _alive(owner.pid) and _born(owner.pid) == owner.born else None
 
     def require_owner(self) -> Owner:
@@ -136,7 +146,7 @@ class State:
         if owner is None:
             raise NotRunning(
                 "Nothing is running on this state directory",
-                next_step="start it with: cubefeed up",
+                next_step="start it with: cubefeed up, or name another --state",
                 state=self.root,
             )
         return owner

@@ -19,6 +19,7 @@ TYPED = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
 ELSEWHERE = {
     "make demo": "test_demo.py",
     "make up": "test_up.py",
+    "export PREFECT_API_URL=http://127.0.0.1:4200/api  # the address that `up` prints, and /api": "test_up.py",
     "prefect deployment run": "test_up.py",
     "cubefeed watch": "test_the_dataset_of_the_readme_works",
 }

@@ -256,6 +256,21 @@ def test_where_and_since_choose_whole_versions(start: Start) -> None:
     living.wait_for({1: 1, 2: 2, 3: 3})
 
 
+def test_a_file_is_named_as_seen_from_the_landing_directory_or_from_where_one_is(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.put("b.csv", sales(2, start=2))
+    living.wait_for({1: 1, 2: 2})
+    above, name = str(living.landing.parent), living.landing.name
+    for given in ("a.csv", f"{name}/a.csv", str(living.landing / "a.csv"), f"{name}/a*"):
+        answer = ask(living, "unload", paths=[given], asked_in=above, dry_run=True)
+        assert [file["file"] for file in answer["files"]] == ["a.csv"], given
+    with pytest.raises(RequestFailed, match=r"not inside.*got=/elsewhere/a\.csv"):
+        ask(living, "unload", paths=["/elsewhere/a.csv"], asked_in=above)
+    with pytest.raises(RequestFailed, match="No file of sales matches"):
+        ask(living, "unload", paths=["c.csv"], asked_in=above)
+
+
 def test_a_condition_that_names_no_level_is_refused(start: Start) -> None:
     living = start()
     living.put("a.csv", sales(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_an_unknown_dataset_is_named(healthy: Settings) -> None:
 def test_a_prefect_server_that_does_not_answer_is_named(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     assert "unset PREFECT_API_URL" in failures(healthy)["Prefect"]
+
+
+def test_an_engine_that_there_is_not_is_named(healthy: Settings) -> None:
+    assert "duckdb" in failures(replace(healthy, engine="x"))["engine"]
+
+
+def test_a_page_that_others_could_read_without_a_token_is_named(
+    healthy: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUBEFEED_TOKEN", raising=False)
+    assert "CUBEFEED_TOKEN" in failures(replace(healthy, host="0.0.0.0"))["live page"]
 
 
 def test_what_the_atoti_engine_needs_is_named(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ from flows.core.dataset import Dataset, SkipRows
 from flows.cube import fold
 from flows.datasets.sales import SALES
 from flows.errors import StateError
-from flows.settings import Observer
+from flows.looking import restore_ledger_here
+from flows.settings import Observer, Settings
 from flows.store.backup import make_backup, restore_ledger
 from flows.store.ledger import open_ledger
 from flows.store.segments import Segments
@@ -209,6 +210,30 @@ def test_a_damaged_ledger_is_refused_with_the_way_out(tmp_path: Path, observer: 
     restore_ledger(State(tmp_path / "state"), [SALES.table])
     with live(tmp_path, observer) as living:
         living.wait_for({1: 1, 2: 8, 9: 5})
+
+
+def test_a_ledger_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path, observer: Observer) -> None:
+    ledger = tmp_path / "state" / "ledger.db"
+    fill(tmp_path, observer)
+    for file in (tmp_path / "state").glob("ledger.db*"):
+        file.unlink()
+    ledger.mkdir()
+    with pytest.raises(StateError, match=r"cannot be opened.*permit"), live(tmp_path, observer):
+        pass
+
+
+def test_a_restore_that_would_forget_segments_is_refused(tmp_path: Path, observer: Observer) -> None:
+    fill(tmp_path, observer)
+    with pytest.raises(StateError, match=r"segments of sales.*--dataset"):
+        restore_ledger(State(tmp_path / "state"), [])
+    with live(tmp_path, observer) as living:
+        living.wait_for({1: 1, 2: 8, 9: 5})
+
+
+def test_nothing_is_restored_where_nothing_is(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="nothing to make one from"):
+        restore_ledger_here(Settings(state=tmp_path / "state"))
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_ledger_of_another_version_is_refused(tmp_path: Path, observer: Observer) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import dataframely as dy
 import pytest
 
-from flows.core.dataset import Csv, DailyBy, Dataset, SkipRows
+from flows.core.dataset import Csv, DailyBy, Dataset, SkipRows, Unload
 from flows.core.model import Column, Table
 from flows.datasets import find_dataset, load_datasets
 from flows.errors import DeclarationError
@@ -52,6 +52,12 @@ def declared(**options: Any) -> Dataset:
         ("from_name", {"from_name": r"sales\.csv"}),
         ("from_name", {"from_name": r"(?P<Nowhere>.*)\.csv"}),
         ("rows", {"rows": (5, 1)}),
+        ("rows", {"rows": 5}),
+        ("csv", {"csv": ","}),
+        ("bad_rows", {"bad_rows": "skip"}),
+        ("bad_rows", {"bad_rows": SkipRows}),
+        ("when_deleted", {"when_deleted": Unload}),
+        ("expect", {"expect": "daily"}),
         ("marker", {"marker": "x/y"}),
         ("max_bytes", {"max_bytes": 0}),
         ("settle_s", {"settle_s": -1}),
@@ -74,10 +80,14 @@ def test_a_wrong_declaration_names_the_field_and_the_fix(field: str, options: di
         ("csv.delimiter", lambda: Csv(delimiter=";;")),
         ("csv.decimal", lambda: Csv(decimal=",")),
         ("csv.encoding", lambda: Csv(encoding="utf-9")),
+        ("csv.date_format", lambda: Csv(date_format="day")),
+        ("csv.date_format", lambda: Csv(date_format="%d.%m.")),
+        ("csv.datetime_format", lambda: Csv(datetime_format="moment")),
         ("csv.true", lambda: Csv(true=("x",), false=("x",))),
         ("bad_rows", lambda: SkipRows(up_to=1.5)),
         ("expect.time", lambda: DailyBy("7", "UTC", day="Day")),
         ("expect.zone", lambda: DailyBy("07:00", "Mars/Olympus", day="Day")),
+        ("expect.holidays", lambda: DailyBy("07:00", "UTC", day="Day", holidays=("25.12.2026",))),
         ("expect.weekdays", lambda: DailyBy("07:00", "UTC", day="Day", weekdays=(7,))),
     ],
 )
@@ -104,7 +114,7 @@ def test_a_column_that_may_be_null_has_a_count_of_its_values() -> None:
 
 def test_the_fingerprint_changes_with_what_could_give_other_rows() -> None:
     same = declared().fingerprint
-    assert declared(landing="elsewhere", when_deleted=None).fingerprint == same
+    assert declared(landing="elsewhere", when_deleted=Unload()).fingerprint == same
     changed = [{"revision": 1}, {"csv": Csv(delimiter=";")}, {"bad_rows": SkipRows(0.1)}, {"rows": (0, 9)}]
     assert len({same, *(declared(**options).fingerprint for options in changed)}) == 5
 

@@ -29,6 +29,18 @@ def test_another_process_with_the_pid_of_a_dead_owner_is_no_owner(tmp_path: Path
         state.require_owner()
 
 
+@pytest.mark.parametrize("said", ["", "[]", "{}", '{"pid": 1}', "no json"])
+def test_an_owner_file_that_says_nothing_names_no_owner(tmp_path: Path, said: str) -> None:
+    State(tmp_path).owner_file.write_text(said)
+    assert State(tmp_path).owner() is None
+
+
+def test_a_state_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StateError, match=r"cannot be read.*--state"):
+        State(tmp_path / "file").owner()
+
+
 def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     first, second = State(tmp_path), State(tmp_path)
     with first.owned():

@@ -14,6 +14,7 @@ import pytest
 from flows.core.dataset import Csv, Dataset, RejectFile, SkipRows
 from flows.core.findings import MAX_FINDINGS, Finding, Verdict
 from flows.core.model import FILE, LINE
+from flows.core.recheck import text_of
 from flows.core.rules import checks_of
 from flows.core.validate import Checked, validate
 from flows.landing.parse import Source, parse
@@ -198,6 +199,10 @@ def test_percent_f_means_microseconds_in_six_digits() -> None:
     )
     assert values(checked) == [(datetime.fromisoformat("2021-05-01 10:00:00.000005"),)]
     assert brief(checked.verdicts[0]) == [("datetime", 3, "X")]
+    again = text_of(
+        declare(type("One", (dy.Schema,), {"X": dy.Datetime()}), csv=csv), checked.rows.with_columns(_line=pl.lit(2))
+    )
+    assert again.frame["X"].to_list() == ["2021-05-01 10:00:00.000005"]
 
 
 def test_a_time_finer_than_its_column_is_refused() -> None:
