@@ -45,7 +45,7 @@ PortOption = Annotated[
 PrefectPortOption = Annotated[
     int | None,
     typer.Option(
-        min=1, max=PORTS[-1], help="Port of the Prefect server; another one where it is taken.", show_default="4200"
+        min=0, max=PORTS[-1], help="Port of the Prefect server; another one where it is taken.", show_default="4200"
     ),
 ]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the outcome.")]

@@ -246,7 +246,7 @@ def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_ea
     assert "the session was closed" in state["message"]
     until(lambda: not owner.is_running(), what="its process has ended")
     assert not (up.place.state / "owner.json").exists()
-    assert "Nothing is running" in up.place.run("query", "Quantity.SUM", code=2).stderr
+    assert "Nothing is running" in up.place.run("query", "Quantity.SUM", code=3).stderr
     until(lambda: up.prefect.events("cubefeed.session.stopped"), what="the event")
 
     failed = up.prefect.wait_for(up.prefect.start("load-files/sales"), "Failed", "Completed")

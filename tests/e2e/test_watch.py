@@ -125,7 +125,7 @@ def test_a_signal_ends_it_cleanly(two_days: Place, how: signal.Signals) -> None:
         assert running.end(how) == 0
         assert running.said.rstrip().endswith("stopped") and "Traceback" not in running.said
     assert not (two_days.root / "ready").exists()
-    said = two_days.run("query", "Quantity.SUM", code=2).stderr
+    said = two_days.run("query", "Quantity.SUM", code=3).stderr
     assert "Nothing is running" in said and said.count("\n") == 1
     assert {row["state"] for row in two_days.json("files")} == {"loaded"}
 
@@ -134,7 +134,7 @@ def test_a_restart_shows_the_same_cube_and_what_has_landed_meanwhile(two_days: P
     with watching(two_days) as running:
         os.kill(running.process.pid, signal.SIGKILL)
         running.process.wait()
-    assert "Nothing is running" in two_days.run("query", "Quantity.SUM", code=2).stderr
+    assert "Nothing is running" in two_days.run("query", "Quantity.SUM", code=3).stderr
     two_days.drop("sales_2021-05-03.csv", DAY_3)
     with watching(two_days):
         assert two_days.sales() == {**TWO_DAYS, "2021-05-03": 8}
@@ -268,7 +268,7 @@ def test_help_and_questions_import_nothing_heavy(place: Place, arguments: list[s
         "main()\n"
     )
     done = place.run_any(sys.executable, "-c", look, code=None)
-    assert done.returncode == (0 if arguments == ["--help"] else 2)
+    assert done.returncode == (0 if arguments == ["--help"] else 3)
     assert done.stderr.splitlines()[-1] == "", done.stderr
 
 
