@@ -9,9 +9,11 @@ from typing import Any
 
 def plain(text: object) -> str:
     """Text from files or file names, safe to print: control characters and lone surrogates are escaped."""
+    text = str(text)
+    if text.isprintable():
+        return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for char in str(text)
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
     )
 
 

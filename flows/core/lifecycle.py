@@ -125,7 +125,9 @@ class Facts:
 
     def path(self, name: bytes) -> PathFacts:
         """The facts of a path; of one never seen, that it is absent."""
-        return self.paths.setdefault(name, PathFacts(name, present=False))
+        if name not in self.paths:
+            self.paths[name] = PathFacts(name, present=False)
+        return self.paths[name]
 
     def holders(self, digest: bytes, but: PathFacts) -> list[PathFacts]:
         """Other paths at which these bytes were ever accepted, in the order of their places."""
@@ -178,16 +180,15 @@ def judge(facts: Facts, seen: Observation) -> Decision:
         return Decision("unchanged", path.path, place=path.place)
     if seen.digest in path.history:
         return accept
-    for other in facts.holders(seen.digest, but=path):
+    others = facts.holders(seen.digest, but=path)
+    for other in others:
         if other.present or other.accepted is None or other.accepted.digest != seen.digest:
             continue
         returns = other.accepted.state is State.UNLOADED and other.accepted.cause in ("deleted", "lost")
         return Decision(
             "accept" if returns else "take_over", path.path, drops=current, other=other.path, place=other.place
         )
-    for other in facts.holders(seen.digest, but=path):
-        return Decision("duplicate", path.path, other=other.path, place=path.place)
-    return accept
+    return Decision("duplicate", path.path, other=others[0].path, place=path.place) if others else accept
 
 
 def leave(facts: Facts, gone: bytes, copies: Mapping[bytes, PathFacts]) -> Decision | None:

@@ -52,6 +52,7 @@ class Pending:
     Args:
         signature: how it looks.
         since: since when it looks so.
+        seen: when it was seen to look so last.
         hint: what the events say of it.
         waits_for: what it waits for, in words.
         due: when to look whether it still waits.
@@ -59,6 +60,7 @@ class Pending:
 
     signature: Signature
     since: float
+    seen: float
     hint: Hint = Hint.UNKNOWN
     waits_for: str = "to settle"
     due: float = -inf
@@ -249,12 +251,14 @@ class Inbox:
         if before is not None and before.signature == signature:
             if hint is not None:
                 told = before.hint if hint is Hint.UNKNOWN else hint
-                self._pending[path] = replace(before, hint=told, due=-inf)
+                self._pending[path] = replace(before, seen=now, hint=told, due=-inf)
             return
         if hint is None or hint is Hint.UNKNOWN:
             still_open = before is not None and before.hint is Hint.OPEN and before.signature.inode == signature.inode
             hint = Hint.OPEN if still_open else Hint.UNKNOWN
-        self._pending[path] = Pending(signature, now - self._age_s(signature), hint)
+        age_s = self._age_s(signature)
+        since = self._clock() - age_s if age_s else now
+        self._pending[path] = Pending(signature, since, now, hint)
 
     def _is_judged(self, path: bytes, signature: Signature) -> bool:
         judged = self._judged.get(path)
@@ -296,9 +300,9 @@ class Inbox:
         if unmet is not None:
             self._pending[path] = replace(pending, waits_for=unmet[0], due=unmet[1])
             return False
-        if pending.hint is Hint.COMPLETE:
+        if pending.hint is Hint.COMPLETE or pending.seen >= pending.since + self._quiet_s(pending.hint):
             return True
-        self.glance({path: Hint.UNKNOWN})  # the last listing may be older than the time to settle
+        self.glance({path: Hint.UNKNOWN})  # the last look may be older than the time to settle
         seen = self._pending.get(path)
         return seen is not None and seen.signature == pending.signature
 

@@ -45,8 +45,9 @@ class Metrics:
     def observe(self, dataset: str, *, commit_s: float, detection_s: Iterable[float]) -> None:
         """Count a commit and the files that it took in."""
         self._commit.labels(dataset).observe(commit_s)
+        detection = self._detection.labels(dataset)
         for seconds in detection_s:
-            self._detection.labels(dataset).observe(max(seconds, 0.0))
+            detection.observe(max(seconds, 0.0))
 
     def reply(self) -> Response:
         """The figures in Prometheus' text format."""

@@ -35,7 +35,7 @@ class VersionRow:
 
     def footer(self) -> dict[str, Any]:
         """The same in JSON types."""
-        return {**asdict(self), "path": self.path.hex(), "digest": self.digest.hex()}
+        return {**vars(self), "path": self.path.hex(), "digest": self.digest.hex()}
 
 
 @dataclass(frozen=True)
