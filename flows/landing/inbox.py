@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
@@ -101,6 +101,7 @@ class Inbox:
         self._claimed: dict[bytes, Signature] = {}
         self._missing: dict[bytes, float] = {}
         self._root: tuple[int, int] | None = None
+        self._devices: dict[bytes, int] = {}
         self._clock = clock
         self._lock = threading.RLock()
 
@@ -281,12 +282,26 @@ class Inbox:
                 "unloaded for that. If they were taken away, the next file to land says so, "
                 "and cubefeed unload takes out their rows"
             )
-        device = listing.root[0] if listing.root else None
-        moved = self._root is not None and self._root[0] != device
-        if missing and moved and len(missing) == len(self._judged):
-            return "another file system is mounted there, with none of the files; nothing is unloaded for that"
-        self._root = listing.root
+        if missing:
+            for directory in self._on_another_device(listing):
+                lay = [path for path in self._judged if path.startswith(directory)]
+                if lay and missing >= set(lay):
+                    where = shown(directory) or "the landing directory"
+                    return (
+                        f"{where} is on another file system now, with none of its files; nothing is unloaded for that"
+                    )
+        self._root, self._devices = listing.root, listing.devices
         return None
+
+    def _on_another_device(self, listing: Listing) -> Iterator[bytes]:
+        """Directories, with a slash at the end, that are on another device than they were.
+
+        Where something was mounted below the root, the directory that it was mounted on may be gone too.
+        """
+        root = listing.devices.get(b"")
+        for directory, device in self._devices.items():
+            if listing.devices.get(directory, root) != device:
+                yield directory and directory + b"/"
 
     def _age_s(self, signature: Signature) -> float:
         """For how long the file has not changed, as far as its own times can be believed."""

@@ -38,12 +38,14 @@ class Listing:
             incomplete listing is unknown, not deleted.
         root: device and inode of the directory; None when it does not exist.
         refused: paths that are left out for a reason that people should know.
+        devices: directory relative to the root → its device; the root's is that of `b""`.
     """
 
     files: dict[bytes, Signature] = field(default_factory=dict)
     problem: str | None = None
     root: tuple[int, int] | None = None
     refused: dict[bytes, str] = field(default_factory=dict)
+    devices: dict[bytes, int] = field(default_factory=dict)
 
 
 def name_filter(dataset: Dataset) -> Callable[[bytes], bool]:
@@ -145,8 +147,10 @@ def _scan_directory(
 ) -> list[bytes]:
     """Add the files of one directory to the listing; returns the directories in it."""
     inner: list[bytes] = []
+    directory = os.path.join(root, below) if below else root
     try:
-        with os.scandir(os.path.join(root, below)) as entries:
+        listing.devices[below] = os.stat(directory).st_dev
+        with os.scandir(directory) as entries:
             for entry in entries:
                 path = os.path.join(below, entry.name)
                 if recursive and entry.is_dir(follow_symlinks=False):

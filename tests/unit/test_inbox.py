@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -358,6 +359,47 @@ def test_another_file_system_without_any_of_the_files_says_nothing_of_them(
         assert box.problem is None
         box.pass_s(rules.GONE_S * 2)
         assert box.take().gone == (b"b.csv",)
+
+
+@pytest.mark.parametrize("mount_point", ["left", "removed"])
+def test_a_file_system_that_was_mounted_below_and_is_not_any_more_says_nothing_of_its_files(
+    make: Callable[..., Box], mount_point: str
+) -> None:
+    box = make(recursive=True, when_deleted=Unload())
+    shop = box.directory / "shop"
+    shop.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "cubefeed-test", shop], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
+    try:
+        box.load("a.csv", "b.csv", "shop/c.csv")
+        box.rescan()
+    finally:
+        subprocess.run(["umount", shop], check=True)
+    if mount_point == "removed":
+        shop.rmdir()
+    (box.directory / "b.csv").unlink()
+    box.rescan()
+    box.pass_s(rules.GONE_S * 2)
+    assert box.take().gone == ()
+    assert box.problem == "shop/ is on another file system now, with none of its files; nothing is unloaded for that"
+    shop.mkdir(exist_ok=True)
+    (shop / "c.csv").write_bytes(b"ID\n2\n")
+    box.rescan()
+    box.pass_s(rules.GONE_S * 2)
+    assert (box.take().gone, box.problem) == ((b"b.csv",), None)
+
+
+def test_a_directory_that_was_removed_with_its_files_is_gone(make: Callable[..., Box]) -> None:
+    box = make(recursive=True, when_deleted=Unload())
+    (box.directory / "shop").mkdir()
+    box.load("a.csv", "shop/c.csv")
+    box.rescan()
+    (box.directory / "shop" / "c.csv").unlink()
+    (box.directory / "shop").rmdir()
+    box.rescan()
+    box.pass_s(rules.GONE_S * 2)
+    assert (box.take().gone, box.problem) == ((b"shop/c.csv",), None)
 
 
 def test_a_problem_makes_no_waiting_file_forgotten(make: Callable[..., Box], monkeypatch: pytest.MonkeyPatch) -> None:
