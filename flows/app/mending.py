@@ -132,7 +132,11 @@ class Mender:
         columns = [*dataset.schema.columns(), VERSION, LINE]
         kept = pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed") if frames else None
         refused = {id for id, verdict in replacement.checked.items() if not verdict.accepted}
-        stay = [version for version in rows if version.id not in refused and version.id not in replacement.lost]
+        stay = [
+            _counted(version, replacement.checked.get(version.id))
+            for version in rows
+            if version.id not in refused and version.id not in replacement.lost
+        ]
         if kept is not None and stay:
             replacement.new = self._segments.write(
                 self._ledger.next_segment(),
@@ -142,6 +146,13 @@ class Mender:
                 footer=[version.footer() for version in stay],
             )
         replace_segments(self._ledger, replacement)
+
+
+def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:
+    """The version with the rows that its last check let in."""
+    if verdict is None:
+        return version
+    return replace(version, rows=verdict.rows, refused=verdict.refused, collapsed=verdict.collapsed)
 
 
 def _recheck(dataset: Dataset, old: pl.DataFrame, version: int) -> tuple[pl.DataFrame, Verdict]:

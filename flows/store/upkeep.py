@@ -132,13 +132,14 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
         new = replacement.new.id if replacement.new else None
         connection.execute(update(versions).where(moved).values(segment=new))
         counts = [
-            {"version": id, "n": verdict.rows, "out": verdict.refused}
+            {"version": id, "n": verdict.rows, "out": verdict.refused, "same": verdict.collapsed}
             for id, verdict in replacement.checked.items()
             if verdict.accepted
         ]
         if counts:
             changed = update(versions).where(versions.c.id == bindparam("version"))
-            connection.execute(changed.values(rows=bindparam("n"), refused=bindparam("out")), counts)
+            counted = changed.values(rows=bindparam("n"), refused=bindparam("out"), collapsed=bindparam("same"))
+            connection.execute(counted, counts)
 
 
 def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:

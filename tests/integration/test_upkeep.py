@@ -12,7 +12,7 @@ import pytest
 
 from flows.app import appending, compacting, feed
 from flows.app.compacting import compact
-from flows.core.dataset import Dataset, SkipRows
+from flows.core.dataset import Csv, Dataset, SkipRows
 from flows.cube import fold
 from flows.datasets.sales import SALES
 from flows.errors import StateError
@@ -197,6 +197,30 @@ def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, observer:
         assert living.quantities() == {1: 3, 2: 9, 3: 5}
         living.put("a.csv", sales(1, 1))
         living.wait_for({1: 1, 2: 9})
+
+
+def test_what_a_changed_declaration_refused_is_still_counted_after_a_restore(
+    tmp_path: Path, observer: Observer
+) -> None:
+    def counted() -> tuple[int, int]:
+        file = living.file("a.csv")
+        assert file is not None
+        return file.rows, file.refused
+
+    with live(tmp_path, observer) as living:
+        living.put("a.csv", sales(1, 2) + b"3,2021-05-01,none,3\n")
+        living.wait_for({1: 1, 2: 2, 3: 3})
+    stricter = {"csv": Csv(nulls=("none",)), "bad_rows": SkipRows(up_to=0.5)}
+    with live(tmp_path, observer, **stricter) as living:
+        assert living.quantities() == {1: 1, 2: 2}
+        assert counted() == (2, 1)
+        compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+    for file in (tmp_path / "state").glob("ledger.db*"):
+        file.unlink()
+    restore_ledger(State(tmp_path / "state"), [SALES.table])
+    with live(tmp_path, observer, **stricter) as living:
+        assert living.quantities() == {1: 1, 2: 2}
+        assert counted() == (2, 1)
 
 
 def test_a_damaged_ledger_is_refused_with_the_way_out(tmp_path: Path, observer: Observer) -> None:
