@@ -91,7 +91,7 @@ class Segments:
 
     def datasets(self) -> set[str]:
         """The datasets whose segments are here, by the names of the files."""
-        return {file.stem.rsplit("-", 1)[0] for file in self.directory.glob("*.parquet")}
+        return {_dataset_of(file) for file in self.directory.glob("*.parquet")}
 
     def damaged(self, segment: SegmentFacts) -> str | None:
         """What is wrong with a segment's file, or None."""
@@ -104,7 +104,8 @@ class Segments:
 
     def remove_unknown(self, dataset: str, known: set[str]) -> int:
         """Remove a dataset's files that are not among the known ones. Returns how many."""
-        unknown = [file for file in self.directory.glob(f"{dataset}-*.parquet") if file.name not in known]
+        files = [file for file in self.directory.glob("*.parquet") if _dataset_of(file) == dataset]
+        unknown = [file for file in files if file.name not in known]
         for file in unknown:
             file.unlink()
         return len(unknown)
@@ -113,6 +114,11 @@ class Segments:
         """Remove what a crash left half written."""
         for partial in self.directory.glob(".*.partial"):
             partial.unlink()
+
+
+def _dataset_of(file: Path) -> str:
+    """The dataset in a segment's name; there may be hyphens in it, and other names that begin like it."""
+    return file.stem.rsplit("-", 1)[0]
 
 
 def read_segment(file: Path) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import dataframely as dy
@@ -13,6 +14,8 @@ import pytest
 from flows.app import appending, compacting, feed
 from flows.app.compacting import compact
 from flows.core.dataset import Csv, Dataset, SkipRows
+from flows.core.recheck import text_of
+from flows.core.validate import validate
 from flows.cube import fold
 from flows.datasets.sales import SALES
 from flows.errors import StateError
@@ -20,7 +23,7 @@ from flows.looking import restore_ledger_here
 from flows.settings import Observer, Settings
 from flows.store.backup import make_backup, restore_ledger
 from flows.store.ledger import open_ledger
-from flows.store.segments import Segments
+from flows.store.segments import Segments, read_segment
 from flows.store.state import State
 from tests.integration.living import live, sales
 
@@ -360,6 +363,19 @@ def test_a_segment_that_nobody_knows_is_removed_by_compaction(tmp_path: Path, ob
         assert living.quantities() == {1: 1, 2: 8, 9: 5}
 
 
+def test_compaction_leaves_the_segments_of_a_dataset_whose_name_begins_alike(
+    tmp_path: Path, observer: Observer
+) -> None:
+    fill(tmp_path, observer)
+    segments = Segments(tmp_path / "state" / "segments")
+    rows = read_segment(segment_files(tmp_path)[0])
+    other = segments.write(90, replace(SALES, name="sales-eu").table, rows, fingerprint="", footer=[])
+    stray = segments.write(91, SALES.table, rows, fingerprint="", footer=[])
+    with live(tmp_path, observer) as living:
+        compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+    assert segments.path(other).exists() and not segments.path(stray).exists()
+
+
 def test_seven_backups_are_kept(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path / "ledger.db")
     made = [make_backup(ledger, tmp_path / "backups") for _ in range(9)]
@@ -379,10 +395,6 @@ class Wider(dy.Schema):
 
 
 def test_a_new_column_is_empty_in_rows_of_before(tmp_path: Path, observer: Observer) -> None:
-    from flows.core.recheck import text_of
-    from flows.core.validate import validate
-    from flows.store.segments import read_segment
-
     fill(tmp_path, observer)
     (tmp_path / "landing" / "a.csv").unlink()
     wider = Dataset(schema=Wider, landing=tmp_path / "landing", name="sales")
