@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import batched
 
 from sqlalchemy import func, select
 
 from flows.store.history import FileRow, file_row
-from flows.store.ledger import Ledger
+from flows.store.ledger import Ledger, among
 from flows.store.schema import paths, versions
-
-IDS_AT_ONCE = 10_000
-"""SQLite takes so many values in one statement, and some more."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,10 @@ def day_versions(
         .join(paths, paths.c.id == versions.c.path_id)
         .where(versions.c.dataset == dataset)
     )
-    wanted = [query.where(versions.c.detected_utc > _utc(since), versions.c.detected_utc <= _utc(until))]
-    wanted += [query.where(versions.c.id.in_(ids)) for ids in batched(holding, IDS_AT_ONCE)]
+    wanted = (
+        query.where(versions.c.detected_utc > _utc(since), versions.c.detected_utc <= _utc(until)),
+        query.where(versions.c.id.in_(among(holding))),
+    )
     with ledger.reading() as connection:
         found = {row.id: row for each in wanted for row in connection.execute(each)}
     return [

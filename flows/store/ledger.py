@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, Select, create_engine, event, func, select, text
 
 from flows.core.files import Signature
 from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
@@ -135,9 +135,7 @@ class Ledger:
             versions.c.dataset == dataset, versions.c.state.in_(LIVE), versions.c.segment.is_not(None)
         )
         if segment_ids is not None:
-            # One value bound, since every other number of them would be another statement to keep.
-            named = func.json_each(json.dumps(list(segment_ids))).table_valued("value")
-            query = query.where(versions.c.segment.in_(select(named.c.value)))
+            query = query.where(versions.c.segment.in_(among(segment_ids)))
         found: dict[int, dict[int, int]] = {}
         with self.reading() as connection:
             for segment, version, place in connection.execute(query):
@@ -172,6 +170,13 @@ class Ledger:
         """The next free segment id."""
         with self.reading() as connection:
             return int(connection.scalar(select(func.coalesce(func.max(segments.c.id), 0))) or 0) + 1
+
+
+def among(ids: Iterable[int]) -> Select[tuple[int]]:
+    """Ids as one bound value: SQLite takes some ten thousand of them in a statement, and every other number of them
+    would be another statement to keep."""
+    named = func.json_each(json.dumps(list(ids))).table_valued("value")
+    return select(named.c.value)
 
 
 def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledger:

@@ -15,7 +15,7 @@ from flows.core.clock import now_utc
 from flows.core.dataset import Dataset
 from flows.core.findings import Verdict
 from flows.core.lifecycle import LIVE, State
-from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.ledger import Ledger, SegmentFacts, among
 from flows.store.schema import datasets, paths, segments, versions
 
 
@@ -71,7 +71,7 @@ def version_rows(ledger: Ledger, segment_ids: Iterable[int]) -> list[VersionRow]
     query = (
         select(paths.c.path, *(versions.c[name] for name in names))
         .join(paths, paths.c.id == versions.c.path_id)
-        .where(versions.c.segment.in_(list(segment_ids)), versions.c.state.in_(LIVE))
+        .where(versions.c.segment.in_(among(segment_ids)), versions.c.state.in_(LIVE))
         .order_by(versions.c.place)
     )
     with ledger.reading() as connection:
@@ -122,13 +122,13 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
                     [{"version": id, "why": why} for id, why in leaving.items()],
                 )
         if replacement.checked or replacement.lost:
-            mended = select(segments.c.dataset).where(segments.c.id.in_(replacement.old))
+            mended = select(segments.c.dataset).where(segments.c.id.in_(among(replacement.old)))
             connection.execute(update(datasets).where(datasets.c.name.in_(mended)).values(held=None))
         if replacement.lost:
             forgotten = dict.fromkeys(("size_bytes", "mtime_ns", "ctime_ns", "inode"))
-            lost = paths.c.accepted.in_(list(replacement.lost))
+            lost = paths.c.accepted.in_(among(replacement.lost))
             connection.execute(update(paths).where(lost).values(present=False, **forgotten))
-        moved = versions.c.segment.in_(replacement.old) & versions.c.state.in_(LIVE)
+        moved = versions.c.segment.in_(among(replacement.old)) & versions.c.state.in_(LIVE)
         new = replacement.new.id if replacement.new else None
         connection.execute(update(versions).where(moved).values(segment=new))
         counts = [
@@ -148,7 +148,7 @@ def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
     dead = select(segments).where(segments.c.dataset == dataset, segments.c.id.not_in(alive))
     with ledger.writing() as connection:
         found = [SegmentFacts(**row._mapping) for row in connection.execute(dead)]
-        ids = [segment.id for segment in found]
+        ids = among(segment.id for segment in found)
         connection.execute(update(versions).where(versions.c.segment.in_(ids)).values(segment=None))
         connection.execute(delete(segments).where(segments.c.id.in_(ids)))
     return found

@@ -21,6 +21,7 @@ from flows.datasets.sales import SALES
 from flows.errors import StateError
 from flows.looking import restore_ledger_here
 from flows.settings import Observer, Settings
+from flows.store import ledger
 from flows.store.backup import make_backup, restore_ledger
 from flows.store.ledger import open_ledger
 from flows.store.segments import Segments, read_segment
@@ -351,6 +352,30 @@ def test_compaction_merges_segments_and_changes_no_row(
         assert living.quantities() == {1: 1, 2: 8, 9: 5}
         living.put("b.csv", sales(1, start=100))
         living.wait_for({1: 1, 2: 2, 9: 5, 100: 1})
+
+
+def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
+    tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, prepare = 40, ledger._prepare_connection
+
+    def prepare_for_few(dbapi: sqlite3.Connection, record: object) -> None:
+        prepare(dbapi, record)
+        dbapi.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, few)
+
+    monkeypatch.setattr(ledger, "_prepare_connection", prepare_for_few)
+    quantities = {}
+    with live(tmp_path, observer) as living:
+        for each in range(1, few + 5):
+            living.put(f"{each}.csv", sales(each, start=each))
+            quantities[each] = each
+            living.wait_for(quantities)
+        assert len(segment_files(tmp_path)) > few
+        assert living.feed._days.verify(living.desk.dataset, deep=True)["missing"] == 0
+        done = compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+        assert (done.into, len(segment_files(tmp_path))) == (1, 1)
+    with live(tmp_path, observer) as living:
+        assert living.quantities() == quantities
 
 
 def test_a_segment_that_nobody_knows_is_removed_by_compaction(tmp_path: Path, observer: Observer) -> None:
