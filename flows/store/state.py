@@ -69,14 +69,15 @@ class State:
         return any(self.segments.glob("*.parquet")) or any(self.backups.glob("ledger-*.db"))
 
     def create(self) -> None:
-        """Make the directory, for its user only.
+        """Make the directory, for its user only; one that holds other things keeps its permissions.
 
         Raises:
             StateError: it cannot be made or written.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self.root.chmod(0o700)
+            if not any(self.root.iterdir()):
+                self.root.chmod(0o700)
             probe = self.root / ".writable"
             probe.write_bytes(b"")
             probe.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_a_state_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StateError, match=r"cannot be read.*--state"):
         State(tmp_path / "file").owner()
+
+
+@pytest.mark.parametrize(("holds", "mode"), [("nothing", 0o700), ("a file of others", 0o755)])
+def test_only_a_directory_of_its_own_is_closed_to_others(tmp_path: Path, holds: str, mode: int) -> None:
+    tmp_path.chmod(0o755)
+    if holds != "nothing":
+        (tmp_path / "file").touch()
+    for _ in range(2):
+        State(tmp_path).create()
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == mode
 
 
 def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
