@@ -83,9 +83,7 @@ def up(
 def demo(
     engine: EngineOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Stay up after the story, until Ctrl-C.")] = False,
-    state: Annotated[
-        Path | None, typer.Option("--state", help="A new state directory; a temporary one by default.")
-    ] = None,
+    state: NewStateOption = None,
     prefect_port: PrefectPortOption = None,
 ) -> None:
     """Tell the guide's story on a copy of the sample files: 10, 7, then a third day: 8."""
