@@ -11,6 +11,7 @@ import polars as pl
 from sqlalchemy.exc import DatabaseError
 
 from flows.app.checking import check_files, observation
+from flows.app.compacting import compact, is_crowded
 from flows.app.work import CheckedFiles, FileOutcome, Outcome, Validated
 from flows.core.changes import ChangeSet, winners
 from flows.core.dataset import Dataset, Unload
@@ -83,13 +84,23 @@ class Appender:
     def parts(self, dataset: Dataset, live: Mapping[int, Mapping[int, int]]) -> list[Part]:
         """The live parts of the segments in `live` (segment id → version → place)."""
         if not live.keys() <= self._segments_of(dataset).keys():
-            self.forget_segments()
+            self._known.pop(dataset.name)
         known = self._segments_of(dataset)
         return [Part(known[id], self._segments.path(known[id]), places) for id, places in live.items()]
 
-    def forget_segments(self) -> None:
-        """Read the list of segments from the ledger again."""
-        self._known.clear()
+    def compact(self, dataset: Dataset) -> None:
+        """Compact the dataset's segments."""
+        self._known.pop(dataset.name, None)  # even when it fails half way
+        compact(dataset, self._ledger, self._segments)
+
+    def compact_if_crowded(self, dataset: Dataset) -> None:
+        """Compact where there are many small segments; what hinders it can wait until the next time."""
+        if not is_crowded(self._segments_of(dataset).values()):
+            return
+        try:
+            self.compact(dataset)
+        except (OSError, DatabaseError) as error:
+            log.warning("%s: its segments could not be compacted, which is tried again: %s", dataset.name, error)
 
     def _plan(self, dataset: Dataset, batch: _Batch) -> Plan:
         work = batch.validated.work

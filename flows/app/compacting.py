@@ -1,5 +1,6 @@
 """Compaction: small and mostly dead segments become one; dead ones go.
 
+close-day does it, and the feed whenever there are many small ones: a start reads every segment, and corrections may.
 It runs in the thread that writes the cube, so never beside a rebuild. The new segment is durable before the
 ledger points to it, and the old files go last, so that a crash leaves at most files that nobody needs.
 """
@@ -7,6 +8,7 @@ ledger points to it, and the old files go last, so that a crash leaves at most f
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -14,14 +16,16 @@ import polars as pl
 from flows.core.dataset import Dataset
 from flows.core.model import VERSION
 from flows.store.ledger import Ledger, SegmentFacts
-from flows.store.segments import Segments, read_segment
-from flows.store.upkeep import Replacement, drop_dead_segments, replace_segments, version_rows
+from flows.store.segments import Part, Segments, scan_segments
+from flows.store.upkeep import Replacement, drop_dead_segments, replace_segments, rows_alive, version_rows
 
 log = logging.getLogger(__name__)
 
 SMALL_ROWS = 100_000
 """Segments below this are merged once there are FEW of them."""
 FEW = 8
+CROWDED = 1_000
+"""So many small segments do not wait for the end of the day. To merge them takes a third of a second."""
 DEAD_SHARE = 0.5
 """A segment with a larger share of dead rows is written again."""
 MERGED_ROWS = 1_000_000
@@ -35,6 +39,11 @@ class Compacted:
     merged: int
     into: int
     removed: int
+
+
+def is_crowded(known: Iterable[SegmentFacts]) -> bool:
+    """Whether there are so many small segments that they should be merged now."""
+    return sum(segment.rows < SMALL_ROWS for segment in known) >= CROWDED
 
 
 def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
@@ -55,7 +64,7 @@ def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
 
 def _groups(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
     known, live = ledger.segments(dataset.name), ledger.live(dataset.name)
-    rows = {id: sum(version.rows for version in version_rows(ledger, [id])) for id in live}
+    rows = rows_alive(ledger, dataset.name)
     wasteful = [known[id] for id in live if rows[id] < known[id].rows * (1 - DEAD_SHARE)]
     small = [known[id] for id in live if known[id].rows < SMALL_ROWS and known[id] not in wasteful]
     chosen = sorted(wasteful + (small if len(small) >= FEW else []), key=lambda segment: segment.id)
@@ -73,8 +82,9 @@ def _groups(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
 def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[SegmentFacts]) -> None:
     ids = [segment.id for segment in group]
     stay = version_rows(ledger, ids)
-    live = pl.Series([version.id for version in stay], dtype=pl.Int64)
-    frames = [read_segment(segments.path(segment)).filter(pl.col(VERSION).is_in(live.implode())) for segment in group]
+    live = pl.col(VERSION).is_in(pl.Series([version.id for version in stay], dtype=pl.Int64).implode())
+    parts = [Part(segment, segments.path(segment), {}) for segment in group]
+    frames = pl.collect_all([rows.filter(live) for rows in scan_segments(parts)])
     new = segments.write(
         ledger.next_segment(),
         dataset.table,

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from flows.app.appending import Appender
 from flows.app.closing import complaints_of, day_facts, retain_from, rows_from_files, verify
-from flows.app.compacting import compact
 from flows.app.recounting import day_report
 from flows.core.calendar import business_day
 from flows.core.changes import ChangeSet
@@ -19,7 +18,6 @@ from flows.cube.port import Cube
 from flows.landing.inbox import Inbox
 from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
-from flows.store.segments import Segments
 from flows.store.upkeep import first_day, horizon_of, set_first_day
 
 log = logging.getLogger(__name__)
@@ -30,7 +28,6 @@ class Owned(Protocol):
 
     cube: Cube
     ledger: Ledger
-    segments: Segments
 
     def rebuild_table(self, name: str) -> int:
         """Fill one table again."""
@@ -67,8 +64,7 @@ class Days:
         checked, due = self.verify(dataset), _due_day(dataset, moment)
         report = self._report(dataset, inbox, due or _day_before(moment), checked)
         make_backup(self._owned.ledger, self._backups)
-        compact(dataset, self._owned.ledger, self._owned.segments)
-        self._appender.forget_segments()
+        self._appender.compact(dataset)
         day = day_facts(dataset, self._owned.cube, due)
         complaints = complaints_of(checked, day, inbox.problem)
         return {

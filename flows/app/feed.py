@@ -186,6 +186,8 @@ class Feed:
         if work.request is not None:
             tell = self._asking.finish_part if work.more else self._asking.finish
             tell(work.request, outcome)
+        if outcome.batch is not None:
+            self._appender.compact_if_crowded(desk.dataset)
         return outcome
 
     def _answer(self, desk: Desk, request: Request) -> dict[str, Any]:

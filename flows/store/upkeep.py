@@ -78,6 +78,17 @@ def version_rows(ledger: Ledger, segment_ids: Iterable[int]) -> list[VersionRow]
         return [VersionRow(**row._mapping) for row in connection.execute(query)]
 
 
+def rows_alive(ledger: Ledger, dataset: str) -> dict[int, int]:
+    """Segment id → rows of its live versions."""
+    query = (
+        select(versions.c.segment, func.sum(versions.c.rows))
+        .where(versions.c.dataset == dataset, versions.c.state.in_(LIVE), versions.c.segment.is_not(None))
+        .group_by(versions.c.segment)
+    )
+    with ledger.reading() as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
 def accepted_versions(ledger: Ledger, dataset: str) -> list[AcceptedVersion]:
     """The version that each path accepted last."""
     query = (

@@ -378,6 +378,25 @@ def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
         assert living.quantities() == quantities
 
 
+def test_many_small_segments_are_merged_while_files_keep_coming(
+    tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacting, "CROWDED", 10)
+    quantities = {}
+    with live(tmp_path, observer) as living:
+        for each in range(1, 26):
+            living.put(f"{each}.csv", sales(each, 0, start=each))  # each covers a row of the one before
+            quantities |= {each: each, each + 1: 0}
+            living.wait_for(quantities)
+        assert len(segment_files(tmp_path)) < 10
+        living.put("8.csv", sales(5, start=90))
+        quantities |= {8: 0, 90: 5}  # what it had covered comes back
+        living.wait_for(quantities)
+        assert living.feed._days.verify(living.desk.dataset, deep=True)["missing"] == 0
+    with live(tmp_path, observer) as living:
+        assert living.quantities() == quantities
+
+
 def test_a_segment_that_nobody_knows_is_removed_by_compaction(tmp_path: Path, observer: Observer) -> None:
     fill(tmp_path, observer)
     orphan = tmp_path / "state" / "segments" / "sales-00000099.parquet"
