@@ -12,8 +12,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.app.client import ask
+from flows.app.work import NAMED
 from flows.errors import CubefeedError, RequestFailed
-from flows.reporting import name_run, publish_table
+from flows.reporting import LOADS, name_run, publish_table
 from flows.settings import Settings
 
 TIMEOUT_S = 600.0
@@ -47,13 +48,17 @@ async def load_files(
 
 
 async def _tell_files(dataset: str, mode: str, files: list[dict[str, Any]]) -> None:
-    """What became of each file: in the log, and as a table."""
-    for file in files:
+    """What became of the files, those that were not loaded first: in the log, and as a table."""
+    files = sorted(files, key=lambda file: bool(file["state"] == "loaded"))
+    for file in files[:NAMED]:
         get_run_logger().info("%s: %s, %s rows %s", file["file"], file["state"], file["rows"], file["reason"] or "")
+    if len(files) > NAMED:
+        get_run_logger().info("and %s more files", f"{len(files) - NAMED:,}")
     if files:
         columns = ("file", "state", "rows", "refused", "findings", "reason")
-        rows = [{name: file[name] for name in columns} for file in files]
-        await publish_table(f"load-files-{dataset}", rows, f"{mode} of {dataset}")
+        rows = [{name: file[name] for name in columns} for file in files[:LOADS]]
+        shown = f", {LOADS:,} of {len(files):,} files" if len(files) > LOADS else ""
+        await publish_table(f"load-files-{dataset}", rows, f"{mode} of {dataset}{shown}")
 
 
 @task(name="ask_owner", cache_policy=NO_CACHE)

@@ -33,6 +33,8 @@ from flows.store.state import Owner
 
 TABLE_ROWS = 200
 """Rows of a table artifact at most; the ledger has them all."""
+FINDINGS_TABLES = 50
+"""Files of one window that get a table of findings each: thousands of refused files would hold it up for minutes."""
 LOADS = 1000
 """Files in a table of loads at most: those of a quarter of an hour at one a second."""
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -98,15 +100,21 @@ async def publish_loads(
 
 
 async def publish_findings(outcomes: Iterable[Outcome], findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
-    """One table per file that was refused, or rows of which were."""
-    for outcome, file in _files(outcomes):
-        if file.findings and file.version is not None:
-            found = await asyncio.to_thread(findings_of, outcome.dataset, file.version)
-            await publish_table(
-                f"findings-{_key(outcome.dataset)}",
-                [{name: _plain(value) for name, value in asdict(finding).items()} for finding in found[:TABLE_ROWS]],
-                _findings_line(file),
-            )
+    """One table per file that was refused, or rows of which were; one for all of the rest where they are many."""
+    refused = [(outcome, file) for outcome, file in _files(outcomes) if file.findings and file.version is not None]
+    rest = refused[FINDINGS_TABLES:]
+    if rest:
+        rows = [{"dataset": outcome.dataset, "file": file.file, "findings": file_line(file)} for outcome, file in rest]
+        said = f"The first findings of {len(rest):,} more files. In a terminal: `cubefeed findings`"
+        await publish_table("findings-of-more-files", rows[:LOADS], said)
+    for outcome, file in refused[:FINDINGS_TABLES]:
+        assert file.version is not None
+        found = await asyncio.to_thread(findings_of, outcome.dataset, file.version)
+        await publish_table(
+            f"findings-{_key(outcome.dataset)}",
+            [{name: _plain(value) for name, value in asdict(finding).items()} for finding in found[:TABLE_ROWS]],
+            _findings_line(file),
+        )
 
 
 async def publish_links(owner: Owner, engine_url: str | None) -> None:

@@ -1,0 +1,34 @@
+"""What Prefect is shown of a window."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from flows import reporting
+from flows.app.work import FileOutcome, Outcome
+from flows.core.findings import Finding
+
+
+@pytest.mark.parametrize(("refused", "own", "together"), [(2, 2, 0), (53, 50, 3)])
+def test_each_refused_file_has_a_table_of_findings_unless_they_are_very_many(
+    refused: int, own: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables: dict[str, list[int]] = {}
+
+    async def keep(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+        tables.setdefault(key, []).append(len(rows))
+
+    monkeypatch.setattr(reporting, "publish_table", keep)
+    found = Finding("min", line=2, column="Quantity", raw="-1", expected="at least 0")
+    files = [
+        FileOutcome(f"{number}.csv", "quarantined", findings=1, first_finding=found, version=number)
+        for number in range(refused)
+    ]
+    outcome = Outcome("sales", (FileOutcome("good.csv", "loaded", rows=1, version=99), *files))
+    asyncio.run(reporting.publish_findings([outcome], lambda dataset, version: [found]))
+    assert tables.pop("findings-sales") == [1] * own
+    assert tables == ({"findings-of-more-files": [together]} if together else {})
