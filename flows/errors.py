@@ -66,6 +66,10 @@ class StateError(CubefeedError):
     """The state directory cannot be used: locked by another owner, not writable, damaged or of another version."""
 
 
+class DiskFull(StateError):
+    """A disk, a quota or a limit left no room to write; nothing of it is taken for whole, and it can be tried again."""
+
+
 class NotRunning(CubefeedError):
     """No live process owns this state directory."""
 

@@ -21,6 +21,8 @@ from flows.core.lifecycle import Decision, Facts, Observation, State, VersionFac
 from flows.core.model import FILE, LINE, VERSION
 from flows.core.plan import Counters, NewVersion, Plan, Planner
 from flows.cube.port import Cube
+from flows.errors import DiskFull
+from flows.store.disk import room_for
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, may_hold, rows_of, rows_with_keys
@@ -125,7 +127,7 @@ class Appender:
         rows = batch.rows_of(plan.staged)
         try:
             batch_id = self._stage(dataset, batch, plan, rows)
-        except (OSError, DatabaseError) as error:
+        except (OSError, DatabaseError, DiskFull) as error:
             raise NotStaged(error) from error
         change = self._change(dataset, plan, rows)
         if not change.empty:
@@ -156,13 +158,14 @@ class Appender:
     ) -> SegmentFacts | None:
         if not plan.staged:
             return None
-        return self._segments.write(
-            self._ledger.next_segment(),
-            dataset.table,
-            rows,
-            fingerprint=dataset.fingerprint,
-            footer=[_footer(version, signatures[version.path].size_bytes) for version in plan.staged],
-        )
+        with room_for("a segment", self._segments.directory, int(rows.estimated_size())):
+            return self._segments.write(
+                self._ledger.next_segment(),
+                dataset.table,
+                rows,
+                fingerprint=dataset.fingerprint,
+                footer=[_footer(version, signatures[version.path].size_bytes) for version in plan.staged],
+            )
 
     def _write_quarantine(self, dataset: Dataset, batch: _Batch, plan: Plan) -> None:
         for version in plan.versions:
