@@ -11,7 +11,7 @@ from pathlib import Path
 import dataframely as dy
 import pytest
 
-from flows.app import appending, compacting, feed
+from flows.app import appending, compacting
 from flows.app.compacting import compact
 from flows.core.dataset import Csv, Dataset, SkipRows
 from flows.core.recheck import text_of
@@ -313,28 +313,6 @@ def test_a_start_looks_for_covered_rows_unless_the_last_commit_has_shown_that_th
     assert start_again(), "the last commit was not recorded"
     assert not start_again()
     assert held == [{1: 1, 2: 2, 3: 3}, {1: 1, 2: 20}, {1: 1, 2: 20}, *[{1: 1, 2: 2, 3: 3, 4: 4}] * 2]
-
-
-def test_a_full_disk_degrades_and_the_file_loads_once_there_is_room(
-    tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feed, "RETRY_S", 0.2)
-    full = True
-    write = Segments.write
-
-    def on_a_full_disk(self: Segments, *arguments: object, **named: object) -> object:
-        if full:
-            raise OSError(28, "No space left on device")
-        return write(self, *arguments, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Segments, "write", on_a_full_disk)
-    with live(tmp_path, observer) as living:
-        living.put("a.csv", sales(1))
-        living.wait_until(lambda: living.desk.degraded)
-        assert "No space left" in str(living.desk.degraded)
-        full = False
-        living.wait_for({1: 1})
-        assert living.desk.degraded is None
 
 
 def test_compaction_merges_segments_and_changes_no_row(
