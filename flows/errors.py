@@ -49,6 +49,14 @@ class EngineFailed(CubefeedError):
     """The engine refused or lost a change or a query, or is closed."""
 
 
+class EngineLost(EngineFailed):
+    """The engine has failed in a way that it does not recover from: the session has to begin again."""
+
+
+class Starting(CubefeedError):
+    """The cube is not complete yet: it is being filled from the segments, or loaded for the first time."""
+
+
 class QueryError(CubefeedError):
     """A query names something that the cube does not have, or a value of the wrong type."""
 

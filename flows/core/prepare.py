@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.core.boundaries import Doing, FileFailed, boundary
 from flows.core.dataset import KINDS, Csv, Dataset
 from flows.core.findings import Finding, Verdict
 from flows.core.model import FILE, LINE, Kind
@@ -63,9 +64,10 @@ def _prepare_file(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
     given = pd.DataFrame({name: pd.Series(rows[name].to_list(), dtype=_dtype(name)) for name in rows.columns})
     assert dataset.prepare is not None
     try:
-        returned = dataset.prepare(given)
-    except Exception as error:  # the author's code may raise anything, and it concerns this file only
-        raise PrepareFailed(f"{type(error).__name__}: {error}", "no exception") from error
+        with boundary(Doing.FILE):  # the author's code may raise anything
+            returned = dataset.prepare(given)
+    except FileFailed as failed:
+        raise PrepareFailed(str(failed), "no exception") from failed.cause
     _check_shape(dataset, returned)
     lines = _lines(returned[LINE], rows[LINE])
     return pl.DataFrame([lines, *(_text(name, returned[name], dataset) for name in dataset.schema.columns())])

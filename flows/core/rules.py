@@ -89,6 +89,12 @@ def checks_of(schema: type[dy.Schema]) -> Checks:
     return Checks(derived, unkeyed, rules, all(rule.row_wise for rule in rules))
 
 
+def expressions(checks: Checks) -> list[tuple[Rule, pl.Expr]]:
+    """The rules that are an expression over the rows, each with it."""
+    found = checks.unkeyed._validation_rules(with_cast=False)  # as in `_rules`
+    return [(rule, found[rule.flag].expr) for rule in checks.rules if rule.flag in found]
+
+
 def broken(rule: Rule, failing: pl.DataFrame, typed: Typed) -> pl.DataFrame:
     """The failing rows that break the rule, and do so not only because a cell they need could not be read."""
     if rule.flag not in failing.columns:  # the key, where none occurs twice

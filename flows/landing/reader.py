@@ -24,9 +24,10 @@ class Read:
     Args:
         landed: the file as it was claimed.
         signature: as it was while it was read, joined with that of its manifest.
-        body: its bytes; None where it is larger than the dataset allows.
+        body: its bytes; None where it is larger than the dataset allows, or could not be read.
         digest: sha256 of the bytes and of the values taken from the file's name.
         manifest: the content of its manifest, where the dataset asks for one.
+        failure: what was raised when it was read, if anything was.
     """
 
     landed: Landed
@@ -34,6 +35,7 @@ class Read:
     body: bytes | None
     digest: bytes
     manifest: bytes | None = None
+    failure: str | None = None
 
 
 def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Read | str:

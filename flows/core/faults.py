@@ -1,0 +1,90 @@
+"""Where the check of a file raised: the step, the rule, the column and the line, as far as they can be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import polars as pl
+
+from flows.core.boundaries import Doing, FileFailed, boundary
+from flows.core.casts import cast_rows
+from flows.core.dataset import Dataset
+from flows.core.findings import Verdict
+from flows.core.model import LINE
+from flows.core.prepare import prepare_files
+from flows.core.rules import checks_of, expressions
+from flows.core.text import TextRows
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What raised.
+
+    Args:
+        rule: the step (`reading`, `prepare`, `cast`, `check`), or the rule of the schema.
+        column: the rule's column, if it belongs to one.
+        line: the first physical line at which it raises by itself.
+    """
+
+    rule: str
+    column: str | None = None
+    line: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The line and the column in brackets, with a blank before; empty where they are not known."""
+        known = [f"line {self.line}" if self.line else "", f"column {self.column}" if self.column else ""]
+        return f" ({', '.join(filter(None, known))})" if any(known) else ""
+
+
+def find_fault(dataset: Dataset, parse: Callable[[], TextRows]) -> Fault:
+    """Take the steps of a file's check one by one, until one raises again.
+
+    Args:
+        dataset: the declaration.
+        parse: reads the file as text.
+    """
+    if _raises(parse):
+        return Fault("reading")
+    text = parse().frame
+    prepare = partial(prepare_files, dataset, verdicts=[Verdict()])
+    if _raises(prepare, text):
+        return Fault("prepare")
+    rows = prepare(text)
+    cast = partial(cast_rows, dataset.schema, dataset.csv)
+    if _raises(cast, rows):
+        return Fault("cast", line=_first_line(rows, cast))
+    typed = cast(rows).frame
+    for rule, expression in expressions(checks_of(dataset.schema)):
+        check = partial(_select, expression)
+        if _raises(check, typed):
+            return Fault(rule.name, rule.column, _first_line(typed, check))
+    return Fault("check")
+
+
+def _select(expression: pl.Expr, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(expression)
+
+
+def _raises[**P](call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
+    try:
+        with boundary(Doing.FILE):
+            call(*args, **kwargs)
+    except FileFailed:
+        return True
+    return False
+
+
+def _first_line(rows: pl.DataFrame, call: Callable[[pl.DataFrame], object]) -> int | None:
+    """The line of the first row at which the call raises, where that row alone makes it do so."""
+    passing, raising = 0, rows.height
+    while passing + 1 < raising:
+        middle = (passing + raising) // 2
+        if _raises(call, rows.head(middle)):
+            raising = middle
+        else:
+            passing = middle
+    last = rows.slice(raising - 1, 1)
+    return int(last[LINE][0]) if raising and _raises(call, last) else None
