@@ -7,6 +7,7 @@ import errno
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 
 import dataframely as dy
 import duckdb
@@ -42,9 +43,34 @@ def a_panic() -> BaseException:
     return panic
 
 
-LOCKED = OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
-FULL = OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
-NO_SPACE = pl.exceptions.ComputeError("No space left on device (os error 28)")
+def a_locked_ledger() -> BaseException:
+    """What SQLite raises while another program writes."""
+    with closing(sqlite3.connect("file:locked?mode=memory&cache=shared", uri=True, timeout=0)) as one:
+        one.execute("CREATE TABLE t (x)")
+        one.execute("BEGIN EXCLUSIVE")
+        with closing(sqlite3.connect("file:locked?mode=memory&cache=shared", uri=True, timeout=0)) as other:
+            return sqlite_error(other, "BEGIN IMMEDIATE")
+
+
+def a_full_ledger() -> BaseException:
+    """What SQLite raises where there is no room."""
+    with closing(sqlite3.connect(":memory:")) as ledger:
+        ledger.execute("CREATE TABLE t (x)")
+        ledger.execute("PRAGMA max_page_count = 2")
+        return sqlite_error(ledger, "INSERT INTO t VALUES (zeroblob(1000000))")
+
+
+def sqlite_error(connection: sqlite3.Connection, statement: str) -> BaseException:
+    """As SQLAlchemy raises it."""
+    with pytest.raises(sqlite3.OperationalError) as found:
+        connection.execute(statement)
+    wrapped = OperationalError(statement, {}, found.value)
+    wrapped.__cause__ = found.value
+    return wrapped
+
+
+LOCKED, FULL = a_locked_ledger(), a_full_ledger()
+NO_SPACE = pl.exceptions.ComputeError("underlying IO error: No space left on device (os error 28)")
 
 TABLE: list[tuple[Doing, BaseException, type[BaseException]]] = [
     *[(Doing.FILE, error, FileFailed) for error in (ValueError(), a_panic(), SystemExit(1), RecursionError())],
