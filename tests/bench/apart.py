@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.bench.failures import Failed
+
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -32,8 +34,9 @@ def apart(measurement: Callable[..., Figures], **given: object) -> Figures:
     """Call a module's function in a process of its own. Returns its figures, and `peak_mb`, its memory.
 
     Raises:
-        RuntimeError: it failed, or took too long.
+        Failed: it raised, ended in another way, or took too long.
     """
+    name = f"{measurement.__module__}.{measurement.__name__}"
     with tempfile.TemporaryDirectory(prefix="cubefeed-bench-") as scratch:
         output = Path(scratch) / "figures.json"
         command = [sys.executable, "-m", __name__, measurement.__module__, measurement.__name__, str(output)]
@@ -46,12 +49,15 @@ def apart(measurement: Callable[..., Figures], **given: object) -> Figures:
             text=True,
         )
         try:
-            said, _ = process.communicate(timeout=LONGEST_S)
+            printed, _ = process.communicate(timeout=LONGEST_S)
+        except subprocess.TimeoutExpired:
+            raise Failed(name, "", cause=f"it took longer than {LONGEST_S:g} s") from None
         finally:
             process.kill()
             process.wait()
         if process.returncode != 0:
-            raise RuntimeError(f"{measurement.__module__}.{measurement.__name__} failed:\n{said[-4_000:]}")
+            killed = f"signal {-process.returncode} ended it" if process.returncode < 0 else ""
+            raise Failed(name, printed, cause=killed)
         return dict(json.loads(output.read_text()))
 
 

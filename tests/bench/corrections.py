@@ -27,8 +27,8 @@ def corrections(on: Workspace) -> Iterator[Measured]:
     """A file in the middle with the keys it had, and the last one with other keys."""
     rows = on.scaled(FILE_ROWS)
     loaded = on.ensure("half", count=FILES, rows=rows, name="half")
+    del on.loaded["half"]  # it will not be what it was
     figures = apart(measure, landing=loaded.landing, state=loaded.state, rows=rows, times=on.times)
-    del on.loaded["half"]  # it is not what it was
     sizes = {"files": FILES, "rows": FILES * rows, "corrected": rows}
     yield Measured("correction", figures["ours"], figures["raw"], sizes)
     note = f"{figures['came_back']:,} rows come back"

@@ -12,8 +12,8 @@ import sys
 from math import log10
 from typing import Any
 
-from tests.bench.apart import ROOT
-from tests.bench.run import GROUPS, QUICK, measure, save
+from tests.bench.groups import GROUPS
+from tests.bench.run import QUICK, README, ending, measure, save
 from tests.bench.table import put_into_readme
 from tests.bench.workspace import say
 
@@ -36,14 +36,16 @@ def main() -> None:
     for row in whole:
         row["exponent"] = _exponent([size[row["name"]]["ours"] for size in sizes])
         row["peer_exponent"] = _exponent([size[row["name"]]["peer_value"] for size in sizes])
-    save(whole, "rows")
+    save(whole, "rows", whole=len(groups) == len(GROUPS))
     if len(groups) == len(GROUPS):
-        put_into_readme(ROOT / "README.md", whole)
+        put_into_readme(README, whole)
     sys.stdout.write("| what | ÷100 | ÷10 | ×1 | exponent | peer's exponent |\n|---|---|---|---|---|---|\n")
     for row in whole:
-        values = " | ".join(f"{size[row['name']]['ours']:.4g}" for size in sizes)
+        found = [size[row["name"]]["ours"] for size in sizes]
+        values = " | ".join("–" if value is None else f"{value:.4g}" for value in found)
         exponents = " | ".join("–" if e is None else f"{e:.2f}" for e in (row["exponent"], row["peer_exponent"]))
         sys.stdout.write(f"| {row['what']}, {row['unit']} | {values} | {exponents} |\n")
+    sys.exit(ending(whole))
 
 
 def _exponent(values: list[float | None]) -> float | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import numpy as np
 from tests.bench import ours, peer_dlt, peer_guide, peer_raw
 from tests.bench.apart import Figures, apart
 from tests.bench.files import WARM_ROWS, Expected, spread, write_files, write_small_files, write_with_bad_rows
-from tests.bench.rows import Measured, Sizes
-from tests.bench.workspace import KINDS, Loaded, Workspace, check, seconds
+from tests.bench.rows import Measured
+from tests.bench.workspace import KINDS, Loaded, Workspace, check, compared
 
 FILES = 100
 FILE_ROWS = 100_000
@@ -34,25 +35,25 @@ def many_rows(on: Workspace) -> Iterator[Measured]:
         for load in raw if kind == "new" else raw[:1]:
             subjects.append(lambda load=load, w=waiting, e=expected: _raw(on, load, w, e))
         ours_runs, raw_runs, *glob_runs = on.alternate(subjects)
-        yield Measured(f"load-{kind}-raw", seconds(ours_runs), seconds(raw_runs), sizes)
+        yield compared(f"load-{kind}-raw", ours_runs, raw_runs, sizes)
         if kind == "new":
-            yield Measured("load-new-glob", seconds(ours_runs), seconds(glob_runs[0]), sizes)
-            yield Measured("load-memory", seconds(ours_runs, "peak_mb"), seconds(raw_runs, "peak_mb"), sizes)
-        yield _restart(on, kind, waiting, seconds(ours_runs), sizes, expected)
+            yield compared("load-new-glob", ours_runs, glob_runs[0], sizes)
+            yield compared("load-memory", ours_runs, raw_runs, sizes, of="peak_mb")
+        if ours_runs.failure:
+            yield Measured(f"restart-{kind}", missing=ours_runs.failure)
+            continue
+        (restarts,) = on.alternate([lambda kind=kind, e=expected: _restart(on.loaded[kind], e)])
+        yield compared(f"restart-{kind}", restarts, ours_runs, sizes)
 
 
-def _restart(
-    on: Workspace, kind: str, waiting: Path, first_s: list[float], sizes: Sizes, expected: Expected
-) -> Measured:
-    loaded: Loaded = on.loaded[kind]
-    runs = [apart(ours.restart, landing=loaded.landing, state=loaded.state) for _ in range(on.times)]
-    for run in runs:
-        check(run, Expected(expected.rows + WARM_ROWS, expected.quantity))
-    return Measured(f"restart-{kind}", seconds(runs), first_s, sizes)
+def _restart(loaded: Loaded, expected: Expected) -> Figures:
+    figures = apart(ours.restart, landing=loaded.landing, state=loaded.state)
+    check(figures, Expected(expected.rows + WARM_ROWS, expected.quantity))
+    return figures
 
 
-def _raw(on: Workspace, load: object, waiting: Path, expected: Expected) -> Figures:
-    figures = apart(load, waiting=waiting, scratch=on.fresh("raw"))  # type: ignore[arg-type]
+def _raw(on: Workspace, load: Callable[..., Figures], waiting: Path, expected: Expected) -> Figures:
+    figures = apart(load, waiting=waiting, scratch=on.fresh("raw"))
     check(figures, Expected(expected.rows + WARM_ROWS, expected.quantity))
     return figures
 
@@ -64,19 +65,19 @@ def one_file(on: Workspace) -> Iterator[Measured]:
     expected = write_files(clean, [spread(np.arange(rows))])
     bad.mkdir()
     write_with_bad_rows(bad / "sales_bad.csv", spread(np.arange(rows)), share=BAD)
-    reader = _faster_reader(on, files=1, rows=max(10_000, rows // 100))
+    dlt = Dlt(on, clean, files=1, rows=max(10_000, rows // 100))
     clean_runs, bad_runs, raw_runs, dlt_runs = on.alternate(
         [
             lambda: on.load(clean, "big", expected),
             lambda: _load_bad(on, bad),
             lambda: _raw(on, peer_raw.first_load, clean, expected),
-            lambda: _dlt(on, clean, reader),
+            dlt.load,
         ]
     )
     sizes = {"files": 1, "rows": rows}
-    yield Measured("file-raw", seconds(clean_runs), seconds(raw_runs), sizes)
-    yield Measured("file-dlt", seconds(clean_runs), seconds(dlt_runs), sizes, f"dlt's {reader}")
-    yield Measured("file-bad-rows", seconds(bad_runs), seconds(clean_runs), sizes)
+    yield compared("file-raw", clean_runs, raw_runs, sizes)
+    yield compared("file-dlt", clean_runs, dlt_runs, sizes, note=f"dlt's {dlt.reader}")
+    yield compared("file-bad-rows", bad_runs, clean_runs, sizes)
 
 
 def _load_bad(on: Workspace, waiting: Path) -> Figures:
@@ -89,27 +90,48 @@ def burst(on: Workspace) -> Iterator[Measured]:
     count = on.scaled(SMALL_FILES)
     waiting = on.fresh("small-files")
     expected = write_small_files(waiting, files=count, rows=SMALL_ROWS)
-    reader = _faster_reader(on, files=max(100, count // 100), rows=SMALL_ROWS)
+    dlt = Dlt(on, waiting, files=max(100, count // 100), rows=SMALL_ROWS)
     ours_runs, guide_runs, dlt_runs = on.alternate(
         [
             lambda: on.load(waiting, "small", expected),
             lambda: apart(peer_guide.burst, waiting=waiting, landing=on.fresh("guide-burst")),
-            lambda: _dlt(on, waiting, reader),
+            dlt.load,
         ]
     )
     sizes = {"files": count, "rows": count * SMALL_ROWS}
-    yield Measured("burst-guide", seconds(ours_runs), seconds(guide_runs), sizes)
-    yield Measured("burst-dlt", seconds(ours_runs), seconds(dlt_runs), sizes, f"dlt's {reader}")
+    yield compared("burst-guide", ours_runs, guide_runs, sizes)
+    yield compared("burst-dlt", ours_runs, dlt_runs, sizes, note=f"dlt's {dlt.reader}")
 
 
-def _dlt(on: Workspace, waiting: Path, reader: peer_dlt.Reader) -> Figures:
-    return apart(peer_dlt.load, waiting=waiting, scratch=on.fresh("dlt"), reader=reader)
+@dataclass
+class Dlt:
+    """dlt on files that wait, with the faster of its readers, by a trial on fewer files.
 
+    Args:
+        on: where it works.
+        waiting: the files.
+        files, rows: of the trial.
+        reader: the faster one, once it is known.
+    """
 
-def _faster_reader(on: Workspace, *, files: int, rows: int) -> peer_dlt.Reader:
-    """Which of dlt's readers is faster on files like these, by a trial on fewer of them."""
-    waiting = on.fresh("trial-files")
-    write_small_files(waiting, files=files, rows=rows)
-    took_s = {reader: _dlt(on, waiting, reader)["seconds"] for reader in peer_dlt.READERS}
-    shutil.rmtree(waiting)
-    return min(took_s, key=lambda reader: took_s[reader])
+    on: Workspace
+    waiting: Path
+    files: int
+    rows: int
+    reader: peer_dlt.Reader | None = None
+
+    def load(self) -> Figures:
+        """Load them once."""
+        if self.reader is None:
+            self.reader = self._faster()
+        return self._load(self.waiting, self.reader)
+
+    def _faster(self) -> peer_dlt.Reader:
+        waiting = self.on.fresh("trial-files")
+        write_small_files(waiting, files=self.files, rows=self.rows)
+        took_s = {reader: self._load(waiting, reader)["seconds"] for reader in peer_dlt.READERS}
+        shutil.rmtree(waiting)
+        return min(took_s, key=lambda reader: took_s[reader])
+
+    def _load(self, waiting: Path, reader: peer_dlt.Reader) -> Figures:
+        return apart(peer_dlt.load, waiting=waiting, scratch=self.on.fresh("dlt"), reader=reader)

@@ -9,9 +9,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-import dlt
 import duckdb
-from dlt.sources.filesystem import filesystem, read_csv, read_csv_duckdb
 
 from tests.bench.apart import Figures
 
@@ -21,6 +19,9 @@ READERS: tuple[Reader, ...] = ("read_csv", "read_csv_duckdb")
 
 def load(*, waiting: str, scratch: str, reader: Reader) -> Figures:
     """Run the pipeline once, with the reader that is named."""
+    import dlt  # here, since the other rows do without it
+    from dlt.sources.filesystem import filesystem, read_csv, read_csv_duckdb
+
     home = Path(scratch)
     home.mkdir(parents=True, exist_ok=True)
     database = home / "sales.duckdb"

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 Sizes = dict[str, int]
+NOT_MEASURED = "not measured: "
 LONG_S = 25.0
 """What takes longer is run once, and marked so: the whole has to end within twenty minutes."""
 
@@ -74,17 +75,28 @@ class Measured:
         ours, peer: the values of each run.
         sizes: how much was there.
         note: what a reader should know.
+        missing: why there are no values.
     """
 
     row: str
-    ours: list[float]
+    ours: list[float] = field(default_factory=list)
     peer: list[float] = field(default_factory=list)
     sizes: Sizes = field(default_factory=dict)
     note: str = ""
+    missing: str = ""
 
     def result(self, *, whole: bool) -> dict[str, Any]:
         """The row of the result; targets are for the whole size."""
         row = ROWS[self.row]
+        if self.missing:
+            return {
+                "name": self.row,
+                **asdict(row),
+                **dict.fromkeys(("ours", "peer_value", "ratio", "met")),
+                "n": [0, 0],
+                "sizes": {},
+                "note": f"{NOT_MEASURED}{self.missing}",
+            }
         ours, peer = median(self.ours), median(self.peer) if self.peer else None
         ratio = ours / peer if peer else None
         compared = ratio if row.peer else ours

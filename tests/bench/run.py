@@ -2,91 +2,88 @@
 
     python -m tests.bench.run [--quick] [--only NAME …]
 
-Ratios are the claims; absolute figures are shown and not claimed. Figures go to `results.json` and, from a whole run
-at full size, into the table of the README.
+Ratios are the claims; absolute figures are shown and not claimed. Figures go to `results.json` after each group and,
+from a whole run at full size, into the table of the README.
+
+A peer or a browser that is not installed, or a group that fails, takes no other row with it: its own rows are "not
+measured: why". In `results.json` only a whole run puts such a row in the place of one with values, since all its rows
+are to be of one run.
+
+Exit 0 when everything was measured that could be, 1 when something failed that is here or a run is void, 130 after
+Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from tests.bench.apart import QUIET, ROOT
-from tests.bench.commands import commands
-from tests.bench.corrections import corrections
-from tests.bench.ledgers import long_history
-from tests.bench.live import arrivals, crowd, polled
-from tests.bench.loads import burst, many_rows, one_file
-from tests.bench.pages import pages
-from tests.bench.parts import parts
-from tests.bench.queries import queries
-from tests.bench.rows import Measured
+from tests.bench.failures import is_absent
+from tests.bench.groups import GROUPS, Group, measure_group
 from tests.bench.table import put_into_readme, table
 from tests.bench.workspace import Workspace, say
 
 RESULTS = Path(__file__).with_name("results.json")
+README = ROOT / "README.md"
 QUICK = 0.1
 PACKAGES = ("duckdb", "polars", "pyarrow", "dataframely", "watchdog", "prefect", "dlt", "perspective-python")
 
-Group = Callable[[Workspace], Iterator[Measured]]
-GROUPS: dict[str, Group] = {
-    "arrivals": arrivals,
-    "crowd": crowd,
-    "polled": polled,
-    "burst": burst,
-    "one-file": one_file,
-    "many-rows": many_rows,
-    "queries": queries,
-    "corrections": corrections,
-    "ledger": long_history,
-    "commands": commands,
-    "pages": pages,
-    "parts": parts,
-}
-"""In this order, since some use the state that others have loaded."""
+Result = dict[str, Any]
+Keep = Callable[[Sequence[Result]], None]
 
 
-def measure(groups: Sequence[str], *, scale: float = 1.0, times: int = 2) -> list[dict[str, Any]]:
+def measure(
+    groups: Iterable[str],
+    *,
+    scale: float = 1.0,
+    times: int = 2,
+    keep: Keep = lambda rows: None,
+    known: Mapping[str, Group] = GROUPS,
+) -> list[Result]:
     """Run groups of rows in a directory of their own, which is removed.
 
     Args:
         groups: their names.
         scale: of all sizes; 1 is the full one.
         times: how often each subject runs at smaller sizes.
+        keep: gets all rows so far after each group, also after one that Ctrl-C ends.
+        known: name → group.
     Returns:
-        The rows of the result.
+        The rows of the result; one that could not be measured has no values and says why.
     """
     os.environ.update(QUIET)
-    found = []
-    with tempfile.TemporaryDirectory(prefix="cubefeed-bench-") as root:
+    found: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="cubefeed-bench-", ignore_cleanup_errors=True) as root:
         workspace = Workspace(Path(root)) if scale == 1 else Workspace(Path(root), scale, times=times, long_s=5.0)
         with workspace.stack:
             for name in groups:
                 started = time.monotonic()
                 say(f"{name} …")
-                if name != "crowd":  # which comes to the session that is there
-                    workspace.end_live()
-                for measured in GROUPS[name](workspace):
-                    row = measured.result(whole=scale == 1)
-                    found.append(row)
-                    say(f"  {line(row)}")
+                try:
+                    for measured in measure_group(known[name], workspace):
+                        found.append(measured.result(whole=scale == 1))
+                        say(f"  {line(found[-1])}")
+                finally:
+                    keep(found)
                 say(f"  ({time.monotonic() - started:.0f} s)")
     return found
 
 
-def line(row: dict[str, Any]) -> str:
+def line(row: Result) -> str:
     """One row in words."""
+    if row["ours"] is None:
+        return f"{row['name']}: {row['note']}"
     judged = {True: "met", False: "MISSED", None: ""}[row["met"]]
     if row["ratio"] is None:
         return f"{row['name']}: {row['ours']:.3f} {row['unit']}, at most {row['target']:g} {judged}"
@@ -95,39 +92,92 @@ def line(row: dict[str, Any]) -> str:
     return f"{row['name']}: {row['ratio']:.3f} × {row['peer']}{target} {judged} ({sides}) {row['note']}".rstrip()
 
 
-def save(rows: list[dict[str, Any]], part: str) -> None:
-    """Put rows into the results: those of the full size under `rows`, those of a quick run under `quick`."""
+def save(rows: Sequence[Result], part: str, *, whole: bool = False) -> None:
+    """Put rows into the results: those of the full size under `rows`, those of a quick run under `quick`.
+
+    Args:
+        rows: what was measured.
+        part: `rows` or `quick`.
+        whole: they are all rows of one run, so nothing is kept of earlier ones. Otherwise earlier rows stay, also
+            where this run has no values.
+    Raises:
+        OSError: they cannot be written; what was there is left.
+    """
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    kept = {row["name"]: row for row in results.get(part, [])} | {row["name"]: row for row in rows}
-    results |= {"machine": machine(), "versions": {name: version(name) for name in PACKAGES}, part: list(kept.values())}
-    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    kept: dict[str, Result] = {} if whole else {row["name"]: row for row in results.get(part, [])}
+    for row in rows:
+        if row["ours"] is not None or kept.get(row["name"], row)["ours"] is None:
+            kept[row["name"]] = row
+    results |= {"machine": machine(), "versions": versions(), part: list(kept.values())}
+    complete = RESULTS.with_name(f".{RESULTS.name}.new")
+    try:
+        complete.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        complete.replace(RESULTS)
+    finally:
+        complete.unlink(missing_ok=True)
 
 
 def machine() -> dict[str, Any]:
     """What the figures were made on, in general terms."""
     return {
-        "cores": psutil.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "python": platform.python_version(),
         "system": platform.system(),
     }
 
 
-def main() -> None:
-    """Run what was asked for; exit 1 where the run is void."""
+def versions() -> dict[str, str | None]:
+    """Of the packages that are measured; None for one that is not installed."""
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def ending(rows: Sequence[Result]) -> int:
+    """Say what was not measured, and why. Returns the exit code."""
+    missing = [row for row in rows if row["ours"] is None]
+    for row in missing:
+        say(line(row))
+    failed = any(not is_absent(row["note"]) for row in missing)
+    return 1 if failed or any(row["note"].startswith("void") for row in rows) else 0
+
+
+def main(arguments: Sequence[str] | None = None, *, known: Mapping[str, Group] = GROUPS) -> int:
+    """Run what was asked for. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Ours and its peers side by side.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the sizes, in under four minutes")
-    parser.add_argument("--only", action="append", choices=GROUPS, help="only this group of rows; may be repeated")
-    given = parser.parse_args()
+    parser.add_argument("--only", action="append", choices=known, help="only this group of rows; may be repeated")
+    given = parser.parse_args(arguments)
+    part, whole = "quick" if given.quick else "rows", not given.only
     started = time.monotonic()
-    rows = measure(given.only or list(GROUPS), scale=QUICK if given.quick else 1.0)
-    save(rows, "quick" if given.quick else "rows")
-    if not given.quick and not given.only:
-        put_into_readme(ROOT / "README.md", rows)
+    try:
+        rows = measure(
+            given.only or list(known),
+            scale=QUICK if given.quick else 1.0,
+            keep=lambda rows: _save_in_between(rows, part),
+            known=known,
+        )
+    except KeyboardInterrupt:
+        say(f"ended; {RESULTS.name} has what was measured before")
+        return 130
     sys.stdout.write(table(rows))
+    save(rows, part, whole=whole)
+    if whole and not given.quick:
+        put_into_readme(README, rows)
     say(f"{time.monotonic() - started:.0f} s")
-    sys.exit(1 if any("void" in row["note"] for row in rows) else 0)
+    return ending(rows)
+
+
+def _save_in_between(rows: Sequence[Result], part: str) -> None:
+    """A disk that is full now may have room once the run has removed its own files."""
+    try:
+        save(rows, part)
+    except OSError as error:
+        say(f"  {RESULTS.name} cannot be written yet: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

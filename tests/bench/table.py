@@ -10,7 +10,7 @@ BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows with a target, in Markdown."""
+    """The rows with a target, in Markdown; one that was not measured says why."""
     lines = ["| what | measured | target |", "|---|---|---|"]
     lines += [f"| {row['what']} | {_measured(row)} | {_target(row)} |" for row in rows if row["target"] is not None]
     return "\n".join(lines) + "\n"
@@ -25,11 +25,13 @@ def put_into_readme(readme: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _measured(row: dict[str, Any]) -> str:
+    if row["ours"] is None:
+        return str(row["note"]).replace("|", "\\|")
     if row["ratio"] is None:
         return f"{row['ours']:.2g} {row['unit']}"
     return f"{row['ratio']:.2g} × {row['peer']}"
 
 
 def _target(row: dict[str, Any]) -> str:
-    at_most = f"≤ {row['target']:.2g}" + (f" {row['unit']}" if row["ratio"] is None else "")
+    at_most = f"≤ {row['target']:.2g}" + ("" if row["peer"] else f" {row['unit']}")
     return f"{at_most}, missed" if row["met"] is False else at_most

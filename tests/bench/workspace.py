@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.bench import files, ours
 from tests.bench.apart import Figures, apart
+from tests.bench.failures import cause_of, is_absent
 from tests.bench.files import WARM_ROWS, Expected, write_files
-from tests.bench.rows import LONG_S
-from tests.e2e.running import Installation
+from tests.bench.rows import LONG_S, Measured, Sizes
+
+if TYPE_CHECKING:
+    from tests.e2e.running import Installation  # needs packages that only some groups need
 
 KINDS = {"new": files.all_new, "half": files.half_known}
 
@@ -24,6 +29,23 @@ class Loaded:
 
     landing: Path
     state: Path
+
+
+@dataclass
+class Runs:
+    """What the runs of one subject gave.
+
+    Args:
+        figures: of each run.
+        failure: why the subject was not run to its end; its figures say nothing then.
+    """
+
+    figures: list[Figures] = field(default_factory=list)
+    failure: str = ""
+
+    def seconds(self, of: str = "seconds") -> list[float]:
+        """One figure of each run."""
+        return [float(run[of]) for run in self.figures]
 
 
 @dataclass
@@ -51,6 +73,13 @@ class Workspace:
         self.live = None
         self.stack.close()
 
+    def clear(self) -> None:
+        """End and remove all that groups have left."""
+        self.end_live()
+        self.loaded.clear()
+        for each in self.root.iterdir():
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+
     def scaled(self, full: int, *, least: int = 1) -> int:
         """A size at this scale."""
         return max(least, round(full * self.scale))
@@ -64,6 +93,7 @@ class Workspace:
 
     def load(self, waiting: Path, name: str, expected: Expected) -> Figures:
         """Load files from nothing; the state is left."""
+        self.loaded.pop(name, None)
         landing, state = self.fresh(f"{name}/landing"), self.fresh(f"{name}/state")
         figures = apart(ours.first_load, waiting=waiting, landing=landing, state=state)
         check(figures, Expected(expected.rows + WARM_ROWS, expected.quantity))
@@ -78,14 +108,30 @@ class Workspace:
             self.load(waiting, name, write_files(waiting, KINDS[kind](count, rows)))
         return self.loaded[name]
 
-    def alternate(self, subjects: Sequence[Callable[[], Figures]]) -> list[list[Figures]]:
-        """Run subjects in turn, so that whatever else the machine does meets all of them alike."""
-        runs: list[list[Figures]] = [[] for _ in subjects]
+    def alternate(self, subjects: Sequence[Callable[[], Figures]]) -> list[Runs]:
+        """Run subjects in turn, so that whatever else the machine does meets all of them alike. One that fails is left
+        out from then on."""
+        runs = [Runs() for _ in subjects]
         for _ in range(self.times):
             for subject, its_runs in zip(subjects, runs, strict=True):
-                if not its_runs or its_runs[0]["seconds"] <= self.long_s:
-                    its_runs.append(subject())
+                if not its_runs.failure and (not its_runs.figures or its_runs.seconds()[0] <= self.long_s):
+                    _run(subject, its_runs)
         return runs
+
+
+def _run(subject: Callable[[], Figures], runs: Runs) -> None:
+    try:
+        runs.figures.append(subject())
+    except Exception as error:
+        runs.failure = cause_of(error)
+        if not is_absent(runs.failure):
+            say(traceback.format_exc())
+
+
+def compared(row: str, ours: Runs, peer: Runs, sizes: Sizes, *, note: str = "", of: str = "seconds") -> Measured:
+    """A row of two subjects; without values where one of them failed."""
+    failure = peer.failure or ours.failure
+    return Measured(row, missing=failure) if failure else Measured(row, ours.seconds(of), peer.seconds(of), sizes, note)
 
 
 def check(figures: Figures, expected: Expected) -> None:
@@ -93,11 +139,6 @@ def check(figures: Figures, expected: Expected) -> None:
     found = (figures["rows"], figures["quantity"])
     if found != (expected.rows, expected.quantity):
         raise RuntimeError(f"a load gave (rows, quantity) {found}, not {(expected.rows, expected.quantity)}")
-
-
-def seconds(runs: Sequence[Figures], of: str = "seconds") -> list[float]:
-    """One figure of each run."""
-    return [float(run[of]) for run in runs]
 
 
 def say(text: str) -> None:
