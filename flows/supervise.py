@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 from flows.app.opening import OpenFeed
 from flows.app.watching import watch as watch_loop
 from flows.settings import Settings
+from flows.store.atomic import write_file
 from flows.up import Addresses, Up
 
 
@@ -38,7 +39,7 @@ def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
                 bar.stop()
                 _say_waiting(opened)
                 if ready_file is not None:
-                    _write_at_once(ready_file, f"{opened.owner.url}\n")
+                    write_file(ready_file, f"{opened.owner.url}\n", what="the ready file", durable=False)
                 tell(f"live page: {opened.owner.url}/ (Ctrl-C ends it)")
 
             asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=tell))
@@ -95,9 +96,3 @@ def _say_waiting(opened: OpenFeed) -> None:
     for name, desk in opened.feed.desks.items():
         if desk.lookout.inbox.problem:
             tell(f"{name}: waiting, because {desk.lookout.inbox.problem}")
-
-
-def _write_at_once(file: Path, text: str) -> None:
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.rename(file)

@@ -22,7 +22,6 @@ from flows.core.model import FILE, LINE, VERSION
 from flows.core.plan import Counters, NewVersion, Plan, Planner
 from flows.cube.port import Cube
 from flows.errors import DiskFull
-from flows.store.disk import room_for
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, may_hold, rows_of, rows_with_keys
@@ -101,7 +100,7 @@ class Appender:
             return
         try:
             self.compact(dataset)
-        except (OSError, DatabaseError) as error:
+        except (OSError, DatabaseError, DiskFull) as error:
             log.warning("%s: its segments could not be compacted, which is tried again: %s", dataset.name, error)
 
     def _plan(self, dataset: Dataset, batch: _Batch) -> Plan:
@@ -134,7 +133,7 @@ class Appender:
             self._cube.apply(change)
         try:
             mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})
-        except DatabaseError as error:
+        except (DatabaseError, DiskFull) as error:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, error)
         return batch_id
 
@@ -158,14 +157,13 @@ class Appender:
     ) -> SegmentFacts | None:
         if not plan.staged:
             return None
-        with room_for("a segment", self._segments.directory, int(rows.estimated_size())):
-            return self._segments.write(
-                self._ledger.next_segment(),
-                dataset.table,
-                rows,
-                fingerprint=dataset.fingerprint,
-                footer=[_footer(version, signatures[version.path].size_bytes) for version in plan.staged],
-            )
+        return self._segments.write(
+            self._ledger.next_segment(),
+            dataset.table,
+            rows,
+            fingerprint=dataset.fingerprint,
+            footer=[_footer(version, signatures[version.path].size_bytes) for version in plan.staged],
+        )
 
     def _write_quarantine(self, dataset: Dataset, batch: _Batch, plan: Plan) -> None:
         for version in plan.versions:

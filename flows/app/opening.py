@@ -74,6 +74,9 @@ def open_feed(
         stack.callback(requests.close)
         segments = Segments(state.segments)
         segments.remove_partial()
+        quarantine = Quarantine(state.quarantine)
+        quarantine.remove_partial()
+        Reports(state.reports).remove_partial()
         cube = WatchedCube(open_cube(settings.engine, tuple(dataset.table for dataset in datasets), tell=tell))
         stack.callback(cube.close)
         wake = threading.Event()
@@ -85,7 +88,7 @@ def open_feed(
             cube=cube,
             ledger=ledger,
             segments=segments,
-            quarantine=Quarantine(state.quarantine),
+            quarantine=quarantine,
             requests=requests,
             backups=state.backups,
             wake=wake,

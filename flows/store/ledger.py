@@ -16,10 +16,13 @@ from flows.core.files import Signature
 from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
 from flows.core.plan import Counters
 from flows.errors import StateError
+from flows.store.disk import room_for
 from flows.store.schema import SCHEMA_VERSION, datasets, metadata, paths, segments, versions
 
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction; ours take milliseconds."""
+ROOM_BYTES = 4_000_000
+"""How much room a ledger takes to go on, about: so large becomes its log before it is copied into the file."""
 _IN_LIMIT = 10_000
 _CACHED_STATEMENTS = 16
 """How many prepared statements a connection keeps: one for a batch differs with the number of its files, and takes
@@ -56,8 +59,12 @@ class Ledger:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first statement."""
-        with self.engine.connect() as connection:
+        """A transaction that holds the write lock from its first statement.
+
+        Raises:
+            DiskFull: there is no room; nothing has changed.
+        """
+        with room_for("the ledger", self.file, ROOM_BYTES), self.engine.connect() as connection:
             connection.execute(text("BEGIN IMMEDIATE"))
             try:
                 yield connection
@@ -198,7 +205,8 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
     if not create and not file.exists():
         raise StateError("There is no ledger here", next_step="check --state, or start with cubefeed up", file=file)
     if file.exists():
-        _refuse_damage(file)
+        with room_for("the ledger", file, ROOM_BYTES):
+            _refuse_damage(file)
     options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": _CACHED_STATEMENTS}
     engine = create_engine(f"sqlite:///{file}", connect_args=options)
     event.listen(engine, "connect", _prepare_connection)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 from flows.core.clock import now_utc
 from flows.core.files import shown
 from flows.core.findings import Finding, Verdict
+from flows.store.atomic import folder_before, private_name, put_folder, remove_partials
+from flows.store.disk import room_for
 
 REPORT = "report.json"
 
@@ -41,11 +43,11 @@ class Quarantine:
             path: the file's path in the landing directory.
             verdict: the findings.
             refused: the refused bytes; None where the file was too large to be read.
+        Raises:
+            DiskFull: there is no room; nothing has changed.
+            OSError: it cannot be written; nothing has changed.
         """
         folder = self.folder(dataset, version)
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
         report = {
             "dataset": dataset,
             "version": version,
@@ -58,17 +60,28 @@ class Quarantine:
             "counts": dict(verdict.counts),
             "findings": [asdict(finding) for finding in verdict.findings],
         }
-        (partial / REPORT).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        if refused is not None:
-            (partial / "refused").write_bytes(refused)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        text = (json.dumps(report, indent=1) + "\n").encode()
+        with room_for("refused rows", self.directory, len(text) + len(refused or b"")), private_name(folder) as partial:
+            partial.mkdir(parents=True)
+            (partial / REPORT).write_bytes(text)
+            if refused is not None:
+                (partial / "refused").write_bytes(refused)
+            put_folder(partial, folder)
         return folder
+
+    def remove_partial(self) -> None:
+        """Remove what a crash left half written; for the owner, at its start."""
+        for dataset in self.directory.iterdir():
+            remove_partials(dataset)
 
     def report(self, dataset: str, version: int) -> dict[str, Any] | None:
         """A version's report, or None if it has none."""
-        file = self.folder(dataset, version) / REPORT
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        folder = self.folder(dataset, version)
+        for place in (folder, folder_before(folder), folder):  # it may be replaced between the two looks
+            with suppress(FileNotFoundError):
+                found: dict[str, Any] = json.loads((place / REPORT).read_text(encoding="utf-8"))
+                return found
+        return None
 
     def findings(self, dataset: str, version: int) -> list[Finding]:
         """A version's findings."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from flows.core.day_report import DayReport
+from flows.store.atomic import remove_partials, write_file
+from flows.store.disk import room_for
+
+LEFT_S = 3600.0
+"""A page takes far less time to be written; what has lain half written for so long was left by a crash."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,24 @@ class Reports:
         return replace(report, closed_by=kept.get("closed_by") or report.closed_by)
 
     def keep(self, report: DayReport, page: str) -> Path:
-        """Keep a day's page in the place of the one before. Returns where it lies."""
+        """Keep a day's page in the place of the one before. Returns where it lies.
+
+        Raises:
+            DiskFull: there is no room; the one before is still there.
+            OSError: it cannot be written; the one before is still there.
+        """
         lies = self.page(report.dataset, date.fromisoformat(report.day))
-        lies.parent.mkdir(parents=True, exist_ok=True)
-        _replace(self._facts(report), json.dumps(report.as_json(), indent=1, default=str) + "\n")
-        _replace(lies, page)
+        with room_for("a report", self.directory, len(page)):
+            lies.parent.mkdir(parents=True, exist_ok=True)
+        facts = json.dumps(report.as_json(), indent=1, default=str) + "\n"
+        write_file(self._facts(report), facts, what="a report")
+        write_file(lies, page, what="a report")
         return lies
+
+    def remove_partial(self) -> None:
+        """Remove what crashes left half written."""
+        for dataset in self.directory.glob("*/"):
+            remove_partials(dataset, older_than_s=LEFT_S)
 
     def _facts(self, report: DayReport) -> Path:
         return self.page(report.dataset, date.fromisoformat(report.day)).with_suffix(".json")
-
-
-def _replace(file: Path, text: str) -> None:
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")  # others may write the same day
-    partial.write_text(text, encoding="utf-8")
-    partial.rename(file)

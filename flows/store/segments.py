@@ -14,6 +14,8 @@ from typing import Any
 import polars as pl
 
 from flows.core.model import VERSION, Table, Value
+from flows.store.atomic import private_name, remove_partials, sync_directory
+from flows.store.disk import room_for
 from flows.store.ledger import SegmentFacts
 
 FOOTER_KEY = "cubefeed"
@@ -58,17 +60,18 @@ class Segments:
             footer: the facts of the versions, as JSON objects; they let a lost ledger be restored.
         """
         name = f"{table.name}-{id:08d}.parquet"
-        target, partial = self.directory / name, self.directory / f".{name}.partial"
+        target = self.directory / name
         facts = {"dataset": table.name, "fingerprint": fingerprint, "versions": list(footer)}
-        with partial.open("w+b") as file:
-            rows.write_parquet(file, compression="lz4", metadata={FOOTER_KEY: json.dumps(facts)})
-            file.flush()
-            os.fsync(file.fileno())
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
-        partial.rename(target)
-        _sync_directory(self.directory)
+        with room_for("a segment", self.directory, int(rows.estimated_size())), private_name(target) as partial:
+            with partial.open("w+b") as file:
+                rows.write_parquet(file, compression="lz4", metadata={FOOTER_KEY: json.dumps(facts)})
+                file.flush()
+                os.fsync(file.fileno())
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                size = file.tell()
+            partial.rename(target)
+        sync_directory(self.directory)
         low, high = _key_range(table, rows)
         return SegmentFacts(id, table.name, name, digest, size, rows.height, fingerprint, low, high)
 
@@ -112,8 +115,7 @@ class Segments:
 
     def remove_partial(self) -> None:
         """Remove what a crash left half written."""
-        for partial in self.directory.glob(".*.partial"):
-            partial.unlink()
+        remove_partials(self.directory)
 
 
 def _dataset_of(file: Path) -> str:
@@ -216,11 +218,3 @@ def may_hold(segment: SegmentFacts, keys: pl.Series) -> bool:
         return segment.rows > 0 and not keys.is_empty()
     low, high = (json.loads(_json(edge)) for edge in (keys.min(), keys.max()))
     return not (high < json.loads(segment.key_low) or low > json.loads(segment.key_high))
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,6 +13,11 @@ from filelock import FileLock, Timeout
 
 from flows.core.clock import now_utc
 from flows.errors import NotRunning, StateError
+from flows.store.atomic import write_file
+from flows.store.disk import room_for
+
+ROOM_BYTES = 1_000_000
+"""How much room a start takes before anything is loaded, about: the ledger's shared memory and log, its own name."""
 
 
 @dataclass(frozen=True)
@@ -74,30 +79,25 @@ class State:
         Raises:
             StateError: it cannot be made or written.
         """
-        try:
+        with self._writable():
             self.root.mkdir(parents=True, exist_ok=True)
             if not any(self.root.iterdir()):
                 self.root.chmod(0o700)
             probe = self.root / ".writable"
             probe.write_bytes(b"")
             probe.unlink()
-        except OSError as error:
-            raise StateError(
-                f"The state directory cannot be written ({error.strerror})",
-                next_step="free space or permit writing there, or name another one with --state",
-                state=self.root,
-            ) from error
 
     @contextmanager
     def owned(self) -> Iterator[None]:
         """Hold the lock. The kernel lets go of it when the process ends, however it ends.
 
         Raises:
-            StateError: another process holds it; the message names its pid.
+            StateError: another process holds it; the message names its pid. Or it cannot be taken.
         """
         lock = FileLock(self.root / "lock")
         try:
-            lock.acquire(timeout=0)
+            with self._writable():
+                lock.acquire(timeout=0)
         except Timeout:
             owner = self.owner()
             raise StateError(
@@ -112,11 +112,14 @@ class State:
             lock.release()
 
     def announce(self, owner: Owner) -> None:
-        """Write who owns the directory."""
-        partial = self.owner_file.with_suffix(".partial")
+        """Write who owns the directory.
+
+        Raises:
+            StateError: it cannot be written.
+        """
         born = replace(owner, born=_born(owner.pid))
-        partial.write_text(json.dumps(asdict(born)) + "\n", encoding="utf-8")
-        partial.rename(self.owner_file)
+        with self._writable():
+            write_file(self.owner_file, json.dumps(asdict(born)) + "\n", what="the name of the owner", durable=False)
 
     def owner(self) -> Owner | None:
         """Who owns the directory, as far as it said so; None when nobody alive does.
@@ -136,6 +139,25 @@ class State:
                 state=self.root,
             ) from None
         return owner if _alive(owner.pid) and _born(owner.pid) == owner.born else None
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        """What is written inside finds a directory that can be written, or the error says that it is none.
+
+        Raises:
+            StateError: it cannot be written; DiskFull where its disk is full.
+        """
+        try:
+            with room_for("the state of this cube", self.root, ROOM_BYTES):
+                yield
+        except OSError as error:
+            if isinstance(error, Timeout):
+                raise
+            raise StateError(
+                f"The state directory cannot be written ({error.strerror})",
+                next_step="permit that for this user, or name another one with --state",
+                state=self.root,
+            ) from error
 
     def require_owner(self) -> Owner:
         """The live owner.

@@ -1,0 +1,103 @@
+"""Writes that happen as a whole or not at all: under a private name beside the place, then renamed.
+
+What fails takes its private name away again, on a full disk too; what is killed leaves one, which is never taken for
+the thing itself and is removed at the next start.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flows.store.disk import room_for
+
+PARTIAL = ".partial"
+BEFORE = ".before"
+_numbers = itertools.count()
+
+
+def write_file(file: Path, content: str | bytes, *, what: str, durable: bool = True) -> None:
+    """Write a file in the place of the one before, if there is one; its directory must be there.
+
+    Args:
+        file: where.
+        content: its bytes, or its text.
+        what: what it is, in words.
+        durable: whether it must survive a loss of power once this has returned.
+    Raises:
+        DiskFull: there is no room for it.
+        OSError: it cannot be written.
+    """
+    body = content.encode() if isinstance(content, str) else content
+    with room_for(what, file.parent, len(body)), private_name(file) as partial:
+        with partial.open("xb") as opened:
+            opened.write(body)
+            if durable:
+                opened.flush()
+                os.fsync(opened.fileno())
+        partial.rename(file)
+    if durable:
+        sync_directory(file.parent)
+
+
+@contextmanager
+def private_name(place: Path) -> Iterator[Path]:
+    """A name beside a place that nobody else uses or reads; what lies there when the block ends is removed."""
+    partial = place.with_name(f".{place.name}.{os.getpid()}-{next(_numbers)}{PARTIAL}")
+    try:
+        yield partial
+    finally:
+        _remove(partial)
+
+
+def put_folder(partial: Path, folder: Path) -> None:
+    """Put a complete folder in the place of the one before.
+
+    Two folders cannot change places at once: the one before stays beside until the new one is there, under the name
+    that `folder_before` gives, so that a crash never leaves neither.
+    """
+    before = folder_before(folder)
+    if folder.exists():
+        _remove(before)
+        folder.rename(before)
+    partial.rename(folder)
+    _remove(before)
+
+
+def folder_before(folder: Path) -> Path:
+    """Where the former content of a folder is while it is replaced, or after a crash at that moment."""
+    return folder.with_name(f".{folder.name}{BEFORE}")
+
+
+def remove_partials(directory: Path, *, older_than_s: float = 0.0) -> None:
+    """Remove what a crash has left half written in a directory.
+
+    Args:
+        directory: where.
+        older_than_s: what other processes may be writing there is younger.
+    """
+    for partial in directory.glob(f".*{PARTIAL}"):
+        with suppress(FileNotFoundError):
+            if time.time() - partial.stat().st_mtime >= older_than_s:
+                _remove(partial)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
