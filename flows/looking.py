@@ -98,7 +98,7 @@ def restore_ledger_here(settings: Settings) -> dict[str, Any]:
         StateError: there is nothing to make it from.
     """
     from flows.datasets import load_datasets
-    from flows.store.backup import restore_ledger
+    from flows.store.restore import restore_ledger
 
     tables = [dataset.table for dataset in load_datasets(settings)]
     state = State(settings.state)

@@ -63,7 +63,7 @@ class Days:
         self._retain(dataset)
         checked, due = self.verify(dataset), _due_day(dataset, moment)
         report = self._report(dataset, inbox, due or _day_before(moment), checked)
-        make_backup(self._owned.ledger, self._backups)
+        make_backup(self._owned.ledger.file, self._backups)
         self._appender.compact(dataset)
         day = day_facts(dataset, self._owned.cube, due)
         complaints = complaints_of(checked, day, inbox.problem)

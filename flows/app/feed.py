@@ -205,7 +205,7 @@ class Feed:
         if kind == "rebuild":
             return {"rows": self.rebuild_table(dataset.name)}
         if kind == "unload" and not dry_run:
-            make_backup(self.ledger, self._backups)  # no segment says that these rows have left
+            make_backup(self.ledger.file, self._backups)  # no segment says that these rows have left
         if kind == "close-day":
             as_of = datetime.fromisoformat(payload["as_of"]) if "as_of" in payload else None
             return self._days.close(dataset, desk.lookout.inbox, as_of=as_of, run=payload.get("run"))

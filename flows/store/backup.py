@@ -1,203 +1,144 @@
-"""Backups of the ledger, and how a lost ledger is restored from them and from the segments' footers."""
+"""Backups of the ledger: whole files, named by a counter and the checksum of their content.
+
+The counter says which is the newest: a clock may have been ahead. The time in the name is for people.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 import sqlite3
-from collections.abc import Iterable
+import time
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
-
-from flows.core.clock import now_utc
-from flows.core.lifecycle import LIVE, State
-from flows.core.model import Table
-from flows.errors import StateError
-from flows.store.ledger import Ledger, open_ledger
-from flows.store.schema import SCHEMA_VERSION, batches, datasets, paths, segments, versions
-from flows.store.segments import Segments
-from flows.store.state import State as StateDirectory
+from flows.store.atomic import private_name, remove_partials, sync_directory
+from flows.store.disk import room_for
 
 KEPT = 7
+KEPT_DAYS = 90
+LEAST = 2
+"""An old backup goes once there are KEPT newer ones, or LEAST of them when it is older than KEPT_DAYS."""
+
+_NAME = re.compile(r"ledger-(?P<number>\d{6,})-(?P<time>[0-9TZ]+)-(?P<checksum>[0-9a-f]{16})\.db")
+_DAY_S = 86_400
 
 
-@dataclass(frozen=True)
-class Restored:
-    """What a restore found.
+@dataclass(frozen=True, order=True)
+class Backup:
+    """A backup's place among the others, the newest last: by its counter, and by what it holds where it has none.
 
     Args:
-        backup: the backup it began with, or None where none was whole.
-        segments: segments that the backup did not know.
-        versions: versions that the backup did not know.
-        aside: where the old ledger was put, if there was one.
+        number: the counter in its name; 0 where it has none.
+        batch: the last batch that it knows; looked up only where there is no number.
+        version: likewise the last version.
+        file: where it is.
     """
 
-    backup: str | None
-    segments: int
-    versions: int
-    aside: str | None
+    number: int
+    batch: int
+    version: int
+    file: Path
 
 
-def make_backup(ledger: Ledger, directory: Path) -> Path:
-    """Copy the ledger while it is in use, and keep the newest KEPT copies."""
+def make_backup(ledger: Path, directory: Path) -> Path:
+    """Copy the ledger while it is in use. Old copies go once the new one was opened again and found whole.
+
+    Raises:
+        DiskFull: there is no room for the copy.
+        OSError: it cannot be written.
+        sqlite3.DatabaseError: likewise, or the ledger cannot be read.
+    """
     directory.mkdir(exist_ok=True)
-    stamp = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}"
-    target, partial = directory / f"ledger-{stamp}.db", directory / "ledger.partial"
-    partial.unlink(missing_ok=True)
-    with closing(sqlite3.connect(ledger.file)) as source, closing(sqlite3.connect(partial)) as copy:
-        source.backup(copy)
-    partial.rename(target)
-    for old in sorted(directory.glob("ledger-*.db"))[:-KEPT]:
-        old.unlink()
+    remove_partials(directory)
+    with room_for("a backup of the ledger", directory, ledger.stat().st_size):
+        with private_name(directory / "ledger.db") as partial:
+            copy_database(ledger, partial)
+            found = defect(partial)
+            if found is not None:
+                raise sqlite3.DatabaseError(f"the backup is not whole: {found}")
+            number = max((backup.number for backup in backups_in(directory)), default=0) + 1
+            stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+            target = directory / f"ledger-{number:06d}-{stamp}-{_checksum(partial)}.db"
+            partial.rename(target)
+        sync_directory(directory)
+    _prune(directory)
     return target
 
 
-def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> Restored:
-    """Make the ledger again: the newest whole backup, then what the segments' footers know beyond it.
+def backups_in(directory: Path) -> list[Backup]:
+    """The backups, the newest last; whether they are whole is for `defect` to say."""
+    return sorted(_backup(file) for file in directory.glob("ledger-*.db"))
 
-    What a start finds in the landing directories completes it. The old ledger is kept beside.
 
-    Raises:
-        StateError: segments are of a dataset that is not among the tables.
-    """
-    known = {table.name: table for table in tables}
-    strange = sorted(Segments(state.segments).datasets() - known.keys())
-    if strange:
-        raise StateError(
-            f"There are segments of {', '.join(strange)}, which would be forgotten",
-            next_step="name every dataset of this state directory with --dataset",
-            state=state.root,
-        )
-    aside = _put_aside(state.ledger)
-    backup = next((file for file in sorted(state.backups.glob("ledger-*.db"), reverse=True) if _whole(file)), None)
-    if backup is not None:
-        state.ledger.write_bytes(backup.read_bytes())
-    ledger = open_ledger(state.ledger)
+def defect(file: Path) -> str | None:
+    """What is wrong with a ledger that nobody writes, or None: its content, its indexes, its references, and whether
+    it is what its name says."""
+    named = _NAME.fullmatch(file.name)
     try:
-        found = _Footers(ledger, Segments(state.segments), known)
-        found.take_in()
-        return Restored(backup.name if backup else None, found.segments, found.versions, aside)
-    finally:
-        ledger.close()
+        if named and named["checksum"] != _checksum(file):
+            return "its checksum differs"
+        with closing(_open_still(file)) as copy:
+            complaint = str(copy.execute("PRAGMA integrity_check(1)").fetchone()[0])
+            dangling = copy.execute("PRAGMA foreign_key_check").fetchone()
+    except (OSError, sqlite3.DatabaseError) as error:
+        return str(error)
+    if complaint != "ok":
+        return complaint
+    return f"a row of {dangling[0]} refers to nothing" if dangling else None
 
 
-def _put_aside(ledger: Path) -> str | None:
-    if not ledger.exists():
-        return None
-    aside = ledger.with_name(f"ledger.db.before-restore-{now_utc().replace(':', '')}")
-    ledger.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        beside = ledger.with_name(ledger.name + suffix)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + suffix))
-    return aside.name
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a ledger that may be in use into one new file that is whole by itself, durably."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        new.execute("PRAGMA journal_mode=OFF")  # a copy that fails is thrown away
+        old.backup(new)
+    with closing(sqlite3.connect(target)) as new:
+        new.execute("PRAGMA journal_mode=DELETE")
+    sync_file(target)
 
 
-def _whole(file: Path) -> bool:
+def sync_file(file: Path) -> None:
+    """Have a file's content on the disk."""
+    with file.open("r+b") as opened:
+        os.fsync(opened.fileno())
+
+
+def _backup(file: Path) -> Backup:
+    named = _NAME.fullmatch(file.name)
+    if named:
+        return Backup(int(named["number"]), 0, 0, file)
+    return Backup(0, *_last_numbers(file), file)
+
+
+def _last_numbers(file: Path) -> tuple[int, int]:
+    """The last batch and the last version in a backup that has no counter."""
     try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
-            version = copy.execute("PRAGMA user_version").fetchone()[0]
-            return bool(version == SCHEMA_VERSION and copy.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+        with closing(_open_still(file)) as copy:
+            (found,) = copy.execute(
+                "SELECT (SELECT coalesce(max(id), 0) FROM batches), (SELECT coalesce(max(id), 0) FROM versions)"
+            )
+            return int(found[0]), int(found[1])
     except sqlite3.DatabaseError:
-        return False
+        return 0, 0
 
 
-class _Footers:
-    """Writes into the ledger what the segments' footers know and it does not."""
-
-    def __init__(self, ledger: Ledger, store: Segments, tables: dict[str, Table]) -> None:
-        self._ledger = ledger
-        self._store = store
-        self._tables = tables
-        self.segments = 0
-        self.versions = 0
-
-    def take_in(self) -> None:
-        """All footers, the oldest segment first, in one transaction."""
-        with self._ledger.writing() as connection:
-            known = set(connection.scalars(select(segments.c.file)))
-            batch = int(connection.scalar(text("SELECT coalesce(max(id), 0) + 1 FROM batches")) or 1)
-            row = {
-                "id": batch,
-                "dataset": "",
-                "state": State.LOADED.value,
-                "files": 0,
-                "rows": 0,
-                "staged_utc": now_utc(),
-            }
-            connection.execute(insert(batches), row)
-            for file in sorted(self._store.directory.glob("*.parquet"), key=lambda file: file.stem.rsplit("-", 1)[-1]):
-                if file.name not in known:
-                    self._take_in_segment(connection, file, batch)
-            _supersede_older(connection)
-            connection.execute(update(datasets).values(held=None))
-
-    def _take_in_segment(self, connection: Connection, file: Path, batch: int) -> None:
-        facts, footer = self._store.describe(file, self._tables)
-        if facts is None or footer is None:
-            return
-        connection.execute(insert(segments), asdict(facts))
-        self.segments += 1
-        for version in footer["versions"]:
-            known = connection.scalar(select(versions.c.state).where(versions.c.id == version["id"]))
-            if known in LIVE:
-                connection.execute(update(versions).where(versions.c.id == version["id"]).values(segment=facts.id))
-            elif known is None:
-                self._add_version(connection, facts.dataset, facts.id, version, batch)
-                self.versions += 1
-
-    def _add_version(
-        self, connection: Connection, dataset: str, segment: int, version: dict[str, Any], batch: int
-    ) -> None:
-        name, now = bytes.fromhex(version["path"]), now_utc()
-        found = connection.scalar(select(paths.c.id).where(paths.c.dataset == dataset, paths.c.path == name))
-        if found is None:
-            row = {"dataset": dataset, "path": name, "present": True}
-            key = connection.execute(insert(paths), row).inserted_primary_key
-            assert key is not None
-            found = key[0]
-        copied = {
-            name: version[name] for name in ("id", "mtime_ns", "size_bytes", "place", "rows", "refused", "collapsed")
-        }
-        connection.execute(
-            insert(versions),
-            {
-                **copied,
-                "dataset": dataset,
-                "path_id": found,
-                "digest": bytes.fromhex(version["digest"]),
-                "state": State.LOADED.value,
-                "findings": 0,
-                "segment": segment,
-                "batch": batch,
-                "detected_utc": now,
-                "loaded_utc": now,
-            },
-        )
-        forget = dict.fromkeys(("size_bytes", "mtime_ns", "ctime_ns", "inode"))
-        change = {"place": version["place"], "accepted": version["id"], "judged": version["id"], **forget}
-        connection.execute(update(paths).where(paths.c.id == found).values(change))
+def _open_still(file: Path) -> sqlite3.Connection:
+    """Open a file that nobody writes, without making or taking in another file beside it."""
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _supersede_older(connection: Connection) -> None:
-    """Of live versions of one path, or at one place (a renamed file), only the newest stays."""
-    live = f"state IN ('{LIVE[0].value}', '{LIVE[1].value}')"
-    for same in ("path_id", "place"):
-        connection.execute(
-            text(
-                f"UPDATE versions SET state = 'superseded', ended_utc = :now WHERE {live} AND EXISTS ("
-                f"SELECT 1 FROM versions AS newer WHERE newer.dataset = versions.dataset "
-                f"AND newer.{same} = versions.{same} AND newer.id > versions.id AND newer.{live})"
-            ),
-            {"now": now_utc()},
-        )
-    connection.execute(
-        text(
-            "UPDATE paths SET place = NULL, accepted = NULL, judged = NULL WHERE EXISTS ("
-            "SELECT 1 FROM paths AS heir WHERE heir.dataset = paths.dataset AND heir.place = paths.place "
-            "AND heir.accepted > paths.accepted)"
-        )
-    )
+def _checksum(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()[:16]
+
+
+def _prune(directory: Path) -> None:
+    newest_first = backups_in(directory)[::-1]
+    aged = time.time() - KEPT_DAYS * _DAY_S
+    for newer, backup in enumerate(newest_first):
+        if newer >= KEPT or (newer >= LEAST and backup.file.stat().st_mtime < aged):
+            backup.file.unlink()

@@ -17,8 +17,11 @@ from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFa
 from flows.core.plan import Counters
 from flows.errors import StateError
 from flows.store.disk import room_for
+from flows.store.migrations import migrate, refuse_strange, version_of
 from flows.store.schema import SCHEMA_VERSION, datasets, metadata, paths, segments, versions
 
+BACKUPS = "backups"
+"""The directory beside the ledger that holds its backups."""
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction; ours take milliseconds."""
 ROOM_BYTES = 4_000_000
@@ -42,6 +45,7 @@ class SegmentFacts:
     fingerprint: str
     key_low: str | None = None
     key_high: str | None = None
+    uuid: str | None = None
 
 
 class Ledger:
@@ -53,8 +57,9 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one state of the ledger."""
+        """A connection that sees one state of the ledger, whatever is committed meanwhile."""
         with self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")  # SQLAlchemy ends it when the connection goes back
             yield connection
 
     @contextmanager
@@ -68,10 +73,11 @@ class Ledger:
             connection.execute(text("BEGIN IMMEDIATE"))
             try:
                 yield connection
+                connection.exec_driver_sql("COMMIT")
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
+                if _is_open(connection):  # SQLite itself has rolled back where the disk is full
+                    connection.exec_driver_sql("ROLLBACK")
                 raise
-            connection.exec_driver_sql("COMMIT")
 
     def close(self) -> None:
         """Close all connections."""
@@ -179,6 +185,11 @@ class Ledger:
             return int(connection.scalar(select(func.coalesce(func.max(segments.c.id), 0))) or 0) + 1
 
 
+def _is_open(connection: Connection) -> bool:
+    """Whether SQLite still has a transaction open on this connection."""
+    return bool(getattr(connection.connection.dbapi_connection, "in_transaction", False))
+
+
 def among(ids: Iterable[int]) -> Select[tuple[int]]:
     """Ids as one bound value: SQLite takes some ten thousand of them in a statement, and every other number of them
     would be another statement to keep."""
@@ -187,14 +198,15 @@ def among(ids: Iterable[int]) -> Select[tuple[int]]:
 
 
 def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledger:
-    """Open the ledger, make it if it is new, and check that it is whole and of this version.
+    """Open the ledger, make it if it is new, and check that it is whole; one of an earlier version is migrated.
 
     Args:
         file: the SQLite file.
-        create: whether to make it where there is none.
+        create: whether this process owns the state directory: it makes a ledger where there is none, and migrates one
+            of an earlier version.
         lost: whether one must have been there, so that a new one would forget what it knew.
     Raises:
-        StateError: the file is missing, damaged, of another version, or cannot be written.
+        StateError: the file is missing, damaged, of a version that this program does not know, or cannot be written.
     """
     if lost and _is_new(file):
         raise StateError(
@@ -207,12 +219,13 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
     if file.exists():
         with room_for("the ledger", file, ROOM_BYTES):
             _refuse_damage(file)
+            _bring_up_to_date(file, owned=create)
     options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": _CACHED_STATEMENTS}
     engine = create_engine(f"sqlite:///{file}", connect_args=options)
     event.listen(engine, "connect", _prepare_connection)
     ledger = Ledger(engine, file)
     try:
-        _check_version(ledger)
+        _fill_new(ledger)
     except BaseException:
         ledger.close()
         raise
@@ -243,20 +256,29 @@ def _refuse_damage(file: Path) -> None:
         )
 
 
-def _check_version(ledger: Ledger) -> None:
+def _bring_up_to_date(file: Path, *, owned: bool) -> None:
+    """Refuse a ledger of a version that this program does not know, and migrate one of an earlier version."""
+    with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_S)) as connection:
+        version = version_of(connection)
+    refuse_strange(version, file)
+    if not 0 < version < SCHEMA_VERSION:
+        return
+    if not owned:
+        raise StateError(
+            "The ledger is of an earlier version of Cubefeed",
+            next_step="start the session anew (cubefeed up), which brings it up to date",
+            expected=SCHEMA_VERSION,
+            got=version,
+            file=file,
+        )
+    migrate(file, file.with_name(BACKUPS))
+
+
+def _fill_new(ledger: Ledger) -> None:
     with ledger.writing() as connection:
-        version = connection.scalar(text("PRAGMA user_version"))
-        if version == 0:
+        if connection.scalar(text("PRAGMA user_version")) == 0:
             metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        elif version != SCHEMA_VERSION:
-            raise StateError(
-                "The ledger was written by another version of Cubefeed",
-                next_step="use that version, or another --state directory",
-                expected=SCHEMA_VERSION,
-                got=version,
-                file=ledger.file,
-            )
 
 
 def _prepare_connection(dbapi: Any, _record: object) -> None:

@@ -1,4 +1,4 @@
-"""The ledger's tables. `SCHEMA_VERSION` is raised whenever they change."""
+"""The ledger's tables. Whoever changes them raises `SCHEMA_VERSION` and writes a migration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -26,6 +26,8 @@ datasets = Table(
     Column("fingerprint", String, nullable=False, doc="of the declaration at the last start"),
     Column("first_day", String, doc="retention: rows of earlier days are not in the cube"),
     Column("held", Integer, doc="rows in the cube since the last commit; null where that is not known"),
+    Column("root_device", Integer, doc="the landing directory as it was seen last; null where it never was"),
+    Column("root_inode", Integer),
 )
 
 paths = Table(
@@ -87,6 +89,7 @@ segments = Table(
     Column("fingerprint", String, nullable=False),
     Column("key_low", String, doc="JSON: smallest value of the first key column"),
     Column("key_high", String, doc="JSON: largest value of the first key column"),
+    Column("uuid", String, doc="tells it from another of the same number; null for one whose footer has none"),
 )
 
 batches = Table(

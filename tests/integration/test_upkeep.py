@@ -22,8 +22,9 @@ from flows.errors import StateError
 from flows.looking import restore_ledger_here
 from flows.settings import Observer, Settings
 from flows.store import ledger
-from flows.store.backup import make_backup, restore_ledger
+from flows.store.backup import make_backup
 from flows.store.ledger import open_ledger
+from flows.store.restore import restore_ledger
 from flows.store.segments import Segments, read_segment
 from flows.store.state import State
 from tests.integration.living import live, sales
@@ -182,7 +183,7 @@ def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, observer:
         living.put("a.csv", sales(1, 2))
         living.wait_for({1: 1, 2: 2})
         if backup == "early":
-            make_backup(living.feed.ledger, tmp_path / "state" / "backups")
+            make_backup(living.feed.ledger.file, tmp_path / "state" / "backups")
         living.put("b.csv", sales(7, start=2))
         living.wait_for({1: 1, 2: 7})
         living.put("a.csv", sales(3, 4, 5))
@@ -268,7 +269,7 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path, observer: Observ
     fill(tmp_path, observer)
     with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger:
         ledger.execute("PRAGMA user_version = 99")
-    with pytest.raises(StateError, match="another version"), live(tmp_path, observer):
+    with pytest.raises(StateError, match="a newer Cubefeed"), live(tmp_path, observer):
         pass
 
 
@@ -400,7 +401,7 @@ def test_compaction_leaves_the_segments_of_a_dataset_whose_name_begins_alike(
 
 def test_seven_backups_are_kept(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path / "ledger.db")
-    made = [make_backup(ledger, tmp_path / "backups") for _ in range(9)]
+    made = [make_backup(ledger.file, tmp_path / "backups") for _ in range(9)]
     ledger.close()
     kept = sorted((tmp_path / "backups").glob("*.db"))
     assert kept == made[2:]

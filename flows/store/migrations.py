@@ -1,0 +1,89 @@
+"""How a ledger of an earlier version becomes one of this version.
+
+The version lies in SQLite's own `PRAGMA user_version`, and a migration is a few statements: there is one kind of
+database, one writer, and no way back but the backup that is made before. Alembic would bring its environment, its
+version table and a directory of scripts for the same list, and would still leave the backup and the refusals to us.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from flows.errors import StateError
+from flows.store.backup import make_backup
+from flows.store.schema import SCHEMA_VERSION
+
+log = logging.getLogger(__name__)
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    3: (
+        "ALTER TABLE datasets ADD COLUMN root_device INTEGER",
+        "ALTER TABLE datasets ADD COLUMN root_inode INTEGER",
+        "ALTER TABLE segments ADD COLUMN uuid VARCHAR",
+    ),
+}
+"""Version → the statements that make it from the one before."""
+OLDEST = min(MIGRATIONS) - 1
+"""The oldest version that can be brought up to date."""
+
+
+def migrate(file: Path, backups: Path) -> None:
+    """Bring a ledger up to date, each version in a transaction of its own, after a backup.
+
+    Killed at any moment, it is of the version before or of the one after.
+
+    Args:
+        file: the ledger; of version OLDEST or later.
+        backups: where the ledger as it was is kept.
+    """
+    kept = make_backup(file, backups)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous=FULL")
+        for version in range(version_of(connection) + 1, SCHEMA_VERSION + 1):
+            _apply(connection, version)
+            log.warning("The ledger is of version %s now; what it was is in %s", version, kept.name)
+
+
+def _apply(connection: sqlite3.Connection, version: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in MIGRATIONS[version]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of a ledger; 0 for one without content."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refuse_strange(version: int, file: Path) -> None:
+    """Refuse a ledger that this program cannot bring up to date.
+
+    Raises:
+        StateError: it is newer than this program, or older than any migration knows.
+    """
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            "The ledger was written by a newer Cubefeed",
+            next_step="use that one, or another --state directory",
+            expected=f"at most {SCHEMA_VERSION}",
+            got=version,
+            file=file,
+        )
+    if 0 < version < OLDEST:
+        raise StateError(
+            "The ledger was written by a Cubefeed so old that this one cannot read it",
+            next_step="use another --state directory, and the files are loaded anew",
+            expected=f"at least {OLDEST}",
+            got=version,
+            file=file,
+        )
