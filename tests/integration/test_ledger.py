@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
-from sqlalchemy.exc import OperationalError
 
+from flows.errors import DiskFull
 from flows.store.ledger import Ledger, open_ledger
 from flows.store.schema import requests
 
@@ -37,7 +37,7 @@ def test_a_full_ledger_is_the_error_and_not_the_rollback_that_follows_it(ledger:
     with ledger.reading() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(OperationalError, match="database or disk is full"), ledger.writing() as connection:
+    with pytest.raises(DiskFull, match="no room for the ledger"), ledger.writing() as connection:
         connection.execute(insert(requests), {**REQUEST, "payload": "x" * 1_000_000})
     with ledger.writing() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
