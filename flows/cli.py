@@ -135,7 +135,14 @@ def query(
     parameters += [("where", condition) for condition in where or ()]
     parameters += [("dataset", dataset)] if dataset else []
     parameters += [("totals", "true")] if totals else []
-    show(_read(state, "/api/query", parameters)["rows"], form, grouped=measures)
+    answer = _read(state, "/api/query", parameters)
+    show(answer["rows"], form, grouped=measures)
+    for error in answer.get("errors", ()):
+        sys.stderr.write(
+            f"cubefeed: {plain(error['measure'])}: {plain(error['error'])}. Next: {plain(error['next'])}\n"
+        )
+    if answer.get("errors"):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from flows.app.checking import check_files
+from flows.core.calendar import shifted
 from flows.core.changes import Horizon, winners
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
@@ -62,7 +63,7 @@ def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
     if dataset.retain_days is None or dataset.expect is None:
         return None
     today = (now or datetime.now(UTC)).astimezone(ZoneInfo(dataset.expect.zone)).date()
-    return today - timedelta(days=dataset.retain_days)
+    return shifted(today, -dataset.retain_days)
 
 
 def rows_from_files(dataset: Dataset, ledger: Ledger, parts: list[Part]) -> pl.DataFrame:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from flows.app.appending import Appender
 from flows.app.closing import complaints_of, day_facts, retain_from, rows_from_files, verify
 from flows.app.recounting import day_report
-from flows.core.calendar import business_day
+from flows.core.calendar import business_day, in_zone, shifted
 from flows.core.changes import ChangeSet
 from flows.core.dataset import Dataset
 from flows.cube.port import Cube
@@ -104,4 +104,5 @@ def _due_day(dataset: Dataset, moment: datetime) -> date | None:
 
 
 def _day_before(moment: datetime) -> date:
-    return moment.date() - timedelta(days=1)
+    day = in_zone(moment, UTC).date()
+    return shifted(day, -1) or day

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 
 from flows.app.closing import complaints_of, day_facts
-from flows.core.calendar import day_before, is_due, span_of
+from flows.core.calendar import day_before, in_zone, is_due, shifted, span_of
 from flows.core.dataset import Dataset
-from flows.core.day_report import Came, DayFile, DayReport, Number, Total
+from flows.core.day_report import TOO_LARGE, Came, DayFile, DayReport, Number, Total, Value
 from flows.core.model import Query
 from flows.cube.port import Cube
 from flows.landing.inbox import Inbox
@@ -25,7 +25,7 @@ SHOWN_DATES = 15
 SHOWN_FILES = 200
 """A report is read by people, and its facts lie in the ledger as the answer to a request."""
 _FIRST: tuple[Came, ...] = ("refused", "late", "corrected", "received", "duplicate", "ignored")
-_WEEK = timedelta(days=7)
+_WEEK_DAYS = 7
 
 Newest = Mapping[int, tuple[date | None, bool]]
 """Version → its newest date, and whether it has rows of the day."""
@@ -52,7 +52,7 @@ def day_report(
         checked: what the check of the cube against the ledger found.
         inbox: what waits.
     """
-    level, before = _level(dataset), day_before(dataset.expect, day)
+    level, before, week_before = _level(dataset), day_before(dataset.expect, day), shifted(day, -_WEEK_DAYS)
     since, until = span_of(dataset.expect, day)
     newest = newest_dates(parts, level, day) if level else {}
     holding = [version for version, (_, has) in newest.items() if has]
@@ -65,8 +65,8 @@ def day_report(
         dataset=dataset.name,
         day=day.isoformat(),
         level=level,
-        day_before=before.isoformat(),
-        week_before=(day - _WEEK).isoformat(),
+        day_before=None if before is None else before.isoformat(),
+        week_before=None if week_before is None else week_before.isoformat(),
         since_utc=_utc(since),
         until_utc=_utc(until),
         due=due,
@@ -100,20 +100,31 @@ def _totals(dataset: Dataset, cube: Cube, level: str | None, day: date) -> list[
     if level is None:
         return []
     measures = tuple(measure.name for measure in dataset.table.measures)
-    frame = cube.query(Query(dataset.table.name, measures, (level,))).filter(pl.col(level) <= day)
-    by_date: dict[date, dict[str, Number | None]] = {row.pop(level): row for row in frame.to_dicts()}
+    answer = cube.query(Query(dataset.table.name, measures, (level,))).filter(pl.col(level) <= day)
+    by_date: dict[date, dict[str, Value]] = {
+        row.pop(level): {name: _value(found) for name, found in row.items()} for row in answer.to_dicts()
+    }
     dates = sorted({*list(by_date)[-SHOWN_DATES:], day}, reverse=True)[:SHOWN_DATES]
     return [
         Total(
             at.isoformat(),
             measure,
             by_date.get(at, {}).get(measure),
-            by_date.get(day_before(dataset.expect, at), {}).get(measure),
-            by_date.get(at - _WEEK, {}).get(measure),
+            _on(day_before(dataset.expect, at), by_date).get(measure),
+            _on(shifted(at, -_WEEK_DAYS), by_date).get(measure),
         )
         for at in dates
         for measure in measures
     ]
+
+
+def _on(day: date | None, by_date: Mapping[date, Mapping[str, Value]]) -> Mapping[str, Value]:
+    return by_date.get(day, {}) if day is not None else {}
+
+
+def _value(found: Number | None) -> Value:
+    """What is told of a measure; whole numbers beyond 64 bits are none that a reader of JSON could hold."""
+    return TOO_LARGE if isinstance(found, int) and not -(2**63) <= found < 2**63 else found
 
 
 def _file(version: DayVersion, newest: Newest, day: date, due: datetime | None) -> DayFile:
@@ -152,4 +163,4 @@ def _refusal(version: DayVersion) -> Came:
 
 
 def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
+    return in_zone(moment, UTC).isoformat(timespec="seconds")

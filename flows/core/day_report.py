@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Number = int | float
+TOO_LARGE: Final = "does not fit"
+"""In place of a sum that 64 bits cannot hold."""
+Value = Number | Literal["does not fit"] | None
 Came = Literal["received", "late", "corrected", "refused", "duplicate", "ignored"]
 
 
 @dataclass(frozen=True)
 class Total:
-    """A measure on a date, and what it was before; None where there were no rows."""
+    """A measure on a date, and what it was before; None without rows, words where it does not fit."""
 
     date: str
     measure: str
-    value: Number | None
-    day_before: Number | None
-    week_before: Number | None
+    value: Value
+    day_before: Value
+    week_before: Value
 
     @property
     def day_change(self) -> Number | None:
@@ -68,8 +71,8 @@ class DayReport:
         dataset: the dataset.
         day: the business day.
         level: the Date column that holds the days; None where there is none.
-        day_before: the business day before.
-        week_before: the same weekday of the week before.
+        day_before: the business day before; None where the calendar begins with the day.
+        week_before: the same weekday of the week before; None where there is none.
         since_utc: files that came after this,
         until_utc: and until this belong to the day, besides those that hold rows of it.
         due: whether the day's rows had to be there by now; None where none are expected.
@@ -91,8 +94,8 @@ class DayReport:
     dataset: str
     day: str
     level: str | None
-    day_before: str
-    week_before: str
+    day_before: str | None
+    week_before: str | None
     since_utc: str
     until_utc: str
     due: bool | None
@@ -143,5 +146,5 @@ class DayReport:
         )
 
 
-def _change(value: Number | None, before: Number | None) -> Number | None:
-    return None if value is None or before is None else value - before
+def _change(value: Value, before: Value) -> Number | None:
+    return None if isinstance(value, str | None) or isinstance(before, str | None) else value - before

@@ -60,6 +60,7 @@ class AtotiCube:
         self._writing = threading.Lock()
         self._tables: dict[str, tt.Table] = {}
         self._cubes: dict[str, tt.Cube] = {}
+        self._seen = {table.name: _Seen() for table in model}
         try:
             for table in model:
                 self._create(table)
@@ -82,6 +83,7 @@ class AtotiCube:
             if change.drop_versions:
                 stored.drop(stored[VERSION].isin(*sorted(change.drop_versions)))
             if not change.upserts.is_empty():
+                self._seen[table.name].note(table, change.upserts)
                 stored.load(frames.to_arrow(table, change.upserts))
             if change.horizon is not None:
                 stored.drop(stored[change.horizon.column] < change.horizon.first)
@@ -99,7 +101,9 @@ class AtotiCube:
         rebuilt, count = self._table(table), 0
         with self._transaction(table) as stored:
             stored.drop()
+            self._seen[table] = _Seen()
             for batch in live_batches(rebuilt, segments, horizon, keys_differ=keys_differ):
+                self._seen[table].note(rebuilt, batch)
                 stored.load(frames.to_arrow(rebuilt, batch))
                 count += batch.height
         return count
@@ -110,7 +114,7 @@ class AtotiCube:
         begun = time.monotonic()
         with _failing("query", table.name):
             try:
-                if _needs_rows(table, query):
+                if _needs_rows(table, query) or self._seen[table.name].may_overflow(table, query):
                     return frames.aggregate(table, query, self._rows_for(table, query, within_s))
                 return self._ask_cube(table, query, within_s)
             except Exception as error:
@@ -230,6 +234,27 @@ class AtotiCube:
         )
         kinds = frames.row_columns(table)
         return frames.typed(pl.from_pandas(found), {name: kinds[name] for name in names})
+
+
+class _Seen:
+    """How many rows a table was given, and the largest integers in them: whether a sum could leave 64 bits.
+
+    Atoti adds up in Java's `long`, which wraps in silence.
+    """
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._largest: dict[str, int] = {}
+
+    def note(self, table: Table, rows: pl.DataFrame) -> None:
+        self._rows += rows.height
+        for column in (c.name for c in table.columns if c.kind == "integer"):
+            edges = [int(edge) for edge in (rows[column].min(), rows[column].max()) if edge is not None]  # type: ignore[arg-type]  # of an integer column
+            self._largest[column] = max(self._largest.get(column, 0), *map(abs, edges), 0)
+
+    def may_overflow(self, table: Table, query: Query) -> bool:
+        columns = [table.measure(name).column for name in frames.whole_sums(table, query)]
+        return any(self._rows * self._largest.get(column or "", 0) >= 2**63 for column in columns)
 
 
 def _needs_rows(table: Table, query: Query) -> bool:

@@ -10,17 +10,17 @@ it cannot be withdrawn for queries, and was hardly faster.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import duckdb
 import polars as pl
 
 from flows.core.changes import ChangeSet, Horizon
-from flows.core.model import TOTAL_DEPTH, Query, Table
+from flows.core.model import TOTAL_DEPTH, Query, Table, Value
 from flows.cube.duckdb_sql import INCOMING, StoredTable
 from flows.cube.fold import Ranges, key_ranges, live_batches, may_meet, widest
-from flows.cube.frames import sum_overflow
+from flows.cube.frames import narrowed, whole_sums
 from flows.cube.patience import interrupted_after
 from flows.cube.port import LiveSegment
 from flows.errors import EngineFailed, TooSlow
@@ -109,14 +109,15 @@ class DuckDbCube:
     def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
         """Aggregate; see the port for the frame's columns and order, and for the time it may take."""
         table = query.checked(self.model)
-        text, values = self._stored[table.name].select(query)
+        stored = self._stored[table.name]
+        columns = [*query.levels, *query.measures, *([TOTAL_DEPTH] if query.totals else [])]
         with self._cursor(within_s) as cursor:
             try:
-                frame: pl.DataFrame = cursor.sql(text, params=values).pl()
-            except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-                raise sum_overflow(table) from error
-        frame.columns = [*query.levels, *query.measures, *([TOTAL_DEPTH] if query.totals else [])]
-        return frame
+                return _answer(cursor, *stored.select(query), columns)
+            except duckdb.ConversionException:  # one sum that does not fit fails them all: ask again for wide ones
+                frame = _answer(cursor, *stored.select(query, wide=True), columns)
+        wide = dict.fromkeys(whole_sums(table, query), pl.Int128)
+        return narrowed(table, query, frame.cast(wide))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
 
     def rows(self, table: str) -> pl.DataFrame:
         """All rows of a table with `_version`, in no given order; for verification."""
@@ -184,6 +185,12 @@ class DuckDbCube:
                 with suppress(duckdb.TransactionException):  # a commit that failed has rolled back already
                     cursor.rollback()
                 raise
+
+
+def _answer(cursor: duckdb.DuckDBPyConnection, text: str, values: list[Value], columns: Sequence[str]) -> pl.DataFrame:
+    frame: pl.DataFrame = cursor.sql(text, params=values).pl()
+    frame.columns = list(columns)
+    return frame
 
 
 def _count(done: duckdb.DuckDBPyConnection) -> int:

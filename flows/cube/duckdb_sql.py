@@ -84,10 +84,13 @@ class StoredTable:
 
         return pa.RecordBatchReader.from_batches(head.schema, batches())
 
-    def select(self, query: Query) -> tuple[str, list[Value]]:
-        """The statement that answers a query, and the values to bind; results are in the order of the port."""
+    def select(self, query: Query, *, wide: bool = False) -> tuple[str, list[Value]]:
+        """The statement that answers a query, and the values to bind; results are in the order of the port.
+
+        With `wide`, sums of integers come in 128 bits, where every one fits.
+        """
         levels = [self._inside[level] for level in query.levels]
-        selected = [*levels, *(self._aggregate(self.table.measure(name)) for name in query.measures)]
+        selected = [*levels, *(self._aggregate(self.table.measure(name), wide=wide) for name in query.measures)]
         order = levels
         if query.totals:
             fixed = f"{len(levels)} - bit_count(grouping({', '.join(levels)}))" if levels else "0"
@@ -99,7 +102,7 @@ class StoredTable:
         sort = f" ORDER BY {', '.join(f'{name} NULLS FIRST' for name in order)}" if order else ""
         return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}{sort}", values
 
-    def _aggregate(self, measure: Measure) -> str:
+    def _aggregate(self, measure: Measure, *, wide: bool) -> str:
         if measure.column is None:
             return "count(*)"
         column = self._inside[measure.column]
@@ -107,6 +110,8 @@ class StoredTable:
             return f"count({column})"
         if measure.aggregation == "MEAN":
             return f"CAST(avg({column}) AS DOUBLE)"
+        if wide:
+            return f"sum({column})"
         return f"CAST(sum({column}) AS {self._types[measure.column]})"  # a sum beyond the type raises
 
     def _conditions(self, query: Query) -> tuple[list[str], list[Value]]:

@@ -89,10 +89,13 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
     }
     if kept.is_empty() and query.levels:
         parts = {len(query.levels): parts[len(query.levels)]}
-    try:
-        return joined(table, query, {n: typed(part, _fixed(table, query, n)) for n, part in parts.items()})
-    except pl.exceptions.InvalidOperationError as error:
-        raise sum_overflow(table) from error
+    wide = {name: pl.col(name).cast(pl.Int128) for name in whole_sums(table, query)}
+    fixed = {n: _fixed(table, query, n) for n in parts}
+    typed_parts = {
+        n: part.select(wide.get(name, _read(part.schema[name], name, kind)) for name, kind in fixed[n].items())
+        for n, part in parts.items()
+    }
+    return narrowed(table, query, joined(table, query, typed_parts))
 
 
 def empty(table: Table, query: Query) -> pl.DataFrame:
@@ -101,13 +104,35 @@ def empty(table: Table, query: Query) -> pl.DataFrame:
     return aggregate(table, query, rows)
 
 
-def sum_overflow(table: Table) -> QueryError:
-    """The error of a sum that 64 bits cannot hold."""
+def whole_sums(table: Table, query: Query) -> list[str]:
+    """The measures asked for that are sums of integers: the only ones that may not fit."""
+    sums = [name for name in query.measures if table.measure(name).aggregation == "SUM"]
+    return [name for name in sums if _measure_kind(table, table.measure(name)) == "integer"]
+
+
+def narrowed(table: Table, query: Query, answer: pl.DataFrame) -> pl.DataFrame:
+    """An answer whose sums of integers are wide, with those that fit as Int64."""
+    types = {name: pl.Int64 for name in whole_sums(table, query) if _fits(answer[name])}
+    return answer.cast(types) if types else answer  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
+
+
+def fitting(answer: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """An answer as it can be told: null where a sum does not fit, and the measures of which one does not."""
+    wide = tuple(name for name, found in answer.schema.items() if found == pl.Int128)
+    return (answer.with_columns(pl.col(wide).cast(pl.Int64, strict=False)), wide) if wide else (answer, ())
+
+
+def sum_overflow(measure: str) -> QueryError:
+    """The error of a measure of which a sum does not fit."""
     return QueryError(
         "A sum does not fit into 64 bits",
-        next_step="narrow the query with `where`, or declare the column as a float",
-        table=table.name,
+        next_step="narrow the query with a condition or by levels, or declare the column as a float",
+        measure=measure,
     )
+
+
+def _fits(sums: pl.Series) -> bool:
+    return sums.is_empty() or bool(sums.cast(pl.Int64, strict=False).null_count() == sums.null_count())
 
 
 def _fixed(table: Table, query: Query, depth: int) -> dict[str, Kind]:

@@ -69,10 +69,11 @@ class Cube(Protocol):
             query: what to ask.
             within_s: how long it may take before it is interrupted; for ever by default.
 
-        Columns: the levels, then the measures (SUM of integers is Int64, SUM and MEAN otherwise Float64,
-        COUNT is Int64), then, with totals, `total_depth` (Int64); levels that a total does not fix are null.
-        Rows are sorted by `total_depth` and then by the levels, nulls first. Groups without rows do not
-        appear, except the grand total of a query without levels (its SUM and MEAN are null when no row matches).
+        Columns: the levels, then the measures (SUM of integers is Int64, or exact in Int128 where a sum of this
+        answer does not fit; SUM and MEAN otherwise Float64, COUNT is Int64), then, with totals, `total_depth`
+        (Int64); levels that a total does not fix are null. Rows are sorted by `total_depth` and then by the levels,
+        nulls first. Groups without rows do not appear, except the grand total of a query without levels (its SUM
+        and MEAN are null when no row matches).
 
         Raises:
             QueryError: an unknown table, measure or level.

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flows.core.model import Query, Table
+from flows.cube.frames import fitting, sum_overflow
 from flows.errors import CubefeedError, QueryError, TooSlow
 from flows.live import parameters as given_parameters
 from flows.live.openapi import describe
@@ -117,7 +118,11 @@ class Api:
 
 def refuse(error: CubefeedError, status: int) -> Response:
     """An error as JSON: what happened, what to do, and where."""
-    return reply({"error": error.what, "next": error.next_step, **error.where}, status)
+    return reply(_described(error), status)
+
+
+def _described(error: CubefeedError) -> dict[str, object]:
+    return {"error": error.what, "next": error.next_step, **error.where}
 
 
 def reply(content: object, status: int = 200) -> Response:
@@ -138,7 +143,9 @@ def _query(asked: Asked) -> Response:
             got=limit,
             most=given_parameters.MAX_ROWS,
         )
-    return reply({"dataset": query.table, "rows": frame.to_dicts()})
+    rows, too_large = fitting(frame)
+    errors = [_described(sum_overflow(measure)) for measure in too_large]
+    return reply({"dataset": query.table, "rows": rows.to_dicts(), **({"errors": errors} if errors else {})})
 
 
 def _status(asked: Asked) -> Response:

@@ -37,7 +37,7 @@ def describe(model: tuple[Table, ...]) -> Json:
         "openapi": "3.1.0",
         "info": {"title": "Cubefeed", "version": "1", "description": "Reads a live cube. Nothing here writes."},
         "paths": {
-            "/api/query": _get("Ask the cube", query, _object("dataset", rows=_array({"type": "object"}))),
+            "/api/query": _get("Ask the cube", query, _ANSWER),
             "/api/status": _get("How everything stands", [], _object("engine", datasets={"type": "object"})),
             "/api/files": _get("File versions, the newest first", files, _array(_object("dataset", "file", "state"))),
             "/api/findings": _get(
@@ -60,6 +60,13 @@ def _array(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
+_ANSWER = _object("dataset", rows=_array({"type": "object"}))
+_ANSWER["properties"] |= {
+    "errors": {
+        **_array(_object("measure", "error", "next")),
+        "description": "Measures of which a sum does not fit into 64 bits; it is null in the rows",
+    }
+}
 _HEALTH = _object(healthy={"type": "boolean"}, complaints=_array({"type": "string"}))
 _REFUSAL = _object("error", "next")
 _REFUSAL["properties"] |= {

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from flows.core.day_report import DayReport, Number, Total
+from flows.core.day_report import DayReport, Number, Total, Value
 from flows.core.model import CONTRIBUTORS_COUNT
 from flows.report.numbers import shown
 
@@ -36,7 +36,11 @@ def draw_charts(report: DayReport) -> list[tuple[str, str]]:
     """One chart per sum, and one of the count of rows: the measure's name and the SVG."""
     sums = [name for name in report.measures if name.endswith(".SUM") or name == CONTRIBUTORS_COUNT]
     by_measure = {name: [total for total in report.totals if total.measure == name] for name in sums}
-    drawn = {name: totals for name, totals in by_measure.items() if any(total.value is not None for total in totals)}
+    drawn = {
+        name: totals
+        for name, totals in by_measure.items()
+        if any(not isinstance(total.value, str | None) for total in totals)
+    }
     return [(name, _draw(name, totals[::-1], report.day)) for name, totals in drawn.items()]
 
 
@@ -53,15 +57,15 @@ def _draw(name: str, totals: Sequence[Total], day: str) -> str:
     return _fit_in(written.getvalue())
 
 
-def _height(value: Number | None) -> float:
-    return float(value) if value is not None and math.isfinite(value) else 0.0
+def _height(value: Value) -> float:
+    return float(value) if not isinstance(value, str | None) and math.isfinite(value) else 0.0
 
 
 def _label(axes: Axes, totals: Sequence[Total]) -> None:
     step = -(-len(totals) // _LABELS)
     marked = list(range(len(totals) - 1, -1, -step))
     axes.set_xticks(marked, [totals[index].date for index in marked], fontsize=8)
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=all(isinstance(t.value, int | None) for t in totals)))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=not any(isinstance(t.value, float) for t in totals)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: _tick(number)))
     axes.tick_params(colors=_INK, length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)

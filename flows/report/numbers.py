@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 
-from flows.core.day_report import Number
+from flows.core.day_report import Number, Value
 
 NOTHING = "–"
 """Where there is no number."""
 
 
-def shown(number: Number | None) -> str:
+def shown(number: Value) -> str:
     """`12,345` or `0.5`."""
     if number is None:
         return NOTHING
+    if isinstance(number, str):
+        return number
     if isinstance(number, int) or not math.isfinite(number):
         return f"{number:,}"
     if number != 0 and abs(number) < 0.001:
@@ -22,9 +24,9 @@ def shown(number: Number | None) -> str:
     return f"{whole}.{rest.rstrip('0') or '0'}"
 
 
-def change(number: Number | None, before: Number | None) -> str:
+def change(number: Number | None, before: Value) -> str:
     """`+3 (+42 %)`: by how much it changed, and by what share of what it was."""
-    if number is None or before is None:
+    if number is None or isinstance(before, str | None):
         return NOTHING
     sign = "" if number < 0 else "+" if number else "±"
     share = f" ({_share(number / abs(before))})" if before and number else ""

@@ -9,7 +9,7 @@ from importlib.resources import files
 from flows.core.day_report import DayFile, DayReport, Total
 from flows.report.download import make_csv
 from flows.report.escape import markup
-from flows.report.numbers import change, counted, moment, shown
+from flows.report.numbers import NOTHING, change, counted, moment, shown
 from flows.report.words import COUNTED, file_words, freshness, soundness, verdict
 
 _STYLE = (files("flows.report") / "page.css").read_text(encoding="utf-8")
@@ -62,7 +62,7 @@ def _day(report: DayReport) -> str:
         )
         for total in report.of_the_day
     ]
-    heads = ["Measure", report.day, report.day_before, "Change", report.week_before, "Change"]
+    heads = ["Measure", report.day, report.day_before or NOTHING, "Change", report.week_before or NOTHING, "Change"]
     caption = "Totals of the day, beside the day before and the same weekday of the week before"
     return f"<section><h2>The day</h2>{_table(caption, heads, rows)}</section>"
 

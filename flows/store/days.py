@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
+from flows.core.calendar import in_zone
 from flows.store.history import FileRow, file_row
 from flows.store.ledger import Ledger, among
 from flows.store.schema import paths, versions
@@ -59,4 +60,4 @@ def day_versions(
 
 def _utc(moment: datetime) -> str:
     """A moment as the ledger writes it, so that texts compare as times do."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return in_zone(moment, UTC).isoformat(timespec="milliseconds")

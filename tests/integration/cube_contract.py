@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from flows.core.changes import ChangeSet, winners
 from flows.core.model import LINE, VERSION, Column, Query, Table
-from flows.cube.frames import FRAME_TYPES, row_columns
+from flows.cube.frames import FRAME_TYPES, fitting, row_columns
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import QueryError
 
@@ -257,6 +257,31 @@ class CubeContract:
         found = cube.query(Query("sales", ("Quantity.SUM",)))
         assert_answer(found, {"Quantity.SUM": [big + 2**62 + 1]})
         assert cube.query(Query("sales", ("contributors.COUNT",), ("ID",), where={"ID": [big]}))["ID"].item() == big
+
+    def test_a_sum_beyond_64_bits_is_exact_and_spares_the_other_measures(self, cube: Cube) -> None:
+        most = 2**63 - 1
+        put(cube, KINDS, *((key, text, number, 0.5, *[None] * 3) for key, text, number in (
+            ("a", "large", most), ("b", "large", most), ("c", "small", -3), ("d", None, None), ("e", "least", -(2**63)),
+        )))  # fmt: skip
+        measures = ("Number.SUM", "Share.SUM", "Number.COUNT", "contributors.COUNT")
+        found = cube.query(Query("kinds", measures, ("Text",)))
+        assert found.schema["Number.SUM"] == pl.Int128
+        expected = {
+            "Text": [None, "large", "least", "small"],
+            "Number.SUM": [None, 2 * most, -(2**63), -3],
+            "Share.SUM": [0.5, 1.0, 0.5, 0.5],
+            "Number.COUNT": [0, 2, 1, 1],
+            "contributors.COUNT": [1, 2, 1, 1],
+        }
+        assert_answer(found, expected, **{"Number.SUM": pl.Int128})
+        told, too_large = fitting(found)
+        assert too_large == ("Number.SUM",)
+        assert_answer(told, expected | {"Number.SUM": [None, None, -(2**63), -3]})
+        found = cube.query(Query("kinds", ("Number.SUM", "contributors.COUNT"), ("Text",), totals=True))
+        assert found["Number.SUM"].to_list() == [2 * most - 2**63 - 3, None, 2 * most, -(2**63), -3]
+        found = cube.query(Query("kinds", ("Number.SUM",), where={"Text": ["small", "least"]}))
+        assert found["Number.SUM"].to_list() == [-(2**63) - 3] and found.schema["Number.SUM"] == pl.Int128
+        assert fitting(cube.query(Query("kinds", ("Number.SUM",), where={"Text": ["small"]})))[1] == ()
 
     def test_texts_and_names_may_hold_any_character(self, cube: Cube) -> None:
         texts = ["O'Brien", 'say "x"', "a]b[c", "naïve 日本 🙂", " ", "", "?", "$1", "--", "a;b\\n", "%s", "@x", "N/A"]

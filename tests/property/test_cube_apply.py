@@ -37,7 +37,7 @@ ROWS = st.tuples(
     DAYS,
     st.none() | st.sampled_from(["", "x", "N/A"]),
     st.none() | st.booleans(),
-    st.none() | st.integers(-(2**40), 2**40),
+    st.none() | st.integers(-(2**40), 2**40) | st.sampled_from([2**63 - 1, -(2**63), 2**62]),
 )
 VERSIONS = st.integers(1, 5)
 PUTS = st.lists(ROWS, max_size=8, unique_by=lambda row: row[:2])

@@ -263,6 +263,21 @@ def test_a_level_that_can_be_null_is_answered_from_the_rows(stage: Stage) -> Non
     stage.cube.query.assert_not_called()
 
 
+def test_a_sum_that_may_leave_64_bits_is_answered_from_the_rows(stage: Stage) -> None:
+    """Atoti adds up in Java's long, which wraps in silence."""
+    large = ROWS.with_columns(pl.Series("Quantity", [2**62, 2**62]))
+    stage.table.query.return_value = large.to_pandas()[["Quantity"]]
+    cube = stage.open()
+    cube.apply(ChangeSet("sales", frozenset(), large))
+    found = cube.query(Query("sales", ("Quantity.SUM",)))
+    assert found.rows() == [(2**63,)] and found.schema == {"Quantity.SUM": pl.Int128}
+    stage.cube.query.assert_not_called()
+    stage.cube.query.return_value = pd.DataFrame({"Quantity.SUM": [10], "contributors.COUNT": [2]})
+    cube.rebuild("sales", [])
+    cube.apply(ChangeSet("sales", frozenset(), ROWS))
+    assert cube.query(Query("sales", ("Quantity.SUM",))).rows() == [(10,)]
+
+
 def test_rows_come_back_in_the_types_of_the_port(stage: Stage) -> None:
     stage.table.query.return_value = ROWS.to_pandas()
     found = stage.open().rows("sales")
