@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from flows.core.calendar import in_zone
 from flows.core.dataset import Dataset
 from flows.core.files import shown
 from flows.core.model import Value, parse_value
@@ -63,12 +64,11 @@ def _holding(
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        return in_zone(datetime.fromisoformat(text), UTC)
     except ValueError:
         raise RequestFailed(
             "since is no time", next_step="write it as 2021-05-01 or 2021-05-01T08:00", got=text
         ) from None
-    return moment if moment.tzinfo else moment.astimezone(UTC)
 
 
 def _matching(dataset: Dataset, patterns: list[str], paths: list[bytes], *, asked_in: str) -> list[bytes]:

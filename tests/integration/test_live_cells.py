@@ -225,3 +225,17 @@ def test_pages_show_what_the_cube_says_whatever_happened(
         answer = cube.query(Query("t", ("Amount.SUM",), (level["name"],)))
         assert reader.sums(level["name"]) == {(at,): total for at, total in answer.rows()}
     cube.close()
+
+
+def test_a_sum_beyond_64_bits_leaves_the_page_at_work() -> None:
+    most = 2**63 - 1
+    _, watched, board, reader = opened(max_cells=2)
+    put(watched, rows(*((number, DAY, "ab"[number % 2], most if number % 2 else 1, 1.0) for number in range(6))))
+    board.refresh()
+    reader.read()
+    assert reader.sums("Shop") == {("a",): 3, ("b",): float(3 * most)}
+    put(watched, rows((6, DAY, "a", 4, 1.0), version=2))
+    put(watched, rows((1, DAY, "b", most - 1, 1.0), version=3))
+    board.refresh()
+    reader.read()
+    assert reader.sums("Shop") == {("a",): 7, ("b",): float(3 * most)}
