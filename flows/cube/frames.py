@@ -156,9 +156,11 @@ def _expression(table: Table, measure: Measure) -> pl.Expr:
     values = pl.col(measure.column)
     if measure.aggregation == "COUNT":
         return values.count().alias(measure.name)
+    whole = _column(table, measure.column).kind == "integer"
+    wide = values.cast(pl.Int128) if whole else values
     if measure.aggregation == "MEAN":
-        return values.mean().alias(measure.name)
-    wide = values.cast(pl.Int128) if _column(table, measure.column).kind == "integer" else values
+        mean = wide.sum().cast(pl.Float64) / values.count() if whole else values.mean()
+        return pl.when(values.count() > 0).then(mean).alias(measure.name)
     return pl.when(values.count() > 0).then(wide.sum()).alias(measure.name)
 
 
