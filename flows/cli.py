@@ -157,10 +157,13 @@ def status(
     if form is Format.json:
         show_one(found | ({"complaints": complaints} if check else {}), form)
     else:
-        datasets = found.pop("datasets")
+        datasets, disks = found.pop("datasets"), found.pop("disks")
         if form is Format.table:  # one table only for programs
             show_one(found, form)
         _show_datasets(datasets, form)
+        for disk in disks:
+            if disk["warning"]:
+                sys.stderr.write(f"warning: {plain(disk['warning'])}\n")
     for complaint in complaints:
         sys.stderr.write(f"{plain(complaint)}\n")
     if complaints:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import sys
 import time
 import urllib.error
@@ -13,16 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from flows.app.disks import landing_places, places, warning
 from flows.cube.engines import ENGINES
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError
 from flows.landing.watcher import choose_observer, file_system_kind
 from flows.live.guard import Access
 from flows.settings import Settings
+from flows.store.disk import mounts_in_use, size
 from flows.store.state import State
 
-FREE_BYTES = 1 << 30
-"""Less free space than this is worth a warning: segments and Prefect's database grow."""
 CLOCK_S = 2.0
 
 Result = Literal["ok", "warn", "fail"]
@@ -31,7 +30,15 @@ Row = dict[str, str]
 
 def examine(settings: Settings) -> list[Row]:
     """Run every check. Each row: check, result (ok, warn or fail), what was found, what to do next."""
-    checks: list[Callable[[Settings], Iterator[Row]]] = [_python, _datasets, _state, _engine, _address, _prefect]
+    checks: list[Callable[[Settings], Iterator[Row]]] = [
+        _python,
+        _datasets,
+        _state,
+        _disks,
+        _engine,
+        _address,
+        _prefect,
+    ]
     return [row for check in checks for row in check(settings)]
 
 
@@ -88,14 +95,24 @@ def _state(settings: Settings) -> Iterator[Row]:
         return
     owner = state.owner()
     yield _row("state", "ok", f"{settings.state} ({'pid ' + str(owner.pid) if owner else 'nothing running'})")
-    free = shutil.disk_usage(settings.state).free
-    enough = free >= FREE_BYTES
-    yield _row("free disk", "ok" if enough else "warn", f"{free / 1e9:.1f} GB", "" if enough else "free some space")
     kind = file_system_kind(settings.state)
     remote = kind is not None and kind.startswith(("nfs", "cifs", "smb", "9p", "fuse"))
     advice = "keep --state on a local disk: SQLite's locks are not safe there" if remote else ""
     yield _row("file system", "warn" if remote else "ok", kind or "unknown", advice)
     yield _clock(settings.state)
+
+
+def _disks(settings: Settings) -> Iterator[Row]:
+    try:
+        landing = landing_places(load_datasets(settings))
+    except CubefeedError:
+        landing = {}  # its own check says why
+    for mount in mounts_in_use({**places(State(settings.state)), **landing}):
+        used = f"{mount.path} ({', '.join(mount.uses)}): {mount.free}"
+        if warning(mount) is None:
+            yield _row("free disk", "ok", used)
+        else:
+            yield _row("free disk", "warn", used, f"free space there until {size(mount.free.least_bytes)} are free")
 
 
 def _clock(directory: Path) -> Row:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from flows.app.disks import Disks, places
 from flows.app.feed import Desk, Feed
 from flows.app.memory import unused_memory_given_back
 from flows.app.status import FeedSource
@@ -112,8 +113,9 @@ def _lookout(dataset: Dataset, settings: Settings, ledger: Ledger, wake: threadi
 def _serve(
     feed: Feed, cube: WatchedCube, settings: Settings, stack: ExitStack, *, prefect_url: str | None, run: str | None
 ) -> Owner:
-    reports = Reports(State(settings.state).reports)
-    source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports)
+    state = State(settings.state)
+    reports = Reports(state.reports)
+    source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, Disks(places(state)))
     live = Live(source, cube, source.news, Access.at(settings.host), reports)
     server = LiveServer(live.app, host=settings.host, port=settings.port)
     feed.listeners.append(live.hear)

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.app.disks import Disks
 from flows.app.feed import Desk, Feed
 from flows.core.clock import now_utc
 from flows.core.files import shown
@@ -30,6 +31,7 @@ class FeedSource:
     feed: Feed
     owner: Owner
     reports: Reports
+    disks: Disks
 
     def model(self) -> tuple[Table, ...]:
         return self.feed.cube.model
@@ -48,6 +50,7 @@ class FeedSource:
             "run": self.owner.run,
             "since_utc": self.owner.since_utc,
             "datasets": {name: self._dataset(desk) for name, desk in self.feed.desks.items()},
+            "disks": self.disks.as_json(),
         }
 
     def complaints(self) -> list[str]:

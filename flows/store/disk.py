@@ -79,23 +79,25 @@ def free(path: Path) -> Free:
     return Free(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize, files)
 
 
-def mounts_in_use(paths: Mapping[str, Path]) -> list[Mount]:
-    """The file systems that some paths are on, each once, in the order of the paths; those that cannot be asked are
-    left out.
+def mounts_in_use(places: Mapping[str, Path]) -> list[Mount]:
+    """The file systems that some places are on, each once, in the order of the places.
+
+    Places inside of others on the same file system are not named, and those that cannot be asked are left out.
 
     Args:
-        paths: what is used → where it is, or would be made.
+        places: what is used → where it is, or would be made.
     """
-    uses: dict[int, list[str]] = {}
-    where: dict[int, Path] = {}
-    for use, path in paths.items():
+    known: dict[int, list[tuple[str, Path]]] = {}
+    for use, place in places.items():
         try:
-            device = _existing(path).stat().st_dev
+            path = place.resolve()
+            there = known.setdefault(_existing(path).stat().st_dev, [])
         except OSError:
             continue
-        uses.setdefault(device, []).append(use)
-        where.setdefault(device, path)
-    return [mount for device, path in where.items() if (mount := _mount(path, tuple(uses[device]))) is not None]
+        if not any(path.is_relative_to(other) for _, other in there):
+            there.append((use, path))
+    mounts = (_mount(there[0][1], tuple(use for use, _ in there)) for there in known.values())
+    return [mount for mount in mounts if mount is not None]
 
 
 def _mount(path: Path, uses: tuple[str, ...]) -> Mount | None:

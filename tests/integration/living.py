@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flows.app.disks import Disks, places
 from flows.app.feed import Desk, Feed
 from flows.app.opening import OpenFeed, open_feed
 from flows.app.status import FeedSource
@@ -22,6 +23,7 @@ from flows.landing.inbox import Inbox
 from flows.settings import Observer, Settings
 from flows.store.history import FileRow, file_rows
 from flows.store.reports import Reports
+from flows.store.state import State
 
 DEADLINE_S = 20.0
 SETTLE_S = 0.05
@@ -48,7 +50,8 @@ class Living:
         self.feed: Feed = opened.feed
         self.works: list[Work] = []
         self.outcomes: list[Outcome] = []
-        self._source = FeedSource(opened.feed, opened.owner, Reports(landing.parent / "state" / "reports"))
+        state = State(landing.parent / "state")
+        self._source = FeedSource(opened.feed, opened.owner, Reports(state.reports), Disks(places(state)))
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="living")
 
@@ -97,6 +100,10 @@ class Living:
         """What `cubefeed status` shows of the dataset."""
         status: dict[str, Any] = self._source.status()["datasets"]["sales"]
         return status
+
+    def warnings(self) -> list[str]:
+        """What `cubefeed status` warns of."""
+        return [disk["warning"] for disk in self._source.status()["disks"] if disk["warning"]]
 
     def complaints(self) -> list[str]:
         """What `cubefeed status --check` says."""

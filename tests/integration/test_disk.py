@@ -209,6 +209,8 @@ def test_each_mount_in_use_is_measured_once_also_where_nothing_is_yet(tmp_path: 
     paths = {"state": tmp_path / "state", "segments": disk.path / "not" / "yet", "reports": tmp_path / "reports"}
     on_tmp, on_disk = mounts_in_use({**paths, "quarantine": disk.path})
     assert (on_tmp.uses, on_disk.uses) == (("state", "reports"), ("segments", "quarantine"))
+    inside = {"state": tmp_path, "reports": tmp_path / "reports"}
+    assert [mount.uses for mount in mounts_in_use(inside)] == [("state",)], "what is inside goes without saying"
     assert on_disk.path == disk.path and on_disk.free.total_bytes == 1 << 20
     disk.fill(leave_bytes=65_536)
     assert mounts_in_use({"segments": disk.path})[0].free.free_bytes == 65_536

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flows.app import disks as app_disks
 from flows.app import feed
-from tests.integration.living import live, sales
-from tests.integration.small_disk import small_disk
+from flows.app.opening import open_feed
+from flows.errors import DiskFull, RequestFailed
+from flows.report.making import complete, keep_report
+from flows.settings import Settings
+from flows.store.ledger import open_ledger
+from flows.store.segments import read_segment
+from tests.integration.living import SETTLE_S, Living, sales
+from tests.integration.small_disk import SmallDisk, small_disk
+from tests.integration.test_changes import ask
 
 pytestmark = pytest.mark.usefixtures("quick", "soon_again")
+
+TWO = """
+from dataclasses import replace
+from flows.core.dataset import SkipRows
+from flows.datasets.sales import SALES
+SALES = replace(SALES, landing={root!r} + "/landing", bad_rows=SkipRows(up_to=0.9))
+OTHERS = replace(SALES, name="others", landing={root!r} + "/others")
+"""
+WITH_A_BAD_ROW = sales(2, start=2) + b"3,2021-05-01,phone,many\n"
+DISKS = ("ledger", "segments", "quarantine", "reports", "backups")
+PATIENCE_S = 20.0
+
+type Disks = dict[str, SmallDisk]
 
 
 @pytest.fixture
@@ -19,15 +47,219 @@ def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "RETRY_S", 0.1)
 
 
-def test_segments_on_a_full_disk_wait_and_say_what_is_missing(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "state" / "segments") as disk, live(tmp_path, "polling") as living:
+@pytest.fixture
+def disks(tmp_path: Path) -> Iterator[Disks]:
+    """Each part of the state on a disk of its own; the ledger is alone on that of the state directory."""
+    with ExitStack() as stack:
+        state = tmp_path / "state"
+        places = {name: state / name for name in DISKS} | {"ledger": state}
+        yield {name: stack.enter_context(small_disk(place)) for name, place in places.items()}
+
+
+@contextmanager
+def two_datasets(root: Path) -> Iterator[Living]:
+    """The sales, and others of which no row is ever refused."""
+    for name in ("landing", "others"):
+        (root / name).mkdir(exist_ok=True)
+    declaration = root / "declaration.py"
+    declaration.write_text(TWO.format(root=str(root)), encoding="utf-8")
+    datasets = f"{declaration}:SALES,{declaration}:OTHERS"
+    settings = Settings(state=root / "state", datasets=datasets, observer="polling", settle_s=SETTLE_S)
+    with open_feed(settings) as opened:
+        living = Living(opened, root / "landing")
+        living.start()
+        try:
+            yield living
+        finally:
+            living.stop()
+
+
+def fill_all(disks: Disks, names: tuple[str, ...]) -> None:
+    """Fill these disks up; a ledger's log that could be written again at its beginning is cut off before."""
+    if "ledger" in names:
+        with closing(sqlite3.connect(disks["ledger"].path / "ledger.db")) as ledger:
+            ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for name in names:
+        disks[name].fill()
+
+
+def others(living: Living) -> int:
+    return living.feed.cube.row_count("others")
+
+
+def wait_for_degraded(living: Living, *names: str) -> None:
+    living.wait_until(lambda: all(living.feed.desks[name].degraded for name in names), PATIENCE_S)
+
+
+def assert_whole(root: Path) -> None:
+    """Nothing is half written: what the ledger names is there as it says, and nothing lies beside it."""
+    state = root / "state"
+    assert [file for file in state.rglob(".*") if "partial" in file.name or "before" in file.name] == []
+    ledger = open_ledger(state / "ledger.db")
+    try:
+        known = {fact.file: fact for name in ("sales", "others") for fact in ledger.segments(name).values()}
+    finally:
+        ledger.close()
+    for file in (state / "segments").glob("*.parquet"):
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == known[file.name].sha256
+        assert read_segment(file).height == known[file.name].rows
+    assert known.keys() == {file.name for file in (state / "segments").glob("*.parquet")}
+    for folder in (state / "quarantine").glob("*/*"):
+        assert json.loads((folder / "report.json").read_text())["refused"] == 1
+        assert (folder / "refused").read_bytes().endswith(b"many\n")
+
+
+@pytest.mark.parametrize(
+    ("full", "words", "others_wait"),
+    [
+        (("segments",), "no room for a segment", True),
+        (("ledger",), "no room for the ledger", True),
+        (("quarantine",), "no room for refused rows", False),
+        (DISKS, "no room for", True),
+    ],
+    ids=["segments", "ledger", "quarantine", "all"],
+)
+def test_who_writes_to_a_full_disk_waits_and_says_so_and_loads_once_there_is_room(
+    tmp_path: Path,
+    disks: Disks,
+    full: tuple[str, ...],
+    words: str,
+    others_wait: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with two_datasets(tmp_path) as living:
         living.put("a.csv", sales(1))
         living.wait_for({1: 1})
-        disk.fill()
-        living.put("b.csv", sales(2, start=2))
-        living.wait_until(lambda: living.desk.degraded)
-        assert "no room for a segment" in str(living.desk.degraded)
+        fill_all(disks, full)
+        living.put("b.csv", WITH_A_BAD_ROW)
+        wait_for_degraded(living, "sales")
+        said = living.status()["degraded"]
+        assert words in said and "needed=" in said and "free=" in said and "tried again" in said
+        assert any(words in complaint for complaint in living.complaints())
+        assert any(words in str(record.exc_info) or words in record.getMessage() for record in caplog.records)
+        (tmp_path / "others" / "c.csv").write_bytes(sales(5))
+        if others_wait:
+            wait_for_degraded(living, "others")
+        else:
+            living.wait_until(lambda: others(living) == 1)
+            assert living.feed.desks["others"].degraded is None
         assert living.quantities() == {1: 1}
-        disk.make_room()
+        for name in full:
+            disks[name].make_room()
         living.wait_for({1: 1, 2: 2})
-        assert living.desk.degraded is None
+        living.wait_until(lambda: others(living) == 1)
+        living.wait_until(lambda: not any(desk.degraded for desk in living.feed.desks.values()))
+        assert living.complaints() == []
+    assert_whole(tmp_path)
+    with two_datasets(tmp_path) as living:
+        assert living.quantities() == {1: 1, 2: 2} and others(living) == 1
+
+
+@pytest.mark.parametrize("full", ["segments", "quarantine", "reports", "backups"])
+def test_a_session_starts_and_answers_while_a_disk_is_full_and_goes_on_with_room(
+    tmp_path: Path, disks: Disks, full: str
+) -> None:
+    with two_datasets(tmp_path) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+    fill_all(disks, (full,))
+    (tmp_path / "landing" / "b.csv").write_bytes(WITH_A_BAD_ROW)
+    with two_datasets(tmp_path) as living:
+        assert living.quantities()[1] == 1
+        if full in ("segments", "quarantine"):
+            wait_for_degraded(living, "sales")
+        disks[full].make_room()
+        living.wait_for({1: 1, 2: 2})
+    assert_whole(tmp_path)
+
+
+def test_a_disk_that_will_soon_be_full_is_a_warning_and_no_complaint(
+    tmp_path: Path, disks: Disks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_disks, "LOOK_S", 0.0)
+    with two_datasets(tmp_path) as living:
+        before = living.warnings()
+        disks["reports"].fill(leave_bytes=1 << 20)
+        disks["segments"].fill(leave_bytes=1 << 18)
+        new = [warning for warning in living.warnings() if warning not in before]
+        assert [warning.partition(" is nearly full: ")[2] for warning in new] == [
+            "262.1 kB of 4.2 MB free",
+            "1.0 MB of 4.2 MB free",
+        ]
+        assert "state/segments (segments)" in new[0] and "state/reports (reports)" in new[1]
+        assert living.complaints() == []
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["new state", "former state"])
+def test_a_start_for_which_the_ledger_has_no_room_says_so_and_the_next_one_goes_on(
+    tmp_path: Path, disks: Disks, new: bool
+) -> None:
+    if not new:
+        with two_datasets(tmp_path) as living:
+            living.put("a.csv", sales(1))
+            living.wait_for({1: 1})
+    disks["ledger"].fill()
+    with pytest.raises(DiskFull, match=r"The disk is full.* free .* or more there"), two_datasets(tmp_path):
+        pass
+    disks["ledger"].make_room()
+    with two_datasets(tmp_path) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+
+
+@pytest.mark.parametrize("room_bytes", range(4096, 4096 * 24, 4096 * 3))
+def test_a_start_with_little_room_starts_or_says_that_there_is_none(
+    tmp_path: Path, disks: Disks, room_bytes: int
+) -> None:
+    disks["ledger"].fill(leave_bytes=room_bytes)
+    settings = Settings(state=tmp_path / "state", landing=tmp_path / "landing")
+    with suppress(DiskFull), open_feed(settings) as opened:
+        opened.feed.rebuild()
+    disks["ledger"].make_room()
+    with open_feed(settings) as opened:
+        opened.feed.rebuild()
+
+
+def test_a_report_for_which_there_is_no_room_fails_and_the_page_before_stays(tmp_path: Path, disks: Disks) -> None:
+    state = tmp_path / "state"
+    with two_datasets(tmp_path) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        report = complete(state, ask(living, "report", date="2021-05-01")["report"])
+        page = Path(keep_report(state, report)[0])
+        before = page.read_bytes()
+        disks["reports"].fill()
+        with pytest.raises(DiskFull, match="no room for a report"):
+            keep_report(state, report)
+        assert page.read_bytes() == before
+        living.put("b.csv", sales(2, start=2))
+        living.wait_for({1: 1, 2: 2})
+        disks["reports"].make_room()
+        keep_report(state, complete(state, ask(living, "report", date="2021-05-01")["report"]))
+        assert page.read_bytes() != before
+    assert sorted(file.name for file in page.parent.iterdir()) == ["2021-05-01.html", "2021-05-01.json"]
+
+
+def backups(root: Path) -> dict[str, Any]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (root / "state" / "backups").iterdir()}
+
+
+def test_a_backup_for_which_there_is_no_room_fails_its_request_and_takes_no_older_one_away(
+    tmp_path: Path, disks: Disks, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    with two_datasets(tmp_path) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        for _ in range(8):
+            ask(living, "close-day")
+        disks["backups"].fill()
+        before = backups(tmp_path)
+        with pytest.raises(RequestFailed, match="disk is full"):
+            ask(living, "close-day")
+        assert backups(tmp_path) == before
+        living.put("b.csv", sales(2, start=2))
+        living.wait_for({1: 1, 2: 2})
+        disks["backups"].make_room()
+        ask(living, "close-day")
+        assert backups(tmp_path) != before
