@@ -139,15 +139,16 @@ class Appender:
 
     def _stage(self, dataset: Dataset, batch: _Batch, plan: Plan, rows: pl.DataFrame) -> int:
         segment = self._write_segment(dataset, rows, plan, batch.validated.signatures)
-        self._write_quarantine(dataset, batch, plan)
-        batch_id = stage_batch(
-            self._ledger,
-            dataset.name,
-            plan,
-            segment=segment,
-            signatures=batch.validated.signatures,
-            detected_utc=batch.validated.work.detected_utc,
-        )
+        with self._segments.until_staged(segment):
+            self._write_quarantine(dataset, batch, plan)
+            batch_id = stage_batch(
+                self._ledger,
+                dataset.name,
+                plan,
+                segment=segment,
+                signatures=batch.validated.signatures,
+                detected_utc=batch.validated.work.detected_utc,
+            )
         if segment is not None:
             self._segments_of(dataset)[segment.id] = segment
         return batch_id

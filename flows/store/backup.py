@@ -54,7 +54,7 @@ def make_backup(ledger: Path, directory: Path) -> Path:
     """
     directory.mkdir(exist_ok=True)
     remove_partials(directory)
-    with room_for("a backup of the ledger", directory, ledger.stat().st_size):
+    with room_for("a backup of the ledger", directory, _size_bytes(ledger)):
         with private_name(directory / "ledger.db") as partial:
             copy_database(ledger, partial)
             found = defect(partial)
@@ -67,6 +67,12 @@ def make_backup(ledger: Path, directory: Path) -> Path:
         sync_directory(directory)
     _prune(directory)
     return target
+
+
+def _size_bytes(ledger: Path) -> int:
+    """How large its copy will be at most; what is new is still in its log."""
+    log = ledger.with_name(f"{ledger.name}-wal")
+    return ledger.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
 
 def backups_in(directory: Path) -> list[Backup]:

@@ -9,16 +9,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import polars as pl
 
 from flows.core.model import VERSION, Table, Value
+from flows.core.surroundings import is_full, is_locked
 from flows.store.atomic import private_name, remove_partials, sync_directory
 from flows.store.disk import room_for
 from flows.store.ledger import SegmentFacts
 
 FOOTER_KEY = "cubefeed"
+
+
+@dataclass(frozen=True)
+class Unstaged:
+    """A segment's file that no ledger names yet.
+
+    It is removed where the block finds a full disk or a locked ledger, since nothing was staged then: it would take
+    room, and the next dataset's segment would get its number. After any other error the ledger may name it.
+    """
+
+    file: Path | None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.file is not None and error is not None and (is_full(error) or is_locked(error)):
+            self.file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -74,6 +96,10 @@ class Segments:
         sync_directory(self.directory)
         low, high = _key_range(table, rows)
         return SegmentFacts(id, table.name, name, digest, size, rows.height, fingerprint, low, high)
+
+    def until_staged(self, segment: SegmentFacts | None) -> Unstaged:
+        """Where the ledger cannot be written now, a segment that it does not name yet goes, for it is written again."""
+        return Unstaged(self.path(segment) if segment is not None else None)
 
     def describe(
         self, file: Path, tables: Mapping[str, Table]
