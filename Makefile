@@ -11,7 +11,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: demo up test test-fast test-atoti test-deep soak bench bench-full bench-guard check clean help
+.PHONY: demo up test test-fast test-atoti test-deep soak bench bench-full bench-guard bench-against check clean help
 
 demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
 	@$(BIN)/cubefeed demo --engine $(ENGINE)
@@ -43,6 +43,10 @@ bench-full: $(READY)  ## the same at three sizes: how cost grows
 bench-guard: $(READY) ## a quick run, whose ratios may not be far above the committed ones
 	@$(BIN)/python -m tests.bench.guard
 
+bench-against: $(READY) ## this tree and another commit in turn: COMMIT=main ONLY="one-file burst" PAIRS=7 QUICK=1
+	@$(BIN)/python -m tests.bench.against $(COMMIT) $(if $(ONLY),--only $(ONLY)) $(if $(PAIRS),--pairs $(PAIRS)) \
+	    $(if $(QUICK),--quick)
+
 check: $(READY)       ## style, types and the direction of imports
 	@failed=0; \
 	for each in "ruff check" "ruff format --check" "mypy" "lint-imports --no-logo"; do \
@@ -55,7 +59,7 @@ clean:                ## removes .venv, the caches and the state under data/
 	@find flows tests deployments -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:                 ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 # The environment. Made again only when the lock or the project's metadata change; .ready says it is complete.
 $(READY): $(LOCK) pyproject.toml .python-version

@@ -21,11 +21,11 @@ def commands(on: Workspace) -> Iterator[Measured]:
     write_small_files(place.root / "landing", files=2, rows=10)
     with watching(place, "--dataset", DECLARED, "--landing", place.landing):
         for name, arguments in (("help", ["--help"]), ("query", ["query", "Quantity.SUM", "--by", "Date"])):
-            _cpu_s(place, arguments)
-            yield Measured(f"cli-{name}", [_cpu_s(place, arguments) for _ in range(on.times)])
+            cpu_s(place, arguments)
+            yield Measured(f"cli-{name}", [cpu_s(place, arguments) for _ in range(on.times)])
 
 
-def _cpu_s(place: Place, arguments: list[str]) -> float:
+def cpu_s(place: Place, arguments: list[str]) -> float:
     """The CPU that a command takes, from its first instruction to its last."""
     process = subprocess.Popen(
         place.command(*arguments), cwd=place.root, env=place.variables, stdout=subprocess.DEVNULL
