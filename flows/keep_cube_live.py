@@ -22,6 +22,7 @@ from flows.app.feed import Feed
 from flows.app.opening import open_feed
 from flows.app.stages import Stages
 from flows.app.work import Outcome, Work
+from flows.core.boundaries import Doing, NothingFailed, SessionFailed, boundary
 from flows.errors import StateError
 from flows.load_window import IDLE_S, Windows
 from flows.reporting import emit_files, emit_session, publish_links, publish_loads
@@ -50,8 +51,10 @@ async def keep_cube_live() -> RunState[None]:
             open_feed(settings, tell=logger.warning, prefect_url=PREFECT_UI_URL.value(), run=run) as opened,
             _told_to_end(opened.feed, UUID(run)) as ending,
         ):
-            async with Stages(opened.feed) as stages:
-                await _live(stages, opened.owner)
+            with suppress(SessionFailed):  # which the health holds
+                async with Stages(opened.feed) as stages:
+                    await _live(stages, opened.owner)
+            opened.feed.health.require_sound()
     except StateError as error:
         other = await _other_owner(settings)
         if other is None:
@@ -64,7 +67,7 @@ async def _live(stages: Stages, owner: Owner) -> None:
     stages.feed.listeners.append(emit_files)
     outcomes = await initial_load(stages)
     emit_session("started", owner)
-    shown = asyncio.create_task(_show(stages, owner, outcomes))
+    shown = stages.feed.health.task("showing the first loads", _show(stages, owner, outcomes))
     try:
         await _serve(stages)
     finally:
@@ -101,7 +104,10 @@ def _told_to_end(feed: Feed, run: UUID) -> Iterator[Ending]:
     ending = Ending(feed)
     for told in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(told, ending.cancel)
-    watches = [asyncio.create_task(_watch_parent(ending)), asyncio.create_task(_watch_state(run, ending))]
+    watches = [
+        feed.health.task("the watch over the parent process", _watch_parent(ending)),
+        feed.health.task("the watch over the run's state", _watch_state(run, ending)),
+    ]
     try:
         yield ending
     finally:
@@ -136,7 +142,7 @@ async def _watch_state(run: UUID, ending: Ending) -> None:
     """Prefect's runner may not tell of a cancellation after a long outage of its server, and the automation that
     looks for dead runs takes late heartbeats for none."""
     while True:
-        with suppress(Exception):  # the server is away: the session goes on, and looks again
+        with suppress(NothingFailed), boundary(Doing.PREFECT):  # the server is away: the session looks again
             async with client_of(retries=0) as client:
                 while True:
                     state = await state_of(client, run)
@@ -174,8 +180,6 @@ async def _serve(stages: Stages) -> None:
                 await windows.put(work)
     finally:
         await windows.close()
-    if stages.failure is not None:
-        raise stages.failure
 
 
 async def _next_work(stages: Stages, windows: Windows) -> Work | None:
@@ -186,6 +190,6 @@ async def _next_work(stages: Stages, windows: Windows) -> Work | None:
 
 
 async def _show(stages: Stages, owner: Owner, outcomes: list[Outcome]) -> None:
-    with suppress(Exception):  # this is for people; the session goes on without it
+    with suppress(NothingFailed), boundary(Doing.PREFECT):
         await publish_links(owner, stages.feed.cube.url)
         await publish_loads(outcomes, (), stages.feed.quarantine.findings)

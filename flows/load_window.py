@@ -21,6 +21,7 @@ from prefect.runtime import flow_run
 
 from flows.app.stages import Stages, Window
 from flows.app.work import Work
+from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.reporting import name_run, publish_loads, window_name
 from flows.runs import client_of, end_unheard
 from flows.tasks import append_files, validate_files
@@ -79,14 +80,13 @@ class Windows:
         self._stages = stages
         self._runs = _RunThread()
         self._plain = Window(stages)
-        self._plain_run = asyncio.create_task(self._plain.run())
         self._open: Window | None = None
         self._opening: Window | None = None
         self._opened_at = self._used_at = -inf
         self._retry_at = 0.0
         self._unended: list[UUID] = []
         self._under_way: set[asyncio.Task[None]] = set()
-        self._minder = asyncio.create_task(self._mind())
+        self._minder = stages.feed.health.task("the windows", self._mind())
 
     async def put(self, work: Work) -> None:
         """Load this work, in the open window or without one."""
@@ -104,11 +104,10 @@ class Windows:
         """Finish what was given, then end; Prefect gets some seconds to hear of it."""
         self._minder.cancel()
         await self._plain.close()
-        with suppress(Exception):  # the stages remember it
-            await self._plain_run
         for window in (self._open, self._opening):
             if window is not None:
                 self._end(window)
+                await window.close()
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=patience_s)
         self._runs.stop()
@@ -134,21 +133,24 @@ class Windows:
 
     async def _run(self, window: Window) -> None:
         try:
-            await self._runs.run(_open(window, self._unended))
-        except Exception as error:
-            self._plain.outcomes[:0] = window.outside
-            if self._stages.failure is None:
-                log.warning("the window's run was not recorded (%s); loading goes on", error)
-                self._retry_at = time.monotonic() + RETRY_S
-                if window.run_id is not None:
-                    self._unended.append(window.run_id)
-                await window.drain()
-                self._plain.outcomes += window.outcomes
-        finally:
-            if self._opening is window:
-                self._opening = None
-            if self._open is window:
-                self._open = None
+            with boundary(Doing.PREFECT):
+                await self._runs.run(_open(window, self._unended))
+        except NothingFailed as failed:
+            log.warning("the window's run was not recorded (%s); loading goes on", failed)
+            self._retry_at = time.monotonic() + RETRY_S
+            if window.run_id is not None:
+                self._unended.append(window.run_id)
+            self._forget(window)
+            await window.close()
+            self._plain.outcomes = [*window.outside, *window.outcomes, *self._plain.outcomes]
+        self._forget(window)
+
+    def _forget(self, window: Window) -> None:
+        """Give it no more work."""
+        if self._opening is window:
+            self._opening = None
+        if self._open is window:
+            self._open = None
 
     def _switch(self) -> None:
         """Make a window that has started the open one; the one before ends."""
@@ -165,8 +167,9 @@ class Windows:
     async def _end_idle(self) -> None:
         """End the open window, if Prefect can hear of it; in an outage it stays, and later shows what it loaded."""
         try:
-            await self._runs.run(_reach(self._unended))
-        except Exception:
+            with boundary(Doing.PREFECT):
+                await self._runs.run(_reach(self._unended))
+        except NothingFailed:
             self._retry_at = time.monotonic() + RETRY_S
             return
         if self._is_idle() and self._open is not None:
@@ -174,7 +177,7 @@ class Windows:
             self._end(idle)
 
     def _keep(self, coroutine: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(coroutine)
+        task = self._stages.feed.health.task("a window", coroutine)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

@@ -26,6 +26,7 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from flows.app.work import FileOutcome, Outcome
+from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.core.findings import Finding
 from flows.errors import plain
 from flows.report.escape import markdown
@@ -189,7 +190,7 @@ class ProgressArtifact:
         self._ended.set()
 
     async def _send(self) -> None:
-        with contextlib.suppress(Exception):  # progress is for people; the load goes on without it
+        with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
             artifact = await acreate_progress_artifact(self._share, key=self._key, description=self._said)
             ended = False
             while not ended:
@@ -245,4 +246,5 @@ def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:
     for variable in running:
         context.run(variable.set, None)
     resource = {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}
-    context.run(emit_event, f"cubefeed.{what}", resource=resource, payload=payload)
+    with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
+        context.run(emit_event, f"cubefeed.{what}", resource=resource, payload=payload)

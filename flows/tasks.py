@@ -46,11 +46,12 @@ async def detect_files(stages: Stages) -> Work | None:
 @task(name="validate_files", cache_policy=NO_CACHE)
 async def validate_files(window: Window) -> None:
     """Read and check what arrives in the window."""
-    await window.at_home(window.validate())
+    await window.at_home(window.checked)
 
 
 @task(name="append_files", cache_policy=NO_CACHE)
 async def append_files(window: Window) -> None:
     """Append what is checked, one transaction per batch."""
     logger = get_run_logger()
-    await window.at_home(window.append(lambda outcome: log_outcome(logger, outcome)))
+    window.tell = lambda outcome: log_outcome(logger, outcome)
+    await window.at_home(window.finished)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from sqlalchemy.exc import DatabaseError
 
 from flows.app.checking import check_files, observation
 from flows.app.compacting import compact, is_crowded
 from flows.app.work import CheckedFiles, FileOutcome, Outcome, Validated
+from flows.core.boundaries import DatasetFailed, Doing, boundary
 from flows.core.changes import ChangeSet, winners
 from flows.core.dataset import Dataset, Unload
 from flows.core.files import Signature, shown
@@ -21,7 +21,6 @@ from flows.core.lifecycle import Decision, Facts, Observation, State, VersionFac
 from flows.core.model import FILE, LINE, VERSION
 from flows.core.plan import Counters, NewVersion, Plan, Planner
 from flows.cube.port import Cube
-from flows.errors import DiskFull
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, may_hold, rows_of, rows_with_keys
@@ -38,10 +37,6 @@ _STATES = {
 }
 
 
-class NotStaged(Exception):
-    """The batch could not be made durable: nothing has changed, and it can be tried again."""
-
-
 class Appender:
     """Writes batches: one at a time, from one thread.
 
@@ -56,14 +51,20 @@ class Appender:
         self._cube = cube
         self._counters: Counters = ledger.counters()
         self._known: dict[str, dict[int, SegmentFacts]] = {}
+        self.unapplied: set[str] = set()
+        """Datasets of which the ledger holds what the cube does not: their tables have to be filled again."""
 
     def append(self, dataset: Dataset, validated: Validated) -> Outcome:
         """Bring a piece of work into the cube. Returns what became of each file.
 
         Raises:
-            NotStaged: the disk is full or cannot be written; nothing has changed.
-            Exception: the cube failed after the batch was staged; the next start rolls it forward.
+            DatasetFailed: it cannot be written now. Either nothing has changed, or the dataset is `unapplied`.
+            SessionFailed: the cube or the ledger failed; the next start rolls forward what was staged.
         """
+        with boundary(Doing.CUBE):
+            return self._append(dataset, validated)
+
+    def _append(self, dataset: Dataset, validated: Validated) -> Outcome:
         started = time.monotonic()
         work = validated.work
         batch = _Batch(dataset, validated)
@@ -99,9 +100,10 @@ class Appender:
         if not is_crowded(self._segments_of(dataset).values()):
             return
         try:
-            self.compact(dataset)
-        except (OSError, DatabaseError, DiskFull) as error:
-            log.warning("%s: its segments could not be compacted, which is tried again: %s", dataset.name, error)
+            with boundary(Doing.DATASET):
+                self.compact(dataset)
+        except DatasetFailed as failed:
+            log.warning("%s: its segments could not be compacted, which is tried again: %s", dataset.name, failed)
 
     def _plan(self, dataset: Dataset, batch: _Batch) -> Plan:
         work = batch.validated.work
@@ -124,23 +126,26 @@ class Appender:
 
     def _commit(self, dataset: Dataset, batch: _Batch, plan: Plan) -> int:
         rows = batch.rows_of(plan.staged)
-        try:
-            batch_id = self._stage(dataset, batch, plan, rows)
-        except (OSError, DatabaseError, DiskFull) as error:
-            raise NotStaged(error) from error
-        change = self._change(dataset, plan, rows)
+        batch_id = self._stage(dataset, batch, plan, rows)
+        self.unapplied.add(dataset.name)
+        with boundary(Doing.DATASET):  # it may read other segments, one of which was damaged since the start
+            change = self._change(dataset, plan, rows)
         if not change.empty:
             self._cube.apply(change)
+        self.unapplied.discard(dataset.name)
         try:
-            mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})
-        except (DatabaseError, DiskFull) as error:
-            log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, error)
+            with boundary(Doing.CUBE):
+                mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})
+        except DatasetFailed as failed:
+            log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, failed)
         return batch_id
 
     def _stage(self, dataset: Dataset, batch: _Batch, plan: Plan, rows: pl.DataFrame) -> int:
-        segment = self._write_segment(dataset, rows, plan, batch.validated.signatures)
+        with boundary(Doing.DATASET):
+            segment = self._write_segment(dataset, rows, plan, batch.validated.signatures)
         with self._segments.until_staged(segment):
-            self._write_quarantine(dataset, batch, plan)
+            with boundary(Doing.DATASET):
+                self._write_quarantine(dataset, batch, plan)
             batch_id = stage_batch(
                 self._ledger,
                 dataset.name,

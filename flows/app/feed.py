@@ -12,14 +12,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows.app.appending import Appender, NotStaged
+from flows.app.appending import Appender
 from flows.app.asking import Asking, day_of
 from flows.app.checking import check_work
 from flows.app.days import Days
+from flows.app.health import Health
 from flows.app.mending import Mended, Mender
 from flows.app.work import Outcome, Validated, Work
+from flows.core.boundaries import DatasetFailed, Doing, RequestLost, boundary
 from flows.core.dataset import Dataset
 from flows.cube.port import Cube, LiveSegment
+from flows.errors import CubefeedError, RequestFailed
 from flows.landing.lookout import Lookout
 from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
@@ -35,8 +38,11 @@ BATCH_FILES = 10_000
 BATCH_BYTES = 16 << 20
 """A batch is one transaction: large enough to be cheap per row, small enough to be seen soon."""
 REQUEST_POLL_S = 0.1
-RETRY_S = 10.0
-"""How long a dataset that could not load is left alone before it is tried again."""
+RETRY_S = 5.0
+RETRY_MOST_S = 40.0
+"""How long a dataset that could not load is left alone before it is tried again: twice as long each time, so that it
+goes on within a minute of what hindered it."""
+DETECTING = "detecting files"
 
 Progress = Callable[[str, int, int], None]
 """Called with a dataset's name, how much is done, and of how much."""
@@ -44,15 +50,41 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Desk:
-    """One dataset at work."""
+    """One dataset at work.
+
+    Args:
+        dataset: its declaration.
+        lookout: what watches its landing directory.
+        degraded: why it cannot load now.
+        mended: what the last mending of its segments has done.
+        filled: whether the cube holds what the ledger says; else its table has to be filled again first of all.
+        retry_at: when it is tried again (monotonic seconds).
+        retry_s: how long it is left alone the next time.
+        last: what came of its last files.
+        recent: what came of those before.
+    """
 
     dataset: Dataset
     lookout: Lookout
     degraded: str | None = None
     mended: Mended = field(default_factory=Mended)
+    filled: bool = False
     retry_at: float = 0.0
+    retry_s: float = 0.0
     last: Outcome | None = None
     recent: deque[Outcome] = field(default_factory=lambda: deque(maxlen=100))
+
+    def degrade(self, why: str) -> None:
+        """It cannot load now; it is tried again after a while."""
+        self.retry_s = min(self.retry_s * 2, RETRY_MOST_S) or RETRY_S
+        self.retry_at = time.monotonic() + self.retry_s
+        self.degraded = why
+
+    def recover(self) -> None:
+        """It loads again."""
+        if self.degraded is not None:
+            log.info("%s loads again", self.dataset.name)
+        self.degraded, self.retry_s, self.retry_at = None, 0.0, 0.0
 
 
 class Feed:
@@ -69,6 +101,7 @@ class Feed:
         requests: RequestBox,
         backups: Path,
         wake: threading.Event,
+        health: Health | None = None,
     ) -> None:
         self.desks = dict(desks)
         self.cube = cube
@@ -78,7 +111,8 @@ class Feed:
         self.listeners: list[Callable[[Outcome], None]] = []
         self._backups = backups
         self._wake = wake
-        self._stopping = threading.Event()
+        self.health = health or Health()
+        self.health.on_end(wake.set)
         self._appender = Appender(ledger, segments, quarantine, cube)
         self._asking = Asking(self.desks, ledger, segments, requests)
         self._mender = Mender(ledger, segments, quarantine)
@@ -87,23 +121,39 @@ class Feed:
 
     @property
     def stopping(self) -> bool:
-        return self._stopping.is_set()
+        return self.health.stopping.is_set()
 
     def stop(self) -> None:
         """End `detect`, from any thread."""
-        self._stopping.set()
-        self._wake.set()
+        self.health.stop()
 
     def rebuild(self, progress: Progress | None = None) -> None:
-        """Mend the segments and fill the cube from them; then everything staged is loaded."""
-        held = {}
+        """Mend the segments and fill the cube from them; then everything staged is loaded.
+
+        A dataset of which that fails is degraded, and tried again later.
+        """
         for number, (name, desk) in enumerate(self.desks.items()):
             if progress:
                 progress(name, number, len(self.desks))
-            desk.mended = self._mender.mend(desk.dataset)
-            desk.lookout.inbox.know(self.ledger.signatures(name))
-            held[name] = self.rebuild_table(name, keys_differ=keys_differ(self.ledger, name))
-        mark_loaded(self.ledger, held)
+            self._fill(desk)
+
+    def _fill(self, desk: Desk) -> Outcome:
+        """Mend a dataset's segments and fill its table."""
+        name = desk.dataset.name
+        try:
+            with boundary(Doing.DATASET):
+                desk.mended = self._mender.mend(desk.dataset)
+                desk.lookout.inbox.know(self.ledger.signatures(name))
+                differ = keys_differ(self.ledger, name)
+            held = self.rebuild_table(name, keys_differ=differ)
+            with boundary(Doing.CUBE):
+                mark_loaded(self.ledger, {name: held})
+        except DatasetFailed as failed:
+            return self._degrade(desk, Work(name), failed)
+        desk.filled = True
+        self._appender.unapplied.discard(name)
+        desk.recover()
+        return Outcome(name)
 
     def rebuild_table(self, name: str, *, keys_differ: bool = False) -> int:
         """Fill one table from the live rows of its segments, of which none covers another where all keys differ.
@@ -112,7 +162,8 @@ class Feed:
         parts = self._appender.parts(dataset, self.ledger.live(name))
         live = [LiveSegment(part.path, part.places) for part in parts]
         horizon = horizon_of(self.ledger, dataset)
-        rows = self.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)
+        with boundary(Doing.CUBE):
+            rows = self.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)
         log.info("%s: %s rows rebuilt from %s segments", name, f"{rows:,}", len(parts))
         return rows
 
@@ -120,6 +171,7 @@ class Feed:
         """Wait for work: a request, or files that are settled or gone. None when the time is over."""
         deadline = time.monotonic() + timeout_s
         while not self.stopping:
+            self.health.beat(DETECTING)
             work = self.poll()
             if work is not None:
                 return work
@@ -143,10 +195,28 @@ class Feed:
         for desk in self._in_turn():
             if time.monotonic() < desk.retry_at:
                 continue
-            desk.lookout.tick()
-            found = desk.lookout.inbox.settled(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
-            if found.landed or found.gone:
-                return Work(desk.dataset.name, *found)
+            if not desk.filled:
+                desk.retry_at = time.monotonic() + RETRY_MOST_S  # once is enough while it is under way
+                return Work(desk.dataset.name, fill=True)
+            work = self._look(desk)
+            if work is not None:
+                return work
+        return None
+
+    def _look(self, desk: Desk) -> Work | None:
+        """What is settled or gone in a landing directory."""
+        inbox = desk.lookout.inbox
+        try:
+            with boundary(Doing.DATASET):
+                desk.lookout.tick()
+                found = inbox.settled(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
+        except DatasetFailed as failed:
+            self._degrade(desk, Work(desk.dataset.name), failed)
+            return None
+        if found.landed or found.gone:
+            return Work(desk.dataset.name, *found)
+        if desk.degraded is not None and not inbox.waiting():
+            desk.recover()
         return None
 
     def waiting(self) -> int:
@@ -157,46 +227,57 @@ class Feed:
         """Read and check the files of a piece of work; or an outcome, where that fails as a whole."""
         desk = self.desks[work.dataset]
         try:
-            return check_work(desk.dataset, work, self.ledger)
-        except Exception as error:
-            return self._degrade(desk, work, error)
+            with boundary(Doing.DATASET):
+                return check_work(desk.dataset, work, self.ledger)
+        except DatasetFailed as failed:
+            return self._degrade(desk, work, failed)
 
     def append(self, validated: Validated | Outcome) -> Outcome:
         """Bring validated work into the cube and record it.
 
         Raises:
-            Exception: the cube or the ledger failed; the session must end, and the next start rebuilds.
+            SessionFailed: the cube or the ledger failed; the session must end, and the next start rebuilds.
         """
         if isinstance(validated, Outcome):
             return validated
         desk, work = self.desks[validated.work.dataset], validated.work
+        if work.fill:
+            return self._fill(desk)
         try:
+            with boundary(Doing.DATASET):
+                _require_filled(desk)
             outcome = self._appender.append(desk.dataset, validated)
-        except NotStaged as error:
-            return self._degrade(desk, work, error.__cause__ or error)
+        except DatasetFailed as failed:
+            desk.filled = desk.filled and desk.dataset.name not in self._appender.unapplied
+            return self._degrade(desk, work, failed)
         if not (work.request and work.request.payload.get("dry_run")):
             desk.lookout.inbox.judged(validated.signatures, work.gone)
         else:
             desk.lookout.inbox.release(list(validated.reads))
         desk.lookout.inbox.release(validated.unread)
-        desk.degraded = None
-        if work.request is not None and not work.more:
-            outcome = replace(outcome, answer=self._answer(desk, work.request))
-        self._note(desk, outcome)
+        desk.recover()
         if work.request is not None:
-            tell = self._asking.finish_part if work.more else self._asking.finish
-            tell(work.request, outcome)
+            outcome = self._answer(desk, work, work.request, outcome)
+        self._note(desk, outcome)
         if outcome.batch is not None:
             self._appender.compact_if_crowded(desk.dataset)
         return outcome
 
-    def _answer(self, desk: Desk, request: Request) -> dict[str, Any]:
-        """What a request asks for besides its files."""
+    def _answer(self, desk: Desk, work: Work, request: Request, outcome: Outcome) -> Outcome:
+        """Do what a request asks for besides its files, and answer it; it fails with whatever that raises."""
         try:
-            return self._do(desk, request.kind, request.payload)
-        except Exception as error:
-            self._asking.fail(request, error)
-            raise
+            with boundary(Doing.REQUEST):
+                if work.more:
+                    self._asking.finish_part(request, outcome)
+                    return outcome
+                outcome = replace(outcome, answer=self._do(desk, request.kind, request.payload))
+                self._asking.finish(request, outcome)
+        except (RequestLost, CubefeedError) as error:
+            self._asking.fail(request, error.cause if isinstance(error, RequestLost) else error)
+        except DatasetFailed as failed:
+            desk.filled = False
+            return self._degrade(desk, work, failed)
+        return outcome
 
     def _do(self, desk: Desk, kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
         dataset, dry_run = desk.dataset, bool(payload.get("dry_run"))
@@ -229,17 +310,31 @@ class Feed:
         for listener in self.listeners:
             listener(outcome)
 
-    def _degrade(self, desk: Desk, work: Work, error: BaseException) -> Outcome:
-        desk.degraded = f"{type(error).__name__}: {error}"
-        desk.retry_at = time.monotonic() + RETRY_S
-        log.exception("%s cannot load; the other datasets go on. It is tried again in %g s", work.dataset, RETRY_S)
+    def _degrade(self, desk: Desk, work: Work, failed: DatasetFailed) -> Outcome:
+        if not isinstance(failed.cause, _Unfilled):
+            desk.degrade(str(failed))
+            said = "%s cannot load; the other datasets go on. It is tried again in %g s"
+            log.error(said, work.dataset, desk.retry_s, exc_info=failed.cause)
         desk.lookout.inbox.release([*(landed.path for landed in work.landed), *work.gone])
-        outcome = Outcome(work.dataset)
         if work.request is not None:
-            self._asking.fail(work.request, error)
+            self._asking.fail(work.request, failed.cause)
+        outcome = Outcome(work.dataset, problem=desk.degraded)
+        self._note(desk, outcome)
         return outcome
 
     def _in_turn(self) -> Iterator[Desk]:
         desks = list(self.desks.values())
         self._turn = (self._turn + 1) % len(desks)
         yield from desks[self._turn :] + desks[: self._turn]
+
+
+class _Unfilled(RequestFailed):
+    """Nothing can be appended to a table that is not filled."""
+
+
+def _require_filled(desk: Desk) -> None:
+    if not desk.filled:
+        raise _Unfilled(
+            f"{desk.dataset.name} is degraded: {desk.degraded or 'its table is not filled yet'}",
+            next_step="see cubefeed status; it is tried again by itself",
+        )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flows.app.disks import Disks, places
 from flows.app.feed import Desk, Feed
+from flows.app.health import Health
 from flows.app.memory import unused_memory_given_back
 from flows.app.status import FeedSource
 from flows.core.dataset import Dataset
@@ -68,6 +69,7 @@ def open_feed(
     state.create()
     with ExitStack() as stack:
         stack.enter_context(state.owned())
+        health = stack.enter_context(Health())
         stack.enter_context(unused_memory_given_back())
         ledger = open_ledger(state.ledger, lost=state.remembers)
         stack.callback(ledger.close)
@@ -93,6 +95,7 @@ def open_feed(
             requests=requests,
             backups=state.backups,
             wake=wake,
+            health=health,
         )
         stack.callback(feed.stop)
         owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
@@ -116,7 +119,7 @@ def _serve(
     state = State(settings.state)
     reports = Reports(state.reports)
     source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, Disks(places(state)))
-    live = Live(source, cube, source.news, Access.at(settings.host), reports)
+    live = Live(source, cube, source.news, Access.at(settings.host), reports, feed.health)
     server = LiveServer(live.app, host=settings.host, port=settings.port)
     feed.listeners.append(live.hear)
     source.owner = Owner(

@@ -13,6 +13,7 @@ import polars as pl
 
 from flows.app.disks import Disks
 from flows.app.feed import Desk, Feed
+from flows.app.health import Phase
 from flows.core.clock import now_utc
 from flows.core.files import shown
 from flows.core.model import Query, Table
@@ -37,7 +38,14 @@ class FeedSource:
         return self.feed.cube.model
 
     def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+        if query.table in self.feed.desks and not self.is_ready(query.table):
+            raise self.feed.health.not_ready(query.table, self.feed.desks[query.table].degraded)
         return self.feed.cube.query(query, within_s=within_s)
+
+    def is_ready(self, table: str) -> bool:
+        """Whether readers see all that the ledger holds; of a new cube, all that lay there at the start."""
+        started = self.feed.health.phase is not Phase.STARTING
+        return self.feed.desks[table].filled and (started or self.feed.cube.row_count(table) > 0)
 
     def status(self) -> dict[str, Any]:
         """See `cubefeed status`."""
@@ -49,13 +57,16 @@ class FeedSource:
             "prefect_url": self.owner.prefect_url,
             "run": self.owner.run,
             "since_utc": self.owner.since_utc,
+            "phase": self.feed.health.phase.value,
+            "progress": self.feed.health.progress or None,
             "datasets": {name: self._dataset(desk) for name, desk in self.feed.desks.items()},
             "disks": self.disks.as_json(),
         }
 
     def complaints(self) -> list[str]:
         """What is stale, degraded or refused."""
-        return [f"{name}: {complaint}" for name in self.feed.desks for complaint in self._complaints(name)]
+        own = [f"{name}: {complaint}" for name in self.feed.desks for complaint in self._complaints(name)]
+        return [*self.feed.health.complaints(), *own]
 
     def files(
         self, dataset: str | None, states: tuple[str, ...], limit: int, *, current_only: bool = False

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 from flows.app.feed import Progress
 from flows.app.opening import OpenFeed, open_feed
 from flows.app.stages import Stages, Window
+from flows.core.boundaries import SessionFailed
 from flows.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,25 +33,28 @@ async def watch(
         on_ready: called once the initial load is done and the directories are watched.
         progress: told how the initial load goes.
         tell: says what the user should know before the engine starts.
+
+    Raises:
+        SessionEnded: a part of the session has failed, so that it had to end.
     """
     with open_feed(settings, tell=tell) as opened:
         loop = asyncio.get_running_loop()
         for ending in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(ending, opened.feed.stop)
-        async with Stages(opened.feed) as stages:
-            await stages.rebuild(progress)
-            await stages.load_waiting(progress)
-            if not opened.feed.stopping:
-                on_ready(opened)
-                await _pump(stages)
+        with suppress(SessionFailed):  # which the health holds
+            async with Stages(opened.feed) as stages:
+                await stages.rebuild(progress)
+                await stages.load_waiting(progress)
+                if not opened.feed.stopping:
+                    on_ready(opened)
+                    await _pump(stages)
+        opened.feed.health.require_sound()
 
 
 async def _pump(stages: Stages) -> None:
     window = Window(stages, remember=False)
-    running = asyncio.create_task(window.run())
     while not stages.feed.stopping:
         work = await stages.detect(SENSOR_S)
         if work is not None:
             await window.put(work)
     await window.close()
-    await running

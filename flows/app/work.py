@@ -32,6 +32,7 @@ class Work:
         unload: files whose rows leave the cube by request.
         request: the request that this answers.
         more: whether it is a part, and other parts of the same request follow.
+        fill: whether the dataset's table has to be filled again first of all.
     """
 
     dataset: str
@@ -41,6 +42,7 @@ class Work:
     unload: tuple[bytes, ...] = ()
     request: Request | None = None
     more: bool = False
+    fill: bool = False
     detected_utc: str = field(default_factory=now_utc)
 
     def parts(self, *, max_files: int, max_bytes: int) -> list[Work]:
@@ -122,7 +124,7 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one piece of work."""
+    """What became of one piece of work; `problem` is why its dataset cannot load now."""
 
     dataset: str
     files: tuple[FileOutcome, ...] = ()
@@ -133,6 +135,7 @@ class Outcome:
     detection_s: tuple[float, ...] = ()
     request: int | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
 
     def named(self) -> tuple[list[FileOutcome], int]:
         """The files that a log names, and how many more there are: the first ones, and the first that were refused."""

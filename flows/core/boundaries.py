@@ -96,6 +96,8 @@ def describe(error: BaseException) -> str:
     """An exception in one line, for people."""
     if isinstance(error, CubefeedError):
         return str(error)
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        return describe(error.exceptions[0])
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

@@ -23,7 +23,7 @@ from flows.cube.fold import Ranges, key_ranges, live_batches, may_meet, widest
 from flows.cube.frames import narrowed, whole_sums
 from flows.cube.patience import interrupted_after
 from flows.cube.port import LiveSegment
-from flows.errors import EngineFailed, TooSlow
+from flows.errors import CubefeedError, EngineFailed, EngineLost, TooSlow
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -31,6 +31,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "preserve_insertion_order": "false",  # rows have no order here; keeping one costs a third of the time of loading
 }
 
+END_S = 5.0
+"""How long a question may take to end when its memory is needed."""
 SWEEP_ROWS = 20_000
 SWEEP_SHARE = 1.0
 """When the room of deleted rows is freed: once they are many, and as many as those that stay. Doing it compresses what
@@ -51,6 +53,7 @@ class DuckDbCube:
         self._gate = threading.Condition()
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._closed = False
+        self._short = False
         for stored in self._stored.values():
             self._database.execute(stored.create)
 
@@ -61,9 +64,16 @@ class DuckDbCube:
 
     def apply(self, change: ChangeSet) -> int:
         """Drop the change's versions, upsert its rows, drop what is before its horizon, in one transaction."""
-        stored, rows = self._stored[change.table], change.upserts
         if change.empty:
             return 0
+        try:
+            return self._apply(change)
+        except duckdb.OutOfMemoryException:  # it was rolled back
+            self._end_questions()
+            return self._apply(change)
+
+    def _apply(self, change: ChangeSet) -> int:
+        stored, rows = self._stored[change.table], change.upserts
         incoming = None if rows.is_empty() else key_ranges(stored.table, rows)
         held = self._ranges[change.table]
         with self._transaction() as cursor:
@@ -146,6 +156,17 @@ class DuckDbCube:
             self._database.close()
             del self._database  # whoever still refers to this cube when the process ends would keep it alive
 
+    def _end_questions(self) -> None:
+        """End the questions that are being answered, since their memory is needed."""
+        with self._gate:
+            self._short = True
+            try:
+                for cursor in self._cursors:
+                    cursor.interrupt()
+                self._gate.wait_for(lambda: not self._cursors, timeout=END_S)
+            finally:
+                self._short = False
+
     def _sweep(self, table: str) -> None:
         """Free the room of rows that have left, once they are many beside those that stay."""
         if self._left[table] > max(SWEEP_ROWS, self._held[table] * SWEEP_SHARE):
@@ -164,15 +185,25 @@ class DuckDbCube:
             with interrupted_after(cursor.interrupt, within_s):
                 yield cursor
         except duckdb.InterruptException as error:
-            raise TooSlow.after(within_s) if within_s is not None and not self._shut() else _closed() from error
+            raise self._interrupted(within_s) from error
+        except duckdb.FatalException as error:
+            raise EngineLost(f"The engine has failed ({error})", next_step="the session starts again") from error
         finally:
             with self._gate:
                 self._cursors.remove(cursor)
                 cursor.close()
                 self._gate.notify_all()
 
-    def _shut(self) -> bool:
-        return self._closed
+    def _interrupted(self, within_s: float | None) -> CubefeedError:
+        """Why a statement was interrupted."""
+        if self._closed:
+            return _closed()
+        if self._short or within_s is None:
+            return EngineFailed(
+                "The question was ended, since new data needed its memory",
+                next_step="ask for less: fewer levels, a condition; or give the session more memory",
+            )
+        return TooSlow.after(within_s)
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

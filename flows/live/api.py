@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +16,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from flows.core.boundaries import Doing, QuestionFailed, SessionFailed, boundary
 from flows.core.model import Query, Table
 from flows.cube.frames import fitting, sum_overflow
-from flows.errors import CubefeedError, QueryError, TooSlow
+from flows.errors import CubefeedError, QueryError, Starting, TooSlow
 from flows.live import parameters as given_parameters
 from flows.live.openapi import describe
 from flows.live.parameters import Given
 from flows.store.history import FileRow
 
+log = logging.getLogger(__name__)
+
 TIMEOUT_S = 30.0
 """How long an answer may take, waiting included; a query that takes longer is interrupted."""
+RETRY_AFTER_S = 2
+"""When to ask a session again that is starting."""
 AT_ONCE = 4
 """How many answers are worked on at the same time; others wait."""
 
@@ -36,7 +42,10 @@ class Source(Protocol):
         """The cube's tables."""
 
     def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
-        """Ask the cube; raises TooSlow when it takes longer."""
+        """Ask the cube; raises TooSlow when it takes longer, and Starting while the table is not complete."""
+
+    def is_ready(self, table: str) -> bool:
+        """Whether a table is complete."""
 
     def status(self) -> dict[str, Any]:
         """How everything stands, in JSON types."""
@@ -72,8 +81,11 @@ Answer = Callable[[Asked], Response]
 class Api:
     """The routes of the read API, and the threads that work on the answers."""
 
-    def __init__(self, source: Source, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, source: Source, *, timeout_s: float = TIMEOUT_S, fail: Callable[[str, BaseException], None]
+    ) -> None:
         self._source = source
+        self._fail = fail
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="live-answer")
         self._busy = 0
@@ -97,6 +109,12 @@ class Api:
                 return await asyncio.wait_for(working, self._timeout_s)
             except QueryError as error:
                 return refuse(error, 400)
+            except QuestionFailed as failed:
+                log.error("the answer to %s failed", request.url.path, exc_info=failed.cause)
+                return refuse(_unanswered(failed), 500)
+            except SessionFailed as failed:
+                self._fail("the cube", failed)
+                return refuse(_unanswered(failed), 503)
             except (TooSlow, TimeoutError):
                 return refuse(TooSlow.after(self._timeout_s), 504)
             except CubefeedError as error:
@@ -111,18 +129,29 @@ class Api:
     def _work(self, answer: Answer, asked: Asked) -> Response:
         self._busy += 1
         try:
-            return answer(asked)
+            with boundary(Doing.QUESTION):
+                return answer(asked)
         finally:
             self._busy -= 1
 
 
 def refuse(error: CubefeedError, status: int) -> Response:
     """An error as JSON: what happened, what to do, and where."""
-    return reply(_described(error), status)
+    answer = reply(_described(error), status)
+    if isinstance(error, Starting):
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
 
 
 def _described(error: CubefeedError) -> dict[str, object]:
     return {"error": error.what, "next": error.next_step, **error.where}
+
+
+def _unanswered(failed: QuestionFailed | SessionFailed) -> CubefeedError:
+    return CubefeedError(
+        f"There is no answer, because an error came up ({failed})",
+        next_step="see the log of the live process, which has the traceback",
+    )
 
 
 def reply(content: object, status: int = 200) -> Response:

@@ -12,7 +12,8 @@ import anyio.to_thread
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from flows.errors import EngineFailed
+from flows.core.boundaries import Doing, QuestionFailed, boundary
+from flows.errors import CubefeedError, EngineFailed
 from flows.live.board import Board
 from flows.live.watched import WatchedCube
 
@@ -23,6 +24,8 @@ NEWS_S = 2.0
 NEWS_PAUSE_S = 0.25
 PAUSE_S = 0.02
 """The least time between two looks, so that commits in quick succession are seen together."""
+READY_S = 0.5
+"""How often a page looks whether a table that is being filled is complete."""
 MAX_PAGES = 200
 
 News = Callable[[], dict[str, Any]]
@@ -60,13 +63,15 @@ class Hub:
     Args:
         cube: whose tables are shown.
         news: how everything stands, in JSON types; called in a thread.
+        is_ready: whether a table is complete, so that it can be shown.
     """
 
-    def __init__(self, cube: WatchedCube, news: News) -> None:
+    def __init__(self, cube: WatchedCube, news: News, is_ready: Callable[[str], bool]) -> None:
         self.boards: Sequence[Board] = [Board(cube, table) for table in cube.model]
         self.news: bytes | None = None
         self.pages: set[Page] = set()
         self._make_news = news
+        self._is_ready = is_ready
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._happened = asyncio.Event()
@@ -109,10 +114,12 @@ class Hub:
 
     async def _show_cells(self) -> None:
         while True:
-            await self._changed.wait()
+            held_back = bool(self.pages) and not all(self._is_ready(board.table.name) for board in self.boards)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), READY_S if held_back else None)
             self._changed.clear()
             for board in self.boards:
-                if self.pages:
+                if self.pages and self._is_ready(board.table.name):
                     await anyio.to_thread.run_sync(_refresh, board)
                 else:
                     board.forget()
@@ -130,8 +137,9 @@ class Hub:
 
     def _tell_news(self) -> bytes | None:
         try:
-            return orjson.dumps({"kind": "news", **self._make_news()}, default=str)
-        except Exception:
+            with boundary(Doing.QUESTION):
+                return orjson.dumps({"kind": "news", **self._make_news()}, default=str)
+        except (QuestionFailed, CubefeedError):
             log.exception("the pages cannot be told the news")
             return self.news
 
@@ -146,10 +154,11 @@ class Hub:
 
 def _refresh(board: Board) -> None:
     try:
-        board.refresh()
+        with boundary(Doing.QUESTION):
+            board.refresh()
     except EngineFailed:
         return  # the session ends
-    except Exception:
+    except (QuestionFailed, CubefeedError):
         log.exception("%s: the page cannot be brought up to date", board.table.name)
         board.forget()
 

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import uvicorn
@@ -42,6 +43,19 @@ class Happened(Protocol):
     def detection_s(self) -> tuple[float, ...]: ...
 
 
+class Watch(Protocol):
+    """What notices that a part of the session has failed, or stands still."""
+
+    def fail(self, where: str, error: BaseException) -> None:
+        """A part has failed."""
+
+    def guard(self, name: str) -> AbstractContextManager[None]:
+        """Whatever the block raises is a failure."""
+
+    async def keep_turning(self, name: str) -> None:
+        """Show for ever that the running loop turns."""
+
+
 class Live:
     """The live page and the read API of one session.
 
@@ -51,13 +65,17 @@ class Live:
         news: what the page shows around the pivots, in JSON types.
         access: who may read.
         reports: the reports of business days that are kept.
+        watch: what notices failures.
     """
 
-    def __init__(self, source: Source, cube: WatchedCube, news: News, access: Access, reports: Reports) -> None:
-        self.hub = Hub(cube, news)
+    def __init__(
+        self, source: Source, cube: WatchedCube, news: News, access: Access, reports: Reports, watch: Watch
+    ) -> None:
+        self._watch = watch
+        self.hub = Hub(cube, news, source.is_ready)
         names = [table.name for table in cube.model]
         self.metrics = Metrics(source.status, lambda: len(self.hub.pages), names)
-        self.api = Api(source)
+        self.api = Api(source, fail=watch.fail)
         routes = [
             *page_routes(),
             report_route(reports, names),
@@ -75,14 +93,18 @@ class Live:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        showing = asyncio.create_task(self.hub.run())
+        tasks = [asyncio.create_task(self._show()), asyncio.create_task(self._watch.keep_turning("the live page"))]
         try:
             yield
         finally:
-            showing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await showing
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self.api.close()
+
+    async def _show(self) -> None:
+        with self._watch.guard("the live page"):
+            await self.hub.run()
 
 
 class LiveServer:
@@ -107,15 +129,18 @@ class LiveServer:
             server_header=False,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="live-server", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="live-server", daemon=True)
 
     def start(self) -> None:
-        """Serve, and return once requests are answered."""
+        """Serve, and return once requests are answered, or the server has ended."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.005)
+
+    def _run(self) -> None:
+        self._server.run([self._socket])
+        if not self._server.should_exit:
+            raise RuntimeError("the server of the live page has ended by itself")
 
     def stop(self) -> None:
         """Answer what is under way, tell the pages that the session ends, then stop."""

@@ -58,7 +58,7 @@ def stage_batch(
 
 
 def mark_loaded(ledger: Ledger, held: Mapping[str, int]) -> None:
-    """Record that every staged batch is in the cube.
+    """Record that every staged batch of these datasets is in the cube.
 
     Args:
         ledger: where.
@@ -67,9 +67,10 @@ def mark_loaded(ledger: Ledger, held: Mapping[str, int]) -> None:
     now, staged = now_utc(), State.STAGED.value
     loaded = {"state": State.LOADED.value, "loaded_utc": now}
     with ledger.writing() as connection:
-        connection.execute(update(versions).where(versions.c.state == staged).values(loaded))
-        connection.execute(update(batches).where(batches.c.state == staged).values(loaded))
         for dataset, rows in held.items():
+            for table in (versions, batches):
+                of_it = (table.c.state == staged) & (table.c.dataset == dataset)
+                connection.execute(update(table).where(of_it).values(loaded))
             connection.execute(update(datasets).where(datasets.c.name == dataset).values(held=rows))
 
 

@@ -142,6 +142,7 @@ class Living:
 
     def start(self) -> None:
         self.feed.rebuild()
+        self.feed.health.begin_live()
         self._thread.start()
 
     def stop(self) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from flows.app import appending
 from flows.app.feed import Desk, Feed
+from flows.core.boundaries import SessionFailed
 from flows.core.dataset import Dataset, Keep, Unload
 from flows.core.model import VERSION, Table
 from flows.cube.duckdb_cube import DuckDbCube
@@ -192,8 +193,9 @@ class Living:
         setattr(owner, name, crash)
         try:
             self._work()
-        except Crash:
-            pass
+        except SessionFailed as failed:
+            if not isinstance(failed.cause, Crash):
+                raise
         finally:
             setattr(owner, name, original)
         self.die()

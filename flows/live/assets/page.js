@@ -190,6 +190,8 @@ const say = (state, text = state) => {
 const hear = ({data}) => {
   if (typeof data === "string") {
     const news = JSON.parse(data);
+    if (news.phase === "starting") say("starting", `starting: ${news.progress ?? "the cube is being filled"}`);
+    else say("live");
     Object.keys(news.datasets).forEach(pivot);
     return showNews(news);
   }
@@ -213,7 +215,7 @@ const connect = (tries = 0) => {
     if (stopped) say("stopped", "session stopped"); else say("reconnecting");
     setTimeout(connect, Math.min(250 * 1.5 ** tries, 3000), tries + 1);
   };
-  socket.onmessage = message => { listen(); tries = 0; say("live"); hear(message); };
+  socket.onmessage = message => { listen(); tries = 0; hear(message); };
   socket.onclose = end;
   listen();
 };
