@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.errors import CubefeedError, NotRunning, RequestFailed, plain
-from flows.output import Format, show, show_one
+from flows.output import Format, outlive_full_logs, show, show_one
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
 
@@ -60,6 +60,7 @@ PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patter
 def main() -> None:
     """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 3; a wrong command
     line ends with exit 2."""
+    outlive_full_logs("stderr")
     try:
         app()
     except CubefeedError as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
+from flows.core.surroundings import is_full
 from flows.errors import plain
 
 WIDE = 4096
@@ -23,6 +25,34 @@ class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+
+
+class _LossyFile(io.FileIO):
+    """A file on which what finds no room is lost."""
+
+    def write(self, text: Any, /) -> int:
+        try:
+            return super().write(text) or 0
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return memoryview(text).nbytes
+
+
+def outlive_full_logs(*streams: Literal["stdout", "stderr"]) -> None:
+    """Lose what is written to these streams of this process and finds no room there, and go on.
+
+    They may lead to a log on a disk that fills up, which is no reason to end. To be called before anything is written
+    or refers to them.
+    """
+    for name in streams:
+        stream = getattr(sys, name)
+        try:
+            lossy = _LossyFile(stream.fileno(), "wb", closefd=False)
+        except (OSError, AttributeError):  # there is none, or none that is a file
+            continue
+        buffered = io.BufferedWriter(lossy)
+        setattr(sys, name, io.TextIOWrapper(buffered, stream.encoding, stream.errors, line_buffering=True))
 
 
 def show(
