@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows.app import disks as app_disks
 from flows.app import feed
 from flows.app.opening import open_feed
-from flows.errors import DiskFull
+from flows.errors import DiskFull, RequestFailed
 from flows.report.making import complete, keep_report
 from flows.settings import Settings
 from flows.store.ledger import open_ledger
@@ -43,6 +45,7 @@ type Disks = dict[str, SmallDisk]
 def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What found a full disk is tried again soon."""
     monkeypatch.setattr(feed, "RETRY_S", 0.1)
+    monkeypatch.setattr(feed, "RETRY_MOST_S", 0.2)
 
 
 @pytest.fixture
@@ -236,3 +239,28 @@ def test_a_report_for_which_there_is_no_room_fails_and_the_page_before_stays(tmp
         keep_report(state, complete(state, ask(living, "report", date="2021-05-01")["report"]))
         assert page.read_bytes() != before
     assert sorted(file.name for file in page.parent.iterdir()) == ["2021-05-01.html", "2021-05-01.json"]
+
+
+def backups(root: Path) -> dict[str, Any]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (root / "state" / "backups").iterdir()}
+
+
+def test_a_backup_for_which_there_is_no_room_fails_its_request_and_takes_no_older_one_away(
+    tmp_path: Path, disks: Disks, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    with two_datasets(tmp_path) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        for _ in range(8):
+            ask(living, "close-day")
+        disks["backups"].fill()
+        before = backups(tmp_path)
+        with pytest.raises(RequestFailed, match="disk is full"):
+            ask(living, "close-day")
+        assert backups(tmp_path) == before
+        living.put("b.csv", sales(2, start=2))
+        living.wait_for({1: 1, 2: 2})
+        disks["backups"].make_room()
+        ask(living, "close-day")
+        assert backups(tmp_path) != before
