@@ -2,7 +2,7 @@
 
 | what was being done | what ends |
 |---|---|
-| a file: reading, checking, `prepare`, a rule | that file: it is refused with a finding |
+| a file: reading, checking, `prepare`, a rule | that file: it is refused with a finding; where a disk is full, the dataset, for nothing is wrong with the file |
 | a dataset: listing, mending, writing a segment | that dataset: it is degraded, and tried again |
 | a question: query, report page, files, status | that question: who asked gets an error |
 | a request: load, verify, close-day, report | that request: it fails with its reason |
@@ -113,7 +113,7 @@ def _passes(doing: Doing, error: BaseException) -> bool:
 def _failure(doing: Doing, error: BaseException) -> type[Failure]:
     match doing:
         case Doing.FILE:
-            return FileFailed
+            return DatasetFailed if is_full(error) else FileFailed
         case Doing.DATASET:
             return DatasetFailed
         case Doing.QUESTION:

@@ -34,6 +34,13 @@ from flows.datasets.sales import SALES
 SALES = replace(SALES, landing={root!r} + "/landing", bad_rows=SkipRows(up_to=0.9))
 OTHERS = replace(SALES, name="others", landing={root!r} + "/others")
 """
+PREPARING = """
+def prepare(rows):
+    with open({root!r} + "/scratch/file", "wb") as file:
+        file.write(b"x" * 100)
+    return rows
+SALES = replace(SALES, prepare=prepare)
+"""
 WITH_A_BAD_ROW = sales(2, start=2) + b"3,2021-05-01,phone,many\n"
 DISKS = ("ledger", "segments", "quarantine", "reports", "backups")
 PATIENCE_S = 20.0
@@ -58,12 +65,12 @@ def disks(tmp_path: Path) -> Iterator[Disks]:
 
 
 @contextmanager
-def two_datasets(root: Path) -> Iterator[Living]:
+def two_datasets(root: Path, declared: str = TWO) -> Iterator[Living]:
     """The sales, and others of which no row is ever refused."""
     for name in ("landing", "others"):
         (root / name).mkdir(exist_ok=True)
     declaration = root / "declaration.py"
-    declaration.write_text(TWO.format(root=str(root)), encoding="utf-8")
+    declaration.write_text(declared.format(root=str(root)), encoding="utf-8")
     datasets = f"{declaration}:SALES,{declaration}:OTHERS"
     settings = Settings(state=root / "state", datasets=datasets, observer="polling", settle_s=SETTLE_S)
     with open_feed(settings) as opened:
@@ -154,6 +161,16 @@ def test_who_writes_to_a_full_disk_waits_and_says_so_and_loads_once_there_is_roo
     assert_whole(tmp_path)
     with two_datasets(tmp_path) as living:
         assert living.quantities() == {1: 1, 2: 2} and others(living) == 1
+
+
+def test_a_file_whose_prepare_finds_a_full_disk_waits_and_is_not_refused(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "scratch") as disk, two_datasets(tmp_path, TWO + PREPARING) as living:
+        disk.fill()
+        living.put("a.csv", sales(1))
+        wait_for_degraded(living, "sales")
+        assert "No space left" in str(living.desk.degraded) and living.files() == []
+        disk.make_room()
+        living.wait_for({1: 1})
 
 
 @pytest.mark.parametrize("full", ["segments", "quarantine", "reports", "backups"])

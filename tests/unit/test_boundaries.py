@@ -75,6 +75,7 @@ NO_SPACE = pl.exceptions.ComputeError("underlying IO error: No space left on dev
 TABLE: list[tuple[Doing, BaseException, type[BaseException]]] = [
     *[(Doing.FILE, error, FileFailed) for error in (ValueError(), a_panic(), SystemExit(1), RecursionError())],
     *[(Doing.FILE, error, FileFailed) for error in (MemoryError(), KeyboardInterrupt(), OSError(errno.EIO, ""))],
+    *[(Doing.FILE, error, DatasetFailed) for error in (OSError(errno.ENOSPC, ""), NO_SPACE)],
     *[(Doing.DATASET, error, DatasetFailed) for error in (OSError(errno.ENOSPC, ""), a_panic(), ValueError())],
     *[(Doing.QUESTION, error, QuestionFailed) for error in (OverflowError(), a_panic(), SystemExit(1))],
     (Doing.QUESTION, QueryError("", next_step=""), QueryError),
