@@ -15,12 +15,18 @@ from pathlib import Path
 
 import httpx
 
-from flows.errors import StateError
+from flows.errors import DiskFull, StateError
+from flows.store.atomic import write_file
 
 END_S = 15.0
 """How long a process may take to end after each signal."""
 SHORT_LIFE_S = 60.0
 LONGEST_WAIT_S = 30.0
+
+LOG_BYTES = 64 << 20
+KEPT_BYTES = 1 << 20
+"""A log that is larger than LOG_BYTES is cut off but for this end: a Prefect server whose disk is full writes seven
+megabytes a minute, which would soon fill the next disk."""
 
 _LEASH = (
     "import ctypes, os, sys; "
@@ -87,6 +93,23 @@ class Child:
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    def trim_log(self) -> None:
+        """Cut off a log that has grown too large; its end is kept beside, as `….log.1`.
+
+        The process goes on writing where the file ends, since it appends; lines of this very moment may be lost.
+        """
+        try:
+            size = self.log_file.stat().st_size
+            if size <= LOG_BYTES:
+                return
+            with self.log_file.open("rb") as log, suppress(DiskFull):
+                log.seek(size - KEPT_BYTES)
+                kept = self.log_file.with_name(f"{self.log_file.name}.1")
+                write_file(kept, log.read(), what="the end of a log", durable=False)
+            os.truncate(self.log_file, 0)
+        except OSError:
+            return  # it is looked at again
 
     def end(self, *, patience_s: float = END_S) -> None:
         """SIGTERM, then SIGKILL; then whatever it has left behind in its session."""

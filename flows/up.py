@@ -100,6 +100,9 @@ class Up:
                 self._last_trouble = ""
             except Exception as error:  # Prefect does not answer, or not yet: the next round tries again
                 self._tell_once(f"waiting for Prefect ({type(error).__name__}: {error})")
+            for child in (self._server, self._serving):
+                if child is not None:
+                    child.trim_log()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), KEEP_S)
 

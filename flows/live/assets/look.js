@@ -56,6 +56,8 @@ const freshness = (name, facts, complaints) => {
     ...said.map(text => element("span", {className: "why"}, text)));
 };
 
+const fullDisk = text => element("li", {className: "bad"}, element("strong", {}, "disk"), element("span", {className: "why"}, text));
+
 const report = (name, day) => element("a", {
   href: `/reports/${encodeURIComponent(name)}/${day}.html`, className: "report", textContent: `Report of ${day}`,
 });
@@ -84,7 +86,10 @@ export const showNews = news => {
   document.getElementById("session").textContent = `${news.engine} engine`;
   const nav = document.getElementById("links"), made = links(news);
   if (made.map(a => a.href).join() !== [...nav.children].map(a => a.href).join()) nav.replaceChildren(...made);
-  fill("health", Object.entries(news.datasets).map(([name, facts]) => freshness(name, facts, news.complaints)));
+  fill("health", [
+    ...Object.entries(news.datasets).map(([name, facts]) => freshness(name, facts, news.complaints)),
+    ...(news.disks ?? []).map(disk => disk.warning).filter(Boolean).map(fullDisk),
+  ]);
   fill("recent", news.recent.map(loaded));
   fill("refused", news.refused.map(refused));
   fill("waiting", Object.values(news.datasets).flatMap(facts => facts.waits).slice(0, 8).map(waiting));

@@ -1,0 +1,49 @@
+"""The processes that `up` keeps."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows import children
+from flows.children import Child
+from tests.integration.small_disk import small_disk
+
+COUNTING = "import itertools, time\nfor n in itertools.count(): print(f'line {n:06d}', flush=True); time.sleep(0.001)"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["room", "no room"])
+def test_a_log_that_grows_too_large_is_cut_off_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    monkeypatch.setattr(children, "LOG_BYTES", 4096)
+    monkeypatch.setattr(children, "KEPT_BYTES", 1024)
+    with small_disk(tmp_path / "logs", size_bytes=1 << 16) as disk:
+        log = disk.path / "child.log"
+        child = Child("counting", [sys.executable, "-c", COUNTING], {}, log, signal.SIGKILL)
+        child.start()
+        try:
+            wait_until(lambda: log.stat().st_size > 8192)
+            if full:
+                disk.fill()
+            child.trim_log()
+            assert log.stat().st_size < 4096
+            wait_until(lambda: log.stat().st_size > 120)
+            assert log.read_bytes().splitlines()[-1].startswith(b"line ")
+        finally:
+            child.end()
+        kept = log.with_name("child.log.1")
+        assert kept.exists() is not full
+        assert full or (kept.stat().st_size >= 1024 and b"line" in kept.read_bytes())
