@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http
 import http.client
 import json
 import queue
@@ -65,17 +66,22 @@ class OurSide:
         raise RuntimeError(f"a file was not seen within {PATIENCE_S:g} s")
 
     def rows(self, condition: str = "") -> int:
-        """How many rows the cube has."""
+        """How many rows the cube has; none while it is being filled."""
         query = f"/api/query?measure=contributors.COUNT{condition}"
         try:
-            self._client.request("GET", query)
-            answer = self._client.getresponse().read()
+            status, answer = self._get(query)
         except (http.client.RemoteDisconnected, BrokenPipeError):  # it was kept open for long enough
             self._client.close()
-            self._client.request("GET", query)
-            answer = self._client.getresponse().read()
+            status, answer = self._get(query)
+        if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+            return 0
         found = json.loads(answer)["rows"]
         return int(found[0]["contributors.COUNT"]) if found else 0
+
+    def _get(self, query: str) -> tuple[int, bytes]:
+        self._client.request("GET", query)
+        answer = self._client.getresponse()
+        return answer.status, answer.read()
 
 
 class GuideSide:

@@ -1,8 +1,9 @@
 """The program as a commit installs it, beside the one of this working tree.
 
 Each gets the packages of its own lock. An environment for another lock is made once, in about a minute, and kept
-under `~/.cache/cubefeed-bench` (or `XDG_CACHE_HOME`); where the locks are the same, both use the environment of this
-process. In either case the program itself is installed into a directory of its own, which comes first on the path.
+under `~/.cache/cubefeed-bench` (or `XDG_CACHE_HOME`; 2 GB each, made again when removed); where the locks are the
+same, both use the environment of this process. In either case the program itself is installed into a directory of its
+own, which comes first on the path.
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@ import re
 
 LONGEST = 200
 _ABSENT = (
-    "ModuleNotFoundError",
-    "ImportError",
     "xecutable doesn't exist",  # Playwright, of a browser, in more than one sentence
     "No space left on device",
     "disk is full",  # SQLite
 )
+_MODULE = re.compile(r"ModuleNotFoundError: (?!No module named '(?:flows|tests)\b)")
+"""Of somebody else; one of our own that is not there is broken."""
 _DIRECTORIES = re.compile(r"(?<![\w.])/(?:[^/\s'\"]+/)+")
 _TRACEBACK = "Traceback (most recent call last):\n"
 
@@ -35,7 +35,7 @@ def cause_of(error: BaseException) -> str:
 
 def is_absent(cause: str) -> bool:
     """Whether a part or room is missing, rather than broken: nothing that is here could have been measured."""
-    return any(words in cause for words in _ABSENT)
+    return bool(_MODULE.search(cause)) or any(words in cause for words in _ABSENT)
 
 
 def _cause_in(output: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from math import log10
 from typing import Any
 
 from tests.bench.groups import GROUPS
-from tests.bench.run import QUICK, README, ending, measure, save
+from tests.bench.run import QUICK, README, ending, measure, save, save_so_far
 from tests.bench.table import put_into_readme
 from tests.bench.workspace import say
 
@@ -28,10 +29,9 @@ def main() -> None:
     sizes: list[dict[str, dict[str, Any]]] = []
     for scale in SCALES:
         say(f"== {scale:g} of the size")
-        rows = measure(groups, scale=scale, times=3)
+        part = {QUICK: "quick", 1.0: "rows"}.get(scale)
+        rows = measure(groups, scale=scale, times=3, keep=partial(save_so_far, part=part) if part else _forget)
         sizes.append({row["name"]: row for row in rows})
-        if scale != SCALES[0]:
-            save(rows, "rows" if scale == 1 else "quick")
     whole = list(sizes[-1].values())
     for row in whole:
         row["exponent"] = _exponent([size[row["name"]]["ours"] for size in sizes])
@@ -46,6 +46,10 @@ def main() -> None:
         exponents = " | ".join("–" if e is None else f"{e:.2f}" for e in (row["exponent"], row["peer_exponent"]))
         sys.stdout.write(f"| {row['what']}, {row['unit']} | {values} | {exponents} |\n")
     sys.exit(ending(whole))
+
+
+def _forget(_: object) -> None:
+    """Rows of this size are shown only."""
 
 
 def _exponent(values: list[float | None]) -> float | None:

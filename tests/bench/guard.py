@@ -28,13 +28,13 @@ def main() -> None:
     for group in GUARDED:
         for row in measure([group], scale=QUICK):
             found[row["name"]], groups_of[row["name"]] = row, group
-    slower = [name for name, row in found.items() if _is_slower(row, committed)]
+    slower = [name for name, row in found.items() if is_slower(row, committed)]
     for group in dict.fromkeys(groups_of[name] for name in slower):
         say(f"once more: {group}")
         for row in measure([group], scale=QUICK):
             if row["name"] in slower and _is_better(row, found[row["name"]]):
                 found[row["name"]] = row
-    failed = [name for name, row in found.items() if _is_slower(row, committed)]
+    failed = [name for name, row in found.items() if is_slower(row, committed)]
     for name, row in found.items():
         judged = "ok" if name not in failed else "SLOWER" if row["ours"] is not None else "FAILED"
         sys.stdout.write(f"{judged:7}{_words(row, committed)}\n")
@@ -50,7 +50,8 @@ def _bound(row: dict[str, Any], committed: dict[str, dict[str, Any]]) -> float |
     return max(factor * float(before), row["target"] or 0.0)
 
 
-def _is_slower(row: dict[str, Any], committed: dict[str, dict[str, Any]]) -> bool:
+def is_slower(row: dict[str, Any], committed: dict[str, dict[str, Any]]) -> bool:
+    """Whether it is above its bound, or has no values that could be held against it."""
     bound = _bound(row, committed)
     return row["ours"] is None or (bound is not None and row["ratio"] > bound)
 

@@ -31,7 +31,7 @@ from typing import Any
 from tests.bench.apart import QUIET, ROOT
 from tests.bench.failures import is_absent
 from tests.bench.groups import GROUPS, Group, measure_group
-from tests.bench.table import put_into_readme, table
+from tests.bench.table import put_into_readme, replace_text, table
 from tests.bench.workspace import Workspace, say
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -109,12 +109,15 @@ def save(rows: Sequence[Result], part: str, *, whole: bool = False) -> None:
         if row["ours"] is not None or kept.get(row["name"], row)["ours"] is None:
             kept[row["name"]] = row
     results |= {"machine": machine(), "versions": versions(), part: list(kept.values())}
-    complete = RESULTS.with_name(f".{RESULTS.name}.new")
+    replace_text(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+
+
+def save_so_far(rows: Sequence[Result], part: str) -> None:
+    """As `save`, while a run goes on: a disk that is full now may have room once the run has removed its files."""
     try:
-        complete.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        complete.replace(RESULTS)
-    finally:
-        complete.unlink(missing_ok=True)
+        save(rows, part)
+    except OSError as error:
+        say(f"  {RESULTS.name} cannot be written yet: {error}")
 
 
 def machine() -> dict[str, Any]:
@@ -157,7 +160,7 @@ def main(arguments: Sequence[str] | None = None, *, known: Mapping[str, Group] =
         rows = measure(
             given.only or list(known),
             scale=QUICK if given.quick else 1.0,
-            keep=lambda rows: _save_in_between(rows, part),
+            keep=lambda rows: save_so_far(rows, part),
             known=known,
         )
     except KeyboardInterrupt:
@@ -169,14 +172,6 @@ def main(arguments: Sequence[str] | None = None, *, known: Mapping[str, Group] =
         put_into_readme(README, rows)
     say(f"{time.monotonic() - started:.0f} s")
     return ending(rows)
-
-
-def _save_in_between(rows: Sequence[Result], part: str) -> None:
-    """A disk that is full now may have room once the run has removed its own files."""
-    try:
-        save(rows, part)
-    except OSError as error:
-        say(f"  {RESULTS.name} cannot be written yet: {error}")
 
 
 if __name__ == "__main__":

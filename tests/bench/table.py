@@ -21,7 +21,21 @@ def put_into_readme(readme: Path, rows: Sequence[dict[str, Any]]) -> None:
     text = readme.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n{table(rows)}{END}{after}", encoding="utf-8")
+    replace_text(readme, f"{before}{BEGIN}\n{table(rows)}{END}{after}")
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was there is left.
+    """
+    complete = file.with_name(f".{file.name}.new")
+    try:
+        complete.write_text(text, encoding="utf-8")
+        complete.replace(file)
+    finally:
+        complete.unlink(missing_ok=True)
 
 
 def _measured(row: dict[str, Any]) -> str:

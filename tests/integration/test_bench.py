@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.bench import apart as children
-from tests.bench import run
+from tests.bench import guard, run
 from tests.bench.apart import Figures, apart
 from tests.bench.groups import GROUPS, Group, measure_group
 from tests.bench.rows import ROWS, Measured
@@ -105,7 +105,7 @@ def test_groups_that_fail_leave_the_rows_of_the_others(
     known = {
         "browser": group(without_a_browser, "page-1m", "page-10m"),
         "disk": group(on_a_full_disk, "ledger-start"),
-        "module": Group("tests.bench.not_there:rows", ("scan-100k",)),
+        "module": Group("not_there:rows", ("scan-100k",)),
         "sound": group(sound, "arrival"),
     }
     assert main([], known=known) == 0, "everything was measured that could be"
@@ -116,7 +116,7 @@ def test_groups_that_fail_leave_the_rows_of_the_others(
     assert rows["page-10m"]["note"].startswith("not measured: Error: BrowserType.launch: ")
     assert rows["page-10m"]["note"].endswith("executable doesn't exist at …/chromium")
     assert rows["ledger-start"]["note"] == "not measured: OSError: [Errno 28] No space left on device"
-    assert rows["scan-100k"]["note"] == "not measured: ModuleNotFoundError: No module named 'tests.bench.not_there'"
+    assert rows["scan-100k"]["note"] == "not measured: ModuleNotFoundError: No module named 'not_there'"
     assert rows["scan-100k"]["ratio"] is None
     assert f"| {ROWS['ledger-start'].what} | not measured: OSError" in (tmp_path / "README.md").read_text()
     assert "page-10m: not measured" in capsys.readouterr().err.splitlines()[-3]
@@ -160,7 +160,7 @@ def test_results_that_cannot_be_written_are_written_after_a_later_group(
     written = []
 
     def keep(rows: Any) -> None:
-        run._save_in_between(rows, "rows")
+        run.save_so_far(rows, "rows")
         written.append(results.exists())
         results.parent.mkdir(exist_ok=True)
 
@@ -168,6 +168,14 @@ def test_results_that_cannot_be_written_are_written_after_a_later_group(
     measure(known, keep=keep, known=known)
     assert written == [False, True] and list(read(results)) == ["arrival", "cli-help"]
     assert "cannot be written yet" in capsys.readouterr().err
+
+
+def test_results_are_replaced_whole_or_not_at_all(results: Path) -> None:
+    results.write_text("{}")
+    (results.parent / f".{results.name}.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        save([Measured("arrival", [1.0], [4.0]).result(whole=True)], "rows")
+    assert results.read_text() == "{}" and list(results.parent.iterdir()) == [results]
 
 
 def test_without_playwright_the_rows_of_the_page_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +206,19 @@ def test_the_table_shows_why_a_row_has_no_values() -> None:
         f"| {ROWS['cli-help'].what} | not measured: a \\| b | ≤ 0.3 s |",
         f"| {ROWS['arrival'].what} | 0.25 × guide | ≤ 0.4 |",
     ]
+
+
+@pytest.mark.parametrize("module", ["flows.not_there", "tests.bench.not_there"])
+def test_a_module_of_our_own_that_is_not_there_fails_the_run(module: str) -> None:
+    known = {"renamed": Group(f"{module}:rows", ("parse",)), "sound": group(sound, "arrival")}
+    assert main([], known=known) == 1
+
+
+def test_a_guarded_row_without_values_fails_the_guard() -> None:
+    committed = {"burst-dlt": {"ratio": 0.05}}
+    missing = Measured("burst-dlt", missing="why").result(whole=False)
+    assert guard.is_slower(missing, committed)
+    assert not guard.is_slower(Measured("burst-dlt", [1.0], [20.0]).result(whole=False), {"burst-dlt": missing})
 
 
 def test_a_subject_that_failed_once_has_no_values() -> None:
