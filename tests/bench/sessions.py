@@ -23,6 +23,8 @@ from tests.e2e.running import Place, Started, started
 PATIENCE_S = 300.0
 LOOK_S = 0.02
 """Seldom enough that looking costs little beside a load."""
+IDLE_S = 2.0
+"""A connection that was idle for longer is not used again: the server closes it after five seconds."""
 TOTALS = (("measure", "contributors.COUNT"), ("measure", "Quantity.SUM"))
 
 
@@ -80,6 +82,7 @@ class Session:
         self.url = f"http://127.0.0.1:{port}"
         self._running = running
         self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        self._asked = time.monotonic()
 
     def wait_for(self, expected: Expected) -> float:
         """Wait until the whole cube holds that. Returns when it was seen."""
@@ -107,6 +110,9 @@ class Session:
         Raises:
             RuntimeError: it refuses the question.
         """
+        if time.monotonic() - self._asked > IDLE_S:
+            self._client.close()
+        self._asked = time.monotonic()
         try:
             self._client.request("GET", f"/api/query?{urlencode(parameters)}")
             answer = self._client.getresponse()
