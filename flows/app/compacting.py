@@ -92,4 +92,5 @@ def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[Seg
         fingerprint=dataset.fingerprint,
         footer=[version.footer() for version in stay],
     )
-    replace_segments(ledger, Replacement(ids, new))
+    with segments.until_staged(new):
+        replace_segments(ledger, Replacement(ids, new))

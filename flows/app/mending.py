@@ -145,7 +145,8 @@ class Mender:
                 fingerprint=dataset.fingerprint,
                 footer=[version.footer() for version in stay],
             )
-        replace_segments(self._ledger, replacement)
+        with self._segments.until_staged(replacement.new):
+            replace_segments(self._ledger, replacement)
 
 
 def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:

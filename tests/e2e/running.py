@@ -315,7 +315,9 @@ class Installation:
     def sales(self) -> dict[str, int]:
         """The sum of the quantities by date, straight from the live process."""
         url = f"{self.owner['url']}/api/query?measure=Quantity.SUM&by=Date"
-        return {row["Date"]: row["Quantity.SUM"] for row in httpx.get(url, trust_env=False).json()["rows"]}
+        answer = httpx.get(url, trust_env=False)
+        answer.raise_for_status()  # 503 while it starts
+        return {row["Date"]: row["Quantity.SUM"] for row in answer.json()["rows"]}
 
     def wait_for_owner(self, *, other_than: int | None = None, patience_s: float = 90.0) -> None:
         """Wait until a session is live."""

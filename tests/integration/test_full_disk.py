@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -13,16 +14,18 @@ from typing import Any
 
 import pytest
 
+from flows.app import compacting, feed
 from flows.app import disks as app_disks
-from flows.app import feed
+from flows.app.compacting import compact
 from flows.app.opening import open_feed
 from flows.errors import DiskFull, RequestFailed
 from flows.report.making import complete, keep_report
 from flows.settings import Settings
 from flows.store.ledger import open_ledger
 from flows.store.segments import read_segment
+from flows.store.state import Owner, State
 from tests.integration.living import SETTLE_S, Living, sales
-from tests.integration.small_disk import SmallDisk, small_disk
+from tests.integration.small_disk import FILLER, SmallDisk, small_disk
 from tests.integration.test_changes import ask
 
 pytestmark = pytest.mark.usefixtures("quick", "soon_again")
@@ -236,6 +239,57 @@ def test_a_start_with_little_room_starts_or_says_that_there_is_none(
     disks["ledger"].make_room()
     with open_feed(settings) as opened:
         opened.feed.rebuild()
+
+
+def test_an_owner_for_whose_name_there_is_no_room_is_no_owner_and_the_name_before_stays(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "state") as disk:
+        state = State(tmp_path / "state")
+        state.announce(Owner(os.getpid(), "duckdb"))
+        disk.fill()
+        with pytest.raises(DiskFull, match=r"no room for the name of the owner .* or more there"):
+            state.announce(Owner(os.getpid(), "atoti"))
+        owner = state.owner()
+        assert owner is not None and owner.engine == "duckdb"
+        assert sorted(file.name for file in disk.path.iterdir()) == [FILLER, "owner.json"]
+
+
+@pytest.mark.parametrize("full", ["segments", "ledger"])
+def test_a_compaction_for_which_there_is_no_room_changes_nothing(
+    tmp_path: Path, disks: Disks, monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    monkeypatch.setattr(compacting, "FEW", 2)
+    with two_datasets(tmp_path) as living:
+        for number in range(1, 4):
+            living.put(f"{number}.csv", sales(number, start=number))
+            living.wait_for({each: each for each in range(1, number + 1)})
+        before = sorted(file.name for file in disks["segments"].path.glob("*.parquet"))
+        fill_all(disks, (full,))
+        with pytest.raises(DiskFull):
+            compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+        disks[full].make_room()
+        assert sorted(file.name for file in disks["segments"].path.glob("*.parquet")) == before
+        assert compact(living.desk.dataset, living.feed.ledger, living.feed.segments).merged == 3
+    assert_whole(tmp_path)
+    with two_datasets(tmp_path) as living:
+        assert living.quantities() == {1: 1, 2: 2, 3: 3}
+
+
+def test_a_changed_declaration_for_whose_segments_there_is_no_room_waits_and_others_go_on(
+    tmp_path: Path, disks: Disks
+) -> None:
+    with two_datasets(tmp_path) as living:
+        living.put("a.csv", sales(1, 2))
+        living.wait_for({1: 1, 2: 2})
+        (tmp_path / "others" / "c.csv").write_bytes(sales(5))
+        living.wait_until(lambda: others(living) == 1)
+    disks["segments"].fill()
+    with two_datasets(tmp_path, TWO + "SALES = replace(SALES, revision=2)\n") as living:
+        wait_for_degraded(living, "sales")
+        assert "no room for a segment" in str(living.desk.degraded)
+        assert others(living) == 1 and living.feed.desks["others"].degraded is None
+        disks["segments"].make_room()
+        living.wait_for({1: 1, 2: 2})
+    assert_whole(tmp_path)
 
 
 def test_a_report_for_which_there_is_no_room_fails_and_the_page_before_stays(tmp_path: Path, disks: Disks) -> None:

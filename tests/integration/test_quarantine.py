@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from flows.core.dataset import SkipRows
+from flows.core.findings import Verdict
 from flows.settings import Observer
+from flows.store.quarantine import Quarantine
 from tests.integration.living import Living, live
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -66,3 +71,35 @@ def test_too_many_bad_rows_refuse_the_file_and_name_the_share(tmp_path: Path, ob
         row = living.file("a.csv")
         assert row is not None and row.reason is not None and "50" in row.reason
         assert living.quantities() == {}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from flows.core.findings import Finding, Verdict
+from flows.store.quarantine import Quarantine
+rename, renames = Path.rename, 0
+def rename_and_die(self, target):
+    global renames
+    done = rename(self, target)
+    renames += 1
+    if renames == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+Path.rename = rename_and_die
+Quarantine(Path(sys.argv[1])).write("sales", 1, b"a.csv", Verdict(accepted=False, reason="second"), b"second")
+"""
+
+
+@pytest.mark.parametrize("at", [1, 2], ids=["the one before is put aside", "the new one is there"])
+def test_a_kill_while_a_report_is_replaced_leaves_the_one_before_or_the_new_one(tmp_path: Path, at: int) -> None:
+    quarantine = Quarantine(tmp_path)
+    folder = quarantine.write("sales", 1, b"a.csv", Verdict(accepted=False, reason="first"), b"first")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(at)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    report = quarantine.report("sales", 1)
+    assert report is not None and report["reason"] == ("first" if at == 1 else "second")
+    quarantine.write("sales", 1, b"a.csv", Verdict(accepted=False, reason="third"), b"third")
+    quarantine.remove_partial()
+    assert [file.name for file in (tmp_path / "sales").iterdir()] == [folder.name]
+    assert (folder / "refused").read_bytes() == b"third"
