@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.errors import CubefeedError, NotRunning, RequestFailed, plain
+from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, plain
 from flows.output import Format, outlive_full_logs, show, show_one
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
@@ -57,15 +57,18 @@ WhereOption = Annotated[
 PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patterns inside the landing directory.")]
 
 
+_EXITS: dict[type[CubefeedError], int] = {NotRunning: 3, Interrupted: 130}
+
+
 def main() -> None:
     """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 3; a wrong command
-    line ends with exit 2."""
+    line ends with exit 2, Ctrl-C while a request waits with 130."""
     outlive_full_logs("stderr")
     try:
         app()
     except CubefeedError as error:
         sys.stderr.write(f"cubefeed: {error}\n")
-        sys.exit(3 if isinstance(error, NotRunning) else 1)
+        sys.exit(_EXITS.get(type(error), 1))
 
 
 @app.command()
@@ -377,6 +380,9 @@ def _ask_owner(kind: str, dataset: str | None, state: Path | None, timeout: floa
 def _show_outcome(outcome: Mapping[str, Any], form: Format) -> None:
     columns = ("file", "state", "rows", "refused", "findings", "reason")
     show(outcome["files"], form, columns=columns, grouped=("rows", "refused", "findings"))
+    more = outcome["file_count"] - len(outcome["files"])
+    if more:
+        sys.stderr.write(f"and {more:,} more files; see cubefeed files\n")
 
 
 if __name__ == "__main__":

@@ -86,3 +86,12 @@ class RequestFailed(CubefeedError):
     """A request was refused, withdrawn or failed. `outcome` holds what came of its files, as far as it went."""
 
     outcome: Mapping[str, Any] = MappingProxyType({})
+
+
+class Interrupted(CubefeedError):
+    """Who asked did not want to wait any longer."""
+
+    @classmethod
+    def after(cls, error: CubefeedError) -> Interrupted:
+        """What became of the request is said by that error."""
+        return cls(error.what, next_step=error.next_step, **error.where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from prefect import flow, get_run_logger, task
@@ -14,7 +15,7 @@ from prefect.states import Completed, Failed
 from flows.app.client import ask
 from flows.app.work import NAMED
 from flows.errors import CubefeedError, RequestFailed
-from flows.reporting import LOADS, name_run, publish_table
+from flows.reporting import name_run, publish_table
 from flows.settings import Settings
 
 TIMEOUT_S = 600.0
@@ -39,25 +40,26 @@ async def load_files(
     try:
         outcome = await ask_owner(dataset, mode, {"paths": paths or [], "force": force})
     except RequestFailed as error:
-        await _tell_files(dataset, mode, error.outcome.get("files", []))
+        await _tell_files(dataset, mode, error.outcome)
         return Failed(message=str(error))
     except CubefeedError as error:
         return Failed(message=str(error))
-    await _tell_files(dataset, mode, outcome["files"])
-    return Completed(message=f"{len(outcome['files'])} files, {outcome['rows']:,} rows loaded")
+    await _tell_files(dataset, mode, outcome)
+    return Completed(message=f"{outcome['file_count']} files, {outcome['rows']:,} rows loaded")
 
 
-async def _tell_files(dataset: str, mode: str, files: list[dict[str, Any]]) -> None:
+async def _tell_files(dataset: str, mode: str, outcome: Mapping[str, Any]) -> None:
     """What became of the files, those that were not loaded first: in the log, and as a table."""
-    files = sorted(files, key=lambda file: bool(file["state"] == "loaded"))
+    files = sorted(outcome.get("files", ()), key=lambda file: bool(file["state"] == "loaded"))
+    count = outcome.get("file_count", len(files))
     for file in files[:NAMED]:
         get_run_logger().info("%s: %s, %s rows %s", file["file"], file["state"], file["rows"], file["reason"] or "")
-    if len(files) > NAMED:
-        get_run_logger().info("and %s more files", f"{len(files) - NAMED:,}")
+    if count > NAMED:
+        get_run_logger().info("and %s more files", f"{count - NAMED:,}")
     if files:
         columns = ("file", "state", "rows", "refused", "findings", "reason")
-        rows = [{name: file[name] for name in columns} for file in files[:LOADS]]
-        shown = f", {LOADS:,} of {len(files):,} files" if len(files) > LOADS else ""
+        rows = [{name: file[name] for name in columns} for file in files]
+        shown = f", {len(files):,} of {count:,} files" if count > len(files) else ""
         await publish_table(f"load-files-{dataset}", rows, f"{mode} of {dataset}{shown}")
 
 

@@ -69,7 +69,7 @@ class Appender:
         work = validated.work
         batch = _Batch(dataset, validated)
         plan = self._plan(dataset, batch)
-        dry_run = work.request is not None and bool(work.request.payload.get("dry_run"))
+        dry_run = work.request is not None and work.request.payload.dry_run
         batch_id = None
         if not dry_run and (plan.versions or plan.paths):
             batch_id = self._commit(dataset, batch, plan)

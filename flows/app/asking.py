@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import DatabaseError
+
 from flows.app.choosing import choose_paths
+from flows.app.loads import Loads
 from flows.app.work import Outcome, Work
+from flows.core.boundaries import Doing, RequestLost, boundary, describe
 from flows.core.files import Landed, Signature
 from flows.core.lifecycle import Mode
-from flows.errors import CubefeedError, RequestFailed
+from flows.errors import CubefeedError, DiskFull, RequestFailed
 from flows.landing.scan import look
 from flows.store.ledger import Ledger
-from flows.store.requests import Request, RequestBox
+from flows.store.requests import OpenRequest, Request, RequestBox
 from flows.store.segments import Segments
 
 if TYPE_CHECKING:
     from flows.app.feed import Desk
 
 log = logging.getLogger(__name__)
+
+NAMED = 500
+"""Files that an answer names; it lies in the ledger, and people read it."""
+PATIENCE_S = 0.5
+"""How long a request waits for the ledger's lock: loading goes on meanwhile, and it is tried again."""
+RETRY_S = 1.0
 
 
 class Asking:
@@ -34,61 +46,84 @@ class Asking:
         self._ledger = ledger
         self._segments = segments
         self._requests = requests
-        self._taken: set[int] = set()
         self._rest: deque[Work] = deque()
-        self._earlier: dict[int, list[Outcome]] = {}
+        self._loads: dict[int, Loads] = {}
+        self._answers = _Answers(requests)
+        self._more = True
+        self._retry_at = 0.0
 
     def next_work(self, *, max_files: int, max_bytes: int) -> Work | None:
         """The work of the oldest request that waits, or the next part of it, bounded as a batch is."""
         if self._rest:
             return self._rest.popleft()
-        if not self._requests.news() and not self._taken:
+        self._answers.send_again()
+        if time.monotonic() < self._retry_at or not (self._requests.news() or self._more):
             return None
+        self._more = False
         for request in self._requests.open_requests():
-            if request.id in self._taken:
-                continue
-            self._taken.add(request.id)
-            log.info("%s: %s asked for %s", request.dataset, request.who, request.kind)
-            try:
-                self._rest.extend(self._work(request).parts(max_files=max_files, max_bytes=max_bytes))
+            if self._begin(request, max_files=max_files, max_bytes=max_bytes):
+                self._more = True  # others may wait behind it
                 return self._rest.popleft()
-            except (CubefeedError, OSError) as error:
-                self.fail(request, error)
         return None
 
     def finish_part(self, request: Request, outcome: Outcome) -> None:
         """Keep what became of a part of a request until the last one is done."""
-        self._earlier.setdefault(request.id, []).append(outcome)
+        self._loads.setdefault(request.id, Loads()).add(outcome)
 
     def finish(self, request: Request, outcome: Outcome) -> None:
         """Answer a request whose work was done; it failed when any of its files did."""
-        parts = [*self._earlier.pop(request.id, ()), outcome]
-        files = tuple(file for part in parts for file in part.files)
-        outcome = replace(outcome, files=files, rows=sum(part.rows for part in parts))
-        refused, unread = outcome.refused, outcome.unread
-        answer: dict[str, Any] = {**outcome.as_json(), "answer": None, **outcome.answer}
-        if refused or unread:
-            first = (refused or unread)[0]
-            what = "were refused" if refused else "could not be read"
-            count = len(refused or unread)
-            answer["error"] = f"{count} of {len(outcome.files)} files {what}: {first.file}: {first.reason}"
-            answer["next_step"] = f"cubefeed findings {first.file}" if refused else "mend that and ask again"
-        self._answer(request, failed=bool(refused or unread), answer=answer)
+        self.finish_part(request, outcome)
+        loads = self._loads.pop(request.id)
+        named = loads.named(NAMED)
+        answer: dict[str, Any] = {
+            "dataset": request.dataset,
+            "files": [asdict(file) for file in named],
+            "file_count": loads.files,
+            "rows": loads.rows,
+            **outcome.answer,
+        }
+        trouble = loads.refused or loads.unread
+        if trouble:
+            first = next(file for file in named if file.state == ("quarantined" if loads.refused else "detected"))
+            what = "were refused" if loads.refused else "could not be read"
+            answer["error"] = f"{trouble} of {loads.files} files {what}: {first.file}: {first.reason}"
+            answer["next_step"] = f"cubefeed findings {first.file}" if loads.refused else "mend that and ask again"
+        self._answers.give(request.id, failed=bool(trouble), answer=answer)
 
     def fail(self, request: Request, error: BaseException) -> None:
-        """Answer a request that could not be done."""
-        answer: dict[str, Any]
-        if isinstance(error, CubefeedError):
-            where = {name: str(value) for name, value in error.where.items()}
-            answer = {"error": error.what, "next_step": error.next_step, "where": where}
-        else:
-            answer = {"error": f"{type(error).__name__}: {error}", "next_step": "see the log of the live process"}
-            log.error("request %s failed: %s", request.id, error)
-        self._answer(request, failed=True, answer=answer)
+        """Answer a request that could not be done; what is left of it is not."""
+        self._fail(request.id, error)
 
-    def _answer(self, request: Request, *, failed: bool, answer: dict[str, Any]) -> None:
-        self._requests.finish(request.id, failed=failed, outcome=answer)
-        self._taken.discard(request.id)
+    def _begin(self, found: OpenRequest, *, max_files: int, max_bytes: int) -> bool:
+        """Make work of a request, where that is still wanted and can be done."""
+        try:
+            if not self._requests.claim(found.id, patience_s=PATIENCE_S):
+                return False
+        except (DatabaseError, DiskFull) as error:  # the ledger is locked or full, which passes
+            log.warning("request %s has to wait: %s", found.id, describe(error))
+            self._more, self._retry_at = True, time.monotonic() + RETRY_S
+            return False
+        log.info("%s: %s asked for %s", found.dataset, found.who, found.kind)
+        try:
+            with boundary(Doing.REQUEST):
+                self._rest.extend(self._work(found.checked()).parts(max_files=max_files, max_bytes=max_bytes))
+                return True
+        except (CubefeedError, RequestLost) as error:
+            self._fail(found.id, error)
+            return False
+
+    def _fail(self, id: int, error: BaseException) -> None:
+        cause = error.cause if isinstance(error, RequestLost) else error
+        answer: dict[str, Any]
+        if isinstance(cause, CubefeedError):
+            where = {name: str(value) for name, value in cause.where.items()}
+            answer = {"error": cause.what, "next_step": cause.next_step, "where": where}
+        else:
+            answer = {"error": describe(cause), "next_step": "see the log of the live process"}
+            log.error("request %s failed", id, exc_info=cause)
+        self._loads.pop(id, None)
+        self._rest = deque(work for work in list(self._rest) if work.request is None or work.request.id != id)
+        self._answers.give(id, failed=True, answer=answer)
 
     def _work(self, request: Request) -> Work:
         desk = self._desks.get(request.dataset)
@@ -98,9 +133,8 @@ class Asking:
                 next_step=f"name one of {', '.join(self._desks)}",
                 got=request.dataset,
             )
-        if request.kind == "report":
-            day_of(request.payload)
         if request.kind in ("rebuild", "verify", "report"):
+            _require_begun(request)
             return Work(request.dataset, request=request)
         if request.kind == "close-day":
             desk.lookout.inbox.rescan()
@@ -112,7 +146,7 @@ class Asking:
             listing = desk.lookout.inbox.rescan()
             gone = () if listing.problem else tuple(path for path in chosen if path not in listing.files)
             return Work(request.dataset, unload=tuple(chosen), gone=gone, request=request)
-        mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.get("force") else "load"
+        mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.force else "load"
         return Work(request.dataset, landed=self._landed(desk, request, mode), request=request)
 
     def _landed(self, desk: Desk, request: Request, mode: Mode) -> tuple[Landed, ...]:
@@ -129,19 +163,42 @@ class Asking:
         return tuple(landed)
 
 
-def day_of(payload: Mapping[str, Any]) -> date | None:
-    """The day that a request names, if any.
+class _Answers:
+    """Answers on their way into the ledger: while it cannot be written they are kept, and given again later.
 
-    Raises:
-        RequestFailed: there is no such day yet.
+    There are few, since nobody waits for more than one; each is bounded. Any thread may give one.
     """
-    text = payload.get("date")
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise RequestFailed("That is no date", next_step="write it as 2021-05-01", got=text) from None
-    if day > datetime.now(UTC).date() + timedelta(days=1):
-        raise RequestFailed("That day has not begun", next_step="name an earlier one", got=text)
-    return day
+
+    def __init__(self, requests: RequestBox) -> None:
+        self._requests = requests
+        self._kept: dict[int, tuple[bool, dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+        self._retry_at = 0.0
+
+    def give(self, id: int, *, failed: bool, answer: dict[str, Any]) -> None:
+        with self._lock:
+            self._kept[id] = failed, answer
+            self._send()
+
+    def send_again(self) -> None:
+        """Give the answers that could not be written, if there are any."""
+        if self._kept and time.monotonic() >= self._retry_at:
+            with self._lock:
+                self._send()
+
+    def _send(self) -> None:
+        for id, (failed, answer) in list(self._kept.items()):
+            try:
+                self._requests.finish(id, failed=failed, outcome=answer, patience_s=PATIENCE_S)
+            except (DatabaseError, DiskFull) as error:
+                log.warning("the answer to request %s is kept, since the ledger is not: %s", id, describe(error))
+                self._retry_at = time.monotonic() + RETRY_S
+                return
+            del self._kept[id]
+
+
+def _require_begun(request: Request) -> None:
+    """Refuse the report of a day that has not begun anywhere."""
+    day = request.payload.date
+    if day is not None and day > datetime.now(UTC).date() + timedelta(days=1):
+        raise RequestFailed("That day has not begun", next_step="name an earlier one", got=day)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+import re
+from collections.abc import Iterable
+from datetime import datetime
 
-from flows.core.calendar import in_zone
 from flows.core.dataset import Dataset
 from flows.core.files import shown
 from flows.core.model import Value, parse_value
+from flows.core.payload import Payload
 from flows.errors import RequestFailed
 from flows.store.ledger import Ledger
 from flows.store.segments import Part, Segments, versions_holding
 from flows.store.upkeep import AcceptedVersion, accepted_versions
 
+MAX_PATTERNS = 100
+"""Each is compared with every file's name, in the thread that finds what has landed."""
+_WILD = re.compile(rb"[*?[]")
+
 
 def choose_paths(
-    dataset: Dataset, ledger: Ledger, segments: Segments, payload: Mapping[str, Any], paths: Iterable[bytes]
+    dataset: Dataset, ledger: Ledger, segments: Segments, payload: Payload, paths: Iterable[bytes]
 ) -> list[bytes]:
     """The paths that a request's payload means, out of those that it may mean.
 
@@ -28,21 +32,18 @@ def choose_paths(
     found at or after that time; `where` keeps those whose last accepted version holds a row with such values.
 
     Raises:
-        RequestFailed: a pattern matches nothing or leads out of the landing directory; a time is none.
+        RequestFailed: a pattern matches nothing or leads out of the landing directory; a segment cannot be read.
         QueryError: `where` names no level, or no value of it.
     """
-    patterns = [str(pattern) for pattern in payload.get("paths") or ()]
-    chosen = _matching(dataset, patterns, list(paths), asked_in=str(payload.get("asked_in") or ""))
-    since, where = payload.get("since"), payload.get("where") or ()
-    if not since and not where:
+    chosen = _matching(dataset, payload, list(paths))
+    if payload.since is None and not payload.where:
         return chosen
     versions = {version.path: version for version in accepted_versions(ledger, dataset.name)}
     known = [versions[path] for path in chosen if path in versions]
-    if since:
-        start = _moment(str(since))
-        known = [version for version in known if datetime.fromisoformat(version.detected_utc) >= start]
-    for condition in where:
-        holding = _holding(dataset, ledger, segments, str(condition), known)
+    if payload.since is not None:
+        known = [version for version in known if datetime.fromisoformat(version.detected_utc) >= payload.since]
+    for condition in payload.where:
+        holding = _holding(dataset, ledger, segments, condition, known)
         known = [version for version in known if version.id in holding]
     return [version.path for version in known]
 
@@ -55,34 +56,34 @@ def _holding(
         raise RequestFailed(
             "A condition needs LEVEL=VALUE", next_step="write for example Date=2021-05-01", got=condition
         )
-    value: Value = parse_value(dataset.table.level(level), text)
+    column = dataset.table.level(level)
+    value: Value = parse_value(column, text)
     facts = ledger.segments(dataset.name)
     named = {version.segment for version in versions if version.segment is not None}
+    if not named <= facts.keys():
+        raise RequestFailed("The segments were merged meanwhile", next_step="ask again")
     parts = [Part(facts[id], segments.path(facts[id]), {}) for id in named]
-    return versions_holding(parts, level, value)
+    return versions_holding(parts, column, value)
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return in_zone(datetime.fromisoformat(text), UTC)
-    except ValueError:
-        raise RequestFailed(
-            "since is no time", next_step="write it as 2021-05-01 or 2021-05-01T08:00", got=text
-        ) from None
-
-
-def _matching(dataset: Dataset, patterns: list[str], paths: list[bytes], *, asked_in: str) -> list[bytes]:
+def _matching(dataset: Dataset, payload: Payload, paths: list[bytes]) -> list[bytes]:
     """The paths that match; all of them where no pattern is given.
 
     Raises:
         RequestFailed: a pattern matches nothing, or leads out of the landing directory.
     """
-    if not patterns:
+    if not payload.paths:
         return sorted(paths)
+    meant = [_meanings(dataset, pattern, payload.asked_in) for pattern in payload.paths]
+    known = set(paths)
+    wild = sum(not known.intersection(meanings) and any(map(_WILD.search, meanings)) for meanings in meant)
+    if wild > MAX_PATTERNS:
+        raise RequestFailed(
+            f"There are {wild:,} patterns", next_step=f"give {MAX_PATTERNS} at most, and names beside them"
+        )
     chosen: set[bytes] = set()
-    for pattern in patterns:
-        meanings = _meanings(dataset, pattern, asked_in)
-        matched = next(filter(None, (_match(wanted, paths) for wanted in meanings)), [])
+    for meanings in meant:
+        matched = next(filter(None, (_match(wanted, known) for wanted in meanings)), [])
         if not matched:
             raise RequestFailed(
                 f"No file of {dataset.name} matches {shown(meanings[0])}",
@@ -93,10 +94,13 @@ def _matching(dataset: Dataset, patterns: list[str], paths: list[bytes], *, aske
     return sorted(chosen)
 
 
-def _match(wanted: bytes, paths: list[bytes]) -> list[bytes]:
+def _match(wanted: bytes, paths: set[bytes]) -> list[bytes]:
     """The path of this name, or else those that match it as a pattern."""
-    exact = [path for path in paths if path == wanted]
-    return exact or [path for path in paths if fnmatch.fnmatchcase(path, wanted)]
+    if wanted in paths:
+        return [wanted]
+    if not _WILD.search(wanted):
+        return []
+    return [path for path in paths if fnmatch.fnmatchcase(path, wanted)]
 
 
 def _meanings(dataset: Dataset, pattern: str, asked_in: str) -> list[bytes]:

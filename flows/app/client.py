@@ -10,10 +10,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from flows.errors import NotRunning, QueryError
+from flows.errors import Interrupted, NotRunning, QueryError, RequestFailed
 from flows.store.state import Owner, State
 
 TIMEOUT_S = 60.0
@@ -27,7 +28,7 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
         QueryError: the owner refused the parameters.
         NotRunning: it does not answer.
     """
-    url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters))}"
+    url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters), errors='surrogateescape')}"
     try:
         with _opener().open(_request(url), timeout=TIMEOUT_S) as answer:
             return json.load(answer)
@@ -94,22 +95,31 @@ def ask(
     Raises:
         NotRunning: nothing runs on this state directory.
         RequestFailed: it was refused, failed, or took too long.
+        Interrupted: Ctrl-C; the error says whether the request was still withdrawn.
     """
+    from sqlalchemy.exc import DatabaseError
+
     from flows.store.ledger import open_ledger
     from flows.store.requests import RequestBox
 
     directory = State(state)
     owner = _owner(directory, owner_within_s, withdrawn)
-    ledger = open_ledger(directory.ledger, create=False)
-    box = RequestBox(ledger)
     try:
-        request = box.leave(dataset, kind, payload)
-        return box.wait(
-            request, timeout_s=timeout_s, owner_alive=lambda: not withdrawn() and directory.owner() == owner
-        )
-    finally:
-        box.close()
-        ledger.close()
+        with (
+            closing(open_ledger(directory.ledger, create=False)) as ledger,
+            closing(RequestBox(ledger)) as box,
+            box.asking(dataset, kind, payload) as request,
+        ):
+            try:
+                return box.wait(
+                    request, timeout_s=timeout_s, owner_alive=lambda: not withdrawn() and directory.owner() == owner
+                )
+            except KeyboardInterrupt:
+                raise Interrupted.after(box.take_back(request, "it was interrupted")) from None
+    except DatabaseError as error:
+        raise RequestFailed(
+            f"The ledger cannot be read or written ({error.orig})", next_step="see cubefeed doctor, then ask again"
+        ) from error
 
 
 def _owner(directory: State, within_s: float, withdrawn: Callable[[], bool]) -> Owner:

@@ -8,12 +8,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from flows.app.appending import Appender
-from flows.app.asking import Asking, day_of
+from flows.app.asking import Asking
 from flows.app.checking import check_work
 from flows.app.days import Days
 from flows.app.health import Health
@@ -21,13 +20,14 @@ from flows.app.mending import Mended, Mender
 from flows.app.work import Outcome, Validated, Work
 from flows.core.boundaries import DatasetFailed, Doing, RequestLost, boundary
 from flows.core.dataset import Dataset
+from flows.core.payload import Kind, Payload
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import CubefeedError, RequestFailed
 from flows.landing.lookout import Lookout
 from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
 from flows.store.quarantine import Quarantine
-from flows.store.requests import Kind, Request, RequestBox
+from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
 from flows.store.staging import mark_loaded
 from flows.store.upkeep import horizon_of, keys_differ
@@ -250,7 +250,7 @@ class Feed:
         except DatasetFailed as failed:
             desk.filled = desk.filled and desk.dataset.name not in self._appender.unapplied
             return self._degrade(desk, work, failed)
-        if not (work.request and work.request.payload.get("dry_run")):
+        if not (work.request and work.request.payload.dry_run):
             desk.lookout.inbox.judged(validated.signatures, work.gone)
         else:
             desk.lookout.inbox.release(list(validated.reads))
@@ -279,19 +279,18 @@ class Feed:
             return self._degrade(desk, work, failed)
         return outcome
 
-    def _do(self, desk: Desk, kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
-        dataset, dry_run = desk.dataset, bool(payload.get("dry_run"))
+    def _do(self, desk: Desk, kind: Kind, payload: Payload) -> dict[str, Any]:
+        dataset, dry_run = desk.dataset, payload.dry_run
         if kind == "verify" or (kind == "rebuild" and dry_run):
-            return {"verify": self._days.verify(dataset, deep=bool(payload.get("deep")))}
+            return {"verify": self._days.verify(dataset, deep=payload.deep)}
         if kind == "rebuild":
             return {"rows": self.rebuild_table(dataset.name)}
         if kind == "unload" and not dry_run:
             make_backup(self.ledger.file, self._backups)  # no segment says that these rows have left
         if kind == "close-day":
-            as_of = datetime.fromisoformat(payload["as_of"]) if "as_of" in payload else None
-            return self._days.close(dataset, desk.lookout.inbox, as_of=as_of, run=payload.get("run"))
+            return self._days.close(dataset, desk.lookout.inbox, as_of=payload.as_of, run=payload.run)
         if kind == "report":
-            return {"report": self._days.report(dataset, desk.lookout.inbox, day_of(payload))}
+            return {"report": self._days.report(dataset, desk.lookout.inbox, payload.date)}
         return {}
 
     def _note(self, desk: Desk, outcome: Outcome) -> None:

@@ -75,6 +75,7 @@ def open_feed(
         stack.callback(ledger.close)
         requests = RequestBox(ledger)
         stack.callback(requests.close)
+        requests.fail_interrupted()
         segments = Segments(state.segments)
         segments.remove_partial()
         quarantine = Quarantine(state.quarantine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -152,7 +152,3 @@ class Outcome:
     @property
     def unread(self) -> tuple[FileOutcome, ...]:
         return tuple(file for file in self.files if file.state == "detected")
-
-    def as_json(self) -> dict[str, Any]:
-        """The outcome in JSON types."""
-        return asdict(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -136,27 +136,25 @@ def parse_value(column: Column, text: str) -> Value:
     if text == "":
         return None
     try:
-        match column.kind:
-            case "string":
-                return text
-            case "integer":
-                return int(text)
-            case "float":
-                return float(text)
-            case "date":
-                return date.fromisoformat(text)
-            case "datetime":
-                return datetime.fromisoformat(text)
-            case "boolean":
-                return {"true": True, "false": False}[text.lower()]
+        value = _READ[column.kind](text)
     except (ValueError, KeyError):
         raise QueryError(
             f"Not a value of level {column.name}",
             next_step=f"write a {column.kind}, dates as 2021-05-01",
             got=text,
         ) from None
+    _check_values(column, [value])
+    return value
 
 
+_READ: dict[Kind, Callable[[str], Value]] = {
+    "string": str,
+    "integer": int,
+    "float": float,
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "boolean": lambda text: {"true": True, "false": False}[text.lower()],
+}
 _TYPES: dict[Kind, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flows.core.lifecycle import State
-from flows.core.model import CONTRIBUTORS_COUNT, Query, Table, parse_value
+from flows.core.model import Query, Table, parse_value
 from flows.errors import QueryError
 
 Given = Mapping[str, list[str]]
@@ -122,7 +122,6 @@ def _conditions(table: Table, conditions: Iterable[str]) -> dict[str, list[Any]]
         _checked("where", (name,), table.level, levels)
         try:
             where.setdefault(name, []).append(parse_value(table.level(name), value))
-            Query(table.name, (CONTRIBUTORS_COUNT,), (), {name: where[name][-1:]}).checked((table,))
         except QueryError as error:
             raise QueryError(error.what, next_step=error.next_step, got=value, field="where") from None
     return where

@@ -63,13 +63,14 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first statement.
+    def writing(self, *, patience_s: float = BUSY_TIMEOUT_S) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its first statement, for which it waits so long at most.
 
         Raises:
             DiskFull: there is no room; nothing has changed.
         """
         with room_for("the ledger", self.file, ROOM_BYTES), self.engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(1000 * patience_s)}")
             connection.execute(text("BEGIN IMMEDIATE"))
             try:
                 yield connection
@@ -275,6 +276,9 @@ def _bring_up_to_date(file: Path, *, owned: bool) -> None:
 
 
 def _fill_new(ledger: Ledger) -> None:
+    with ledger.reading() as connection:
+        if connection.scalar(text("PRAGMA user_version")) != 0:
+            return  # who only reads does not wait for the lock of who writes
     with ledger.writing() as connection:
         if connection.scalar(text("PRAGMA user_version")) == 0:
             metadata.create_all(connection)

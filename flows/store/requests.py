@@ -1,4 +1,16 @@
-"""Requests: what other processes ask of the owner, and what came of it."""
+"""Requests: what other processes ask of the owner, and what came of it.
+
+    open ──▶ running ──▶ done | failed
+      └────▶ withdrawn
+
+Who asks leaves a request `open`, and may withdraw it as long as it is. The owner makes it `running` before it does
+anything for it, so that what was withdrawn is never carried out. One that was running when the process ended is failed
+at the next start: nobody knows how far it came, and to do it again may not be what was wanted.
+
+Who asks holds the lock of a file of the request's number beside the ledger. The kernel lets go of it when the process
+ends, however it ends; so the owner knows that nobody waits any more, and withdraws the request. A request without such
+a file was left on purpose, and is carried out.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +18,25 @@ import getpass
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from filelock import FileLock, Timeout
+from sqlalchemy import LargeBinary, cast, func, insert, select, text, update
 
 from flows.core.clock import now_utc
-from flows.errors import RequestFailed
-from flows.store.ledger import Ledger
+from flows.core.payload import MAX_BYTES, Kind, Payload, parse_kind, parse_payload
+from flows.errors import RequestFailed, plain
+from flows.store.ledger import BUSY_TIMEOUT_S, Ledger
 from flows.store.schema import requests
 
-Kind = Literal["load", "reload", "unload", "rebuild", "verify", "close-day", "report"]
 POLL_S = 0.1
+LISTED = 100
+"""Requests that are looked at together."""
+OPEN, RUNNING, DONE, FAILED, WITHDRAWN = "open", "running", "done", "failed", "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -29,15 +47,34 @@ class Request:
         id: its number in the ledger.
         dataset: the dataset's name.
         kind: what to do.
-        payload: its parameters, JSON types only.
+        payload: its parameters.
         who: who asked.
     """
 
     id: int
     dataset: str
     kind: Kind
-    payload: dict[str, Any] = field(default_factory=dict)
+    payload: Payload = field(default_factory=Payload)
     who: str = ""
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """A request as it lies in the ledger, unchecked; its texts are safe to print."""
+
+    id: int
+    dataset: str
+    kind: str
+    payload: bytes
+    who: str
+
+    def checked(self) -> Request:
+        """The request, where it is one.
+
+        Raises:
+            RequestFailed: it cannot be understood.
+        """
+        return Request(self.id, self.dataset, parse_kind(self.kind), parse_payload(self.payload), self.who)
 
 
 class RequestBox:
@@ -45,6 +82,7 @@ class RequestBox:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._askers = ledger.file.parent / "askers"
         self._watching = ledger.engine.connect()
         self._seen_version: int | None = None
 
@@ -52,20 +90,26 @@ class RequestBox:
         """Close the connection that watches for news."""
         self._watching.close()
 
-    def leave(self, dataset: str, kind: Kind, payload: dict[str, Any]) -> int:
-        """Leave a request for the owner. Returns its id."""
-        row = {
-            "dataset": dataset,
-            "kind": kind,
-            "payload": json.dumps(payload),
-            "who": f"{getpass.getuser()} (pid {os.getpid()})",
-            "created_utc": now_utc(),
-            "state": "open",
-        }
-        with self._ledger.writing() as connection:
-            found = connection.execute(insert(requests), row).inserted_primary_key
-            assert found is not None
-            return int(found[0])
+    def leave(self, dataset: str, kind: str, payload: dict[str, Any]) -> int:
+        """Leave a request for the owner, whether or not anybody waits for it. Returns its id."""
+        return self._leave(dataset, kind, payload, lambda _: None)
+
+    @contextmanager
+    def asking(self, dataset: str, kind: str, payload: dict[str, Any]) -> Iterator[int]:
+        """Leave a request that the owner withdraws when this process ends before it is carried out. Yields its id."""
+        self._askers.mkdir(exist_ok=True)
+        lock: FileLock | None = None
+
+        def hold(id: int) -> None:
+            nonlocal lock
+            lock = FileLock(self._asker(id))
+            lock.acquire(timeout=BUSY_TIMEOUT_S)
+
+        try:
+            yield self._leave(dataset, kind, payload, hold)
+        finally:
+            if lock is not None:
+                lock.release()
 
     def news(self) -> bool:
         """Whether another connection has written since the last call; costs microseconds."""
@@ -75,22 +119,55 @@ class RequestBox:
         self._seen_version = version
         return changed
 
-    def open_requests(self) -> list[Request]:
-        """The requests that wait, in order."""
-        query = select(requests).where(requests.c.state == "open").order_by(requests.c.id)
+    def open_requests(self) -> list[OpenRequest]:
+        """The first of the requests that wait, in order."""
+        columns = [func.substr(cast(requests.c[name], LargeBinary), 1, 1000) for name in ("dataset", "kind", "who")]
+        payload = func.substr(cast(requests.c.payload, LargeBinary), 1, MAX_BYTES + 1)
+        query = select(requests.c.id, *columns, payload).where(requests.c.state == OPEN).order_by(requests.c.id)
         with self._ledger.reading() as connection:
             return [
-                Request(row.id, row.dataset, row.kind, json.loads(row.payload), row.who)
-                for row in connection.execute(query)
+                OpenRequest(id, _text(dataset), _text(kind), payload or b"", _text(who))
+                for id, dataset, kind, who, payload in connection.execute(query.limit(LISTED))
             ]
 
-    def finish(self, id: int, *, failed: bool, outcome: dict[str, Any]) -> None:
-        """Record what came of a request, unless it was withdrawn."""
-        self._end(id, "failed" if failed else "done", outcome)
+    def claim(self, id: int, *, patience_s: float = BUSY_TIMEOUT_S) -> bool:
+        """Begin to carry a request out. False where it was withdrawn, or where who asked is gone: then it is now.
+
+        Raises:
+            DatabaseError: the ledger cannot be written; it stays open.
+        """
+        gone = self._is_gone(id)
+        begun = self._change(id, OPEN, WITHDRAWN if gone else RUNNING, patience_s=patience_s)
+        return begun and not gone
+
+    def finish(self, id: int, *, failed: bool, outcome: dict[str, Any], patience_s: float = BUSY_TIMEOUT_S) -> None:
+        """Record what came of a request that was claimed; the first outcome counts.
+
+        Raises:
+            DatabaseError: the ledger cannot be written.
+        """
+        self._change(id, RUNNING, FAILED if failed else DONE, outcome, patience_s=patience_s)
+
+    def fail_interrupted(self) -> int:
+        """Fail what was being carried out when the process before this one ended. Returns how many there were.
+
+        Only the owner may call it, before it claims any.
+        """
+        outcome = {
+            "error": "The live process ended while the request was being carried out",
+            "next_step": "see cubefeed files for how far it came, then ask again",
+        }
+        with self._ledger.writing() as connection:
+            ended = connection.execute(_ending(FAILED, outcome).where(requests.c.state == RUNNING)).rowcount
+            waiting = {str(id) for id in connection.scalars(select(requests.c.id).where(requests.c.state == OPEN))}
+            for file in self._askers.glob("*"):  # nobody can leave one meanwhile
+                if file.name not in waiting:
+                    _remove(file)
+        return ended
 
     def withdraw(self, id: int) -> bool:
         """Take a request back. False when the owner was faster."""
-        return self._end(id, "withdrawn", None)
+        return self._change(id, OPEN, WITHDRAWN)
 
     def wait(self, id: int, *, timeout_s: float, owner_alive: Callable[[], bool]) -> dict[str, Any]:
         """Wait for a request's outcome; withdraw it when the time is over or the owner gone.
@@ -99,36 +176,110 @@ class RequestBox:
             RequestFailed: it failed, timed out, or the owner is gone.
         """
         deadline = time.monotonic() + timeout_s
-        while True:
-            with self._ledger.reading() as connection:
-                row = connection.execute(select(requests).where(requests.c.id == id)).one()
-            if row.state != "open":
-                break
+        while (row := self._row(id)).state in (OPEN, RUNNING):
             alive = owner_alive()
-            if (not alive or time.monotonic() > deadline) and self.withdraw(id):
+            if not alive or time.monotonic() > deadline:
                 why = f"it took longer than {timeout_s:g} s" if alive else "the live process is gone"
-                raise RequestFailed(
-                    f"The request was withdrawn, because {why}",
-                    next_step="see cubefeed status, then ask again",
-                    request=id,
-                )
+                raise self.take_back(id, why)
             time.sleep(POLL_S)
-        outcome: dict[str, Any] = json.loads(row.outcome or "{}")
-        if row.state != "done":
-            failed = RequestFailed(
-                str(outcome.get("error", f"The request was {row.state}")),
-                next_step=str(outcome.get("next_step", "see cubefeed status")),
-                **{**outcome.get("where", {}), "request": id},
-            )
-            failed.outcome = outcome
-            raise failed
-        return outcome
+        return self._outcome(id, row)
 
-    def _end(self, id: int, state: str, outcome: dict[str, Any] | None) -> bool:
-        change = (
-            update(requests)
-            .where(requests.c.id == id, requests.c.state == "open")
-            .values(state=state, outcome=json.dumps(outcome), ended_utc=now_utc())
+    def take_back(self, id: int, why: str) -> RequestFailed:
+        """Withdraw a request if that is still possible. Returns the error that says which it is."""
+        if self.withdraw(id):
+            return RequestFailed(
+                f"The request was withdrawn, because {why}", next_step="see cubefeed status, then ask again", request=id
+            )
+        if self._row(id).state == RUNNING:
+            return RequestFailed(
+                f"The request is being carried out and cannot be withdrawn any more, though {why}",
+                next_step="see cubefeed status and cubefeed files for what comes of it",
+                request=id,
+            )
+        return RequestFailed(
+            f"The request was carried out, though {why}", next_step="see cubefeed files for what came of it", request=id
         )
+
+    def _leave(self, dataset: str, kind: str, payload: dict[str, Any], begin: Callable[[int], None]) -> int:
+        row = {
+            "dataset": dataset,
+            "kind": kind,
+            "payload": json.dumps(payload),
+            "who": f"{_user()} (pid {os.getpid()})",
+            "created_utc": now_utc(),
+            "state": OPEN,
+        }
         with self._ledger.writing() as connection:
-            return connection.execute(change).rowcount == 1
+            found = connection.execute(insert(requests), row).inserted_primary_key
+            assert found is not None
+            id = int(found[0])
+            begin(id)  # before anybody else can see the request
+        return id
+
+    def _row(self, id: int) -> Any:
+        with self._ledger.reading() as connection:
+            return connection.execute(select(requests.c.state, requests.c.outcome).where(requests.c.id == id)).one()
+
+    def _outcome(self, id: int, row: Any) -> dict[str, Any]:
+        outcome: dict[str, Any] = json.loads(row.outcome or "{}") or {}
+        if row.state == DONE:
+            return outcome
+        failed = RequestFailed(
+            str(outcome.get("error", f"The request was {row.state}")),
+            next_step=str(outcome.get("next_step", "see cubefeed status")),
+            **{**outcome.get("where", {}), "request": id},
+        )
+        failed.outcome = outcome
+        raise failed
+
+    def _change(
+        self,
+        id: int,
+        before: str,
+        after: str,
+        outcome: dict[str, Any] | None = None,
+        *,
+        patience_s: float = BUSY_TIMEOUT_S,
+    ) -> bool:
+        change = update(requests).values(state=after) if after == RUNNING else _ending(after, outcome)
+        with self._ledger.writing(patience_s=patience_s) as connection:
+            found = connection.execute(change.where(requests.c.id == id, requests.c.state == before))
+        if found.rowcount and after != RUNNING:
+            _remove(self._asker(id))
+        return found.rowcount == 1
+
+    def _asker(self, id: int) -> Path:
+        return self._askers / str(id)
+
+    def _is_gone(self, id: int) -> bool:
+        """Whether who asked has ended; unknown, and so no, where there is nothing that says so."""
+        file = self._asker(id)
+        if not file.exists():
+            return False
+        try:
+            with FileLock(file).acquire(timeout=0):
+                return True
+        except (Timeout, OSError):
+            return False
+
+
+def _ending(state: str, outcome: dict[str, Any] | None) -> Any:
+    return update(requests).values(state=state, outcome=json.dumps(outcome), ended_utc=now_utc())
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):  # another user's; it says nothing any more
+        file.unlink(missing_ok=True)
+
+
+def _text(raw: bytes | None) -> str:
+    """A text that is safe to print; SQLite has null for the beginning of an empty one."""
+    return plain((raw or b"").decode(errors="replace"))
+
+
+def _user() -> str:
+    """Who runs this process; a number in a container that knows no name for it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return f"uid {os.getuid()}"

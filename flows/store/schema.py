@@ -114,7 +114,7 @@ requests = Table(
     Column("payload", String, nullable=False, doc="JSON"),
     Column("who", String, nullable=False),
     Column("created_utc", String, nullable=False),
-    Column("state", String, nullable=False, doc="open, done, failed or withdrawn"),
+    Column("state", String, nullable=False, doc="open, running, done, failed or withdrawn"),
     Column("outcome", String, doc="JSON"),
     Column("ended_utc", String),
 )

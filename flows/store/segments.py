@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any
 
 import polars as pl
 
-from flows.core.model import VERSION, Table, Value
+from flows.core.model import VERSION, Column, Kind, Table, Value
 from flows.core.surroundings import is_full, is_locked
+from flows.errors import RequestFailed
 from flows.store.atomic import private_name, remove_partials, sync_directory
 from flows.store.disk import room_for
 from flows.store.ledger import SegmentFacts
@@ -168,20 +169,60 @@ def all_rows(parts: Iterable[Part], table: Table) -> pl.DataFrame:
     return _collect(parts, table, lambda frame: frame)
 
 
-def versions_holding(parts: Iterable[Part], column: str, value: Value) -> set[int]:
-    """The versions that have a row with this value in a column."""
-    holds = pl.col(column).eq_missing(pl.lit(value))
-    frames = [rows.filter(holds).select(VERSION).unique() for rows in scan_segments(parts)]
-    return {version for frame in pl.collect_all(frames) for version in frame[VERSION]}
+def versions_holding(parts: Iterable[Part], column: Column, value: Value) -> set[int]:
+    """The versions that have a row with this value in a column.
+
+    Rows that an earlier declaration has made, without the column or with another type of it, hold no value of it.
+
+    Raises:
+        RequestFailed: a segment cannot be read.
+    """
+    holds = pl.col(column.name).eq_missing(pl.lit(value, _KINDS[column.kind]))
+    frames = _each(parts, column, lambda rows: rows.filter(holds).select(VERSION).unique())
+    return {version for frame in frames for version in frame[VERSION]}
 
 
 def newest_dates(parts: Iterable[Part], column: str, day: date) -> dict[int, tuple[date | None, bool]]:
-    """Version → its newest date in a column, and whether it has a row of this day."""
+    """Version → its newest date in a column, and whether it has a row of this day.
+
+    Versions of which that is not known are left out: their segment is damaged or gone, or an earlier declaration has
+    made it, without the column. Dead ones are among them, and nobody mends those.
+    """
     found = pl.col(column)
-    frames = [
-        rows.group_by(VERSION).agg(found.max(), (found == day).any().alias("has")) for rows in scan_segments(parts)
-    ]
-    return {version: (newest, has) for frame in pl.collect_all(frames) for version, newest, has in frame.iter_rows()}
+
+    def summed(rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.group_by(VERSION).agg(found.max(), (found == day).any().alias("has"))
+
+    dates = Column(column, "date")
+    there = [part for part in parts if part.path.exists()]
+    try:
+        frames = _each(there, dates, summed)
+    except RequestFailed:  # one by one, without those that are damaged
+        frames = [frame for part in there for frame in _if_whole(part, dates, summed)]
+    return {version: (newest, has) for frame in frames for version, newest, has in frame.iter_rows()}
+
+
+def _if_whole(part: Part, column: Column, narrow: Callable[[pl.LazyFrame], pl.LazyFrame]) -> list[pl.DataFrame]:
+    try:
+        return _each([part], column, narrow)
+    except RequestFailed:
+        return []
+
+
+def _each(parts: Iterable[Part], column: Column, narrow: Callable[[pl.LazyFrame], pl.LazyFrame]) -> list[pl.DataFrame]:
+    """Of segments that have a column in its type, some of the rows."""
+    parts = list(parts)
+    try:
+        having = [
+            rows for rows in scan_segments(parts) if rows.collect_schema().get(column.name) == _KINDS[column.kind]
+        ]
+        return pl.collect_all([narrow(rows) for rows in having])
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise RequestFailed(
+            f"A segment cannot be read ({type(error).__name__}: {error})",
+            next_step="cubefeed verify says which, and has it mended",
+            segments=", ".join(part.facts.file for part in parts[:5]),
+        ) from error
 
 
 def rows_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.DataFrame:
@@ -219,12 +260,14 @@ def _collect(parts: Iterable[Part], table: Table, narrow: Any) -> pl.DataFrame:
     )
 
 
+_KINDS: Mapping[Kind, type[pl.DataType]] = {
+    "string": pl.String, "integer": pl.Int64, "float": pl.Float64,
+    "boolean": pl.Boolean, "date": pl.Date, "datetime": pl.Datetime,
+}  # fmt: skip
+
+
 def _empty_schema(table: Table) -> dict[str, pl.DataType | type[pl.DataType]]:
-    kinds: dict[str, type[pl.DataType]] = {
-        "string": pl.String, "integer": pl.Int64, "float": pl.Float64,
-        "boolean": pl.Boolean, "date": pl.Date, "datetime": pl.Datetime,
-    }  # fmt: skip
-    return {**{c.name: kinds[c.kind] for c in table.columns}, VERSION: pl.Int64}
+    return {**{c.name: _KINDS[c.kind] for c in table.columns}, VERSION: pl.Int64}
 
 
 def _key_range(table: Table, rows: pl.DataFrame) -> tuple[str | None, str | None]:

@@ -74,7 +74,8 @@ class Installation:
             feed = opened.feed
             feed.rebuild()
             deadline = time.monotonic() + 20
-            while feed.waiting() or self.found(feed) != sum(self.quantities.values()):
+            requests = feed._asking._requests
+            while requests.open_requests() or feed.waiting() or self.found(feed) != sum(self.quantities.values()):
                 work = feed.detect(0.2)
                 if work is not None:
                     feed.append(feed.validate(work))

@@ -116,3 +116,91 @@ def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(livi
     assert printed.exit_code == 1 and json.loads(printed.stdout) == answer["rows"]
     assert "Quantity.SUM: A sum does not fit into 64 bits" in printed.stderr
     loads_on(living)
+
+
+class Written(str):
+    """Code in a declaration."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+SCHEMA = 'type("Sales", (__import__("dataframely").Schema,), {%s})'
+COLUMNS = {
+    "ID": "Int64(primary_key=True)",
+    "Date": "Date()",
+    "Product": "String()",
+    "Quantity": "Int64(min=0)",
+    "Shop": "String(nullable=True)",
+    "Day": "Date()",
+}
+
+
+def schema(*names: str) -> Written:
+    columns = (f'"{name}": __import__("dataframely").{COLUMNS[name]}' for name in names)
+    return Written(SCHEMA % ", ".join(columns))
+
+
+def test_a_segment_that_an_earlier_declaration_has_made_holds_no_value_of_a_new_column(tmp_path: Path) -> None:
+    with live(tmp_path, "polling") as living:
+        living.put("a.csv", sales(4))
+        living.wait_for({1: 4})
+        ask(living, "unload", "a.csv")
+    with live(tmp_path, "polling", schema=schema("ID", "Date", "Product", "Quantity", "Shop")) as living:
+        living.put("b.csv", b"ID,Date,Product,Quantity,Shop\n7,2021-05-01,phone,3,north\n")
+        living.wait_for({7: 3})
+        answer = ask(living, "load", where=["Shop=north"])
+        assert [file["file"] for file in answer["files"]] == ["b.csv"]
+        with pytest.raises(RequestFailed, match=r"1 of 2 files were refused: a\.csv: header"):
+            ask(living, "load", where=["Product=phone"])
+        living.put("next.csv", b"ID,Date,Product,Quantity,Shop\n9,2021-05-01,phone,1,\n")
+        living.wait_for_state("next.csv", "loaded")
+
+
+def test_reports_and_closes_go_on_after_the_day_column_was_renamed(tmp_path: Path) -> None:
+    with live(tmp_path, "polling", expect=PARIS) as living:
+        living.put("a.csv", sales(4))
+        living.wait_for({1: 4})
+        ask(living, "unload", "a.csv")
+    renamed = DailyBy("07:00", "Europe/Paris", day="Day", lag_days=1)
+    with live(tmp_path, "polling", expect=renamed, schema=schema("ID", "Day", "Product", "Quantity")) as living:
+        living.put("b.csv", b"ID,Day,Product,Quantity\n7,2021-05-01,phone,3\n")
+        living.wait_for({7: 3})
+        found = report(living, "2021-05-01")
+        assert {file.file for file in found.files} == {"b.csv"} and found.rows == 1
+        assert ask(living, "close-day")["day"]["missing"] == 0
+
+
+def test_a_dead_segment_that_is_damaged_or_gone_leaves_reports_as_they_are(living: Living) -> None:
+    living.put("b.csv", sales(3, start=10))
+    living.put("c.csv", sales(3, start=20))
+    living.wait_for({1: 4, 2: 6, 10: 3, 20: 3})
+    files = sorted(living.feed.segments.directory.glob("*.parquet"))
+    living.put("a.csv", sales(5, 7))
+    living.put("b.csv", sales(9, start=10))
+    living.wait_for({1: 5, 2: 7, 10: 9, 20: 3})
+    dead = {living.feed.segments.path(facts) for id, facts in living.feed.ledger.segments("sales").items()
+            if id not in living.feed.ledger.live("sales")}  # fmt: skip
+    first, *others = sorted(dead & set(files))
+    first.write_bytes(first.read_bytes()[:-40] + b"\0" * 40)
+    for other in others:
+        other.unlink()
+    found = report(living, "2021-05-01")
+    assert found.rows == 4 and found.sound
+    loads_on(living)
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeroed", "gone"])
+def test_a_live_segment_that_is_damaged_is_an_error_of_the_question_alone(living: Living, damage: str) -> None:
+    [file] = living.feed.segments.directory.glob("*.parquet")
+    body = file.read_bytes()
+    match damage:
+        case "cut":
+            file.write_bytes(body[: len(body) // 2])
+        case "zeroed":
+            file.write_bytes(bytes(len(body) - 8) + body[-8:])
+        case "gone":
+            file.unlink()
+    with pytest.raises(RequestFailed):
+        ask(living, "load", where=["Product=phone"])
+    loads_on(living)
