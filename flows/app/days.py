@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from flows.app.appending import Appender
 from flows.app.closing import complaints_of, day_facts, retain_from, rows_from_files, verify
 from flows.app.recounting import day_report
+from flows.core.boundaries import Doing, boundary
 from flows.core.calendar import business_day, in_zone, shifted
 from flows.core.changes import ChangeSet
 from flows.core.dataset import Dataset
@@ -96,7 +97,8 @@ class Days:
         if before is not None and (after is None or after < before):
             self._owned.rebuild_table(dataset.name)
         elif horizon is not None:
-            self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
+            with boundary(Doing.CUBE):
+                self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
 
 
 def _due_day(dataset: Dataset, moment: datetime) -> date | None:
