@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import polars as pl
 
@@ -15,17 +14,18 @@ from flows.app.work import CheckedFiles, FileOutcome, Outcome, Validated
 from flows.core.boundaries import DatasetFailed, Doing, boundary
 from flows.core.changes import ChangeSet, winners
 from flows.core.dataset import Dataset, Unload
-from flows.core.files import Signature, shown
+from flows.core.files import shown
 from flows.core.findings import Verdict
 from flows.core.lifecycle import Decision, Facts, Observation, State, VersionFacts
 from flows.core.model import FILE, LINE, VERSION
 from flows.core.plan import Counters, NewVersion, Plan, Planner
 from flows.cube.port import Cube
+from flows.store.footer import Footer, VersionRow
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, may_hold, rows_of, rows_with_keys
 from flows.store.staging import mark_loaded, stage_batch
-from flows.store.upkeep import VersionRow, horizon_of
+from flows.store.upkeep import horizon_of
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Appender:
     def _append(self, dataset: Dataset, validated: Validated) -> Outcome:
         started = time.monotonic()
         work = validated.work
-        batch = _Batch(dataset, validated)
+        batch = _Batch(dataset, validated, (self._counters.version, self._counters.place))
         plan = self._plan(dataset, batch)
         dry_run = work.request is not None and work.request.payload.dry_run
         batch_id = None
@@ -141,35 +141,42 @@ class Appender:
         return batch_id
 
     def _stage(self, dataset: Dataset, batch: _Batch, plan: Plan, rows: pl.DataFrame) -> int:
+        number, after = self._ledger.next_batch()
+        segment = None
         with boundary(Doing.DATASET):
-            segment = self._write_segment(dataset, rows, plan, batch.validated.signatures)
+            self._write_quarantine(dataset, batch, plan)  # before the segment, which nobody would know if this fails
+            if plan.staged:
+                segment = self._write_segment(dataset, rows, batch, plan, number=number, after=after)
         with self._segments.until_staged(segment):
-            with boundary(Doing.DATASET):
-                self._write_quarantine(dataset, batch, plan)
-            batch_id = stage_batch(
+            stage_batch(
                 self._ledger,
                 dataset.name,
                 plan,
+                batch=number,
                 segment=segment,
                 signatures=batch.validated.signatures,
                 detected_utc=batch.validated.work.detected_utc,
             )
         if segment is not None:
             self._segments_of(dataset)[segment.id] = segment
-        return batch_id
+        return number
 
     def _write_segment(
-        self, dataset: Dataset, rows: pl.DataFrame, plan: Plan, signatures: Mapping[bytes, Signature]
-    ) -> SegmentFacts | None:
-        if not plan.staged:
-            return None
-        return self._segments.write(
-            self._ledger.next_segment(),
-            dataset.table,
-            rows,
+        self, dataset: Dataset, rows: pl.DataFrame, batch: _Batch, plan: Plan, *, number: int, after: int
+    ) -> SegmentFacts:
+        signatures = batch.validated.signatures
+        horizon = horizon_of(self._ledger, dataset)
+        footer = Footer(
+            dataset=dataset.name,
             fingerprint=dataset.fingerprint,
-            footer=[_footer(version, signatures[version.path].size_bytes) for version in plan.staged],
+            versions=tuple(_footer(version, signatures[version.path].size_bytes) for version in plan.staged),
+            batch=number,
+            after=after,
+            detected_utc=batch.validated.work.detected_utc,
+            first_free=batch.first_free,
+            first_day=horizon.first.isoformat() if horizon else None,
         )
+        return self._segments.write(self._ledger.next_segment(), dataset.table, rows, footer)
 
     def _write_quarantine(self, dataset: Dataset, batch: _Batch, plan: Plan) -> None:
         for version in plan.versions:
@@ -222,8 +229,9 @@ class Appender:
 class _Batch:
     """The rows and verdicts of one piece of work, and of files that turn out to be needed after all."""
 
-    def __init__(self, dataset: Dataset, validated: Validated) -> None:
+    def __init__(self, dataset: Dataset, validated: Validated, first_free: tuple[int, int]) -> None:
         self.validated = validated
+        self.first_free = first_free
         self._dataset = dataset
         self._checked = [validated.checked]
 
@@ -254,7 +262,7 @@ def _with_version(checked: CheckedFiles, ids: Mapping[bytes, int]) -> pl.DataFra
     return rows.filter(pl.col(VERSION).is_not_null()) if versions.has_nulls() else rows
 
 
-def _footer(version: NewVersion, size_bytes: int) -> dict[str, Any]:
+def _footer(version: NewVersion, size_bytes: int) -> VersionRow:
     assert version.place is not None
     verdict = version.verdict
     return VersionRow(
@@ -267,7 +275,9 @@ def _footer(version: NewVersion, size_bytes: int) -> dict[str, Any]:
         rows=verdict.rows,
         refused=verdict.refused,
         collapsed=verdict.collapsed,
-    ).footer()
+        findings=verdict.counts.total(),
+        first_finding=verdict.first_finding,
+    )
 
 
 def _outcomes(plan: Plan, batch: _Batch) -> Iterable[FileOutcome]:

@@ -15,9 +15,11 @@ import polars as pl
 
 from flows.core.dataset import Dataset
 from flows.core.model import VERSION
+from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.orphans import set_aside_orphans
 from flows.store.segments import Part, Segments, scan_segments
-from flows.store.upkeep import Replacement, drop_dead_segments, replace_segments, rows_alive, version_rows
+from flows.store.upkeep import Replacement, drop_dead_segments, first_day, replace_segments, rows_alive, version_rows
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +54,10 @@ def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
     for group in groups:
         _merge(dataset, ledger, segments, group)
     dead = drop_dead_segments(ledger, dataset.name)
-    for segment in dead:
-        segments.path(segment).unlink(missing_ok=True)
-    orphans = segments.remove_unknown(
-        dataset.name, {segment.file for segment in ledger.segments(dataset.name).values()}
-    )
-    done = Compacted(sum(len(group) for group in groups), len(groups), len(dead) + orphans)
+    segments.remove(dead)
+    orphans = set_aside_orphans(ledger, segments, dataset=dataset.name)
+    segments.remove_aged()
+    done = Compacted(sum(len(group) for group in groups), len(groups), len(dead) + len(orphans))
     log.info("%s: %s segments merged into %s, %s removed", dataset.name, done.merged, done.into, done.removed)
     return done
 
@@ -65,8 +65,9 @@ def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
 def _groups(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
     known, live = ledger.segments(dataset.name), ledger.live(dataset.name)
     rows = rows_alive(ledger, dataset.name)
-    wasteful = [known[id] for id in live if rows[id] < known[id].rows * (1 - DEAD_SHARE)]
-    small = [known[id] for id in live if known[id].rows < SMALL_ROWS and known[id] not in wasteful]
+    current = [id for id in live if known[id].fingerprint == dataset.fingerprint]  # others have to be mended first
+    wasteful = [known[id] for id in current if rows[id] < known[id].rows * (1 - DEAD_SHARE)]
+    small = [known[id] for id in current if known[id].rows < SMALL_ROWS and known[id] not in wasteful]
     chosen = sorted(wasteful + (small if len(small) >= FEW else []), key=lambda segment: segment.id)
     groups: list[list[SegmentFacts]] = []
     size = MERGED_ROWS
@@ -85,12 +86,16 @@ def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[Seg
     live = pl.col(VERSION).is_in(pl.Series([version.id for version in stay], dtype=pl.Int64).implode())
     parts = [Part(segment, segments.path(segment), {}) for segment in group]
     frames = pl.collect_all([rows.filter(live) for rows in scan_segments(parts)])
-    new = segments.write(
-        ledger.next_segment(),
-        dataset.table,
-        pl.concat(frames, how="vertical_relaxed"),
+    footer = Footer(
+        dataset=dataset.name,
         fingerprint=dataset.fingerprint,
-        footer=[version.footer() for version in stay],
+        versions=tuple(stay),
+        origin="compaction",
+        after=ledger.last_batch(),
+        replaces=tuple(ids),
+        first_day=str(first_day(ledger, dataset.name) or "") or None,
     )
+    rows = pl.concat(frames, how="vertical_relaxed")
+    new = segments.write(ledger.next_segment(), dataset.table, rows, footer)
     with segments.until_staged(new):
         replace_segments(ledger, Replacement(ids, new))

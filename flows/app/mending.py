@@ -1,4 +1,4 @@
-"""At a start: segments that are damaged, or that an earlier declaration of their dataset has made."""
+"""Segments that are damaged, and, at a start, those that an earlier declaration of their dataset has made."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from flows.core.model import FILE, LINE, VERSION
 from flows.core.recheck import text_of
 from flows.core.validate import validate
 from flows.landing.reader import Read, read_file
+from flows.store.footer import Footer, VersionRow
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine
 from flows.store.segments import Segments, read_segment
-from flows.store.upkeep import Replacement, VersionRow, copies_of, note_fingerprint, replace_segments, version_rows
+from flows.store.upkeep import Replacement, copies_of, note_fingerprint, replace_segments, version_rows
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +66,23 @@ class Mender:
         self._quarantine = quarantine
 
     def mend(self, dataset: Dataset) -> Mended:
-        """Mend all live segments of a dataset, each in one ledger transaction, and say what was done."""
+        """At a start: mend all live segments of a dataset, each in one ledger transaction, and say what was done.
+
+        Raises:
+            Exception: the declaration cannot work on what is loaded. What was mended before stays mended, and the
+                rest is tried again at the next start.
+        """
         done = Mended(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
+        return self._mend(dataset, done)
+
+    def mend_damaged(self, dataset: Dataset) -> Mended:
+        """While the session is live: mend the damaged segments. The cube has to be rebuilt where there were any.
+
+        To be called in the thread that writes the cube; see `mend` for what it may raise.
+        """
+        return self._mend(dataset, Mended())
+
+    def _mend(self, dataset: Dataset, done: Mended) -> Mended:
         known = self._ledger.segments(dataset.name)
         live = [known[id] for id in self._ledger.live(dataset.name)]
         with ThreadPoolExecutor(THREADS) as threads:
@@ -84,7 +100,7 @@ class Mender:
         rows = version_rows(self._ledger, [segment.id])
         frames, checked, missing = self._from_files(dataset, rows)
         done.remade += len(checked)
-        replacement = Replacement([segment.id], None, checked)
+        replacement = Replacement([segment.id], None, checked, damaged=not usable)
         if usable and missing:
             old = read_segment(self._segments.path(segment))
             for version in missing:
@@ -103,6 +119,8 @@ class Mender:
                 self._quarantine.write(dataset.name, version.id, version.path, verdict, None)
             if not verdict.accepted:
                 done.refused.append(f"{shown(version.path)} ({verdict.reason})")
+        if not usable:
+            self._segments.set_aside(self._segments.path(segment))
         self._write(dataset, replacement, rows, frames)
 
     def _from_files(
@@ -142,8 +160,14 @@ class Mender:
                 self._ledger.next_segment(),
                 dataset.table,
                 kept.filter(pl.col(VERSION).is_in([version.id for version in stay])),
-                fingerprint=dataset.fingerprint,
-                footer=[version.footer() for version in stay],
+                Footer(
+                    dataset=dataset.name,
+                    fingerprint=dataset.fingerprint,
+                    versions=tuple(stay),
+                    origin="mending",
+                    after=self._ledger.last_batch(),
+                    replaces=tuple(replacement.old),
+                ),
             )
         with self._segments.until_staged(replacement.new):
             replace_segments(self._ledger, replacement)
@@ -153,7 +177,13 @@ def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:
     """The version with the rows that its last check let in."""
     if verdict is None:
         return version
-    return replace(version, rows=verdict.rows, refused=verdict.refused, collapsed=verdict.collapsed)
+    return version._replace(
+        rows=verdict.rows,
+        refused=verdict.refused,
+        collapsed=verdict.collapsed,
+        findings=verdict.counts.total(),
+        first_finding=verdict.first_finding,
+    )
 
 
 def _recheck(dataset: Dataset, old: pl.DataFrame, version: int) -> tuple[pl.DataFrame, Verdict]:

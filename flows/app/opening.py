@@ -24,6 +24,7 @@ from flows.live.server import Live, LiveServer
 from flows.live.watched import WatchedCube
 from flows.settings import Settings
 from flows.store.ledger import Ledger, open_ledger
+from flows.store.orphans import settle_orphans
 from flows.store.quarantine import Quarantine
 from flows.store.reports import Reports
 from flows.store.requests import RequestBox
@@ -78,6 +79,7 @@ def open_feed(
         requests.fail_interrupted()
         segments = Segments(state.segments)
         segments.remove_partial()
+        settle_orphans(ledger, segments)
         quarantine = Quarantine(state.quarantine)
         quarantine.remove_partial()
         Reports(state.reports).remove_partial()

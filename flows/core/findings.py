@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 MAX_FINDINGS = 1_000
 """Findings kept per file; the counts per rule are always complete."""
@@ -56,3 +57,8 @@ class Verdict:
     refused_lines: list[int] | None = None
     accepted: bool = True
     reason: str | None = None
+
+    @property
+    def first_finding(self) -> str | None:
+        """The first finding as JSON."""
+        return json.dumps(asdict(self.findings[0])) if self.findings else None

@@ -97,9 +97,18 @@ def defect(file: Path) -> str | None:
     return f"a row of {dangling[0]} refers to nothing" if dangling else None
 
 
-def copy_database(source: Path, target: Path) -> None:
-    """Copy a ledger that may be in use into one new file that is whole by itself, durably."""
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+def copy_database(source: Path, target: Path, *, still: bool = False) -> None:
+    """Copy a ledger into one new file that is whole by itself, durably.
+
+    Args:
+        source: it may be in use, and what is in its log is copied too.
+        target: where to.
+        still: nobody writes it, and a log beside it is not its own.
+    """
+    with (
+        closing(_open_still(source) if still else sqlite3.connect(source)) as old,
+        closing(sqlite3.connect(target)) as new,
+    ):
         new.execute("PRAGMA journal_mode=OFF")  # a copy that fails is thrown away
         old.backup(new)
     with closing(sqlite3.connect(target)) as new:
@@ -117,11 +126,11 @@ def _backup(file: Path) -> Backup:
     named = _NAME.fullmatch(file.name)
     if named:
         return Backup(int(named["number"]), 0, 0, file)
-    return Backup(0, *_last_numbers(file), file)
+    return Backup(0, *last_numbers(file), file)
 
 
-def _last_numbers(file: Path) -> tuple[int, int]:
-    """The last batch and the last version in a backup that has no counter."""
+def last_numbers(file: Path) -> tuple[int, int]:
+    """The last batch and the last version in a ledger that nobody writes."""
     try:
         with closing(_open_still(file)) as copy:
             (found,) = copy.execute(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event, func, select, text
 
@@ -17,8 +17,9 @@ from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFa
 from flows.core.plan import Counters
 from flows.errors import StateError
 from flows.store.disk import room_for
+from flows.store.exchange import finish_exchange
 from flows.store.migrations import migrate, refuse_strange, version_of
-from flows.store.schema import SCHEMA_VERSION, datasets, metadata, paths, segments, versions
+from flows.store.schema import SCHEMA_VERSION, batches, datasets, metadata, paths, segments, versions
 
 BACKUPS = "backups"
 """The directory beside the ledger that holds its backups."""
@@ -48,12 +49,22 @@ class SegmentFacts:
     uuid: str | None = None
 
 
+class Numbers(NamedTuple):
+    """Numbers that are taken: the last one of each kind."""
+
+    version: int = 0
+    place: int = 0
+    segment: int = 0
+    batch: int = 0
+
+
 class Ledger:
     """The ledger of one state directory. One owner writes batches; any process writes requests."""
 
     def __init__(self, engine: Engine, file: Path) -> None:
         self.engine = engine
         self.file = file
+        self._given = Numbers()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -90,7 +101,32 @@ class Ledger:
             path = connection.scalar(select(func.max(paths.c.id))) or 0
             version = connection.scalar(select(func.max(versions.c.id))) or 0
             place = connection.scalar(select(func.max(versions.c.place))) or 0
-        return Counters(path + 1, version + 1, place + 1)
+        return Counters(path + 1, max(version, self._given.version) + 1, max(place, self._given.place) + 1)
+
+    def leave_out(self, taken: Numbers) -> None:
+        """Give out only numbers above these, which lie on the disk though the ledger has none of them."""
+        self._given = Numbers(*map(max, zip(self._given, taken, strict=True)))
+
+    def next_segment(self) -> int:
+        """The next free number of a segment; none is given out twice, whatever becomes of it."""
+        self._given = self._given._replace(segment=max(self.last_segment(), self._given.segment) + 1)
+        return self._given.segment
+
+    def next_batch(self) -> tuple[int, int]:
+        """The next free number of a batch, likewise, and the last batch that was staged."""
+        last = self.last_batch()
+        self._given = self._given._replace(batch=max(last, self._given.batch) + 1)
+        return self._given.batch, last
+
+    def last_segment(self) -> int:
+        """The highest number of a segment that the ledger knows; 0 where it knows none."""
+        with self.reading() as connection:
+            return int(connection.scalar(select(func.max(segments.c.id))) or 0)
+
+    def last_batch(self) -> int:
+        """The last batch that was staged; 0 where none was."""
+        with self.reading() as connection:
+            return int(connection.scalar(select(func.max(batches.c.id))) or 0)
 
     def dataset_names(self) -> list[str]:
         """The datasets that sessions have opened."""
@@ -180,10 +216,10 @@ class Ledger:
             found = connection.execute(select(segments).where(segments.c.dataset == dataset))
             return {row.id: SegmentFacts(**row._mapping) for row in found}
 
-    def next_segment(self) -> int:
-        """The next free segment id."""
+    def segment_files(self) -> set[str]:
+        """The names of the files of all segments, of any dataset."""
         with self.reading() as connection:
-            return int(connection.scalar(select(func.coalesce(func.max(segments.c.id), 0))) or 0) + 1
+            return set(connection.scalars(select(segments.c.file)))
 
 
 def _is_open(connection: Connection) -> bool:
@@ -209,6 +245,8 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
     Raises:
         StateError: the file is missing, damaged, of a version that this program does not know, or cannot be written.
     """
+    if create:
+        finish_exchange(file)
     if lost and _is_new(file):
         raise StateError(
             "The ledger is missing, though there are segments or backups that it has led to",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,17 +22,25 @@ from flows.core.surroundings import is_full, is_locked
 from flows.errors import RequestFailed
 from flows.store.atomic import private_name, remove_partials, sync_directory
 from flows.store.disk import room_for
+from flows.store.footer import KEY, Footer, footer_text
+from flows.store.lease import Lease
 from flows.store.ledger import SegmentFacts
 
-FOOTER_KEY = "cubefeed"
+log = logging.getLogger(__name__)
+
+ASIDE = "_segments"
+"""The directory in the quarantine for segments that nothing is read from any more."""
+ASIDE_DAYS = 30
+ASIDE_FEW = 20
+"""What was set aside goes once it is older than so many days and there are more than so many newer ones."""
 
 
 @dataclass(frozen=True)
 class Unstaged:
     """A segment's file that no ledger names yet.
 
-    It is removed where the block finds a full disk or a locked ledger, since nothing was staged then: it would take
-    room, and the next dataset's segment would get its number. After any other error the ledger may name it.
+    It is removed where the block finds a full disk or a locked ledger, since nothing was staged then, and it would
+    take room until the next start. After any other error the ledger may name it.
     """
 
     file: Path | None
@@ -58,36 +69,36 @@ class Segments:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.aside = directory.with_name("quarantine") / ASIDE
         directory.mkdir(parents=True, exist_ok=True)
+        self._lease = Lease()
+
+    def reading(self) -> AbstractContextManager[None]:
+        """While this is held, every file stays that was there when it began: take it before asking the ledger what to
+        read, and hold it until the last row is read."""
+        return self._lease.held()
 
     def path(self, segment: SegmentFacts) -> Path:
         """Where a segment's file is."""
         return self.directory / segment.file
 
-    def write(
-        self,
-        id: int,
-        table: Table,
-        rows: pl.DataFrame,
-        *,
-        fingerprint: str,
-        footer: Iterable[Mapping[str, Any]],
-    ) -> SegmentFacts:
+    def write(self, id: int, table: Table, rows: pl.DataFrame, footer: Footer) -> SegmentFacts:
         """Write rows durably: to a temporary name, fsynced, renamed, and the directory fsynced.
 
         Args:
             id: the segment's id.
             table: the table that the rows belong to.
             rows: the table's columns, `_version` and `_line`.
-            fingerprint: of the dataset that made the rows.
-            footer: the facts of the versions, as JSON objects; they let a lost ledger be restored.
+            footer: what the file says of itself; it lets a lost ledger be restored.
+        Raises:
+            DiskFull: there is no room; nothing is left behind.
+            OSError, polars.exceptions.PolarsError: it cannot be written; likewise.
         """
         name = f"{table.name}-{id:08d}.parquet"
         target = self.directory / name
-        facts = {"dataset": table.name, "fingerprint": fingerprint, "versions": list(footer)}
         with room_for("a segment", self.directory, int(rows.estimated_size())), private_name(target) as partial:
             with partial.open("w+b") as file:
-                rows.write_parquet(file, compression="lz4", metadata={FOOTER_KEY: json.dumps(facts)})
+                rows.write_parquet(file, compression="lz4", metadata={KEY: footer_text(footer)})
                 file.flush()
                 os.fsync(file.fileno())
                 file.seek(0)
@@ -96,28 +107,32 @@ class Segments:
             partial.rename(target)
         sync_directory(self.directory)
         low, high = _key_range(table, rows)
-        return SegmentFacts(id, table.name, name, digest, size, rows.height, fingerprint, low, high)
+        return SegmentFacts(id, table.name, name, digest, size, rows.height, footer.fingerprint, low, high, footer.uuid)
 
     def until_staged(self, segment: SegmentFacts | None) -> Unstaged:
         """Where the ledger cannot be written now, a segment that it does not name yet goes, for it is written again."""
         return Unstaged(self.path(segment) if segment is not None else None)
 
-    def describe(
-        self, file: Path, tables: Mapping[str, Table]
-    ) -> tuple[SegmentFacts, dict[str, Any]] | tuple[None, None]:
-        """The facts and the footer of a segment's file; nothing where it is no readable segment of these tables."""
-        try:
-            footer = json.loads(pl.read_parquet_metadata(file).get(FOOTER_KEY, "null"))
-            table = tables[footer["dataset"]]
-            keys = pl.read_parquet(file, columns=[*table.keys[:1], VERSION], glob=False)
-        except (OSError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError):
-            return None, None
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    def describe(self, file: Path, footer: Footer, table: Table, *, id: int) -> SegmentFacts:
+        """The facts of a segment, from its file; without the keys' range where an earlier declaration named them
+        otherwise.
+
+        Raises:
+            OSError, polars.exceptions.PolarsError: it cannot be read.
+        """
+        there = pl.read_parquet_schema(file)
+        keys = pl.read_parquet(file, columns=[*(k for k in table.keys[:1] if k in there), VERSION], glob=False)
         low, high = _key_range(table, keys)
-        number, size = int(file.stem.rsplit("-", 1)[-1]), file.stat().st_size
-        fingerprint = footer["fingerprint"]
-        return SegmentFacts(number, table.name, file.name, digest, size, keys.height, fingerprint, low, high), footer
+        size = file.stat().st_size
+        return SegmentFacts(
+            id, table.name, file.name, checksum(file), size, keys.height, footer.fingerprint, low, high, footer.uuid
+        )
+
+    def files(self) -> list[Path]:
+        """The files of all segments that are there and have not been given up, in the order of their numbers."""
+        given_up = self._lease.waiting()
+        files = (file for file in self.directory.glob("*.parquet") if file not in given_up)
+        return sorted(files, key=lambda file: (number_of(file), file.name))
 
     def datasets(self) -> set[str]:
         """The datasets whose segments are here, by the names of the files."""
@@ -126,19 +141,37 @@ class Segments:
     def damaged(self, segment: SegmentFacts) -> str | None:
         """What is wrong with a segment's file, or None."""
         try:
-            with self.path(segment).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = checksum(self.path(segment))
         except OSError as error:
             return f"it cannot be read ({error.strerror})"
         return None if found == segment.sha256 else "its checksum differs"
 
-    def remove_unknown(self, dataset: str, known: set[str]) -> int:
-        """Remove a dataset's files that are not among the known ones. Returns how many."""
-        files = [file for file in self.directory.glob("*.parquet") if _dataset_of(file) == dataset]
-        unknown = [file for file in files if file.name not in known]
-        for file in unknown:
+    def remove(self, segments: Iterable[SegmentFacts]) -> None:
+        """Remove the files of segments that the ledger has forgotten, each once nobody reads it any more."""
+        for segment in segments:
+            self._lease.remove(self.path(segment))
+
+    def set_aside(self, file: Path) -> Path | None:
+        """Move a file that nothing must be read from into the quarantine. Returns where to; None where that cannot be
+        done, and it stays where it is."""
+        try:
+            self.aside.mkdir(parents=True, exist_ok=True)
+            target = self.aside / f"{file.stem}.{time.time_ns()}{file.suffix}"
+            file.rename(target)
+        except OSError as error:
+            if file.exists():
+                log.warning("%s cannot be set aside: %s", file, error)
+            return None
+        return target
+
+    def remove_aged(self) -> int:
+        """Remove what was set aside long ago, but for the newest ones. Returns how many."""
+        newest_first = sorted(self.aside.glob("*.parquet"), key=_set_aside_ns, reverse=True)
+        before_ns = time.time_ns() - ASIDE_DAYS * 86_400 * 10**9
+        aged = [file for file in newest_first[ASIDE_FEW:] if _set_aside_ns(file) < before_ns]
+        for file in aged:
             file.unlink()
-        return len(unknown)
+        return len(aged)
 
     def remove_partial(self) -> None:
         """Remove what a crash left half written."""
@@ -148,6 +181,24 @@ class Segments:
 def _dataset_of(file: Path) -> str:
     """The dataset in a segment's name; there may be hyphens in it, and other names that begin like it."""
     return file.stem.rsplit("-", 1)[0]
+
+
+def _set_aside_ns(file: Path) -> int:
+    """When a file was set aside, as its name says."""
+    last = file.stem.rsplit(".", 1)[-1]
+    return int(last) if last.isdecimal() else 0
+
+
+def number_of(file: Path) -> int:
+    """The number in a segment's name; 0 where it has none."""
+    last = file.stem.rsplit("-", 1)[-1]
+    return int(last) if last.isdecimal() else 0
+
+
+def checksum(file: Path) -> str:
+    """The sha256 of a file."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_segment(file: Path) -> pl.DataFrame:
@@ -271,7 +322,7 @@ def _empty_schema(table: Table) -> dict[str, pl.DataType | type[pl.DataType]]:
 
 
 def _key_range(table: Table, rows: pl.DataFrame) -> tuple[str | None, str | None]:
-    if not table.keys or rows.is_empty():
+    if not table.keys or rows.is_empty() or table.keys[0] not in rows.columns:
         return None, None
     first = rows[table.keys[0]]
     return _json(first.min()), _json(first.max())

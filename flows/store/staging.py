@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Insert, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Insert, bindparam, func, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.core.clock import now_utc
@@ -24,14 +23,14 @@ def stage_batch(
     dataset: str,
     plan: Plan,
     *,
+    batch: int,
     segment: SegmentFacts | None,
     signatures: Mapping[bytes, Signature],
     detected_utc: str,
-) -> int:
-    """Write a batch as staged, with everything it replaces, in one transaction. Returns the batch's id."""
+) -> None:
+    """Write a batch as staged, with everything it replaces, in one transaction."""
     now = now_utc()
     with ledger.writing() as connection:
-        batch = int(connection.scalar(select(func.coalesce(func.max(batches.c.id), 0))) or 0) + 1
         connection.execute(
             insert(batches),
             {
@@ -54,7 +53,6 @@ def stage_batch(
         for giver, heir in plan.moved:
             accepted = versions.c.place.is_not(None) & (versions.c.path_id == giver)
             connection.execute(update(versions).where(accepted).values(path_id=heir))
-    return batch
 
 
 def mark_loaded(ledger: Ledger, held: Mapping[str, int]) -> None:
@@ -116,7 +114,6 @@ def _version_row(
 ) -> dict[str, Any]:
     verdict = version.verdict
     staged = version.state is State.STAGED
-    first = verdict.findings[0] if verdict.findings else None
     return {
         "id": version.id,
         "dataset": dataset,
@@ -131,7 +128,7 @@ def _version_row(
         "refused": verdict.refused,
         "collapsed": verdict.collapsed,
         "findings": verdict.counts.total(),
-        "first_finding": json.dumps(asdict(first)) if first else None,
+        "first_finding": verdict.first_finding,
         "segment": segment if staged else None,
         "batch": batch,
         "detected_utc": detected_utc,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.core.changes import Horizon
@@ -15,27 +15,13 @@ from flows.core.clock import now_utc
 from flows.core.dataset import Dataset
 from flows.core.findings import Verdict
 from flows.core.lifecycle import LIVE, State
+from flows.store.footer import VersionRow
 from flows.store.ledger import Ledger, SegmentFacts, among
 from flows.store.schema import datasets, paths, segments, versions
 
-
-@dataclass(frozen=True)
-class VersionRow:
-    """What a segment's footer says of a version."""
-
-    id: int
-    path: bytes
-    digest: bytes
-    mtime_ns: int
-    size_bytes: int
-    place: int
-    rows: int
-    refused: int
-    collapsed: int
-
-    def footer(self) -> dict[str, Any]:
-        """The same in JSON types."""
-        return {**vars(self), "path": self.path.hex(), "digest": self.digest.hex()}
+NEVER = {"ctime_ns": 0, "inode": 0}
+"""Of a signature: no file has these, so that the path is read again where its file lies, and seen to be gone where it
+does not. A path without a signature is never seen to be gone."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +43,19 @@ class Replacement:
         new: the segment that holds the rows of all live versions that stay.
         checked: versions that were checked again → the new verdict; one that is not accepted is quarantined.
         lost: versions whose rows are nowhere any more → why.
+        damaged: whether the old ones cannot be read any more, so that nothing must refer to them.
     """
 
     old: Sequence[int]
     new: SegmentFacts | None
     checked: dict[int, Verdict] = field(default_factory=dict)
     lost: dict[int, str] = field(default_factory=dict)
+    damaged: bool = False
 
 
 def version_rows(ledger: Ledger, segment_ids: Iterable[int]) -> list[VersionRow]:
     """The live versions in these segments."""
-    names = ("id", "digest", "mtime_ns", "size_bytes", "place", "rows", "refused", "collapsed")
+    names = [name for name in VersionRow._fields if name != "path"]
     query = (
         select(paths.c.path, *(versions.c[name] for name in names))
         .join(paths, paths.c.id == versions.c.path_id)
@@ -142,15 +130,27 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
         moved = versions.c.segment.in_(among(replacement.old)) & versions.c.state.in_(LIVE)
         new = replacement.new.id if replacement.new else None
         connection.execute(update(versions).where(moved).values(segment=new))
-        counts = [
-            {"version": id, "n": verdict.rows, "out": verdict.refused, "same": verdict.collapsed}
-            for id, verdict in replacement.checked.items()
-            if verdict.accepted
-        ]
+        counts = [_counts(id, verdict) for id, verdict in replacement.checked.items()]
         if counts:
             changed = update(versions).where(versions.c.id == bindparam("version"))
-            counted = changed.values(rows=bindparam("n"), refused=bindparam("out"), collapsed=bindparam("same"))
-            connection.execute(counted, counts)
+            connection.execute(changed.values({name: bindparam(f"new_{name}") for name in _COUNTED}), counts)
+        if replacement.damaged:
+            _forget(connection, replacement.old)
+
+
+_COUNTED = ("rows", "refused", "collapsed", "findings", "first_finding")
+
+
+def _counts(version: int, verdict: Verdict) -> dict[str, Any]:
+    found = (verdict.rows, verdict.refused, verdict.collapsed, verdict.counts.total(), verdict.first_finding)
+    return {"version": version, **{f"new_{name}": value for name, value in zip(_COUNTED, found, strict=True)}}
+
+
+def _forget(connection: Connection, ids: Iterable[int]) -> None:
+    """Forget segments that no live version is in."""
+    named = among(ids)
+    connection.execute(update(versions).where(versions.c.segment.in_(named)).values(segment=None))
+    connection.execute(delete(segments).where(segments.c.id.in_(named)))
 
 
 def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
@@ -159,9 +159,7 @@ def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
     dead = select(segments).where(segments.c.dataset == dataset, segments.c.id.not_in(alive))
     with ledger.writing() as connection:
         found = [SegmentFacts(**row._mapping) for row in connection.execute(dead)]
-        ids = among(segment.id for segment in found)
-        connection.execute(update(versions).where(versions.c.segment.in_(ids)).values(segment=None))
-        connection.execute(delete(segments).where(segments.c.id.in_(ids)))
+        _forget(connection, [segment.id for segment in found])
     return found
 
 
@@ -218,7 +216,7 @@ def remember_root(ledger: Ledger, dataset: str, root: tuple[int, int]) -> None:
 def note_fingerprint(ledger: Ledger, dataset: str, fingerprint: str) -> bool:
     """Remember how a dataset is declared now. Returns whether it was declared otherwise at the last start.
 
-    Refused files are then judged anew: their paths forget what they showed.
+    Refused files are then judged anew.
     """
     with ledger.writing() as connection:
         before = connection.scalar(select(datasets.c.fingerprint).where(datasets.c.name == dataset))
@@ -233,6 +231,6 @@ def note_fingerprint(ledger: Ledger, dataset: str, fingerprint: str) -> bool:
         refused = select(versions.c.id).where(
             versions.c.dataset == dataset, versions.c.state == State.QUARANTINED.value
         )
-        forgotten = dict.fromkeys(("judged", "size_bytes", "mtime_ns", "ctime_ns", "inode"))
-        connection.execute(update(paths).where(paths.c.judged.in_(refused)).values(forgotten))
+        anew = {"judged": None, **NEVER}
+        connection.execute(update(paths).where(paths.c.judged.in_(refused)).values(anew))
     return True

@@ -16,6 +16,7 @@ import polars as pl
 
 from flows.core.model import LINE, VERSION
 from flows.datasets import find_dataset
+from flows.store.footer import Footer
 from flows.store.ledger import open_ledger
 from flows.store.segments import Segments
 from tests.bench.apart import Figures, apart
@@ -64,9 +65,8 @@ def _made(on: Workspace, count: int) -> Path:
             rows = sales(ids, day=number, seed=number).with_columns(
                 pl.Series(VERSION, ids), pl.lit(2, pl.UInt32).alias(LINE)
             )
-            segment = Segments(state / "segments").write(
-                number, dataset.table, rows, fingerprint=dataset.fingerprint, footer=[]
-            )
+            footer = Footer(dataset.name, dataset.fingerprint, versions=(), batch=1, after=0)
+            segment = Segments(state / "segments").write(number, dataset.table, rows, footer)
             facts = asdict(segment)
             names, places = ", ".join(facts), ", ".join("?" * len(facts))
             database.execute(f"INSERT INTO segments ({names}) VALUES ({places})", tuple(facts.values()))

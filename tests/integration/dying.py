@@ -36,7 +36,7 @@ COMPACTING: dict[str, tuple[object, str, str]] = {
     "merged segment written": (Segments, "write", "after"),
     "ledger points to it": (compacting, "replace_segments", "after"),
     "dead ones forgotten": (compacting, "drop_dead_segments", "after"),
-    "dead ones removed": (Segments, "remove_unknown", "before"),
+    "dead ones removed": (Segments, "remove", "before"),
 }
 """The same for a compaction."""
 

@@ -24,6 +24,7 @@ from flows.cube.duckdb_cube import DuckDbCube
 from flows.landing.inbox import Inbox
 from flows.landing.lookout import Lookout
 from flows.store.ledger import open_ledger
+from flows.store.orphans import settle_orphans
 from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
 from flows.store.segments import Segments
@@ -121,12 +122,14 @@ class Living:
         self._open.callback(ledger.close)
         requests = RequestBox(ledger)
         self._open.callback(requests.close)
+        segments = Segments(self.root / "segments")
+        settle_orphans(ledger, segments)
         inbox = Inbox(self.dataset, ledger.signatures("t"), settle_s=0)
         self.feed = Feed(
             {"t": Desk(self.dataset, Lookout(inbox, observer="polling", wake=lambda: None))},
             cube=self._cubes.of(self.dataset.table),
             ledger=ledger,
-            segments=Segments(self.root / "segments"),
+            segments=segments,
             quarantine=Quarantine(self.root / "quarantine"),
             requests=requests,
             backups=self.root / "backups",
@@ -180,7 +183,7 @@ class Living:
     def crash_at(self, point: str) -> None:
         """Die at a named point of the commit order, start again, and let both see the directory."""
         owners = {
-            "segment": (appending.Appender, "_write_quarantine"),
+            "segment": (appending, "stage_batch"),
             "staged": (appending.Appender, "_change"),
             "applied": (appending, "mark_loaded"),
         }
