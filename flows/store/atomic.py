@@ -6,7 +6,6 @@ the thing itself and is removed at the next start.
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import time
@@ -18,7 +17,6 @@ from flows.store.disk import room_for
 
 PARTIAL = ".partial"
 BEFORE = ".before"
-_numbers = itertools.count()
 
 
 def write_file(file: Path, content: str | bytes, *, what: str, durable: bool = True) -> None:
@@ -48,7 +46,7 @@ def write_file(file: Path, content: str | bytes, *, what: str, durable: bool = T
 @contextmanager
 def private_name(place: Path) -> Iterator[Path]:
     """A name beside a place that nobody else uses or reads; what lies there when the block ends is removed."""
-    partial = place.with_name(f".{place.name}.{os.getpid()}-{next(_numbers)}{PARTIAL}")
+    partial = place.with_name(f".{place.name}.{os.urandom(6).hex()}{PARTIAL}")  # pids are the same in containers
     try:
         yield partial
     finally:
@@ -74,14 +72,15 @@ def folder_before(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}{BEFORE}")
 
 
-def remove_partials(directory: Path, *, older_than_s: float = 0.0) -> None:
+def remove_partials(directory: Path, *, name: str = "", older_than_s: float = 0.0) -> None:
     """Remove what a crash has left half written in a directory.
 
     Args:
         directory: where.
+        name: whose; that of everything by default.
         older_than_s: what other processes may be writing there is younger.
     """
-    for partial in directory.glob(f".*{PARTIAL}"):
+    for partial in directory.glob(f".{name}*{PARTIAL}"):
         with suppress(FileNotFoundError):
             if time.time() - partial.stat().st_mtime >= older_than_s:
                 _remove(partial)

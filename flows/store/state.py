@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from flows.core.clock import now_utc
 from flows.errors import NotRunning, StateError
-from flows.store.atomic import write_file
+from flows.store.atomic import remove_partials, write_file
 from flows.store.disk import room_for
 
 ROOM_BYTES = 1_000_000
@@ -119,6 +119,7 @@ class State:
         """
         born = replace(owner, born=_born(owner.pid))
         with self._writable():
+            remove_partials(self.root, name=self.owner_file.name)
             write_file(self.owner_file, json.dumps(asdict(born)) + "\n", what="the name of the owner", durable=False)
 
     def owner(self) -> Owner | None:

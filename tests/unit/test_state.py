@@ -61,3 +61,10 @@ def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -
     with second.owned():
         pass
     assert second.owner() is None
+
+
+def test_what_a_killed_owner_left_half_written_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / ".owner.json.0123456789ab.partial").write_text("{")
+    (tmp_path / ".ledger.db.0123456789ab.partial").touch()
+    State(tmp_path).announce(Owner(os.getpid(), "duckdb"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".ledger.db.0123456789ab.partial", "owner.json"]
