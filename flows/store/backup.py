@@ -54,7 +54,7 @@ def make_backup(ledger: Path, directory: Path) -> Path:
     """
     directory.mkdir(exist_ok=True)
     remove_partials(directory)
-    with room_for("a backup of the ledger", directory, _size_bytes(ledger)):
+    with room_for("a backup of the ledger", directory, ledger_bytes(ledger)):
         with private_name(directory / "ledger.db") as partial:
             copy_database(ledger, partial)
             found = defect(partial)
@@ -69,10 +69,10 @@ def make_backup(ledger: Path, directory: Path) -> Path:
     return target
 
 
-def _size_bytes(ledger: Path) -> int:
-    """How large its copy will be at most; what is new is still in its log."""
-    log = ledger.with_name(f"{ledger.name}-wal")
-    return ledger.stat().st_size + (log.stat().st_size if log.exists() else 0)
+def ledger_bytes(ledger: Path) -> int:
+    """How large a copy of a ledger is at most, since what is new is still in its log; 0 where there is none."""
+    both = (ledger, ledger.with_name(f"{ledger.name}-wal"))
+    return sum(file.stat().st_size for file in both if file.exists())
 
 
 def backups_in(directory: Path) -> list[Backup]:

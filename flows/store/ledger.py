@@ -243,7 +243,8 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
             of an earlier version.
         lost: whether one must have been there, so that a new one would forget what it knew.
     Raises:
-        StateError: the file is missing, damaged, of a version that this program does not know, or cannot be written.
+        StateError: the file is missing, damaged, of a version that this program does not know, or cannot be written;
+            DiskFull where there is no room.
     """
     if create:
         finish_exchange(file)
@@ -264,7 +265,8 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
     event.listen(engine, "connect", _prepare_connection)
     ledger = Ledger(engine, file)
     try:
-        _fill_new(ledger)
+        with room_for("the ledger", file, ROOM_BYTES):
+            _fill_new(ledger)
     except BaseException:
         ledger.close()
         raise

@@ -21,12 +21,14 @@ from flows.core.clock import now_utc
 from flows.core.files import Signature, shown
 from flows.core.lifecycle import LIVE, State
 from flows.core.model import VERSION, Table
+from flows.core.surroundings import is_full
 from flows.errors import StateError
 from flows.store.atomic import sync_directory
-from flows.store.backup import backups_in, copy_database, defect, last_numbers, sync_file
+from flows.store.backup import backups_in, copy_database, defect, last_numbers, ledger_bytes, sync_file
+from flows.store.disk import room_for
 from flows.store.exchange import building_place, complete_place, exchange, finish_exchange, remove_building
 from flows.store.footer import Footer, UnknownFooter, read_footer
-from flows.store.ledger import Ledger, SegmentFacts, among, open_ledger
+from flows.store.ledger import ROOM_BYTES, Ledger, SegmentFacts, among, open_ledger
 from flows.store.migrations import OLDEST, version_of
 from flows.store.replay import KnownPath, KnownVersion, Replay
 from flows.store.schema import SCHEMA_VERSION, batches, datasets, paths, requests, segments, versions
@@ -71,6 +73,7 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> Restored:
 
     Raises:
         StateError: segments are of a dataset that is not among the tables, or the segments do not fit what was found.
+        DiskFull: there is no room for it; everything is as it was.
     """
     known = {table.name: table for table in tables}
     store = Segments(state.segments)
@@ -84,12 +87,13 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> Restored:
     finish_exchange(state.ledger)
     building = building_place(state.ledger)
     try:
-        begun_with = _begin(state, building)
-        with _opened(building) as ledger:
-            found = _Restore(ledger, store, known)
-            found.take_in()
-            undecided = [*found.undecided(), *_check_rows(ledger, store)]
-        _seal(building)
+        with room_for("the restored ledger", state.root, 2 * ledger_bytes(state.ledger) + ROOM_BYTES):
+            begun_with = _begin(state, building)
+            with _opened(building) as ledger:
+                found = _Restore(ledger, store, known)
+                found.take_in()
+                undecided = [*found.undecided(), *_check_rows(ledger, store)]
+            _seal(building)
     except BaseException:
         remove_building(state.ledger)
         raise
@@ -119,7 +123,9 @@ def _copied(ledger: Path, target: Path) -> bool:
         return False
     try:
         copy_database(ledger, target)
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        if is_full(error):
+            raise  # it is whole as far as is known: an older one must not take its place
         usable = False
     else:
         usable = _usable(target)

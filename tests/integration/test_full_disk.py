@@ -8,7 +8,9 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,19 @@ import pytest
 from flows.app import compacting, feed
 from flows.app import disks as app_disks
 from flows.app.compacting import compact
+from flows.app.days import Days
 from flows.app.opening import open_feed
+from flows.core.dataset import Dataset
+from flows.datasets.sales import SALES
 from flows.errors import DiskFull, RequestFailed
 from flows.report.making import complete, keep_report
 from flows.settings import Settings
 from flows.store.ledger import open_ledger
+from flows.store.restore import restore_ledger
 from flows.store.segments import read_segment
 from flows.store.state import Owner, State
 from tests.integration.living import SETTLE_S, Living, sales
-from tests.integration.small_disk import FILLER, SmallDisk, small_disk
+from tests.integration.small_disk import FILLER, PAGE, SmallDisk, small_disk
 from tests.integration.test_changes import ask
 
 pytestmark = pytest.mark.usefixtures("quick", "soon_again")
@@ -176,6 +182,33 @@ def test_a_file_whose_prepare_finds_a_full_disk_waits_and_is_not_refused(tmp_pat
         living.wait_for({1: 1})
 
 
+def test_a_request_that_is_being_answered_when_the_ledger_has_no_room_is_answered_once_there_is_some(
+    tmp_path: Path, disks: Disks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with two_datasets(tmp_path) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        verify = Days.verify
+        verified: list[str] = []
+
+        def fill_and_verify(days: Days, dataset: Dataset, **options: bool) -> dict[str, Any]:
+            fill_all(disks, ("ledger",))
+            verified.append(dataset.name)
+            return verify(days, dataset, **options)
+
+        monkeypatch.setattr(Days, "verify", fill_and_verify)
+        with ThreadPoolExecutor(1) as asking:
+            answer = asking.submit(ask, living, "verify")
+            living.wait_until(lambda: verified)
+            (tmp_path / "others" / "c.csv").write_bytes(sales(5))
+            wait_for_degraded(living, "others")
+            assert living.quantities() == {1: 1} and not answer.done()
+            disks["ledger"].make_room()
+            assert answer.result()["verify"]["rows"] == 1
+        living.wait_until(lambda: others(living) == 1)
+        assert verified == ["sales"], "it was carried out again"
+
+
 @pytest.mark.parametrize("full", ["segments", "quarantine", "reports", "backups"])
 def test_a_session_starts_and_answers_while_a_disk_is_full_and_goes_on_with_room(
     tmp_path: Path, disks: Disks, full: str
@@ -310,6 +343,36 @@ def test_a_report_for_which_there_is_no_room_fails_and_the_page_before_stays(tmp
         keep_report(state, complete(state, ask(living, "report", date="2021-05-01")["report"]))
         assert page.read_bytes() != before
     assert sorted(file.name for file in page.parent.iterdir()) == ["2021-05-01.html", "2021-05-01.json"]
+
+
+def test_a_restore_for_which_there_is_no_room_leaves_the_ledger_as_it_is_and_takes_no_older_one(
+    tmp_path: Path, disks: Disks
+) -> None:
+    with two_datasets(tmp_path) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        ask(living, "close-day")
+        for number in range(400):
+            (tmp_path / "others" / f"{number:03d}.csv").write_bytes(sales(1, start=number + 1))
+        living.wait_until(lambda: others(living) == 400)
+    ledger = disks["ledger"].path / "ledger.db"
+    before, tables = ledger.read_bytes(), [SALES.table, replace(SALES, name="others").table]
+    outcomes = set()
+    for room_bytes in range(8 * PAGE, 2 * len(before), len(before) // 6):
+        disks["ledger"].fill(leave_bytes=room_bytes)
+        try:
+            restored = restore_ledger(State(tmp_path / "state"), tables)
+        except DiskFull:
+            outcomes.add("no room")
+            assert ledger.read_bytes() == before
+            assert sorted(file.name for file in ledger.parent.glob("ledger*")) == ["ledger.db"]
+        else:
+            outcomes.add(restored.backup)
+            break
+    assert outcomes == {"no room", "ledger.db"}
+    disks["ledger"].make_room()
+    with two_datasets(tmp_path) as living:
+        assert living.quantities() == {1: 1} and others(living) == 400
 
 
 def backups(root: Path) -> dict[str, Any]:
