@@ -78,6 +78,10 @@ class DiskFull(StateError):
     """A disk, a quota or a limit left no room to write; nothing of it is taken for whole, and it can be tried again."""
 
 
+class LandingHangs(CubefeedError):
+    """A landing directory does not answer: the server of its mount is gone, or stopped."""
+
+
 class NotRunning(CubefeedError):
     """No live process owns this state directory."""
 

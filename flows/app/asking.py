@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 from collections import deque
@@ -137,13 +136,12 @@ class Asking:
             _require_begun(request)
             return Work(request.dataset, request=request)
         if request.kind == "close-day":
-            desk.lookout.inbox.rescan()
-            found = desk.lookout.inbox.settled(max_files=sys.maxsize, max_bytes=sys.maxsize)
+            found = desk.lookout.look_again()
             return Work(request.dataset, *found, request=request)
         if request.kind == "unload":
             paths = self._ledger.live_paths(request.dataset)
             chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, paths)
-            listing = desk.lookout.inbox.rescan()
+            listing = desk.lookout.call(desk.lookout.inbox.rescan)
             gone = () if listing.problem else tuple(path for path in chosen if path not in listing.files)
             return Work(request.dataset, unload=tuple(chosen), gone=gone, request=request)
         mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.force else "load"
@@ -151,13 +149,13 @@ class Asking:
 
     def _landed(self, desk: Desk, request: Request, mode: Mode) -> tuple[Landed, ...]:
         inbox = desk.lookout.inbox
-        listing = inbox.rescan()
+        listing = desk.lookout.call(inbox.rescan)
         if listing.problem:
             raise RequestFailed(
                 f"The files cannot be seen, because {listing.problem}", next_step="mend that and ask again"
             )
         chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
-        found = {path: look(inbox.root, path) for path in chosen}
+        found = desk.lookout.call(lambda: {path: look(inbox.root, path) for path in chosen})
         landed = [Landed(path, seen, mode) for path, seen in found.items() if isinstance(seen, Signature)]
         inbox.claim(landed)
         return tuple(landed)

@@ -27,6 +27,7 @@ from flows.core.notes import shorten
 from flows.core.validate import validate
 from flows.errors import plain
 from flows.landing.manifest import manifest_findings
+from flows.landing.mount import Mount
 from flows.landing.parse import Source, parse
 from flows.landing.reader import Read, read_file
 from flows.store.ledger import Ledger
@@ -36,12 +37,16 @@ log = logging.getLogger(__name__)
 _NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
 
 
-def check_work(dataset: Dataset, work: Work, ledger: Ledger) -> Validated:
-    """Read every file and check those whose content the ledger does not know yet."""
+def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: Mount) -> Validated:
+    """Read every file and check those whose content the ledger does not know yet.
+
+    Raises:
+        LandingHangs: the landing directory does not answer.
+    """
     reads: dict[bytes, Read] = {}
     unread: dict[bytes, str] = {}
-    for landed in work.landed:
-        found = _read(dataset, landed)
+    read = mount.call(lambda: [_read(dataset, landed) for landed in work.landed]) if work.landed else []
+    for landed, found in zip(work.landed, read, strict=True):
         if isinstance(found, Read):
             reads[landed.path] = found
         else:

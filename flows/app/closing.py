@@ -16,6 +16,7 @@ from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.core.model import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
 from flows.cube.port import Cube
+from flows.landing.mount import Mount
 from flows.landing.reader import Read, read_file
 from flows.store.ledger import Ledger
 from flows.store.segments import Part, all_rows, rows_of
@@ -66,10 +67,11 @@ def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
     return shifted(today, -dataset.retain_days)
 
 
-def rows_from_files(dataset: Dataset, ledger: Ledger, parts: list[Part]) -> pl.DataFrame:
+def rows_from_files(dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount) -> pl.DataFrame:
     """The rows of the current versions read again from the landing files; from the segments where a file is gone."""
     versions = version_rows(ledger, [part.facts.id for part in parts])
-    reads = {v.id: read_file(dataset, Landed(v.path, Signature(0, v.mtime_ns, 0, 0))) for v in versions}
+    landed = {version.id: Landed(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions}
+    reads = mount.call(lambda: {id: read_file(dataset, each) for id, each in landed.items()})
     there = [(v, read) for v in versions if isinstance(read := reads[v.id], Read) and read.digest == v.digest]
     checked = check_files(dataset, [read for _, read in there])
     ids = pl.Series([version.id for version, _ in there], dtype=pl.Int64)

@@ -17,6 +17,7 @@ from flows.core.changes import ChangeSet
 from flows.core.dataset import Dataset
 from flows.cube.port import Cube
 from flows.landing.inbox import Inbox
+from flows.landing.mount import Mount
 from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
 from flows.store.upkeep import first_day, horizon_of, set_first_day
@@ -33,6 +34,9 @@ class Owned(Protocol):
     def rebuild_table(self, name: str) -> int:
         """Fill one table again."""
 
+    def mount(self, name: str) -> Mount:
+        """Where the files of a dataset are read."""
+
 
 class Days:
     """Closes days, and tells what they were. All of it runs in the thread that writes the cube."""
@@ -46,7 +50,7 @@ class Days:
         """Compare the cube with the ledger's segments; with the landing files where `deep`."""
         ledger = self._owned.ledger
         parts = self._appender.parts(dataset, ledger.live(dataset.name))
-        rows = rows_from_files(dataset, ledger, parts) if deep else None
+        rows = rows_from_files(dataset, ledger, parts, self._owned.mount(dataset.name)) if deep else None
         return verify(dataset.table, self._owned.cube, parts, rows=rows, horizon=horizon_of(ledger, dataset))
 
     def close(

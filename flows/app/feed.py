@@ -24,6 +24,7 @@ from flows.core.payload import Kind, Payload
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import CubefeedError, RequestFailed
 from flows.landing.lookout import Lookout
+from flows.landing.mount import Mount
 from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
 from flows.store.quarantine import Quarantine
@@ -142,7 +143,7 @@ class Feed:
         name = desk.dataset.name
         try:
             with boundary(Doing.DATASET):
-                desk.mended = self._mender.mend(desk.dataset)
+                desk.mended = self._mender.mend(desk.dataset, desk.lookout.reads)
                 desk.lookout.inbox.know(self.ledger.signatures(name))
                 differ = keys_differ(self.ledger, name)
             held = self.rebuild_table(name, keys_differ=differ)
@@ -208,8 +209,7 @@ class Feed:
         inbox = desk.lookout.inbox
         try:
             with boundary(Doing.DATASET):
-                desk.lookout.tick()
-                found = inbox.settled(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
+                found = desk.lookout.look(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
         except DatasetFailed as failed:
             self._degrade(desk, Work(desk.dataset.name), failed)
             return None
@@ -218,6 +218,10 @@ class Feed:
         if desk.degraded is not None and not inbox.waiting():
             desk.recover()
         return None
+
+    def mount(self, name: str) -> Mount:
+        """Where the files of a dataset are read."""
+        return self.desks[name].lookout.reads
 
     def waiting(self) -> int:
         """How many files wait in all datasets."""
@@ -228,7 +232,7 @@ class Feed:
         desk = self.desks[work.dataset]
         try:
             with boundary(Doing.DATASET):
-                return check_work(desk.dataset, work, self.ledger)
+                return check_work(desk.dataset, work, self.ledger, desk.lookout.reads)
         except DatasetFailed as failed:
             return self._degrade(desk, work, failed)
 

@@ -16,6 +16,8 @@ from flows.core.findings import Verdict
 from flows.core.model import FILE, LINE, VERSION
 from flows.core.recheck import text_of
 from flows.core.validate import validate
+from flows.errors import LandingHangs
+from flows.landing.mount import Mount
 from flows.landing.reader import Read, read_file
 from flows.store.footer import Footer, VersionRow
 from flows.store.ledger import Ledger, SegmentFacts
@@ -65,7 +67,7 @@ class Mender:
         self._segments = segments
         self._quarantine = quarantine
 
-    def mend(self, dataset: Dataset) -> Mended:
+    def mend(self, dataset: Dataset, mount: Mount) -> Mended:
         """At a start: mend all live segments of a dataset, each in one ledger transaction, and say what was done.
 
         Raises:
@@ -73,16 +75,16 @@ class Mender:
                 rest is tried again at the next start.
         """
         done = Mended(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
-        return self._mend(dataset, done)
+        return self._mend(dataset, done, mount)
 
-    def mend_damaged(self, dataset: Dataset) -> Mended:
+    def mend_damaged(self, dataset: Dataset, mount: Mount) -> Mended:
         """While the session is live: mend the damaged segments. The cube has to be rebuilt where there were any.
 
         To be called in the thread that writes the cube; see `mend` for what it may raise.
         """
-        return self._mend(dataset, Mended())
+        return self._mend(dataset, Mended(), mount)
 
-    def _mend(self, dataset: Dataset, done: Mended) -> Mended:
+    def _mend(self, dataset: Dataset, done: Mended, mount: Mount) -> Mended:
         known = self._ledger.segments(dataset.name)
         live = [known[id] for id in self._ledger.live(dataset.name)]
         with ThreadPoolExecutor(THREADS) as threads:
@@ -91,14 +93,16 @@ class Mender:
             if damage is not None:
                 done.damaged.append(f"{segment.file} cannot be used: {damage}")
             if damage is not None or segment.fingerprint != dataset.fingerprint:
-                self._mend_segment(dataset, segment, done, usable=damage is None)
+                self._mend_segment(dataset, segment, done, mount, usable=damage is None)
         for sentence in done.words():
             log.warning("%s: %s", dataset.name, sentence)
         return done
 
-    def _mend_segment(self, dataset: Dataset, segment: SegmentFacts, done: Mended, *, usable: bool) -> None:
+    def _mend_segment(
+        self, dataset: Dataset, segment: SegmentFacts, done: Mended, mount: Mount, *, usable: bool
+    ) -> None:
         rows = version_rows(self._ledger, [segment.id])
-        frames, checked, missing = self._from_files(dataset, rows)
+        frames, checked, missing = self._from_files(dataset, rows, mount)
         done.remade += len(checked)
         replacement = Replacement([segment.id], None, checked, damaged=not usable)
         if usable and missing:
@@ -124,7 +128,7 @@ class Mender:
         self._write(dataset, replacement, rows, frames)
 
     def _from_files(
-        self, dataset: Dataset, rows: Sequence[VersionRow]
+        self, dataset: Dataset, rows: Sequence[VersionRow], mount: Mount
     ) -> tuple[list[pl.DataFrame], dict[int, Verdict], list[VersionRow]]:
         """Rows and verdicts of the versions whose bytes still lie there, and the other versions."""
         reads: list[Read] = []
@@ -132,7 +136,7 @@ class Mender:
         copies = copies_of(self._ledger, dataset.name)
         for version in rows:
             for path in (version.path, *copies.get(version.digest, ())):
-                read = read_file(dataset, Landed(path, Signature(0, version.mtime_ns, 0, 0)))
+                read = _read(dataset, Landed(path, Signature(0, version.mtime_ns, 0, 0)), mount)
                 if isinstance(read, Read) and read.digest == version.digest:
                     reads.append(read)
                     there.append(version)
@@ -184,6 +188,14 @@ def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:
         findings=verdict.counts.total(),
         first_finding=verdict.first_finding,
     )
+
+
+def _read(dataset: Dataset, landed: Landed, mount: Mount) -> Read | str:
+    """Read a file that may be there; the segment does where the landing directory does not answer."""
+    try:
+        return mount.call(lambda: read_file(dataset, landed))
+    except LandingHangs as hanging:
+        return str(hanging)
 
 
 def _recheck(dataset: Dataset, old: pl.DataFrame, version: int) -> tuple[pl.DataFrame, Verdict]:

@@ -19,10 +19,13 @@ from flows.cube.engines import open_cube
 from flows.datasets import load_datasets
 from flows.landing.inbox import Inbox
 from flows.landing.lookout import Lookout
+from flows.landing.scan import Identity
+from flows.landing.volumes import Memory
 from flows.live.guard import Access
 from flows.live.server import Live, LiveServer
 from flows.live.watched import WatchedCube
-from flows.settings import Settings
+from flows.settings import Observer, Settings
+from flows.store.directories import judged_in_doubt, remember_directory, remembered_volumes
 from flows.store.ledger import Ledger, open_ledger
 from flows.store.orphans import settle_orphans
 from flows.store.quarantine import Quarantine
@@ -36,8 +39,6 @@ log = logging.getLogger(__name__)
 SETTLE_S = 0.3
 """How long a file must be unchanged when nothing says that it is complete: writers that flush in bursts pause
 for less than this on a local disk."""
-REMOTE_AGE_S = 60.0
-"""A polled mount's clock may be another machine's; ages below this are not believed."""
 
 
 @dataclass
@@ -86,9 +87,12 @@ def open_feed(
         cube = WatchedCube(open_cube(settings.engine, tuple(dataset.table for dataset in datasets), tell=tell))
         stack.callback(cube.close)
         wake = threading.Event()
-        desks = {dataset.name: Desk(dataset, _lookout(dataset, settings, ledger, wake)) for dataset in datasets}
-        for desk in desks.values():
-            stack.callback(desk.lookout.close)
+        desks = {}
+        for dataset in datasets:
+            settle_s = next(s for s in (settings.settle_s, dataset.settle_s, SETTLE_S) if s is not None)
+            lookout = open_lookout(dataset, ledger, settle_s=settle_s, observer=settings.observer, wake=wake.set)
+            stack.callback(lookout.close)
+            desks[dataset.name] = Desk(dataset, lookout)
         feed = Feed(
             desks,
             cube=cube,
@@ -106,14 +110,25 @@ def open_feed(
         yield OpenFeed(feed, owner)
 
 
-def _lookout(dataset: Dataset, settings: Settings, ledger: Ledger, wake: threading.Event) -> Lookout:
-    settle_s = next(s for s in (settings.settle_s, dataset.settle_s, SETTLE_S) if s is not None)
-    inbox = Inbox(dataset, ledger.signatures(dataset.name), settle_s=settle_s)
-    lookout = Lookout(inbox, observer=settings.observer, wake=wake.set)
-    if lookout.observer == "polling" and settings.observer == "auto":
-        inbox.believe_age_s = REMOTE_AGE_S
-    log.info("%s: %s observer for %s, because %s", dataset.name, lookout.observer, dataset.directory, lookout.why)
-    return lookout
+def open_lookout(
+    dataset: Dataset, ledger: Ledger, *, settle_s: float, observer: Observer, wake: Callable[[], None]
+) -> Lookout:
+    """Watch a dataset's landing directory, with what the ledger knows of it."""
+    name = dataset.name
+    volumes = {path: Identity(*numbers) for path, numbers in remembered_volumes(ledger, name).items()}
+    newcomers = judged_in_doubt(ledger, name)
+    inbox = Inbox(
+        dataset,
+        ledger.signatures(name),
+        settle_s=settle_s,
+        memory=Memory(volumes, doubted=newcomers is not None),
+        newcomers=newcomers or (),
+    )
+
+    def remember(memory: Memory) -> None:
+        remember_directory(ledger, name, memory.volumes, doubted=memory.doubted)
+
+    return Lookout(inbox, observer=observer, wake=wake, remember=remember)
 
 
 def _serve(

@@ -9,65 +9,55 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
-from flows.core.dataset import Dataset, Keep
+from flows.core.dataset import Dataset, Unload
 from flows.core.files import Landed, Signature, shown
-from flows.landing.manifest import look_at_manifest, with_manifest
-from flows.landing.scan import TICK_S, Listing, look, name_filter, open_at_once, scan
+from flows.landing.manifest import with_manifest
+from flows.landing.missing import Missing
+from flows.landing.scan import Listing, look, name_filter, reason_of, scan
+from flows.landing.settling import Pending, Settling
+from flows.landing.volumes import Memory, Volumes
 from flows.landing.watcher import Hint
 
-NO_NEWLINE_S = 2.0
-"""A file that does not end in a line end may be half written: how long it must be unchanged at least."""
-OPEN_S = 5.0
-"""A file that a local process still holds open for writing: how long it must be unchanged at least."""
-EMPTY_S = 30.0
-"""A file of 0 bytes is waiting to be filled; unchanged for this long it is reported."""
-GONE_SCANS = 20
-"""Each look for what is gone lists the directory, so large ones are looked at less often."""
-GONE_S = 1.0
-"""A file must be missing for this long: its new name may be on its way."""
-COMPANION_S = 1.0
-"""How often a marker or a manifest is looked for; where events are heard they tell sooner."""
 RETRY_S = 5.0
 """How long a file that cannot be read is left alone before it is tried again."""
+CLOCK_STEP_S = 1.0
+"""A wall clock that moves by more than this against the monotonic one was set."""
+
+
+class Complete(NamedTuple):
+    """What a look found to be complete, and the known files that it found to be gone."""
+
+    landed: tuple[Landed, ...] = ()
+    gone: tuple[bytes, ...] = ()
 
 
 class Settled(NamedTuple):
     """What can be worked on: complete files, files that are gone, and files that seem to be missing now, one of
     which a complete file may have been renamed from."""
 
-    landed: tuple[Landed, ...]
-    gone: tuple[bytes, ...]
-    missing: tuple[bytes, ...]
+    landed: tuple[Landed, ...] = ()
+    gone: tuple[bytes, ...] = ()
+    missing: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True)
-class Pending:
-    """A new or changed file that is not loaded yet.
-
-    Args:
-        signature: how it looks.
-        since: since when it looks so.
-        seen: when it was seen to look so last.
-        hint: what the events say of it.
-        waits_for: what it waits for, in words.
-        due: when to look whether it still waits.
-    """
+class Retry(NamedTuple):
+    """A claimed file that could not be judged: how it looked, why, and when to try again if it looks the same."""
 
     signature: Signature
-    since: float
-    seen: float
-    hint: Hint = Hint.UNKNOWN
-    waits_for: str = "to settle"
-    due: float = -inf
+    waits_for: str
+    due: float
 
 
 class Inbox:
     """The settled work of one landing directory.
+
+    `rescan`, `glance` and `complete` touch the file system, which may take for ever: they are called from the mount's
+    thread. All else only remembers, and no lock is held while the file system is asked, so that it always answers.
 
     Args:
         dataset: whose files these are.
@@ -75,6 +65,8 @@ class Inbox:
         settle_s: seconds without a change after which a file counts as complete.
         believe_age_s: a file whose times are at least this old counts as unchanged for so long when it is first
             seen; a mount whose clock may be another machine's wants more than 0.
+        memory: what an earlier session knew of the directory.
+        newcomers: files that were judged while it was in doubt.
         clock: seconds from any beginning, never running back.
     """
 
@@ -85,11 +77,13 @@ class Inbox:
         *,
         settle_s: float,
         believe_age_s: float = 0.0,
+        memory: Memory = Memory(),  # noqa: B008  # it is immutable
+        newcomers: Iterable[bytes] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dataset = dataset
         self.root = dataset.root
-        self.settle_s = settle_s
+        self.settling = Settling(dataset, settle_s=settle_s)
         self.believe_age_s = believe_age_s
         self.problem: str | None = None
         self.scan_s = 0.0
@@ -99,33 +93,51 @@ class Inbox:
         self._judged = dict(judged)
         self._pending: dict[bytes, Pending] = {}
         self._claimed: dict[bytes, Signature] = {}
-        self._missing: dict[bytes, float] = {}
-        self._root: tuple[int, int] | None = None
-        self._devices: dict[bytes, int] = {}
+        self._retries: dict[bytes, Retry] = {}
+        self._missing = Missing()
+        self._volumes = Volumes(memory, newcomers)
         self._clock = clock
+        self._wall_ahead_s = time.time() - time.monotonic()
+        self._steady_since = -inf
         self._lock = threading.RLock()
+
+    @property
+    def memory(self) -> Memory:
+        """What the next session should know of the directory."""
+        return self._volumes.memory
 
     def rescan(self) -> Listing:
         """Look at the whole directory."""
         now, started = self._clock(), time.monotonic()
         listing = scan(self.root, self.accepts, recursive=self.dataset.recursive)
+        if self.dataset.manifest is not None:
+            for path, signature in listing.files.items():
+                listing.files[path] = with_manifest(self.dataset, self.root, path, signature)
         self.scan_s = time.monotonic() - started
         self.scanned_at = started
+        self._check_clock(now)
         with self._lock:
             self.refused = listing.refused
+            waiting = self._pending.keys() | self._retries.keys()
             for path, signature in listing.files.items():
-                self._note(path, signature, None, now)
-            missing = self._judged.keys() - listing.files.keys()
-            self.problem = listing.problem or self._doubt(listing, missing)
+                if self._judged.get(path) != signature or path in waiting:
+                    self._note(path, signature, None, now)
+            missing = {path for path in self._judged if path not in listing.files}
+            self.problem = listing.problem or self._volumes.doubt(
+                listing, self._judged, missing, unloads=isinstance(self.dataset.when_deleted, Unload)
+            )
             if listing.problem is None:
-                for path in self._pending.keys() - listing.files.keys():
-                    del self._pending[path]
-            self._missing = {path: self._missing.get(path, now) for path in missing} if self.problem is None else {}
+                for path in waiting - listing.files.keys():
+                    self._pending.pop(path, None)
+                    self._retries.pop(path, None)
+            self._missing.set(missing if self.problem is None else (), now)
         return listing
 
     def glance(self, hints: Mapping[bytes, Hint]) -> None:
         """Look at the files that events named."""
         now = self._clock()
+        if hints:
+            self._check_clock(now)
         for named, hint in hints.items():
             path = self._owner_of(named)
             if not self.accepts(os.path.basename(path)) or self._hidden(path):
@@ -133,18 +145,64 @@ class Inbox:
             try:
                 found = look(self.root, path)
             except OSError as error:
-                self.problem = f"{shown(path)} cannot be looked at ({error.strerror})"
+                self.problem = f"{shown(path)} cannot be looked at ({reason_of(error)})"
                 continue
+            if isinstance(found, Signature):
+                found = with_manifest(self.dataset, self.root, path, found)
             with self._lock:
                 self.refused.pop(path, None)
                 if isinstance(found, Signature):
                     self._note(path, found, hint if path == named else Hint.UNKNOWN, now)
                     continue
                 self._pending.pop(path, None)
+                self._retries.pop(path, None)
                 if path in self._judged:
-                    self._missing.setdefault(path, now)
+                    self._missing.add(path, now)
                 if found is not None:
                     self.refused[path] = found
+
+    def complete(self, *, max_files: int, max_bytes: int) -> Complete:
+        """The files that are complete, in the order of their times, and the files that are gone.
+
+        At least one file is taken whatever its size. They are offered again until they are claimed.
+        """
+        now = self._clock()
+        with self._lock:
+            released = dict.fromkeys(self._retries, Hint.UNKNOWN)
+        self.glance(released)
+        landed: list[Landed] = []
+        size = 0
+        crowded = False
+        for path, pending in self._in_order():
+            if not self._is_settled(path, pending, now):
+                continue
+            size += pending.signature.size_bytes
+            crowded = len(landed) == max_files or bool(landed and size > max_bytes)
+            if crowded:
+                break
+            landed.append(Landed(path, pending.signature))
+        return Complete(tuple(landed), tuple(self._gone(now, crowded=crowded)))
+
+    def claim_complete(self, complete: Complete) -> Settled:
+        """Claim what was found to be complete or gone, as far as that holds still.
+
+        Claimed files are not offered again until `judged` or `release` is called for them.
+        """
+        with self._lock:
+            taken = [landed for landed in complete.landed if self._still_waits(landed)]
+            for landed in taken:
+                del self._pending[landed.path]
+                self._claimed[landed.path] = landed.signature
+            missing = tuple(self._missing) if taken else ()
+            gone = [path for path in complete.gone if path in self._missing and path not in self._claimed]
+            for path in gone:
+                self._missing.discard(path)
+                self._claimed[path] = self._judged[path]
+        return Settled(tuple(taken), tuple(gone), missing)
+
+    def settled(self, *, max_files: int, max_bytes: int) -> Settled:
+        """Look for what is complete or gone, and claim it."""
+        return self.claim_complete(self.complete(max_files=max_files, max_bytes=max_bytes))
 
     def claim(self, asked: Iterable[Landed]) -> None:
         """Claim these files because somebody asked for them, settled or not.
@@ -154,44 +212,20 @@ class Inbox:
         with self._lock:
             for landed in asked:
                 self._pending.pop(landed.path, None)
+                self._retries.pop(landed.path, None)
                 self._claimed[landed.path] = landed.signature
-
-    def settled(self, *, max_files: int, max_bytes: int) -> Settled:
-        """Claim files that are complete, in the order of their times, and the files that are gone.
-
-        At least one file is taken whatever its size. Claimed files are not offered again until `judged` or
-        `release` is called for them.
-        """
-        now = self._clock()
-        with self._lock:
-            taken: list[Landed] = []
-            size = 0
-            for path in sorted(self._pending, key=lambda path: (self._pending[path].signature.mtime_ns, path)):
-                if len(taken) == max_files:
-                    break
-                pending = self._pending[path]
-                if not self._is_settled(path, pending, now):
-                    continue
-                size += pending.signature.size_bytes
-                if taken and size > max_bytes:
-                    break
-                taken.append(Landed(path, pending.signature))
-            for landed in taken:
-                del self._pending[landed.path]
-                self._claimed[landed.path] = landed.signature
-            missing = tuple(self._missing) if taken else ()
-            return Settled(tuple(taken), tuple(self._take_gone(now)), missing)
 
     def know(self, judged: Mapping[bytes, Signature]) -> None:
         """Begin again with what the ledger says."""
         with self._lock:
             self._judged = dict(judged)
-            self._missing.clear()
+            self._missing.set((), self._clock())
 
     def judged(self, signatures: Mapping[bytes, Signature], gone: Iterable[bytes]) -> None:
         """The ledger has recorded these files as they were read, and these as gone."""
         with self._lock:
             self._judged.update(signatures)
+            self._volumes.note_judged(signatures)
             for path, signature in signatures.items():
                 self._claimed.pop(path, None)
                 pending = self._pending.get(path)
@@ -200,29 +234,27 @@ class Inbox:
             for path in gone:
                 self._judged.pop(path, None)
                 self._claimed.pop(path, None)
-                self._missing.pop(path, None)
+                self._missing.discard(path)
 
     def release(self, paths: Iterable[bytes] | Mapping[bytes, str]) -> None:
-        """These claimed files were not judged, for the reasons given: offer them again.
+        """These claimed files were not judged, for the reasons given: offer them again, after the next look.
 
         One that looks as before would fail as before, so it is left alone for a while.
         """
         why = paths if isinstance(paths, Mapping) else {}
-        with self._lock:
-            claimed = {path: self._claimed.pop(path, None) for path in paths}
-        self.glance(dict.fromkeys(claimed, Hint.UNKNOWN))
         due = self._clock() + RETRY_S
         with self._lock:
-            for path, signature in claimed.items():
-                pending = self._pending.get(path)
-                if pending is not None and pending.signature == signature:
+            for path in paths:
+                signature = self._claimed.pop(path, None)
+                if signature is not None:
                     waits_for = f"another try: {why[path]}" if path in why else "another try"
-                    self._pending[path] = replace(pending, waits_for=waits_for, due=due)
+                    self._retries[path] = Retry(signature, waits_for, due)
 
     def waiting(self) -> dict[bytes, str]:
         """Path → what it waits for, of everything that is not loaded yet."""
         with self._lock:
-            waits = {path: pending.waits_for for path, pending in self._pending.items()}
+            waits = {path: retry.waits_for for path, retry in self._retries.items()}
+            waits |= {path: pending.waits_for for path, pending in self._pending.items()}
             return waits | dict.fromkeys(self._claimed, "its turn")
 
     def waited_s(self) -> float:
@@ -232,19 +264,27 @@ class Inbox:
             return max((now - pending.since for pending in self._pending.values()), default=0.0)
 
     def next_due_s(self) -> float | None:
-        """Seconds until something may have settled; None when nothing waits."""
+        """Seconds until something may have settled, 0 or less where that may be so already; None when nothing waits."""
         now = self._clock()
         with self._lock:
-            due = [pending.due - now for path, pending in self._pending.items() if path not in self._claimed]
-            due += [
-                since + self._missing_s() - now for path, since in self._missing.items() if path not in self._claimed
-            ]
-        return max(min(due), 0.01) if due else None
+            if self._retries:
+                return 0.0
+            due = min((each.due for path, each in self._pending.items() if path not in self._claimed), default=inf)
+            due = min(due, self._missing.due_at(scan_s=self.scan_s, claimed=self._claimed))
+        return due - now if due != inf else None
+
+    def _in_order(self) -> list[tuple[bytes, Pending]]:
+        with self._lock:
+            return sorted(self._pending.items(), key=lambda item: (item[1].signature.mtime_ns, item[0]))
+
+    def _still_waits(self, landed: Landed) -> bool:
+        pending = self._pending.get(landed.path)
+        return pending is not None and pending.signature == landed.signature and landed.path not in self._claimed
 
     def _note(self, path: bytes, signature: Signature, hint: Hint | None, now: float) -> None:
         """A file looks like this; `hint` is what an event says of it, None where there was none."""
-        signature = with_manifest(self.dataset, self.root, path, signature)
-        self._missing.pop(path, None)
+        self._missing.discard(path)
+        retry = self._retries.pop(path, None)
         if self._is_judged(path, signature) or self._claimed.get(path) == signature:
             self._pending.pop(path, None)
             return
@@ -257,9 +297,11 @@ class Inbox:
         if hint is None or hint is Hint.UNKNOWN:
             still_open = before is not None and before.hint is Hint.OPEN and before.signature.inode == signature.inode
             hint = Hint.OPEN if still_open else Hint.UNKNOWN
-        age_s = self._age_s(signature)
-        since = self._clock() - age_s if age_s else now
-        self._pending[path] = Pending(signature, since, now, hint)
+        first_seen = before.first_seen if before is not None else now
+        pending = Pending(signature, self._unchanged_since(signature, now), now, first_seen, hint)
+        if retry is not None and retry.signature == signature:
+            pending = replace(pending, waits_for=retry.waits_for, due=retry.due)
+        self._pending[path] = pending
 
     def _is_judged(self, path: bytes, signature: Signature) -> bool:
         judged = self._judged.get(path)
@@ -268,123 +310,53 @@ class Inbox:
         no_manifest = self.dataset.manifest is not None and signature.ctime_ns < judged.ctime_ns
         return no_manifest and signature == judged._replace(ctime_ns=signature.ctime_ns)
 
-    def _doubt(self, listing: Listing, missing: Set[bytes]) -> str | None:
-        """Why a listing that is whole does not say that files are gone.
+    def _unchanged_since(self, signature: Signature, now: float) -> float:
+        """Since when the file has not changed, as far as its own times can be believed."""
+        age_s = time.time() - max(signature.mtime_ns, signature.ctime_ns) / 1e9
+        if age_s <= 0 or age_s < self.believe_age_s:
+            return now
+        return max(self._clock() - age_s, min(self._steady_since, now))
 
-        A directory in which files were seen and which is empty now was emptied, if it is the same one; that is
-        believed where nothing is unloaded for it.
-        """
-        same = listing.root is not None and listing.root == self._root
-        keeps = isinstance(self.dataset.when_deleted, Keep)
-        if missing and not listing.files and not (keeps and same):
-            return (
-                f"the directory is empty, as an unmounted one is, and {len(missing)} files were there; nothing is "
-                "unloaded for that. If they were taken away, the next file to land says so, "
-                "and cubefeed unload takes out their rows"
-            )
-        if missing:
-            for directory in self._on_another_device(listing):
-                lay = [path for path in self._judged if path.startswith(directory)]
-                if lay and missing >= set(lay):
-                    where = shown(directory) or "the landing directory"
-                    return (
-                        f"{where} is on another file system now, with none of its files; nothing is unloaded for that"
-                    )
-        self._root, self._devices = listing.root, listing.devices
-        return None
-
-    def _on_another_device(self, listing: Listing) -> Iterator[bytes]:
-        """Directories, with a slash at the end, that are on another device than they were.
-
-        Where something was mounted below the root, the directory that it was mounted on may be gone too.
-        """
-        root = listing.devices.get(b"")
-        for directory, device in self._devices.items():
-            if listing.devices.get(directory, root) != device:
-                yield directory and directory + b"/"
-
-    def _age_s(self, signature: Signature) -> float:
-        """For how long the file has not changed, as far as its own times can be believed."""
-        age = time.time() - max(signature.mtime_ns, signature.ctime_ns) / 1e9
-        return age if age >= self.believe_age_s else 0.0
+    def _check_clock(self, now: float) -> None:
+        """Notice that the wall clock was set: what was written before looks older or younger than it is."""
+        ahead_s = time.time() - time.monotonic()
+        if abs(ahead_s - self._wall_ahead_s) > CLOCK_STEP_S:
+            self._steady_since = now
+        self._wall_ahead_s = ahead_s
 
     def _is_settled(self, path: bytes, pending: Pending, now: float) -> bool:
         if path in self._claimed or pending.due > now:
             return False
-        unmet = self._unmet(path, pending, now)
+        unmet = self.settling.unmet(path, pending, now)
         if unmet is not None:
-            self._pending[path] = replace(pending, waits_for=unmet[0], due=unmet[1])
+            with self._lock:
+                if self._pending.get(path) is pending:
+                    self._pending[path] = replace(pending, waits_for=unmet[0], due=unmet[1])
             return False
-        if pending.hint is Hint.COMPLETE or pending.seen >= pending.since + self._quiet_s(pending.hint):
+        if pending.hint is Hint.COMPLETE or pending.seen >= pending.since + self.settling.quiet_s(pending.hint):
             return True
         self.glance({path: Hint.UNKNOWN})  # the last look may be older than the time to settle
         seen = self._pending.get(path)
         return seen is not None and seen.signature == pending.signature
 
-    def _unmet(self, path: bytes, pending: Pending, now: float) -> tuple[str, float] | None:
-        """What a file waits for and when that may have come; None where it is complete."""
-        companion = self._companion_unmet(path)
-        if companion is not None:
-            return companion, now + COMPANION_S
-        quiet_s = self._quiet_s(pending.hint)
-        if pending.signature.size_bytes == 0 and self.dataset.marker is None:
-            settled, ended = max(quiet_s, EMPTY_S), 0.0
-            waits_for = "content: the file is empty"
-        else:
-            settled, ended = quiet_s, NO_NEWLINE_S
-            waits_for = "to settle"
-        if now < pending.since + settled:
-            return waits_for, pending.since + settled
-        if now < pending.since + ended and self.dataset.marker is None and not self._ends_in_newline(path):
-            return "its last line to end", pending.since + ended
-        return None
-
-    def _quiet_s(self, hint: Hint) -> float:
-        """How long a file must be unchanged at least."""
-        if self.dataset.marker is not None:
-            return TICK_S
-        if hint is Hint.OPEN:
-            return max(OPEN_S, self.settle_s)
-        own_event_tells_all = hint is Hint.COMPLETE and self.dataset.manifest is None
-        return TICK_S if own_event_tells_all else self.settle_s
-
-    def _companion_unmet(self, path: bytes) -> str | None:
-        if self.dataset.manifest is not None:
-            manifest = path + self.dataset.manifest.encode()
-            if look_at_manifest(self.root, manifest) is None:
-                return f"its manifest {shown(os.path.basename(manifest))}"
-        if self.dataset.marker is not None:
-            marker = path + self.dataset.marker.encode()
-            try:
-                marked_ns = os.stat(os.path.join(self.root, marker)).st_ctime_ns
-                changed_ns = os.stat(os.path.join(self.root, path)).st_ctime_ns
-            except OSError:
-                return f"its marker {shown(os.path.basename(marker))}"
-            if marked_ns < changed_ns:
-                return "a newer marker"
-        return None
-
-    def _missing_s(self) -> float:
-        return max(GONE_S, GONE_SCANS * self.scan_s)
-
-    def _take_gone(self, now: float) -> list[bytes]:
-        if not self._gone(now):
+    def _gone(self, now: float, *, crowded: bool) -> list[bytes]:
+        if not self._absent(now, crowded=crowded):
             return []
         self.rescan()
-        gone = self._gone(now)
-        for path in gone:
-            del self._missing[path]
-            self._claimed[path] = self._judged[path]
-        return gone
+        return self._absent(now, crowded=crowded)
 
-    def _gone(self, now: float) -> list[bytes]:
-        """Files that are missing for long enough, but for those whose new name may still be settling."""
-        due = [path for path, since in self._missing.items() if now - since >= self._missing_s()]
-        due = [path for path in due if path not in self._claimed]
-        if not due:
-            return []
-        settling = {_body(p.signature) for p in self._pending.values() if now - p.since < NO_NEWLINE_S}
-        return [path for path in due if _body(self._judged[path]) not in settling]
+    def _absent(self, now: float, *, crowded: bool) -> list[bytes]:
+        """What is gone, as far as was seen."""
+        with self._lock:
+            return self._missing.gone(
+                self._missing.due(now, scan_s=self.scan_s, claimed=self._claimed),
+                now,
+                judged=self._judged,
+                pending=self._pending,
+                claimed=self._claimed,
+                settle_s=self.settling.settle_s,
+                crowded=crowded,
+            )
 
     def _owner_of(self, path: bytes) -> bytes:
         for suffix in (self.dataset.marker, self.dataset.manifest):
@@ -395,20 +367,3 @@ class Inbox:
     def _hidden(self, path: bytes) -> bool:
         *directories, _ = path.split(b"/")
         return bool(directories) and (not self.dataset.recursive or any(part.startswith(b".") for part in directories))
-
-    def _ends_in_newline(self, path: bytes) -> bool:
-        try:
-            file = open_at_once(os.path.join(self.root, path))
-        except OSError:
-            return False
-        try:
-            return os.pread(file, 1, os.fstat(file).st_size - 1) in (b"\n", b"\r")
-        except OSError:
-            return False
-        finally:
-            os.close(file)
-
-
-def _body(signature: Signature) -> tuple[int, int, int]:
-    """What a rename leaves as it was."""
-    return signature.size_bytes, signature.mtime_ns, signature.inode

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from math import inf
 
-from flows.landing.inbox import Inbox
+from flows.errors import LandingHangs
+from flows.landing.inbox import Complete, Inbox, Settled
+from flows.landing.mount import Call, Mount
+from flows.landing.scan import Identity, reason_of
+from flows.landing.volumes import Memory
 from flows.landing.watcher import Heard, Watcher, choose_observer
 from flows.settings import Observer
 
@@ -23,6 +31,12 @@ SHARE = 0.02
 ROOT_S = 1.0
 """How often the landing directory itself is looked at: it may be removed and made again. It is listed as often
 while it cannot be seen as a whole."""
+REARM_S = 60.0
+"""How often a directory that could not be watched is tried again; it is polled meanwhile."""
+REMOTE_AGE_S = 60.0
+"""The clock of a mount that reports no changes may be another machine's; ages below this are not believed there."""
+PATIENCE_S = 0.1
+"""How long a look may hold up the other datasets; one that takes longer goes on beside them."""
 
 
 class Lookout:
@@ -31,39 +45,110 @@ class Lookout:
     Args:
         inbox: what is kept up to date.
         observer: how to watch.
-        wake: called from other threads when `tick` has something to do.
+        wake: called from other threads when `look` has something to do.
+        remember: called, from the thread of `look`, with what the next session should know of the directory.
     """
 
-    def __init__(self, inbox: Inbox, *, observer: Observer, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        observer: Observer,
+        wake: Callable[[], None],
+        remember: Callable[[Memory], None] = lambda _: None,
+    ) -> None:
         self.inbox = inbox
-        self.observer, self.why = choose_observer(observer, inbox.dataset.directory)
+        self.observer, self.why = ("polling" if observer == "polling" else "native"), "it was not looked at yet"
+        self.reads = Mount(f"{inbox.dataset.name} reads")
+        self._asked_for = observer
+        self._least_age_s = inbox.believe_age_s
+        self._looks = Mount(inbox.dataset.name, wake)
+        self._look: Call[Complete] | None = None
         self._wake = wake
+        self._remember = remember
+        self._remembered = inbox.memory
         self._watcher: Watcher | None = None
-        self._root: tuple[int, int] | None = None
-        self._looked_at = 0.0
+        self._root: Identity | None = None
+        self._looked_at = self._rearm_at = -inf
         self._said: str | None = None
 
-    def tick(self) -> None:
-        """Take in what happened since the last call."""
+    def look(self, *, max_files: int, max_bytes: int) -> Settled:
+        """Take in what happened since the last call, and claim what is settled or gone; see `Inbox.complete`.
+
+        A look that takes long goes on while this returns; `wake` is called when it is over.
+
+        Raises:
+            LandingHangs: the landing directory does not answer.
+        """
+        patience_s = 0.0
+        if self._look is None:
+            if self._due_in_s() > 0:
+                return Settled()
+            self._look = self._looks.begin(partial(self._take_in, max_files, max_bytes))
+            patience_s = PATIENCE_S
+        if not self._look.wait(patience_s):
+            self._looks.check()
+            return Settled()
+        look, self._look = self._look, None
+        complete = look.result()
+        self._keep_memory()
+        return self.inbox.claim_complete(complete)
+
+    def look_again(self) -> Settled:
+        """List the directory now, and claim all that is settled or gone, however much it is.
+
+        Raises:
+            LandingHangs: the landing directory does not answer.
+        """
+
+        def take_in() -> Complete:
+            self.inbox.rescan()
+            return self.inbox.complete(max_files=sys.maxsize, max_bytes=sys.maxsize)
+
+        return self.inbox.claim_complete(self.call(take_in))
+
+    def call[T](self, work: Callable[[], T]) -> T:
+        """Do something that touches the landing directory, after the look that is under way.
+
+        Raises:
+            LandingHangs: the landing directory does not answer.
+        """
+        result = self._looks.call(work)
+        self._keep_memory()
+        return result
+
+    def next_due_s(self) -> float:
+        """Seconds until `look` should be called again even when nothing wakes it."""
+        return max(self._due_in_s(), 0.005)
+
+    def close(self) -> None:
+        """Stop watching. What hangs is left to the end of the process."""
+        with contextlib.suppress(LandingHangs):
+            self._looks.call(self._unwatch)
+        self._looks.stop()
+        self.reads.stop()
+
+    def _due_in_s(self) -> float:
+        """Seconds until there is something to look at; none or less where there is already."""
+        if self._look is not None:
+            return 0.0 if self._look.done else ROOT_S
+        if self._watcher is not None and self._watcher.heard():
+            return 0.0
+        now = time.monotonic()
+        until_rescan = self.inbox.scanned_at + self._interval_s() - now
+        until_root = self._looked_at + ROOT_S - now
+        until_settled = self.inbox.next_due_s()
+        return min(until_rescan, until_root, until_settled if until_settled is not None else inf)
+
+    def _take_in(self, max_files: int, max_bytes: int) -> Complete:
         heard = self._watcher.drain() if self._watcher is not None else Heard()
         rescan = self._check_root(deaf=heard.deaf) or heard.relist
         self.inbox.glance(heard.hints)
         if rescan or time.monotonic() - self.inbox.scanned_at >= self._interval_s():
             self.inbox.rescan()
+        complete = self.inbox.complete(max_files=max_files, max_bytes=max_bytes)
         self._say_problem()
-
-    def next_due_s(self) -> float:
-        """Seconds until `tick` should be called again even when nothing wakes it."""
-        until_rescan = self.inbox.scanned_at + self._interval_s() - time.monotonic()
-        until_settled = self.inbox.next_due_s()
-        due = min(until_rescan, ROOT_S, until_settled if until_settled is not None else ROOT_S)
-        return max(due, 0.005)
-
-    def close(self) -> None:
-        """Stop watching."""
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher = None
+        return complete
 
     def _interval_s(self) -> float:
         without_events = ROOT_S if self.inbox.problem else RESCAN_S
@@ -81,17 +166,31 @@ class Lookout:
             return False
         self._looked_at = now
         root = _identity(self.inbox.root)
-        if root == self._root and not deaf:
+        unwatched = self._watcher is None and root is not None and now >= self._rearm_at
+        if root == self._root and not (deaf or unwatched):
             return False
-        if root == self._root:
+        if root == self._root and deaf:
             log.warning("%s: events were lost; listing the directory", self.inbox.dataset.name)
-        self.close()
+        self._unwatch()
         self._root = root
-        if root is not None and self.observer == "native":
-            self._arm()
+        if root is not None:
+            self._watch(now)
         return True
 
-    def _arm(self) -> None:
+    def _watch(self, now: float) -> None:
+        """Choose how to watch, and begin to."""
+        before = self.observer, self.why
+        self._rearm_at = inf
+        self.observer, self.why = choose_observer(self._asked_for, self.inbox.dataset.directory)
+        remote = self.observer == "polling" and self._asked_for == "auto"
+        self.inbox.believe_age_s = max(REMOTE_AGE_S if remote else 0.0, self._least_age_s)
+        if self.observer == "native":
+            self._arm(now)
+        if (self.observer, self.why) != before:
+            name, where = self.inbox.dataset.name, self.inbox.dataset.directory
+            log.info("%s: %s observer for %s, because %s", name, self.observer, where, self.why)
+
+    def _arm(self, now: float) -> None:
         try:
             self._watcher = Watcher(self.inbox.root, recursive=self.inbox.dataset.recursive, wake=self._wake)
             self._watcher.start()
@@ -99,8 +198,13 @@ class Lookout:
             self._watcher = self._root = None
         except OSError as error:
             self._watcher = None
-            self.observer, self.why = "polling", f"the directory cannot be watched ({error.strerror})"
-            log.warning("%s: polling, because %s", self.inbox.dataset.name, self.why)
+            self._rearm_at = now + REARM_S
+            self.observer, self.why = "polling", f"the directory cannot be watched ({reason_of(error)})"
+
+    def _unwatch(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
 
     def _say_problem(self) -> None:
         problem = self.inbox.problem
@@ -112,11 +216,18 @@ class Lookout:
                 log.info("%s: %s can be read again", name, where)
             self._said = problem
 
+    def _keep_memory(self) -> None:
+        """Have it remembered before anything is judged that was found since."""
+        memory = self.inbox.memory
+        if memory != self._remembered:
+            self._remember(memory)
+            self._remembered = memory
 
-def _identity(root: bytes) -> tuple[int, int] | None:
-    """The device and inode of a directory; None where there is none to be seen."""
+
+def _identity(root: bytes) -> Identity | None:
+    """Which directory this is; None where there is none to be seen."""
     try:
         status = os.stat(root)
-    except OSError:
+    except (OSError, ValueError):
         return None
-    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
+    return Identity.of(status) if stat.S_ISDIR(status.st_mode) else None

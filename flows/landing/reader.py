@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.landing.manifest import MAX_BYTES, joined
-from flows.landing.scan import TICK_S, open_landed, read_bytes
+from flows.landing.mount import note_progress
+from flows.landing.scan import TICK_S, open_landed, read_bytes, reason_of
 
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
 
@@ -47,13 +48,14 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
         arrived: whether it is read for the first time: with its manifest, and, unless somebody asked for it, only
             if it still looks as it did when it settled.
     """
+    note_progress()
     try:
         with open_landed(dataset.root, landed.path) as (file, before):
             try:
                 manifest, signature = _read_manifest(dataset, landed.path, before) if arrived else (None, before)
             except OSError as error:
-                return f"its manifest cannot be read ({error.strerror})"
-            if arrived and landed.mode != "arrival" and _age_s(before) < TICK_S:
+                return f"its manifest cannot be read ({reason_of(error)})"
+            if arrived and landed.mode != "arrival" and abs(_age_s(before)) < TICK_S:
                 time.sleep(TICK_S)  # a write after the reading would look like the one before it
             if arrived and landed.mode == "arrival" and signature != landed.signature:
                 return "it changed after it had settled"
@@ -62,7 +64,7 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
             body = read_bytes(file, before.size_bytes)
             after = Signature.of(os.fstat(file))
     except OSError as error:
-        return "it is gone" if error.errno in _VANISHED else f"it cannot be read ({error.strerror})"
+        return "it is gone" if error.errno in _VANISHED else f"it cannot be read ({reason_of(error)})"
     if before != after or len(body) != before.size_bytes:
         return "it changed while it was read"
     return Read(landed, signature, body, _digest(dataset, landed.path, body), manifest)

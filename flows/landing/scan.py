@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import translate
+from io import BytesIO
+from itertools import islice
+from typing import NamedTuple
 from unicodedata import normalize
 
 from flows.core.dataset import Dataset
 from flows.core.files import Signature, shown
+from flows.landing.mount import note_progress
 
 _TEMPORARY = re.compile(
     r"[.~#].*|.*[~#]|.*\.("
@@ -27,6 +31,24 @@ TICK_S = 0.02
 """The grain of a file's times, which is up to 10 ms before Linux 6.13: two writes within it may look like one, so
 that even a file said to be complete is read only after it."""
 
+_ENTRIES = 1000
+_SHOWN_BYTES = 300
+_NO_DIRECTORY = "the directory does not exist"
+_PIECE_BYTES = 1 << 20
+"""After so much a slow mount is seen to make progress."""
+
+
+class Identity(NamedTuple):
+    """Which directory a directory is, until the next boot."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Identity:
+        """The identity in a stat result; both numbers are cut to what SQLite's integers hold."""
+        return cls(status.st_dev & (2**63 - 1), status.st_ino & (2**63 - 1))
+
 
 @dataclass
 class Listing:
@@ -36,16 +58,15 @@ class Listing:
         files: path relative to the root → signature.
         problem: why the look is incomplete, in words; None when it is whole. What is missing from an
             incomplete listing is unknown, not deleted.
-        root: device and inode of the directory; None when it does not exist.
+        volumes: which directory the root is (`b""`), and which those below it are where something is mounted, each
+            relative to the root and with a slash at its end.
         refused: paths that are left out for a reason that people should know.
-        devices: directory relative to the root → its device; the root's is that of `b""`.
     """
 
     files: dict[bytes, Signature] = field(default_factory=dict)
     problem: str | None = None
-    root: tuple[int, int] | None = None
+    volumes: dict[bytes, Identity] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
-    devices: dict[bytes, int] = field(default_factory=dict)
 
 
 def name_filter(dataset: Dataset) -> Callable[[bytes], bool]:
@@ -71,17 +92,26 @@ def scan(root: bytes, accepts: Callable[[bytes], bool], *, recursive: bool) -> L
     listing = Listing()
     try:
         status = os.stat(root)
+        if not stat.S_ISDIR(status.st_mode):
+            listing.problem = "it is not a directory"
+            return listing
     except FileNotFoundError:
-        listing.problem = "the directory does not exist"
+        listing.problem = "the directory is a link that leads nowhere" if _is_link(root) else _NO_DIRECTORY
         return listing
-    except OSError as error:
-        listing.problem = f"the directory cannot be read ({error.strerror})"
+    except (OSError, ValueError) as error:
+        listing.problem = f"the directory cannot be read ({reason_of(error)})"
         return listing
-    listing.root = (status.st_dev, status.st_ino)
-    directories = [b""]
+    listing.volumes[b""] = Identity.of(status)
+    directories = [(b"", status.st_dev)]
     while directories:
-        directories += _scan_directory(listing, root, directories.pop(), accepts, recursive)
+        below, device = directories.pop()
+        directories += _scan_directory(listing, root, below, device, accepts, recursive)
     return listing
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """What the system says, without the path, which is said where the problem is."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def look(root: bytes, path: bytes) -> Signature | str | None:
@@ -131,10 +161,15 @@ def open_landed(root: bytes, path: bytes) -> Iterator[tuple[int, Signature]]:
 
 def read_bytes(file: int, size: int) -> bytes:
     """So many bytes of a file, or fewer where it ends before."""
-    body = os.read(file, size)
-    while len(body) < size and (more := os.read(file, size - len(body))):
-        body += more
-    return body
+    body = os.read(file, min(size, _PIECE_BYTES))
+    if len(body) == size:
+        return body
+    pieces = BytesIO()  # which gives its bytes away without copying them
+    while body:
+        note_progress()
+        pieces.write(body)
+        body = os.read(file, min(size - pieces.tell(), _PIECE_BYTES))
+    return pieces.getvalue()
 
 
 def open_at_once(file: bytes) -> int:
@@ -143,27 +178,34 @@ def open_at_once(file: bytes) -> int:
 
 
 def _scan_directory(
-    listing: Listing, root: bytes, below: bytes, accepts: Callable[[bytes], bool], recursive: bool
-) -> list[bytes]:
-    """Add the files of one directory to the listing; returns the directories in it."""
+    listing: Listing, root: bytes, below: bytes, device_above: int, accepts: Callable[[bytes], bool], recursive: bool
+) -> list[tuple[bytes, int]]:
+    """Add the files of one directory to the listing; returns the directories in it, and its device."""
     inner: list[bytes] = []
     directory = os.path.join(root, below) if below else root
+    device = device_above
     try:
-        listing.devices[below] = os.stat(directory).st_dev
+        if below:
+            status = os.stat(directory)
+            device = status.st_dev
+            if device != device_above:
+                listing.volumes[below + b"/"] = Identity.of(status)
         with os.scandir(directory) as entries:
-            for entry in entries:
-                path = os.path.join(below, entry.name)
-                if recursive and entry.is_dir(follow_symlinks=False):
-                    if not entry.name.startswith(b"."):
-                        inner.append(path)
-                elif accepts(entry.name):
-                    _add(listing, root, path, entry)
+            while some := list(islice(entries, _ENTRIES)):
+                note_progress()
+                for entry in some:
+                    path = os.path.join(below, entry.name)
+                    if recursive and entry.is_dir(follow_symlinks=False):
+                        if not entry.name.startswith(b"."):
+                            inner.append(path)
+                    elif accepts(entry.name):
+                        _add(listing, root, path, entry)
     except OSError as error:
         went = below and error.errno in (errno.ENOENT, errno.ENOTDIR)
         if not went:
-            which = f"{shown(below)} in it" if below else "the directory"
-            listing.problem = f"{which} cannot be read ({error.strerror})"
-    return inner
+            which = f"{shown(below[:_SHOWN_BYTES])} in it" if below else "the directory"
+            listing.problem = f"{which} cannot be read ({reason_of(error)})"
+    return [(path, device) for path in inner]
 
 
 def _add(listing: Listing, root: bytes, path: bytes, entry: os.DirEntry[bytes]) -> None:
@@ -175,7 +217,7 @@ def _add(listing: Listing, root: bytes, path: bytes, entry: os.DirEntry[bytes]) 
     except FileNotFoundError:
         return
     except OSError as error:
-        listing.problem = f"{shown(path)} cannot be looked at ({error.strerror})"
+        listing.problem = f"{shown(path)} cannot be looked at ({reason_of(error)})"
         return
     if isinstance(found, str):
         listing.refused[path] = found
@@ -186,3 +228,10 @@ def _add(listing: Listing, root: bytes, path: bytes, entry: os.DirEntry[bytes]) 
 def _inside(root: bytes, link: bytes) -> bool:
     real_root, target = os.path.realpath(root), os.path.realpath(link)
     return target.startswith(real_root + b"/")
+
+
+def _is_link(root: bytes) -> bool:
+    try:
+        return stat.S_ISLNK(os.lstat(root).st_mode)
+    except OSError:
+        return False

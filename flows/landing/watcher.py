@@ -125,6 +125,10 @@ class Watcher:
         if self._observer.is_alive():
             self._observer.join(timeout=5)
 
+    def heard(self) -> bool:
+        """Whether there is something to drain."""
+        return bool(self._hints) or self._relist or self._deaf or not self._is_alive()
+
     def drain(self) -> Heard:
         """What was heard since the last call."""
         with self._lock:

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     3: (
-        "ALTER TABLE datasets ADD COLUMN root_device INTEGER",
-        "ALTER TABLE datasets ADD COLUMN root_inode INTEGER",
+        "ALTER TABLE datasets ADD COLUMN volumes VARCHAR",
+        "ALTER TABLE datasets ADD COLUMN doubted_after INTEGER",
         "ALTER TABLE segments ADD COLUMN uuid VARCHAR",
     ),
 }

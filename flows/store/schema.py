@@ -26,8 +26,8 @@ datasets = Table(
     Column("fingerprint", String, nullable=False, doc="of the declaration at the last start"),
     Column("first_day", String, doc="retention: rows of earlier days are not in the cube"),
     Column("held", Integer, doc="rows in the cube since the last commit; null where that is not known"),
-    Column("root_device", Integer, doc="the landing directory as it was seen last; null where it never was"),
-    Column("root_inode", Integer),
+    Column("volumes", String, doc="JSON: the landing directory as it was last believed; null where it never was"),
+    Column("doubted_after", Integer, doc="the last version before it came in doubt; null where it is not"),
 )
 
 paths = Table(

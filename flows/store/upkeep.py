@@ -196,23 +196,6 @@ def set_first_day(ledger: Ledger, dataset: str, day: date | None) -> None:
         )
 
 
-def remembered_root(ledger: Ledger, dataset: str) -> tuple[int, int] | None:
-    """Device and inode of the landing directory when it was seen last; None where it never was."""
-    columns = (datasets.c.root_device, datasets.c.root_inode)
-    with ledger.reading() as connection:
-        row = connection.execute(select(*columns).where(datasets.c.name == dataset)).one_or_none()
-    return (row.root_device, row.root_inode) if row is not None and row.root_device is not None else None
-
-
-def remember_root(ledger: Ledger, dataset: str, root: tuple[int, int]) -> None:
-    """Remember device and inode of the landing directory, cut to what SQLite's integers hold, as in a signature; of a
-    dataset that a session has opened."""
-    device, inode = (number & (2**63 - 1) for number in root)
-    with ledger.writing() as connection:
-        changed = update(datasets).where(datasets.c.name == dataset)
-        connection.execute(changed.values(root_device=device, root_inode=inode))
-
-
 def note_fingerprint(ledger: Ledger, dataset: str, fingerprint: str) -> bool:
     """Remember how a dataset is declared now. Returns whether it was declared otherwise at the last start.
 

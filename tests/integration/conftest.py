@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.app import feed
-from flows.landing import inbox, lookout
+from flows.landing import inbox, lookout, missing, settling
 from flows.settings import Observer
 from tests.integration.living import Living, live
 
@@ -31,11 +31,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     for module, name, value in (
         (feed, "REQUEST_POLL_S", 0.02),
-        (inbox, "NO_NEWLINE_S", 0.4),
-        (inbox, "OPEN_S", 0.6),
-        (inbox, "EMPTY_S", 0.5),
-        (inbox, "GONE_S", 0.1),
-        (inbox, "COMPANION_S", 0.1),
+        (settling, "NO_NEWLINE_S", 0.4),
+        (settling, "OPEN_S", 0.6),
+        (settling, "EMPTY_S", 0.5),
+        (missing, "GONE_S", 0.1),
+        (settling, "COMPANION_S", 0.1),
         (inbox, "RETRY_S", 0.2),
         (lookout, "ROOT_S", 0.1),
         (lookout, "POLL_S", 0.03),

@@ -507,7 +507,7 @@ def test_a_landing_directory_that_does_not_exist_yet_is_waited_for(
     caplog.set_level(logging.WARNING, "flows.landing.lookout")
     living = start(make_landing=False)
     living.wait_until(lambda: living.status()["problem"] == "the directory does not exist")
-    assert "waiting, because the directory does not exist" in caplog.text
+    living.wait_until(lambda: "waiting, because the directory does not exist" in caplog.text)
     living.landing.mkdir()
     living.put("a.csv", sales(1))
     living.wait_for({1: 1})

@@ -12,9 +12,9 @@ from sqlalchemy import inspect
 from flows.errors import StateError
 from flows.settings import Observer
 from flows.store.backup import backups_in, defect
+from flows.store.directories import judged_in_doubt, remembered_volumes
 from flows.store.ledger import open_ledger
 from flows.store.schema import SCHEMA_VERSION, metadata
-from flows.store.upkeep import remember_root, remembered_root
 from tests.integration.living import live, sales
 
 VERSION_2 = Path(__file__).with_name("ledger_v2.sql")
@@ -45,8 +45,9 @@ def test_a_ledger_of_version_2_goes_on_after_a_backup(tmp_path: Path, observer: 
         living.look()
         assert living.quantities() == {1: 1, 2: 8}
         assert [living.state_of(f"{name}.csv") for name in "abcd"] == ["loaded", "loaded", "quarantined", "duplicate"]
-        remember_root(living.feed.ledger, "sales", (5, 2**64 - 1))
-        assert remembered_root(living.feed.ledger, "sales") == (5, 2**63 - 1)
+        there = landing.stat()
+        assert remembered_volumes(living.feed.ledger, "sales") == {b"": (there.st_dev, there.st_ino)}
+        assert judged_in_doubt(living.feed.ledger, "sales") is None
     (backup,) = backups_in(tmp_path / "state" / "backups")
     assert defect(backup.file) is None and version_of(backup.file) == 2
 

@@ -17,12 +17,11 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from flows.app import appending
 from flows.app.feed import Desk, Feed
+from flows.app.opening import open_lookout
 from flows.core.boundaries import SessionFailed
 from flows.core.dataset import Dataset, Keep, Unload
 from flows.core.model import VERSION, Table
 from flows.cube.duckdb_cube import DuckDbCube
-from flows.landing.inbox import Inbox
-from flows.landing.lookout import Lookout
 from flows.store.ledger import open_ledger
 from flows.store.orphans import settle_orphans
 from flows.store.quarantine import Quarantine
@@ -124,9 +123,10 @@ class Living:
         self._open.callback(requests.close)
         segments = Segments(self.root / "segments")
         settle_orphans(ledger, segments)
-        inbox = Inbox(self.dataset, ledger.signatures("t"), settle_s=0)
+        lookout = open_lookout(self.dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
+        self._open.callback(lookout.close)
         self.feed = Feed(
-            {"t": Desk(self.dataset, Lookout(inbox, observer="polling", wake=lambda: None))},
+            {"t": Desk(self.dataset, lookout)},
             cube=self._cubes.of(self.dataset.table),
             ledger=ledger,
             segments=segments,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from flows.landing import inbox
+from flows.landing import missing, settling
 from flows.store import ledger
 from tests.conftest import Tell
 from tests.property.living import Cubes, Ledgers, Living
@@ -210,9 +210,10 @@ def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Files count as complete, and as gone, as soon as they are seen; what histories share is made and closed."""
     monkeypatch.setattr(logging.getLogger("flows.app.feed"), "disabled", True)
     monkeypatch.setattr(logging.getLogger("flows.landing.lookout"), "disabled", True)
-    for name in ("NO_NEWLINE_S", "OPEN_S", "GONE_S", "EMPTY_S"):
-        monkeypatch.setattr(inbox, name, 0.0)
-    monkeypatch.setattr(inbox, "GONE_SCANS", 0)
+    for name in ("NO_NEWLINE_S", "OPEN_S", "EMPTY_S"):
+        monkeypatch.setattr(settling, name, 0.0)
+    monkeypatch.setattr(missing, "GONE_S", 0.0)
+    monkeypatch.setattr(missing, "GONE_SCANS", 0)
     with Ledgers() as ledgers, Cubes() as cubes:
         monkeypatch.setattr(ledger, "create_engine", ledgers.open)
         monkeypatch.setattr(Histories, "cubes", cubes, raising=False)

@@ -1,0 +1,117 @@
+"""When a file is complete: what it waits for, and until when.
+
+Nothing here is remembered. All of it may touch the file system, so it is called from the mount's thread.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from math import inf
+
+from flows.core.dataset import Dataset
+from flows.core.files import Signature, shown
+from flows.landing.manifest import look_at_manifest
+from flows.landing.scan import TICK_S, open_at_once
+from flows.landing.watcher import Hint
+
+NO_NEWLINE_S = 2.0
+"""A file that does not end in a line end may be half written: how long it must be unchanged at least."""
+OPEN_S = 5.0
+"""A file that a local process still holds open for writing: how long it must be unchanged at least."""
+EMPTY_S = 30.0
+"""A file of 0 bytes is waiting to be filled; unchanged for this long it is reported."""
+COMPANION_S = 1.0
+"""How often a marker or a manifest is looked for; where events are heard they tell sooner."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A new or changed file that is not loaded yet.
+
+    Args:
+        signature: how it looks.
+        since: since when it looks so.
+        seen: when it was seen to look so last.
+        first_seen: when it was first seen to wait, however it looked.
+        hint: what the events say of it.
+        waits_for: what it waits for, in words.
+        due: when to look whether it still waits.
+    """
+
+    signature: Signature
+    since: float
+    seen: float
+    first_seen: float
+    hint: Hint = Hint.UNKNOWN
+    waits_for: str = "to settle"
+    due: float = -inf
+
+
+class Settling:
+    """The rules of one dataset.
+
+    Args:
+        dataset: whose files these are.
+        settle_s: seconds without a change after which a file counts as complete.
+    """
+
+    def __init__(self, dataset: Dataset, *, settle_s: float) -> None:
+        self.settle_s = settle_s
+        self._dataset = dataset
+        self._root = dataset.root
+
+    def quiet_s(self, hint: Hint) -> float:
+        """How long a file must be unchanged at least."""
+        if self._dataset.marker is not None:
+            return TICK_S
+        if hint is Hint.OPEN:
+            return max(OPEN_S, self.settle_s)
+        own_event_tells_all = hint is Hint.COMPLETE and self._dataset.manifest is None
+        return TICK_S if own_event_tells_all else self.settle_s
+
+    def unmet(self, path: bytes, pending: Pending, now: float) -> tuple[str, float] | None:
+        """What a file waits for and when that may have come; None where it is complete."""
+        companion = self._companion_unmet(path)
+        if companion is not None:
+            return companion, now + COMPANION_S
+        quiet_s = self.quiet_s(pending.hint)
+        if pending.signature.size_bytes == 0 and self._dataset.marker is None:
+            settled, ended = max(quiet_s, EMPTY_S), 0.0
+            waits_for = "content: the file is empty"
+        else:
+            settled, ended = quiet_s, NO_NEWLINE_S
+            waits_for = "to settle"
+        if now < pending.since + settled:
+            return waits_for, pending.since + settled
+        if now < pending.since + ended and self._dataset.marker is None and not self._ends_in_newline(path):
+            return "its last line to end", pending.since + ended
+        return None
+
+    def _companion_unmet(self, path: bytes) -> str | None:
+        if self._dataset.manifest is not None:
+            manifest = path + self._dataset.manifest.encode()
+            if look_at_manifest(self._root, manifest) is None:
+                return f"its manifest {shown(os.path.basename(manifest))}"
+        if self._dataset.marker is not None:
+            marker = path + self._dataset.marker.encode()
+            try:
+                marked_ns = os.stat(os.path.join(self._root, marker)).st_ctime_ns
+                changed_ns = os.stat(os.path.join(self._root, path)).st_ctime_ns
+            except OSError:
+                return f"its marker {shown(os.path.basename(marker))}"
+            if marked_ns < changed_ns:
+                return "a newer marker"
+        return None
+
+    def _ends_in_newline(self, path: bytes) -> bool:
+        try:
+            file = open_at_once(os.path.join(self._root, path))
+        except OSError:
+            return False
+        try:
+            return os.pread(file, 1, os.fstat(file).st_size - 1) in (b"\n", b"\r")
+        except OSError:
+            return False
+        finally:
+            os.close(file)

@@ -1,0 +1,110 @@
+"""Whether a landing directory is the one that it was, so that a mount that is away is not taken for one whose files
+were deleted.
+
+Device and inode numbers change with a reboot, a new mount or a container: where they differ the files themselves say
+whether it is the same directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from types import MappingProxyType
+from typing import NamedTuple
+
+from flows.core.files import Signature, shown
+from flows.landing.scan import Identity, Listing
+
+_WAY_OUT = "if the others were taken away, cubefeed unload takes out their rows"
+
+
+class Memory(NamedTuple):
+    """What is remembered of a landing directory from one session to the next.
+
+    Args:
+        volumes: as in a listing, of the last one that was believed.
+        doubted: whether the listings since then were not believed.
+    """
+
+    volumes: Mapping[bytes, Identity] = MappingProxyType({})
+    doubted: bool = False
+
+
+class Volumes:
+    """Judges whether what is missing from a listing is missing.
+
+    Args:
+        memory: what was remembered.
+        newcomers: files that were judged while the directory was in doubt: they say nothing about what it was.
+    """
+
+    def __init__(self, memory: Memory, newcomers: Iterable[bytes] = ()) -> None:
+        self.memory = memory
+        self._newcomers = set(newcomers)
+
+    def note_judged(self, paths: Iterable[bytes]) -> None:
+        """These files are known now."""
+        if self.memory.doubted:
+            self._newcomers.update(paths)
+
+    def doubt(
+        self, listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes], *, unloads: bool
+    ) -> str | None:
+        """Why a listing that is whole does not say that files are gone; None where it does.
+
+        A directory that is empty is believed only where no rows leave the cube for it.
+
+        Args:
+            listing: the listing.
+            judged: the files that are known.
+            missing: those of them that are not in the listing.
+            unloads: whether the rows of files that are gone leave the cube.
+        """
+        problem = self._emptied(listing, len(missing), unloads=unloads) if missing else None
+        if missing and problem is None:
+            problem = self._replaced(listing, judged, missing)
+        if problem is None:
+            self._newcomers.clear()
+            self.memory = Memory(listing.volumes)
+        else:
+            self.memory = self.memory._replace(doubted=True)
+        return problem
+
+    def _emptied(self, listing: Listing, missing: int, *, unloads: bool) -> str | None:
+        same = listing.volumes[b""] == self.memory.volumes.get(b"")
+        if listing.files or (same and not unloads):
+            return None
+        way_out = "the next file to land says so, and " if same else ""
+        return (
+            f"the directory is empty, as an unmounted one is, and {missing:,} files were there; nothing is unloaded "
+            f"for that. If they were taken away, {way_out}cubefeed unload takes out their rows"
+        )
+
+    def _replaced(self, listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes]) -> str | None:
+        before, now = self.memory.volumes, listing.volumes
+        for directory in sorted(before.keys() | now.keys()):
+            if before.get(directory) == now.get(directory):
+                continue
+            known = [path for path in judged if path.startswith(directory) and path not in self._newcomers]
+            if missing.isdisjoint(known):
+                continue
+            seen = sum(_is_as_known(judged[path], listing.files.get(path)) for path in known)
+            if 2 * seen < len(known):
+                where = shown(directory) or "the landing directory"
+                kind = _kind(directory, before.get(directory), now.get(directory))
+                count = f"{seen:,}" if seen else "none"
+                return (
+                    f"{where} is {kind} now, with {count} of its {len(known):,} files; nothing is unloaded for that. "
+                    f"Put back what was there; {_WAY_OUT}"
+                )
+        return None
+
+
+def _is_as_known(known: Signature, seen: Signature | None) -> bool:
+    return seen is not None and (seen.size_bytes, seen.mtime_ns) == (known.size_bytes, known.mtime_ns)
+
+
+def _kind(directory: bytes, before: Identity | None, now: Identity | None) -> str:
+    """How a directory differs from what it was; the root may have been remembered nowhere."""
+    of_root = not directory and (before is None or now is None)
+    same_device = before is not None and now is not None and before.device == now.device
+    return "another directory" if of_root or same_device else "on another file system"

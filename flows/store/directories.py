@@ -1,0 +1,43 @@
+"""What a landing directory was, kept from one session to the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import func, select, update
+
+from flows.store.ledger import Ledger
+from flows.store.schema import datasets, paths, versions
+
+
+def remembered_volumes(ledger: Ledger, dataset: str) -> dict[bytes, tuple[int, int]]:
+    """Directory, relative to the landing directory → its device and inode when it was last believed to be whole: of
+    the landing directory itself and of those that something was mounted on. Empty where it never was."""
+    with ledger.reading() as connection:
+        kept = connection.scalar(select(datasets.c.volumes).where(datasets.c.name == dataset))
+    return {bytes.fromhex(path): (device, inode) for path, device, inode in json.loads(kept or "[]")}
+
+
+def judged_in_doubt(ledger: Ledger, dataset: str) -> set[bytes] | None:
+    """The paths judged since the landing directory is in doubt; None where it is not."""
+    in_doubt = select(paths.c.path).join(datasets, datasets.c.name == paths.c.dataset)
+    with ledger.reading() as connection:
+        doubted = connection.scalar(select(datasets.c.doubted_after).where(datasets.c.name == dataset))
+        if doubted is None:
+            return None
+        found = in_doubt.where(paths.c.dataset == dataset, paths.c.judged > datasets.c.doubted_after)
+        return set(connection.scalars(found))
+
+
+def remember_directory(
+    ledger: Ledger, dataset: str, volumes: Mapping[bytes, tuple[int, int]], *, doubted: bool
+) -> None:
+    """Remember what a landing directory was, and whether it has been in doubt since; of a dataset that a session has
+    opened."""
+    kept = json.dumps([(path.hex(), *numbers) for path, numbers in sorted(volumes.items())])
+    last = select(func.coalesce(func.max(versions.c.id), 0)).scalar_subquery()
+    since = func.coalesce(datasets.c.doubted_after, last) if doubted else None
+    with ledger.writing() as connection:
+        changed = update(datasets).where(datasets.c.name == dataset)
+        connection.execute(changed.values(volumes=kept, doubted_after=since))
