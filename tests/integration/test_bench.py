@@ -200,6 +200,14 @@ def test_without_dlt_the_burst_is_still_compared_with_the_guide(
     assert dlt["note"] == "not measured: ModuleNotFoundError: No module named 'dlt'"
 
 
+@pytest.mark.deep
+@pytest.mark.timeout(900)
+def test_every_group_gives_its_rows() -> None:
+    found = measure(GROUPS, scale=0.001, times=1)
+    assert [row["name"] for row in found] == [row for group in GROUPS.values() for row in group.rows]
+    assert [row["note"] for row in found if row["ours"] is None] == []
+
+
 def test_the_table_shows_why_a_row_has_no_values() -> None:
     rows = [Measured("cli-help", missing="a | b").result(whole=True), Measured("arrival", [1], [4]).result(whole=True)]
     assert table(rows).splitlines()[2:] == [
