@@ -185,8 +185,8 @@ def _arrival(on: Bench, program: Program) -> Iterator[Sample]:
     """A small file is renamed into a directory that holds many."""
     with on.place(program, landed="beside") as place, watching(place) as session:
         session.wait_for(on.waiting("beside").expected)
-        side = OurSide(session.url, session.place.landing)
-        yield lambda: median(side.delay_s() for _ in range(on.scaled(ARRIVALS, least=3)))
+        with contextlib.closing(OurSide(session.url, place.landing)) as side:
+            yield lambda: median(side.delay_s() for _ in range(on.scaled(ARRIVALS, least=3)))
 
 
 @contextlib.contextmanager

@@ -78,6 +78,10 @@ class OurSide:
         found = json.loads(answer)["rows"]
         return int(found[0]["contributors.COUNT"]) if found else 0
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
     def _get(self, query: str) -> tuple[int, bytes]:
         self._client.request("GET", query)
         answer = self._client.getresponse()
@@ -114,7 +118,7 @@ class GuideSide:
 
     def end(self) -> None:
         """End it."""
-        assert self.process.stdin is not None
+        assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
         try:
             self.process.wait(10)
@@ -122,6 +126,7 @@ class GuideSide:
             self.process.kill()
             self.process.wait()
         self._reader.join()
+        self.process.stdout.close()
 
     def _read(self) -> None:
         assert self.process.stdout is not None

@@ -89,8 +89,10 @@ def _both(on: Workspace, observer: str, files: int) -> Iterator[tuple[Installati
         there = len(list((root / name).glob("sales_*.csv"))) if (root / name).exists() else 0
         write_small_files(root / name, files=files - there, rows=1, first=there)
     live = on.live = on.live or on.stack.enter_context(_up(root, observer))
-    with guide_on(root / "guide") as guide:
-        ours = OurSide(live.owner["url"], root / "landing")
+    with (
+        guide_on(root / "guide") as guide,
+        contextlib.closing(OurSide(live.owner["url"], root / "landing")) as ours,
+    ):
         until(lambda: ours.rows() >= files, what="all files are loaded", patience_s=PATIENCE_S)
         ours.delay_s()
         guide.delay_s()
