@@ -19,9 +19,10 @@ from prefect.settings import PREFECT_UI_URL
 from prefect.states import Cancelled, Completed, Crashed
 
 from flows.app.feed import Feed
+from flows.app.loads import Loads
 from flows.app.opening import open_feed
 from flows.app.stages import Stages
-from flows.app.work import Outcome, Work
+from flows.app.work import Work
 from flows.core.boundaries import Doing, NothingFailed, SessionFailed, boundary
 from flows.errors import StateError
 from flows.load_window import IDLE_S, Windows
@@ -65,9 +66,9 @@ async def keep_cube_live() -> RunState[None]:
 
 async def _live(stages: Stages, owner: Owner) -> None:
     stages.feed.listeners.append(emit_files)
-    outcomes = await initial_load(stages)
+    loads = await initial_load(stages)
     emit_session("started", owner)
-    shown = stages.feed.health.task("showing the first loads", _show(stages, owner, outcomes))
+    shown = stages.feed.health.task("showing the first loads", _show(stages, owner, loads))
     try:
         await _serve(stages)
     finally:
@@ -189,7 +190,7 @@ async def _next_work(stages: Stages, windows: Windows) -> Work | None:
     return await detect_files(stages)
 
 
-async def _show(stages: Stages, owner: Owner, outcomes: list[Outcome]) -> None:
+async def _show(stages: Stages, owner: Owner, loads: Loads) -> None:
     with suppress(NothingFailed), boundary(Doing.PREFECT):
         await publish_links(owner, stages.feed.cube.url)
-        await publish_loads(outcomes, (), stages.feed.quarantine.findings)
+        await publish_loads(loads, Loads(), stages.feed.quarantine.findings)

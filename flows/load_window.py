@@ -19,6 +19,7 @@ from uuid import UUID
 from prefect import flow
 from prefect.runtime import flow_run
 
+from flows.app.loads import Loads
 from flows.app.stages import Stages, Window
 from flows.app.work import Work
 from flows.core.boundaries import Doing, NothingFailed, boundary
@@ -46,8 +47,8 @@ async def load_window(window: Window) -> None:
     try:
         await asyncio.gather(validate_files(window), append_files(window))
     finally:
-        await name_run(window_name([*window.outside, *window.outcomes]))
-        await publish_loads(window.outcomes, window.outside, window.stages.feed.quarantine.findings)
+        await name_run(window_name(window.outside.then(window.loads)))
+        await publish_loads(window.loads, window.outside, window.stages.feed.quarantine.findings)
 
 
 async def _reach(unended: list[UUID]) -> None:
@@ -128,7 +129,7 @@ class Windows:
 
     def _end(self, window: Window) -> None:
         """Close a window; it reports what was loaded without one."""
-        window.outside, self._plain.outcomes = self._plain.outcomes, []
+        window.outside, self._plain.loads = self._plain.loads, Loads()
         self._keep(window.close())
 
     async def _run(self, window: Window) -> None:
@@ -142,7 +143,7 @@ class Windows:
                 self._unended.append(window.run_id)
             self._forget(window)
             await window.close()
-            self._plain.outcomes = [*window.outside, *window.outcomes, *self._plain.outcomes]
+            self._plain.loads = window.outside.then(window.loads).then(self._plain.loads)
         self._forget(window)
 
     def _forget(self, window: Window) -> None:
@@ -190,7 +191,7 @@ class Windows:
             if self._is_idle() and now >= self._retry_at:
                 await self._end_idle()
             old = self._open is not None and now - self._opened_at >= OPEN_S
-            unreported = self._open is None and any(outcome.files for outcome in self._plain.outcomes)
+            unreported = self._open is None and self._plain.loads.files > 0
             if (old or unreported) and self._opening is None and now >= self._retry_at:
                 self._begin()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
 from dataclasses import asdict
 from datetime import datetime
@@ -25,6 +25,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
+from flows.app.loads import Loads
 from flows.app.work import FileOutcome, Outcome
 from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.core.findings import Finding
@@ -36,15 +37,12 @@ TABLE_ROWS = 200
 """Rows of a table artifact at most; the ledger has them all."""
 FINDINGS_TABLES = 50
 """Files of one window that get a table of findings each: thousands of refused files would hold it up for minutes."""
-LOADS = 1000
-"""Files in a table of loads at most: those of a quarter of an hour at one a second."""
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
-def window_name(outcomes: Sequence[Outcome]) -> str:
+def window_name(loads: Loads) -> str:
     """A name that people can read: `sales · 12 files · 08:21:03`."""
-    files = sum(len(outcome.files) for outcome in outcomes)
-    datasets = sorted({outcome.dataset for outcome in outcomes if outcome.files or not files})
+    files, datasets = loads.files, loads.datasets
     what = ", ".join(datasets) if len(datasets) <= 3 else f"{len(datasets)} datasets"
     return f"{what or 'nothing'} · {files} {'file' if files == 1 else 'files'} · {datetime.now().astimezone():%H:%M:%S}"
 
@@ -81,38 +79,37 @@ def file_line(file: FileOutcome) -> str:
     return ", ".join(parts)
 
 
-async def publish_loads(
-    inside: Sequence[Outcome], outside: Sequence[Outcome], findings_of: Callable[[str, int], Sequence[Finding]]
-) -> None:
+async def publish_loads(inside: Loads, outside: Loads, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
     """The window's artifacts: what it loaded, what was loaded without a window, and each refused file's findings."""
-    if _files(inside):
+    if inside.files:
         await acreate_table_artifact(
             key="last-loads",
             table=_load_rows(inside),
             description="What came of these files, the last one first",
         )
-    if _files(outside):
+    if outside.files:
         await acreate_table_artifact(
             key="loaded-outside-windows",
             table=_load_rows(outside),
             description="What was loaded while Prefect did not answer, or before a window had opened",
         )
-    await publish_findings((*outside, *inside), findings_of)
+    await publish_findings(outside.then(inside), findings_of)
 
 
-async def publish_findings(outcomes: Iterable[Outcome], findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
+async def publish_findings(loads: Loads, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
     """One table per file that was refused, or rows of which were; one for all of the rest where they are many."""
-    refused = [(outcome, file) for outcome, file in _files(outcomes) if file.findings and file.version is not None]
+    found_in = [(load.dataset, load.file) for load in loads.first if load.file.findings]
+    refused = [(dataset, file, file.version) for dataset, file in found_in if file.version is not None]
     rest = refused[FINDINGS_TABLES:]
     if rest:
-        rows = [{"dataset": outcome.dataset, "file": file.file, "findings": file_line(file)} for outcome, file in rest]
-        said = f"The first findings of {len(rest):,} more files. In a terminal: `cubefeed findings`"
-        await publish_table("findings-of-more-files", rows[:LOADS], said)
-    for outcome, file in refused[:FINDINGS_TABLES]:
-        assert file.version is not None
-        found = await asyncio.to_thread(findings_of, outcome.dataset, file.version)
+        rows = [{"dataset": dataset, "file": file.file, "findings": file_line(file)} for dataset, file, _ in rest]
+        more = loads.with_findings - FINDINGS_TABLES
+        said = f"The first findings of {more:,} more files. In a terminal: `cubefeed findings`"
+        await publish_table("findings-of-more-files", rows, said)
+    for dataset, file, version in refused[:FINDINGS_TABLES]:
+        found = await asyncio.to_thread(findings_of, dataset, version)
         await publish_table(
-            f"findings-{_key(outcome.dataset)}",
+            f"findings-{_key(dataset)}",
             [{name: _plain(value) for name, value in asdict(finding).items()} for finding in found[:TABLE_ROWS]],
             _findings_line(file),
         )
@@ -215,23 +212,19 @@ def _key(text: str) -> str:
     return text.lower().replace("_", "-")
 
 
-def _files(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, FileOutcome]]:
-    return [(outcome, file) for outcome in outcomes for file in outcome.files]
-
-
-def _load_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+def _load_rows(loads: Loads) -> list[dict[str, Any]]:
     return [
         {
-            "dataset": outcome.dataset,
-            "file": file.file,
-            "state": file.state,
-            "rows": file.rows,
-            "refused": file.refused,
-            "findings": file.findings,
-            "reason": file.reason or "",
-            "at": outcome.at_utc,
+            "dataset": load.dataset,
+            "file": load.file.file,
+            "state": load.file.state,
+            "rows": load.file.rows,
+            "refused": load.file.refused,
+            "findings": load.file.findings,
+            "reason": load.file.reason or "",
+            "at": load.at_utc,
         }
-        for outcome, file in reversed(_files(outcomes)[-LOADS:])
+        for load in reversed(loads.last)
     ]
 
 

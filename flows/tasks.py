@@ -5,8 +5,9 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.app.loads import Loads
 from flows.app.stages import Stages, Window
-from flows.app.work import Outcome, Work
+from flows.app.work import Work
 from flows.reporting import ProgressArtifact, log_outcome
 
 DETECT_S = 3600.0
@@ -14,18 +15,16 @@ DETECT_S = 3600.0
 
 
 @task(name="initial_load", cache_policy=NO_CACHE)
-async def initial_load(stages: Stages) -> list[Outcome]:
+async def initial_load(stages: Stages) -> Loads:
     """Rebuild the cube from the segments, then load what waits in the landing directories."""
     logger = get_run_logger()
     progress = ProgressArtifact("initial-load", "Initial load")
     async with progress:
         await stages.rebuild(progress.tell)
-        outcomes = await stages.load_waiting(progress.tell)
-    for outcome in outcomes:
-        log_outcome(logger, outcome)
+        loads = await stages.load_waiting(progress.tell, lambda outcome: log_outcome(logger, outcome))
     for name, desk in stages.feed.desks.items():
         logger.info("%s: %s rows in the cube", name, f"{stages.feed.cube.row_count(desk.dataset.table.name):,}")
-    return outcomes
+    return loads
 
 
 @task(name="detect_files", cache_policy=NO_CACHE)

@@ -73,21 +73,21 @@ class Asking:
         """Answer a request whose work was done; it failed when any of its files did."""
         self.finish_part(request, outcome)
         loads = self._loads.pop(request.id)
-        named = loads.named(NAMED)
         answer: dict[str, Any] = {
             "dataset": request.dataset,
-            "files": [asdict(file) for file in named],
+            "files": [asdict(file) for file in loads.named(NAMED)],
             "file_count": loads.files,
             "rows": loads.rows,
             **outcome.answer,
         }
-        trouble = loads.refused or loads.unread
-        if trouble:
-            first = next(file for file in named if file.state == ("quarantined" if loads.refused else "detected"))
-            what = "were refused" if loads.refused else "could not be read"
-            answer["error"] = f"{trouble} of {loads.files} files {what}: {first.file}: {first.reason}"
-            answer["next_step"] = f"cubefeed findings {first.file}" if loads.refused else "mend that and ask again"
-        self._answers.give(request.id, failed=bool(trouble), answer=answer)
+        trouble = next((state for state in ("quarantined", "detected") if loads.by_state[state]), None)
+        if trouble is not None:
+            first = next(load.file for load in loads.first if load.file.state == trouble)
+            refused = trouble == "quarantined"
+            what = "were refused" if refused else "could not be read"
+            answer["error"] = f"{loads.by_state[trouble]} of {loads.files} files {what}: {first.file}: {first.reason}"
+            answer["next_step"] = f"cubefeed findings {first.file}" if refused else "mend that and ask again"
+        self._answers.give(request.id, failed=trouble is not None, answer=answer)
 
     def fail(self, request: Request, error: BaseException) -> None:
         """Answer a request that could not be done; what is left of it is not."""

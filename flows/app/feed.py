@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -72,8 +71,6 @@ class Desk:
     filled: bool = False
     retry_at: float = 0.0
     retry_s: float = 0.0
-    last: Outcome | None = None
-    recent: deque[Outcome] = field(default_factory=lambda: deque(maxlen=100))
 
     def degrade(self, why: str) -> None:
         """It cannot load now; it is tried again after a while."""
@@ -307,9 +304,6 @@ class Feed:
             log.info("%s: and %s more files", desk.dataset.name, f"{more:,}")
         loaded = {file.file for file in outcome.files if file.state == "loaded"}
         desk.mended.lost = [name for name in desk.mended.lost if name not in loaded]
-        if outcome.files:
-            desk.last = outcome
-            desk.recent.append(outcome)
         for listener in self.listeners:
             listener(outcome)
 

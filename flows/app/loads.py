@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from flows.app.work import FileOutcome, Outcome
@@ -31,44 +31,51 @@ class Loads:
     """The sum of outcomes.
 
     Args:
-        datasets: those that had work, in the order in which they first had.
-        files: how many.
-        rows: how many were loaded.
-        refused: how many files were refused,
-        unread: and how many could not be read.
-        attention: how many files were refused, not read, or have findings.
-        first: the first of them.
+        by_dataset: how many files of each dataset that had work.
+        by_state: how many files in each state.
+        rows: how many rows were loaded.
+        with_findings: how many files have findings and a version to show them by.
+        first: the first files that were refused, not read, or have findings.
         last: the last files, whatever became of them.
     """
 
-    datasets: dict[str, None] = field(default_factory=dict)
-    files: int = 0
+    by_dataset: Counter[str] = field(default_factory=Counter)
+    by_state: Counter[str] = field(default_factory=Counter)
     rows: int = 0
-    refused: int = 0
-    unread: int = 0
-    attention: int = 0
+    with_findings: int = 0
     first: list[Load] = field(default_factory=list)
     last: deque[Load] = field(default_factory=lambda: deque(maxlen=KEPT))
 
+    @property
+    def files(self) -> int:
+        """How many."""
+        return self.by_state.total()
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets whose files these are; all that had work where there are no files."""
+        return sorted(name for name, files in self.by_dataset.items() if files or not self.files)
+
     def add(self, outcome: Outcome) -> None:
         """Count one outcome more; its files are forgotten but for some."""
-        self.datasets.setdefault(outcome.dataset)
-        self.files += len(outcome.files)
-        self.rows += outcome.rows
-        self.refused += len(outcome.refused)
-        self.unread += len(outcome.unread)
         loads = [Load(outcome.dataset, file, outcome.at_utc) for file in outcome.files]
-        attention = [load for load in loads if load.needs_attention]
-        self.attention += len(attention)
-        self.first += attention[: KEPT - len(self.first)]
+        self.by_dataset[outcome.dataset] += len(loads)
+        self.by_state.update(file.state for file in outcome.files)
+        self.rows += outcome.rows
+        self.with_findings += sum(file.findings > 0 and file.version is not None for file in outcome.files)
+        self.first += [load for load in loads if load.needs_attention][: KEPT - len(self.first)]
         self.last.extend(loads[-KEPT:])
 
     def then(self, later: Loads) -> Loads:
         """Both together, these first."""
-        both = Loads(self.datasets | later.datasets)
-        for name in ("files", "rows", "refused", "unread", "attention"):
-            setattr(both, name, getattr(self, name) + getattr(later, name))
-        both.first = [*self.first, *later.first][:KEPT]
+        both = Loads(
+            rows=self.rows + later.rows,
+            with_findings=self.with_findings + later.with_findings,
+            first=[*self.first, *later.first][:KEPT],
+        )
+        for name in ("by_dataset", "by_state"):  # a sum of counters would leave out what is 0
+            getattr(both, name).update(getattr(self, name))
+            getattr(both, name).update(getattr(later, name))
         both.last.extend([*self.last, *later.last])
         return both
 

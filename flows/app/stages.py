@@ -15,6 +15,7 @@ from uuid import UUID
 
 from flows.app.feed import DETECTING, Feed, Progress
 from flows.app.health import STUCK_S, WORK_S
+from flows.app.loads import Loads
 from flows.app.work import Outcome, Validated, Work
 from flows.core.boundaries import SessionFailed
 
@@ -73,12 +74,21 @@ class Stages:
 
         await self._in("append", FILLING, lambda: self.feed.rebuild(note))
 
-    async def load_waiting(self, progress: Progress | None = None) -> list[Outcome]:
+    async def load_waiting(
+        self, progress: Progress | None = None, tell: Callable[[Outcome], None] = lambda _: None
+    ) -> Loads:
         """Load all that is settled now, without waiting for more, unless told to stop. Returns what became of it.
+
+        `tell` hears of each outcome.
 
         Producers may never rest: it also ends once no dataset has anything but files that landed meanwhile.
         """
-        outcomes: list[Outcome] = []
+        loads = Loads()
+
+        def note(outcome: Outcome) -> None:
+            loads.add(outcome)
+            tell(outcome)
+
         appending: asyncio.Task[Outcome] | None = None
         done = newer = 0
         begun_ns = time.time_ns()
@@ -92,7 +102,7 @@ class Stages:
                     newer = newer + 1 if landed_since else 0
                 validated = await self.validate(work)
                 if appending is not None:
-                    outcomes.append(await appending)
+                    note(await appending)
                 appending = asyncio.create_task(self.append(validated))
                 done += len(work.landed)
                 waiting = done + self.feed.waiting()
@@ -103,10 +113,10 @@ class Stages:
             if appending is not None:
                 await asyncio.wait({appending})
         if appending is not None:
-            outcomes.append(await appending)
+            note(await appending)
         if not self.feed.stopping:
             self.feed.health.begin_live()
-        return outcomes
+        return loads
 
     async def _in[T](self, stage: str, name: str, call: Callable[[], T], *, limit_s: float = WORK_S) -> T:
         return await self.feed.health.run_in(self._threads[stage], name, call, limit_s=limit_s)
@@ -119,17 +129,15 @@ class Window:
 
     Args:
         stages: what does the work.
-        remember: keep the outcomes; a window without an end would keep ever more.
     """
 
-    def __init__(self, stages: Stages, *, remember: bool = True) -> None:
+    def __init__(self, stages: Stages) -> None:
         self.stages = stages
         self.tell: Callable[[Outcome], None] = lambda _: None
         self.started = asyncio.Event()
         self.run_id: UUID | None = None
-        self.outcomes: list[Outcome] = []
-        self.outside: list[Outcome] = []
-        self._remember = remember
+        self.loads = Loads()
+        self.outside = Loads()
         self._closed = False
         self._home = asyncio.get_running_loop()
         self._arrivals: asyncio.Queue[Work | None] = asyncio.Queue(1)
@@ -172,6 +180,5 @@ class Window:
         while (validated := await self._validated.get()) is not None:
             with suppress(SessionFailed):
                 outcome = await self.stages.append(validated)
-                if self._remember:
-                    self.outcomes.append(outcome)
+                self.loads.add(outcome)
                 self.tell(outcome)

@@ -52,7 +52,7 @@ async def watch(
 
 
 async def _pump(stages: Stages) -> None:
-    window = Window(stages, remember=False)
+    window = Window(stages)
     while not stages.feed.stopping:
         work = await stages.detect(SENSOR_S)
         if work is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import logging
 import os
@@ -13,10 +14,10 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify import InotifyObserver
 
-from flows.app import feed
+from flows.app import feed, loads
 from flows.app.opening import open_feed
-from flows.app.stages import Stages
-from flows.app.work import Outcome, Validated, Work
+from flows.app.stages import Stages, Window
+from flows.app.work import FileOutcome, Outcome, Validated, Work
 from flows.settings import Settings
 from tests.integration.living import Living, sales
 from tests.integration.test_changes import ask
@@ -198,8 +199,35 @@ async def test_an_initial_load_ends_although_files_keep_coming(
         monkeypatch.setattr(feed, "validate", validate_while_one_more_lands)
         async with Stages(feed) as stages:
             await stages.rebuild()
-            outcomes = await asyncio.wait_for(stages.load_waiting(), 10)
-            assert [file.file for outcome in outcomes for file in outcome.files] == ["1.csv", "2.csv"]
+            found = await asyncio.wait_for(stages.load_waiting(), 10)
+            assert [load.file.file for load in found.last] == ["1.csv", "2.csv"]
+
+
+async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
+    quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody takes it away, as while Prefect does not answer."""
+    monkeypatch.setattr(feed, "BATCH_FILES", 100)
+    monkeypatch.setattr(loads, "KEPT", 50)
+    landing, burst = tmp_path / "landing", 200
+    landing.mkdir()
+    with open_feed(Settings(state=tmp_path / "state", landing=landing, observer="polling", settle_s=0.0)) as opened:
+        async with Stages(opened.feed) as stages:
+            await stages.rebuild()
+            window = Window(stages)
+            for start in range(0, 3 * burst, burst):
+                for number in range(start, start + burst):
+                    (landing / f"{number}.csv").write_bytes(sales(-1 if number == burst else 1, start=number))
+                opened.feed.desks["sales"].lookout.inbox.rescan()
+                while (work := await stages.detect(0.2)) is not None:
+                    await window.put(work)
+            await window.close()
+            gc.collect()
+            kept = sum(isinstance(found, FileOutcome) for found in gc.get_objects())
+        assert (window.loads.files, window.loads.rows) == (3 * burst, 3 * burst - 1)
+        assert window.loads.by_state == {"loaded": 3 * burst - 1, "quarantined": 1}
+        assert [load.file.file for load in window.loads.first] == [f"{burst}.csv"]
+    assert kept <= 2 * 50
 
 
 def test_a_batch_is_bounded_by_its_files(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

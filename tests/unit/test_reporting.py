@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flows import reporting
+from flows.app.loads import Loads
 from flows.app.work import FileOutcome, Outcome
 from flows.core.findings import Finding
 
@@ -29,6 +30,8 @@ def test_each_refused_file_has_a_table_of_findings_unless_they_are_very_many(
         for number in range(refused)
     ]
     outcome = Outcome("sales", (FileOutcome("good.csv", "loaded", rows=1, version=99), *files))
-    asyncio.run(reporting.publish_findings([outcome], lambda dataset, version: [found]))
+    loads = Loads()
+    loads.add(outcome)
+    asyncio.run(reporting.publish_findings(loads, lambda dataset, version: [found]))
     assert tables.pop("findings-sales") == [1] * own
     assert tables == ({"findings-of-more-files": [together]} if together else {})
