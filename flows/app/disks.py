@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flows.core.dataset import Dataset
+from flows.landing.mount import Call
+from flows.landing.mount import Mount as LandingMount
 from flows.store.disk import Mount, mounts_in_use
 from flows.store.state import State
 
 LOOK_S = 10.0
 """How long a measurement holds: the live page asks for the status after every commit."""
+PATIENCE_S = 0.2
+"""How long a mount may take to answer. One that hangs is left out until it does."""
 
 
 def places(state: State) -> dict[str, Path]:
@@ -49,13 +53,26 @@ def warning(mount: Mount) -> str | None:
     return f"the disk at {mount.path} ({', '.join(mount.uses)}) is nearly full: {mount.free}"
 
 
-@dataclass
 class Disks:
-    """The disks of one session, measured when somebody asks, and not more often than is of use."""
+    """The disks of one session, measured when somebody asks, and not more often than is of use.
 
-    places: Mapping[str, Path]
-    _measured: list[Mount] = field(default_factory=list)
-    _due_at: float = 0.0
+    Args:
+        places: what this installation writes → where.
+        landing: what producers write → where. Such a mount may hang; whoever asks does not wait for it.
+    """
+
+    def __init__(self, places: Mapping[str, Path], landing: Mapping[str, Path]) -> None:
+        self._own = places
+        self._all = {**places, **landing}
+        self._measured: list[Mount] = []
+        self._due_at = 0.0
+        self._asked: Call[list[Mount]] | None = None
+        self._thread = LandingMount("the disks in use")
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End the thread that asks the landing directories' mounts."""
+        self._thread.stop()
 
     def as_json(self) -> list[dict[str, Any]]:
         """The mounts in use, in JSON types; `warning` is None where all is well."""
@@ -71,7 +88,16 @@ class Disks:
         ]
 
     def _mounts(self) -> list[Mount]:
-        if time.monotonic() >= self._due_at:
-            self._measured = mounts_in_use(self.places)
-            self._due_at = time.monotonic() + LOOK_S
-        return self._measured
+        with self._lock:
+            if time.monotonic() >= self._due_at:
+                self._measured = self._measure()
+                self._due_at = time.monotonic() + LOOK_S
+            return self._measured
+
+    def _measure(self) -> list[Mount]:
+        asked = self._asked or self._thread.begin(lambda: mounts_in_use(self._all))
+        if not asked.wait(PATIENCE_S):
+            self._asked = asked
+            return mounts_in_use(self._own)
+        self._asked = None
+        return asked.result()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from flows.app.disks import Disks, places
+from flows.app.disks import Disks, landing_places, places
 from flows.app.feed import Desk, Feed
 from flows.app.health import Health
 from flows.app.memory import unused_memory_given_back
@@ -136,7 +136,9 @@ def _serve(
 ) -> Owner:
     state = State(settings.state)
     reports = Reports(state.reports)
-    source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, Disks(places(state)))
+    disks = Disks(places(state), landing_places(desk.dataset for desk in feed.desks.values()))
+    stack.callback(disks.close)
+    source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, disks)
     live = Live(source, cube, source.news, Access.at(settings.host), reports, feed.health)
     server = LiveServer(live.app, host=settings.host, port=settings.port)
     feed.listeners.append(live.hear)

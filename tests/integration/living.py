@@ -51,7 +51,8 @@ class Living:
         self.works: list[Work] = []
         self.outcomes: list[Outcome] = []
         state = State(landing.parent / "state")
-        self._source = FeedSource(opened.feed, opened.owner, Reports(state.reports), Disks(places(state)))
+        self._disks = Disks(places(state), {"landing of sales": landing})
+        self._source = FeedSource(opened.feed, opened.owner, Reports(state.reports), self._disks)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="living")
 
@@ -146,6 +147,7 @@ class Living:
         self._thread.start()
 
     def stop(self) -> None:
+        self._disks.close()
         self.feed.stop()
         self._thread.join(DEADLINE_S)
         assert not self._thread.is_alive()

@@ -7,7 +7,9 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -26,6 +28,7 @@ from flows.datasets.sales import SALES
 from flows.errors import DiskFull, RequestFailed
 from flows.report.making import complete, keep_report
 from flows.settings import Settings
+from flows.store.disk import Mount
 from flows.store.ledger import open_ledger
 from flows.store.restore import restore_ledger
 from flows.store.segments import read_segment
@@ -231,17 +234,42 @@ def test_a_disk_that_will_soon_be_full_is_a_warning_and_no_complaint(
     tmp_path: Path, disks: Disks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app_disks, "LOOK_S", 0.0)
-    with two_datasets(tmp_path) as living:
+    with small_disk(tmp_path / "landing") as landing, two_datasets(tmp_path) as living:
         before = living.warnings()
+        landing.fill()
         disks["reports"].fill(leave_bytes=1 << 20)
         disks["segments"].fill(leave_bytes=1 << 18)
         new = [warning for warning in living.warnings() if warning not in before]
         assert [warning.partition(" is nearly full: ")[2] for warning in new] == [
             "262.1 kB of 4.2 MB free",
             "1.0 MB of 4.2 MB free",
+            "0 bytes of 4.2 MB free",
         ]
-        assert "state/segments (segments)" in new[0] and "state/reports (reports)" in new[1]
+        for warning, use in zip(new, ("segments", "reports", "landing of sales"), strict=True):
+            assert f"({use})" in warning
         assert living.complaints() == []
+
+
+def test_a_landing_mount_that_hangs_holds_up_no_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure, answers = app_disks.mounts_in_use, threading.Event()
+
+    def hang(places: Mapping[str, Path]) -> list[Mount]:
+        if "landing" in places:
+            answers.wait(PATIENCE_S)
+        return measure(places)
+
+    monkeypatch.setattr(app_disks, "mounts_in_use", hang)
+    monkeypatch.setattr(app_disks, "LOOK_S", 0.0)
+    with small_disk(tmp_path / "landing") as landing:
+        disks = app_disks.Disks({"state": tmp_path}, {"landing": landing.path})
+        try:
+            assert [disk["uses"] for disk in disks.as_json()] == [["state"]]
+            answers.set()
+            deadline = time.monotonic() + PATIENCE_S
+            while len(disks.as_json()) < 2:
+                assert time.monotonic() < deadline
+        finally:
+            disks.close()
 
 
 @pytest.mark.parametrize("new", [True, False], ids=["new state", "former state"])
