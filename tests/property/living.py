@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 import threading
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 
 import dataframely as dy
@@ -22,11 +23,14 @@ from flows.core.boundaries import SessionFailed
 from flows.core.dataset import Dataset, Keep, Unload
 from flows.core.model import VERSION, Table
 from flows.cube.duckdb_cube import DuckDbCube
+from flows.store.backup import backups_in, make_backup
 from flows.store.ledger import open_ledger
 from flows.store.orphans import settle_orphans
 from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
+from flows.store.restore import restore_ledger
 from flows.store.segments import Segments
+from flows.store.state import State
 from tests.property.model import Content, Model
 
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -110,6 +114,9 @@ class Living:
             when_deleted=Unload() if unload_deleted else Keep(),
         )
         self._clock = 0
+        self._changes = 0
+        self._changed_at: dict[str, int] = {}
+        self._backups: dict[Path, tuple[Model, int]] = {}
         self._times: dict[str, int] = {}
         self._touched: set[str] = set()
         self._open = ExitStack()
@@ -162,7 +169,7 @@ class Living:
         (self.landing / old).rename(self.landing / new)
         self.directory[new] = self.directory.pop(old)
         self._times[new] = self._times[old]
-        self._touched.add(new)
+        self._touch(new)
 
     def step(self) -> None:
         """Let the feed see the directory, and the model too."""
@@ -176,6 +183,7 @@ class Living:
         self._work()
         if kind == "unload":
             self.model.unload(name)
+            self._note_backup()
         else:
             mode = "force" if force else kind
             self.model.look(self.directory, [], {name: mode} if name in self.directory else {})
@@ -204,6 +212,45 @@ class Living:
         self.die()
         self.start()
         self.step()
+
+    def back_up(self) -> None:
+        """Make a backup of the ledger."""
+        make_backup(self.feed.ledger.file, self.root / "backups")
+        self._note_backup()
+
+    def _note_backup(self) -> None:
+        """A backup that was made just now holds what the model holds."""
+        for backup in backups_in(self.root / "backups"):
+            self._backups.setdefault(backup.file, (deepcopy(self.model), self._changes))
+
+    def lose(self, pick: int) -> set[str]:
+        """Lose the ledger and all backups but some older ones, restore, start, and let both see the directory.
+
+        Returns what could not be decided, where the model is now another one than it would be without the loss.
+        """
+        self.die()
+        for file in self.root.glob("ledger.db*"):
+            file.unlink()
+        backups = [backup.file for backup in backups_in(self.root / "backups")]
+        kept = pick % (len(backups) + 1)
+        for file in backups[kept:]:
+            file.unlink()
+        before, changes = self._backups[backups[kept - 1]] if kept else (None, 0)
+        restore_ledger(State(self.root), [self.dataset.table])
+        self.start()
+        known = self.model
+        self.model = known.restored(before)
+        judged_anew = {name for name, _, _ in self.model.footers[len(before.footers) if before else 0 :]}
+        self._touched = {name for name in self.directory if self._changed_at[name] > changes or name in judged_anew}
+        self.step()
+        now, then = self.model.facts(), known.facts()
+        if now == then:
+            return set()
+        found = known.undecidable(before, self.directory)
+        if now["paths"] == then["paths"]:
+            found.add("copies")
+        assert found, f"undecided, and no exception says why:\n{then}\n{now}\n{self.directory}"
+        return found
 
     def differences(self) -> str | None:
         """How the live cube differs from the model; None when it does not."""
@@ -245,8 +292,13 @@ class Living:
         """The files touched since the last step, in the order in which a batch takes them."""
         return sorted(self._touched & self.directory.keys(), key=lambda name: (self._times[name], name.encode()))
 
-    def _stamp(self, name: str) -> None:
+    def _touch(self, name: str) -> None:
         self._touched.add(name)
+        self._changes += 1
+        self._changed_at[name] = self._changes
+
+    def _stamp(self, name: str) -> None:
+        self._touch(name)
         self._clock += 1
         self._times[name] = 1_600_000_000 * 10**9 + self._clock * 10**6
         os.utime(self.landing / name, ns=(self._times[name],) * 2)
