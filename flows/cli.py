@@ -365,6 +365,8 @@ def _show_difference(found: Mapping[str, Any], form: Format) -> None:
         show_one(found, form)
         return
     show([{name: found[name] for name in ("rows", "missing", "extra")}], form)
+    for sentence in found.get("mended", ()):
+        sys.stdout.write(f"{plain(sentence)}\n")
     if found["examples"]:
         show(found["examples"], form, title="differences")
 

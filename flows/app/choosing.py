@@ -38,13 +38,14 @@ def choose_paths(
     chosen = _matching(dataset, payload, list(paths))
     if payload.since is None and not payload.where:
         return chosen
-    versions = {version.path: version for version in accepted_versions(ledger, dataset.name)}
-    known = [versions[path] for path in chosen if path in versions]
-    if payload.since is not None:
-        known = [version for version in known if datetime.fromisoformat(version.detected_utc) >= payload.since]
-    for condition in payload.where:
-        holding = _holding(dataset, ledger, segments, condition, known)
-        known = [version for version in known if version.id in holding]
+    with segments.reading():  # in another thread than compaction
+        versions = {version.path: version for version in accepted_versions(ledger, dataset.name)}
+        known = [versions[path] for path in chosen if path in versions]
+        if payload.since is not None:
+            known = [version for version in known if datetime.fromisoformat(version.detected_utc) >= payload.since]
+        for condition in payload.where:
+            holding = _holding(dataset, ledger, segments, condition, known)
+            known = [version for version in known if version.id in holding]
     return [version.path for version in known]
 
 

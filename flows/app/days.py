@@ -20,6 +20,7 @@ from flows.landing.inbox import Inbox
 from flows.landing.mount import Mount
 from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
+from flows.store.segments import Segments
 from flows.store.upkeep import first_day, horizon_of, set_first_day
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Owned(Protocol):
 
     cube: Cube
     ledger: Ledger
+    segments: Segments
 
     def rebuild_table(self, name: str) -> int:
         """Fill one table again."""
@@ -49,9 +51,11 @@ class Days:
     def verify(self, dataset: Dataset, *, deep: bool = False) -> dict[str, Any]:
         """Compare the cube with the ledger's segments; with the landing files where `deep`."""
         ledger = self._owned.ledger
-        parts = self._appender.parts(dataset, ledger.live(dataset.name))
-        rows = rows_from_files(dataset, ledger, parts, self._owned.mount(dataset.name)) if deep else None
-        return verify(dataset.table, self._owned.cube, parts, rows=rows, horizon=horizon_of(ledger, dataset))
+        mount = self._owned.mount(dataset.name)
+        with self._owned.segments.reading():
+            parts = self._appender.parts(dataset, ledger.live(dataset.name))
+            rows = rows_from_files(dataset, ledger, parts, mount) if deep else None
+            return verify(dataset.table, self._owned.cube, parts, rows=rows, horizon=horizon_of(ledger, dataset))
 
     def close(
         self, dataset: Dataset, inbox: Inbox, *, as_of: datetime | None = None, run: str | None = None
@@ -84,10 +88,11 @@ class Days:
         return self._report(dataset, inbox, chosen, self.verify(dataset))
 
     def _report(self, dataset: Dataset, inbox: Inbox, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
-        parts = self._appender.parts(dataset, {id: {} for id in self._owned.ledger.segments(dataset.name)})
-        return day_report(
-            dataset, day, cube=self._owned.cube, ledger=self._owned.ledger, parts=parts, checked=checked, inbox=inbox
-        ).as_json()
+        cube, ledger = self._owned.cube, self._owned.ledger
+        with self._owned.segments.reading():
+            parts = self._appender.parts(dataset, {id: {} for id in ledger.segments(dataset.name)})
+            report = day_report(dataset, day, cube=cube, ledger=ledger, parts=parts, checked=checked, inbox=inbox)
+        return report.as_json()
 
     def _retain(self, dataset: Dataset) -> None:
         """Move the horizon; days that a longer retention brings back are rebuilt."""

@@ -157,11 +157,12 @@ class Feed:
         """Fill one table from the live rows of its segments, of which none covers another where all keys differ.
         Returns its rows."""
         dataset = self.desks[name].dataset
-        parts = self._appender.parts(dataset, self.ledger.live(name))
-        live = [LiveSegment(part.path, part.places) for part in parts]
-        horizon = horizon_of(self.ledger, dataset)
-        with boundary(Doing.CUBE):
-            rows = self.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)
+        with self.segments.reading():
+            parts = self._appender.parts(dataset, self.ledger.live(name))
+            live = [LiveSegment(part.path, part.places) for part in parts]
+            horizon = horizon_of(self.ledger, dataset)
+            with boundary(Doing.CUBE):
+                rows = self.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)
         log.info("%s: %s rows rebuilt from %s segments", name, f"{rows:,}", len(parts))
         return rows
 
@@ -282,8 +283,9 @@ class Feed:
 
     def _do(self, desk: Desk, kind: Kind, payload: Payload) -> dict[str, Any]:
         dataset, dry_run = desk.dataset, payload.dry_run
+        mended = self._mend_damaged(desk) if kind in ("verify", "close-day") else []
         if kind == "verify" or (kind == "rebuild" and dry_run):
-            return {"verify": self._days.verify(dataset, deep=payload.deep)}
+            return {"verify": {**self._days.verify(dataset, deep=payload.deep), "mended": mended}}
         if kind == "rebuild":
             return {"rows": self.rebuild_table(dataset.name)}
         if kind == "unload" and not dry_run:
@@ -293,6 +295,18 @@ class Feed:
         if kind == "report":
             return {"report": self._days.report(dataset, desk.lookout.inbox, payload.date)}
         return {}
+
+    def _mend_damaged(self, desk: Desk) -> list[str]:
+        """Mend the segments that were damaged since the start, and fill the table again where there are any."""
+        name = desk.dataset.name
+        with boundary(Doing.DATASET):
+            done = self._mender.mend_damaged(desk.dataset)
+            if not done.damaged:
+                return []
+            desk.mended = replace(done, lost=[*desk.mended.lost, *done.lost])
+            desk.lookout.inbox.know(self.ledger.signatures(name))
+        self.rebuild_table(name)
+        return done.words()
 
     def _note(self, desk: Desk, outcome: Outcome) -> None:
         files, more = outcome.named()

@@ -34,7 +34,7 @@ class Model:
         unload_deleted: whether the rows of deleted files leave.
         seen: the directory as last looked at.
         footers: what is written of each version that is accepted: its path, its place, its content.
-        replaced: paths whose version was replaced by another path's, and how many footers there were then.
+        replaced: paths whose version was replaced by another path's, its place, and how many footers there were then.
     """
 
     unload_deleted: bool
@@ -43,7 +43,7 @@ class Model:
     places: int = 0
     judgements: int = 0
     footers: list[tuple[str, int, Content]] = field(default_factory=list)
-    replaced: list[tuple[str, int]] = field(default_factory=list)
+    replaced: list[tuple[str, int, int]] = field(default_factory=list)
 
     def fold(self) -> dict[int, int]:
         """Per key the row of the current version with the highest place."""
@@ -76,9 +76,7 @@ class Model:
 
     def unload(self, name: str) -> None:
         if name in self.paths and self.paths[name].live:
-            self.paths[name].out = "request"
-            self.judgements += 1
-            self.paths[name].unloaded_at = self.judgements
+            self._unload(self.paths[name], "request")
 
     def _observe(self, name: str, content: Content, directory: dict[str, Content], how: str) -> None:
         path = self.paths.setdefault(name, Path())
@@ -131,12 +129,16 @@ class Model:
         if copies:
             self._inherit(min(copies, key=lambda copy: copy[0])[1], path)
         elif self.unload_deleted and path.live:
-            path.out = "deleted"
+            self._unload(path, "deleted")
+
+    def _unload(self, path: Path, why: str) -> None:
+        self.judgements += 1
+        path.out, path.unloaded_at = why, self.judgements
 
     def _inherit(self, name: str, giver: Path) -> None:
         heir = self.paths[name]
         if heir.place is not None:
-            self.replaced.append((name, len(self.footers)))
+            self.replaced.append((name, heir.place, len(self.footers)))
         heir.unloaded_at = giver.unloaded_at
         heir.place, heir.accepted, heir.out = giver.place, giver.accepted, giver.out
         heir.history |= giver.history
@@ -193,14 +195,17 @@ class Model:
         for name, path in self.paths.items():
             if path.out == "request" and path.unloaded_at > judged:
                 found.add("unloaded")
+            if path.out == "deleted" and path.unloaded_at > judged and name in directory:
+                found.add("deleted and refused")
             moved = path.place is not None and recorded.get(path.place) != name
             if moved and directory.get(name) != path.accepted:
                 found.add("renamed and gone")
             if moved and recorded.get(path.place) in directory:
                 found.add("renamed in a chain")
         footers = [name for name, _, _ in self.footers]
-        if any(at >= since and name not in footers[at:] for name, at in self.replaced):
-            found.add("replaced and gone")
+        for name, place, at in self.replaced:
+            if at >= since and (name not in footers[at:] or recorded.get(place, name) != name):
+                found.add("replaced and gone")
         if not directory:
             found.add("emptied")
         return found
@@ -211,6 +216,7 @@ EXCEPTIONS = {
     "renamed and gone": "it was renamed, and its new name was gone or showed something else before the loss",
     "renamed in a chain": "it was renamed, and another file that was renamed has its old name: one look sees both now",
     "replaced and gone": "a file was renamed over it, and that one was gone or showed something else before the loss",
+    "deleted and refused": "its file was deleted, and what lies at its path since was refused: that looks like stale",
     "emptied": "the directory is empty: that is never believed, so it decides nothing",
     "copies": "which of several waiting copies was seen first",
 }
