@@ -25,7 +25,7 @@ from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Part, Segments, may_hold, rows_of, rows_with_keys
 from flows.store.staging import mark_loaded, stage_batch
-from flows.store.upkeep import horizon_of
+from flows.store.upkeep import dataset_facts, horizon_of
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,6 @@ class Appender:
         self, dataset: Dataset, rows: pl.DataFrame, batch: _Batch, plan: Plan, *, number: int, after: int
     ) -> SegmentFacts:
         signatures = batch.validated.signatures
-        horizon = horizon_of(self._ledger, dataset)
         footer = Footer(
             dataset=dataset.name,
             fingerprint=dataset.fingerprint,
@@ -174,7 +173,7 @@ class Appender:
             after=after,
             detected_utc=batch.validated.work.detected_utc,
             first_free=batch.first_free,
-            first_day=horizon.first.isoformat() if horizon else None,
+            **dataset_facts(self._ledger, dataset.name)._asdict(),
         )
         return self._segments.write(self._ledger.next_segment(), dataset.table, rows, footer)
 

@@ -19,7 +19,14 @@ from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.orphans import set_aside_orphans
 from flows.store.segments import Part, Segments, scan_segments
-from flows.store.upkeep import Replacement, drop_dead_segments, first_day, replace_segments, rows_alive, version_rows
+from flows.store.upkeep import (
+    Replacement,
+    dataset_facts,
+    drop_dead_segments,
+    replace_segments,
+    rows_alive,
+    version_rows,
+)
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +100,7 @@ def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[Seg
         origin="compaction",
         after=ledger.last_batch(),
         replaces=tuple(ids),
-        first_day=str(first_day(ledger, dataset.name) or "") or None,
+        **dataset_facts(ledger, dataset.name)._asdict(),
     )
     rows = pl.concat(frames, how="vertical_relaxed")
     new = segments.write(ledger.next_segment(), dataset.table, rows, footer)

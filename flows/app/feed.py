@@ -300,7 +300,7 @@ class Feed:
         """Mend the segments that were damaged since the start, and fill the table again where there are any."""
         name = desk.dataset.name
         with boundary(Doing.DATASET):
-            done = self._mender.mend_damaged(desk.dataset)
+            done = self._mender.mend_damaged(desk.dataset, desk.lookout.reads)
             if not done.damaged:
                 return []
             desk.mended = replace(done, lost=[*desk.mended.lost, *done.lost])

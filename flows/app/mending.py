@@ -23,7 +23,7 @@ from flows.store.footer import Footer, VersionRow
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine
 from flows.store.segments import Segments, read_segment
-from flows.store.upkeep import Replacement, copies_of, note_fingerprint, replace_segments, version_rows
+from flows.store.upkeep import Replacement, copies_of, dataset_facts, note_fingerprint, replace_segments, version_rows
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +171,7 @@ class Mender:
                     origin="mending",
                     after=self._ledger.last_batch(),
                     replaces=tuple(replacement.old),
+                    **dataset_facts(self._ledger, dataset.name)._asdict(),
                 ),
             )
         with self._segments.until_staged(replacement.new):

@@ -77,6 +77,7 @@ class Footer:
         replaces: the segments that gave way to it.
         first_free: the next free numbers of a version and a place before the batch; places from there on are new.
         first_day: retention: the first day whose rows are in the cube.
+        volumes: the landing directory as it was last believed, as the ledger writes it.
         uuid: tells it from another segment of the same number; None in format 1.
         written_utc: when it was written.
         format: the footer's own version.
@@ -92,6 +93,7 @@ class Footer:
     replaces: tuple[int, ...] = ()
     first_free: tuple[int, int] | None = None
     first_day: str | None = None
+    volumes: str | None = None
     uuid: str | None = field(default_factory=lambda: str(uuid4()))
     written_utc: str = field(default_factory=now_utc)
     format: int = FORMAT

@@ -34,7 +34,7 @@ from flows.store.replay import KnownPath, KnownVersion, Replay
 from flows.store.schema import SCHEMA_VERSION, batches, datasets, paths, requests, segments, versions
 from flows.store.segments import Segments, number_of, read_segment
 from flows.store.state import State as StateDirectory
-from flows.store.upkeep import NEVER
+from flows.store.upkeep import NEVER, DatasetFacts
 
 SHOWN = 20
 _COUNTED = ("rows", "refused", "collapsed", "findings", "first_finding")
@@ -354,11 +354,11 @@ class _Restore:
         connection.execute(insert(batches), list(rows.values()))
 
     def _write_datasets(self, connection: Connection, chosen: list[_Found]) -> None:
-        """How the datasets were declared, and the first day that was kept, when the last segment was written."""
+        """What the ledger knew of the datasets when the last segment was written."""
         for found in chosen:
             footer = found.footer
             row: dict[str, Any] = {"name": footer.dataset, "fingerprint": footer.fingerprint}
-            new = {} if footer.format == 1 or footer.origin == "mending" else {"first_day": footer.first_day}
+            new = {} if footer.format == 1 else {name: getattr(footer, name) for name in DatasetFacts._fields}
             statement = upsert(datasets).values({**row, **new})
             kept = {**new, "name": footer.dataset}
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=kept))

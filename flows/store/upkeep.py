@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -186,6 +186,21 @@ def first_day(ledger: Ledger, dataset: str) -> date | None:
     with ledger.reading() as connection:
         found = connection.scalar(select(datasets.c.first_day).where(datasets.c.name == dataset))
     return date.fromisoformat(found) if found else None
+
+
+class DatasetFacts(NamedTuple):
+    """What the ledger knows of a dataset and writes into each of its segments, so that a restore knows it too."""
+
+    first_day: str | None = None
+    volumes: str | None = None
+
+
+def dataset_facts(ledger: Ledger, dataset: str) -> DatasetFacts:
+    """The facts of a dataset; nothing of one that no session has opened."""
+    columns = [datasets.c[name] for name in DatasetFacts._fields]
+    with ledger.reading() as connection:
+        row = connection.execute(select(*columns).where(datasets.c.name == dataset)).one_or_none()
+    return DatasetFacts(*row) if row is not None else DatasetFacts()
 
 
 def set_first_day(ledger: Ledger, dataset: str, day: date | None) -> None:

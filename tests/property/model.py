@@ -34,7 +34,7 @@ class Model:
         unload_deleted: whether the rows of deleted files leave.
         seen: the directory as last looked at.
         footers: what is written of each version that is accepted: its path, its place, its content.
-        replaced: paths whose version was replaced by another path's, its place, and how many footers there were then.
+        replaced: paths whose version was replaced by another path's, both places, and how many footers there were.
     """
 
     unload_deleted: bool
@@ -43,7 +43,7 @@ class Model:
     places: int = 0
     judgements: int = 0
     footers: list[tuple[str, int, Content]] = field(default_factory=list)
-    replaced: list[tuple[str, int, int]] = field(default_factory=list)
+    replaced: list[tuple[str, int, int, int]] = field(default_factory=list)
 
     def fold(self) -> dict[int, int]:
         """Per key the row of the current version with the highest place."""
@@ -138,7 +138,7 @@ class Model:
     def _inherit(self, name: str, giver: Path) -> None:
         heir = self.paths[name]
         if heir.place is not None:
-            self.replaced.append((name, heir.place, len(self.footers)))
+            self.replaced.append((name, heir.place, giver.place or 0, len(self.footers)))
         heir.unloaded_at = giver.unloaded_at
         heir.place, heir.accepted, heir.out = giver.place, giver.accepted, giver.out
         heir.history |= giver.history
@@ -202,9 +202,9 @@ class Model:
                 found.add("renamed and gone")
             if moved and recorded.get(path.place) in directory:
                 found.add("renamed in a chain")
-        footers = [name for name, _, _ in self.footers]
-        for name, place, at in self.replaced:
-            if at >= since and (name not in footers[at:] or recorded.get(place, name) != name):
+        footers = [(name, place) for name, place, _ in self.footers]
+        for name, place, giver, at in self.replaced:
+            if at >= since and ((name, giver) not in footers[at:] or recorded.get(place, name) != name):
                 found.add("replaced and gone")
         if not directory:
             found.add("emptied")
@@ -215,7 +215,7 @@ EXCEPTIONS = {
     "unloaded": "a person unloaded it, and the backup that this makes was lost too: no segment says so",
     "renamed and gone": "it was renamed, and its new name was gone or showed something else before the loss",
     "renamed in a chain": "it was renamed, and another file that was renamed has its old name: one look sees both now",
-    "replaced and gone": "a file was renamed over it, and that one was gone or showed something else before the loss",
+    "replaced and gone": "a file was renamed over it, and that one was gone, elsewhere or changed before the loss",
     "deleted and refused": "its file was deleted, and what lies at its path since was refused: that looks like stale",
     "emptied": "the directory is empty: that is never believed, so it decides nothing",
     "copies": "which of several waiting copies was seen first",
