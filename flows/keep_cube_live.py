@@ -68,7 +68,7 @@ async def _live(stages: Stages, owner: Owner) -> None:
     stages.feed.listeners.append(emit_files)
     loads = await initial_load(stages)
     emit_session("started", owner)
-    shown = stages.feed.health.task("showing the first loads", _show(stages, owner, loads))
+    shown = stages.feed.health.task("showing the first loads", lambda: _show(stages, owner, loads))
     try:
         await _serve(stages)
     finally:
@@ -106,8 +106,8 @@ def _told_to_end(feed: Feed, run: UUID) -> Iterator[Ending]:
     for told in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(told, ending.cancel)
     watches = [
-        feed.health.task("the watch over the parent process", _watch_parent(ending)),
-        feed.health.task("the watch over the run's state", _watch_state(run, ending)),
+        feed.health.task("the watch over the parent process", lambda: _watch_parent(ending)),
+        feed.health.task("the watch over the run's state", lambda: _watch_state(run, ending)),
     ]
     try:
         yield ending

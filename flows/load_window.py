@@ -11,7 +11,7 @@ import contextvars
 import logging
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from math import inf
 from uuid import UUID
@@ -87,7 +87,7 @@ class Windows:
         self._retry_at = 0.0
         self._unended: list[UUID] = []
         self._under_way: set[asyncio.Task[None]] = set()
-        self._minder = stages.feed.health.task("the windows", self._mind())
+        self._minder = stages.feed.health.task("the windows", self._mind)
 
     async def put(self, work: Work) -> None:
         """Load this work, in the open window or without one."""
@@ -124,13 +124,13 @@ class Windows:
 
     def _begin(self) -> Window:
         window = self._opening = Window(self._stages)
-        self._keep(self._run(window))
+        self._keep(lambda: self._run(window))
         return window
 
     def _end(self, window: Window) -> None:
         """Close a window; it reports what was loaded without one."""
         window.outside, self._plain.loads = self._plain.loads, Loads()
-        self._keep(window.close())
+        self._keep(window.close)
 
     async def _run(self, window: Window) -> None:
         try:
@@ -177,8 +177,8 @@ class Windows:
             idle, self._open = self._open, None
             self._end(idle)
 
-    def _keep(self, coroutine: Coroutine[None, None, None]) -> None:
-        task = self._stages.feed.health.task("a window", coroutine)
+    def _keep(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        task = self._stages.feed.health.task("a window", work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

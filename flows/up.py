@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flows.children import Child, Pace, answers, free_port
+from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.cube.atoti_start import TERMS
 from flows.datasets import load_datasets
 from flows.errors import StateError
@@ -96,10 +97,11 @@ class Up:
         """Start again what has died, until told to stop."""
         while not stopping.is_set():
             try:
-                await self._revive()
+                with boundary(Doing.PREFECT):
+                    await self._revive()
                 self._last_trouble = ""
-            except Exception as error:  # Prefect does not answer, or not yet: the next round tries again
-                self._tell_once(f"waiting for Prefect ({type(error).__name__}: {error})")
+            except NothingFailed as failed:  # the next round tries again
+                self._tell_once(f"waiting for Prefect ({failed})")
             for child in (self._server, self._serving):
                 if child is not None:
                     child.trim_log()
@@ -109,11 +111,11 @@ class Up:
     async def end(self) -> None:
         """End the live run in order, then what was started, the last first; nothing that others have started."""
         if self._serving is not None:
-            with suppress(Exception):  # the processes are ended below in any case
+            with suppress(NothingFailed), boundary(Doing.PREFECT):  # the processes are ended below in any case
                 await asyncio.wait_for(self._cancel_run(), CANCEL_S)
             await self._end_owner()
             await asyncio.to_thread(self._serving.end)
-            with suppress(Exception):  # honest states are for people; they may be too late for it
+            with suppress(NothingFailed), boundary(Doing.PREFECT):  # honest states may be too late for it
                 await asyncio.wait_for(self._bury("cubefeed up was stopped", all_flows=True), CANCEL_S)
         if self._server is not None:
             await asyncio.to_thread(self._server.end)

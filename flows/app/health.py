@@ -28,8 +28,8 @@ WORK_S = 600.0
 """A piece of work (a batch, a rebuild) may show no progress for so long: ten million rows take seconds, and somebody's
 `prepare` may be slow. It is said after STUCK_S."""
 LOOK_S = 1.0
-END_S = 15.0
-"""How long a failed session may take to end in order."""
+END_S = 20.0
+"""How long a session may take to end in order; whatever it was at, the next start rolls it forward."""
 EXIT_CODE = 70
 """Of a session that had to be ended by force; EX_SOFTWARE in sysexits.h."""
 
@@ -117,10 +117,14 @@ class Health:
         self._phase = Phase.LIVE
 
     def stop(self) -> None:
-        """Begin the end, in order."""
-        self.stopping.set()
+        """Begin the end, in order; what does not end soon is ended by force."""
+        with self._lock:
+            first = not self.stopping.is_set()
+            self.stopping.set()
         for end in self._ending:
             end()
+        if first and not self._closed.is_set():
+            threading.Thread(target=self._force_end, name="end-by-force", daemon=True).start()
 
     def fail(self, where: str, error: BaseException) -> None:
         """The session has to end, since a part of it failed; the first reason counts."""
@@ -132,7 +136,6 @@ class Health:
             self.failure.__cause__ = cause
         log.critical("the session ends, because %s failed: %s", where, describe(cause), exc_info=cause)
         self.stop()
-        threading.Thread(target=self._force_end, args=(where,), name="end-by-force", daemon=True).start()
 
     def require_sound(self) -> None:
         """Raise what the session has to end for, if anything.
@@ -198,12 +201,12 @@ class Health:
         if turn is not None:
             turn.beat = time.monotonic()
 
-    def task(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def task(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
         """A task whose failure ends the session."""
 
         async def guarded() -> None:
             with self.guard(name):
-                await work
+                await work()
 
         task = asyncio.create_task(guarded(), name=name)
         task.add_done_callback(_retrieve)
@@ -258,9 +261,12 @@ class Health:
             for turn in stuck[:1]:
                 self.fail(turn.name, TimeoutError(f"it has shown no progress for {turn.limit_s:g} s"))
 
-    def _force_end(self, where: str) -> None:
+    def _force_end(self) -> None:
         if not self._closed.wait(END_S):
-            log.critical("the session did not end in order within %g s of the failure of %s", END_S, where)
+            at = ", ".join(sorted(self._turns)) or "nothing that is known"
+            log.critical(
+                "the session did not end in order within %g s, and is ended by force; it was at: %s", END_S, at
+            )
             logging.shutdown()
             self._kill(EXIT_CODE)
 

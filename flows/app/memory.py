@@ -30,7 +30,7 @@ def unused_memory_given_back() -> Iterator[None]:
 
     def give_back() -> None:
         while not ending.wait(EVERY_S):
-            libc.malloc_trim(0)
+            _trim(libc)
 
     thread = threading.Thread(target=give_back, name="give-back-memory", daemon=True)
     thread.start()
@@ -39,3 +39,7 @@ def unused_memory_given_back() -> Iterator[None]:
     finally:
         ending.set()
         thread.join()
+
+
+def _trim(libc: ctypes.CDLL) -> None:
+    libc.malloc_trim(0)

@@ -33,7 +33,7 @@ class Stages:
         self._threads = {name: ThreadPoolExecutor(1, name) for name in ("detect", "validate", "append")}
 
     async def __aenter__(self) -> Stages:
-        self._turning = self.feed.health.task(LOOP, self.feed.health.keep_turning(LOOP))
+        self._turning = self.feed.health.task(LOOP, lambda: self.feed.health.keep_turning(LOOP))
         return self
 
     async def __aexit__(
@@ -118,8 +118,8 @@ class Stages:
             self.feed.health.begin_live()
         return loads
 
-    async def _in[T](self, stage: str, name: str, call: Callable[[], T], *, limit_s: float = WORK_S) -> T:
-        return await self.feed.health.run_in(self._threads[stage], name, call, limit_s=limit_s)
+    async def _in[T](self, stage: str, name: str, call: Callable[[], T], *, limit_s: float | None = None) -> T:
+        return await self.feed.health.run_in(self._threads[stage], name, call, limit_s=limit_s or WORK_S)
 
 
 class Window:
@@ -143,18 +143,18 @@ class Window:
         self._arrivals: asyncio.Queue[Work | None] = asyncio.Queue(1)
         self._validated: asyncio.Queue[Validated | Outcome | None] = asyncio.Queue(1)
         health = stages.feed.health
-        self._validating = health.task("a window's checks", self._validate())
-        self._appending = health.task("a window's commits", self._append())
+        self._validating = health.task("a window's checks", self._validate)
+        self._appending = health.task("a window's commits", self._append)
 
     async def put(self, work: Work) -> None:
         """Give it work; waits while the stage before is full."""
-        await self._arrivals.put(work)
+        await self._arrive(work)
 
     async def close(self) -> None:
         """Let it finish what it has, and wait for its end."""
         if not self._closed:
             self._closed = True
-            await self._arrivals.put(None)
+            await self._arrive(None)
         await self.finished()
 
     async def checked(self) -> None:
@@ -163,12 +163,17 @@ class Window:
         await asyncio.wait({self._validating})
 
     async def finished(self) -> None:
-        """Wait until it is closed and all that arrived is appended."""
-        await asyncio.wait({self._appending})
+        """Wait until it is closed and all that arrived is appended; or one of its stages has failed."""
+        await asyncio.wait({self._validating, self._appending}, return_when=asyncio.FIRST_EXCEPTION)
 
     async def at_home[T](self, call: Callable[[], Coroutine[None, None, T]]) -> T:
         """Wait for something in the loop that the window was made in, from any loop."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), self._home))
+
+    async def _arrive(self, work: Work | None) -> None:
+        arriving = asyncio.ensure_future(self._arrivals.put(work))
+        await asyncio.wait({arriving, self._validating}, return_when=asyncio.FIRST_COMPLETED)
+        arriving.cancel()
 
     async def _validate(self) -> None:
         while (work := await self._arrivals.get()) is not None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from flows.core.boundaries import DatasetFailed, Doing, boundary
 from flows.core.dataset import Dataset
 from flows.errors import DeclarationError
 from flows.settings import Settings
@@ -67,15 +68,14 @@ def _import_file(file: Path) -> ModuleType:
         raise DeclarationError("The dataset file cannot be read", next_step="check the path after --dataset", file=file)
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
-    except DeclarationError:
-        raise
-    except Exception as error:
+        with boundary(Doing.DATASET):  # an author's file may raise anything
+            spec.loader.exec_module(module)
+    except DatasetFailed as failed:
+        if isinstance(failed.cause, DeclarationError):
+            raise failed.cause from None
         raise DeclarationError(
-            f"The dataset file fails: {type(error).__name__}: {error}",
-            next_step="mend it and start again",
-            file=file,
-        ) from error
+            f"The dataset file fails: {failed}", next_step="mend it and start again", file=file
+        ) from failed.cause
     return module
 
 

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from flows.live.reports import report_route
 from flows.live.watched import WatchedCube
 from flows.store.reports import Reports
 
+PAGE = "the live page"
 MAX_HEARD_BYTES = 1024
 """Pages have nothing to say; one that sends more than this at once is cut off."""
 
@@ -93,7 +94,7 @@ class Live:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._show()), asyncio.create_task(self._watch.keep_turning("the live page"))]
+        tasks = [asyncio.create_task(self._guarded(work)) for work in (self.hub.run, self._keep_turning)]
         try:
             yield
         finally:
@@ -102,9 +103,12 @@ class Live:
             await asyncio.gather(*tasks, return_exceptions=True)
             self.api.close()
 
-    async def _show(self) -> None:
-        with self._watch.guard("the live page"):
-            await self.hub.run()
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        with self._watch.guard(PAGE):
+            await work()
+
+    async def _keep_turning(self) -> None:
+        await self._watch.keep_turning(PAGE)
 
 
 class LiveServer:

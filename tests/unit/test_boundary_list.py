@@ -1,0 +1,110 @@
+"""Nothing runs beside the boundaries: every thread and task is named here, and nobody else swallows exceptions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+FLOWS = Path(__file__).resolve().parents[2] / "flows"
+
+STARTERS = {
+    "Thread", "Timer", "Process", "ThreadPoolExecutor", "ProcessPoolExecutor", "create_task", "ensure_future",
+    "TaskGroup", "run_in_executor", "to_thread", "run_sync", "run_coroutine_threadsafe", "start_soon", "submit",
+    "add_done_callback", "call_soon_threadsafe",
+}  # fmt: skip
+"""Calls that let something run somewhere else."""
+
+HOOK = "a bare thread: what it raises reaches the session through threading.excepthook"
+CALLER = "its caller waits for it, and what it raises is raised there"
+GUARDED = "Health.guard is inside"
+CHILD = "not in the owner's process"
+BOUNDED = "a boundary is inside"
+
+KNOWN = {
+    ("app/health.py", "Health.__init__"): HOOK,
+    ("app/health.py", "Health.stop"): HOOK,
+    ("app/health.py", "Health.task"): GUARDED,
+    ("app/health.py", "Health.run_in"): GUARDED,
+    ("app/memory.py", "unused_memory_given_back"): HOOK,
+    ("app/mending.py", "Mender._mend"): CALLER,
+    ("app/stages.py", "Stages.__init__"): "its calls go through Health.run_in",
+    ("app/stages.py", "Stages.__aexit__"): CALLER,
+    ("app/stages.py", "Stages.load_waiting"): CALLER,
+    ("app/stages.py", "Window.at_home"): CALLER,
+    ("app/stages.py", "Window._arrive"): CALLER,
+    ("close_day.py", "report_day"): CHILD,
+    ("cube/atoti_start.py", "StartLog.__init__"): HOOK,
+    ("cube/patience.py", "interrupted_after"): HOOK,
+    ("demo.py", "_expect"): CHILD,
+    ("landing/cells.py", "_parse"): CALLER,
+    ("live/api.py", "Api.__init__"): BOUNDED,
+    ("live/api.py", "Api.route.endpoint"): BOUNDED,
+    ("live/hub.py", "Hub.poke"): "sets two events of the loop",
+    ("live/hub.py", "Hub.serve"): "the page's own channel, which ends with it",
+    ("live/hub.py", "Hub.run"): "Live guards the whole group",
+    ("live/hub.py", "Hub._show_cells"): BOUNDED,
+    ("live/hub.py", "Hub._show_news"): BOUNDED,
+    ("live/server.py", "Live._lifespan"): GUARDED,
+    ("live/server.py", "LiveServer.__init__"): HOOK,
+    ("load_files.py", "ask_owner"): CHILD,
+    ("load_window.py", "Windows._keep"): "forgets a task that is over",
+    ("load_window.py", "_RunThread.__init__"): HOOK,
+    ("load_window.py", "_RunThread.stop"): "stops the loop",
+    ("reporting.py", "publish_findings"): CALLER,
+    ("reporting.py", "ProgressArtifact.__aenter__"): BOUNDED,
+    ("serve.py", "PatientRunner.handle_sigterm"): CHILD,
+    ("supervise.py", "run_installation"): CHILD,
+    ("up.py", "Up.end"): CHILD,
+    ("up.py", "Up._healthy"): CHILD,
+}
+"""Where something is started → where what it raises ends up."""
+HANDED_ON = {("landing/mount.py", "Call.run")}
+"""What keeps an exception for the one who asked, where it is raised again."""
+
+
+def parts() -> Iterator[tuple[str, ast.AST, str]]:
+    """Every node of the package: its file, itself, and the functions and classes around it."""
+
+    def walk(node: ast.AST, inside: str) -> Iterator[tuple[ast.AST, str]]:
+        for child in ast.iter_child_nodes(node):
+            named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            yield child, inside
+            yield from walk(child, f"{inside}.{child.name}".lstrip(".") if named else inside)
+
+    for file in sorted(FLOWS.rglob("*.py")):
+        name = file.relative_to(FLOWS).as_posix()
+        for node, inside in walk(ast.parse(file.read_text(encoding="utf-8")), ""):
+            yield name, node, inside
+
+
+def test_every_thread_and_task_is_known_with_the_place_where_its_failure_ends_up() -> None:
+    found = set()
+    for file, node, inside in parts():
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in STARTERS:
+                found.add((file, inside))
+    assert found - KNOWN.keys() == set(), "give it a boundary, and name it here"
+    assert KNOWN.keys() - found == set(), "it is gone"
+
+
+def _broad(kind: ast.expr | None) -> bool:
+    names = [kind] if not isinstance(kind, ast.Tuple) else kind.elts
+    return kind is None or any(getattr(name, "id", "") in ("Exception", "BaseException") for name in names)
+
+
+def _raises(handler: ast.ExceptHandler) -> bool:
+    return isinstance(handler.body[-1], ast.Raise)
+
+
+def test_nobody_but_the_boundaries_catches_everything_and_goes_on() -> None:
+    found = []
+    for file, node, inside in parts():
+        if file == "core/boundaries.py" or (file, inside) in HANDED_ON:
+            continue
+        if isinstance(node, ast.ExceptHandler) and _broad(node.type) and not _raises(node):
+            found.append(f"{file}: {inside}")
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "suppress":
+            found += [f"{file}: {inside}" for kind in node.args if _broad(kind)]
+    assert found == []
