@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from flows.app.checking import check_files
+from flows.app.comparison import Expected, compare
 from flows.core.calendar import shifted
-from flows.core.changes import Horizon, winners
+from flows.core.changes import Horizon
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.core.model import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
 from flows.cube.port import Cube
 from flows.landing.mount import Mount
 from flows.landing.reader import Read, read_file
+from flows.store.disk import room_for
+from flows.store.footer import VersionRow
 from flows.store.ledger import Ledger
-from flows.store.segments import Part, all_rows, rows_of
+from flows.store.segments import Part, legible, rows_of, scan_segments
 from flows.store.upkeep import version_rows
 
-SHOWN_ROWS = 20
+READ_BYTES = 64 << 20
+"""Landing files that a deep check reads at once."""
 
 
 def verify(
@@ -30,7 +35,7 @@ def verify(
     cube: Cube,
     parts: list[Part],
     *,
-    rows: pl.DataFrame | None = None,
+    files: Sequence[Path] | None = None,
     horizon: Horizon | None = None,
 ) -> dict[str, Any]:
     """Compare the live cube with a fold of the current versions, row for row.
@@ -39,24 +44,20 @@ def verify(
         table: the table.
         cube: the live cube.
         parts: the ledger's live segments.
-        rows: the rows to fold; those of the segments by default.
+        files: what `read_again` has written, to fold in place of the segments.
         horizon: what retention leaves out.
 
     Returns:
         `rows` in the cube, `missing` and `extra` rows by number, and some of them.
+
+    Raises:
+        RequestFailed: a segment cannot be read.
     """
     places = {version: place for part in parts for version, place in part.places.items()}
-    expected = winners(table, all_rows(parts, table) if rows is None else rows, places)
-    if horizon is not None:
-        expected = expected.filter(horizon.kept())
-    actual = cube.rows(table.name).select(expected.columns).cast(dict(expected.schema))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
-    missing, extra = _but(expected, actual), _but(actual, expected)
-    return {
-        "rows": actual.height,
-        "missing": missing.height,
-        "extra": extra.height,
-        "examples": [*_shown(missing, "missing"), *_shown(extra, "extra")],
-    }
+    size = sum(part.facts.rows for part in parts)
+    with legible(parts):
+        sources = scan_segments(parts) if files is None else [pl.scan_parquet(file, glob=False) for file in files]
+        return compare(Expected(table, sources, places, size, horizon), cube)
 
 
 def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
@@ -67,9 +68,36 @@ def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
     return shifted(today, -dataset.retain_days)
 
 
-def rows_from_files(dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount) -> pl.DataFrame:
-    """The rows of the current versions read again from the landing files; from the segments where a file is gone."""
+def read_again(dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount, directory: Path) -> list[Path]:
+    """Write the rows of the current versions, read again from the landing files; from the segments of those gone.
+
+    Some of the files at a time, so that they never are in memory together. Returns what was written into the
+    directory.
+    """
     versions = version_rows(ledger, [part.facts.id for part in parts])
+    written = []
+    for number, group in enumerate(_groups(versions)):
+        written.append(directory / f"{number}.parquet")
+        rows = _rows_from_files(dataset, group, parts, mount)
+        with room_for("the check", directory, int(rows.estimated_size())):
+            rows.write_parquet(written[-1], compression="lz4")
+    return written
+
+
+def _groups(versions: Iterable[VersionRow]) -> Iterator[list[VersionRow]]:
+    group: list[VersionRow] = []
+    size = 0
+    for version in versions:
+        if group and size + version.size_bytes > READ_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(version)
+        size += version.size_bytes
+    if group:
+        yield group
+
+
+def _rows_from_files(dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: Mount) -> pl.DataFrame:
     landed = {version.id: Landed(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions}
     reads = mount.call(lambda: {id: read_file(dataset, each) for id, each in landed.items()})
     there = [(v, read) for v in versions if isinstance(read := reads[v.id], Read) and read.digest == v.digest]
@@ -78,7 +106,8 @@ def rows_from_files(dataset: Dataset, ledger: Ledger, parts: list[Part], mount: 
     fresh = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))
     gone = {version.id for version in versions} - set(ids)
     columns = [*(column.name for column in dataset.table.columns), VERSION]
-    kept = rows_of(parts, dataset.table, gone)
+    with legible(parts):
+        kept = rows_of([part for part in parts if gone & part.places.keys()], dataset.table, gone)
     return pl.concat([fresh.select(columns), kept], how="vertical_relaxed")
 
 
@@ -105,18 +134,3 @@ def complaints_of(checked: Mapping[str, Any], day: Mapping[str, Any], problem: s
     if not day["arrived"]:
         said.append(f"no row of {day['business_day']} has come")
     return said
-
-
-def _but(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `left` that stand more often there than in `right`."""
-    columns = left.columns
-    counted = [frame.group_by(columns).len("n") for frame in (left, right)]
-    both = counted[0].join(counted[1], on=columns, how="left", nulls_equal=True, suffix="_right")
-    return both.filter(pl.col("n") > pl.col("n_right").fill_null(0)).select(columns)
-
-
-def _shown(rows: pl.DataFrame, difference: str) -> list[dict[str, Any]]:
-    return [
-        {"difference": difference, **{name: str(value) for name, value in row.items() if name != VERSION}}
-        for row in rows.head(SHOWN_ROWS).to_dicts()
-    ]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from flows.app.appending import Appender
-from flows.app.closing import complaints_of, day_facts, retain_from, rows_from_files, verify
+from flows.app.closing import complaints_of, day_facts, read_again, retain_from, verify
 from flows.app.recounting import day_report
 from flows.core.boundaries import Doing, boundary
 from flows.core.calendar import business_day, in_zone, shifted
@@ -24,6 +28,8 @@ from flows.store.segments import Segments
 from flows.store.upkeep import first_day, horizon_of, set_first_day
 
 log = logging.getLogger(__name__)
+
+SCRATCH = "verify-"
 
 
 class Owned(Protocol):
@@ -54,8 +60,11 @@ class Days:
         mount = self._owned.mount(dataset.name)
         with self._owned.segments.reading():
             parts = self._appender.parts(dataset, ledger.live(dataset.name))
-            rows = rows_from_files(dataset, ledger, parts, mount) if deep else None
-            return verify(dataset.table, self._owned.cube, parts, rows=rows, horizon=horizon_of(ledger, dataset))
+            compare = partial(verify, dataset.table, self._owned.cube, parts, horizon=horizon_of(ledger, dataset))
+            if not deep:
+                return compare()
+            with _scratch(self._backups.parent) as directory:
+                return compare(files=read_again(dataset, ledger, parts, mount, directory))
 
     def close(
         self, dataset: Dataset, inbox: Inbox, *, as_of: datetime | None = None, run: str | None = None
@@ -108,6 +117,15 @@ class Days:
         elif horizon is not None:
             with boundary(Doing.CUBE):
                 self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
+
+
+@contextmanager
+def _scratch(root: Path) -> Iterator[Path]:
+    """A directory for the time of a check; one that a crash has left behind goes too."""
+    for left in root.glob(f"{SCRATCH}*"):
+        rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=SCRATCH, dir=root) as directory:
+        yield Path(directory)
 
 
 def _due_day(dataset: Dataset, moment: datetime) -> date | None:

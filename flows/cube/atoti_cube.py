@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import reduce
@@ -25,7 +25,7 @@ from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Kind, Query, Table
 from flows.cube import frames
 from flows.cube.atoti_start import StartLog, check_java_home, explain_failure, last_words, open_addresses
-from flows.cube.fold import live_batches
+from flows.cube.fold import BATCH_ROWS, live_batches
 from flows.cube.port import LiveSegment
 from flows.errors import CubefeedError, EngineFailed, TooSlow
 
@@ -127,6 +127,15 @@ class AtotiCube:
         with _failing("read", table):
             found = self._tables[table].query(timeout=_ROWS_TIMEOUT)
             return frames.typed(pl.from_pandas(found), frames.row_columns(self._table(table)))
+
+    def batches(self, table: str) -> Generator[pl.DataFrame]:
+        """All rows of a table with `_version`, some versions at a time: Atoti has no cursor."""
+        stored, columns = self._tables[table], frames.row_columns(self._table(table))
+        with self._writing, _failing("read", table):  # all of one state of the table
+            counted = pl.from_pandas(stored.query(stored[VERSION], timeout=_ROWS_TIMEOUT))[VERSION].value_counts()
+            for versions in _groups(counted.sort(VERSION).rows()):
+                found = stored.query(filter=stored[VERSION].isin(*versions), timeout=_ROWS_TIMEOUT)
+                yield frames.typed(pl.from_pandas(found), columns)
 
     def row_count(self, table: str) -> int:
         """How many rows a table holds."""
@@ -234,6 +243,20 @@ class AtotiCube:
         )
         kinds = frames.row_columns(table)
         return frames.typed(pl.from_pandas(found), {name: kinds[name] for name in names})
+
+
+def _groups(counted: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Versions in groups of about as many rows as are handed over at once; a large one is alone."""
+    group: list[int] = []
+    size = 0
+    for version, rows in counted:
+        if group and size + rows > BATCH_ROWS:
+            yield group
+            group, size = [], 0
+        group.append(version)
+        size += rows
+    if group:
+        yield group
 
 
 class _Seen:

@@ -10,7 +10,7 @@ it cannot be withdrawn for queries, and was hardly faster.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import duckdb
@@ -19,7 +19,7 @@ import polars as pl
 from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import TOTAL_DEPTH, Query, Table, Value
 from flows.cube.duckdb_sql import INCOMING, StoredTable
-from flows.cube.fold import Ranges, key_ranges, live_batches, may_meet, widest
+from flows.cube.fold import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
 from flows.cube.frames import narrowed, whole_sums
 from flows.cube.patience import interrupted_after
 from flows.cube.port import LiveSegment
@@ -136,6 +136,13 @@ class DuckDbCube:
             frame: pl.DataFrame = cursor.sql(stored.everything).pl()
         frame.columns = stored.columns
         return frame
+
+    def batches(self, table: str) -> Generator[pl.DataFrame]:
+        """All rows of a table with `_version`, in no given order, one row group at a time."""
+        stored = self._stored[table]
+        with self._cursor() as cursor:
+            for batch in cursor.sql(stored.everything).to_arrow_reader(BATCH_ROWS):
+                yield stored.frame(batch)
 
     def row_count(self, table: str) -> int:
         """How many rows a table holds."""

@@ -84,6 +84,12 @@ class StoredTable:
 
         return pa.RecordBatchReader.from_batches(head.schema, batches())
 
+    def frame(self, batch: pa.RecordBatch) -> pl.DataFrame:
+        """Rows from Arrow, under their own names."""
+        rows = pl.DataFrame(batch)
+        rows.columns = self.columns
+        return rows
+
     def select(self, query: Query, *, wide: bool = False) -> tuple[str, list[Value]]:
         """The statement that answers a query, and the values to bind; results are in the order of the port.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -82,6 +82,12 @@ class Cube(Protocol):
 
     def rows(self, table: str) -> pl.DataFrame:
         """All rows of a table with `_version`, in no given order; for verification."""
+
+    def batches(self, table: str) -> Generator[pl.DataFrame]:
+        """The same rows, some at a time: of one state of the table, and none where there are none.
+
+        Who does not take all of them closes it.
+        """
 
     def row_count(self, table: str) -> int:
         """How many rows a table holds."""

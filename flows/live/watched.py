@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -108,6 +108,9 @@ class WatchedCube:
 
     def rows(self, table: str) -> pl.DataFrame:
         return self.cube.rows(table)
+
+    def batches(self, table: str) -> Generator[pl.DataFrame]:
+        return self.cube.batches(table)
 
     def row_count(self, table: str) -> int:
         return self.cube.row_count(table)

@@ -7,8 +7,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -215,11 +215,6 @@ def scan_segments(parts: Iterable[Part]) -> list[pl.LazyFrame]:
     return [pl.scan_parquet(files, glob=False, hive_partitioning=False) for files in alike.values()]
 
 
-def all_rows(parts: Iterable[Part], table: Table) -> pl.DataFrame:
-    """All rows, dead ones included, with the table's columns and `_version`."""
-    return _collect(parts, table, lambda frame: frame)
-
-
 def versions_holding(parts: Iterable[Part], column: Column, value: Value) -> set[int]:
     """The versions that have a row with this value in a column.
 
@@ -263,15 +258,22 @@ def _if_whole(part: Part, column: Column, narrow: Callable[[pl.LazyFrame], pl.La
 def _each(parts: Iterable[Part], column: Column, narrow: Callable[[pl.LazyFrame], pl.LazyFrame]) -> list[pl.DataFrame]:
     """Of segments that have a column in its type, some of the rows."""
     parts = list(parts)
-    try:
+    with legible(parts):
         having = [
             rows for rows in scan_segments(parts) if rows.collect_schema().get(column.name) == _KINDS[column.kind]
         ]
         return pl.collect_all([narrow(rows) for rows in having])
+
+
+@contextmanager
+def legible(parts: Sequence[Part]) -> Iterator[None]:
+    """Raise RequestFailed where the block cannot read one of these segments, since it is damaged or gone."""
+    try:
+        yield
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise RequestFailed(
             f"A segment cannot be read ({type(error).__name__}: {error})",
-            next_step="cubefeed verify says which, and has it mended",
+            next_step="cubefeed verify says which, and mends it",
             segments=", ".join(part.facts.file for part in parts[:5]),
         ) from error
 

@@ -296,6 +296,19 @@ class CubeContract:
         found = cube.query(Query("notes", ("Amount.SUM",), ("Text",)))
         assert found["Text"].to_list() == ["", "A", "Z", "a", "b", "é"]
 
+    def test_rows_come_in_batches_too_and_one_need_not_take_them_all(self, cube: Cube) -> None:
+        assert list(cube.batches("sales")) == []
+        put(cube, SALES, *DAYS[:2])
+        put(cube, SALES, DAYS[2], version=2)
+        batches = list(cube.batches("sales"))
+        assert all(batch.schema == frame(SALES, []).schema for batch in batches)
+        assert sorted(row for batch in batches for row in batch.rows()) == content(cube, SALES)
+        some = cube.batches("sales")
+        next(some)
+        some.close()
+        put(cube, SALES, drop=[1, 2])
+        assert cube.row_count("sales") == 0
+
     def test_a_change_that_fails_leaves_everything_as_it_was(self, cube: Cube) -> None:
         put(cube, SALES, *DAYS)
         before = content(cube, SALES)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from flows.app.client import read
 from flows.cli import app
+from flows.core.changes import ChangeSet
 from flows.core.dataset import DailyBy
 from flows.core.day_report import TOO_LARGE, DayReport
 from flows.errors import RequestFailed
@@ -201,6 +202,28 @@ def test_a_live_segment_that_is_damaged_is_an_error_of_the_question_alone(living
             file.write_bytes(bytes(len(body) - 8) + body[-8:])
         case "gone":
             file.unlink()
-    with pytest.raises(RequestFailed):
-        ask(living, "load", where=["Product=phone"])
+    for question in (lambda: ask(living, "load", where=["Product=phone"]), lambda: report(living, "2021-05-01")):
+        with pytest.raises(
+            RequestFailed, match=r"A segment cannot be read .* cubefeed verify says which, and mends it"
+        ):
+            question()
     loads_on(living)
+    found = ask(living, "verify")["verify"]
+    assert (found["rows"], found["missing"], found["extra"]) == (3, 0, 0) and len(found["mended"]) == 2
+    assert report(living, "2021-05-01").sound
+
+
+def test_a_deep_check_reads_some_of_the_files_at_a_time(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.app.closing.READ_BYTES", 1)
+    living.put("b.csv", sales(7, start=10))
+    living.put("gone.csv", sales(8, start=20))
+    living.wait_for({1: 4, 2: 6, 10: 7, 20: 8})
+    (living.landing / "gone.csv").unlink()
+    scratch = living.landing.parent / "state" / "verify-left-by-a-crash"
+    scratch.mkdir()
+    found = ask(living, "verify", deep=True)["verify"]
+    assert (found["rows"], found["missing"], found["extra"], found["examples"]) == (4, 0, 0, [])
+    assert not list(scratch.parent.glob("verify-*"))
+    living.feed.cube.apply(ChangeSet("sales", frozenset({1}), living.desk.dataset.no_rows))
+    found = ask(living, "verify", deep=True)["verify"]
+    assert (found["rows"], found["missing"], found["extra"]) == (2, 2, 0)

@@ -21,6 +21,7 @@ from atoti.tables import Tables
 
 from flows.core.changes import ChangeSet
 from flows.core.model import VERSION, Column, Query, Table
+from flows.cube import atoti_cube
 from flows.cube.atoti_cube import AtotiCube
 from flows.cube.atoti_start import UNREACHABLE, StartLog, check_java_home, explain_failure, listening
 from flows.cube.port import LiveSegment
@@ -282,6 +283,16 @@ def test_rows_come_back_in_the_types_of_the_port(stage: Stage) -> None:
     stage.table.query.return_value = ROWS.to_pandas()
     found = stage.open().rows("sales")
     assert found.schema == ROWS.schema and found.rows() == ROWS.rows()
+
+
+def test_batches_are_some_versions_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atoti_cube, "BATCH_ROWS", 3)
+    rows = pl.concat([ROWS.with_columns(pl.lit(version).alias(VERSION)) for version in (1, 2, 3)])
+    asked = stage.columns[VERSION].isin
+    stage.table.query.side_effect = [rows[[VERSION]].to_pandas(), *[ROWS.to_pandas()] * 3]
+    assert [batch.rows() for batch in stage.open().batches("sales")] == [ROWS.rows()] * 3
+    assert [call.args for call in asked.call_args_list] == [(1,), (2,), (3,)]
+    assert [call.kwargs.get("filter") for call in stage.table.query.call_args_list] == [None, *[asked.return_value] * 3]
 
 
 def test_closing_twice_ends_the_session_once(stage: Stage) -> None:
