@@ -98,7 +98,8 @@ class Stages:
                 if work is None:
                     break
                 if work.request is None:
-                    landed_since = all(landed.signature.ctime_ns >= begun_ns for landed in work.landed)
+                    now_ns = time.time_ns()  # a file from the future says nothing of when it landed
+                    landed_since = all(begun_ns <= landed.signature.ctime_ns <= now_ns for landed in work.landed)
                     newer = newer + 1 if landed_since else 0
                 validated = await self.validate(work)
                 if appending is not None:

@@ -65,9 +65,9 @@ class Work:
 
     @property
     def detection_s(self) -> tuple[float, ...]:
-        """Per file, from its last change to its detection."""
+        """Per file, from its last change to its detection; 0 where the file's clock is ahead."""
         detected = datetime.fromisoformat(self.detected_utc).timestamp()
-        return tuple(detected - landed.signature.mtime_ns / 1e9 for landed in self.landed)
+        return tuple(max(detected - landed.signature.mtime_ns / 1e9, 0.0) for landed in self.landed)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,9 @@ from flows.core.boundaries import DatasetFailed, Doing, boundary
 from flows.core.dataset import Dataset
 from flows.errors import DeclarationError
 from flows.settings import Settings
+
+RESOLVE_S = 2.0
+"""How long a landing directory may take to say where it is."""
 
 
 def load_datasets(settings: Settings) -> tuple[Dataset, ...]:
@@ -79,12 +83,22 @@ def _import_file(file: Path) -> ModuleType:
     return module
 
 
+def _real(directory: Path) -> Path:
+    """The directory without links; as it is written where its mount does not answer, which degrades that dataset
+    later."""
+    found = [directory.absolute()]
+    asking = threading.Thread(target=lambda: found.append(directory.resolve()), name="resolve", daemon=True)
+    asking.start()
+    asking.join(RESOLVE_S)
+    return found[-1]
+
+
 def _check_apart(datasets: list[Dataset], state: Path) -> None:
     names = [dataset.name for dataset in datasets]
     for dataset in datasets:
         if names.count(dataset.name) > 1:
             raise DeclarationError("Two datasets have one name", next_step="give one of them name=…", got=dataset.name)
-        landing, kept = dataset.directory.resolve(), state.resolve()
+        landing, kept = _real(dataset.directory), state.resolve()
         if landing == kept or kept in landing.parents or landing in kept.parents:
             raise DeclarationError(
                 f"The landing directory of {dataset.name} and the state directory (segments, quarantine) overlap",
@@ -93,7 +107,7 @@ def _check_apart(datasets: list[Dataset], state: Path) -> None:
                 state=kept,
             )
         for other in datasets:
-            if other is not dataset and other.directory.resolve() == landing and other.pattern == dataset.pattern:
+            if other is not dataset and _real(other.directory) == landing and other.pattern == dataset.pattern:
                 raise DeclarationError(
                     "Two datasets take the same files",
                     next_step="give one of them another landing directory or pattern",

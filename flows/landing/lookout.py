@@ -14,7 +14,7 @@ from math import inf
 
 from flows.errors import LandingHangs
 from flows.landing.inbox import Complete, Inbox, Settled
-from flows.landing.mount import Call, Mount
+from flows.landing.mount import STOP_S, Call, Mount
 from flows.landing.scan import Identity, reason_of
 from flows.landing.volumes import Memory
 from flows.landing.watcher import Heard, Watcher, choose_observer
@@ -94,6 +94,11 @@ class Lookout:
         self._keep_memory()
         return self.inbox.claim_complete(complete)
 
+    @property
+    def looking(self) -> bool:
+        """Whether a look is under way."""
+        return self._look is not None
+
     def look_again(self) -> Settled:
         """List the directory now, and claim all that is settled or gone, however much it is.
 
@@ -124,7 +129,7 @@ class Lookout:
     def close(self) -> None:
         """Stop watching. What hangs is left to the end of the process."""
         with contextlib.suppress(LandingHangs):
-            self._looks.call(self._unwatch)
+            self._looks.call(self._unwatch, quiet_s=STOP_S)
         self._looks.stop()
         self.reads.stop()
 
