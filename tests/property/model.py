@@ -83,6 +83,8 @@ class Model:
         if how == "force":
             self._accept(name, content)
         elif path.live and path.accepted == content:
+            if how == "reload":
+                self.footers.append((name, path.place or 0, content))
             self._judge(path, "accepted", content)
         elif path.out == "request" and path.judged and path.judged[:2] == ("accepted", content) and how != "load":
             pass
