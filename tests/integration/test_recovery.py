@@ -185,7 +185,7 @@ def test_segments_whose_key_was_renamed_are_restored(tmp_path: Path) -> None:
     ledger.close()
     with live(tmp_path, "native") as living:
         assert living.quantities() == {1: 1, 2: 2}
-        assert living.works == []
+    assert len(segment_files(tmp_path)) == 1
 
 
 def test_a_log_that_was_left_behind_is_not_replayed_into_the_restored_ledger(tmp_path: Path) -> None:

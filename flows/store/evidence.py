@@ -1,0 +1,131 @@
+"""The segments that a backup does not know: which of them were staged, and which nobody has ever counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from flows.store.footer import Footer, UnknownFooter, read_footer
+from flows.store.ledger import among
+from flows.store.schema import batches, segments, versions
+from flows.store.segments import Segments, number_of
+
+
+@dataclass(frozen=True)
+class FoundSegment:
+    """A segment that lies on the disk and is not in the backup."""
+
+    file: Path
+    footer: Footer
+
+
+@dataclass
+class Evidence:
+    """What the segments say beyond a backup.
+
+    Args:
+        staged: the segments to believe, in the order in which they were written.
+        orphans: those that were written and never staged, and those that the backup knows to be dead.
+        unreadable: files that are not understood, and why, in words.
+        last_batch: the last batch that any of them knows of.
+    """
+
+    staged: list[FoundSegment]
+    orphans: list[FoundSegment]
+    unreadable: list[str]
+    last_batch: int
+
+
+def evidence_of(connection: Connection, store: Segments) -> Evidence:
+    """Look at all segments beside what a backup knows. It forgets those whose number another one has now."""
+    unknown, unreadable = _unknown(connection, store)
+    last = int(connection.scalar(select(func.coalesce(func.max(batches.c.id), 0))) or 0)
+    numbers = [last, *(n for f in unknown for n in (f.footer.batch, f.footer.after) if n is not None)]
+    staged, orphans = _apart(connection, unknown, last)
+    return Evidence(staged, orphans, unreadable, max(numbers))
+
+
+def _unknown(connection: Connection, store: Segments) -> tuple[list[FoundSegment], list[str]]:
+    """The segments that the backup does not know, in the order in which they were written, and what is unreadable."""
+    known = {row.file: row for row in connection.execute(select(segments))}
+    found: list[FoundSegment] = []
+    unreadable = []
+    for file in sorted(store.files(), key=lambda file: (number_of(file), file.stat().st_mtime_ns)):
+        try:
+            footer = read_footer(file)
+        except (UnknownFooter, OSError) as error:
+            if file.name not in known:
+                unreadable.append(f"{file.name} is left alone: {error}")
+            continue
+        if file.name in known:
+            if _is_same(connection, known[file.name], footer):
+                continue
+            _forget(connection, known[file.name].id)
+        found.append(FoundSegment(file, footer))
+    return found, unreadable
+
+
+def _apart(
+    connection: Connection, unknown: list[FoundSegment], last_batch: int
+) -> tuple[list[FoundSegment], list[FoundSegment]]:
+    """Those that were staged, and the others."""
+    last_of_number = {number_of(found.file): found for found in unknown}
+    backup = _Identities(connection, unknown)
+    least_after: int | None = None
+    staged: list[FoundSegment] = []
+    orphans: list[FoundSegment] = []
+    for found in reversed(unknown):
+        footer = found.footer
+        if footer.after is None:  # format 1: a number is given out again only where the first was not staged
+            counts = last_of_number[number_of(found.file)] is found
+        elif footer.batch is None:
+            counts = footer.after >= last_batch
+        else:  # whoever wrote later knew of every batch that was staged
+            refuted = least_after is not None and footer.batch > least_after
+            counts = footer.batch > last_batch and not refuted
+        if footer.after is not None:
+            least_after = min(footer.after, least_after if least_after is not None else footer.after)
+        chosen = staged if counts and backup.fits(footer) else orphans
+        chosen.insert(0, found)
+    return staged, orphans
+
+
+def _forget(connection: Connection, segment: int) -> None:
+    """A segment whose number another one has now: it was given up after the backup was made."""
+    connection.execute(update(versions).where(versions.c.segment == segment).values(segment=None))
+    connection.execute(delete(segments).where(segments.c.id == segment))
+
+
+class _Identities:
+    """Which version has which number, so that no segment is taken for one that holds another's rows."""
+
+    def __init__(self, connection: Connection, unknown: Iterable[FoundSegment]) -> None:
+        ids = {row.id for found in unknown for row in found.footer.versions}
+        columns = (versions.c.id, versions.c.dataset, versions.c.digest)
+        found = connection.execute(select(*columns).where(versions.c.id.in_(among(ids))))
+        self._known = {row.id: (row.dataset, row.digest) for row in found}
+        self._highest = int(connection.scalar(select(func.coalesce(func.max(versions.c.id), 0))) or 0)
+        self._backup = set(self._known)
+
+    def fits(self, footer: Footer) -> bool:
+        """Whether the versions of a segment are those of the backup and of later segments; then they are known."""
+        own = {row.id: (footer.dataset, row.digest) for row in footer.versions}
+        if any(self._known.get(id, identity) != identity for id, identity in own.items()):
+            return False
+        if footer.format == 1 and any(id <= self._highest and id not in self._backup for id in own):
+            return False  # the backup knows of every version that was staged until then
+        self._known |= own
+        return True
+
+
+def _is_same(connection: Connection, known: Any, footer: Footer) -> bool:
+    """Whether a file is the segment that the backup knows by its name."""
+    if known.uuid is not None or footer.uuid is not None:
+        return bool(known.uuid == footer.uuid)
+    digests = {row.id: row.digest for row in footer.versions}
+    found = connection.execute(select(versions.c.id, versions.c.digest).where(versions.c.id.in_(among(digests))))
+    return not digests or any(digests[row.id] == row.digest for row in found)

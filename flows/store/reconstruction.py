@@ -1,0 +1,282 @@
+"""The part of a lost ledger that no backup knows, made again from what the segments say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from flows.core.clock import now_utc
+from flows.core.files import Signature, shown
+from flows.core.lifecycle import State
+from flows.core.model import VERSION, Table
+from flows.store.evidence import FoundSegment, evidence_of
+from flows.store.ledger import Ledger, SegmentFacts, among
+from flows.store.replay import KnownPath, KnownVersion, Replay
+from flows.store.schema import batches, datasets, paths, requests, segments, versions
+from flows.store.segments import Segments, number_of, read_segment
+from flows.store.upkeep import NEVER, DatasetFacts
+
+SHOWN = 20
+_COUNTED = ("rows", "refused", "collapsed", "findings", "first_finding")
+_LOST_REQUEST = json.dumps(
+    {
+        "error": "The ledger was restored from a backup in which this request was open: it may have been done since",
+        "next_step": "look at cubefeed files, and ask again",
+    }
+)
+
+
+class Reconstruction:
+    """Writes into a ledger what the segments know and it does not."""
+
+    def __init__(self, ledger: Ledger, store: Segments, tables: Mapping[str, Table]) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._tables = tables
+        self._replays: dict[str, Replay] = {}
+        self._not_understood: list[str] = []
+        self._rows_gone: list[bytes] = []
+        self._requests = 0
+        self.segments = 0
+        self.versions = 0
+        self.orphans: list[Path] = []
+
+    def undecided(self) -> list[str]:
+        """What is not as it was, or is for the next start to decide, in words."""
+        words = []
+        if self.versions:
+            words.append(
+                f"{self.versions} versions are known from segments alone: whether their files were renamed, deleted or "
+                "unloaded since, the landing directory says at the next start"
+            )
+        homeless = [name for replay in self._replays.values() for name in replay.homeless]
+        if homeless:
+            words.append(
+                f"{len(homeless)} files were renamed before the loss, to names that are not known: {_some(homeless)}"
+            )
+        if self._rows_gone:
+            words.append(
+                f"the rows of {len(self._rows_gone)} versions are in no segment any more; files that still lie there "
+                f"are loaded again: {_some(self._rows_gone)}"
+            )
+        if self.orphans:
+            words.append(
+                f"{len(self.orphans)} segments were written and never recorded: they are set aside, and their files "
+                f"are loaded again where they lie: {_named(self.orphans)}"
+            )
+        if self._requests:
+            words.append(f"{self._requests} requests that were open in the backup are not carried out: ask again")
+        return [*words, *self._not_understood]
+
+    def take_in(self) -> None:
+        """All footers, the oldest segment first, in one transaction."""
+        with self._ledger.writing() as connection:
+            found = evidence_of(connection, self._store)
+            self._not_understood += found.unreadable
+            self.orphans = [orphan.file for orphan in found.orphans]
+            self._load(connection, {segment.footer.dataset for segment in found.staged})
+            self._replay(connection, found.staged)
+            self._write(connection, found.last_batch + 1)
+            self._write_datasets(connection, found.staged)
+            self._requests = connection.execute(
+                update(requests)
+                .where(requests.c.state.in_(("open", "running")))
+                .values(state="failed", ended_utc=now_utc(), outcome=_LOST_REQUEST)
+            ).rowcount
+
+    def _load(self, connection: Connection, names: Iterable[str]) -> None:
+        """What the backup knows of the paths and versions of these datasets."""
+        for name in names:
+            found = connection.execute(select(paths).where(paths.c.dataset == name))
+            known = {row.path: KnownPath(row.id, row.path, row.place, row.accepted) for row in found}
+            accepted = select(versions).where(versions.c.dataset == name, versions.c.place.is_not(None))
+            held = {
+                row.id: KnownVersion(row.id, row.path_id, row.place, State(row.state), row.segment)
+                for row in connection.execute(accepted)
+            }
+            self._replays[name] = Replay(known, held)
+
+    def _replay(self, connection: Connection, staged: list[FoundSegment]) -> None:
+        free_path = int(connection.scalar(select(func.coalesce(func.max(paths.c.id), 0))) or 0) + 1
+        highest_place = int(connection.scalar(select(func.coalesce(func.max(versions.c.place), 0))) or 0)
+        taken = set(connection.scalars(select(segments.c.id)))
+        highest_file = max((number_of(file) for file in self._store.files()), default=0)
+        for found in staged:
+            number = number_of(found.file)
+            if number in taken:
+                number = max(*taken, highest_file) + 1
+            facts = self._described(found, number)
+            if facts is None:
+                continue
+            taken.add(number)
+            connection.execute(insert(segments), vars(facts))
+            self.segments += 1
+            replay = self._replays[found.footer.dataset]
+            replay.highest_place = highest_place
+            free_path = replay.take_in(found.footer, number, free_path)
+            highest_place = replay.highest_place
+
+    def _described(self, found: FoundSegment, number: int) -> SegmentFacts | None:
+        footer = found.footer
+        try:
+            counts = dict(read_segment(found.file)[VERSION].value_counts().iter_rows())
+            facts = self._store.describe(found.file, footer, self._tables[footer.dataset], id=number)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            what = str(error)
+        else:
+            if all(counts.get(row.id, 0) == row.rows for row in footer.versions):
+                return facts
+            what = "it does not hold the rows that it says"
+        self._not_understood.append(
+            f"{found.file.name} cannot be used ({what}); its files are loaded again where they lie: "
+            f"{_some([row.path for row in footer.versions])}"
+        )
+        self.orphans.append(found.file)
+        return None
+
+    def _write(self, connection: Connection, own: int) -> None:
+        self._write_batches(connection, own)
+        for name, replay in self._replays.items():
+            lost = [version for version in replay.versions.values() if version.live and version.segment is None]
+            for version in lost:
+                version.state, version.touched = State.UNLOADED, True
+            gone = {version.id for version in lost}
+            _write_paths(connection, name, replay, gone)
+            _write_versions(connection, name, replay, gone, own)
+            self._rows_gone += [path.name for path in replay.paths.values() if path.accepted in gone]
+            self.versions += sum(version.is_new for version in replay.versions.values())
+
+    def _write_batches(self, connection: Connection, own: int) -> None:
+        """The batches that the new versions came with, and one for the restore itself, which is the last."""
+        now = now_utc()
+        rows: dict[int, dict[str, Any]] = {own: _batch_row(own, "", now)}
+        known = set(connection.scalars(select(batches.c.id)))
+        for name, replay in self._replays.items():
+            for version in replay.versions.values():
+                if version.is_new and version.batch is not None and version.batch not in known and version.facts:
+                    row = rows.setdefault(version.batch, _batch_row(version.batch, name, now))
+                    row["files"] += 1
+                    row["rows"] += version.facts.rows
+        connection.execute(insert(batches), list(rows.values()))
+
+    def _write_datasets(self, connection: Connection, staged: list[FoundSegment]) -> None:
+        """What the ledger knew of the datasets when the last segment was written."""
+        for found in staged:
+            footer = found.footer
+            row: dict[str, Any] = {"name": footer.dataset, "fingerprint": footer.fingerprint}
+            new = {} if footer.format == 1 else {name: getattr(footer, name) for name in DatasetFacts._fields}
+            statement = upsert(datasets).values({**row, **new})
+            kept = {**new, "name": footer.dataset}
+            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=kept))
+        connection.execute(update(datasets).values(held=None))
+
+
+def _write_paths(connection: Connection, dataset: str, replay: Replay, gone: set[int]) -> None:
+    touched = [path for path in replay.paths.values() if path.touched or path.accepted in gone]
+    rows = [_path_row(dataset, path, replay, gone) for path in touched]
+    if rows:
+        statement = upsert(paths)
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in ("id", "dataset", "path")}
+        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed), rows)
+
+
+def _path_row(dataset: str, path: KnownPath, replay: Replay, gone: set[int]) -> dict[str, Any]:
+    version = replay.versions.get(path.accepted) if path.accepted is not None else None
+    facts = version.facts if version else None
+    row = {
+        "id": path.id,
+        "dataset": dataset,
+        "path": path.name,
+        "place": path.place,
+        "accepted": path.accepted,
+        "judged": path.accepted,
+        "present": True,
+        "size_bytes": facts.size_bytes if facts else 0,
+        "mtime_ns": facts.mtime_ns if facts else 0,
+        **NEVER,
+    }
+    if path.accepted in gone:
+        return {**row, "present": False, **dict.fromkeys(Signature._fields)}
+    return row
+
+
+def _write_versions(connection: Connection, dataset: str, replay: Replay, gone: set[int], own_batch: int) -> None:
+    now = now_utc()
+    new = [_version_row(dataset, version, own_batch, now) for version in replay.versions.values() if version.is_new]
+    if new:
+        connection.execute(insert(versions), new)
+    old = [version for version in replay.versions.values() if version.touched and not version.is_new]
+    if not old:
+        return
+    changed = update(versions).where(versions.c.id == bindparam("version"))
+    connection.execute(
+        changed.values(
+            path_id=bindparam("at"),
+            state=bindparam("becomes"),
+            segment=bindparam("lies_in"),
+            ended_utc=func.coalesce(versions.c.ended_utc, bindparam("end")),
+        ),
+        [
+            {"version": v.id, "at": v.path, "becomes": v.state.value, "lies_in": v.segment, "end": _ended(v, now)}
+            for v in old
+        ],
+    )
+    counted = [version.facts for version in old if version.facts is not None and version.live]
+    if counted:
+        connection.execute(
+            changed.values({name: bindparam(f"new_{name}") for name in _COUNTED}),
+            [{"version": row.id, **{f"new_{name}": getattr(row, name) for name in _COUNTED}} for row in counted],
+        )
+    if gone:
+        lost = {"cause": "lost", "reason": "its rows are in no segment any more"}
+        connection.execute(update(versions).where(versions.c.id.in_(among(gone))).values(lost))
+
+
+def _version_row(dataset: str, version: KnownVersion, own_batch: int, now: str) -> dict[str, Any]:
+    facts = version.facts
+    assert facts is not None
+    names = ("id", "digest", "size_bytes", "mtime_ns", "place", *_COUNTED)
+    detected = version.detected_utc or now
+    return {
+        **{name: getattr(facts, name) for name in names},
+        "dataset": dataset,
+        "path_id": version.path,
+        "state": version.state.value,
+        "segment": version.segment,
+        "batch": version.batch if version.batch is not None else own_batch,
+        "detected_utc": detected,
+        "staged_utc": detected,
+        "loaded_utc": now,
+        "ended_utc": _ended(version, now),
+    }
+
+
+def _ended(version: KnownVersion, now: str) -> str | None:
+    return None if version.live else now
+
+
+def _batch_row(number: int, dataset: str, now: str) -> dict[str, Any]:
+    return {
+        "id": number,
+        "dataset": dataset,
+        "state": State.LOADED.value,
+        "files": 0,
+        "rows": 0,
+        "staged_utc": now,
+        "loaded_utc": now,
+    }
+
+
+def _some(names: list[bytes]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(shown(name) for name in names[:SHOWN]) + more
+
+
+def _named(files: list[Path]) -> str:
+    return _some([file.name.encode() for file in files])
