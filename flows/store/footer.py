@@ -138,10 +138,22 @@ def _footer(facts: Mapping[str, Any]) -> Footer:
 
 
 def _version_json(version: VersionRow) -> dict[str, Any]:
-    facts = {**version._asdict(), "path": version.path.hex(), "digest": version.digest.hex()}
-    for name, nothing in VersionRow._field_defaults.items():
-        if facts[name] == nothing:
-            del facts[name]
+    """The facts of a version; written out, since there may be ten thousand in a segment."""
+    facts: dict[str, Any] = {
+        "id": version.id,
+        "path": version.path.hex(),
+        "digest": version.digest.hex(),
+        "mtime_ns": version.mtime_ns,
+        "size_bytes": version.size_bytes,
+        "place": version.place,
+        "rows": version.rows,
+        "refused": version.refused,
+        "collapsed": version.collapsed,
+    }
+    if version.findings:
+        facts |= {"findings": version.findings, "first_finding": version.first_finding}
+    if version.batch is not None:
+        facts |= {"batch": version.batch, "detected_utc": version.detected_utc}
     return facts
 
 

@@ -65,6 +65,7 @@ class Ledger:
         self.engine = engine
         self.file = file
         self._given = Numbers()
+        self._counts_segments = False
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -109,7 +110,10 @@ class Ledger:
 
     def next_segment(self) -> int:
         """The next free number of a segment; none is given out twice, whatever becomes of it."""
-        self._given = self._given._replace(segment=max(self.last_segment(), self._given.segment) + 1)
+        if not self._counts_segments:  # one process gives them out, so the ledger is asked once
+            self.leave_out(Numbers(segment=self.last_segment()))
+            self._counts_segments = True
+        self._given = self._given._replace(segment=self._given.segment + 1)
         return self._given.segment
 
     def next_batch(self) -> tuple[int, int]:
