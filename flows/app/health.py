@@ -82,6 +82,7 @@ class Health:
         self._closed = threading.Event()
         self._closed.set()
         self._watch = threading.Thread(target=self._run_watch, name="health", daemon=True)
+        self._force: threading.Thread | None = None
         self._hook = threading.excepthook
 
     def __enter__(self) -> Health:
@@ -93,6 +94,8 @@ class Health:
     def __exit__(self, *_: object) -> None:
         self._closed.set()
         self._watch.join(timeout=5)
+        if self._force is not None:
+            self._force.join(timeout=5)
         threading.excepthook = self._hook
 
     @property
@@ -124,7 +127,8 @@ class Health:
         for end in self._ending:
             end()
         if first and not self._closed.is_set():
-            threading.Thread(target=self._force_end, name="end-by-force", daemon=True).start()
+            self._force = threading.Thread(target=self._force_end, name="end-by-force", daemon=True)
+            self._force.start()
 
     def fail(self, where: str, error: BaseException) -> None:
         """The session has to end, since a part of it failed; the first reason counts."""
