@@ -171,7 +171,7 @@ class Feed:
         deadline = time.monotonic() + timeout_s
         while not self.stopping:
             self.health.beat(DETECTING)
-            work = self._poll()
+            work = self.poll()
             if work is not None:
                 return work
             left = deadline - time.monotonic()
@@ -185,9 +185,9 @@ class Feed:
         """Seconds until a dataset wants to be looked at again."""
         return max(desk.lookout.next_due_s(), desk.retry_at - time.monotonic())
 
-    def poll(self) -> Work | None:
+    def find_work(self) -> Work | None:
         """The next work that is ready now; the looks that are under way are waited for."""
-        while (work := self._poll()) is None and any(self._is_looking(desk) for desk in self.desks.values()):
+        while (work := self.poll()) is None and any(self._is_looking(desk) for desk in self.desks.values()):
             self.health.beat(DETECTING)
             self._wake.wait(REQUEST_POLL_S)
         return work
@@ -195,7 +195,7 @@ class Feed:
     def _is_looking(self, desk: Desk) -> bool:
         return desk.lookout.looking and time.monotonic() >= desk.retry_at and not self.stopping
 
-    def _poll(self) -> Work | None:
+    def poll(self) -> Work | None:
         """The next work that is ready now, from each dataset in turn."""
         self._wake.clear()
         request = self._asking.next_work(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)

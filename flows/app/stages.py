@@ -94,7 +94,7 @@ class Stages:
         begun_ns = time.time_ns()
         try:
             while not self.feed.stopping and newer < len(self.feed.desks):
-                work = await self._in("detect", DETECTING, self.feed.poll, limit_s=STUCK_S)
+                work = await self._in("detect", DETECTING, self.feed.find_work, limit_s=STUCK_S)
                 if work is None:
                     break
                 if work.request is None:

@@ -285,7 +285,7 @@ class Living:
 
     def _work(self) -> None:
         self.feed.desks["t"].lookout.inbox.rescan()
-        while (work := self.feed.poll()) is not None:
+        while (work := self.feed.find_work()) is not None:
             self.feed.append(self.feed.validate(work))
 
     def _order(self) -> list[str]:

@@ -36,6 +36,7 @@ KNOWN = {
     ("close_day.py", "report_day"): CHILD,
     ("cube/atoti_start.py", "StartLog.__init__"): HOOK,
     ("cube/patience.py", "interrupted_after"): HOOK,
+    ("datasets/__init__.py", "_real"): CALLER,
     ("demo.py", "_expect"): CHILD,
     ("landing/cells.py", "_parse"): CALLER,
     ("live/api.py", "Api.__init__"): BOUNDED,
