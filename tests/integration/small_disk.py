@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +27,12 @@ class SmallDisk:
         return shutil.disk_usage(self.path).free
 
     def fill(self, *, leave_bytes: int = 0) -> None:
-        """Take all the room there is, but so much."""
+        """Take all the room there is, but so much; others may take some of it meanwhile."""
         self.make_room()
-        taken = max(self.free_bytes - leave_bytes, 0)
         with (self.path / FILLER).open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(taken, 1))
-        assert self.free_bytes <= leave_bytes
+            while (room := self.free_bytes - leave_bytes) > 0:
+                with suppress(OSError):
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room)
 
     def make_room(self) -> None:
         """Give it back."""
