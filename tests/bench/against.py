@@ -6,12 +6,13 @@
 Both run in turn (old, new, old, new …), so that whatever else the machine does meets both alike. Each pair gives a
 ratio, new / old, below 1 where this tree is faster. One line a row:
 
-    one-file: 1.012 new/old, quartiles 0.983–1.030, not slower (1.21 s, 1.19 s before; 7 pairs)
+    one-file: 1.012 new/old, quartiles 0.993–1.020, not slower (1.21 s, 1.19 s before; 7 pairs); CPU 1.004, …
 
 How to read it: the ratio is the median of the pairs, and half of them lie between the quartiles. The verdict is about
 a bound of 1.05: "slower" and "not slower" are given only where the median is farther from 1.05 than the quartiles are
 from each other, "faster" where it is below 1 by as much. Otherwise the line says "not decided": run it again with more
-pairs, or when the machine is quieter. The seconds in brackets are medians and say nothing about another machine.
+pairs, or when the machine is quieter. The seconds in brackets are medians and say nothing about another machine. The
+CPU that the session took is judged in the same way; others who use the machine disturb it less.
 
 The other commit is driven through its command line, its variables, HTTP and files alone, so that it does not matter
 what its modules are called. No peers are measured here; `make bench` does that.
@@ -35,6 +36,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,7 +72,15 @@ BESIDE = 1_000
 ARRIVALS, QUESTIONS, COMMANDS = 25, 25, 5
 """How often one sample repeats what takes only milliseconds; the sample is their median."""
 
-Sample = Callable[[], float]
+
+class Taken(NamedTuple):
+    """What one sample took: time, and CPU of the program meanwhile."""
+
+    wall_s: float
+    cpu_s: float
+
+
+Sample = Callable[[], Taken]
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,12 @@ _MAKERS: dict[str, Callable[[Bench, Path], Expected]] = {
 }
 
 
+def _metered(session: Session, act: Callable[[], float]) -> Taken:
+    before = session.cpu_s()
+    wall_s = act()
+    return Taken(wall_s, session.cpu_s() - before)
+
+
 def _load(on: Bench, session: Session, kind: str, *, linked: bool = False) -> float:
     """From the first rename to the answer that shows all rows, in a session that has begun."""
     files = session.place.stage(on.waiting(kind).files, linked=linked)
@@ -151,9 +167,10 @@ def _load(on: Bench, session: Session, kind: str, *, linked: bool = False) -> fl
 def _loads(kind: str, on: Bench, program: Program) -> Iterator[Sample]:
     """A first load, in a new session each time."""
 
-    def sample() -> float:
+    def sample() -> Taken:
         with on.place(program) as place, watching(place) as session:
-            return _load(on, session, kind, linked=True)
+            session.wait_for(on.waiting("warm").expected)
+            return _metered(session, lambda: _load(on, session, kind, linked=True))
 
     yield sample
 
@@ -165,10 +182,10 @@ def _restart(on: Bench, program: Program) -> Iterator[Sample]:
         with watching(place, end=signal.SIGTERM) as session:
             _load(on, session, "many")
 
-        def sample() -> float:
+        def sample() -> Taken:
             began = time.monotonic()
             with watching(place, end=signal.SIGTERM) as session:
-                return session.wait_for(on.loaded("many")) - began
+                return Taken(session.wait_for(on.loaded("many")) - began, session.cpu_s())
 
         yield sample
 
@@ -186,7 +203,8 @@ def _arrival(on: Bench, program: Program) -> Iterator[Sample]:
     with on.place(program, landed="beside") as place, watching(place) as session:
         session.wait_for(on.waiting("beside").expected)
         with contextlib.closing(OurSide(session.url, place.landing)) as side:
-            yield lambda: median(side.delay_s() for _ in range(on.scaled(ARRIVALS, least=3)))
+            times = range(on.scaled(ARRIVALS, least=3))
+            yield lambda: _metered(session, lambda: median(side.delay_s() for _ in times))
 
 
 @contextlib.contextmanager
@@ -199,7 +217,7 @@ def _correction(on: Bench, program: Program) -> Iterator[Sample]:
     with _loaded("half", on, program) as session:
         turns = iter(range(1_000, 2_000))
 
-        def sample() -> float:
+        def correct_s() -> float:
             frame = sales(keys[middle], day=middle, seed=next(turns))
             file = session.place.root / on.waiting("half").files[middle].name
             frame.write_csv(file)
@@ -207,7 +225,7 @@ def _correction(on: Bench, program: Program) -> Iterator[Sample]:
             began = session.place.land([file])
             return session.wait_until(lambda: session.ask(*asked), wanted, what="the correction is shown") - began
 
-        yield sample
+        yield lambda: _metered(session, correct_s)
 
 
 @contextlib.contextmanager
@@ -222,7 +240,8 @@ def _query(on: Bench, program: Program) -> Iterator[Sample]:
                 raise RuntimeError(f"sum by date gave {rows}")
             return time.monotonic() - began
 
-        yield lambda: median(ask_s() for _ in range(on.scaled(QUESTIONS, least=3)))
+        times = range(on.scaled(QUESTIONS, least=3))
+        yield lambda: _metered(session, lambda: median(ask_s() for _ in times))
 
 
 @contextlib.contextmanager
@@ -230,14 +249,20 @@ def _cli_query(on: Bench, program: Program) -> Iterator[Sample]:
     """The CPU of a question from the command line."""
     with on.place(program) as place, watching(place) as session:
         session.wait_for(on.waiting("warm").expected)
-        yield lambda: median(cpu_s(place, ["query", "Quantity.SUM", "--by", "Date"]) for _ in range(COMMANDS))
+        yield lambda: _command(place, "query", "Quantity.SUM", "--by", "Date")
 
 
 @contextlib.contextmanager
 def _cli_help(on: Bench, program: Program) -> Iterator[Sample]:
     """The CPU of a command that does nothing."""
     with on.place(program) as place:
-        yield lambda: median(cpu_s(place, ["--help"]) for _ in range(COMMANDS))
+        yield lambda: _command(place, "--help")
+
+
+def _command(place: ProgramPlace, *arguments: str) -> Taken:
+    """Only the CPU of a command is looked at."""
+    took_s = median(cpu_s(place, list(arguments)) for _ in range(COMMANDS))
+    return Taken(took_s, took_s)
 
 
 ROWS: Mapping[str, Callable[[Bench, Program], AbstractContextManager[Sample]]] = {
@@ -258,24 +283,26 @@ DEFAULT = ("one-file", "many-rows", "burst", "arrival", "restart")
 
 @dataclass(frozen=True)
 class Compared:
-    """The seconds of one row, pair by pair."""
+    """What one row took, pair by pair."""
 
     name: str
-    old_s: list[float]
-    new_s: list[float]
-
-    @property
-    def ratios(self) -> list[float]:
-        """New / old of each pair."""
-        return [new / old for old, new in zip(self.old_s, self.new_s, strict=True)]
+    old: list[Taken]
+    new: list[Taken]
 
     def line(self) -> str:
         """The row in words."""
-        low, ratio, high = quantiles(self.ratios, n=4, method="inclusive")
-        return (
-            f"{self.name}: {ratio:.3f} new/old, quartiles {low:.3f}–{high:.3f}, {verdict(self.ratios)} "
-            f"({median(self.new_s):.3g} s, {median(self.old_s):.3g} s before; {len(self.ratios)} pairs)"
-        )
+        new_s, old_s = (median(each.wall_s for each in side) for side in (self.new, self.old))
+        wall = judged([new.wall_s / old.wall_s for old, new in zip(self.old, self.new, strict=True)], of="new/old")
+        line = f"{self.name}: {wall} ({new_s:.3g} s, {old_s:.3g} s before; {len(self.new)} pairs)"
+        if self.name.startswith("cli-") or not all(each.cpu_s for each in self.old):  # finer than its clock
+            return line
+        return f"{line}; CPU {judged([new.cpu_s / old.cpu_s for old, new in zip(self.old, self.new, strict=True)])}"
+
+
+def judged(ratios: Sequence[float], *, of: str = "") -> str:
+    """The median of the ratios, their quartiles and the verdict."""
+    low, ratio, high = quantiles(ratios, n=4, method="inclusive")
+    return f"{ratio:.3f}{of and ' '}{of}, quartiles {low:.3f}–{high:.3f}, {verdict(ratios)}"
 
 
 def verdict(ratios: Sequence[float]) -> str:
@@ -284,7 +311,7 @@ def verdict(ratios: Sequence[float]) -> str:
         return f"not decided: a verdict takes {ENOUGH_PAIRS} pairs"
     low, ratio, high = quantiles(ratios, n=4, method="inclusive")
     if high - low >= abs(ratio - BOUND):
-        return f"not decided: the quartiles are farther apart than {ratio:.3f} is from {BOUND}"
+        return f"not decided: the spread is wider than the distance to {BOUND}"
     if ratio > BOUND:
         return "slower"
     return "faster" if high - low < 1 - ratio else "not slower"
@@ -292,14 +319,14 @@ def verdict(ratios: Sequence[float]) -> str:
 
 def compare(name: str, on: Bench, old: Program, new: Program, *, pairs: int) -> Compared:
     """Measure one row of both, in turn, after a first sample of each that does not count."""
-    found: tuple[list[float], list[float]] = ([], [])
+    found: tuple[list[Taken], list[Taken]] = ([], [])
     with contextlib.ExitStack() as stack:
         samples = [stack.enter_context(ROWS[name](on, program)) for program in (old, new)]
         for pair in range(pairs + 1):
             for sample, its in zip(samples, found, strict=True):
-                took_s = sample()
+                taken = sample()
                 if pair > 0:
-                    its.append(took_s)
+                    its.append(taken)
     return Compared(name, *found)
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import psutil
+
 from tests.bench.apart import QUIET
 from tests.bench.checkouts import Program
 from tests.bench.files import Expected
@@ -123,6 +125,11 @@ class Session:
         if 400 <= answer.status < 500:
             raise RuntimeError(f"{parameters} was refused: {body.decode(errors='replace')}")
         return list(json.loads(body)["rows"]) if answer.status == 200 else f"{answer.status} {answer.reason}"
+
+    def cpu_s(self) -> float:
+        """The CPU that the session has taken since it was started."""
+        used = psutil.Process(self._running.process.pid).cpu_times()
+        return float(used.user + used.system)
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,14 +15,14 @@ import psutil
 import pytest
 
 from tests.bench import against
-from tests.bench.against import Bench, Compared, main, verdict
+from tests.bench.against import Bench, Compared, Taken, main, verdict
 from tests.bench.apart import ROOT
 from tests.bench.checkouts import LOCK, Program, python_for
 from tests.conftest import Tell
 from tests.e2e.running import until
 
 TINY = ("--scale", "0.001", "--pairs", "2")
-LINE = re.compile(r"^([a-z-]+): \d+\.\d{3} new/old, quartiles \d+\.\d{3}–\d+\.\d{3}, .+ pairs\)$")
+LINE = re.compile(r"^([a-z-]+): \d+\.\d{3} new/old, quartiles \d+\.\d{3}–\d+\.\d{3}, .+ pairs\)(; CPU .+)?$")
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -123,9 +123,11 @@ def test_a_verdict_needs_a_spread_that_is_smaller_than_the_distance_to_the_bound
 
 
 def test_a_ratio_is_of_a_pair() -> None:
-    drifting = Compared("burst", old_s=[1.0, 2.0, 4.0, 8.0, 16.0], new_s=[1.1, 2.2, 4.4, 8.8, 17.6])
-    assert drifting.line().startswith(
-        "burst: 1.100 new/old, quartiles 1.100–1.100, slower (4.4 s, 4 s before; 5 pairs)"
+    old = [Taken(2.0**n, 1.0) for n in range(5)]
+    drifting = Compared("burst", old, [Taken(1.1 * each.wall_s, 0.9) for each in old])
+    assert drifting.line() == (
+        "burst: 1.100 new/old, quartiles 1.100–1.100, slower (4.4 s, 4 s before; 5 pairs); "
+        "CPU 0.900, quartiles 0.900–0.900, faster"
     )
 
 
