@@ -308,7 +308,11 @@ def restore(dataset: DatasetsOption = None, state: StateOption = None, form: For
     """Make a lost or damaged ledger again, from its backups and the segments."""
     from flows.looking import restore_ledger_here
 
-    show_one(restore_ledger_here(_settings(dataset, state=state)), form)
+    found = restore_ledger_here(_settings(dataset, state=state))
+    undecided = found.pop("undecided") if form is Format.table else ()
+    show_one(found, form)
+    for sentence in undecided:
+        sys.stdout.write(f"{plain(sentence)}\n")
 
 
 @app.command()
