@@ -7,7 +7,7 @@ a cube is filled (`cube.fold`), so that an error there would be seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ from flows.cube.port import Cube
 PIECE_ROWS = 250_000
 """Rows that are held at once, more or less."""
 MOST_PIECES = 32
-"""For each the segments are read once more, so that beyond so many the pieces are larger."""
+"""For each the segments are read once more, and the cube where they differ; beyond so many the pieces are larger."""
 BUCKETS = 4_096
 SHOWN_ROWS = 20
 _HASH, _BUCKET = "_hash", "_bucket"
@@ -49,17 +49,24 @@ class Expected:
     rows: int
     horizon: Horizon | None = None
 
-    def pieces(self) -> Iterator[pl.DataFrame]:
-        """The rows, some of the keys at a time; without keys, some of the rows."""
-        count = min(MOST_PIECES, 1 + self.rows // PIECE_ROWS)
+    @property
+    def count(self) -> int:
+        """How many pieces there are."""
+        return min(MOST_PIECES, 1 + self.rows // PIECE_ROWS)
+
+    @property
+    def part(self) -> pl.Expr:
+        """The piece that a row belongs to: by its key, which decides in the fold, or else by its values."""
+        return row_hash(self.table.keys or [column.name for column in self.table.columns]) % self.count
+
+    def piece(self, number: int) -> pl.DataFrame:
+        """The rows of one piece."""
         columns = [pl.col(name).cast(FRAME_TYPES[kind]) for name, kind in row_columns(self.table).items()]
         live = pl.col(VERSION).is_in(pl.Series(list(self.places), dtype=pl.Int64).implode())
-        part = row_hash(self.table.keys or [column.name for column in self.table.columns]) % count
-        for piece in range(count):
-            chosen = [source.select(columns).filter(live & (part == piece)) for source in self.sources]
-            if chosen:
-                rows = winners(self.table, pl.concat(chosen).collect(engine="streaming"), self.places)
-                yield rows if self.horizon is None else rows.filter(self.horizon.kept())
+        chosen = [source.select(columns).filter(live & (self.part == number)) for source in self.sources]
+        rows = pl.concat([_no_rows(self.table).lazy(), *chosen]).collect(engine="streaming")
+        fold = winners(self.table, rows, self.places)
+        return fold if self.horizon is None else fold.filter(self.horizon.kept())
 
 
 def compare(expected: Expected, cube: Cube) -> dict[str, Any]:
@@ -69,21 +76,22 @@ def compare(expected: Expected, cube: Cube) -> dict[str, Any]:
         `rows` in the cube, `missing` and `extra` rows by number, and some of them as `examples`.
     """
     should, holds = _Sums(), _Sums()
-    for rows in expected.pieces():
-        should.add(rows)
-    for rows in _held(cube, expected.table):
-        holds.add(rows)
-    missing = extra = 0
-    shown: dict[str, list[dict[str, Any]]] = {"missing": [], "extra": []}
-    for buckets in should.groups_unlike(holds):
-        wanted = _in(expected.pieces(), buckets, expected.table)
-        actual = _in(_held(cube, expected.table), buckets, expected.table)
-        lost, more = _but(wanted, actual), _but(actual, wanted)
-        missing, extra = missing + lost.height, extra + more.height
-        shown["missing"] += _shown(lost, "missing")
-        shown["extra"] += _shown(more, "extra")
-    examples = [example for kind in shown.values() for example in kind[:SHOWN_ROWS]]
-    return {"rows": holds.rows, "missing": missing, "extra": extra, "examples": examples}
+    for number in range(expected.count):
+        should.add(expected.piece(number))
+    with closing(cube.batches(expected.table.name)) as batches:
+        for batch in batches:
+            holds.add(batch)
+    found = {"rows": holds.rows, "missing": 0, "extra": 0}
+    examples: list[dict[str, Any]] = []
+    unlike = should.unlike(holds)
+    for number in range(expected.count if unlike.len() else 0):
+        wanted = _in(unlike, expected.piece(number))
+        actual = _held(cube, expected, number, unlike)
+        for difference, rows in (("missing", _but(wanted, actual)), ("extra", _but(actual, wanted))):
+            found[difference] += rows.height
+            examples += _shown(rows, difference)
+    first = [[each for each in examples if each["difference"] == kind][:SHOWN_ROWS] for kind in ("missing", "extra")]
+    return {**found, "examples": [*first[0], *first[1]]}
 
 
 class _Sums:
@@ -101,26 +109,17 @@ class _Sums:
         self._counts[at] += grouped["n"].to_numpy().astype(np.uint64)
         self._hashes[at] += grouped[_HASH].to_numpy()  # which wraps, as it may
 
-    def groups_unlike(self, other: _Sums) -> Iterator[pl.Series]:
-        """The buckets in which the rows differ, in groups of a piece each."""
-        unlike = np.flatnonzero((self._counts != other._counts) | (self._hashes != other._hashes))
-        sizes = np.maximum(self._counts, other._counts)[unlike]
-        most = max(PIECE_ROWS, int(sizes.sum()) // MOST_PIECES)
-        group: list[int] = []
-        rows = 0
-        for bucket, size in zip(unlike.tolist(), sizes.tolist(), strict=True):
-            if group and rows + size > most:
-                yield pl.Series(group, dtype=pl.UInt64)
-                group, rows = [], 0
-            group.append(bucket)
-            rows += size
-        if group:
-            yield pl.Series(group, dtype=pl.UInt64)
+    def unlike(self, other: _Sums) -> pl.Series:
+        """The buckets in which the rows differ."""
+        differ = (self._counts != other._counts) | (self._hashes != other._hashes)
+        return pl.Series(np.flatnonzero(differ), dtype=pl.UInt64)
 
 
-def _held(cube: Cube, table: Table) -> Iterator[pl.DataFrame]:
-    with closing(cube.batches(table.name)) as batches:
-        yield from batches
+def _held(cube: Cube, expected: Expected, number: int, buckets: pl.Series) -> pl.DataFrame:
+    """The rows of one piece that the cube holds in some buckets."""
+    with closing(cube.batches(expected.table.name)) as batches:
+        chosen = [_in(buckets, batch.filter(expected.part == number)) for batch in batches]
+    return pl.concat([_no_rows(expected.table), *chosen])
 
 
 def _hashed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -128,11 +127,12 @@ def _hashed(rows: pl.DataFrame) -> pl.DataFrame:
     return hashes.with_columns((pl.col(_HASH) % BUCKETS).alias(_BUCKET))
 
 
-def _in(pieces: Iterator[pl.DataFrame], buckets: pl.Series, table: Table) -> pl.DataFrame:
-    """The rows of some buckets."""
-    none = pl.DataFrame(schema={name: FRAME_TYPES[kind] for name, kind in row_columns(table).items()})
-    chosen = (rows.filter(_hashed(rows)[_BUCKET].is_in(buckets.implode())) for rows in pieces)
-    return pl.concat([none, *chosen])
+def _in(buckets: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(_hashed(rows)[_BUCKET].is_in(buckets.implode()))
+
+
+def _no_rows(table: Table) -> pl.DataFrame:
+    return pl.DataFrame(schema={name: FRAME_TYPES[kind] for name, kind in row_columns(table).items()})
 
 
 def _but(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:

@@ -53,7 +53,7 @@ def whole(left: pl.DataFrame, right: pl.DataFrame) -> int:
 def test_pieces_find_what_the_whole_finds(
     monkeypatch: pytest.MonkeyPatch, table: Table, versions: list[Any], horizon: Horizon | None, data: st.DataObject
 ) -> None:
-    monkeypatch.setattr(comparison, "PIECE_ROWS", 2)
+    monkeypatch.setattr(comparison, "PIECE_ROWS", 8)
     monkeypatch.setattr(comparison, "BUCKETS", 8)
     rows = frame([(*row, number) for number, (written, _) in enumerate(versions) for row in written])
     places = {number: 10 * place + number for number, (_, place) in enumerate(versions) if place is not None}

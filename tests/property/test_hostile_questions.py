@@ -1,0 +1,161 @@
+"""Questions with values at every edge: answered as the rows say, or refused; over HTTP too, and never with a 500."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import quote_from_bytes, urlencode
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from flows.core.changes import ChangeSet
+from flows.core.model import VERSION, Column, Query, Table
+from flows.cube import frames
+from flows.cube.duckdb_cube import DuckDbCube
+from flows.errors import QueryError
+from flows.live.api import Api
+
+TABLE = Table(
+    "edges",
+    (
+        Column("Number", "integer"),
+        Column("Share", "float"),
+        Column("Text", "string", nullable=True),
+        Column("Flag", "boolean", nullable=True),
+        Column("Day", "date", nullable=True),
+        Column("Moment", "datetime", nullable=True),
+        Column("Amount", "integer", nullable=True),
+        Column("Price", "float", nullable=True),
+    ),
+    keys=("Number", "Share"),
+)
+WHOLE = [0, 1, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63)]
+FLOATS = [0.0, -0.0, 0.1, 1.0, 1e308, -1e308, 5e-324, math.inf, -math.inf, math.nan]
+TEXTS = [None, "", "\0", "a\0b", "'; DROP TABLE t0; --", "\u2028", "🙂", "é", "e\u0301", "NULL"]
+DAYS = [None, date.min, date.max, date(1969, 12, 31), date(2024, 2, 29)]
+MOMENTS = [None, datetime.min, datetime.max, datetime(1969, 12, 31, 23, 59, 59, 999999)]  # noqa: DTZ901, DTZ001  # columns have no zone
+FLAGS = [None, True, False]
+VALUES: dict[str, list[Any]] = {
+    "Number": WHOLE,
+    "Share": FLOATS,
+    "Text": TEXTS,
+    "Flag": FLAGS,
+    "Day": DAYS,
+    "Moment": MOMENTS,
+    "Amount": [None, *WHOLE],
+    "Price": [None, *FLOATS],
+}
+LEVELS = [level.name for level in TABLE.levels]
+STRANGE = [2**63, -(2**63) - 1, 10**40, "2021-05-01", 1.5, True, datetime.max.replace(tzinfo=UTC), "", b"x", [], None]
+ROWS = st.lists(st.tuples(*(st.sampled_from(VALUES[column.name]) for column in TABLE.columns)), max_size=12)
+WHERE = st.dictionaries(
+    st.sampled_from(LEVELS),
+    st.lists(st.sampled_from([value for name in LEVELS for value in VALUES[name]] + STRANGE), max_size=3),
+    max_size=2,
+) | st.fixed_dictionaries({}, optional={name: st.lists(st.sampled_from(VALUES[name]), max_size=3) for name in LEVELS})
+QUERIES = st.builds(
+    Query,
+    st.just(TABLE.name),
+    st.permutations([measure.name for measure in TABLE.measures]).map(lambda names: tuple(names[:3])),
+    st.permutations(LEVELS).flatmap(lambda order: st.integers(0, 3).map(lambda n: tuple(order[:n]))),
+    WHERE,
+    st.booleans(),
+)
+
+
+def frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    schema = {name: frames.FRAME_TYPES[kind] for name, kind in frames.row_columns(TABLE).items()}
+    return pl.DataFrame([(*row, 1) for row in rows], schema=schema, orient="row")
+
+
+def answer(ask: Any) -> pl.DataFrame | str:
+    try:
+        found: pl.DataFrame = ask()
+        return found
+    except QueryError as error:
+        return error.what
+
+
+def agree(rows: list[tuple[Any, ...]], query: Query) -> None:
+    """The cube answers as its rows do, or refuses what the model refuses."""
+    cube = DuckDbCube((TABLE,))
+    try:
+        cube.apply(ChangeSet(TABLE.name, frozenset(), frame(rows).unique(TABLE.keys, keep="first")))
+        found = answer(lambda: cube.query(query))
+        held = cube.rows(TABLE.name).drop(VERSION)
+        if isinstance(found, str):
+            with pytest.raises(QueryError):
+                query.checked((TABLE,))
+        else:
+            assert_frame_equal(found, frames.aggregate(TABLE, query, held), check_exact=False, rel_tol=1e-9)
+    finally:
+        cube.close()
+
+
+@pytest.mark.parametrize("examples", [60, pytest.param(5_000, marks=pytest.mark.deep)])
+def test_both_ways_to_answer_agree_at_every_edge(examples: int) -> None:
+    settings(max_examples=examples, deadline=None)(given(ROWS, QUERIES)(agree))()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    cube = DuckDbCube((TABLE,))
+    names = [column.name for column in TABLE.columns]
+    rows = [tuple(VALUES[name][turn % len(VALUES[name])] for name in names) for turn in range(10)]
+    cube.apply(ChangeSet(TABLE.name, frozenset(), frame(rows).unique(TABLE.keys)))
+
+    class Source:
+        model = staticmethod(lambda: cube.model)
+        query = staticmethod(cube.query)
+        files = staticmethod(lambda *_, **__: [])
+        findings = staticmethod(lambda *_: None)
+        status = staticmethod(dict)
+        complaints = staticmethod(list)
+
+    api = Api(Source(), fail=lambda *_: None)  # type: ignore[arg-type]
+    with TestClient(Starlette(routes=api.routes)) as opened:
+        yield opened
+    api.close()
+    cube.close()
+
+
+NAMES = (
+    st.sampled_from([*LEVELS, *(measure.name for measure in TABLE.measures), "_version", "", "t0", "c0"]) | st.text()
+)
+WRITTEN = st.sampled_from([
+    *(str(value) for values in VALUES.values() for value in values), "0001-01-01", "9999-12-31T23:59:59.999999",
+    "nan", "-inf", "1e999", "9" * 5_000, "1_0", "²", "0001-W01-1", "10000-01-01", "\0", "\ud800", "2021-05-01T00:00Z",
+])  # fmt: skip
+PARAMETERS = st.lists(
+    st.tuples(st.sampled_from(["measure", "by", "totals", "dataset", "limit", "state", "version"]), NAMES | WRITTEN)
+    | st.tuples(st.just("where"), st.tuples(NAMES, WRITTEN).map("=".join) | NAMES)
+    | st.tuples(NAMES, WRITTEN),
+    max_size=5,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(["/api/query", "/api/files", "/api/findings", "/api/status", "/health"]), PARAMETERS)
+def test_no_parameters_are_an_error_of_the_server(
+    client: TestClient, path: str, parameters: list[tuple[str, str]]
+) -> None:
+    given = [("measure", "Amount.SUM"), *parameters] if path == "/api/query" else parameters
+    found = client.get(f"{path}?{urlencode(given, errors='surrogatepass')}")
+    assert found.status_code in (200, 400, 404), found.text
+    assert found.json() is not None
+    assert found.status_code != 400 or {"error", "next"} <= found.json().keys()
+
+
+@given(st.binary(max_size=30))
+def test_no_bytes_are_an_error_of_the_server(client: TestClient, raw: bytes) -> None:
+    for name in ("where", "by", "limit"):
+        found = client.get(f"/api/query?measure=Amount.SUM&{name}={quote_from_bytes(raw)}")
+        assert found.status_code in (200, 400) and found.json() is not None
