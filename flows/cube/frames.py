@@ -81,7 +81,9 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
         query: the query.
         rows: at least the columns that the query touches; rows that `where` leaves out may be among them.
     """
-    kept = rows.filter(pl.lit(True), *(_matches(level, list(allowed)) for level, allowed in query.where.items()))
+    kept = rows.filter(
+        pl.lit(True), *(_matches(table.level(level), list(allowed)) for level, allowed in query.where.items())
+    )
     measures = [_expression(table, table.measure(name)) for name in query.measures]
     depths = range(len(query.levels) + 1) if query.totals else [len(query.levels)]
     parts = {
@@ -164,10 +166,13 @@ def _expression(table: Table, measure: Measure) -> pl.Expr:
     return pl.when(values.count() > 0).then(wide.sum()).alias(measure.name)
 
 
-def _matches(level: str, allowed: list[object]) -> pl.Expr:
-    values = [value for value in allowed if value is not None]
-    among = pl.col(level).is_in(values).fill_null(False) if values else pl.lit(False)
-    return among | pl.col(level).is_null() if len(values) < len(allowed) else among
+def _matches(level: Column, allowed: list[object]) -> pl.Expr:
+    column, values = pl.col(level.name), [value for value in allowed if value is not None]
+    typed_values = pl.Series(
+        values, dtype=FRAME_TYPES[level.kind], strict=False
+    )  # whole numbers may be meant as floats
+    among = column.is_in(typed_values.implode()).fill_null(False) if values else pl.lit(False)
+    return among | column.is_null() if len(values) < len(allowed) else among
 
 
 def _read(found: pl.DataType, name: str, kind: Kind) -> pl.Expr:
