@@ -17,15 +17,18 @@ import polars as pl
 import pytest
 
 from flows.app.compacting import compact
+from flows.app.mending import Mender
 from flows.core.changes import Horizon
 from flows.core.dataset import Csv, DailyBy, Dataset, SkipRows, Unload
 from flows.core.model import Table
 from flows.datasets.sales import SALES
 from flows.errors import RequestFailed, StateError
+from flows.landing.mount import Mount
 from flows.store import backup
 from flows.store.backup import backups_in, make_backup
 from flows.store.footer import KEY, UnknownFooter, read_footer
 from flows.store.ledger import SegmentFacts, open_ledger
+from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
 from flows.store.restore import Restored, restore_ledger
 from flows.store.segments import ASIDE_FEW, Segments, read_segment
@@ -467,3 +470,42 @@ def test_what_was_set_aside_goes_when_it_is_old_and_there_is_much_newer(segments
             moved.rename(moved.with_name(f"t-{number:08d}.{old_ns + number}.parquet"))
     assert segments.remove_aged() == 3
     assert len(list(segments.aside.iterdir())) == ASIDE_FEW
+
+
+class Fragile(dy.Schema):
+    """The sales, with a rule that cannot be asked of every row."""
+
+    ID = dy.Int64(primary_key=True)
+    Date = dy.Date()
+    Product = dy.String()
+    Quantity = dy.Int64(min=0)
+
+    @dy.rule()
+    def at_most_one(cls) -> pl.Expr:  # noqa: N805 - dataframely passes the schema
+        return (1 - pl.col("Quantity")).cast(pl.UInt8) >= 0
+
+
+def test_a_declaration_that_raises_on_loaded_rows_leaves_all_that_was_loaded(tmp_path: Path) -> None:
+    with live(tmp_path, "native") as living:
+        load(living, "a.csv", 1)
+        load(living, "b.csv", 2, start=2)
+        for name in ("a.csv", "b.csv"):
+            (living.landing / name).unlink()
+        living.wait_until(lambda: not any(row.present for row in living.files()))
+    state = State(tmp_path / "state")
+    fragile = Dataset(schema=Fragile, landing=tmp_path / "landing", name="sales")
+    mount = Mount("landing")
+    ledger = open_ledger(state.ledger)
+    segments = Segments(state.segments)
+    with pytest.raises(pl.exceptions.PolarsError, match="conversion from"):
+        Mender(ledger, segments, Quarantine(state.quarantine)).mend(fragile, mount)
+    mount.stop()
+    assert all(segments.damaged(facts) is None for facts in ledger.segments("sales").values())
+    assert {facts.fingerprint for facts in ledger.segments("sales").values()} == {
+        SALES.fingerprint,
+        fragile.fingerprint,
+    }
+    compact(fragile, ledger, segments)
+    ledger.close()
+    with live(tmp_path, "native") as living:
+        assert living.quantities() == {1: 1, 2: 2}
