@@ -122,6 +122,8 @@ class Inbox:
             for path, signature in listing.files.items():
                 if self._judged.get(path) != signature or path in waiting:
                     self._note(path, signature, None, now)
+            if listing.absent:
+                self._volumes.forget_root()
             missing = {path for path in self._judged if path not in listing.files}
             self.problem = listing.problem or self._volumes.doubt(
                 listing, self._judged, missing, unloads=isinstance(self.dataset.when_deleted, Unload)
@@ -132,6 +134,11 @@ class Inbox:
                     self._retries.pop(path, None)
             self._missing.set(missing if self.problem is None else (), now)
         return listing
+
+    def forget_root(self) -> None:
+        """The directory was removed or moved; see `Volumes.forget_root`."""
+        with self._lock:
+            self._volumes.forget_root()
 
     def glance(self, hints: Mapping[bytes, Hint]) -> None:
         """Look at the files that events named."""

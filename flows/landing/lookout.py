@@ -147,6 +147,8 @@ class Lookout:
 
     def _take_in(self, max_files: int, max_bytes: int) -> Complete:
         heard = self._watcher.drain() if self._watcher is not None else Heard()
+        if heard.replaced:
+            self.inbox.forget_root()
         rescan = self._check_root(deaf=heard.deaf) or heard.relist
         self.inbox.glance(heard.hints)
         if rescan or time.monotonic() - self.inbox.scanned_at >= self._interval_s():

@@ -61,12 +61,15 @@ class Listing:
         volumes: which directory the root is (`b""`), and which those below it are where something is mounted, each
             relative to the root and with a slash at its end.
         refused: paths that are left out for a reason that people should know.
+        absent: whether there is no such directory. One that is there later may be another one that was given the
+            same numbers.
     """
 
     files: dict[bytes, Signature] = field(default_factory=dict)
     problem: str | None = None
     volumes: dict[bytes, Identity] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
+    absent: bool = False
 
 
 def name_filter(dataset: Dataset) -> Callable[[bytes], bool]:
@@ -93,9 +96,10 @@ def scan(root: bytes, accepts: Callable[[bytes], bool], *, recursive: bool) -> L
     try:
         status = os.stat(root)
         if not stat.S_ISDIR(status.st_mode):
-            listing.problem = "it is not a directory"
+            listing.problem, listing.absent = "a file is in its place", True
             return listing
     except FileNotFoundError:
+        listing.absent = True
         listing.problem = "the directory is a link that leads nowhere" if _is_link(root) else _NO_DIRECTORY
         return listing
     except (OSError, ValueError) as error:

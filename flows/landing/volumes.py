@@ -46,6 +46,11 @@ class Volumes:
         if self.memory.doubted:
             self._newcomers.update(paths)
 
+    def forget_root(self) -> None:
+        """The landing directory was removed or moved: the next one in its place may have the same numbers."""
+        volumes = {directory: identity for directory, identity in self.memory.volumes.items() if directory}
+        self.memory = self.memory._replace(volumes=volumes)
+
     def doubt(
         self, listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes], *, unloads: bool
     ) -> str | None:

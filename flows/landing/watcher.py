@@ -71,11 +71,13 @@ class Heard(NamedTuple):
         hints: relative path → what the last event says of it.
         relist: directories in it came or went, so that the events do not tell all.
         deaf: events were lost or no more will come; what listened has to be replaced.
+        replaced: the landing directory itself was removed or moved.
     """
 
     hints: Mapping[bytes, Hint] = MappingProxyType({})
     relist: bool = False
     deaf: bool = False
+    replaced: bool = False
 
 
 class Watcher:
@@ -96,7 +98,7 @@ class Watcher:
         self._lock = threading.Lock()
         self._hints: dict[bytes, Hint] = {}
         self._relist = False
-        self._deaf = False
+        self._deaf = self._replaced = False
         self._alarm = _OverflowAlarm(self._overflowed)
         self._observer: BaseObserver = Observer(**_ALL_MOVES)
         self._observer.schedule(
@@ -132,8 +134,8 @@ class Watcher:
     def drain(self) -> Heard:
         """What was heard since the last call."""
         with self._lock:
-            heard = Heard(self._hints, self._relist, self._deaf or not self._is_alive())
-            self._hints, self._relist, self._deaf = {}, False, False
+            heard = Heard(self._hints, self._relist, self._deaf or not self._is_alive(), self._replaced)
+            self._hints, self._relist, self._deaf, self._replaced = {}, False, False, False
         return heard
 
     def _is_alive(self) -> bool:
@@ -145,7 +147,7 @@ class Watcher:
         full = os.fsencode(path)
         with self._lock:
             if full == self._root:
-                self._deaf = True
+                self._deaf = self._replaced = True
             elif hint is not None:
                 self._hints[full[len(self._root) + 1 :]] = hint
             else:

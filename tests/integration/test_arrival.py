@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from flows.core.changes import ChangeSet
 from flows.core.dataset import Unload
 from flows.core.files import shown
 from flows.core.findings import Finding
@@ -194,6 +195,74 @@ def test_a_rename_to_a_new_name_loads_nothing_again(start: Start) -> None:
     after = living.file("b.csv")
     assert before is not None and after is not None and after.version == before.version
     assert living.quantities() == {1: 1, 2: 2, 9: 9}
+
+
+def every_state(living: Living, monkeypatch: pytest.MonkeyPatch) -> list[dict[int, int]]:
+    """What the cube shows after each change from now on."""
+    states: list[dict[int, int]] = []
+    apply = living.feed.cube.apply
+
+    def recorded(change: ChangeSet) -> int:
+        rows = apply(change)
+        states.append(living.quantities())
+        return rows
+
+    monkeypatch.setattr(living.feed.cube, "apply", recorded)
+    return states
+
+
+@pytest.mark.parametrize("how", ["rename", "copy", "into a directory"])
+def test_a_renamed_file_s_rows_never_leave_the_cube_however_long_the_new_name_settles(
+    start: Start, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    living = start(when_deleted=Unload(), settle_s=0.7, recursive=True)
+    file = living.put("a.csv", sales(1, 2))
+    living.put("other.csv", sales(9, start=9))
+    living.wait_for({1: 1, 2: 2, 9: 9})
+    states = every_state(living, monkeypatch)
+    target = living.landing / ("new/b.csv" if how == "into a directory" else "b.csv")
+    target.parent.mkdir(exist_ok=True)
+    if how == "copy":
+        target.write_bytes(file.read_bytes())
+        file.unlink()
+    else:
+        file.rename(target)
+    name = os.path.relpath(target, living.landing)
+    living.wait_until(lambda: living.state_of("a.csv") is None and living.state_of(name) == "loaded")
+    assert living.quantities() == {1: 1, 2: 2, 9: 9}
+    assert all(state == {1: 1, 2: 2, 9: 9} for state in states)
+
+
+def test_a_renamed_file_s_rows_stay_while_its_new_name_waits_for_its_marker(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = start(when_deleted=Unload(), marker=".done")
+    for name, first in {"a.csv": 1, "other.csv": 9}.items():
+        living.put(name, sales(first, start=first))
+        living.put(f"{name}.done", b"")
+    living.wait_for({1: 1, 9: 9})
+    states = every_state(living, monkeypatch)
+    (living.landing / "a.csv").rename(living.landing / "b.csv")
+    living.wait_until(lambda: living.waits("b.csv") == "its marker b.csv.done")
+    for _ in range(5):
+        pause(0.1)
+        living.inbox.rescan()
+    living.put("b.csv.done", b"")
+    living.wait_until(lambda: living.state_of("a.csv") is None and living.state_of("b.csv") == "loaded")
+    assert all(state == {1: 1, 9: 9} for state in states)
+
+
+def test_a_renamed_file_that_never_gets_its_marker_is_gone_in_the_end(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.landing.missing.HEIR_S", 0.5)
+    living = start(when_deleted=Unload(), marker=".done")
+    for name, first in {"a.csv": 1, "other.csv": 9}.items():
+        living.put(name, sales(first, start=first))
+        living.put(f"{name}.done", b"")
+    living.wait_for({1: 1, 9: 9})
+    (living.landing / "a.csv").rename(living.landing / "b.csv")
+    living.wait_for({9: 9})
 
 
 def test_a_new_file_over_an_existing_name_is_a_correction(start: Start, tmp_path: Path) -> None:
@@ -512,6 +581,45 @@ def test_a_landing_directory_that_does_not_exist_yet_is_waited_for(
     living.put("a.csv", sales(1))
     living.wait_for({1: 1})
     living.wait_until(lambda: living.status()["problem"] is None)
+
+
+@pytest.mark.parametrize(("make", "problem"), [
+    (lambda at: at.write_bytes(b"ID"), "a file is in its place"),
+    (lambda at: at.symlink_to("nowhere"), "the directory is a link that leads nowhere"),
+    (lambda at: at.symlink_to(at), "the directory cannot be read (Too many levels of symbolic links)"),
+    (lambda at: os.mkfifo(at), "a file is in its place"),
+], ids=["a file", "a link to nowhere", "a link to itself", "a pipe"])  # fmt: skip
+def test_what_is_no_directory_is_waited_for_in_plain_words(
+    start: Start, make: Callable[[Path], object], problem: str
+) -> None:
+    living = start(when_deleted=Unload())
+    living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    shutil.rmtree(living.landing)
+    make(living.landing)
+    living.wait_until(lambda: living.status()["problem"] == problem)
+    assert any(f"waiting, because {problem}" in complaint for complaint in living.complaints())
+    assert living.quantities() == {1: 1}
+    living.landing.unlink()
+    living.landing.mkdir()
+    living.put("b.csv", sales(2, start=2))
+    living.wait_for({1: 1, 2: 2})
+
+
+@pytest.mark.parametrize("jump_s", [-365 * 86400, 365 * 86400], ids=["back", "ahead"])
+def test_a_clock_that_jumps_a_year_holds_no_file_up(start: Start, monkeypatch: pytest.MonkeyPatch, jump_s: int) -> None:
+    living = start(when_deleted=Unload())
+    file = living.put("a.csv", sales(1))
+    living.wait_for({1: 1})
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + jump_s)
+    file.write_bytes(sales(2))
+    living.put("b.csv", sales(3, start=3))
+    os.utime(living.put("c.csv", sales(4, start=4)), (2**33, 2**33))
+    living.wait_for({1: 2, 3: 3, 4: 4})
+    file.unlink()
+    living.wait_for({3: 3, 4: 4})
+    assert all(seconds >= 0 for outcome in living.outcomes for seconds in outcome.detection_s)
 
 
 def test_a_landing_directory_that_is_removed_and_made_again_is_watched_again(start: Start) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from polars.exceptions import PanicException
 from watchdog.observers.inotify import InotifyObserver
 
 from flows.app import feed, loads
@@ -149,6 +150,56 @@ def test_a_thread_of_the_observer_that_ends_is_replaced(start: Start, which: str
     living.wait_until(lambda: living.desk.lookout._watcher not in (None, watcher))
     living.put("2.csv", sales(2, start=2))
     living.wait_for(numbers(2))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("observer", ["native"])
+@pytest.mark.parametrize("error", [PanicException("in a thread"), ValueError("a defect")], ids=["panic", "error"])
+@pytest.mark.parametrize("which", ["dispatcher", "emitter", "reader", "handler"])
+def test_what_kills_a_thread_of_the_observer_lets_nothing_be_missed(
+    start: Start, monkeypatch: pytest.MonkeyPatch, which: str, error: BaseException
+) -> None:
+    living = start()
+    living.put("1.csv", sales(1))
+    living.wait_for(numbers(1))
+    watcher = living.desk.lookout._watcher
+    assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
+    owner, name = {
+        "dispatcher": (watcher._observer, "dispatch_events"),
+        "emitter": (next(iter(watcher._observer.emitters)), "queue_events"),
+        "reader": (watcher._observer._inotify_fd, "handle_event"),
+        "handler": (next(iter(next(iter(watcher._observer._handlers.values())))), "_note"),
+    }[which]
+
+    def die(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(owner, name, die)
+    for number in range(2, 12):
+        living.put(f"{number}.csv", sales(number, start=number))
+    wait_for_all(living, 11)
+    assert living.desk.lookout._watcher not in (None, watcher)
+    assert living.status()["observer"] == "native"
+    living.put("12.csv", sales(12, start=12))
+    wait_for_all(living, 12)
+
+
+@pytest.mark.parametrize("observer", ["native"])
+def test_a_directory_that_could_not_be_watched_is_watched_when_that_is_possible_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "inotify watch limit reached")
+
+    monkeypatch.setattr("flows.landing.lookout.REARM_S", 0.1)
+    with monkeypatch.context() as patched:
+        patched.setattr("flows.landing.watcher.Observer", refuse)
+        living = start()
+        living.wait_until(lambda: "cannot be watched (inotify watch limit" in living.desk.lookout.why)
+        assert living.status()["observer"] == "polling"
+    living.wait_until(lambda: living.status()["observer"] == "native")
+    living.put("1.csv", sales(1))
+    living.wait_for(numbers(1))
 
 
 @pytest.mark.parametrize("observer", ["native"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from flows.landing import lookout, mount
 from flows.settings import Settings
 from flows.store.reports import Reports
 from flows.store.state import State
-from tests.e2e.running import Place, until, watching
+from tests.e2e.running import Place, started_program, until, watching
 from tests.integration.fuse import fuse
 from tests.integration.living import SETTLE_S, sales
 
@@ -39,7 +41,7 @@ class Two:
         self.feed = opened.feed
         self.failure: BaseException | None = None
         nowhere = State(Path("nowhere"))
-        self._source = FeedSource(opened.feed, opened.owner, Reports(nowhere.reports), Disks({}))
+        self._source = FeedSource(opened.feed, opened.owner, Reports(nowhere.reports), Disks({}, {}))
         self._thread = threading.Thread(target=self._run, name="two")
 
     def start(self) -> None:
@@ -177,3 +179,30 @@ def test_a_process_ends_in_order_while_a_mount_hangs(tmp_path: Path, behind: Pat
             until(lambda: not (tmp_path / "ready").exists(), what="the end of all that was open")
             server.answer()  # the kernel lets no process go of which such a server holds a call
             assert running.process.wait(20) == 0, running.said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("observer", ["native", "polling"])
+def test_a_directory_that_may_not_be_read_any_more_degrades_its_dataset_until_it_may(
+    tmp_path: Path, observer: str
+) -> None:
+    unprivileged = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", "true")
+    if not shutil.which("setpriv") or subprocess.run(unprivileged, check=False).returncode:
+        pytest.skip("setpriv cannot take the right to read everything away here")
+    place = Place(tmp_path, environment={"CUBEFEED_LANDING": str(tmp_path / "landing"), "CUBEFEED_OBSERVER": observer})
+    place.drop("1.csv", sales(1).decode())
+    ready = tmp_path / "ready"
+    command = [*unprivileged[:-1], *place.command("watch", "--ready-file", ready)]
+    with started_program(place, "watch", *command) as running:
+        until(lambda: ready.exists() or running.process.poll() is not None, what="the ready file")
+        place.landing.chmod(0)
+        try:
+            until(
+                lambda: "cannot be read (Permission denied)" in place.run("status", "--check", code=None).stdout,
+                what="the complaint",
+            )
+        finally:
+            place.landing.chmod(0o755)
+        place.drop("2.csv", sales(2, start=2, day="2021-05-02").decode())
+        until(lambda: place.sales() == {"2021-05-01": 1, "2021-05-02": 2}, what="the next file")
+        place.run("status", "--check")

@@ -206,3 +206,23 @@ def test_a_file_system_below_the_landing_directory_that_is_away_at_the_start_tak
     with live(tmp_path, observer, when_deleted=Unload(), recursive=True) as living:
         living.wait_for({1: 1, 2: 2, 3: 3})
         doubt_of(living, "shop/ is on another file system now, with none of its 1 files")
+
+
+@pytest.mark.parametrize("how", [Unload(), Keep()], ids=["Unload", "Keep"])
+def test_a_directory_that_is_made_again_takes_nothing_along_though_it_has_the_number_of_the_old_one(
+    start: Start, how: Unload | Keep
+) -> None:
+    living = start(when_deleted=how)
+    fill(living)
+    before = living.landing.stat().st_ino
+    shutil.rmtree(living.landing)
+    living.wait_until(lambda: living.status()["problem"] == "the directory does not exist")
+    made = []
+    while not made or (made[-1].stat().st_ino != before and len(made) < 100):
+        made.append(living.landing.with_name(f"made-{len(made)}"))
+        made[-1].mkdir()
+    made[-1].rename(living.landing)
+    living.put("5.csv", sales(5, start=5))
+    living.wait_for(ALL | {5: 5})
+    doubt_of(living, "none of its 4 files")
+    assert "gone" not in living.told("1.csv")

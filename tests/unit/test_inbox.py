@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 
 from flows.core.dataset import Dataset, Unload
-from flows.core.files import Signature
+from flows.core.files import Landed, Signature
 from flows.datasets.sales import Sales
 from flows.landing import inbox, missing, settling
 from flows.landing.inbox import Inbox, Settled
+from flows.landing.reader import Read, read_file
+from flows.landing.scan import read_bytes
 from flows.landing.watcher import Hint
 
 WHOLE, CUT = b"ID\n1\n", b"ID\n1"
@@ -165,6 +168,46 @@ def test_a_time_in_the_future_does_not_delay_a_file(make: Callable[..., Box]) ->
     box.rescan()
     box.pass_s(SETTLE_S)
     assert box.taken() == ["a.csv"]
+
+
+@pytest.mark.parametrize("jump_s", [-365 * 86400, 365 * 86400], ids=["back", "ahead"])
+def test_a_clock_that_was_set_makes_no_file_old(
+    make: Callable[..., Box], monkeypatch: pytest.MonkeyPatch, jump_s: int
+) -> None:
+    box = make()
+    box.believe_age_s = 0.0
+    (box.directory / "a.csv").write_bytes(WHOLE)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + jump_s)
+    box.rescan()
+    assert box.taken() == []
+    box.pass_s(SETTLE_S)
+    assert box.taken() == ["a.csv"]
+
+
+def test_a_file_from_the_future_is_read_without_waiting_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(WHOLE)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 365 * 86400)
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it was waited for"))
+    landed = Landed(b"a.csv", Signature.of(file.stat()), "load")
+    read = read_file(Dataset(schema=Sales, landing=tmp_path), landed, arrived=True)
+    assert isinstance(read, Read) and read.body == WHOLE
+
+
+def test_a_large_file_is_read_in_pieces_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.landing.scan._PIECE_BYTES", 7)
+    for size in (0, 1, 6, 7, 8, 14, 15, 1000):
+        (tmp_path / "a").write_bytes(bytes(number % 251 for number in range(size)))
+        file = os.open(tmp_path / "a", os.O_RDONLY)
+        try:
+            assert read_bytes(file, size) == (tmp_path / "a").read_bytes()
+            assert read_bytes(file, 9) == b""
+        finally:
+            os.close(file)
 
 
 def test_a_file_at_work_is_not_offered_again_and_a_later_change_is(make: Callable[..., Box]) -> None:
