@@ -22,6 +22,9 @@ END_S = 15.0
 """How long a process may take to end after each signal."""
 SHORT_LIFE_S = 60.0
 LONGEST_WAIT_S = 30.0
+TRIES = 5
+SLOW_S = 300.0
+"""What has died soon so often is tried again slowly: it needs a person."""
 
 LOG_BYTES = 64 << 20
 KEPT_BYTES = 1 << 20
@@ -39,16 +42,31 @@ _LEASH = (
 
 @dataclass
 class Pace:
-    """Waits longer each time something that was started again dies soon: 1 s, 2 s, … 30 s."""
+    """Waits longer each time something that was started again dies soon: 1 s, 2 s, … 30 s, then minutes.
+
+    Args:
+        started_at: when it was started last (monotonic seconds).
+        wait_s: how long it is left alone after that.
+        tries: how often in a row it was started and died soon, this time included.
+    """
 
     started_at: float = 0.0
     wait_s: float = 1.0
+    tries: int = 0
 
     def begin(self) -> None:
         """It was started now."""
         lived = time.monotonic() - self.started_at
-        self.wait_s = 1.0 if self.started_at == 0.0 or lived > SHORT_LIFE_S else min(self.wait_s * 2, LONGEST_WAIT_S)
+        if self.started_at == 0.0 or lived > self.wait_s + SHORT_LIFE_S:
+            self.tries = 0
+        self.tries += 1
+        self.wait_s = SLOW_S if self.hopeless else min(2.0 ** (self.tries - 1), LONGEST_WAIT_S)
         self.started_at = time.monotonic()
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it has died soon so often that a person has to look."""
+        return self.tries >= TRIES
 
     @property
     def due(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, plain
+from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, SessionEnded, plain
 from flows.output import Format, outlive_full_logs, show, show_one
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
@@ -57,12 +57,12 @@ WhereOption = Annotated[
 PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patterns inside the landing directory.")]
 
 
-_EXITS: dict[type[CubefeedError], int] = {NotRunning: 3, Interrupted: 130}
+_EXITS: dict[type[CubefeedError], int] = {NotRunning: 3, SessionEnded: 70, Interrupted: 130}
 
 
 def main() -> None:
-    """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 3; a wrong command
-    line ends with exit 2, Ctrl-C while a request waits with 130."""
+    """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 3, a session of which
+    a part failed with 70; a wrong command line ends with exit 2, Ctrl-C while a request waits with 130."""
     outlive_full_logs("stderr")
     try:
         app()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.app.client import read
-from flows.errors import CubefeedError, NotRunning, StateError
+from flows.errors import CubefeedError, NotRunning, Starting, StateError
 from flows.output import Format, show
 from flows.settings import Settings
 from flows.store.state import Owner, State
@@ -98,7 +98,7 @@ async def _expect(owner: Owner, quantities: dict[str, int], *, rows: int) -> lis
 
 
 def _ask(owner: Owner) -> list[dict[str, Any]]:
-    with suppress(NotRunning):
+    with suppress(NotRunning, Starting):
         parameters = [("measure", "Quantity.SUM"), ("measure", "contributors.COUNT"), ("by", "Date")]
         rows: list[dict[str, Any]] = read(owner, "/api/query", parameters)["rows"]
         return rows

@@ -57,6 +57,10 @@ class Starting(CubefeedError):
     """The cube is not complete yet: it is being filled from the segments, or loaded for the first time."""
 
 
+class SessionEnded(CubefeedError):
+    """The session has ended by itself, since a part of it failed."""
+
+
 class QueryError(CubefeedError):
     """A query names something that the cube does not have, or a value of the wrong type."""
 

@@ -61,6 +61,8 @@ async def run_installation(
 
     Returns:
         False when a signal came before the story was over.
+    Raises:
+        CubefeedError: something did not start, or the last session had ended by itself and no other was live.
     """
     running = Up(settings, tell=tell)
     stopping = asyncio.Event()
@@ -83,6 +85,8 @@ async def run_installation(
             beginning.result()
             if keep:
                 await running.keep(stopping)
+                if running.failure is not None:
+                    raise running.failure
         return beginning.done()
     finally:
         beginning.cancel()

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.children import Child, Pace, answers, free_port
+from flows.app.health import EXIT_CODE
+from flows.children import SLOW_S, Child, Pace, answers, free_port
 from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.cube.atoti_start import TERMS
 from flows.datasets import load_datasets
-from flows.errors import StateError
+from flows.errors import CubefeedError, SessionEnded, StateError
 from flows.settings import Settings
 from flows.store.state import Owner, State
 
@@ -62,7 +63,7 @@ class Up:
         self._run: UUID | None = None
         self._pace = Pace()
         self._told: str | None = None
-        self._at_rest = False
+        self._at_rest = self._hopeless_said = False
         self._last_trouble = ""
         self.api_url = os.environ.get("PREFECT_API_URL", "")
 
@@ -108,6 +109,15 @@ class Up:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), KEEP_S)
 
+    @property
+    def failure(self) -> CubefeedError | None:
+        """Why no session is live, where the last one ended by itself."""
+        end = self._state.last_end()
+        if end is None or self._at_rest or self._owner() is not None:
+            return None
+        kind = SessionEnded if end.code == EXIT_CODE else StateError
+        return kind(f"There was no live session any more ({end.why})", next_step="mend that and start again")
+
     async def end(self) -> None:
         """End the live run in order, then what was started, the last first; nothing that others have started."""
         if self._serving is not None:
@@ -128,6 +138,7 @@ class Up:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "flows",
+            "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the threads of the session belong to no run
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_CLI_PROMPT": "false",
@@ -230,6 +241,8 @@ class Up:
             if self._told != owner.run:
                 self._tell(f"the live session is back: {owner.url}/")
             self._run, self._told, self._at_rest = UUID(owner.run), owner.run, False
+            if self._state.last_end() is None:  # it has become live, and has not only begun
+                self._hopeless_said = False
         elif not self._at_rest:
             await self._revive_session()
 
@@ -244,9 +257,19 @@ class Up:
             if state is not None and state.is_cancelled():
                 self._at_rest = True
                 self._tell("the live run was cancelled; start another one in Prefect: keep-cube-live/cube")
-            elif self._pace.due:
-                said = f" ({state.name}: {(state.message or '').partition('. ')[0]})" if state is not None else ""
-                self._tell(f"the live session ended{said}; starting it again")
+                return
+            end = self._state.last_end()
+            why = end.why if end else f"{state.name}: {state.message}" if state is not None else "its run is gone"
+            if not self._pace.hopeless and self._pace.due:
+                self._tell(f"the live session ended ({why.partition('. Next:')[0]}); starting it again")
+            elif self._pace.hopeless and not self._hopeless_said:
+                self._hopeless_said = True
+                tries, minutes = self._pace.tries, SLOW_S / 60
+                self._tell(
+                    f"the live session has ended {tries} times soon after its start, and is now tried again every "
+                    f"{minutes:.0f} minutes: {why}"
+                )
+            if self._pace.due:
                 await self._bury("the live run that it belonged to has ended", windows_only=True)
                 await self._start_run(client)
 

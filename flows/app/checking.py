@@ -159,7 +159,7 @@ def _refuse(dataset: Dataset, read: Read, error: BaseException) -> CheckedFiles:
 
 
 def _refusal(fault: Fault, raised: str) -> Verdict:
-    finding = Finding(fault.rule, fault.line, fault.column, shorten(raised.partition("\n")[0]), "no exception")
+    finding = Finding(fault.rule, fault.line, fault.column, shorten(raised), "no exception")
     return Verdict(
         accepted=False,
         findings=[finding],

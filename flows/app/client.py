@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from flows.errors import Interrupted, NotRunning, QueryError, RequestFailed
+from flows.errors import Interrupted, NotRunning, QueryError, RequestFailed, Starting
 from flows.store.state import Owner, State
 
 TIMEOUT_S = 60.0
@@ -26,6 +26,7 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
 
     Raises:
         QueryError: the owner refused the parameters.
+        Starting: the cube is not complete yet.
         NotRunning: it does not answer.
     """
     url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters), errors='surrogateescape')}"
@@ -36,7 +37,8 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
         said = _body(error)
         if "error" not in said:
             return said  # of /health, which says what is not well
-        raise QueryError(said.pop("error"), next_step=said.pop("next"), **said) from None
+        kind = Starting if error.headers.get("Retry-After") else QueryError
+        raise kind(said.pop("error"), next_step=said.pop("next"), **said) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotRunning(
             f"The live process does not answer ({error})",

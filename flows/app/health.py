@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flows.core.boundaries import Doing, SessionFailed, boundary, describe
-from flows.errors import CubefeedError, Starting
+from flows.errors import SessionEnded, Starting
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,7 @@ LOOK_S = 1.0
 END_S = 20.0
 """How long a session may take to end in order; whatever it was at, the next start rolls it forward."""
 EXIT_CODE = 70
-"""Of a session that had to be ended by force; EX_SOFTWARE in sysexits.h."""
-
-
-class SessionEnded(CubefeedError):
-    """The session has ended by itself, since a part of it failed."""
+"""Of a session that ended since a part of it failed; EX_SOFTWARE in sysexits.h."""
 
 
 class Phase(StrEnum):
@@ -70,11 +66,12 @@ class Health:
         kill: ends the process where the session does not end in order.
     """
 
-    def __init__(self, *, kill: Callable[[int], None] = os._exit) -> None:
+    def __init__(self, *, kill: Callable[[SessionEnded], None] = lambda _: os._exit(EXIT_CODE)) -> None:
         self.stopping = threading.Event()
         self.failure: SessionFailed | None = None
         self._kill = kill
         self._ending: list[Callable[[], None]] = []
+        self._living: list[Callable[[], None]] = []
         self._phase = Phase.STARTING
         self._progress = ""
         self._turns: dict[str, Turn] = {}
@@ -111,6 +108,10 @@ class Health:
         """Have this called when the session begins to end, from any thread."""
         self._ending.append(end)
 
+    def on_live(self, live: Callable[[], None]) -> None:
+        """Have this called when the start is over."""
+        self._living.append(live)
+
     def note_progress(self, text: str) -> None:
         """How far the start is."""
         self._progress = text
@@ -118,6 +119,8 @@ class Health:
     def begin_live(self) -> None:
         """The start is over: the cube is complete."""
         self._phase = Phase.LIVE
+        for live in self._living:
+            live()
 
     def stop(self) -> None:
         """Begin the end, in order; what does not end soon is ended by force."""
@@ -148,7 +151,7 @@ class Health:
             SessionEnded: a part of it failed.
         """
         if self.failure is not None:
-            raise self._ended() from self.failure.cause
+            raise self.ended() from self.failure.cause
 
     def not_ready(self, table: str, degraded: str | None) -> Starting:
         """The error of a question to a table that is being filled, or waits for that since its dataset is degraded."""
@@ -232,7 +235,8 @@ class Health:
 
         return await asyncio.get_running_loop().run_in_executor(threads, guarded)
 
-    def _ended(self) -> SessionEnded:
+    def ended(self) -> SessionEnded:
+        """Why the session ended, where a part of it failed."""
         assert self.failure is not None
         return SessionEnded(
             f"The session has ended, because a part of it failed ({describe(self.failure.cause)})",
@@ -271,8 +275,10 @@ class Health:
             log.critical(
                 "the session did not end in order within %g s, and is ended by force; it was at: %s", END_S, at
             )
+            if self.failure is None:
+                self.failure = SessionFailed(TimeoutError(f"it did not end when it was told to; it was at: {at}"))
             logging.shutdown()
-            self._kill(EXIT_CODE)
+            self._kill(self.ended())
 
 
 def is_watched_elsewhere(thread: threading.Thread | None) -> bool:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from flows.app.disks import Disks, landing_places, places
 from flows.app.feed import Desk, Feed
-from flows.app.health import Health
+from flows.app.health import EXIT_CODE, Health
 from flows.app.memory import unused_memory_given_back
 from flows.app.status import FeedSource
 from flows.core.dataset import Dataset
 from flows.cube.engines import open_cube
 from flows.datasets import load_datasets
+from flows.errors import CubefeedError, SessionEnded
 from flows.landing.inbox import Inbox
 from flows.landing.lookout import Lookout
 from flows.landing.scan import Identity
@@ -32,7 +33,7 @@ from flows.store.quarantine import Quarantine
 from flows.store.reports import Reports
 from flows.store.requests import RequestBox
 from flows.store.segments import Segments
-from flows.store.state import Owner, State
+from flows.store.state import End, Owner, State
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,9 @@ def open_feed(
     state.create()
     with ExitStack() as stack:
         stack.enter_context(state.owned())
-        health = stack.enter_context(Health())
+        stack.enter_context(_end_noted(state))
+        health = stack.enter_context(Health(kill=_end_process(state)))
+        health.on_live(state.forget_end)
         stack.enter_context(unused_memory_given_back())
         ledger = open_ledger(state.ledger, lost=state.remembers)
         stack.callback(ledger.close)
@@ -108,6 +111,26 @@ def open_feed(
         owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
         state.announce(owner)
         yield OpenFeed(feed, owner)
+
+
+@contextmanager
+def _end_noted(state: State) -> Iterator[None]:
+    """Keep why a session could not open or had to end."""
+    try:
+        yield
+    except CubefeedError as error:
+        state.note_end(End(str(error), EXIT_CODE if isinstance(error, SessionEnded) else 1))
+        raise
+
+
+def _end_process(state: State) -> Callable[[SessionEnded], None]:
+    """What ends this process where the session does not end in order."""
+
+    def end(ended: SessionEnded) -> None:
+        state.note_end(End(str(ended), EXIT_CODE))
+        os._exit(EXIT_CODE)
+
+    return end
 
 
 def open_lookout(

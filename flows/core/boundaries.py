@@ -93,12 +93,13 @@ def boundary(doing: Doing) -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line, for people."""
+    """An exception in one line, for people; a log has the rest."""
     if isinstance(error, CubefeedError):
         return str(error)
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return describe(error.exceptions[0])
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    first, *_ = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _passes(doing: Doing, error: BaseException) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from flows.core.clock import now_utc
-from flows.errors import NotRunning, StateError
+from flows.errors import DiskFull, NotRunning, StateError
 from flows.store.atomic import remove_partials, write_file
 from flows.store.disk import room_for
 
@@ -32,6 +32,21 @@ class Owner:
     datasets: tuple[str, ...] = ()
     since_utc: str = field(default_factory=now_utc)
     born: str = ""
+
+
+@dataclass(frozen=True)
+class End:
+    """How the last session ended by itself.
+
+    Args:
+        why: in words.
+        code: its exit code.
+        at_utc: when.
+    """
+
+    why: str
+    code: int
+    at_utc: str = field(default_factory=now_utc)
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,26 @@ class State:
                 state=self.root,
             ) from error
 
+    @property
+    def end_file(self) -> Path:
+        return self.root / "ended.json"
+
+    def note_end(self, end: End) -> None:
+        """Keep how a session ended by itself, for who finds nothing running; on a full disk that stays unsaid."""
+        with suppress(OSError, DiskFull):
+            write_file(self.end_file, json.dumps(asdict(end)) + "\n", what="how the session ended", durable=False)
+
+    def forget_end(self) -> None:
+        """A session is live again."""
+        self.end_file.unlink(missing_ok=True)
+
+    def last_end(self) -> End | None:
+        """How the last session ended, where it did so by itself and none has been live since."""
+        try:
+            return End(**json.loads(self.end_file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
     def require_owner(self) -> Owner:
         """The live owner.
 
@@ -168,8 +203,10 @@ class State:
         """
         owner = self.owner()
         if owner is None:
+            end = self.last_end()
+            last = f"; the last session ended at {end.at_utc}: {end.why}" if end else ""
             raise NotRunning(
-                "Nothing is running on this state directory",
+                f"Nothing is running on this state directory{last}",
                 next_step="start it with: cubefeed up, or name another --state",
                 state=self.root,
             )

@@ -323,7 +323,7 @@ class Installation:
         """Wait until a session is live."""
 
         def look() -> bool:
-            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, httpx.TransportError):
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, httpx.HTTPError):
                 pid = self.owner["pid"]
                 return pid != other_than and psutil.pid_exists(pid) and bool(self.sales())
             return False

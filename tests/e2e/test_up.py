@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -221,6 +223,22 @@ def test_after_kill_9_the_session_is_back_with_the_same_cube(up: Installation, k
     assert up.prefect.wait_for(up.owner["run"], "Running")
     left = [each for each in up.prefect.runs("load_window") if each["state"]["name"] == "Running"]
     assert all(each["start_time"] > up.prefect.run(run)["end_time"] for each in left)
+
+
+def test_a_session_that_fails_says_why_and_is_started_again_until_it_lives(up: Installation) -> None:
+    up.wait_for_owner()
+    run, owner = up.owner["run"], up.owner_process
+    with contextlib.closing(sqlite3.connect(up.place.state / "ledger.db", timeout=30)) as ledger:
+        ledger.execute("ALTER TABLE batches RENAME TO away")
+        up.place.drop("failing.csv", HEADER + "50,2021-05-08,phone,9\n")
+        state = up.prefect.wait_for(run, "Failed", patience_s=30)["state"]
+        assert "no such table" in state["message"] and "start it again" in state["message"]
+        said = "the live session ended (The session has ended, because a part of it failed (OperationalError: (sqlite3"
+        up.running.wait_for_word(said, patience_s=30)
+        ledger.execute("ALTER TABLE away RENAME TO batches")
+    up.wait_for_owner(other_than=owner.pid, patience_s=90)
+    until(lambda: up.sales().get("2021-05-08") == 9, what="the file", patience_s=60)
+    assert not (up.place.state / "ended.json").exists()
 
 
 def test_a_server_that_is_killed_is_started_again_and_the_data_does_not_wait(up: Installation) -> None:

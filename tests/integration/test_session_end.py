@@ -25,14 +25,14 @@ from flows.app import appending, feed, health, memory, opening, stages
 from flows.app.client import ask
 from flows.app.days import Days
 from flows.app.feed import Feed
-from flows.app.health import Health, Phase, SessionEnded
+from flows.app.health import Health, Phase
 from flows.app.mending import Mender
 from flows.app.opening import OpenFeed
 from flows.app.stages import Window
 from flows.app.watching import watch
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.cube.duckdb_sql import StoredTable
-from flows.errors import RequestFailed
+from flows.errors import NotRunning, RequestFailed, SessionEnded
 from flows.landing import inbox
 from flows.landing.inbox import Inbox
 from flows.live.hub import Hub
@@ -105,12 +105,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Exit codes with which the process would have been ended by force."""
-    codes: list[int] = []
-    monkeypatch.setattr(opening, "Health", lambda: Health(kill=codes.append))
-    yield codes
-    assert codes == [], "the session did not end in order"
+def in_order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No session has to be ended by force."""
+    forced: list[SessionEnded] = []
+    monkeypatch.setattr(opening, "Health", lambda **_: Health(kill=forced.append))
+    yield
+    assert forced == [], "the session did not end in order"
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, call: Call, error: BaseException, *, once: bool = True) -> None:
@@ -143,7 +143,7 @@ def drop(settings: Settings, dataset: str, name: str = "1.csv", *, start: int = 
     (settings.state.parent / dataset / name).write_bytes(sales(1, 2, start=start))
 
 
-@pytest.mark.usefixtures("quick", "killed")
+@pytest.mark.usefixtures("quick", "in_order")
 @pytest.mark.parametrize(("what", "error"), list(each_with_one_error()))
 def test_whatever_a_stage_a_thread_or_a_task_raises_ends_the_session_and_says_why(
     settings: Settings,
@@ -163,7 +163,7 @@ def test_whatever_a_stage_a_thread_or_a_task_raises_ends_the_session_and_says_wh
     assert "the session ends, because" in caplog.text
 
 
-@pytest.mark.usefixtures("quick", "killed")
+@pytest.mark.usefixtures("quick", "in_order")
 @pytest.mark.parametrize("what", AT_THE_START)
 def test_a_failure_at_the_start_ends_the_session_too(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, what: str
@@ -226,7 +226,7 @@ DEGRADES: dict[str, tuple[Call, BaseException]] = {
 }
 
 
-@pytest.mark.usefixtures("quick", "killed")
+@pytest.mark.usefixtures("quick", "in_order")
 @pytest.mark.parametrize("why", DEGRADES)
 def test_what_hinders_one_dataset_degrades_it_and_it_goes_on_by_itself(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, why: str
@@ -251,7 +251,7 @@ def test_what_hinders_one_dataset_degrades_it_and_it_goes_on_by_itself(
     beside(settings, story)
 
 
-@pytest.mark.usefixtures("quick", "killed")
+@pytest.mark.usefixtures("quick", "in_order")
 def test_a_dataset_that_cannot_be_filled_at_the_start_is_degraded_and_the_others_answer(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,7 +286,7 @@ def test_a_dataset_that_cannot_be_filled_at_the_start_is_degraded_and_the_others
     beside(settings, story)
 
 
-@pytest.mark.usefixtures("quick", "killed")
+@pytest.mark.usefixtures("quick", "in_order")
 def test_what_a_question_raises_is_its_answer(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def story(session: Session) -> None:
         for owner, name, path in (
@@ -303,7 +303,7 @@ def test_what_a_question_raises_is_its_answer(settings: Settings, monkeypatch: p
     beside(settings, story)
 
 
-@pytest.mark.usefixtures("quick", "killed")
+@pytest.mark.usefixtures("quick", "in_order")
 def test_an_engine_that_is_lost_to_a_question_ends_the_session(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,7 +314,7 @@ def test_an_engine_that_is_lost_to_a_question_ends_the_session(
     assert "has been invalidated" in str(end_of(settings, when_ready=lose))
 
 
-@pytest.mark.usefixtures("quick", "killed")
+@pytest.mark.usefixtures("quick", "in_order")
 @pytest.mark.parametrize("kind", ["verify", "report", "close-day"])
 def test_what_a_request_raises_fails_it_and_nothing_else(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -329,7 +329,7 @@ def test_what_a_request_raises_fails_it_and_nothing_else(
     beside(settings, story)
 
 
-@pytest.mark.usefixtures("quick", "killed")
+@pytest.mark.usefixtures("quick", "in_order")
 def test_readers_of_a_session_that_starts_are_told_how_far_it_is(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,18 +373,18 @@ def test_readers_of_a_session_that_starts_are_told_how_far_it_is(
 def test_what_stands_still_is_a_complaint_and_ends_the_session(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, call: Call
 ) -> None:
-    released, codes = threading.Event(), list[int]()
+    released, forced = threading.Event(), list[SessionEnded]()
     owner, name = call
     monkeypatch.setattr(health, "STUCK_S", 0.6)
     monkeypatch.setattr(stages, "STUCK_S", 0.6)
     monkeypatch.setattr(stages, "WORK_S", 1.5)
     monkeypatch.setattr(health, "END_S", 0.5)
 
-    def kill(code: int) -> None:
-        codes.append(code)
+    def kill(ended: SessionEnded) -> None:
+        forced.append(ended)
         released.set()
 
-    monkeypatch.setattr(opening, "Health", lambda: Health(kill=kill))
+    monkeypatch.setattr(opening, "Health", lambda **_: Health(kill=kill))
     complaints: list[str] = []
 
     original = getattr(owner, name)
@@ -404,7 +404,7 @@ def test_what_stands_still_is_a_complaint_and_ends_the_session(
             time.sleep(0.05)
 
     assert "no progress" in str(end_of(settings, when_ready=stand_still))
-    assert codes == [health.EXIT_CODE]
+    assert len(forced) == 1 and "no progress" in str(forced[0])
     assert any("has shown no progress" in complaint for complaint in complaints)
 
 
@@ -451,6 +451,10 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
         process.kill()
         process.wait()
     assert "ended by force; it was at: checking files" in (root / "log").read_text()
+    end = State(settings.state).last_end()
+    assert end is not None and end.code == health.EXIT_CODE and "checking files" in end.why
+    with pytest.raises(NotRunning, match=r"the last session ended at .*checking files"):
+        State(settings.state).require_owner()
 
 
 def _waits(url: str) -> bool:
