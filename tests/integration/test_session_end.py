@@ -399,9 +399,10 @@ def test_what_stands_still_is_a_complaint_and_ends_the_session(
         threading.Thread(target=look, args=(opened,)).start()
 
     def look(opened: OpenFeed) -> None:
-        while not released.is_set():
+        while opened.feed.health.failure is None:
             complaints.extend(opened.feed.health.complaints())
             time.sleep(0.05)
+        complaints.extend(opened.feed.health.complaints())
 
     assert "no progress" in str(end_of(settings, when_ready=stand_still))
     assert len(forced) == 1 and "no progress" in str(forced[0])
