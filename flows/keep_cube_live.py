@@ -26,7 +26,7 @@ from flows.app.work import Work
 from flows.core.boundaries import Doing, NothingFailed, SessionFailed, boundary
 from flows.errors import StateError
 from flows.load_window import IDLE_S, Windows
-from flows.reporting import emit_files, emit_session, publish_links, publish_loads
+from flows.reporting import Events, emit_session, publish_links, publish_loads
 from flows.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.settings import Settings
 from flows.store.state import Owner, State
@@ -65,7 +65,7 @@ async def keep_cube_live() -> RunState[None]:
 
 
 async def _live(stages: Stages, owner: Owner) -> None:
-    stages.feed.listeners.append(emit_files)
+    stages.feed.listeners.append(Events().emit)
     loads = await initial_load(stages)
     emit_session("started", owner)
     shown = stages.feed.health.task("showing the first loads", lambda: _show(stages, owner, loads))

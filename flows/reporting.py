@@ -54,7 +54,10 @@ async def name_run(name: str) -> None:
 
 
 def log_outcome(logger: Logger, outcome: Outcome) -> None:
-    """Say what became of the files, and how long the batch took."""
+    """Say what became of the files, and how long the batch took; or why it could not be loaded."""
+    if outcome.problem is not None:
+        logger.error("%s cannot load, and is tried again: %s", outcome.dataset, outcome.problem)
+        return
     files, more = outcome.named()
     for file in files:
         level = logging.WARNING if file.state == "quarantined" else logging.INFO
@@ -140,7 +143,30 @@ def emit_session(what: str, owner: Owner) -> None:
         _emit(f"session.{what}", dataset, {"engine": owner.engine, "url": owner.url})
 
 
-def emit_files(outcome: Outcome) -> None:
+class Events:
+    """Emits what Prefect's users can wait for, from the outcomes of one session."""
+
+    def __init__(self) -> None:
+        self._problems: dict[str, str] = {}
+
+    def emit(self, outcome: Outcome) -> None:
+        """The events of one outcome, in the thread that does the work; returns at once."""
+        _emit_files(outcome)
+        self._emit_problem(outcome)
+
+    def _emit_problem(self, outcome: Outcome) -> None:
+        """The events `cubefeed.session.degraded` and `.recovered`: one when a dataset begins to fail, one when it is
+        over."""
+        before = self._problems.pop(outcome.dataset, None)
+        if outcome.problem is not None:
+            self._problems[outcome.dataset] = outcome.problem
+            if before is None:
+                _emit("session.degraded", outcome.dataset, {"why": outcome.problem})
+        elif before is not None:
+            _emit("session.recovered", outcome.dataset, {"why": before})
+
+
+def _emit_files(outcome: Outcome) -> None:
     """The events `cubefeed.file.loaded` and `.quarantined`: one per batch and state, naming its files."""
     for state in ("loaded", "quarantined"):
         files = [file for file in outcome.files if file.state == state and file.version is not None]

@@ -150,8 +150,7 @@ class Feed:
             return self._degrade(desk, Work(name), failed)
         desk.filled = True
         self._appender.unapplied.discard(name)
-        desk.recover()
-        return Outcome(name)
+        return self._recover(desk)
 
     def rebuild_table(self, name: str, *, keys_differ: bool = False) -> int:
         """Fill one table from the live rows of its segments, of which none covers another where all keys differ.
@@ -224,7 +223,7 @@ class Feed:
         if found.landed or found.gone:
             return Work(desk.dataset.name, *found)
         if desk.degraded is not None and not inbox.waiting():
-            desk.recover()
+            self._recover(desk)
         return None
 
     def mount(self, name: str) -> Mount:
@@ -330,6 +329,13 @@ class Feed:
         desk.mended.lost = [name for name in desk.mended.lost if name not in loaded]
         for listener in self.listeners:
             listener(outcome)
+
+    def _recover(self, desk: Desk) -> Outcome:
+        outcome = Outcome(desk.dataset.name)
+        if desk.degraded is not None:
+            desk.recover()
+            self._note(desk, outcome)
+        return outcome
 
     def _degrade(self, desk: Desk, work: Work, failed: DatasetFailed) -> Outcome:
         if not isinstance(failed.cause, _Unfilled):

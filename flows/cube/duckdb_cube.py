@@ -164,7 +164,7 @@ class DuckDbCube:
             del self._database  # whoever still refers to this cube when the process ends would keep it alive
 
     def _end_questions(self) -> None:
-        """End the questions that are being answered, since their memory is needed."""
+        """End the questions that are being answered, since their memory is needed; others wait meanwhile."""
         with self._gate:
             self._short = True
             try:
@@ -173,6 +173,7 @@ class DuckDbCube:
                 self._gate.wait_for(lambda: not self._cursors, timeout=END_S)
             finally:
                 self._short = False
+                self._gate.notify_all()
 
     def _sweep(self, table: str) -> None:
         """Free the room of rows that have left, once they are many beside those that stay."""
@@ -184,6 +185,7 @@ class DuckDbCube:
     @contextmanager
     def _cursor(self, within_s: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._gate:
+            self._gate.wait_for(lambda: not self._short)
             if self._closed:
                 raise _closed()
             cursor = self._database.cursor()

@@ -12,6 +12,7 @@ from flows import reporting
 from flows.app.loads import Loads
 from flows.app.work import FileOutcome, Outcome
 from flows.core.findings import Finding
+from flows.reporting import Events
 
 
 @pytest.mark.parametrize(("refused", "own", "together"), [(2, 2, 0), (53, 50, 3)])
@@ -35,3 +36,25 @@ def test_each_refused_file_has_a_table_of_findings_unless_they_are_very_many(
     asyncio.run(reporting.publish_findings(loads, lambda dataset, version: [found]))
     assert tables.pop("findings-sales") == [1] * own
     assert tables == ({"findings-of-more-files": [together]} if together else {})
+
+
+def test_a_dataset_that_is_degraded_and_recovers_makes_one_event_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    emitted: list[tuple[str, object]] = []
+    monkeypatch.setattr(
+        reporting, "emit_event", lambda name, *, resource, payload: emitted.append((name, payload.get("why")))
+    )
+    events = Events()
+    for problem in (None, "the disk is full", "the disk is full", None, None):
+        events.emit(Outcome("sales", problem=problem))
+    assert emitted == [
+        ("cubefeed.session.degraded", "the disk is full"),
+        ("cubefeed.session.recovered", "the disk is full"),
+    ]
+
+
+def test_what_prefect_raises_when_it_is_told_of_a_load_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("Prefect is away")
+
+    monkeypatch.setattr(reporting, "emit_event", away)
+    Events().emit(Outcome("sales", problem="the disk is full"))

@@ -1,0 +1,133 @@
+"""The embedded engine has one limit of memory for questions and commits."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+
+from flows.core.changes import ChangeSet
+from flows.core.model import VERSION, Column, Query, Table
+from flows.cube import duckdb_cube
+from flows.cube.duckdb_cube import DuckDbCube
+from flows.errors import EngineFailed, EngineLost
+
+TABLE = Table("t", (Column("Key", "integer"), Column("Text", "string"), Column("N", "integer")), ("Key",))
+GROUPS = Query("t", ("N.SUM",), ("Text",))
+
+
+def rows(first: int, count: int) -> pl.DataFrame:
+    keys = np.arange(first, first + count)
+    return pl.DataFrame({"Key": keys, "N": keys % 7}).with_columns(
+        Text=pl.format("a long text for the key {}", "Key"), **{VERSION: pl.lit(1, pl.Int64)}
+    )
+
+
+def change(first: int, count: int) -> ChangeSet:
+    return ChangeSet("t", frozenset(), rows(first, count))
+
+
+def test_a_change_for_which_a_question_has_taken_the_memory_ends_it_and_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cube = DuckDbCube((TABLE,))
+    refused = threading.Event()
+    answers: list[BaseException | int] = []
+    make = DuckDbCube._apply
+
+    def short_of_memory(self: DuckDbCube, wanted: ChangeSet) -> int:
+        if not refused.is_set():
+            refused.set()
+            raise duckdb.OutOfMemoryException("failed to pin block")
+        return make(self, wanted)
+
+    def ask() -> None:
+        try:
+            while not refused.is_set():
+                answers.append(cube.query(GROUPS).height)
+        except EngineFailed as error:
+            answers.append(error)
+
+    cube.apply(change(0, 400_000))
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        while not answers:
+            refused.wait(0.01)
+        monkeypatch.setattr(DuckDbCube, "_apply", short_of_memory)
+        assert cube.apply(change(400_000, 10)) == 10
+        assert cube.row_count("t") == 400_010
+    finally:
+        refused.set()
+        asking.join()
+    assert cube.query(GROUPS).height == 400_010
+    cube.close()
+
+
+def test_a_question_that_is_ended_for_its_memory_says_so() -> None:
+    cube = DuckDbCube((TABLE,))
+    cube.apply(change(0, 400_000))
+    errors: list[EngineFailed] = []
+
+    def ask() -> None:
+        try:
+            while True:
+                cube.query(GROUPS)
+        except EngineFailed as error:
+            errors.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not errors:
+        cube._end_questions()
+    asking.join()
+    assert "memory" in str(errors[0]) and "ask for less" in str(errors[0])
+    cube.close()
+
+
+def test_a_real_limit_of_memory_loses_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited: dict[str, Any] = {**duckdb_cube._CONFIG, "memory_limit": "100MB", "max_temp_directory_size": "0MB"}
+    monkeypatch.setattr(duckdb_cube, "_CONFIG", limited)
+    cube = DuckDbCube((TABLE,))
+    cube.apply(change(0, 300_000))
+    stop, refused = threading.Event(), list[str]()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                cube.query(GROUPS)
+            except (EngineFailed, duckdb.OutOfMemoryException) as error:
+                refused.append(type(error).__name__)
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    made = 300_000
+    try:
+        for _ in range(40):
+            with suppress(duckdb.OutOfMemoryException):  # rolled back; its dataset would be filled again
+                made += cube.apply(change(made, 2_000))
+    finally:
+        stop.set()
+        for thread in asking:
+            thread.join()
+    assert cube.row_count("t") == made
+    assert cube.rows("t").height == made
+    cube.close()
+
+
+def test_an_engine_that_is_broken_for_good_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    cube = DuckDbCube((TABLE,))
+
+    def broken(*_: object) -> None:
+        raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
+
+    monkeypatch.setattr(cube._stored["t"], "select", broken)
+    with pytest.raises(EngineLost, match="invalidated"):
+        cube.query(GROUPS)
+    cube.close()
