@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import translate
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -195,9 +195,9 @@ def _scan_directory(
             if device != device_above:
                 listing.volumes[below + b"/"] = Identity.of(status)
         with os.scandir(directory) as entries:
-            while some := list(islice(entries, _ENTRIES)):
+            for first in entries:
                 note_progress()
-                for entry in some:
+                for entry in chain((first,), islice(entries, _ENTRIES)):
                     path = os.path.join(below, entry.name)
                     if recursive and entry.is_dir(follow_symlinks=False):
                         if not entry.name.startswith(b"."):
