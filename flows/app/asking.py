@@ -140,8 +140,8 @@ class Asking:
             return Work(request.dataset, *found, request=request)
         if request.kind == "unload":
             paths = self._ledger.live_paths(request.dataset)
+            listing = desk.lookout.call(desk.lookout.inbox.rescan)  # first: paths of what hangs cannot be told either
             chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, paths)
-            listing = desk.lookout.call(desk.lookout.inbox.rescan)
             gone = () if listing.problem else tuple(path for path in chosen if path not in listing.files)
             return Work(request.dataset, unload=tuple(chosen), gone=gone, request=request)
         mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.force else "load"
