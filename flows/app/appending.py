@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import polars as pl
 
@@ -83,6 +84,13 @@ class Appender:
             request=work.request.id if work.request else None,
         )
 
+    @contextmanager
+    def ahead(self, name: str) -> Iterator[None]:
+        """The ledger of a dataset is ahead of the cube until the block has ended; it stays so where that fails."""
+        self.unapplied.add(name)
+        yield
+        self.unapplied.discard(name)
+
     def parts(self, dataset: Dataset, live: Mapping[int, Mapping[int, int]]) -> list[Part]:
         """The live parts of the segments in `live` (segment id → version → place)."""
         if not live.keys() <= self._segments_of(dataset).keys():
@@ -127,12 +135,11 @@ class Appender:
     def _commit(self, dataset: Dataset, batch: _Batch, plan: Plan) -> int:
         rows = batch.rows_of(plan.staged)
         batch_id = self._stage(dataset, batch, plan, rows)
-        self.unapplied.add(dataset.name)
-        with boundary(Doing.DATASET):  # it may read other segments, one of which was damaged since the start
-            change = self._change(dataset, plan, rows)
-        if not change.empty:
-            self._cube.apply(change)
-        self.unapplied.discard(dataset.name)
+        with self.ahead(dataset.name):
+            with boundary(Doing.DATASET):  # it may read other segments, one of which was damaged since the start
+                change = self._change(dataset, plan, rows)
+            if not change.empty:
+                self._cube.apply(change)
         try:
             with boundary(Doing.CUBE):
                 mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})

@@ -109,14 +109,15 @@ class Days:
         before, after = first_day(ledger, dataset.name), retain_from(dataset)
         if before == after:
             return
-        set_first_day(ledger, dataset.name, after)
-        log.info("%s: rows from %s on are kept", dataset.name, after or "the first day")
-        horizon = horizon_of(ledger, dataset)
-        if before is not None and (after is None or after < before):
-            self._owned.rebuild_table(dataset.name)
-        elif horizon is not None:
-            with boundary(Doing.CUBE):
-                self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
+        with self._appender.ahead(dataset.name):
+            set_first_day(ledger, dataset.name, after)
+            log.info("%s: rows from %s on are kept", dataset.name, after or "the first day")
+            horizon = horizon_of(ledger, dataset)
+            if before is not None and (after is None or after < before):
+                self._owned.rebuild_table(dataset.name)
+            elif horizon is not None:
+                with boundary(Doing.CUBE):
+                    self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
 
 
 @contextmanager

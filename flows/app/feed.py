@@ -259,7 +259,6 @@ class Feed:
                 _require_filled(desk)
             outcome = self._appender.append(desk.dataset, validated)
         except DatasetFailed as failed:
-            desk.filled = desk.filled and desk.dataset.name not in self._appender.unapplied
             return self._degrade(desk, work, failed)
         if not (work.request and work.request.payload.dry_run):
             desk.lookout.inbox.judged(validated.signatures, work.gone)
@@ -284,9 +283,9 @@ class Feed:
                 outcome = replace(outcome, answer=self._do(desk, request.kind, request.payload))
                 self._asking.finish(request, outcome)
         except (RequestLost, CubefeedError) as error:
+            self._check_filled(desk)
             self._asking.fail(request, error.cause if isinstance(error, RequestLost) else error)
         except DatasetFailed as failed:
-            desk.filled = False
             return self._degrade(desk, work, failed)
         return outcome
 
@@ -308,13 +307,14 @@ class Feed:
     def _mend_damaged(self, desk: Desk) -> list[str]:
         """Mend the segments that were damaged since the start, and fill the table again where there are any."""
         name = desk.dataset.name
-        with boundary(Doing.DATASET):
-            done = self._mender.mend_damaged(desk.dataset, desk.lookout.reads)
-            if not done.damaged:
-                return []
-            desk.mended = replace(done, lost=[*desk.mended.lost, *done.lost])
-            desk.lookout.inbox.know(self.ledger.signatures(name))
-        self.rebuild_table(name)
+        with self._appender.ahead(name):
+            with boundary(Doing.DATASET):
+                done = self._mender.mend_damaged(desk.dataset, desk.lookout.reads)
+                if done.damaged:
+                    desk.mended = replace(done, lost=[*desk.mended.lost, *done.lost])
+                    desk.lookout.inbox.know(self.ledger.signatures(name))
+            if done.damaged:
+                self.rebuild_table(name)
         return done.words()
 
     def _note(self, desk: Desk, outcome: Outcome) -> None:
@@ -337,7 +337,12 @@ class Feed:
             self._note(desk, outcome)
         return outcome
 
+    def _check_filled(self, desk: Desk) -> None:
+        """Have a table filled again that is behind the ledger."""
+        desk.filled = desk.filled and desk.dataset.name not in self._appender.unapplied
+
     def _degrade(self, desk: Desk, work: Work, failed: DatasetFailed) -> Outcome:
+        self._check_filled(desk)
         if not isinstance(failed.cause, _Unfilled):
             desk.degrade(str(failed))
             said = "%s cannot load; the other datasets go on. It is tried again in %g s"
