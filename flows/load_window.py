@@ -218,3 +218,5 @@ class _RunThread:
         """End the thread; what still runs there is abandoned."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
+        if not self._thread.is_alive():
+            self._loop.close()
