@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -509,3 +511,45 @@ def test_a_declaration_that_raises_on_loaded_rows_leaves_all_that_was_loaded(tmp
     ledger.close()
     with live(tmp_path, "native") as living:
         assert living.quantities() == {1: 1, 2: 2}
+
+
+def test_a_state_directory_that_was_copied_while_a_session_ran_opens_or_says_what_to_do(tmp_path: Path) -> None:
+    """A copy of files that change meanwhile may hold a ledger and a log of it that do not belong together."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    with live(first, "polling") as living:
+        stop = threading.Event()
+
+        def keep_writing() -> None:
+            for number in itertools.count():
+                if stop.is_set():
+                    return
+                living.put(f"{number}.csv", sales(number, start=number))
+
+        writing = threading.Thread(target=keep_writing)
+        writing.start()
+        try:
+            living.wait_until(lambda: living.feed.cube.row_count("sales") > 20)
+            shutil.copytree(
+                first / "state", second / "state", ignore=lambda _, names: [n for n in names if n[0] == "."]
+            )
+        finally:
+            stop.set()
+            writing.join()
+        living.look()
+        expected = living.quantities()
+    shutil.copytree(first / "landing", second / "landing", copy_function=shutil.copy2)
+    owner = second / "state" / "owner.json"
+    owner.write_text(json.dumps({**json.loads(owner.read_text()), "born": "another boot/1"}))
+    assert State(second / "state").owner() is None, "the copy has no owner, though it names one"
+    damage = None
+    try:
+        with live(second, "polling") as copied:
+            copied.wait_for(expected)
+    except StateError as error:
+        damage = str(error)
+    if damage is not None:
+        assert "cubefeed ledger restore" in damage
+        restore_ledger(State(second / "state"), [SALES.table])
+        with live(second, "polling") as copied:
+            copied.wait_for(expected)
