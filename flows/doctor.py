@@ -9,13 +9,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from flows.app.disks import landing_places, places, warning
 from flows.cube.engines import ENGINES
 from flows.datasets import load_datasets
-from flows.errors import CubefeedError
+from flows.errors import CubefeedError, LandingHangs
+from flows.landing.mount import Mount
 from flows.landing.watcher import choose_observer, file_system_kind
 from flows.live.guard import Access
 from flows.settings import Settings
@@ -63,27 +65,23 @@ def _datasets(settings: Settings) -> Iterator[Row]:
         yield _row("datasets", "fail", error.what, error.next_step)
         return
     for dataset in datasets:
-        yield from _landing(settings, dataset.name, dataset.directory)
+        try:
+            yield from Mount(dataset.name).call(partial(_landing, settings, dataset.name, dataset.directory))
+        except LandingHangs as error:
+            yield _row(f"{dataset.name}: landing", "fail", error.what, error.next_step)
 
 
-def _landing(settings: Settings, name: str, directory: Path) -> Iterator[Row]:
+def _landing(settings: Settings, name: str, directory: Path) -> list[Row]:
+    check = f"{name}: landing"
     if not directory.is_dir():
-        yield _row(
-            f"{name}: landing",
-            "warn",
-            f"{directory} does not exist",
-            "make it; until then Cubefeed waits for it",
-        )
-        return
+        return [_row(check, "warn", f"{directory} does not exist", "make it; until then Cubefeed waits for it")]
     readable = os.access(directory, os.R_OK | os.X_OK)
-    yield _row(
-        f"{name}: landing",
-        "ok" if readable else "fail",
-        str(directory),
-        "" if readable else f"permit reading {directory}",
-    )
+    advice = "" if readable else f"permit reading {directory}"
     observer, why = choose_observer(settings.observer, directory)
-    yield _row(f"{name}: observer", "ok", f"{observer}: {why}")
+    return [
+        _row(check, "ok" if readable else "fail", str(directory), advice),
+        _row(f"{name}: observer", "ok", f"{observer}: {why}"),
+    ]
 
 
 def _state(settings: Settings) -> Iterator[Row]:

@@ -17,6 +17,7 @@ from flows.store.atomic import folder_before, private_name, put_folder, remove_p
 from flows.store.disk import room_for
 
 REPORT = "report.json"
+REFUSED = "refused"
 
 
 class Quarantine:
@@ -42,7 +43,8 @@ class Quarantine:
             version: the version's id.
             path: the file's path in the landing directory.
             verdict: the findings.
-            refused: the refused bytes; None where the file was too large to be read.
+            refused: the refused bytes; None where they are not known: those that are kept already stay, if there are
+                any (a file that was too large to be read has none).
         Raises:
             DiskFull: there is no room; nothing has changed.
             OSError: it cannot be written; nothing has changed.
@@ -61,11 +63,13 @@ class Quarantine:
             "findings": [asdict(finding) for finding in verdict.findings],
         }
         text = (json.dumps(report, indent=1) + "\n").encode()
+        if refused is None and (folder / REFUSED).exists():
+            refused = (folder / REFUSED).read_bytes()
         with room_for("refused rows", self.directory, len(text) + len(refused or b"")), private_name(folder) as partial:
             partial.mkdir(parents=True)
             (partial / REPORT).write_bytes(text)
             if refused is not None:
-                (partial / "refused").write_bytes(refused)
+                (partial / REFUSED).write_bytes(refused)
             put_folder(partial, folder)
         return folder
 
@@ -79,8 +83,7 @@ class Quarantine:
         folder = self.folder(dataset, version)
         for place in (folder, folder_before(folder), folder):  # it may be replaced between the two looks
             with suppress(FileNotFoundError):
-                found: dict[str, Any] = json.loads((place / REPORT).read_text(encoding="utf-8"))
-                return found
+                return _read(place / REPORT)
         return None
 
     def findings(self, dataset: str, version: int) -> list[Finding]:
@@ -93,3 +96,13 @@ def cut_lines(body: bytes, lines: Sequence[int]) -> bytes:
     """The header and the named physical lines of a file, as they stand in it."""
     all_lines = io.BytesIO(body).readlines()
     return b"".join([*all_lines[:1], *(all_lines[line - 1] for line in lines if 1 < line <= len(all_lines))])
+
+
+def _read(report: Path) -> dict[str, Any]:
+    """A report; one that a loss of power has torn says so, as its only finding."""
+    try:
+        found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    except ValueError:
+        torn = Finding("report", raw="a damaged report", expected="a whole one; cubefeed reload makes it again")
+        return {"findings": [asdict(torn)]}
+    return found

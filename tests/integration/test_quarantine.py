@@ -103,3 +103,20 @@ def test_a_kill_while_a_report_is_replaced_leaves_the_one_before_or_the_new_one(
     quarantine.remove_partial()
     assert [file.name for file in (tmp_path / "sales").iterdir()] == [folder.name]
     assert (folder / "refused").read_bytes() == b"third"
+
+
+def test_what_was_refused_stays_when_only_its_findings_are_written_anew(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path)
+    quarantine.write("sales", 1, b"a.csv", Verdict(accepted=False, reason="before"), b"the refused rows")
+    folder = quarantine.write("sales", 1, b"a.csv", Verdict(accepted=False, reason="after"), None)
+    assert (folder / "refused").read_bytes() == b"the refused rows"
+    report = quarantine.report("sales", 1)
+    assert report is not None and report["reason"] == "after"
+
+
+def test_a_report_that_a_loss_of_power_has_torn_says_so(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path)
+    folder = quarantine.write("sales", 1, b"a.csv", Verdict(accepted=False), b"rows")
+    (folder / "report.json").write_text('{"dataset": "sal')
+    (finding,) = quarantine.findings("sales", 1)
+    assert finding.rule == "report" and "cubefeed reload" in str(finding.expected)
