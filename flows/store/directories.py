@@ -10,6 +10,10 @@ from sqlalchemy import func, select, update
 from flows.store.ledger import Ledger
 from flows.store.schema import datasets, paths, versions
 
+PATIENCE_S = 0.5
+"""How long the thread that finds what has landed waits for the ledger's lock: while it waits it looks at nothing else,
+and a session that has not looked for long ends."""
+
 
 def remembered_volumes(ledger: Ledger, dataset: str) -> dict[bytes, tuple[int, int]]:
     """Directory, relative to the landing directory → its device and inode when it was last believed to be whole: of
@@ -34,10 +38,14 @@ def remember_directory(
     ledger: Ledger, dataset: str, volumes: Mapping[bytes, tuple[int, int]], *, doubted: bool
 ) -> None:
     """Remember what a landing directory was, and whether it has been in doubt since; of a dataset that a session has
-    opened."""
+    opened.
+
+    Raises:
+        DatabaseError: the ledger cannot be written now.
+    """
     kept = json.dumps([(path.hex(), *numbers) for path, numbers in sorted(volumes.items())])
     last = select(func.coalesce(func.max(versions.c.id), 0)).scalar_subquery()
     since = func.coalesce(datasets.c.doubted_after, last) if doubted else None
-    with ledger.writing() as connection:
+    with ledger.writing(patience_s=PATIENCE_S) as connection:
         changed = update(datasets).where(datasets.c.name == dataset)
         connection.execute(changed.values(volumes=kept, doubted_after=since))

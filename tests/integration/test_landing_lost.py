@@ -226,3 +226,21 @@ def test_a_directory_that_is_made_again_takes_nothing_along_though_it_has_the_nu
     living.wait_for(ALL | {5: 5})
     doubt_of(living, "none of its 4 files")
     assert "gone" not in living.told("1.csv")
+
+
+def test_a_directory_that_comes_in_doubt_while_the_ledger_is_locked_degrades_its_dataset_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The doubt cannot be remembered then; to wait for that would stop the looks at all datasets."""
+    monkeypatch.setattr("flows.app.feed.RETRY_S", 0.2)
+    with live(tmp_path, "polling", when_deleted=Unload()) as living:
+        fill(living)
+        with closing(sqlite3.connect(living.feed.ledger.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for file in living.landing.iterdir():
+                file.unlink()
+            living.wait_until(lambda: "locked" in (living.status()["degraded"] or ""))
+            other.execute("COMMIT")
+        doubt_of(living, "the directory is empty")
+        living.put("5.csv", sales(5, start=5))
+        living.wait_for_state("5.csv", "loaded")
