@@ -38,7 +38,10 @@ RETRY_S = 1.0
 
 
 class Asking:
-    """The owner's side of the request box."""
+    """The owner's side of the request box.
+
+    One thread takes work from it; those that do the work answer.
+    """
 
     def __init__(self, desks: Mapping[str, Desk], ledger: Ledger, segments: Segments, requests: RequestBox) -> None:
         self._desks = desks
@@ -47,14 +50,16 @@ class Asking:
         self._requests = requests
         self._rest: deque[Work] = deque()
         self._loads: dict[int, Loads] = {}
+        self._lock = threading.Lock()
         self._answers = _Answers(requests)
         self._more = True
         self._retry_at = 0.0
 
     def next_work(self, *, max_files: int, max_bytes: int) -> Work | None:
         """The work of the oldest request that waits, or the next part of it, bounded as a batch is."""
-        if self._rest:
-            return self._rest.popleft()
+        part = self._next_part()
+        if part is not None:
+            return part
         self._answers.send_again()
         if time.monotonic() < self._retry_at or not (self._requests.news() or self._more):
             return None
@@ -62,7 +67,7 @@ class Asking:
         for request in self._requests.open_requests():
             if self._begin(request, max_files=max_files, max_bytes=max_bytes):
                 self._more = True  # others may wait behind it
-                return self._rest.popleft()
+                return self._next_part()
         return None
 
     def finish_part(self, request: Request, outcome: Outcome) -> None:
@@ -93,6 +98,10 @@ class Asking:
         """Answer a request that could not be done; what is left of it is not."""
         self._fail(request.id, error)
 
+    def _next_part(self) -> Work | None:
+        with self._lock:
+            return self._rest.popleft() if self._rest else None
+
     def _begin(self, found: OpenRequest, *, max_files: int, max_bytes: int) -> bool:
         """Make work of a request, where that is still wanted and can be done."""
         try:
@@ -105,7 +114,9 @@ class Asking:
         log.info("%s: %s asked for %s", found.dataset, found.who, found.kind)
         try:
             with boundary(Doing.REQUEST):
-                self._rest.extend(self._work(found.checked()).parts(max_files=max_files, max_bytes=max_bytes))
+                parts = self._work(found.checked()).parts(max_files=max_files, max_bytes=max_bytes)
+                with self._lock:
+                    self._rest.extend(parts)
                 return True
         except (CubefeedError, RequestLost) as error:
             self._fail(found.id, error)
@@ -121,7 +132,8 @@ class Asking:
             answer = {"error": describe(cause), "next_step": "see the log of the live process"}
             log.error("request %s failed", id, exc_info=cause)
         self._loads.pop(id, None)
-        self._rest = deque(work for work in list(self._rest) if work.request is None or work.request.id != id)
+        with self._lock:
+            self._rest = deque(work for work in self._rest if work.request is None or work.request.id != id)
         self._answers.give(id, failed=True, answer=answer)
 
     def _work(self, request: Request) -> Work:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,13 +17,16 @@ from typing import Any
 
 import pytest
 
+from flows.app.asking import Asking
 from flows.app.client import ask as ask_owner
 from flows.app.opening import open_feed
+from flows.app.work import Work
 from flows.core.payload import MAX_NAMES
 from flows.errors import RequestFailed
 from flows.settings import Settings
 from flows.store.ledger import Ledger, open_ledger
-from flows.store.requests import RequestBox
+from flows.store.requests import Request, RequestBox
+from flows.store.segments import Segments
 from tests.integration.living import DEADLINE_S, Living, live, sales
 from tests.integration.test_changes import ask
 
@@ -101,7 +105,8 @@ LEAVES = """
 import sys, time
 from pathlib import Path
 from flows.store.ledger import open_ledger
-from flows.store.requests import RequestBox
+from flows.store.requests import Request, RequestBox
+from flows.store.segments import Segments
 with RequestBox(open_ledger(Path(sys.argv[1]))).asking("sales", "unload", {}) as id:
     print(id, flush=True)
     time.sleep(600)
@@ -238,6 +243,38 @@ def test_a_claim_waits_until_the_ledger_can_be_written(living: Living, monkeypat
         wait_until(lambda: living.feed._asking._retry_at > 0)
         other.execute("COMMIT")
     living.wait_until(lambda: row_of(ledger, 1)[0] == "done")
+
+
+class Caught:
+    """A request that says when one thread looks at it, and holds up that thread until another one had its chance."""
+
+    def __init__(self, id: int) -> None:
+        self.seen, self.passed = threading.Event(), threading.Event()
+        self._id = id
+
+    @property
+    def id(self) -> int:
+        self.seen.set()
+        self.passed.wait(0.2)
+        return self._id
+
+
+def test_each_part_of_a_request_is_given_out_once_while_another_one_fails(tmp_path: Path) -> None:
+    with closing(open_ledger(tmp_path / "ledger.db")) as ledger, closing(RequestBox(ledger)) as box:
+        asking = Asking({}, ledger, Segments(tmp_path / "segments"), box)
+        caught: Any = Caught(2)
+        asking._rest.extend(Work("sales", landed=(), request=caught, more=more) for more in (True, False))
+        failing = threading.Thread(
+            target=asking.fail, args=(Request(1, "sales", "load"), RequestFailed("x", next_step="y"))
+        )
+        failing.start()
+        assert caught.seen.wait(DEADLINE_S)
+        parts = [asking.next_work(max_files=1, max_bytes=1)]
+        caught.passed.set()
+        failing.join(DEADLINE_S)
+        while (part := asking.next_work(max_files=1, max_bytes=1)) is not None:
+            parts.append(part)
+    assert [part.more for part in parts if part is not None] == [True, False]
 
 
 def test_an_answer_about_many_files_names_some_and_counts_all(tmp_path: Path) -> None:
