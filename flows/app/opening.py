@@ -14,10 +14,11 @@ from flows.app.feed import Desk, Feed
 from flows.app.health import EXIT_CODE, Health
 from flows.app.memory import unused_memory_given_back
 from flows.app.status import FeedSource
+from flows.core.boundaries import Doing, SessionFailed, boundary, describe
 from flows.core.dataset import Dataset
 from flows.cube.engines import open_cube
 from flows.datasets import load_datasets
-from flows.errors import CubefeedError, SessionEnded
+from flows.errors import SessionEnded
 from flows.landing.inbox import Inbox
 from flows.landing.lookout import Lookout
 from flows.landing.scan import Identity
@@ -115,12 +116,13 @@ def open_feed(
 
 @contextmanager
 def _end_noted(state: State) -> Iterator[None]:
-    """Keep why a session could not open or had to end."""
+    """Keep why a session could not open or had to end, whatever was raised."""
     try:
-        yield
-    except CubefeedError as error:
-        state.note_end(End(str(error), EXIT_CODE if isinstance(error, SessionEnded) else 1))
-        raise
+        with boundary(Doing.OTHER):
+            yield
+    except SessionFailed as failed:
+        state.note_end(End(describe(failed.cause), EXIT_CODE if isinstance(failed.cause, SessionEnded) else 1))
+        raise failed.cause from failed.cause.__cause__ or failed.cause.__context__
 
 
 def _end_process(state: State) -> Callable[[SessionEnded], None]:

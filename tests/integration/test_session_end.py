@@ -38,7 +38,7 @@ from flows.landing.inbox import Inbox
 from flows.live.hub import Hub
 from flows.settings import Settings
 from flows.store.segments import Segments
-from flows.store.state import State
+from flows.store.state import End, State
 from tests.integration.living import sales
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -463,3 +463,14 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
 def _waits(url: str) -> bool:
     waits = httpx.get(f"{url}/api/status", trust_env=False).json()["datasets"]["a"]["waits"]
     return any(each["for"] == "its turn" for each in waits)
+
+
+def test_what_keeps_a_session_from_opening_is_kept_in_place_of_how_an_earlier_one_ended(settings: Settings) -> None:
+    state = State(settings.state)
+    state.create()
+    state.note_end(End("an earlier reason", health.EXIT_CODE))
+    state.quarantine.touch()  # a file where a directory belongs
+    with pytest.raises(FileExistsError), opening.open_feed(settings):
+        pytest.fail("it has opened")
+    end = state.last_end()
+    assert end is not None and end.code == 1 and "FileExistsError" in end.why
