@@ -42,25 +42,27 @@ class Fault:
 def find_fault(dataset: Dataset, parse: Callable[[], TextRows]) -> Fault:
     """Take the steps of a file's check one by one, until one raises again.
 
+    Each step is taken once on the whole file, so that one that raises now and then raises here and nowhere else.
+
     Args:
         dataset: the declaration.
         parse: reads the file as text.
     """
-    if _raises(parse):
+    text = _attempt(parse)
+    if text is None:
         return Fault("reading")
-    text = parse().frame
     prepare = partial(prepare_files, dataset, verdicts=[Verdict()])
-    if _raises(prepare, text):
+    rows = _attempt(prepare, text.frame)
+    if rows is None:
         return Fault("prepare")
-    rows = prepare(text)
     cast = partial(cast_rows, dataset.schema, dataset.csv)
-    if _raises(cast, rows):
+    typed = _attempt(cast, rows)
+    if typed is None:
         return Fault("cast", line=_first_line(rows, cast))
-    typed = cast(rows).frame
     for rule, expression in expressions(checks_of(dataset.schema)):
         check = partial(_select, expression)
-        if _raises(check, typed):
-            return Fault(rule.name, rule.column, _first_line(typed, check))
+        if _attempt(check, typed.frame) is None:
+            return Fault(rule.name, rule.column, _first_line(typed.frame, check))
     return Fault("check")
 
 
@@ -68,13 +70,13 @@ def _select(expression: pl.Expr, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(expression)
 
 
-def _raises[**P](call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
+def _attempt[**P, T](call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """What a call returns; None where it raises."""
     try:
         with boundary(Doing.FILE):
-            call(*args, **kwargs)
+            return call(*args, **kwargs)
     except FileFailed:
-        return True
-    return False
+        return None
 
 
 def _first_line(rows: pl.DataFrame, call: Callable[[pl.DataFrame], object]) -> int | None:
@@ -82,9 +84,9 @@ def _first_line(rows: pl.DataFrame, call: Callable[[pl.DataFrame], object]) -> i
     passing, raising = 0, rows.height
     while passing + 1 < raising:
         middle = (passing + raising) // 2
-        if _raises(call, rows.head(middle)):
+        if _attempt(call, rows.head(middle)) is None:
             raising = middle
         else:
             passing = middle
     last = rows.slice(raising - 1, 1)
-    return int(last[LINE][0]) if raising and _raises(call, last) else None
+    return int(last[LINE][0]) if raising and _attempt(call, last) is None else None

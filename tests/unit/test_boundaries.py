@@ -194,6 +194,20 @@ def test_a_panic_while_a_file_is_parsed_refuses_that_file(monkeypatch: pytest.Mo
     assert checked.rows.height == 4
 
 
+def test_a_file_whose_check_raises_now_and_then_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is short at one time and not at the next."""
+    from flows.app import checking
+
+    parse, calls = checking.parse, iter(range(100))
+
+    def short_every_other_time(dataset: Dataset, sources: list[checking.Source]) -> object:
+        return parse(dataset, sources) if next(calls) % 2 else bytes(bytearray(1 << 60))
+
+    monkeypatch.setattr(checking, "parse", short_every_other_time)
+    verdict = check_files(Dataset(schema=Fragile, landing="."), [good(b"a.csv", 1)]).verdicts[b"a.csv"]
+    assert not verdict.accepted and "MemoryError" in str(verdict.reason)
+
+
 def test_a_file_that_cannot_be_read_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.app.checking import _read
 
