@@ -61,8 +61,9 @@ class Call[T]:
         except BaseException as error:
             self._error = error
         self._done.set()
-        if self._left and self._wake is not None:
-            self._wake()
+        wake = self._wake  # which `drop` may take away in this moment
+        if self._left and wake is not None:
+            wake()
 
 
 class Mount:
