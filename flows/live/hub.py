@@ -157,7 +157,7 @@ def _refresh(board: Board) -> None:
         with boundary(Doing.QUESTION):
             board.refresh()
     except EngineFailed:
-        return  # the session ends; or new data needed the memory, and once it is there the board is looked at again
+        board.forget()  # the cube is closed, or new data needs the memory: once it is there, all is looked at again
     except (QuestionFailed, CubefeedError):
         log.exception("%s: the page cannot be brought up to date", board.table.name)
         board.forget()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from flows.core.changes import ChangeSet
 from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Column, Query, Table
+from flows.cube import duckdb_cube
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.live.board import Board
 from flows.live.cells import Layout, choose_layout, with_keys
+from flows.live.hub import _refresh
 from flows.live.watched import WatchedCube
 from tests.integration.reading import Reader
 
@@ -113,6 +116,26 @@ def test_a_commit_during_the_look_is_seen_whole_or_not_at_all() -> None:
         reader.read()
         assert reader.sums("Shop") in ({("b",): 2}, {("a",): 10, ("b",): 2})
     assert reader.sums("Shop") == {("a",): 10, ("b",): 2}
+
+
+def test_a_look_that_was_ended_for_a_commits_memory_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What moved before it is shown after it, though the next commit alone would explain the count of rows."""
+    _, watched, board, reader = opened()
+    put(watched, rows((1, DAY, "a", 1, 1.0), (2, DAY, "b", 1, 1.0)))
+    _refresh(board)
+    reader.read()
+    put(watched, rows((1, DAY, "b", 1, 1.0), version=2))
+    with monkeypatch.context() as patched:
+        patched.setattr(duckdb_cube, "_answer", _interrupted)
+        _refresh(board)
+    put(watched, rows((4, DAY, "a", 10, 1.0), version=3))
+    _refresh(board)
+    reader.read()
+    assert reader.sums("Shop") == {("a",): 10, ("b",): 2}
+
+
+def _interrupted(*_: object) -> pl.DataFrame:
+    raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
 
 
 def test_too_many_cells_drop_the_widest_level_also_later() -> None:
