@@ -270,7 +270,6 @@ def _with_version(checked: CheckedFiles, ids: Mapping[bytes, int]) -> pl.DataFra
 
 def _footer(version: NewVersion, size_bytes: int) -> VersionRow:
     assert version.place is not None
-    verdict = version.verdict
     return VersionRow(
         id=version.id,
         path=version.path,
@@ -278,11 +277,7 @@ def _footer(version: NewVersion, size_bytes: int) -> VersionRow:
         mtime_ns=version.mtime_ns,
         size_bytes=size_bytes,
         place=version.place,
-        rows=verdict.rows,
-        refused=verdict.refused,
-        collapsed=verdict.collapsed,
-        findings=verdict.counts.total(),
-        first_finding=verdict.first_finding,
+        **version.verdict.summary,
     )
 
 

@@ -180,15 +180,7 @@ class Mender:
 
 def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:
     """The version with the rows that its last check let in."""
-    if verdict is None:
-        return version
-    return version._replace(
-        rows=verdict.rows,
-        refused=verdict.refused,
-        collapsed=verdict.collapsed,
-        findings=verdict.counts.total(),
-        first_finding=verdict.first_finding,
-    )
+    return version if verdict is None else version._replace(**verdict.summary)
 
 
 def _read(dataset: Dataset, landed: Landed, mount: Mount) -> Read | str:

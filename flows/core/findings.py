@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 MAX_FINDINGS = 1_000
 """Findings kept per file; the counts per rule are always complete."""
@@ -59,6 +60,12 @@ class Verdict:
     reason: str | None = None
 
     @property
-    def first_finding(self) -> str | None:
-        """The first finding as JSON."""
-        return json.dumps(asdict(self.findings[0])) if self.findings else None
+    def summary(self) -> dict[str, Any]:
+        """What is kept of it beside the version's rows: the counts, and the first finding as JSON."""
+        return {
+            "rows": self.rows,
+            "refused": self.refused,
+            "collapsed": self.collapsed,
+            "findings": self.counts.total(),
+            "first_finding": json.dumps(asdict(self.findings[0])) if self.findings else None,
+        }

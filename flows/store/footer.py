@@ -60,6 +60,11 @@ class VersionRow(NamedTuple):
     batch: int | None = None
     detected_utc: str | None = None
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """As in `Verdict.summary`."""
+        return {name: getattr(self, name) for name in ("rows", "refused", "collapsed", "findings", "first_finding")}
+
 
 @dataclass(frozen=True)
 class Footer:

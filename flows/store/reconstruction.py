@@ -20,10 +20,9 @@ from flows.store.ledger import Ledger, SegmentFacts, among
 from flows.store.replay import KnownPath, KnownVersion, Replay
 from flows.store.schema import batches, datasets, paths, requests, segments, versions
 from flows.store.segments import Segments, number_of, read_segment
-from flows.store.upkeep import NEVER, DatasetFacts
+from flows.store.upkeep import NEVER, DatasetFacts, write_summaries
 
 SHOWN = 20
-_COUNTED = ("rows", "refused", "collapsed", "findings", "first_finding")
 _LOST_REQUEST = json.dumps(
     {
         "error": "The ledger was restored from a backup in which this request was open: it may have been done since",
@@ -227,12 +226,8 @@ def _write_versions(connection: Connection, dataset: str, replay: Replay, gone: 
             for v in old
         ],
     )
-    counted = [version.facts for version in old if version.facts is not None and version.live]
-    if counted:
-        connection.execute(
-            changed.values({name: bindparam(f"new_{name}") for name in _COUNTED}),
-            [{"version": row.id, **{f"new_{name}": getattr(row, name) for name in _COUNTED}} for row in counted],
-        )
+    newest = [version.facts for version in old if version.facts is not None and version.live]
+    write_summaries(connection, {facts.id: facts.summary for facts in newest})
     if gone:
         lost = {"cause": "lost", "reason": "its rows are in no segment any more"}
         connection.execute(update(versions).where(versions.c.id.in_(among(gone))).values(lost))
@@ -241,10 +236,11 @@ def _write_versions(connection: Connection, dataset: str, replay: Replay, gone: 
 def _version_row(dataset: str, version: KnownVersion, own_batch: int, now: str) -> dict[str, Any]:
     facts = version.facts
     assert facts is not None
-    names = ("id", "digest", "size_bytes", "mtime_ns", "place", *_COUNTED)
+    names = ("id", "digest", "size_bytes", "mtime_ns", "place")
     detected = version.detected_utc or now
     return {
         **{name: getattr(facts, name) for name in names},
+        **facts.summary,
         "dataset": dataset,
         "path_id": version.path,
         "state": version.state.value,

@@ -112,7 +112,6 @@ def _version_row(
     detected_utc: str,
     now: str,
 ) -> dict[str, Any]:
-    verdict = version.verdict
     staged = version.state is State.STAGED
     return {
         "id": version.id,
@@ -124,11 +123,7 @@ def _version_row(
         "state": version.state.value,
         "reason": version.reason,
         "place": version.place,
-        "rows": verdict.rows,
-        "refused": verdict.refused,
-        "collapsed": verdict.collapsed,
-        "findings": verdict.counts.total(),
-        "first_finding": verdict.first_finding,
+        **version.verdict.summary,
         "segment": segment if staged else None,
         "batch": batch,
         "detected_utc": detected_utc,

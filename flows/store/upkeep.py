@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from flows.core.changes import Horizon
 from flows.core.clock import now_utc
 from flows.core.dataset import Dataset
+from flows.core.files import Signature
 from flows.core.findings import Verdict
 from flows.core.lifecycle import LIVE, State
 from flows.store.footer import VersionRow
@@ -124,26 +125,28 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
             mended = select(segments.c.dataset).where(segments.c.id.in_(among(replacement.old)))
             connection.execute(update(datasets).where(datasets.c.name.in_(mended)).values(held=None))
         if replacement.lost:
-            forgotten = dict.fromkeys(("size_bytes", "mtime_ns", "ctime_ns", "inode"))
+            forgotten = dict.fromkeys(Signature._fields)
             lost = paths.c.accepted.in_(among(replacement.lost))
             connection.execute(update(paths).where(lost).values(present=False, **forgotten))
         moved = versions.c.segment.in_(among(replacement.old)) & versions.c.state.in_(LIVE)
         new = replacement.new.id if replacement.new else None
         connection.execute(update(versions).where(moved).values(segment=new))
-        counts = [_counts(id, verdict) for id, verdict in replacement.checked.items()]
-        if counts:
-            changed = update(versions).where(versions.c.id == bindparam("version"))
-            connection.execute(changed.values({name: bindparam(f"new_{name}") for name in _COUNTED}), counts)
+        write_summaries(connection, {id: verdict.summary for id, verdict in replacement.checked.items()})
         if replacement.damaged:
             _forget(connection, replacement.old)
 
 
-_COUNTED = ("rows", "refused", "collapsed", "findings", "first_finding")
-
-
-def _counts(version: int, verdict: Verdict) -> dict[str, Any]:
-    found = (verdict.rows, verdict.refused, verdict.collapsed, verdict.counts.total(), verdict.first_finding)
-    return {"version": version, **{f"new_{name}": value for name, value in zip(_COUNTED, found, strict=True)}}
+def write_summaries(connection: Connection, summaries: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write what a later check found of some versions: their ids → as in `Verdict.summary`."""
+    if summaries:
+        changed: dict[str, Any] = {name: bindparam(f"new_{name}") for name in next(iter(summaries.values()))}
+        connection.execute(
+            update(versions).where(versions.c.id == bindparam("version")).values(changed),
+            [
+                {"version": id, **{f"new_{name}": value for name, value in summary.items()}}
+                for id, summary in summaries.items()
+            ],
+        )
 
 
 def _forget(connection: Connection, ids: Iterable[int]) -> None:
