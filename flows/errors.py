@@ -32,9 +32,14 @@ class CubefeedError(Exception):
         self.where = {name: value for name, value in where.items() if value is not None}
         super().__init__(what, next_step, self.where)
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """What happened and where, without the next step."""
         fields = " ".join(f"{name}={plain(value)}" for name, value in self.where.items())
-        return f"{self.what}{f' [{fields}]' if fields else ''}. Next: {self.next_step}"
+        return f"{self.what}{f' [{fields}]' if fields else ''}"
+
+    def __str__(self) -> str:
+        return f"{self.headline}. Next: {self.next_step}"
 
 
 class DeclarationError(CubefeedError):

@@ -116,7 +116,7 @@ class Up:
         if end is None or self._at_rest or self._owner() is not None:
             return None
         kind = SessionEnded if end.code == EXIT_CODE else StateError
-        return kind(f"There was no live session any more ({end.why})", next_step="mend that and start again")
+        return kind(f"There was no live session any more ({end.why})", next_step=end.next_step)
 
     async def end(self) -> None:
         """End the live run in order, then what was started, the last first; nothing that others have started."""
@@ -238,11 +238,10 @@ class Up:
                 self._serving.start()
             return
         if owner is not None and owner.run is not None:
-            if self._told != owner.run:
+            self._run, self._at_rest = UUID(owner.run), False
+            if self._told != owner.run and self._state.last_end() is None:  # it has not only begun
                 self._tell(f"the live session is back: {owner.url}/")
-            self._run, self._told, self._at_rest = UUID(owner.run), owner.run, False
-            if self._state.last_end() is None:  # it has become live, and has not only begun
-                self._hopeless_said = False
+                self._told, self._hopeless_said = owner.run, False
         elif not self._at_rest:
             await self._revive_session()
 
@@ -261,13 +260,13 @@ class Up:
             end = self._state.last_end()
             why = end.why if end else f"{state.name}: {state.message}" if state is not None else "its run is gone"
             if not self._pace.hopeless and self._pace.due:
-                self._tell(f"the live session ended ({why.partition('. Next:')[0]}); starting it again")
+                self._tell(f"the live session ended ({why}); starting it again")
             elif self._pace.hopeless and not self._hopeless_said:
                 self._hopeless_said = True
                 tries, minutes = self._pace.tries, SLOW_S / 60
                 self._tell(
                     f"the live session has ended {tries} times soon after its start, and is now tried again every "
-                    f"{minutes:.0f} minutes: {why}"
+                    f"{minutes:.0f} minutes: {why}{f'. Next: {end.next_step}' if end else ''}"
                 )
             if self._pace.due:
                 await self._bury("the live run that it belonged to has ended", windows_only=True)

@@ -239,7 +239,7 @@ class Health:
         """Why the session ended, where a part of it failed."""
         assert self.failure is not None
         return SessionEnded(
-            f"The session has ended, because a part of it failed ({describe(self.failure.cause)})",
+            f"A part of the session failed, and so it ended: {describe(self.failure.cause)}",
             next_step="start it again, which brings the cube to what the ledger says; the log has the traceback",
         )
 

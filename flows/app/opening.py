@@ -121,15 +121,21 @@ def _end_noted(state: State) -> Iterator[None]:
         with boundary(Doing.OTHER):
             yield
     except SessionFailed as failed:
-        state.note_end(End(describe(failed.cause), EXIT_CODE if isinstance(failed.cause, SessionEnded) else 1))
+        state.note_end(_end_of(failed.cause))
         raise failed.cause from failed.cause.__cause__ or failed.cause.__context__
+
+
+def _end_of(error: BaseException) -> End:
+    if isinstance(error, CubefeedError):
+        return End(error.headline, error.next_step, EXIT_CODE if isinstance(error, SessionEnded) else 1)
+    return End(describe(error), "see the log, which has the traceback", 1)
 
 
 def _end_process(state: State) -> Callable[[SessionEnded], None]:
     """What ends this process where the session does not end in order."""
 
     def end(ended: SessionEnded) -> None:
-        state.note_end(End(str(ended), EXIT_CODE))
+        state.note_end(_end_of(ended))
         os._exit(EXIT_CODE)
 
     return end

@@ -40,11 +40,13 @@ class End:
 
     Args:
         why: in words.
+        next_step: what to do about it.
         code: its exit code.
         at_utc: when.
     """
 
     why: str
+    next_step: str
     code: int
     at_utc: str = field(default_factory=now_utc)
 

@@ -233,7 +233,7 @@ def test_a_session_that_fails_says_why_and_is_started_again_until_it_lives(up: I
         up.place.drop("failing.csv", HEADER + "50,2021-05-08,phone,9\n")
         state = up.prefect.wait_for(run, "Failed", patience_s=30)["state"]
         assert "no such table" in state["message"] and "start it again" in state["message"]
-        said = "the live session ended (The session has ended, because a part of it failed (OperationalError: (sqlite3"
+        said = "the live session ended (A part of the session failed, and so it ended: OperationalError: (sqlite3"
         up.running.wait_for_word(said, patience_s=30)
         ledger.execute("ALTER TABLE away RENAME TO batches")
     up.wait_for_owner(other_than=owner.pid, patience_s=90)
