@@ -18,7 +18,7 @@ from flows.core.boundaries import Doing, SessionFailed, boundary, describe
 from flows.core.dataset import Dataset
 from flows.cube.engines import open_cube
 from flows.datasets import load_datasets
-from flows.errors import SessionEnded
+from flows.errors import CubefeedError, SessionEnded
 from flows.landing.inbox import Inbox
 from flows.landing.lookout import Lookout
 from flows.landing.scan import Identity

@@ -468,7 +468,7 @@ def _waits(url: str) -> bool:
 def test_what_keeps_a_session_from_opening_is_kept_in_place_of_how_an_earlier_one_ended(settings: Settings) -> None:
     state = State(settings.state)
     state.create()
-    state.note_end(End("an earlier reason", health.EXIT_CODE))
+    state.note_end(End("an earlier reason", "mend that", health.EXIT_CODE))
     state.quarantine.touch()  # a file where a directory belongs
     with pytest.raises(FileExistsError), opening.open_feed(settings):
         pytest.fail("it has opened")
