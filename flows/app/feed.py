@@ -331,9 +331,9 @@ class Feed:
             listener(outcome)
 
     def _recover(self, desk: Desk) -> Outcome:
-        outcome = Outcome(desk.dataset.name)
-        if desk.degraded is not None:
-            desk.recover()
+        outcome, degraded = Outcome(desk.dataset.name), desk.degraded
+        desk.recover()
+        if degraded is not None:
             self._note(desk, outcome)
         return outcome
 
@@ -350,7 +350,7 @@ class Feed:
         desk.lookout.inbox.release([*(landed.path for landed in work.landed), *work.gone])
         if work.request is not None:
             self._asking.fail(work.request, failed.cause)
-        outcome = Outcome(work.dataset, problem=desk.degraded)
+        outcome = Outcome(work.dataset, problem=desk.degraded or str(failed))
         self._note(desk, outcome)
         return outcome
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from flows.core.calendar import business_day
 from flows.core.dataset import DailyBy
+from flows.errors import RequestFailed
 from flows.settings import Observer
 from tests.integration.living import Living, live, sales
 from tests.integration.test_changes import ask
@@ -69,6 +72,23 @@ def test_retention_takes_old_days_out_and_a_longer_one_brings_them_back(tmp_path
     with live(tmp_path, observer, expect=EXPECT, retain_days=30) as living:
         assert close(living)["complaints"] == []
         assert living.quantities() == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6}
+
+
+def test_a_close_that_could_not_move_the_horizon_leaves_its_dataset_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its table is filled again, and is looked after as before at once."""
+
+    def locked(*_: object) -> None:
+        raise OperationalError("UPDATE datasets", {}, sqlite3.OperationalError("database is locked"))
+
+    with live(tmp_path, "polling", expect=EXPECT, retain_days=5) as living:
+        with monkeypatch.context() as patched:
+            patched.setattr("flows.app.days.set_first_day", locked)
+            with pytest.raises(RequestFailed, match="locked"):
+                close(living)
+        living.put("a.csv", sales(1, day=day(1)))
+        living.wait_for({1: 1})
 
 
 def test_an_old_row_that_covers_a_newer_day_still_covers_it_once_it_has_left(
