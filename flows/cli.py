@@ -57,7 +57,7 @@ WhereOption = Annotated[
 PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patterns inside the landing directory.")]
 
 
-_EXITS: dict[type[CubefeedError], int] = {NotRunning: 3, SessionEnded: 70, Interrupted: 130}
+_EXITS: dict[type[CubefeedError], int] = {NotRunning: 3, SessionEnded: SessionEnded.exit_code, Interrupted: 130}
 
 
 def main() -> None:

@@ -63,7 +63,9 @@ class Starting(CubefeedError):
 
 
 class SessionEnded(CubefeedError):
-    """The session has ended by itself, since a part of it failed."""
+    """The session has ended by itself, since a part of it failed; its process ends with this code (EX_SOFTWARE)."""
+
+    exit_code = 70
 
 
 class QueryError(CubefeedError):

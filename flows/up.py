@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.app.health import EXIT_CODE
 from flows.children import SLOW_S, Child, Pace, answers, free_port
 from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.cube.atoti_start import TERMS
@@ -115,7 +114,7 @@ class Up:
         end = self._state.last_end()
         if end is None or self._at_rest or self._owner() is not None:
             return None
-        kind = SessionEnded if end.code == EXIT_CODE else StateError
+        kind = SessionEnded if end.code == SessionEnded.exit_code else StateError
         return kind(f"There was no live session any more ({end.why})", next_step=end.next_step)
 
     async def end(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from flows.core.calendar import shifted
 from flows.core.changes import Horizon
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
+from flows.core.groups import groups
 from flows.core.model import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
 from flows.cube.port import Cube
 from flows.landing.mount import Mount
@@ -76,25 +77,12 @@ def read_again(dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount
     """
     versions = version_rows(ledger, [part.facts.id for part in parts])
     written = []
-    for number, group in enumerate(_groups(versions)):
+    for number, group in enumerate(groups(versions, lambda version: version.size_bytes, READ_BYTES)):
         written.append(directory / f"{number}.parquet")
         rows = _rows_from_files(dataset, group, parts, mount)
         with room_for("the check", directory, int(rows.estimated_size())):
             rows.write_parquet(written[-1], compression="lz4")
     return written
-
-
-def _groups(versions: Iterable[VersionRow]) -> Iterator[list[VersionRow]]:
-    group: list[VersionRow] = []
-    size = 0
-    for version in versions:
-        if group and size + version.size_bytes > READ_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(version)
-        size += version.size_bytes
-    if group:
-        yield group
 
 
 def _rows_from_files(dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: Mount) -> pl.DataFrame:

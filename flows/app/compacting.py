@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flows.core.dataset import Dataset
+from flows.core.groups import groups
 from flows.core.model import VERSION
 from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
@@ -57,34 +58,28 @@ def is_crowded(known: Iterable[SegmentFacts]) -> bool:
 
 def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
     """Merge what is small or mostly dead, and remove what nobody needs."""
-    groups = _groups(dataset, ledger)
-    for group in groups:
+    chosen = _chosen(dataset, ledger)
+    for group in chosen:
         _merge(dataset, ledger, segments, group)
     dead = drop_dead_segments(ledger, dataset.name)
     segments.remove(dead)
     orphans = set_aside_orphans(ledger, segments, dataset=dataset.name)
     segments.remove_aged()
-    done = Compacted(sum(len(group) for group in groups), len(groups), len(dead) + len(orphans))
+    done = Compacted(sum(map(len, chosen)), len(chosen), len(dead) + len(orphans))
     log.info("%s: %s segments merged into %s, %s removed", dataset.name, done.merged, done.into, done.removed)
     return done
 
 
-def _groups(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
+def _chosen(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
+    """The segments that are better written again, each group as one."""
     known, live = ledger.segments(dataset.name), ledger.live(dataset.name)
     rows = rows_alive(ledger, dataset.name)
     current = [id for id in live if known[id].fingerprint == dataset.fingerprint]  # others have to be mended first
-    wasteful = [known[id] for id in current if rows[id] < known[id].rows * (1 - DEAD_SHARE)]
-    small = [known[id] for id in current if known[id].rows < SMALL_ROWS and known[id] not in wasteful]
-    chosen = sorted(wasteful + (small if len(small) >= FEW else []), key=lambda segment: segment.id)
-    groups: list[list[SegmentFacts]] = []
-    size = MERGED_ROWS
-    for segment in chosen:
-        if size + rows[segment.id] > MERGED_ROWS:
-            groups.append([])
-            size = 0
-        groups[-1].append(segment)
-        size += rows[segment.id]
-    return [group for group in groups if len(group) > 1 or group[0] in wasteful]
+    dead = {id for id in current if rows[id] < known[id].rows * (1 - DEAD_SHARE)}
+    small = {id for id in current if known[id].rows < SMALL_ROWS} - dead
+    chosen = sorted(dead | small if len(small) >= FEW else dead)
+    together = groups(chosen, rows.__getitem__, MERGED_ROWS)
+    return [[known[id] for id in group] for group in together if len(group) > 1 or group[0] in dead]
 
 
 def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[SegmentFacts]) -> None:

@@ -30,8 +30,6 @@ WORK_S = 600.0
 LOOK_S = 1.0
 END_S = 20.0
 """How long a session may take to end in order; whatever it was at, the next start rolls it forward."""
-EXIT_CODE = 70
-"""Of a session that ended since a part of it failed; EX_SOFTWARE in sysexits.h."""
 
 
 class Phase(StrEnum):
@@ -66,7 +64,7 @@ class Health:
         kill: ends the process where the session does not end in order.
     """
 
-    def __init__(self, *, kill: Callable[[SessionEnded], None] = lambda _: os._exit(EXIT_CODE)) -> None:
+    def __init__(self, *, kill: Callable[[SessionEnded], None] = lambda _: os._exit(SessionEnded.exit_code)) -> None:
         self.stopping = threading.Event()
         self.failure: SessionFailed | None = None
         self._kill = kill

@@ -11,7 +11,7 @@ import polars as pl
 
 from flows.app.checking import check_files
 from flows.core.dataset import Dataset
-from flows.core.files import Landed, Signature, shown
+from flows.core.files import Landed, Signature, first_names, shown
 from flows.core.findings import Verdict
 from flows.core.model import FILE, LINE, VERSION
 from flows.core.recheck import text_of
@@ -50,10 +50,11 @@ class Mended:
         if self.remade or self.rechecked:
             said.append(f"{self.remade} versions were made again from their files, {self.rechecked} checked again")
         if self.refused:
-            said.append(f"{len(self.refused)} versions do not pass any more: {_some(self.refused)}")
+            said.append(f"{len(self.refused)} versions do not pass any more: {first_names(self.refused, SHOWN)}")
         if self.lost:
             said.append(
-                f"{len(self.lost)} versions are lost, since their files are gone too: {_some(self.lost)}. "
+                f"{len(self.lost)} versions are lost, since their files are gone too: "
+                f"{first_names(self.lost, SHOWN)}. "
                 "Put the files back into the landing directory and they are loaded again"
             )
         return said
@@ -195,8 +196,3 @@ def _recheck(dataset: Dataset, old: pl.DataFrame, version: int) -> tuple[pl.Data
     plain = replace(dataset, prepare=None, source_columns=None, from_name=None)
     checked = validate(plain, text_of(dataset, old))
     return checked.rows.with_columns(pl.lit(version, pl.Int64).alias(VERSION)), checked.verdicts[0]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

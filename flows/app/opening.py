@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flows.app.disks import Disks, landing_places, places
 from flows.app.feed import Desk, Feed
-from flows.app.health import EXIT_CODE, Health
+from flows.app.health import Health
 from flows.app.memory import unused_memory_given_back
 from flows.app.status import FeedSource
 from flows.core.boundaries import Doing, SessionFailed, boundary, describe
@@ -127,7 +127,7 @@ def _end_noted(state: State) -> Iterator[None]:
 
 def _end_of(error: BaseException) -> End:
     if isinstance(error, CubefeedError):
-        return End(error.headline, error.next_step, EXIT_CODE if isinstance(error, SessionEnded) else 1)
+        return End(error.headline, error.next_step, SessionEnded.exit_code if isinstance(error, SessionEnded) else 1)
     return End(describe(error), "see the log, which has the traceback", 1)
 
 
@@ -136,7 +136,7 @@ def _end_process(state: State) -> Callable[[SessionEnded], None]:
 
     def end(ended: SessionEnded) -> None:
         state.note_end(_end_of(ended))
-        os._exit(EXIT_CODE)
+        os._exit(ended.exit_code)
 
     return end
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import reduce
 from math import ceil
+from operator import itemgetter
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ import atoti as tt
 import polars as pl
 
 from flows.core.changes import ChangeSet, Horizon
+from flows.core.groups import groups
 from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Kind, Query, Table
 from flows.cube import frames
 from flows.cube.atoti_start import StartLog, check_java_home, explain_failure, last_words, open_addresses
@@ -133,7 +135,8 @@ class AtotiCube:
         stored, columns = self._tables[table], frames.row_columns(self._table(table))
         with self._writing, _failing("read", table):  # all of one state of the table
             counted = pl.from_pandas(stored.query(stored[VERSION], timeout=_ROWS_TIMEOUT))[VERSION].value_counts()
-            for versions in _groups(counted.sort(VERSION).rows()):
+            for group in groups(counted.sort(VERSION).rows(), itemgetter(1), BATCH_ROWS):
+                versions = [version for version, _ in group]
                 found = stored.query(filter=stored[VERSION].isin(*versions), timeout=_ROWS_TIMEOUT)
                 yield frames.typed(pl.from_pandas(found), columns)
 
@@ -243,20 +246,6 @@ class AtotiCube:
         )
         kinds = frames.row_columns(table)
         return frames.typed(pl.from_pandas(found), {name: kinds[name] for name in names})
-
-
-def _groups(counted: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
-    """Versions in groups of about as many rows as are handed over at once; a large one is alone."""
-    group: list[int] = []
-    size = 0
-    for version, rows in counted:
-        if group and size + rows > BATCH_ROWS:
-            yield group
-            group, size = [], 0
-        group.append(version)
-        size += rows
-    if group:
-        yield group
 
 
 class _Seen:

@@ -87,7 +87,7 @@ def defect(file: Path) -> str | None:
     try:
         if named and named["checksum"] != _checksum(file):
             return "its checksum differs"
-        with closing(_open_still(file)) as copy:
+        with closing(open_still(file)) as copy:
             complaint = str(copy.execute("PRAGMA integrity_check(1)").fetchone()[0])
             dangling = copy.execute("PRAGMA foreign_key_check").fetchone()
     except (OSError, sqlite3.DatabaseError) as error:
@@ -106,7 +106,7 @@ def copy_database(source: Path, target: Path, *, still: bool = False) -> None:
         still: nobody writes it, and a log beside it is not its own.
     """
     with (
-        closing(_open_still(source) if still else sqlite3.connect(source)) as old,
+        closing(open_still(source) if still else sqlite3.connect(source)) as old,
         closing(sqlite3.connect(target)) as new,
     ):
         new.execute("PRAGMA journal_mode=OFF")  # a copy that fails is thrown away
@@ -114,6 +114,11 @@ def copy_database(source: Path, target: Path, *, still: bool = False) -> None:
     with closing(sqlite3.connect(target)) as new:
         new.execute("PRAGMA journal_mode=DELETE")
     sync_file(target)
+
+
+def open_still(file: Path) -> sqlite3.Connection:
+    """Open a file that nobody writes, without making or taking in another file beside it."""
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def sync_file(file: Path) -> None:
@@ -132,18 +137,13 @@ def _backup(file: Path) -> Backup:
 def last_numbers(file: Path) -> tuple[int, int]:
     """The last batch and the last version in a ledger that nobody writes."""
     try:
-        with closing(_open_still(file)) as copy:
+        with closing(open_still(file)) as copy:
             (found,) = copy.execute(
                 "SELECT (SELECT coalesce(max(id), 0) FROM batches), (SELECT coalesce(max(id), 0) FROM versions)"
             )
             return int(found[0]), int(found[1])
     except sqlite3.DatabaseError:
         return 0, 0
-
-
-def _open_still(file: Path) -> sqlite3.Connection:
-    """Open a file that nobody writes, without making or taking in another file beside it."""
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def _checksum(file: Path) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.core.clock import now_utc
-from flows.core.files import Signature, shown
+from flows.core.files import Signature, first_names, shown
 from flows.core.lifecycle import State
 from flows.core.model import VERSION, Table
 from flows.store.evidence import FoundSegment, evidence_of
@@ -67,7 +67,7 @@ class Reconstruction:
         if self.orphans:
             words.append(
                 f"{len(self.orphans)} segments were written and never recorded: they are set aside, and their files "
-                f"are loaded again where they lie: {_named(self.orphans)}"
+                f"are loaded again where they lie: {first_names([file.name for file in self.orphans], SHOWN)}"
             )
         if self._requests:
             words.append(f"{self._requests} requests that were open in the backup are not carried out: ask again")
@@ -134,7 +134,7 @@ class Reconstruction:
             what = "it does not hold the rows that it says"
         self._not_understood.append(
             f"{found.file.name} cannot be used ({what}); its files are loaded again where they lie: "
-            f"{_some([row.path for row in footer.versions])}"
+            f"{_some(row.path for row in footer.versions)}"
         )
         self.orphans.append(found.file)
         return None
@@ -269,10 +269,5 @@ def _batch_row(number: int, dataset: str, now: str) -> dict[str, Any]:
     }
 
 
-def _some(names: list[bytes]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(shown(name) for name in names[:SHOWN]) + more
-
-
-def _named(files: list[Path]) -> str:
-    return _some([file.name.encode() for file in files])
+def _some(paths: Iterable[bytes]) -> str:
+    return first_names([shown(path) for path in paths], SHOWN)

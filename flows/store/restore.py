@@ -19,7 +19,7 @@ from flows.core.model import VERSION, Table
 from flows.core.surroundings import is_full
 from flows.errors import StateError
 from flows.store.atomic import sync_directory
-from flows.store.backup import backups_in, copy_database, defect, last_numbers, ledger_bytes, sync_file
+from flows.store.backup import backups_in, copy_database, defect, last_numbers, ledger_bytes, open_still, sync_file
 from flows.store.disk import room_for
 from flows.store.exchange import building_place, complete_place, exchange, finish_exchange, remove_building
 from flows.store.ledger import ROOM_BYTES, Ledger, SegmentFacts, open_ledger
@@ -121,7 +121,7 @@ def _copied(ledger: Path, target: Path) -> bool:
 def _usable(file: Path) -> bool:
     if defect(file) is not None:
         return False
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as ledger:
+    with closing(open_still(file)) as ledger:
         return OLDEST <= version_of(ledger) <= SCHEMA_VERSION
 
 

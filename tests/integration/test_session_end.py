@@ -449,13 +449,13 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
         owner = State(settings.state).require_owner()
         until(lambda: _waits(owner.url or ""), 30)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(40) == health.EXIT_CODE
+        assert process.wait(40) == SessionEnded.exit_code
     finally:
         process.kill()
         process.wait()
     assert "ended by force; it was at: checking files" in (root / "log").read_text()
     end = State(settings.state).last_end()
-    assert end is not None and end.code == health.EXIT_CODE and "checking files" in end.why
+    assert end is not None and end.code == SessionEnded.exit_code and "checking files" in end.why
     with pytest.raises(NotRunning, match=r"the last session ended at .*checking files"):
         State(settings.state).require_owner()
 
@@ -468,7 +468,7 @@ def _waits(url: str) -> bool:
 def test_what_keeps_a_session_from_opening_is_kept_in_place_of_how_an_earlier_one_ended(settings: Settings) -> None:
     state = State(settings.state)
     state.create()
-    state.note_end(End("an earlier reason", "mend that", health.EXIT_CODE))
+    state.note_end(End("an earlier reason", "mend that", SessionEnded.exit_code))
     state.quarantine.touch()  # a file where a directory belongs
     with pytest.raises(FileExistsError), opening.open_feed(settings):
         pytest.fail("it has opened")

@@ -335,6 +335,17 @@ def test_compaction_merges_segments_and_changes_no_row(
         living.wait_for({1: 1, 2: 2, 9: 5, 100: 1})
 
 
+def test_segments_of_files_without_rows_are_compacted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compacting, "FEW", 2)
+    with live(tmp_path, "polling") as living:
+        for name, body in (("a.csv", sales()), ("b.csv", sales().replace(b"\n", b"\r\n"))):
+            living.put(name, body)
+            living.wait_for_state(name, "loaded")
+        living.put("c.csv", sales(1))
+        living.wait_for({1: 1})
+        assert compact(living.desk.dataset, living.feed.ledger, living.feed.segments).into == 1
+
+
 def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
     tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
