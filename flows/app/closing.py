@@ -18,6 +18,7 @@ from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.core.groups import groups
 from flows.core.model import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
+from flows.core.progress import show_progress
 from flows.cube.port import Cube
 from flows.landing.mount import Mount
 from flows.landing.reader import Read, read_file
@@ -82,6 +83,7 @@ def read_again(dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount
         rows = _rows_from_files(dataset, group, parts, mount)
         with room_for("the check", directory, int(rows.estimated_size())):
             rows.write_parquet(written[-1], compression="lz4")
+        show_progress()
     return written
 
 

@@ -16,6 +16,7 @@ import polars as pl
 from flows.core.dataset import Dataset
 from flows.core.groups import groups
 from flows.core.model import VERSION
+from flows.core.progress import show_progress
 from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.orphans import set_aside_orphans
@@ -61,6 +62,7 @@ def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
     chosen = _chosen(dataset, ledger)
     for group in chosen:
         _merge(dataset, ledger, segments, group)
+        show_progress()
     dead = drop_dead_segments(ledger, dataset.name)
     segments.remove(dead)
     orphans = set_aside_orphans(ledger, segments, dataset=dataset.name)

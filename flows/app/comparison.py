@@ -18,6 +18,7 @@ import polars as pl
 
 from flows.core.changes import Horizon, winners
 from flows.core.model import VERSION, Table
+from flows.core.progress import show_progress
 from flows.core.repeats import row_hash
 from flows.cube.frames import FRAME_TYPES, row_columns
 from flows.cube.port import Cube
@@ -78,9 +79,11 @@ def compare(expected: Expected, cube: Cube) -> dict[str, Any]:
     should, holds = _Sums(), _Sums()
     for number in range(expected.count):
         should.add(expected.piece(number))
+        show_progress()
     with closing(cube.batches(expected.table.name)) as batches:
         for batch in batches:
             holds.add(batch)
+            show_progress()
     found = {"rows": holds.rows, "missing": 0, "extra": 0}
     examples: list[dict[str, Any]] = []
     unlike = should.unlike(holds)
@@ -89,6 +92,7 @@ def compare(expected: Expected, cube: Cube) -> dict[str, Any]:
         actual = _held(cube, expected, number, unlike)
         for difference, rows in (("missing", _but(wanted, actual)), ("extra", _but(actual, wanted))):
             found[difference] += rows.height
+            show_progress()
             examples += _shown(rows, difference)
     first = [[each for each in examples if each["difference"] == kind][:SHOWN_ROWS] for kind in ("missing", "extra")]
     return {**found, "examples": [*first[0], *first[1]]}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flows.core.boundaries import Doing, SessionFailed, boundary, describe
+from flows.core.progress import progress_shown_by
 from flows.errors import SessionEnded, Starting
 
 log = logging.getLogger(__name__)
@@ -192,7 +193,8 @@ class Health:
             before = self._turns.get(name)
             self._turns[name] = turn
         try:
-            yield
+            with progress_shown_by(lambda: self.beat(name)):
+                yield
         finally:
             with self._lock:
                 if before is None:

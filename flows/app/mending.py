@@ -14,6 +14,7 @@ from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature, first_names, shown
 from flows.core.findings import Verdict
 from flows.core.model import FILE, LINE, VERSION
+from flows.core.progress import show_progress
 from flows.core.recheck import text_of
 from flows.core.validate import validate
 from flows.errors import LandingHangs
@@ -91,6 +92,7 @@ class Mender:
         with ThreadPoolExecutor(THREADS) as threads:
             damages = list(threads.map(self._segments.damaged, live))
         for segment, damage in zip(live, damages, strict=True):
+            show_progress()
             if damage is not None:
                 done.damaged.append(f"{segment.file} cannot be used: {damage}")
             if damage is not None or segment.fingerprint != dataset.fingerprint:

@@ -14,6 +14,7 @@ from flows.core.dataset import KINDS, Csv, Dataset
 from flows.core.findings import Finding, Verdict
 from flows.core.model import FILE, LINE, Kind
 from flows.core.notes import shorten
+from flows.core.progress import show_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,7 @@ def prepare_files(dataset: Dataset, text: pl.DataFrame, verdicts: Sequence[Verdi
         return text.select(columns)
     prepared = [text.clear().select(pl.lit("").alias(n) if n not in (FILE, LINE) else n for n in columns)]
     for rows in text.partition_by(FILE, maintain_order=True):
+        show_progress()
         file = rows[FILE][0]
         try:
             frame = _prepare_file(dataset, rows.drop(FILE))

@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.core.changes import Horizon
 from flows.core.model import VERSION, Table
+from flows.core.progress import progress_here
 from flows.core.repeats import repeated, row_hash
 from flows.cube.port import LiveSegment
 
@@ -54,7 +55,10 @@ def live_batches(
         rows = rows.filter(pl.col(_TOP).is_null() | (pl.col(_PLACE) == pl.col(_TOP)))
     if horizon is not None:
         rows = rows.filter(horizon.kept())
-    yield from rows.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=False)
+    show_progress = progress_here()  # the engine may take the batches in threads of its own
+    for batch in rows.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=False):
+        show_progress()
+        yield batch
 
 
 def key_ranges(table: Table, rows: pl.DataFrame) -> Ranges:

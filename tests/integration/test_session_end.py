@@ -30,6 +30,7 @@ from flows.app.mending import Mender
 from flows.app.opening import OpenFeed
 from flows.app.stages import Window
 from flows.app.watching import watch
+from flows.core.progress import show_progress
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.cube.duckdb_sql import StoredTable
 from flows.errors import NotRunning, RequestFailed, SessionEnded
@@ -474,3 +475,24 @@ def test_what_keeps_a_session_from_opening_is_kept_in_place_of_how_an_earlier_on
         pytest.fail("it has opened")
     end = state.last_end()
     assert end is not None and end.code == 1 and "FileExistsError" in end.why
+
+
+@pytest.mark.usefixtures("quick", "in_order")
+def test_long_work_that_shows_progress_is_not_stuck(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "STUCK_S", 0.4)
+    monkeypatch.setattr(stages, "WORK_S", 0.4)
+    verify = Days.verify
+
+    def slowly(self: Days, *given: Any, **named: Any) -> Any:
+        began = time.monotonic()
+        while time.monotonic() - began < 1.5:
+            show_progress()
+            time.sleep(0.05)  # each piece of a long comparison
+        return verify(self, *given, **named)
+
+    monkeypatch.setattr(Days, "verify", slowly)
+
+    def story(session: Session) -> None:
+        assert session.ask("a", "verify")["verify"]["missing"] == 0
+
+    beside(settings, story)
