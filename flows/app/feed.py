@@ -20,6 +20,7 @@ from flows.app.work import Outcome, Validated, Work
 from flows.core.boundaries import DatasetFailed, Doing, RequestLost, boundary
 from flows.core.dataset import Dataset
 from flows.core.payload import Kind, Payload
+from flows.core.progress import Show, progress_here, progress_shown_by
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import CubefeedError, RequestFailed
 from flows.landing.lookout import Lookout
@@ -30,7 +31,7 @@ from flows.store.quarantine import Quarantine
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
 from flows.store.staging import mark_loaded
-from flows.store.upkeep import horizon_of, keys_differ
+from flows.store.upkeep import horizon_of, keys_differ, live_rows
 
 log = logging.getLogger(__name__)
 
@@ -130,20 +131,20 @@ class Feed:
 
         A dataset of which that fails is degraded, and tried again later.
         """
-        for number, (name, desk) in enumerate(self.desks.items()):
-            if progress:
-                progress(name, number, len(self.desks))
-            self._fill(desk)
+        for desk in self.desks.values():
+            self._fill(desk, progress)
 
-    def _fill(self, desk: Desk) -> Outcome:
-        """Mend a dataset's segments and fill its table."""
+    def _fill(self, desk: Desk, progress: Progress | None = None) -> Outcome:
+        """Mend a dataset's segments and fill its table; `progress` is told of its rows."""
         name = desk.dataset.name
         try:
             with boundary(Doing.DATASET):
                 desk.mended = self._mender.mend(desk.dataset, desk.lookout.reads)
                 desk.lookout.inbox.know(self.ledger.signatures(name))
-                differ = keys_differ(self.ledger, name)
-            held = self.rebuild_table(name, keys_differ=differ)
+                rows = live_rows(self.ledger, name)
+                differ = keys_differ(self.ledger, name, rows)
+            with progress_shown_by(_counted(name, rows, progress)):
+                held = self.rebuild_table(name, keys_differ=differ)
             with boundary(Doing.CUBE):
                 mark_loaded(self.ledger, {name: held})
         except DatasetFailed as failed:
@@ -370,3 +371,19 @@ def _require_filled(desk: Desk) -> None:
             f"{desk.dataset.name} is degraded: {desk.degraded or 'its table is not filled yet'}",
             next_step="see cubefeed status; it is tried again by itself",
         )
+
+
+def _counted(name: str, total: int, progress: Progress | None) -> Show:
+    """Shows how many of a table's rows are done, and what its work showed before."""
+    before, done = progress_here(), 0
+
+    def show(rows: int) -> None:
+        nonlocal done
+        done += rows
+        before(rows)
+        if progress:
+            progress(name, done, total)
+
+    if progress:
+        progress(name, 0, total)
+    return show

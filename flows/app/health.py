@@ -193,7 +193,7 @@ class Health:
             before = self._turns.get(name)
             self._turns[name] = turn
         try:
-            with progress_shown_by(lambda: self.beat(name)):
+            with progress_shown_by(lambda _: self.beat(name)):
                 yield
         finally:
             with self._lock:

@@ -67,8 +67,7 @@ class Stages:
         health = self.feed.health
 
         def note(dataset: str, done: int, total: int) -> None:
-            health.beat(FILLING)
-            health.note_progress(f"{dataset} is being filled, {done} of {total} datasets are")
+            health.note_progress(f"{dataset} is being filled, {done:,} of {total:,} rows")
             if progress:
                 progress(dataset, done, total)
 

@@ -57,7 +57,7 @@ def live_batches(
         rows = rows.filter(horizon.kept())
     show_progress = progress_here()  # the engine may take the batches in threads of its own
     for batch in rows.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=False):
-        show_progress()
+        show_progress(batch.height)
         yield batch
 
 

@@ -166,14 +166,20 @@ def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
     return found
 
 
-def keys_differ(ledger: Ledger, dataset: str) -> bool:
-    """Whether no two live versions hold the same key: the cube has as many rows as they have together."""
+def live_rows(ledger: Ledger, dataset: str) -> int:
+    """The rows of all live versions together, those that others cover included."""
     live = select(func.coalesce(func.sum(versions.c.rows), 0)).where(
         versions.c.dataset == dataset, versions.c.state.in_(LIVE)
     )
     with ledger.reading() as connection:
+        return int(connection.scalar(live) or 0)
+
+
+def keys_differ(ledger: Ledger, dataset: str, live: int) -> bool:
+    """Whether no two live versions hold the same key: the cube had as many rows as they have together."""
+    with ledger.reading() as connection:
         held = connection.scalar(select(datasets.c.held).where(datasets.c.name == dataset))
-        return held is not None and held == connection.scalar(live)
+    return held is not None and held == live
 
 
 def horizon_of(ledger: Ledger, dataset: Dataset) -> Horizon | None:
