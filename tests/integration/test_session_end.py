@@ -19,6 +19,7 @@ import duckdb
 import httpx
 import polars as pl
 import pytest
+import uvicorn
 from polars.exceptions import PanicException
 
 from flows.app import appending, feed, health, memory, opening, stages
@@ -33,6 +34,7 @@ from flows.app.watching import watch
 from flows.core.progress import show_progress
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.cube.duckdb_sql import StoredTable
+from flows.cube.patience import interrupted_after
 from flows.errors import NotRunning, RequestFailed, SessionEnded
 from flows.landing import inbox
 from flows.landing.inbox import Inbox
@@ -61,9 +63,16 @@ ENDS: dict[str, Call] = {
     "the watch over all that turns": (Health, "_quiet"),
     "the thread that gives memory back": (memory, "_trim"),
     "the live page": (Hub, "_show_cells"),
+    "the server of the live page": (uvicorn.Server, "run"),
 }
 """What is made to raise once the session is live → the session ends."""
-BEGUN_ONCE = ("a window's checks", "a window's commits", "the session's loop", "the live page")
+BEGUN_ONCE = (
+    "a window's checks",
+    "a window's commits",
+    "the session's loop",
+    "the live page",
+    "the server of the live page",
+)
 AT_THE_START: dict[str, Call] = {
     "filling the cube": (DuckDbCube, "rebuild"),
     "detecting": (Feed, "poll"),
@@ -410,6 +419,16 @@ def test_what_stands_still_is_a_complaint_and_ends_the_session(
     assert "no progress" in str(end_of(settings, when_ready=stand_still))
     assert len(forced) == 1 and "no progress" in str(forced[0])
     assert any("has shown no progress" in complaint for complaint in complaints)
+
+
+def test_a_thread_that_ends_questions_in_time_ends_the_session_where_it_fails() -> None:
+    def broken() -> None:
+        raise PanicException("in an interruption")
+
+    with Health() as watched:
+        with interrupted_after(broken, 0.0):
+            until(lambda: watched.failure is not None)
+        assert watched.failure is not None and "in an interruption" in str(watched.failure)
 
 
 def test_a_process_that_was_stopped_as_a_whole_does_not_count_as_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
