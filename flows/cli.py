@@ -178,10 +178,10 @@ def _complaints(state: Path | None) -> list[str]:
     """What is not well, with the files that are refused now."""
     from flows.looking import list_files
 
-    said = [str(complaint) for complaint in _read(state, "/health")["complaints"]]
+    complaints = [str(complaint) for complaint in _read(state, "/health")["complaints"]]
     rows = list_files(Settings.read(state=state), None, (), history=False, limit=SHOWN_REFUSED)
     refused = [row for row in rows if row["state"] == "quarantined"]
-    return said + [
+    return complaints + [
         f"{row['dataset']}: {row['file']} is refused: {row['first_finding'] or row['reason']}" for row in refused
     ]
 

@@ -85,8 +85,9 @@ async def run_installation(
             beginning.result()
             if keep:
                 await running.keep(stopping)
-                if running.failure is not None:
-                    raise running.failure
+                failure = running.failure
+                if failure is not None:
+                    raise failure
         return beginning.done()
     finally:
         beginning.cancel()

@@ -61,8 +61,8 @@ class Up:
         self._serving: Child | None = None
         self._run: UUID | None = None
         self._pace = Pace()
-        self._told: str | None = None
-        self._at_rest = self._hopeless_said = False
+        self._announced: str | None = None
+        self._at_rest = self._hopeless_announced = False
         self._last_trouble = ""
         self.api_url = os.environ.get("PREFECT_API_URL", "")
 
@@ -90,7 +90,7 @@ class Up:
         os.environ.update(self.environment())  # before Prefect is imported here, since it reads them then
         await self._start_serving()
         found = await self._start_session()
-        self._told = found.run
+        self._announced = found.run
         return Addresses(os.environ.get("PREFECT_UI_URL") or self.api_url.removesuffix("/api"), found)
 
     async def keep(self, stopping: asyncio.Event) -> None:
@@ -238,9 +238,9 @@ class Up:
             return
         if owner is not None and owner.run is not None:
             self._run, self._at_rest = UUID(owner.run), False
-            if self._told != owner.run and self._state.last_end() is None:  # it has not only begun
+            if self._announced != owner.run and self._state.last_end() is None:  # it has not only begun
                 self._tell(f"the live session is back: {owner.url}/")
-                self._told, self._hopeless_said = owner.run, False
+                self._announced, self._hopeless_announced = owner.run, False
         elif not self._at_rest:
             await self._revive_session()
 
@@ -260,8 +260,8 @@ class Up:
             why = end.why if end else f"{state.name}: {state.message}" if state is not None else "its run is gone"
             if not self._pace.hopeless and self._pace.due:
                 self._tell(f"the live session ended ({why}); starting it again")
-            elif self._pace.hopeless and not self._hopeless_said:
-                self._hopeless_said = True
+            elif self._pace.hopeless and not self._hopeless_announced:
+                self._hopeless_announced = True
                 tries, minutes = self._pace.tries, SLOW_S / 60
                 self._tell(
                     f"the live session has ended {tries} times soon after its start, and is now tried again every "

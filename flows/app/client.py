@@ -34,11 +34,11 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
         with _opener().open(_request(url), timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        said = _body(error)
-        if "error" not in said:
-            return said  # of /health, which says what is not well
+        refusal = _body(error)
+        if "error" not in refusal:
+            return refusal  # it is none, but says what is not well: /health
         kind = Starting if error.headers.get("Retry-After") else QueryError
-        raise kind(said.pop("error"), next_step=said.pop("next"), **said) from None
+        raise kind(refusal.pop("error"), next_step=refusal.pop("next"), **refusal) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotRunning(
             f"The live process does not answer ({error})",

@@ -118,9 +118,11 @@ def complaints_of(checked: Mapping[str, Any], day: Mapping[str, Any], problem: s
         day: what `day_facts` found.
         problem: why the landing directory cannot be seen, if it cannot.
     """
-    said = [f"waiting, because {problem}"] if problem else []
+    complaints = [f"waiting, because {problem}"] if problem else []
     if checked["missing"] or checked["extra"]:
-        said.append(f"the cube differs from the ledger: {checked['missing']} rows missing, {checked['extra']} extra")
+        complaints.append(
+            f"the cube differs from the ledger: {checked['missing']} rows missing, {checked['extra']} extra"
+        )
     if not day["arrived"]:
-        said.append(f"no row of {day['business_day']} has come")
-    return said
+        complaints.append(f"no row of {day['business_day']} has come")
+    return complaints

@@ -346,8 +346,8 @@ class Feed:
         self._check_filled(desk)
         if not isinstance(failed.cause, _Unfilled):
             desk.degrade(str(failed))
-            said = "%s cannot load; the other datasets go on. It is tried again in %g s"
-            log.error(said, work.dataset, desk.retry_s, exc_info=failed.cause)
+            text = "%s cannot load; the other datasets go on. It is tried again in %g s"
+            log.error(text, work.dataset, desk.retry_s, exc_info=failed.cause)
         desk.lookout.inbox.release([*(landed.path for landed in work.landed), *work.gone])
         if work.request is not None:
             self._asking.fail(work.request, failed.cause)

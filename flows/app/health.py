@@ -162,10 +162,12 @@ class Health:
 
     def complaints(self) -> list[str]:
         """What is not well, in words."""
-        said = [f"the session ends: {describe(self.failure.cause)}"] if self.failure is not None else []
+        complaints = [f"the session ends: {describe(self.failure.cause)}"] if self.failure is not None else []
         if self.phase is Phase.STARTING:
-            said.append(f"the session is starting{f': {self._progress}' * bool(self._progress)}")
-        return said + [f"{turn.name} has shown no progress for {quiet:.0f} s" for turn, quiet in self._quiet(STUCK_S)]
+            complaints.append(f"the session is starting{f': {self._progress}' * bool(self._progress)}")
+        return complaints + [
+            f"{turn.name} has shown no progress for {quiet:.0f} s" for turn, quiet in self._quiet(STUCK_S)
+        ]
 
     @contextmanager
     def guard(self, name: str, *, limit_s: float | None = None) -> Iterator[None]:

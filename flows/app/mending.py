@@ -45,20 +45,20 @@ class Mended:
 
     def words(self) -> list[str]:
         """What people should know, one sentence each."""
-        said = [f"segment {what}" for what in self.damaged]
+        sentences = [f"segment {what}" for what in self.damaged]
         if self.changed:
-            said.append("the declaration changed since the last start; refused files are judged anew")
+            sentences.append("the declaration changed since the last start; refused files are judged anew")
         if self.remade or self.rechecked:
-            said.append(f"{self.remade} versions were made again from their files, {self.rechecked} checked again")
+            sentences.append(f"{self.remade} versions were made again from their files, {self.rechecked} checked again")
         if self.refused:
-            said.append(f"{len(self.refused)} versions do not pass any more: {first_names(self.refused, SHOWN)}")
+            sentences.append(f"{len(self.refused)} versions do not pass any more: {first_names(self.refused, SHOWN)}")
         if self.lost:
-            said.append(
+            sentences.append(
                 f"{len(self.lost)} versions are lost, since their files are gone too: "
                 f"{first_names(self.lost, SHOWN)}. "
                 "Put the files back into the landing directory and they are loaded again"
             )
-        return said
+        return sentences
 
 
 class Mender:
@@ -89,8 +89,11 @@ class Mender:
     def _mend(self, dataset: Dataset, done: Mended, mount: Mount) -> Mended:
         known = self._ledger.segments(dataset.name)
         live = [known[id] for id in self._ledger.live(dataset.name)]
+        damages = []
         with ThreadPoolExecutor(THREADS) as threads:
-            damages = list(threads.map(self._segments.damaged, live))
+            for damage in threads.map(self._segments.damaged, live):
+                damages.append(damage)
+                show_progress()
         for segment, damage in zip(live, damages, strict=True):
             show_progress()
             if damage is not None:

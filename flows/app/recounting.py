@@ -130,15 +130,15 @@ def _value(found: Number | None) -> Value:
 def _file(version: DayVersion, newest: Newest, day: date, due: datetime | None) -> DayFile:
     row = version.row
     came, late_for = _came(version, newest, day, due)
-    said = [f"rows of {late_for} came late" if late_for else "", row.reason or ""]
-    said += [row.first_finding.words] if row.first_finding else []
+    reasons = [f"rows of {late_for} came late" if late_for else "", row.reason or ""]
+    reasons += [row.first_finding.words] if row.first_finding else []
     return DayFile(
         file=row.file,
         came=came,
         state=row.state,
         rows=row.rows,
         refused=row.refused,
-        why="; ".join(filter(None, said)),
+        why="; ".join(filter(None, reasons)),
         detected_utc=row.detected_utc,
     )
 

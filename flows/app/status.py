@@ -15,7 +15,7 @@ from flows.app.disks import Disks
 from flows.app.feed import Desk, Feed
 from flows.app.health import Phase
 from flows.core.clock import now_utc
-from flows.core.files import shown
+from flows.core.files import first_names, shown
 from flows.core.model import Query, Table
 from flows.store.history import FileRow, counts, file_rows
 from flows.store.reports import Reports
@@ -112,16 +112,20 @@ class FeedSource:
     def _complaints(self, name: str) -> list[str]:
         desk = self.feed.desks[name]
         found = counts(self.feed.ledger, name)
-        said = [f"degraded: {desk.degraded}"] if desk.degraded else []
-        said += [f"waiting, because {desk.lookout.inbox.problem}"] if desk.lookout.inbox.problem else []
-        said += (
-            [f"{found.stale} files are stale: their rows in the cube are older than the file"] if found.stale else []
-        )
-        lost = desk.mended.lost
-        said += [f"{len(lost)} versions are lost with their segment; put back {', '.join(lost)}"] if lost else []
-        refused = found.files.get("quarantined", 0)
-        said += [f"{refused} files are refused; see cubefeed findings"] if refused else []
-        return said
+        problem, lost, refused = desk.lookout.inbox.problem, desk.mended.lost, found.files.get("quarantined", 0)
+        complaints = []
+        if desk.degraded:
+            complaints.append(f"degraded: {desk.degraded}")
+        if problem:
+            complaints.append(f"waiting, because {problem}")
+        if found.stale:
+            complaints.append(f"{found.stale} files are stale: their rows in the cube are older than the file")
+        if lost:
+            names = first_names(lost, SHOWN_WAITING)
+            complaints.append(f"{len(lost)} versions are lost with their segment; put back {names}")
+        if refused:
+            complaints.append(f"{refused} files are refused; see cubefeed findings")
+        return complaints
 
 
 def _age_s(utc: str | None) -> float | None:

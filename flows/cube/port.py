@@ -30,8 +30,8 @@ class Cube(Protocol):
     """An open cube of one or more tables.
 
     One thread at a time calls `apply` and `rebuild`; any thread may call the rest meanwhile. Readers see a
-    table before or after a change, never between. After an exception from `apply` or `rebuild` the cube's
-    content is unknown and the caller must close it.
+    table before or after a change, never between. After an exception from `apply` or `rebuild` a table's content is
+    unknown, and the caller rebuilds it or closes the cube.
     """
 
     model: tuple[Table, ...]

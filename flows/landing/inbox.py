@@ -298,8 +298,8 @@ class Inbox:
         before = self._pending.get(path)
         if before is not None and before.signature == signature:
             if hint is not None:
-                told = before.hint if hint is Hint.UNKNOWN else hint
-                self._pending[path] = replace(before, seen=now, hint=told, due=-inf)
+                known = before.hint if hint is Hint.UNKNOWN else hint
+                self._pending[path] = replace(before, seen=now, hint=known, due=-inf)
             return
         if hint is None or hint is Hint.UNKNOWN:
             still_open = before is not None and before.hint is Hint.OPEN and before.signature.inode == signature.inode

@@ -70,7 +70,7 @@ class Lookout:
         self._watcher: Watcher | None = None
         self._root: Identity | None = None
         self._looked_at = self._rearm_at = -inf
-        self._said: str | None = None
+        self._logged_problem: str | None = None
 
     def look(self, *, max_files: int, max_bytes: int) -> Settled:
         """Take in what happened since the last call, and claim what is settled or gone; see `Inbox.complete`.
@@ -154,7 +154,7 @@ class Lookout:
         if rescan or time.monotonic() - self.inbox.scanned_at >= self._interval_s():
             self.inbox.rescan()
         complete = self.inbox.complete(max_files=max_files, max_bytes=max_bytes)
-        self._say_problem()
+        self._log_problem()
         return complete
 
     def _interval_s(self) -> float:
@@ -213,15 +213,15 @@ class Lookout:
             self._watcher.stop()
             self._watcher = None
 
-    def _say_problem(self) -> None:
+    def _log_problem(self) -> None:
         problem = self.inbox.problem
-        if problem != self._said:
+        if problem != self._logged_problem:
             name, where = self.inbox.dataset.name, self.inbox.dataset.directory
             if problem:
                 log.warning("%s: waiting, because %s [%s]. What is loaded stays.", name, problem, where)
             else:
                 log.info("%s: %s can be read again", name, where)
-            self._said = problem
+            self._logged_problem = problem
 
     def _keep_memory(self) -> None:
         """Have it remembered before anything is judged that was found since."""

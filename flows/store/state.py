@@ -146,8 +146,8 @@ class State:
             StateError: this cannot be read.
         """
         try:
-            said = json.loads(self.owner_file.read_text(encoding="utf-8"))
-            owner = Owner(**{**said, "datasets": tuple(said["datasets"])})
+            facts = json.loads(self.owner_file.read_text(encoding="utf-8"))
+            owner = Owner(**{**facts, "datasets": tuple(facts["datasets"])})
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
         except OSError as error:
