@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy.exc import DatabaseError
 
 from flows.app.choosing import choose_paths
+from flows.app.desk import Desk
 from flows.app.loads import Loads
 from flows.app.work import Outcome, Work
 from flows.core.boundaries import Doing, RequestLost, boundary, describe
@@ -24,9 +25,6 @@ from flows.landing.scan import look
 from flows.store.ledger import Ledger
 from flows.store.requests import OpenRequest, Request, RequestBox
 from flows.store.segments import Segments
-
-if TYPE_CHECKING:
-    from flows.app.feed import Desk
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,15 @@ from flows.app.appending import Appender
 from flows.app.asking import Asking
 from flows.app.checking import check_work
 from flows.app.days import Days
+from flows.app.desk import Desk, Unfilled
 from flows.app.health import Health
-from flows.app.mending import Mended, Mender
+from flows.app.mending import Mender
 from flows.app.work import Outcome, Validated, Work
 from flows.core.boundaries import DatasetFailed, Doing, RequestLost, boundary
-from flows.core.dataset import Dataset
 from flows.core.payload import Kind, Payload
 from flows.core.progress import Show, progress_here, progress_shown_by
 from flows.cube.port import Cube, LiveSegment
-from flows.errors import CubefeedError, RequestFailed
-from flows.landing.lookout import Lookout
+from flows.errors import CubefeedError
 from flows.landing.mount import Mount
 from flows.store.backup import make_backup
 from flows.store.ledger import Ledger
@@ -39,51 +38,10 @@ BATCH_FILES = 10_000
 BATCH_BYTES = 16 << 20
 """A batch is one transaction: large enough to be cheap per row, small enough to be seen soon."""
 REQUEST_POLL_S = 0.1
-RETRY_S = 5.0
-RETRY_MOST_S = 40.0
-"""How long a dataset that could not load is left alone before it is tried again: twice as long each time, so that it
-goes on within a minute of what hindered it."""
 DETECTING = "detecting files"
 
 Progress = Callable[[str, int, int], None]
 """Called with a dataset's name, how much is done, and of how much."""
-
-
-@dataclass
-class Desk:
-    """One dataset at work.
-
-    Args:
-        dataset: its declaration.
-        lookout: what watches its landing directory.
-        degraded: why it cannot load now.
-        mended: what the last mending of its segments has done.
-        filled: whether the cube holds what the ledger says; else its table has to be filled again first of all.
-        retry_at: when it is tried again (monotonic seconds).
-        retry_s: how long it is left alone the next time.
-        last: what came of its last files.
-        recent: what came of those before.
-    """
-
-    dataset: Dataset
-    lookout: Lookout
-    degraded: str | None = None
-    mended: Mended = field(default_factory=Mended)
-    filled: bool = False
-    retry_at: float = 0.0
-    retry_s: float = 0.0
-
-    def degrade(self, why: str) -> None:
-        """It cannot load now; it is tried again after a while."""
-        self.retry_s = min(self.retry_s * 2, RETRY_MOST_S) or RETRY_S
-        self.retry_at = time.monotonic() + self.retry_s
-        self.degraded = why
-
-    def recover(self) -> None:
-        """It loads again."""
-        if self.degraded is not None:
-            log.info("%s loads again", self.dataset.name)
-        self.degraded, self.retry_s, self.retry_at = None, 0.0, 0.0
 
 
 class Feed:
@@ -193,7 +151,7 @@ class Feed:
         return work
 
     def _is_looking(self, desk: Desk) -> bool:
-        return desk.lookout.looking and time.monotonic() >= desk.retry_at and not self.stopping
+        return desk.lookout.looking and not desk.is_left_alone and not self.stopping
 
     def poll(self) -> Work | None:
         """The next work that is ready now, from each dataset in turn."""
@@ -202,10 +160,10 @@ class Feed:
         if request is not None:
             return request
         for desk in self._in_turn():
-            if time.monotonic() < desk.retry_at:
+            if desk.is_left_alone:
                 continue
             if not desk.filled:
-                desk.retry_at = time.monotonic() + RETRY_MOST_S  # once is enough while it is under way
+                desk.await_filling()
                 return Work(desk.dataset.name, fill=True)
             work = self._look(desk)
             if work is not None:
@@ -257,7 +215,7 @@ class Feed:
             return self._fill(desk)
         try:
             with boundary(Doing.DATASET):
-                _require_filled(desk)
+                desk.require_filled()
             outcome = self._appender.append(desk.dataset, validated)
         except DatasetFailed as failed:
             return self._degrade(desk, work, failed)
@@ -344,7 +302,7 @@ class Feed:
 
     def _degrade(self, desk: Desk, work: Work, failed: DatasetFailed) -> Outcome:
         self._check_filled(desk)
-        if not isinstance(failed.cause, _Unfilled):
+        if not isinstance(failed.cause, Unfilled):
             desk.degrade(str(failed))
             text = "%s cannot load; the other datasets go on. It is tried again in %g s"
             log.error(text, work.dataset, desk.retry_s, exc_info=failed.cause)
@@ -359,18 +317,6 @@ class Feed:
         desks = list(self.desks.values())
         self._turn = (self._turn + 1) % len(desks)
         yield from desks[self._turn :] + desks[: self._turn]
-
-
-class _Unfilled(RequestFailed):
-    """Nothing can be appended to a table that is not filled."""
-
-
-def _require_filled(desk: Desk) -> None:
-    if not desk.filled:
-        raise _Unfilled(
-            f"{desk.dataset.name} is degraded: {desk.degraded or 'its table is not filled yet'}",
-            next_step="see cubefeed status; it is tried again by itself",
-        )
 
 
 def _counted(name: str, total: int, progress: Progress | None) -> Show:

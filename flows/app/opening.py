@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from flows.app.desk import Desk
 from flows.app.disks import Disks, landing_places, places
-from flows.app.feed import Desk, Feed
+from flows.app.feed import Feed
 from flows.app.health import Health
 from flows.app.memory import unused_memory_given_back
 from flows.app.status import FeedSource

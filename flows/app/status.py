@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 
+from flows.app.desk import Desk
 from flows.app.disks import Disks
-from flows.app.feed import Desk, Feed
+from flows.app.feed import Feed
 from flows.app.health import Phase
 from flows.core.clock import now_utc
 from flows.core.files import first_names, shown

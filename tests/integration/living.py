@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from flows.app.desk import Desk
 from flows.app.disks import Disks, places
-from flows.app.feed import Desk, Feed
+from flows.app.feed import Feed
 from flows.app.opening import OpenFeed, open_feed
 from flows.app.status import FeedSource
 from flows.app.work import Outcome, Work

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from flows.app import compacting, feed
+from flows.app import compacting
 from flows.app import disks as app_disks
 from flows.app.compacting import compact
 from flows.app.days import Days
@@ -63,8 +63,8 @@ type Disks = dict[str, SmallDisk]
 @pytest.fixture
 def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What found a full disk is tried again soon."""
-    monkeypatch.setattr(feed, "RETRY_S", 0.1)
-    monkeypatch.setattr(feed, "RETRY_MOST_S", 0.2)
+    monkeypatch.setattr("flows.app.desk.RETRY_S", 0.1)
+    monkeypatch.setattr("flows.app.desk.RETRY_MOST_S", 0.2)
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from flows import datasets
-from flows.app import feed as feeds
+from flows.app import desk
 from flows.app.disks import Disks
 from flows.app.opening import OpenFeed, open_feed
 from flows.app.status import FeedSource
+from flows.app.work import Work
 from flows.core.model import Query
 from flows.errors import LandingHangs
 from flows.landing import lookout, mount
@@ -79,8 +80,8 @@ def soon(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
         (mount, "STOP_S", 0.3),
         (datasets, "RESOLVE_S", 0.1),
         (lookout, "PATIENCE_S", 0.02),
-        (feeds, "RETRY_S", 0.1),
-        (feeds, "RETRY_MOST_S", 0.2),
+        (desk, "RETRY_S", 0.1),
+        (desk, "RETRY_MOST_S", 0.2),
     ):
         monkeypatch.setattr(module, name, value)
 
@@ -140,7 +141,7 @@ def test_a_mount_that_hangs_while_a_file_is_read_degrades_its_dataset_and_the_fi
         until(lambda: running.quantities("remote") == {1: 1}, what="the first file")
         validate = running.feed.validate
 
-        def hang_before(work: feeds.Work) -> object:
+        def hang_before(work: Work) -> object:
             if work.dataset == "remote":
                 server.stop_answering()
             return validate(work)

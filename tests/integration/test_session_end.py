@@ -22,7 +22,7 @@ import pytest
 import uvicorn
 from polars.exceptions import PanicException
 
-from flows.app import appending, feed, health, memory, opening, stages
+from flows.app import appending, health, memory, opening, stages
 from flows.app.client import ask
 from flows.app.days import Days
 from flows.app.feed import Feed
@@ -241,7 +241,7 @@ DEGRADES: dict[str, tuple[Call, BaseException]] = {
 def test_what_hinders_one_dataset_degrades_it_and_it_goes_on_by_itself(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    monkeypatch.setattr(feed, "RETRY_S", 3600.0)
+    monkeypatch.setattr("flows.app.desk.RETRY_S", 3600.0)
     call, error = DEGRADES[why]
     if isinstance(error, sqlite3.OperationalError):
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -270,7 +270,7 @@ def test_a_dataset_that_cannot_be_filled_at_the_start_is_degraded_and_the_others
     drop(settings, "a")
     drop(settings, "b")
     beside(settings, lambda session: None)
-    monkeypatch.setattr(feed, "RETRY_S", 3600.0)
+    monkeypatch.setattr("flows.app.desk.RETRY_S", 3600.0)
     mend = Mender.mend
 
     def cannot(self: Mender, dataset: Any, mount: Any) -> Any:

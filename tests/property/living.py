@@ -17,7 +17,8 @@ from sqlalchemy import Engine, QueuePool, create_engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from flows.app import appending
-from flows.app.feed import Desk, Feed
+from flows.app.desk import Desk
+from flows.app.feed import Feed
 from flows.app.opening import open_lookout
 from flows.core.boundaries import SessionFailed
 from flows.core.dataset import Dataset, Keep, Unload
