@@ -13,7 +13,8 @@ from flows.core.lifecycle import State as VersionState
 from flows.errors import QueryError, StateError
 from flows.settings import Settings
 from flows.store.history import FileRow, file_rows
-from flows.store.ledger import Ledger, open_ledger
+from flows.store.ledger import Ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
 from flows.store.state import State
 

@@ -101,7 +101,7 @@ def ask(
     """
     from sqlalchemy.exc import DatabaseError
 
-    from flows.store.ledger import open_ledger
+    from flows.store.ledger_file import open_ledger
     from flows.store.requests import RequestBox
 
     directory = State(state)

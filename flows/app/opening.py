@@ -29,7 +29,8 @@ from flows.live.server import Live, LiveServer
 from flows.live.watched import WatchedCube
 from flows.settings import Observer, Settings
 from flows.store.directories import judged_in_doubt, remember_directory, remembered_volumes
-from flows.store.ledger import Ledger, open_ledger
+from flows.store.ledger import Ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans
 from flows.store.quarantine import Quarantine
 from flows.store.reports import Reports

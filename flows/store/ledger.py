@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, Select, func, select, text
 
 from flows.core.files import Signature
 from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
 from flows.core.plan import Counters
-from flows.errors import StateError
 from flows.store.disk import room_for
-from flows.store.exchange import finish_exchange
-from flows.store.migrations import migrate, refuse_strange, version_of
-from flows.store.schema import SCHEMA_VERSION, batches, datasets, metadata, paths, segments, versions
+from flows.store.schema import batches, datasets, paths, segments, versions
 
-BACKUPS = "backups"
-"""The directory beside the ledger that holds its backups."""
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction; ours take milliseconds."""
 ROOM_BYTES = 4_000_000
 """How much room a ledger takes to go on, about: so large becomes its log before it is copied into the file."""
 _IN_LIMIT = 10_000
-_CACHED_STATEMENTS = 16
-"""How many prepared statements a connection keeps: one for a batch differs with the number of its files, and takes
-tens of kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -236,103 +227,6 @@ def among(ids: Iterable[int]) -> Select[tuple[int]]:
     would be another statement to keep."""
     named = func.json_each(json.dumps(list(ids))).table_valued("value")
     return select(named.c.value)
-
-
-def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledger:
-    """Open the ledger, make it if it is new, and check that it is whole; one of an earlier version is migrated.
-
-    Args:
-        file: the SQLite file.
-        create: whether this process owns the state directory: it makes a ledger where there is none, and migrates one
-            of an earlier version.
-        lost: whether one must have been there, so that a new one would forget what it knew.
-    Raises:
-        StateError: the file is missing, damaged, of a version that this program does not know, or cannot be written;
-            DiskFull where there is no room.
-    """
-    if create:
-        finish_exchange(file)
-    if lost and _is_new(file):
-        raise StateError(
-            "The ledger is missing, though there are segments or backups that it has led to",
-            next_step="make it again with: cubefeed ledger restore",
-            file=file,
-        )
-    if not create and not file.exists():
-        raise StateError("There is no ledger here", next_step="check --state, or start with cubefeed up", file=file)
-    if file.exists():
-        with room_for("the ledger", file, ROOM_BYTES):
-            _refuse_damage(file)
-            _bring_up_to_date(file, owned=create)
-    options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": _CACHED_STATEMENTS}
-    engine = create_engine(f"sqlite:///{file}", connect_args=options)
-    event.listen(engine, "connect", _prepare_connection)
-    ledger = Ledger(engine, file)
-    try:
-        with room_for("the ledger", file, ROOM_BYTES):
-            _fill_new(ledger)
-    except BaseException:
-        ledger.close()
-        raise
-    return ledger
-
-
-def _is_new(file: Path) -> bool:
-    """Whether there is no ledger or one without content; the content may still be in its write-ahead log."""
-    wal = file.with_name(f"{file.name}-wal")
-    return not file.exists() or not (file.stat().st_size or (wal.exists() and wal.stat().st_size))
-
-
-def _refuse_damage(file: Path) -> None:
-    try:
-        with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_S)) as connection:
-            complaint = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.OperationalError as error:
-        raise StateError(
-            f"The ledger cannot be opened and written ({error})",
-            next_step="permit that for this user, and free space if there is none",
-            file=file,
-        ) from None
-    except sqlite3.DatabaseError as error:
-        complaint = str(error)
-    if complaint != "ok":
-        raise StateError(
-            f"The ledger is damaged: {complaint}", next_step="make it again with: cubefeed ledger restore", file=file
-        )
-
-
-def _bring_up_to_date(file: Path, *, owned: bool) -> None:
-    """Refuse a ledger of a version that this program does not know, and migrate one of an earlier version."""
-    with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_S)) as connection:
-        version = version_of(connection)
-    refuse_strange(version, file)
-    if not 0 < version < SCHEMA_VERSION:
-        return
-    if not owned:
-        raise StateError(
-            "The ledger is of an earlier version of Cubefeed",
-            next_step="start the session anew (cubefeed up), which brings it up to date",
-            expected=SCHEMA_VERSION,
-            got=version,
-            file=file,
-        )
-    migrate(file, file.with_name(BACKUPS))
-
-
-def _fill_new(ledger: Ledger) -> None:
-    with ledger.reading() as connection:
-        if connection.scalar(text("PRAGMA user_version")) != 0:
-            return  # who only reads does not wait for the lock of who writes
-    with ledger.writing() as connection:
-        if connection.scalar(text("PRAGMA user_version")) == 0:
-            metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _prepare_connection(dbapi: Any, _record: object) -> None:
-    dbapi.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        dbapi.execute(f"PRAGMA {pragma}")
 
 
 def _chunked(connection: Connection, query: Any, values: Sequence[Any]) -> Iterator[Any]:

@@ -22,7 +22,8 @@ from flows.store.atomic import sync_directory
 from flows.store.backup import backups_in, copy_database, defect, last_numbers, ledger_bytes, open_still, sync_file
 from flows.store.disk import room_for
 from flows.store.exchange import building_place, complete_place, exchange, finish_exchange, remove_building
-from flows.store.ledger import ROOM_BYTES, Ledger, SegmentFacts, open_ledger
+from flows.store.ledger import ROOM_BYTES, Ledger, SegmentFacts
+from flows.store.ledger_file import open_ledger
 from flows.store.migrations import OLDEST, version_of
 from flows.store.reconstruction import Reconstruction
 from flows.store.schema import SCHEMA_VERSION, segments, versions

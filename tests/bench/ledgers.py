@@ -17,7 +17,7 @@ import polars as pl
 from flows.core.model import LINE, VERSION
 from flows.datasets import find_dataset
 from flows.store.footer import Footer
-from flows.store.ledger import open_ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.segments import Segments
 from tests.bench.apart import Figures, apart
 from tests.bench.files import SPARE_KEY, sales

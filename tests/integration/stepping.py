@@ -20,7 +20,7 @@ from flows.app import compacting
 from flows.app.mending import Mender
 from flows.datasets.sales import SALES
 from flows.landing.mount import Mount
-from flows.store.ledger import open_ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
 from flows.store.restore import restore_ledger
 from flows.store.segments import Segments

@@ -16,7 +16,7 @@ from flows.app.opening import open_feed
 from flows.core.model import Query
 from flows.settings import Observer, Settings
 from flows.store.history import file_rows
-from flows.store.ledger import open_ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.requests import RequestBox
 from tests.integration.dying import COMPACTING, POINTS
 

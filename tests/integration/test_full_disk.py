@@ -29,7 +29,7 @@ from flows.errors import DiskFull, RequestFailed
 from flows.report.making import complete, keep_report
 from flows.settings import Settings
 from flows.store.disk import Mount
-from flows.store.ledger import open_ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
 from flows.store.segments import read_segment
 from flows.store.state import Owner, State

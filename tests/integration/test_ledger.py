@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from flows.errors import DiskFull
-from flows.store.ledger import Ledger, open_ledger
+from flows.store.ledger import Ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.schema import requests
 
 REQUEST = {"dataset": "t", "kind": "load", "who": "me", "created_utc": "", "state": "open"}

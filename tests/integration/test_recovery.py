@@ -29,7 +29,8 @@ from flows.landing.mount import Mount
 from flows.store import backup
 from flows.store.backup import backups_in, make_backup
 from flows.store.footer import KEY, UnknownFooter, read_footer
-from flows.store.ledger import SegmentFacts, open_ledger
+from flows.store.ledger import SegmentFacts
+from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
 from flows.store.restore import Restored, restore_ledger

@@ -24,7 +24,8 @@ from flows.app.work import Work
 from flows.core.payload import MAX_NAMES
 from flows.errors import RequestFailed
 from flows.settings import Settings
-from flows.store.ledger import Ledger, open_ledger
+from flows.store.ledger import Ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
 from tests.integration.living import DEADLINE_S, Living, live, sales
@@ -104,7 +105,7 @@ def test_a_request_that_was_running_when_the_process_ended_fails_once_and_is_not
 LEAVES = """
 import sys, time
 from pathlib import Path
-from flows.store.ledger import open_ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
 with RequestBox(open_ledger(Path(sys.argv[1]))).asking("sales", "unload", {}) as id:

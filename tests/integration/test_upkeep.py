@@ -21,10 +21,10 @@ from flows.datasets.sales import SALES
 from flows.errors import StateError
 from flows.looking import restore_ledger_here
 from flows.settings import Observer, Settings
-from flows.store import ledger
+from flows.store import ledger_file
 from flows.store.backup import make_backup
 from flows.store.footer import Footer
-from flows.store.ledger import open_ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
 from flows.store.segments import read_segment
 from flows.store.state import State
@@ -349,13 +349,13 @@ def test_segments_of_files_without_rows_are_compacted_too(tmp_path: Path, monkey
 def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
     tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few, prepare = 40, ledger._prepare_connection
+    few, prepare = 40, ledger_file._prepare_connection
 
     def prepare_for_few(dbapi: sqlite3.Connection, record: object) -> None:
         prepare(dbapi, record)
         dbapi.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, few)
 
-    monkeypatch.setattr(ledger, "_prepare_connection", prepare_for_few)
+    monkeypatch.setattr(ledger_file, "_prepare_connection", prepare_for_few)
     quantities = {}
     with live(tmp_path, observer) as living:
         for each in range(1, few + 5):

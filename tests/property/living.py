@@ -25,7 +25,7 @@ from flows.core.dataset import Dataset, Keep, Unload
 from flows.core.model import VERSION, Table
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.store.backup import backups_in, make_backup
-from flows.store.ledger import open_ledger
+from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans
 from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox

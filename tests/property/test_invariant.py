@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from flows.landing import missing, settling
-from flows.store import ledger
+from flows.store import ledger_file
 from tests.conftest import Tell
 from tests.property.living import Cubes, Ledgers, Living
 from tests.property.model import Content
@@ -215,7 +215,7 @@ def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(missing, "GONE_S", 0.0)
     monkeypatch.setattr(missing, "GONE_SCANS", 0)
     with Ledgers() as ledgers, Cubes() as cubes:
-        monkeypatch.setattr(ledger, "create_engine", ledgers.open)
+        monkeypatch.setattr(ledger_file, "create_engine", ledgers.open)
         monkeypatch.setattr(Histories, "cubes", cubes, raising=False)
         yield
 
