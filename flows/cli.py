@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, SessionEnded, plain
+from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, SessionEnded, out_of_reach, plain
 from flows.output import Format, outlive_full_logs, show, show_one
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
@@ -69,6 +69,9 @@ def main() -> None:
     except CubefeedError as error:
         sys.stderr.write(f"cubefeed: {error}\n")
         sys.exit(_EXITS.get(type(error), 1))
+    except OSError as error:
+        sys.stderr.write(f"cubefeed: {out_of_reach(error)}\n")
+        sys.exit(1)
 
 
 @app.command()

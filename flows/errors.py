@@ -85,6 +85,15 @@ class StateError(CubefeedError):
     """The state directory cannot be used: locked by another owner, not writable, damaged or of another version."""
 
 
+def out_of_reach(error: OSError) -> StateError:
+    """What a person can do about a file that the system does not let this process use."""
+    return StateError(
+        f"A file or directory cannot be used ({error.strerror or error})",
+        next_step="permit that for this user or put it right, see cubefeed doctor, and try again",
+        path=error.filename,
+    )
+
+
 class DiskFull(StateError):
     """A disk, a quota or a limit left no room to write; nothing of it is taken for whole, and it can be tried again."""
 

@@ -25,6 +25,7 @@ from flows.cube.port import Cube, LiveSegment
 from flows.errors import CubefeedError
 from flows.landing.mount import Mount
 from flows.store.backup import make_backup
+from flows.store.hold import Hold
 from flows.store.ledger import Ledger
 from flows.store.quarantine import Quarantine
 from flows.store.requests import Request, RequestBox
@@ -59,6 +60,7 @@ class Feed:
         backups: Path,
         wake: threading.Event,
         health: Health | None = None,
+        hold: Hold | None = None,
     ) -> None:
         self.desks = dict(desks)
         self.cube = cube
@@ -70,6 +72,7 @@ class Feed:
         self._wake = wake
         self.health = health or Health()
         self.health.on_end(wake.set)
+        self._hold = hold or Hold()
         self._appender = Appender(ledger, segments, quarantine, cube)
         self._asking = Asking(self.desks, ledger, segments, requests)
         self._mender = Mender(ledger, segments, quarantine)
@@ -154,8 +157,13 @@ class Feed:
         return desk.lookout.looking and not desk.is_left_alone and not self.stopping
 
     def poll(self) -> Work | None:
-        """The next work that is ready now, from each dataset in turn."""
+        """The next work that is ready now, from each dataset in turn.
+
+        Raises:
+            StateError: the state directory is another one now.
+        """
         self._wake.clear()
+        self._hold.require_ours()
         request = self._asking.next_work(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
         if request is not None:
             return request
@@ -175,6 +183,7 @@ class Feed:
         inbox = desk.lookout.inbox
         try:
             with boundary(Doing.DATASET):
+                self._hold.require_there()
                 found = desk.lookout.look(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
         except DatasetFailed as failed:
             self._degrade(desk, Work(desk.dataset.name), failed)

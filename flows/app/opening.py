@@ -19,7 +19,7 @@ from flows.core.boundaries import Doing, SessionFailed, boundary, describe
 from flows.core.dataset import Dataset
 from flows.cube.engines import open_cube
 from flows.datasets import load_datasets
-from flows.errors import CubefeedError, SessionEnded
+from flows.errors import CubefeedError, SessionEnded, out_of_reach
 from flows.landing.inbox import Inbox
 from flows.landing.lookout import Lookout
 from flows.landing.scan import Identity
@@ -29,6 +29,7 @@ from flows.live.server import Live, LiveServer
 from flows.live.watched import WatchedCube
 from flows.settings import Observer, Settings
 from flows.store.directories import judged_in_doubt, remember_directory, remembered_volumes
+from flows.store.hold import Hold
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans
@@ -109,6 +110,7 @@ def open_feed(
             backups=state.backups,
             wake=wake,
             health=health,
+            hold=Hold.on(state.root, state.lock_file, state.ledger),
         )
         stack.callback(feed.stop)
         owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
@@ -128,6 +130,8 @@ def _end_noted(state: State) -> Iterator[None]:
 
 
 def _end_of(error: BaseException) -> End:
+    if isinstance(error, OSError):
+        error = out_of_reach(error)
     if isinstance(error, CubefeedError):
         return End(error.headline, error.next_step, SessionEnded.exit_code if isinstance(error, SessionEnded) else 1)
     return End(describe(error), "see the log, which has the traceback", 1)

@@ -43,6 +43,16 @@ def write_file(file: Path, content: str | bytes, *, what: str, durable: bool = T
         sync_directory(file.parent)
 
 
+def make_inside(root: Path, *names: str) -> None:
+    """Make a directory where there is none, inside one that must be there: it may be on a mount that is away.
+
+    Raises:
+        OSError: it cannot be made, or `root` is not there.
+    """
+    for depth in range(len(names)):
+        root.joinpath(*names[: depth + 1]).mkdir(exist_ok=True)
+
+
 @contextmanager
 def private_name(place: Path) -> Iterator[Path]:
     """A name beside a place that nobody else uses or reads; what lies there when the block ends is removed."""

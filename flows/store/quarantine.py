@@ -13,7 +13,7 @@ from typing import Any
 from flows.core.clock import now_utc
 from flows.core.files import shown
 from flows.core.findings import Finding, Verdict
-from flows.store.atomic import folder_before, private_name, put_folder, remove_partials
+from flows.store.atomic import folder_before, make_inside, private_name, put_folder, remove_partials
 from flows.store.disk import room_for
 
 REPORT = "report.json"
@@ -66,7 +66,7 @@ class Quarantine:
         if refused is None and (folder / REFUSED).exists():
             refused = (folder / REFUSED).read_bytes()
         with room_for("refused rows", self.directory, len(text) + len(refused or b"")), private_name(folder) as partial:
-            partial.mkdir(parents=True)
+            make_inside(self.directory.parent, self.directory.name, dataset, partial.name)
             (partial / REPORT).write_bytes(text)
             if refused is not None:
                 (partial / REFUSED).write_bytes(refused)
@@ -99,10 +99,11 @@ def cut_lines(body: bytes, lines: Sequence[int]) -> bytes:
 
 
 def _read(report: Path) -> dict[str, Any]:
-    """A report; one that a loss of power has torn says so, as its only finding."""
+    """A report; one that a loss of power or somebody has spoilt says so, as its only finding."""
     try:
         found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    except ValueError:
+        [Finding(**finding) for finding in found["findings"]]
+    except (ValueError, TypeError, KeyError):
         torn = Finding("report", raw="a damaged report", expected="a whole one; cubefeed reload makes it again")
         return {"findings": [asdict(torn)]}
     return found

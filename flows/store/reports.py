@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from flows.core.day_report import DayReport
-from flows.store.atomic import remove_partials, write_file
+from flows.store.atomic import make_inside, remove_partials, write_file
 from flows.store.disk import room_for
 
 LEFT_S = 3600.0
@@ -46,7 +46,7 @@ class Reports:
         """
         lies = self.page(report.dataset, date.fromisoformat(report.day))
         with room_for("a report", self.directory, len(page)):
-            lies.parent.mkdir(parents=True, exist_ok=True)
+            make_inside(self.directory.parent, self.directory.name, report.dataset)
         facts = json.dumps(report.as_json(), indent=1, default=str) + "\n"
         write_file(self._facts(report), facts, what="a report")
         write_file(lies, page, what="a report")

@@ -20,7 +20,7 @@ import polars as pl
 from flows.core.model import VERSION, Column, Kind, Table, Value
 from flows.core.surroundings import is_full, is_locked
 from flows.errors import RequestFailed
-from flows.store.atomic import private_name, remove_partials, sync_directory
+from flows.store.atomic import make_inside, private_name, remove_partials, sync_directory
 from flows.store.disk import room_for
 from flows.store.footer import KEY, Footer, footer_text
 from flows.store.lease import Lease
@@ -95,6 +95,7 @@ class Segments:
             OSError, polars.exceptions.PolarsError: it cannot be written; likewise.
         """
         name = f"{table.name}-{id:08d}.parquet"
+        make_inside(self.directory.parent, self.directory.name)
         target = self.directory / name
         with room_for("a segment", self.directory, int(rows.estimated_size())), private_name(target) as partial:
             with partial.open("w+b") as file:
@@ -155,7 +156,7 @@ class Segments:
         """Move a file that nothing must be read from into the quarantine. Returns where to; None where that cannot be
         done, and it stays where it is."""
         try:
-            self.aside.mkdir(parents=True, exist_ok=True)
+            make_inside(self.directory.parent, *self.aside.parts[-2:])
             target = self.aside / f"{file.stem}.{time.time_ns()}{file.suffix}"
             file.rename(target)
         except OSError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -15,9 +16,13 @@ from flows.core.clock import now_utc
 from flows.errors import DiskFull, NotRunning, StateError
 from flows.store.atomic import remove_partials, write_file
 from flows.store.disk import room_for
+from flows.store.hold import Hold
 
 ROOM_BYTES = 1_000_000
 """How much room a start takes before anything is loaded, about: the ledger's shared memory and log, its own name."""
+
+PID_MAX = 2**31 - 1
+"""No system has a greater one."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,10 @@ class State:
         return self.root / "prefect"
 
     @property
+    def lock_file(self) -> Path:
+        return self.root / "lock"
+
+    @property
     def owner_file(self) -> Path:
         return self.root / "owner.json"
 
@@ -111,7 +120,7 @@ class State:
         Raises:
             StateError: another process holds it; the message names its pid. Or it cannot be taken.
         """
-        lock = FileLock(self.root / "lock")
+        lock = FileLock(self.lock_file)
         try:
             with self._writable():
                 lock.acquire(timeout=0)
@@ -122,10 +131,13 @@ class State:
                 next_step="use it, or stop it, or name another --state",
                 state=self.root,
             ) from None
+        hold = Hold.on(self.root, self.lock_file)
         try:
             yield
         finally:
-            self.owner_file.unlink(missing_ok=True)
+            with suppress(StateError):  # the directory is another's now, and so is what it says of its owner
+                hold.require_ours()
+                self.owner_file.unlink(missing_ok=True)
             lock.release()
 
     def announce(self, owner: Owner) -> None:
@@ -146,8 +158,7 @@ class State:
             StateError: this cannot be read.
         """
         try:
-            facts = json.loads(self.owner_file.read_text(encoding="utf-8"))
-            owner = Owner(**{**facts, "datasets": tuple(facts["datasets"])})
+            owner = _parse_owner(json.loads(self.owner_file.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
         except OSError as error:
@@ -187,8 +198,9 @@ class State:
             write_file(self.end_file, json.dumps(asdict(end)) + "\n", what="how the session ended", durable=False)
 
     def forget_end(self) -> None:
-        """A session is live again."""
-        self.end_file.unlink(missing_ok=True)
+        """A session is live again; that an earlier one has ended is no reason for this one to end."""
+        with suppress(OSError):
+            self.end_file.unlink(missing_ok=True)
 
     def last_end(self) -> End | None:
         """How the last session ended, where it did so by itself and none has been live since."""
@@ -213,6 +225,19 @@ class State:
                 state=self.root,
             )
         return owner
+
+
+def _parse_owner(facts: Any) -> Owner:
+    """An owner from JSON.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is none.
+    """
+    owner = Owner(**{**facts, "datasets": tuple(facts["datasets"])})
+    texts = (owner.engine, owner.born, owner.since_utc, *owner.datasets, owner.url or "", owner.prefect_url or "")
+    if not all(isinstance(text, str) for text in texts) or type(owner.pid) is not int or not 0 < owner.pid <= PID_MAX:
+        raise ValueError(facts)
+    return owner
 
 
 def _born(pid: int) -> str:

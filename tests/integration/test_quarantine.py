@@ -114,9 +114,10 @@ def test_what_was_refused_stays_when_only_its_findings_are_written_anew(tmp_path
     assert report is not None and report["reason"] == "after"
 
 
-def test_a_report_that_a_loss_of_power_has_torn_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spoilt", ['{"dataset": "sal', "[1, 2]", "{}", '{"findings": 3}', '{"findings": [{"x": 1}]}'])
+def test_a_report_that_is_torn_or_spoilt_says_so(tmp_path: Path, spoilt: str) -> None:
     quarantine = Quarantine(tmp_path)
     folder = quarantine.write("sales", 1, b"a.csv", Verdict(accepted=False), b"rows")
-    (folder / "report.json").write_text('{"dataset": "sal')
+    (folder / "report.json").write_text(spoilt)
     (finding,) = quarantine.findings("sales", 1)
     assert finding.rule == "report" and "cubefeed reload" in str(finding.expected)

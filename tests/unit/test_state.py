@@ -30,7 +30,24 @@ def test_another_process_with_the_pid_of_a_dead_owner_is_no_owner(tmp_path: Path
         state.require_owner()
 
 
-@pytest.mark.parametrize("said", ["", "[]", "{}", '{"pid": 1}', "no json"])
+NAMES = '"engine": "duckdb", "datasets": [], "born": ""'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"pid": 1}',
+        "no json",
+        f'{{"pid": "1", {NAMES}}}',
+        f'{{"pid": true, {NAMES}}}',
+        f'{{"pid": {10**30}, {NAMES}}}',
+        f'{{"pid": -1, {NAMES}}}',
+        f'{{"pid": 1, "url": 5, {NAMES}}}',
+    ],
+)
 def test_an_owner_file_that_says_nothing_names_no_owner(tmp_path: Path, said: str) -> None:
     State(tmp_path).owner_file.write_text(said)
     assert State(tmp_path).owner() is None
@@ -68,3 +85,9 @@ def test_what_a_killed_owner_left_half_written_is_removed_by_the_next_one(tmp_pa
     (tmp_path / ".ledger.db.0123456789ab.partial").touch()
     State(tmp_path).announce(Owner(os.getpid(), "duckdb"))
     assert sorted(file.name for file in tmp_path.iterdir()) == [".ledger.db.0123456789ab.partial", "owner.json"]
+
+
+def test_a_live_session_does_not_fail_over_how_the_last_one_ended(tmp_path: Path) -> None:
+    State(tmp_path).end_file.mkdir()
+    State(tmp_path).forget_end()
+    assert State(tmp_path).last_end() is None
