@@ -130,9 +130,17 @@ class Asking:
             answer = {"error": describe(cause), "next_step": "see the log of the live process"}
             log.error("request %s failed", id, exc_info=cause)
         self._loads.pop(id, None)
-        with self._lock:
-            self._rest = deque(work for work in self._rest if work.request is None or work.request.id != id)
+        self._drop_rest(id)
         self._answers.give(id, failed=True, answer=answer)
+
+    def _drop_rest(self, id: int) -> None:
+        """Give up the parts of a request that nobody has taken yet; their files are offered again."""
+        with self._lock:
+            dropped = [work for work in self._rest if work.request is not None and work.request.id == id]
+            for work in dropped:
+                self._rest.remove(work)
+        for work in dropped:
+            self._desks[work.dataset].lookout.inbox.release(work.claimed)
 
     def _work(self, request: Request) -> Work:
         desk = self._desks.get(request.dataset)

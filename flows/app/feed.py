@@ -315,7 +315,7 @@ class Feed:
             desk.degrade(str(failed))
             text = "%s cannot load; the other datasets go on. It is tried again in %g s"
             log.error(text, work.dataset, desk.retry_s, exc_info=failed.cause)
-        desk.lookout.inbox.release([*(landed.path for landed in work.landed), *work.gone])
+        desk.lookout.inbox.release(work.claimed)
         if work.request is not None:
             self._asking.fail(work.request, failed.cause)
         outcome = Outcome(work.dataset, problem=desk.degraded or str(failed))

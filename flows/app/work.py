@@ -60,6 +60,11 @@ class Work:
         return [*first, replace(self, landed=tuple(pieces[-1]))]
 
     @property
+    def claimed(self) -> list[bytes]:
+        """The files that are not offered again until they are judged or released."""
+        return [*(landed.path for landed in self.landed), *self.gone]
+
+    @property
     def size_bytes(self) -> int:
         return sum(landed.signature.size_bytes for landed in self.landed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -276,6 +277,24 @@ def test_each_part_of_a_request_is_given_out_once_while_another_one_fails(tmp_pa
         while (part := asking.next_work(max_files=1, max_bytes=1)) is not None:
             parts.append(part)
     assert [part.more for part in parts if part is not None] == [True, False]
+
+
+def test_the_files_of_a_request_that_fails_half_way_are_offered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.app.feed.BATCH_FILES", 1)
+    with live(tmp_path, "polling", settle_s=3600.0) as living:
+        for number in range(5):
+            living.put(f"{number}.csv", sales(number, start=number))
+        with monkeypatch.context() as patched:
+            patched.setattr(Segments, "write", full)
+            with pytest.raises(RequestFailed, match="No space left"):
+                ask(living, "load")
+        living.wait_until(lambda: "its turn" not in living.inbox.waiting().values())
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_an_answer_about_many_files_names_some_and_counts_all(tmp_path: Path) -> None:
