@@ -493,7 +493,7 @@ def test_what_keeps_a_session_from_opening_is_kept_in_place_of_how_an_earlier_on
     with pytest.raises(FileExistsError), opening.open_feed(settings):
         pytest.fail("it has opened")
     end = state.last_end()
-    assert end is not None and end.code == 1 and "FileExistsError" in end.why
+    assert end is not None and end.code == 1 and "File exists" in end.why
 
 
 @pytest.mark.usefixtures("quick", "in_order")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.app import feed
+from flows.app import desk
 from flows.errors import StateError
 from flows.store.state import State
 from tests.integration.living import DECLARATION, live, sales
@@ -74,7 +74,7 @@ def test_an_owner_leaves_the_name_of_the_next_one_where_it_is(tmp_path: Path) ->
 def test_a_state_directory_that_is_away_degrades_and_is_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "RETRY_S", 0.2)
+    monkeypatch.setattr(desk, "RETRY_S", 0.2)
     state, away = tmp_path / "state", tmp_path / "away"
     with live(tmp_path, "native") as living:
         living.put("a.csv", sales(1))
