@@ -101,7 +101,8 @@ class Up:
                     await self._revive()
                 self._last_trouble = ""
             except NothingFailed as failed:  # the next round tries again
-                self._tell_once(f"waiting for Prefect ({failed})")
+                waits = "" if isinstance(failed.cause, CubefeedError) else "waiting for Prefect: "
+                self._tell_once(f"{waits}{failed}")
             for child in (self._server, self._serving):
                 if child is not None:
                     child.trim_log()

@@ -18,11 +18,11 @@ from flows.app.desk import Desk, Unfilled
 from flows.app.health import Health
 from flows.app.mending import Mender
 from flows.app.work import Outcome, Validated, Work
-from flows.core.boundaries import DatasetFailed, Doing, RequestLost, boundary
+from flows.core.boundaries import DatasetFailed, Doing, RequestLost, boundary, describe
 from flows.core.payload import Kind, Payload
 from flows.core.progress import Show, progress_here, progress_shown_by
 from flows.cube.port import Cube, LiveSegment
-from flows.errors import CubefeedError
+from flows.errors import CubefeedError, RequestFailed
 from flows.landing.mount import Mount
 from flows.store.backup import make_backup
 from flows.store.hold import Hold
@@ -265,12 +265,24 @@ class Feed:
         if kind == "rebuild":
             return {"rows": self.rebuild_table(dataset.name)}
         if kind == "unload" and not dry_run:
-            make_backup(self.ledger.file, self._backups)  # no segment says that these rows have left
+            self._back_up_unload(dataset.name)
         if kind == "close-day":
             return self._days.close(dataset, desk.lookout.inbox, as_of=payload.as_of, run=payload.run)
         if kind == "report":
             return {"report": self._days.report(dataset, desk.lookout.inbox, payload.date)}
         return {}
+
+    def _back_up_unload(self, name: str) -> None:
+        """Make a backup, since no segment says that these rows have left."""
+        try:
+            make_backup(self.ledger.file, self._backups)
+        except (OSError, CubefeedError) as error:
+            raise RequestFailed(
+                "The rows have left the cube, but the backup that remembers it could not be made",
+                next_step="mend that; the next close-day makes a backup too",
+                dataset=name,
+                why=describe(error),
+            ) from error
 
     def _mend_damaged(self, desk: Desk) -> list[str]:
         """Mend the segments that were damaged since the start, and fill the table again where there are any."""

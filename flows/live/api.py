@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,7 @@ class Api:
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="live-answer")
         self._busy = 0
+        self._lock = threading.Lock()
         self.routes = [
             self.route("/api/query", _query),
             self.route("/api/status", _status),
@@ -127,12 +129,14 @@ class Api:
         self._threads.shutdown(wait=not self._busy, cancel_futures=True)
 
     def _work(self, answer: Answer, asked: Asked) -> Response:
-        self._busy += 1
+        with self._lock:
+            self._busy += 1
         try:
             with boundary(Doing.QUESTION):
                 return answer(asked)
         finally:
-            self._busy -= 1
+            with self._lock:
+                self._busy -= 1
 
 
 def refuse(error: CubefeedError, status: int) -> Response:

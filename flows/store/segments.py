@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -158,7 +159,7 @@ class Segments:
         try:
             make_inside(self.directory.parent, *self.aside.parts[-2:])
             target = self.aside / f"{file.stem}.{time.time_ns()}{file.suffix}"
-            file.rename(target)
+            shutil.move(file, target)  # which copies where the quarantine is on another disk
         except OSError as error:
             if file.exists():
                 log.warning("%s cannot be set aside: %s", file, error)

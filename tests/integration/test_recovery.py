@@ -537,8 +537,8 @@ def test_a_state_directory_that_was_copied_while_a_session_ran_opens_or_says_wha
         finally:
             stop.set()
             writing.join()
-        living.look()
-        expected = living.quantities()
+        expected = {number: number for number in range(len(list(living.landing.iterdir())))}
+        living.wait_for(expected)
     shutil.copytree(first / "landing", second / "landing", copy_function=shutil.copy2)
     owner = second / "state" / "owner.json"
     owner.write_text(json.dumps({**json.loads(owner.read_text()), "born": "another boot/1"}))
