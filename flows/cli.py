@@ -93,7 +93,7 @@ def demo(
     state: NewStateOption = None,
     prefect_port: PrefectPortOption = None,
 ) -> None:
-    """Tell the guide's story on a copy of the sample files: 10, 7, then a third day: 8."""
+    """Show the whole system on a copy of the sample files: 10, 7, then a third day: 8."""
     from flows.demo import run_demo
 
     run_demo(_settings(engine=engine, prefect_port=prefect_port), keep=keep, state=state)

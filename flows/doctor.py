@@ -22,6 +22,7 @@ from flows.landing.watcher import choose_observer, file_system_kind
 from flows.live.guard import Access
 from flows.settings import Settings
 from flows.store.disk import mounts_in_use, size
+from flows.store.ledger_file import open_ledger
 from flows.store.state import State
 
 CLOCK_S = 2.0
@@ -98,6 +99,19 @@ def _state(settings: Settings) -> Iterator[Row]:
     advice = "keep --state on a local disk: SQLite's locks are not safe there" if remote else ""
     yield _row("file system", "warn" if remote else "ok", kind or "unknown", advice)
     yield _clock(settings.state)
+    yield from _ledger(state)
+
+
+def _ledger(state: State) -> Iterator[Row]:
+    """Whether the ledger is whole, where there is one or should be one."""
+    if not state.ledger.exists() and not state.remembers:
+        return
+    try:
+        open_ledger(state.ledger, create=False, lost=state.remembers).close()
+    except CubefeedError as error:
+        yield _row("ledger", "fail", error.what, error.next_step)
+    else:
+        yield _row("ledger", "ok", str(state.ledger))
 
 
 def _disks(settings: Settings) -> Iterator[Row]:

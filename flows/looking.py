@@ -114,7 +114,8 @@ def restore_ledger_here(settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = open_ledger(State(settings.state).ledger, create=False)
+    state = State(settings.state)
+    ledger = open_ledger(state.ledger, create=False, lost=state.remembers)
     try:
         yield ledger
     finally:

@@ -56,15 +56,16 @@ async def name_run(name: str) -> None:
 def log_outcome(logger: Logger, outcome: Outcome) -> None:
     """Say what became of the files, and how long the batch took; or why it could not be loaded."""
     if outcome.problem is not None:
-        logger.error("%s cannot load, and is tried again: %s", outcome.dataset, outcome.problem)
+        logger.error("%s cannot load: %s", outcome.dataset, outcome.problem)
         return
     files, more = outcome.named()
+    name = f"{outcome.dataset}, dry run" if outcome.dry_run else outcome.dataset
     for file in files:
         level = logging.WARNING if file.state == "quarantined" else logging.INFO
-        logger.log(level, "%s: %s", outcome.dataset, file_line(file))
+        logger.log(level, "%s: %s", name, file_line(file))
     if more:
-        logger.info("%s: and %s more files", outcome.dataset, f"{more:,}")
-    logger.info("%s: %s rows in %.0f ms", outcome.dataset, f"{outcome.rows:,}", outcome.took_s * 1000)
+        logger.info("%s: and %s more files", name, f"{more:,}")
+    logger.info("%s: %s rows in %.0f ms", name, f"{outcome.rows:,}", outcome.took_s * 1000)
 
 
 def file_line(file: FileOutcome) -> str:
@@ -77,8 +78,7 @@ def file_line(file: FileOutcome) -> str:
     if file.reason:
         parts.append(file.reason)
     if file.first_finding is not None:
-        found = file.first_finding
-        parts.append(f"line {found.line}, column {found.column}: {found.rule}, got {found.raw!r}")
+        parts.append(file.first_finding.words)
     return ", ".join(parts)
 
 

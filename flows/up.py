@@ -16,6 +16,7 @@ from uuid import UUID
 
 from flows.children import SLOW_S, Child, Pace, answers, free_port
 from flows.core.boundaries import Doing, NothingFailed, boundary
+from flows.core.clock import now_utc
 from flows.cube.atoti_start import TERMS
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError, SessionEnded, StateError
@@ -153,6 +154,8 @@ class Up:
 
     async def _start_server(self) -> None:
         port = free_port(self._settings.prefect_port)
+        if self._settings.prefect_port not in (0, port):
+            self._tell(f"port {self._settings.prefect_port} is in use: the Prefect server gets port {port}")
         self.api_url = f"http://127.0.0.1:{port}/api"
         origins = f"http://127.0.0.1:{port},http://localhost:{port}"
         self._server = Child(
@@ -205,13 +208,16 @@ class Up:
 
         self._tell("opening the session and loading the directory …")
         assert self._serving is not None
-        log_file = self._serving.log_file
+        log_file, begun_utc = self._serving.log_file, now_utc()
         async with client_of() as client:
             await self._start_run(client)
 
             async def announced() -> bool:
                 state = await state_of(client, self._run) if self._run is not None else None
                 if self._owner() is None and state is not None and state.is_final():
+                    end = self._state.last_end()
+                    if end is not None and end.at_utc >= begun_utc:
+                        raise StateError(f"The live session did not start: {end.why}", next_step=end.next_step)
                     raise StateError(f"The live session did not start: {state.message}", next_step=f"see {log_file}")
                 return self._owner() is not None
 

@@ -17,7 +17,7 @@ from flows.core.changes import ChangeSet, winners
 from flows.core.dataset import Dataset, Unload
 from flows.core.files import shown
 from flows.core.findings import Verdict
-from flows.core.lifecycle import Decision, Facts, Observation, State, VersionFacts
+from flows.core.lifecycle import Cause, Decision, Facts, Observation, State, VersionFacts
 from flows.core.model import FILE, LINE, VERSION
 from flows.core.plan import Counters, NewVersion, Plan, Planner
 from flows.cube.port import Cube
@@ -82,6 +82,7 @@ class Appender:
             took_s=time.monotonic() - started,
             detection_s=() if work.request else work.detection_s,
             request=work.request.id if work.request else None,
+            dry_run=dry_run,
         )
 
     @contextmanager
@@ -306,12 +307,20 @@ def _version_outcome(version: NewVersion) -> FileOutcome:
     )
 
 
+_WHY_UNLOADED: dict[Cause, str] = {
+    "deleted": "the file was deleted",
+    "request": "on request",
+    "retention": "its day is over `retain_days` ago",
+    "lost": "its segment was damaged and its file is gone",
+}
+
+
 def _decision_outcome(decision: Decision, judged: VersionFacts | None) -> FileOutcome:
     reasons = {
         "unchanged": "nothing new",
         "kept_out": "it was unloaded; cubefeed load brings it back",
         "duplicate": "the same bytes were loaded already",
-        "unload": f"unloaded, because of {decision.cause}" if decision.cause else None,
+        "unload": _WHY_UNLOADED[decision.cause] if decision.cause else None,
         "gone": "the file is gone; its rows stay",
     }
     reason = reasons.get(decision.action)

@@ -170,7 +170,9 @@ class Asking:
         listing = desk.lookout.call(inbox.rescan)
         if listing.problem:
             raise RequestFailed(
-                f"The files cannot be seen, because {listing.problem}", next_step="mend that and ask again"
+                f"The files cannot be seen, because {listing.problem}",
+                next_step="mend that and ask again",
+                landing=desk.dataset.directory,
             )
         chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
         found = desk.lookout.call(lambda: {path: look(inbox.root, path) for path in chosen})

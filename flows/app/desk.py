@@ -49,7 +49,7 @@ class Desk:
         """It cannot load now; it is tried again after a while."""
         self.retry_s = min(self.retry_s * 2, RETRY_MOST_S) or RETRY_S
         self.retry_at = time.monotonic() + self.retry_s
-        self.degraded = why
+        self.degraded = f"{why}; it is tried again by itself"
 
     def await_filling(self) -> None:
         """Its table is to be filled: once is enough while that is under way."""
@@ -75,5 +75,5 @@ class Desk:
         if not self.filled:
             raise Unfilled(
                 f"{self.dataset.name} is degraded: {self.degraded or 'its table is not filled yet'}",
-                next_step="see cubefeed status; it is tried again by itself",
+                next_step="see cubefeed status",
             )

@@ -228,7 +228,7 @@ class Feed:
             outcome = self._appender.append(desk.dataset, validated)
         except DatasetFailed as failed:
             return self._degrade(desk, work, failed)
-        if not (work.request and work.request.payload.dry_run):
+        if not outcome.dry_run:
             desk.lookout.inbox.judged(validated.signatures, work.gone)
         else:
             desk.lookout.inbox.release(list(validated.reads))
@@ -299,12 +299,15 @@ class Feed:
 
     def _note(self, desk: Desk, outcome: Outcome) -> None:
         files, more = outcome.named()
+        name = f"{desk.dataset.name}, dry run" if outcome.dry_run else desk.dataset.name
         for file in files:
             level = logging.WARNING if file.state == "quarantined" else logging.INFO
             why = f": {file.reason}" if file.reason else ""
-            log.log(level, "%s: %s %s, %s rows%s", desk.dataset.name, file.file, file.state, f"{file.rows:,}", why)
+            log.log(level, "%s: %s %s, %s rows%s", name, file.file, file.state, f"{file.rows:,}", why)
         if more:
-            log.info("%s: and %s more files", desk.dataset.name, f"{more:,}")
+            log.info("%s: and %s more files", name, f"{more:,}")
+        if outcome.dry_run:
+            return
         loaded = {file.file for file in outcome.files if file.state == "loaded"}
         desk.mended.lost = [name for name in desk.mended.lost if name not in loaded]
         for listener in self.listeners:
@@ -325,8 +328,9 @@ class Feed:
         self._check_filled(desk)
         if not isinstance(failed.cause, Unfilled):
             desk.degrade(str(failed))
-            text = "%s cannot load; the other datasets go on. It is tried again in %g s"
-            log.error(text, work.dataset, desk.retry_s, exc_info=failed.cause)
+            text = "%s cannot load and is tried again in %g s; the other datasets go on. %s"
+            trace = None if isinstance(failed.cause, CubefeedError) else failed.cause  # an error says all by itself
+            log.error(text, work.dataset, desk.retry_s, failed, exc_info=trace)
         desk.lookout.inbox.release(work.claimed)
         if work.request is not None:
             self._asking.fail(work.request, failed.cause)

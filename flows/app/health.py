@@ -118,6 +118,7 @@ class Health:
     def begin_live(self) -> None:
         """The start is over: the cube is complete."""
         self._phase = Phase.LIVE
+        self._progress = ""
         for live in self._living:
             live()
 

@@ -85,7 +85,8 @@ class Stages:
         loads = Loads()
 
         def note(outcome: Outcome) -> None:
-            loads.add(outcome)
+            if not outcome.dry_run:
+                loads.add(outcome)
             tell(outcome)
 
         appending: asyncio.Task[Outcome] | None = None
@@ -185,5 +186,6 @@ class Window:
         while (validated := await self._validated.get()) is not None:
             with suppress(SessionFailed):
                 outcome = await self.stages.append(validated)
-                self.loads.add(outcome)
+                if not outcome.dry_run:
+                    self.loads.add(outcome)
                 self.tell(outcome)

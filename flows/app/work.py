@@ -129,7 +129,7 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one piece of work; `problem` is why its dataset cannot load now."""
+    """What became of one piece of work, or would become of it; `problem` is why its dataset cannot load now."""
 
     dataset: str
     files: tuple[FileOutcome, ...] = ()
@@ -141,6 +141,7 @@ class Outcome:
     request: int | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    dry_run: bool = False
 
     def named(self) -> tuple[list[FileOutcome], int]:
         """The files that a log names, and how many more there are: the first ones, and the first that were refused."""

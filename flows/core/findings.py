@@ -33,7 +33,10 @@ class Finding:
     def words(self) -> str:
         """The finding in a line: where, which rule, what stood there."""
         where = f"line {self.line}, {self.column or 'row'}" if self.line else self.column or "file"
-        return f"{where}: {self.rule}, got {self.raw!r}"
+        if self.raw is None:
+            return f"{where}: {self.rule}, expected {self.expected}" if self.expected else f"{where}: {self.rule}"
+        is_quoted = self.raw.startswith(("b'", 'b"'))  # bytes, as Python writes them
+        return f"{where}: {self.rule}, got {self.raw if is_quoted else repr(self.raw)}"
 
 
 @dataclass

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -69,10 +71,18 @@ def _prepare_file(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
         with boundary(Doing.FILE):  # the author's code may raise anything
             returned = dataset.prepare(given)
     except FileFailed as failed:
-        raise PrepareFailed(str(failed), "no exception") from failed.cause
+        raise PrepareFailed(f"{failed}{_place(failed.cause, dataset.prepare)}", "no exception") from failed.cause
     _check_shape(dataset, returned)
     lines = _lines(returned[LINE], rows[LINE])
     return pl.DataFrame([lines, *(_text(name, returned[name], dataset) for name in dataset.schema.columns())])
+
+
+def _place(error: BaseException, prepare: Callable[..., object]) -> str:
+    """Where in the author's file it was raised, in brackets; empty where it is no frame of that file."""
+    code = getattr(prepare, "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if code is not None and frame.filename == code.co_filename]
+    return f" ({Path(code.co_filename).name}, line {lines[-1]})" if code is not None and lines else ""
 
 
 def _dtype(name: str) -> str:

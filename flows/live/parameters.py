@@ -63,7 +63,7 @@ def one_of(given: Given, name: str, allowed: Iterable[str], default: str) -> str
     """The value of a parameter that may be given once, and has to be one of some."""
     value, choices = one(given, name, default), list(allowed)
     if value not in choices:
-        raise _refusal(name, f"{name} cannot be that", choices, got=value)
+        raise _refusal(name, f"{name} has no such value", choices, got=value)
     return value
 
 
@@ -93,7 +93,10 @@ def _dataset(model: tuple[Table, ...], given: Given) -> Table:
     default = next(iter(tables)) if len(tables) == 1 else ""
     if not default and "dataset" not in given:
         raise _refusal("dataset", "There are several datasets", tables, next_step="name one")
-    return tables[one_of(given, "dataset", tables, default)]
+    name = one(given, "dataset", default)
+    if name not in tables:
+        raise _refusal("dataset", "There is no dataset of that name", tables, got=name)
+    return tables[name]
 
 
 def _checked(field: str, names: tuple[str, ...], find: Callable[[str], object], allowed: list[str]) -> None:

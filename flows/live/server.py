@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -159,7 +160,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listening = socket.create_server((host, port), family=family)
     except OSError as error:
         raise StateError(
-            f"The live page cannot listen there ({error.strerror})",
+            f"The live page cannot listen there ({os.strerror(error.errno) if error.errno else error.strerror})",
             next_step="free the port, or name another one with --port",
             host=host,
             port=port,

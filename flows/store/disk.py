@@ -160,7 +160,7 @@ def disk_full(what: str, path: Path, *, needed_bytes: int) -> DiskFull:
         how = "remove files there: the disk takes no more of them, though it has room"
     return DiskFull(
         f"The disk is full: there is no room for {what}",
-        next_step=f"{how}; it is tried again",
+        next_step=how,
         path=path,
         needed=size(needed_bytes),
         free=size(left.free_bytes) if left else None,

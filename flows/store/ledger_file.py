@@ -38,7 +38,7 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
         finish_exchange(file)
     if lost and _is_new(file):
         raise StateError(
-            "The ledger is missing, though there are segments or backups that it has led to",
+            "The ledger is missing, though its segments or its backups are there",
             next_step="make it again with: cubefeed ledger restore",
             file=file,
         )
@@ -79,6 +79,7 @@ def _refuse_damage(file: Path) -> None:
         ) from None
     except sqlite3.DatabaseError as error:
         complaint = str(error)
+    complaint = complaint.removeprefix("*** in database main ***").strip()
     if complaint != "ok":
         raise StateError(
             f"The ledger is damaged: {complaint}", next_step="make it again with: cubefeed ledger restore", file=file

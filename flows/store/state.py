@@ -217,14 +217,21 @@ class State:
         """
         owner = self.owner()
         if owner is None:
-            end = self.last_end()
-            last = f"; the last session ended at {end.at_utc}: {end.why}" if end else ""
-            raise NotRunning(
-                f"Nothing is running on this state directory{last}",
-                next_step="start it with: cubefeed up, or name another --state",
-                state=self.root,
-            )
+            raise self._nothing_runs()
         return owner
+
+    def _nothing_runs(self) -> NotRunning:
+        """The error of who finds no session; where the last one did not end in order, it says how that ended."""
+        ended, first, end = "", "", self.last_end()
+        if end is not None:
+            ended, first = f"; the last session ended at {end.at_utc}: {end.why}", f"{end.next_step}; then "
+        elif self.owner_file.exists():
+            ended = "; the last session was killed"
+        return NotRunning(
+            f"Nothing is running on this state directory{ended}",
+            next_step=f"{first}start it with: cubefeed up, or name another --state",
+            state=self.root,
+        )
 
 
 def _parse_owner(facts: Any) -> Owner:

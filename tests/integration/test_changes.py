@@ -156,7 +156,10 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(start: Start, kind
     living.put("a.csv", sales(1))
     living.wait_for({1: 1})
     before = living.feed.ledger.counters()
+    heard: list[object] = []
+    living.feed.listeners.append(heard.append)
     answer = ask(living, kind, "a.csv", dry_run=True)
+    assert heard == []
     expected = {"load": "loaded", "reload": "loaded", "unload": "unloaded"}
     assert [(file["file"], file["state"]) for file in answer["files"]] == [("a.csv", expected[kind])]
     assert living.quantities() == {1: 1}

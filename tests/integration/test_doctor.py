@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from flows.doctor import examine
+from flows.errors import StateError
+from flows.looking import list_files
 from flows.settings import Settings
+from flows.store.ledger_file import open_ledger
+from flows.store.state import State
 from tests.integration.small_disk import small_disk
 
 
@@ -57,6 +61,21 @@ def test_a_landing_directory_that_does_not_exist_is_named(healthy: Settings) -> 
 def test_a_state_directory_that_cannot_be_written_is_named(healthy: Settings) -> None:
     healthy.state.write_text("in the way")
     assert "--state" in failures(healthy)["state"]
+
+
+def test_a_ledger_that_is_damaged_or_lost_is_named(healthy: Settings) -> None:
+    state = State(healthy.state)
+    state.create()
+    open_ledger(state.ledger).close()
+    assert failures(healthy) == {}
+    state.ledger.write_bytes(b"no database")
+    assert failures(healthy) == {"ledger": "make it again with: cubefeed ledger restore"}
+    state.ledger.unlink()
+    state.segments.mkdir()
+    (state.segments / "sales-00000001.parquet").touch()
+    assert failures(healthy) == {"ledger": "make it again with: cubefeed ledger restore"}
+    with pytest.raises(StateError, match="ledger restore"):
+        list_files(healthy, None, (), history=False, limit=1)
 
 
 def test_an_unknown_dataset_is_named(healthy: Settings) -> None:

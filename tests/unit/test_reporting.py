@@ -38,6 +38,24 @@ def test_each_refused_file_has_a_table_of_findings_unless_they_are_very_many(
     assert tables == ({"findings-of-more-files": [together]} if together else {})
 
 
+@pytest.mark.parametrize(
+    ("finding", "words"),
+    [
+        (Finding("min", line=2, column="Amount", raw="-1,5"), "line 2, Amount: min, got '-1,5'"),
+        (
+            Finding("primary_key", line=2, expected="one row per ID"),
+            "line 2, row: primary_key, expected one row per ID",
+        ),
+        (Finding("encoding", line=2, raw=r"b'\xe9'"), r"line 2, row: encoding, got b'\xe9'"),
+        (Finding("prepare", raw="KeyError: 'ID'"), """file: prepare, got "KeyError: 'ID'\""""),
+    ],
+)
+def test_a_log_names_a_finding_by_what_is_known_of_it(finding: Finding, words: str) -> None:
+    assert (
+        reporting.file_line(FileOutcome("a.csv", "quarantined", first_finding=finding)) == f"a.csv quarantined, {words}"
+    )
+
+
 def test_a_dataset_that_is_degraded_and_recovers_makes_one_event_each(monkeypatch: pytest.MonkeyPatch) -> None:
     emitted: list[tuple[str, object]] = []
     monkeypatch.setattr(

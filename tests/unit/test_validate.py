@@ -285,10 +285,9 @@ def fail(frame: pd.DataFrame) -> pd.DataFrame:
 def test_an_exception_in_prepare_refuses_its_file_only() -> None:
     checked = prepared(fail, "1,2021-05-01,1\n", "bad,2021-05-01,1\n", "3,2021-05-01,1\n")
     assert [verdict.accepted for verdict in checked.verdicts] == [True, False, True]
-    assert checked.verdicts[1].findings == [
-        Finding("prepare", raw="KeyError: 'no such thing'", expected="no exception")
-    ]
-    assert checked.verdicts[1].reason == "prepare: KeyError: 'no such thing'; expected no exception"
+    raised = f"KeyError: 'no such thing' (test_validate.py, line {fail.__code__.co_firstlineno + 2})"
+    assert checked.verdicts[1].findings == [Finding("prepare", raw=raised, expected="no exception")]
+    assert checked.verdicts[1].reason == f"prepare: {raised}; expected no exception"
     assert (checked.verdicts[1].refused, checked.verdicts[1].refused_lines) == (1, None)
     assert checked.rows[FILE].to_list() == [0, 2]
 
