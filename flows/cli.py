@@ -346,10 +346,12 @@ def _observer(name: str | None) -> Observer | None:
 
 
 def _read(state: Path | None, path: str, parameters: list[tuple[str, str]] | None = None) -> Any:
-    from flows.app.client import read
+    from flows.app.client import STATUS_S, TIMEOUT_S, read
     from flows.store.state import State
 
-    return read(State(Settings.read(state=state).state).require_owner(), path, parameters or ())
+    owner = State(Settings.read(state=state).state).require_owner()
+    timeout_s = STATUS_S if parameters is None else TIMEOUT_S  # a query may take its time
+    return read(owner, path, parameters or (), timeout_s=timeout_s)
 
 
 def _ask(

@@ -29,6 +29,7 @@ from flows.app.loads import Loads
 from flows.app.work import FileOutcome, Outcome
 from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.core.findings import Finding
+from flows.core.wording import counted
 from flows.errors import plain
 from flows.report.escape import markdown
 from flows.store.state import Owner
@@ -64,15 +65,15 @@ def log_outcome(logger: Logger, outcome: Outcome) -> None:
         level = logging.WARNING if file.state == "quarantined" else logging.INFO
         logger.log(level, "%s: %s", name, file_line(file))
     if more:
-        logger.info("%s: and %s more files", name, f"{more:,}")
-    logger.info("%s: %s rows in %.0f ms", name, f"{outcome.rows:,}", outcome.took_s * 1000)
+        logger.info("%s: and %s", name, counted(more, "more file"))
+    logger.info("%s: %s in %.0f ms", name, counted(outcome.rows, "row"), outcome.took_s * 1000)
 
 
 def file_line(file: FileOutcome) -> str:
     """One file in one line: name, state, numbers, first finding."""
     parts = [f"{file.file} {file.state}"]
     if file.rows:
-        parts.append(f"{file.rows:,} rows")
+        parts.append(counted(file.rows, "row"))
     if file.refused:
         parts.append(f"{file.refused:,} refused")
     if file.reason:

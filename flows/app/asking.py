@@ -20,6 +20,7 @@ from flows.app.work import Outcome, Work
 from flows.core.boundaries import Doing, RequestLost, boundary, describe
 from flows.core.files import Landed, Signature
 from flows.core.lifecycle import Mode
+from flows.core.wording import counted, were
 from flows.errors import CubefeedError, DiskFull, RequestFailed
 from flows.landing.scan import look
 from flows.store.ledger import Ledger
@@ -87,8 +88,9 @@ class Asking:
         if trouble is not None:
             first = next(load.file for load in loads.first if load.file.state == trouble)
             refused = trouble == "quarantined"
-            what = "were refused" if refused else "could not be read"
-            answer["error"] = f"{loads.by_state[trouble]} of {loads.files} files {what}: {first.file}: {first.reason}"
+            count = loads.by_state[trouble]
+            what = f"{were(count)} refused" if refused else "could not be read"
+            answer["error"] = f"{count} of {counted(loads.files, 'file')} {what}: {first.file}: {first.reason}"
             answer["next_step"] = f"cubefeed findings {first.file}" if refused else "mend that and ask again"
         self._answers.give(request.id, failed=trouble is not None, answer=answer)
 

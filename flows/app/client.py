@@ -18,10 +18,12 @@ from flows.errors import Interrupted, NotRunning, QueryError, RequestFailed, Sta
 from flows.store.state import Owner, State
 
 TIMEOUT_S = 60.0
+STATUS_S = 15.0
+"""How long the status may take, which is there at once where the process is well."""
 LOOK_S = 0.2
 
 
-def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) -> Any:
+def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *, timeout_s: float = TIMEOUT_S) -> Any:
     """GET a path of the owner's read API.
 
     Raises:
@@ -31,7 +33,7 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
     """
     url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters), errors='surrogateescape')}"
     try:
-        with _opener().open(_request(url), timeout=TIMEOUT_S) as answer:
+        with _opener().open(_request(url), timeout=timeout_s) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         refusal = _body(error)
@@ -42,7 +44,7 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) ->
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotRunning(
             f"The live process does not answer ({error})",
-            next_step="see cubefeed doctor",
+            next_step="ask again in a minute, since a session that stands still ends by itself; else end its process",
             pid=owner.pid,
             url=owner.url,
         ) from error

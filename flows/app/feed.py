@@ -21,6 +21,7 @@ from flows.app.work import Outcome, Validated, Work
 from flows.core.boundaries import DatasetFailed, Doing, RequestLost, boundary, describe
 from flows.core.payload import Kind, Payload
 from flows.core.progress import Show, progress_here, progress_shown_by
+from flows.core.wording import counted
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import CubefeedError, RequestFailed
 from flows.landing.mount import Mount
@@ -124,7 +125,7 @@ class Feed:
             horizon = horizon_of(self.ledger, dataset)
             with boundary(Doing.CUBE):
                 rows = self.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)
-        log.info("%s: %s rows rebuilt from %s segments", name, f"{rows:,}", len(parts))
+        log.info("%s: %s rebuilt from %s", name, counted(rows, "row"), counted(len(parts), "segment"))
         return rows
 
     def detect(self, timeout_s: float) -> Work | None:
@@ -303,9 +304,9 @@ class Feed:
         for file in files:
             level = logging.WARNING if file.state == "quarantined" else logging.INFO
             why = f": {file.reason}" if file.reason else ""
-            log.log(level, "%s: %s %s, %s rows%s", name, file.file, file.state, f"{file.rows:,}", why)
+            log.log(level, "%s: %s %s, %s%s", name, file.file, file.state, counted(file.rows, "row"), why)
         if more:
-            log.info("%s: and %s more files", name, f"{more:,}")
+            log.info("%s: and %s", name, counted(more, "more file"))
         if outcome.dry_run:
             return
         loaded = {file.file for file in outcome.files if file.state == "loaded"}

@@ -17,6 +17,7 @@ from flows.core.model import FILE, LINE, VERSION
 from flows.core.progress import show_progress
 from flows.core.recheck import text_of
 from flows.core.validate import validate
+from flows.core.wording import counted
 from flows.errors import LandingHangs
 from flows.landing.mount import Mount
 from flows.landing.reader import Read, read_file
@@ -49,12 +50,13 @@ class Mended:
         if self.changed:
             sentences.append("the declaration changed since the last start; refused files are judged anew")
         if self.remade or self.rechecked:
-            sentences.append(f"{self.remade} versions were made again from their files, {self.rechecked} checked again")
+            remade = f"{counted(self.remade, 'version')} made again from the files"
+            sentences.append(f"{remade}, {self.rechecked} checked again from the segments")
         if self.refused:
-            sentences.append(f"{len(self.refused)} versions do not pass any more: {first_names(self.refused, SHOWN)}")
+            sentences.append(f"{counted(len(self.refused), 'version')} refused now: {first_names(self.refused, SHOWN)}")
         if self.lost:
             sentences.append(
-                f"{len(self.lost)} versions are lost, since their files are gone too: "
+                f"{counted(len(self.lost), 'version')} lost, since the files are gone too: "
                 f"{first_names(self.lost, SHOWN)}. "
                 "Put the files back into the landing directory and they are loaded again"
             )

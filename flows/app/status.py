@@ -18,6 +18,7 @@ from flows.app.health import Phase
 from flows.core.clock import now_utc
 from flows.core.files import first_names, shown
 from flows.core.model import Query, Table
+from flows.core.wording import counted
 from flows.store.history import FileRow, counts, file_rows
 from flows.store.reports import Reports
 from flows.store.state import Owner
@@ -120,12 +121,12 @@ class FeedSource:
         if problem:
             complaints.append(f"waiting, because {problem}")
         if found.stale:
-            complaints.append(f"{found.stale} files are stale: their rows in the cube are older than the file")
+            complaints.append(f"{counted(found.stale, 'stale file')}: the rows in the cube are older than the file")
         if lost:
             names = first_names(lost, SHOWN_WAITING)
-            complaints.append(f"{len(lost)} versions are lost with their segment; put back {names}")
+            complaints.append(f"{counted(len(lost), 'version')} lost with the segment; put back {names}")
         if refused:
-            complaints.append(f"{refused} files are refused; see cubefeed findings")
+            complaints.append(f"{counted(refused, 'refused file')}; see cubefeed findings")
         return complaints
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from flows.core.files import Signature, shown
+from flows.core.wording import counted, were
 from flows.landing.scan import Identity, Listing
 
 _WAY_OUT = "if the others were taken away, cubefeed unload takes out their rows"
@@ -80,8 +81,8 @@ class Volumes:
             return None
         way_out = "the next file to land says so, and " if same else ""
         return (
-            f"the directory is empty, as an unmounted one is, and {missing:,} files were there; nothing is unloaded "
-            f"for that. If they were taken away, {way_out}cubefeed unload takes out their rows"
+            f"the directory is empty, as an unmounted one is, and {counted(missing, 'file')} {were(missing)} there; "
+            f"nothing is unloaded for that. If they were taken away, {way_out}cubefeed unload takes out their rows"
         )
 
     def _replaced(self, listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes]) -> str | None:

@@ -15,6 +15,7 @@ from flows.core.clock import now_utc
 from flows.core.files import Signature, first_names, shown
 from flows.core.lifecycle import State
 from flows.core.model import VERSION, Table
+from flows.core.wording import counted
 from flows.store.evidence import FoundSegment, evidence_of
 from flows.store.ledger import Ledger, SegmentFacts, among
 from flows.store.replay import KnownPath, KnownVersion, Replay
@@ -41,6 +42,7 @@ class Reconstruction:
         self._replays: dict[str, Replay] = {}
         self._not_understood: list[str] = []
         self._rows_gone: list[bytes] = []
+        self._from_segments: list[bytes] = []
         self._requests = 0
         self.segments = 0
         self.versions = 0
@@ -51,26 +53,31 @@ class Reconstruction:
         words = []
         if self.versions:
             words.append(
-                f"{self.versions} versions are known from segments alone: whether their files were renamed, deleted or "
-                "unloaded since, the landing directory says at the next start"
+                f"{counted(self.versions, 'version')} known from segments alone: the next start sees in the landing "
+                "directory which of their files were renamed or deleted; what was unloaded since the backup comes "
+                f"back and has to be unloaded again: {_some(self._from_segments)}"
             )
         homeless = [name for replay in self._replays.values() for name in replay.homeless]
         if homeless:
             words.append(
-                f"{len(homeless)} files were renamed before the loss, to names that are not known: {_some(homeless)}"
+                f"{counted(len(homeless), 'file')} renamed before the loss, to names that are not known: "
+                f"{_some(homeless)}"
             )
         if self._rows_gone:
             words.append(
-                f"the rows of {len(self._rows_gone)} versions are in no segment any more; files that still lie there "
+                f"{counted(len(self._rows_gone), 'version')} without rows in any segment; files that still lie there "
                 f"are loaded again: {_some(self._rows_gone)}"
             )
         if self.orphans:
             words.append(
-                f"{len(self.orphans)} segments were written and never recorded: they are set aside, and their files "
-                f"are loaded again where they lie: {first_names([file.name for file in self.orphans], SHOWN)}"
+                f"{counted(len(self.orphans), 'segment')} written and never recorded: set aside; their files are "
+                f"loaded again where they lie: {first_names([file.name for file in self.orphans], SHOWN)}"
             )
         if self._requests:
-            words.append(f"{self._requests} requests that were open in the backup are not carried out: ask again")
+            words.append(
+                f"{counted(self._requests, 'request')} open in the backup, and not carried out again; where something "
+                "is missing in cubefeed files, ask again"
+            )
         return [*words, *self._not_understood]
 
     def take_in(self) -> None:
@@ -149,7 +156,9 @@ class Reconstruction:
             _write_paths(connection, name, replay, gone)
             _write_versions(connection, name, replay, gone, own)
             self._rows_gone += [path.name for path in replay.paths.values() if path.accepted in gone]
+            new = {version.path for version in replay.versions.values() if version.is_new}
             self.versions += sum(version.is_new for version in replay.versions.values())
+            self._from_segments += [path.name for path in replay.paths.values() if path.id in new]
 
     def _write_batches(self, connection: Connection, own: int) -> None:
         """The batches that the new versions came with, and one for the restore itself, which is the last."""

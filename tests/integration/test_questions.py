@@ -152,7 +152,7 @@ def test_a_segment_that_an_earlier_declaration_has_made_holds_no_value_of_a_new_
         living.wait_for({7: 3})
         answer = ask(living, "load", where=["Shop=north"])
         assert [file["file"] for file in answer["files"]] == ["b.csv"]
-        with pytest.raises(RequestFailed, match=r"1 of 2 files were refused: a\.csv: header"):
+        with pytest.raises(RequestFailed, match=r"1 of 2 files was refused: a\.csv: header"):
             ask(living, "load", where=["Product=phone"])
         living.put("next.csv", b"ID,Date,Product,Quantity,Shop\n9,2021-05-01,phone,1,\n")
         living.wait_for_state("next.csv", "loaded")

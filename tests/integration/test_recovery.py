@@ -146,7 +146,7 @@ def test_what_a_person_unloaded_stays_out_after_a_restore(tmp_path: Path) -> Non
         load(living, "c.csv", 3, start=3)
     lose_the_ledger(tmp_path)
     found = restore(tmp_path)
-    assert any("1 requests that were open in the backup" in words for words in found.undecided)
+    assert any("1 request open in the backup" in words for words in found.undecided)
     with live(tmp_path, "native") as living:
         living.look()
         assert living.quantities() == {2: 2, 3: 3}
@@ -227,7 +227,7 @@ def test_an_orphan_that_shares_its_number_with_another_dataset_is_left_out(tmp_p
     lose_the_ledger(tmp_path)
     found = restore(tmp_path, SALES.table, other.table)
     assert found.versions == 2
-    assert any("1 segments were written and never recorded" in words for words in found.undecided)
+    assert any("1 segment written and never recorded" in words for words in found.undecided)
     with live(tmp_path, "native") as living:
         assert living.quantities() == {1: 1, 2: 2}
     assert set_aside(tmp_path) == ["other-00000002"]
@@ -390,7 +390,7 @@ def test_a_damaged_segment_is_mended_by_verify_and_the_day_is_reported_after_it(
         found = requests.wait(asked, timeout_s=20, owner_alive=lambda: True)["verify"]
         assert (found["missing"], found["extra"]) == (0, 0)
         assert any("sales-00000001.parquet cannot be used: its checksum differs" in words for words in found["mended"])
-        assert any("1 versions are lost" in words and "b.csv" in words for words in found["mended"])
+        assert any("1 version lost" in words and "b.csv" in words for words in found["mended"])
         assert living.quantities() == {1: 1, 2: 2, 4: 4}
         for kind in ("report", "close-day"):
             assert requests.wait(requests.leave("sales", kind, {}), timeout_s=20, owner_alive=lambda: True)["report"]

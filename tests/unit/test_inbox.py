@@ -369,7 +369,7 @@ def test_an_empty_directory_that_was_never_seen_with_its_files_may_be_an_unmount
     box.rescan()
     box.pass_s(missing.GONE_S * 2)
     assert box.take().gone == ()
-    assert "empty, as an unmounted one is, and 1 files were there" in str(box.problem)
+    assert "empty, as an unmounted one is, and 1 file was there" in str(box.problem)
     tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-unmounted"))
     tmp_path.mkdir()
     before.rescan()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 
+from flows.app.client import read
 from flows.errors import NotRunning, StateError
 from flows.store.state import Owner, State
 
@@ -28,6 +30,13 @@ def test_another_process_with_the_pid_of_a_dead_owner_is_no_owner(tmp_path: Path
     assert state.owner() is None
     with pytest.raises(NotRunning, match=r"the last session was killed .*cubefeed up"):
         state.require_owner()
+
+
+def test_a_session_that_stands_still_is_named_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        owner = Owner(os.getpid(), "duckdb", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        with pytest.raises(NotRunning, match=rf"does not answer .*pid={os.getpid()} .*ask again in a minute"):
+            read(owner, "/api/status", timeout_s=0.1)
 
 
 NAMES = '"engine": "duckdb", "datasets": [], "born": ""'
