@@ -326,7 +326,7 @@ def test_a_request_for_a_file_that_is_being_loaded_answers_for_it(
 def test_a_request_for_a_file_that_cannot_be_read_fails(start: Start) -> None:
     living = start(manifest=".json")
     living.put("a.csv", sales(1))
-    with pytest.raises(RequestFailed, match=r"1 of 1 files could not be read: a\.csv: its manifest cannot be read"):
+    with pytest.raises(RequestFailed, match=r"1 of 1 file could not be read: a\.csv: its manifest cannot be read"):
         ask(living, "load", "a.csv")
     assert living.quantities() == {}
 

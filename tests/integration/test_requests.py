@@ -303,7 +303,7 @@ def test_an_answer_about_many_files_names_some_and_counts_all(tmp_path: Path) ->
             living.put(f"{number:04}.csv", sales(1, start=number))
         living.put("zzz.csv", sales(-1, start=9000))
         living.wait_until(lambda: len(living.quantities()) == 600 and living.state_of("zzz.csv") == "quarantined")
-        with pytest.raises(RequestFailed, match=r"1 of 601 files were refused: zzz\.csv") as failed:
+        with pytest.raises(RequestFailed, match=r"1 of 601 files was refused: zzz\.csv") as failed:
             ask(living, "reload")
     outcome = failed.value.outcome
     assert outcome["file_count"] == 601 and outcome["rows"] == 600 and len(outcome["files"]) == 500
