@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -48,7 +49,7 @@ def outlive_full_logs(*streams: Literal["stdout", "stderr"]) -> None:
     for name in streams:
         stream = getattr(sys, name)
         try:
-            lossy = _LossyFile(stream.fileno(), "wb", closefd=False)
+            lossy = _LossyFile(os.dup(stream.fileno()), "wb")  # somebody's `prepare` may close the other
         except (OSError, AttributeError):  # there is none, or none that is a file
             continue
         buffered = io.BufferedWriter(lossy)

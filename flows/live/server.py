@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from flows.errors import StateError
 from flows.live.api import Api, Source
+from flows.live.connections import BoundedProtocol
 from flows.live.guard import Access, Guard
 from flows.live.hub import Hub, News
 from flows.live.metrics import Metrics
@@ -30,6 +31,9 @@ from flows.store.reports import Reports
 PAGE = "the live page"
 MAX_HEARD_BYTES = 1024
 """Pages have nothing to say; one that sends more than this at once is cut off."""
+
+BACKLOG = 128
+"""Connections that wait to be taken; all of them are taken at once, before any is let go of."""
 
 
 class Happened(Protocol):
@@ -125,6 +129,8 @@ class LiveServer:
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
+            backlog=BACKLOG,
             log_level="warning",
             access_log=False,
             lifespan="on",

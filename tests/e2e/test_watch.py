@@ -288,3 +288,31 @@ def test_output_into_a_closed_pipe_is_no_error(two_days: Place) -> None:
         command = subprocess.list2cmdline(two_days.command("files", "--format", "csv"))
         done = two_days.run_any("/bin/sh", "-c", f"{command} | head -c 1")
         assert "Traceback" not in done.stderr
+
+
+def test_a_prepare_that_closes_the_streams_takes_the_log_from_nobody(place: Place) -> None:
+    place.landing.mkdir()
+    declaration = place.root / "declaration.py"
+    declaration.write_text(CLOSING.format(landing=str(place.landing)), encoding="utf-8")
+    with watching(place, "--dataset", f"{declaration}:CLOSED") as running:
+        for name, text in (("one.csv", DAY_1), ("two.csv", DAY_2)):
+            place.drop(name, text)
+            running.wait_for_word(f"{name} loaded")
+        assert place.sales() == TWO_DAYS
+        assert running.end() == 0
+
+
+CLOSING = """
+import os
+from contextlib import suppress
+from dataclasses import replace
+from flows.datasets.sales import SALES
+
+def close(frame):
+    for stream in (1, 2):
+        with suppress(OSError):
+            os.close(stream)
+    return frame
+
+CLOSED = replace(SALES, landing={landing!r}, prepare=close)
+"""

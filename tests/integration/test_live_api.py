@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -21,6 +24,7 @@ from flows.core.changes import ChangeSet
 from flows.core.model import VERSION, Column, Query, Table
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.errors import TooSlow
+from flows.live import connections
 from flows.live.api import AT_ONCE, Api
 from flows.store.state import State
 from tests.integration.living import Living, live, sales
@@ -250,3 +254,28 @@ def test_no_answer_contradicts_the_description(session: Asked, path: str) -> Non
             case.call_and_validate(excluded_checks=excluded)
 
         answered()
+
+
+def test_connections_that_ask_nothing_give_way_to_those_that_ask(
+    session: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST", 10)
+    port = int(session.url.rsplit(":", 1)[1])
+    with ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(40)]
+        assert session.get(f"/api/query?measure={SUM}").json()["rows"] == [{SUM: 17}]
+        assert [_is_closed(connection) for connection in idle[:30]] == [True] * 30
+
+
+def test_connections_take_a_share_of_the_files_that_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    for files, most in ((64, 16), (16, 8), (100_000, 256), (resource.RLIM_INFINITY, 256)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, files=files: (files, files))
+        assert connections.most_connections() == most
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    """Whether the other side has let go of a connection."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
