@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import DatabaseError
 
 from flows.errors import StateError
 from flows.store.disk import room_for
@@ -36,18 +37,16 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
     """
     if create:
         finish_exchange(file)
-    if lost and _is_new(file):
-        raise StateError(
-            "The ledger is missing, though its segments or its backups are there",
-            next_step="make it again with: cubefeed ledger restore",
-            file=file,
-        )
+    if lost and _is_empty(file):
+        raise _missing(file)
     if not create and not file.exists():
         raise StateError("There is no ledger here", next_step="check --state, or start with cubefeed up", file=file)
     if file.exists():
         with room_for("the ledger", file, ROOM_BYTES):
             _refuse_damage(file)
-            _bring_up_to_date(file, owned=create)
+            version = _bring_up_to_date(file, owned=create)
+        if lost and not version:
+            raise _missing(file)
     options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": _CACHED_STATEMENTS}
     engine = create_engine(f"sqlite:///{file}", connect_args=options)
     event.listen(engine, "connect", _prepare_connection)
@@ -55,16 +54,33 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
     try:
         with room_for("the ledger", file, ROOM_BYTES):
             _fill_new(ledger)
-    except BaseException:
+    except BaseException as error:
         ledger.close()
+        if isinstance(error, DatabaseError):
+            raise _unusable(file, error.orig) from error
         raise
     return ledger
 
 
-def _is_new(file: Path) -> bool:
-    """Whether there is no ledger or one without content; the content may still be in its write-ahead log."""
-    wal = file.with_name(f"{file.name}-wal")
-    return not file.exists() or not (file.stat().st_size or (wal.exists() and wal.stat().st_size))
+def _is_empty(file: Path) -> bool:
+    """Whether there is no ledger or one without a byte, beside which SQLite throws away a write-ahead log."""
+    return not file.exists() or not file.stat().st_size
+
+
+def _missing(file: Path) -> StateError:
+    return StateError(
+        "The ledger is missing or empty, though its segments or its backups are there",
+        next_step="make it again with: cubefeed ledger restore",
+        file=file,
+    )
+
+
+def _unusable(file: Path, why: object) -> StateError:
+    return StateError(
+        f"The ledger cannot be opened and written ({why})",
+        next_step="permit that for this user, and free space if there is none",
+        file=file,
+    )
 
 
 def _refuse_damage(file: Path) -> None:
@@ -72,11 +88,7 @@ def _refuse_damage(file: Path) -> None:
         with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_S)) as connection:
             complaint = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.OperationalError as error:
-        raise StateError(
-            f"The ledger cannot be opened and written ({error})",
-            next_step="permit that for this user, and free space if there is none",
-            file=file,
-        ) from None
+        raise _unusable(file, error) from None
     except sqlite3.DatabaseError as error:
         complaint = str(error)
     complaint = complaint.removeprefix("*** in database main ***").strip()
@@ -86,13 +98,14 @@ def _refuse_damage(file: Path) -> None:
         )
 
 
-def _bring_up_to_date(file: Path, *, owned: bool) -> None:
-    """Refuse a ledger of a version that this program does not know, and migrate one of an earlier version."""
+def _bring_up_to_date(file: Path, *, owned: bool) -> int:
+    """Refuse a ledger of a version that this program does not know, and migrate one of an earlier version. Returns
+    the version that was found; 0 where it has no content."""
     with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_S)) as connection:
         version = version_of(connection)
     refuse_strange(version, file)
     if not 0 < version < SCHEMA_VERSION:
-        return
+        return version
     if not owned:
         raise StateError(
             "The ledger is of an earlier version of Cubefeed",
@@ -102,6 +115,7 @@ def _bring_up_to_date(file: Path, *, owned: bool) -> None:
             file=file,
         )
     migrate(file, State(file.parent).backups)
+    return version
 
 
 def _fill_new(ledger: Ledger) -> None:

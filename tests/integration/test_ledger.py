@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
 
-from flows.errors import DiskFull
+from flows.errors import DiskFull, StateError
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.schema import requests
@@ -43,3 +45,25 @@ def test_a_full_ledger_is_the_error_and_not_the_rollback_that_follows_it(ledger:
     with ledger.writing() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
         connection.execute(insert(requests), {**REQUEST, "payload": "{}"})
+
+
+@pytest.mark.parametrize("left_bytes", [0, 1])
+def test_a_ledger_that_is_emptied_beside_its_log_is_no_new_one(ledger: Ledger, tmp_path: Path, left_bytes: int) -> None:
+    with ledger.writing() as connection:
+        connection.execute(insert(requests), {**REQUEST, "payload": "{}"})
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for file in tmp_path.glob("ledger.db*"):
+        shutil.copy2(file, killed)
+    log = killed / "ledger.db-wal"
+    assert log.stat().st_size
+    os.truncate(killed / "ledger.db", left_bytes)
+    for create in (False, True):
+        with pytest.raises(StateError, match="ledger restore"):
+            open_ledger(killed / "ledger.db", create=create, lost=True)
+
+
+def test_what_sqlite_raises_at_the_opening_is_an_error_with_a_next_step(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db-wal").mkdir()
+    with pytest.raises(StateError, match="cannot be opened and written"):
+        open_ledger(tmp_path / "ledger.db")
