@@ -19,7 +19,7 @@ from enum import StrEnum
 
 from flows.core.boundaries import Doing, SessionFailed, boundary, describe
 from flows.core.progress import progress_shown_by
-from flows.errors import SessionEnded, Starting
+from flows.errors import CubefeedError, SessionEnded, Starting
 
 log = logging.getLogger(__name__)
 
@@ -241,9 +241,13 @@ class Health:
     def ended(self) -> SessionEnded:
         """Why the session ended, where a part of it failed."""
         assert self.failure is not None
+        cause = self.failure.cause
+        what, next_step = describe(cause), "start it again, which brings the cube to what the ledger says"
+        if isinstance(cause, CubefeedError):
+            what, next_step = cause.headline, cause.next_step
         return SessionEnded(
-            f"A part of the session failed, and so it ended: {describe(self.failure.cause)}",
-            next_step="start it again, which brings the cube to what the ledger says; the log has the traceback",
+            f"A part of the session failed, and so it ended: {what}",
+            next_step=f"{next_step}; the log has the traceback",
         )
 
     def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.app import desk
+from flows.app.health import Health
 from flows.errors import StateError
 from flows.store.state import State
 from tests.integration.living import DECLARATION, live, sales
@@ -56,6 +57,12 @@ def replace_beneath_a_session(root: Path, change: Callable[[State], object]) -> 
 def test_a_session_whose_state_directory_is_replaced_does_not_go_on(tmp_path: Path, how: str) -> None:
     with pytest.raises(StateError, match=r"is not what this session has opened.*start again"):
         replace_beneath_a_session(tmp_path, REPLACED[how])
+
+
+def test_a_session_that_had_to_end_says_once_what_to_do() -> None:
+    health = Health()
+    health.fail("detecting files", StateError("The state directory is another", next_step="put it back"))
+    assert str(health.ended()).count("Next:") == 1 and "put it back" in health.ended().next_step
 
 
 @pytest.mark.usefixtures("quick")
