@@ -76,7 +76,7 @@ class Pace:
 
 @dataclass
 class Child:
-    """A process in a session of its own.
+    """A process in a session of its own, which imports nothing that lies in its working directory.
 
     Args:
         name: what to call it before people.
@@ -84,6 +84,7 @@ class Child:
         environment: variables besides those of this process.
         log_file: takes its output.
         on_orphaned: the signal that it gets when this process dies without ending it.
+        keeps: descriptors of this process that it gets too.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Child:
     environment: Mapping[str, str]
     log_file: Path
     on_orphaned: signal.Signals
+    keeps: Sequence[int] = ()
     pace: Pace = field(default_factory=Pace)
     process: subprocess.Popen[bytes] | None = None
 
@@ -101,11 +103,12 @@ class Child:
         with self.log_file.open("ab") as output:
             self.process = subprocess.Popen(
                 [*(leash if sys.platform == "linux" else []), *self.command],
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment, "PYTHONSAFEPATH": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                pass_fds=self.keeps,
             )
 
     @property
@@ -143,16 +146,26 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-def free_port(wanted: int) -> int:
-    """This port of 127.0.0.1, or another one where it is taken.
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with listen(0) as found:
+        return int(found.getsockname()[1])
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on this port of 127.0.0.1; on a free one where it is 0.
 
     Raises:
-        StateError: there is none.
+        StateError: another program has it.
     """
-    for port in (wanted, 0):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as found:
-            return int(found.getsockname()[1])
-    raise StateError("No free port on 127.0.0.1", next_step="end something that listens there")
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=2048)
+    except OSError as error:
+        raise StateError(
+            f"The port {port} of 127.0.0.1 cannot be listened on ({error.strerror})",
+            next_step="end what listens there, or name another port with --prefect-port; 0 takes a free one",
+            port=port,
+        ) from error
 
 
 def answers(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -304,6 +305,28 @@ def report(
     settings = Settings.read(state=state)
     chosen = dataset or only_dataset(settings)
     sys.stdout.write(tell_report(settings.state, chosen, date, form, timeout_s=timeout))
+
+
+@app.command("prefect-password")
+def prefect_password(state: StateOption = None) -> None:
+    """What to sign in with on the Prefect server that `up` has started. Whoever has it can run code as you."""
+    from flows.store.secret import known_secret
+
+    sys.stdout.write(f"{known_secret(Settings.read(state=state).state)}\n")
+
+
+@app.command("prefect-env")
+def prefect_env(state: StateOption = None) -> None:
+    """What a shell needs for Prefect's own commands: eval "$(cubefeed prefect-env)"."""
+    from flows.store.secret import known_secret
+    from flows.store.state import State
+
+    settings = Settings.read(state=state)
+    url = State(settings.state).require_owner().prefect_url
+    if url is None:
+        raise NotRunning("No Prefect server belongs to this session", next_step="start one with: cubefeed up")
+    for name, value in (("PREFECT_API_URL", f"{url}/api"), ("PREFECT_API_AUTH_STRING", known_secret(settings.state))):
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
 @ledger_app.command()

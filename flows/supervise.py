@@ -71,7 +71,8 @@ async def run_installation(
 
     async def begin() -> None:
         addresses = await running.start()
-        tell(f"Prefect:     {addresses.prefect_url}\nlive page:   {addresses.owner.url}/")
+        sign_in = " (its password: cubefeed prefect-password)" if addresses.secret else ""
+        tell(f"Prefect:     {addresses.prefect_url}{sign_in}\nlive page:   {addresses.owner.url}/")
         if story is not None:
             await story(addresses)
         if keep:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -14,13 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.children import SLOW_S, Child, Pace, answers, free_port
+from flows.children import SLOW_S, Child, Pace, answers, free_port, listen
 from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.core.clock import now_utc
 from flows.cube.atoti_start import TERMS
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError, SessionEnded, StateError
 from flows.settings import Settings
+from flows.store.secret import prefect_secret
 from flows.store.state import Owner, State
 
 if TYPE_CHECKING:
@@ -33,6 +35,16 @@ START_S = 90.0
 server tens of seconds."""
 CANCEL_S = 10.0
 LOOK_S = 0.2
+SERVER = (
+    "--factory",
+    "prefect.server.api.server:create_app",
+    "--timeout-keep-alive=5",
+    "--ws-ping-interval=20",
+    "--ws-ping-timeout=20",
+    "--log-level=warning",
+    "--no-access-log",
+)
+"""Uvicorn's arguments for Prefect's server, as `prefect server start` has them; that one takes no socket of ours."""
 KEEP_S = 1.0
 """How often what runs is looked at."""
 
@@ -43,6 +55,7 @@ class Addresses:
 
     prefect_url: str
     owner: Owner
+    secret: bool
 
 
 class Up:
@@ -57,8 +70,9 @@ class Up:
         self._settings = settings
         self._tell = tell
         self._state = State(settings.state.resolve())
-        self._port = settings.port or free_port(0)  # the same one after a restart, for open pages
+        self._port = settings.port or free_port()  # the same one after a restart, for open pages
         self._server: Child | None = None
+        self._server_socket: socket.socket | None = None
         self._serving: Child | None = None
         self._run: UUID | None = None
         self._pace = Pace()
@@ -66,6 +80,7 @@ class Up:
         self._at_rest = self._hopeless_announced = False
         self._last_trouble = ""
         self.api_url = os.environ.get("PREFECT_API_URL", "")
+        self._secret: dict[str, str] = {}
 
     async def start(self) -> Addresses:
         """Start the server if there is none, serve the deployments, and start the live session.
@@ -92,7 +107,8 @@ class Up:
         await self._start_serving()
         found = await self._start_session()
         self._announced = found.run
-        return Addresses(os.environ.get("PREFECT_UI_URL") or self.api_url.removesuffix("/api"), found)
+        url = os.environ.get("PREFECT_UI_URL") or self.api_url.removesuffix("/api")
+        return Addresses(url, found, secret=bool(self._secret))
 
     async def keep(self, stopping: asyncio.Event) -> None:
         """Start again what has died, until told to stop."""
@@ -130,6 +146,8 @@ class Up:
                 await asyncio.wait_for(self._bury("cubefeed up was stopped", all_flows=True), CANCEL_S)
         if self._server is not None:
             await asyncio.to_thread(self._server.end)
+        if self._server_socket is not None:
+            self._server_socket.close()
 
     def environment(self) -> dict[str, str]:
         """What every process of this installation gets."""
@@ -150,20 +168,20 @@ class Up:
             "CUBEFEED_STATE": str(self._state.root),
             "CUBEFEED_PORT": str(self._port),
         }
-        return {**chosen, **given, **settings, "PREFECT_API_URL": self.api_url}
+        return {**chosen, **given, **settings, "PREFECT_API_URL": self.api_url, **self._secret}
 
     async def _start_server(self) -> None:
-        port = free_port(self._settings.prefect_port)
-        if self._settings.prefect_port not in (0, port):
-            self._tell(f"port {self._settings.prefect_port} is in use: the Prefect server gets port {port}")
-        self.api_url = f"http://127.0.0.1:{port}/api"
-        origins = f"http://127.0.0.1:{port},http://localhost:{port}"
+        listening = self._server_socket = listen(self._settings.prefect_port)
+        self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+        secret = prefect_secret(self._state.prefect_secret)
+        self._secret = {"PREFECT_API_AUTH_STRING": secret}
         self._server = Child(
             "the Prefect server",
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            {**self.environment(), "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins},
+            [sys.executable, "-m", "uvicorn", "--fd", str(listening.fileno()), *SERVER],
+            {**self.environment(), **_guarded(self.api_url, secret)},
             self._state.root / "prefect-server.log",
             on_orphaned=signal.SIGINT,
+            keeps=(listening.fileno(),),
         )
         self._tell("starting the Prefect server …")
         self._server.start()
@@ -340,6 +358,17 @@ class Up:
         if trouble != self._last_trouble:
             self._last_trouble = trouble
             self._tell(trouble)
+
+
+def _guarded(api_url: str, secret: str) -> dict[str, str]:
+    """What keeps others out of a Prefect server: the secret, and what a foreign page in a browser may not do."""
+    here = api_url.removesuffix("/api")
+    return {
+        "PREFECT_SERVER_API_AUTH_STRING": secret,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{here},{here.replace('127.0.0.1', 'localhost')}",
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",  # it calls a tracking service even where analytics are off
+    }
 
 
 async def _wait_for(met: Callable[[], Awaitable[bool]], patience_s: float) -> bool:

@@ -91,6 +91,10 @@ class State:
         return self.root / "lock"
 
     @property
+    def prefect_secret(self) -> Path:
+        return self.root / "prefect-secret"
+
+    @property
     def owner_file(self) -> Path:
         return self.root / "owner.json"
 

@@ -221,9 +221,15 @@ def watching(place: Place, *arguments: object) -> Iterator[Started]:
 
 @dataclass
 class Prefect:
-    """The HTTP API of a Prefect server."""
+    """The HTTP API of a Prefect server.
+
+    Args:
+        url: its address.
+        secret: `user:password` of one that asks for it, and for a token with each change.
+    """
 
     url: str
+    secret: str | None = None
 
     def get(self, path: str) -> Any:
         """GET a path."""
@@ -241,12 +247,24 @@ class Prefect:
         """Its answer; its database may be busy for a moment."""
 
         def ask() -> httpx.Response | None:
-            answer = httpx.request(method, f"{self.url}/api{path}", json=body, timeout=10, trust_env=False)
+            answer = self.ask(method, path, body)
             return None if answer.status_code == 503 else answer
 
         answer = until(ask, what=f"{path} is answered", every_s=0.5)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """One answer, whatever it is."""
+        user, _, password = (self.secret or "").partition(":")
+        with httpx.Client(base_url=f"{self.url}/api", timeout=10, trust_env=False) as client:
+            headers = {}
+            if self.secret is not None:
+                client.auth = (user, password)
+                if method != "GET":
+                    given = client.get("/csrf-token", params={"client": str(uuid.uuid4())}).json()
+                    headers = {"Prefect-Csrf-Token": given["token"], "Prefect-Csrf-Client": given["client"]}
+            return client.request(method, path, json=body, headers=headers)
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         """A flow's runs, the newest first."""
@@ -334,8 +352,9 @@ class Installation:
 def installation(running: Started, place: Place) -> Installation:
     """The installation that a started command runs, once it says that it is up."""
     running.wait_for_word("Ctrl-C ends it", patience_s=90)
-    url = next(line.split()[-1] for line in running.said.splitlines() if line.startswith("Prefect:"))
-    return Installation(running, place, Prefect(url))
+    url = next(line.split()[1] for line in running.said.splitlines() if line.startswith("Prefect:"))
+    secret = place.state / "prefect-secret"
+    return Installation(running, place, Prefect(url, secret.read_text().strip() if secret.exists() else None))
 
 
 def states_in_the_database(place: Place) -> dict[str, list[tuple[str, str]]]:
