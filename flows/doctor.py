@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -181,8 +182,27 @@ def _prefect(settings: Settings) -> Iterator[Row]:
     if not url:
         yield _row("Prefect", "ok", f"cubefeed up starts a server on 127.0.0.1:{settings.prefect_port}")
         return
+    shown = without_password(url)
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=3) as answer:
-            yield _row("Prefect", "ok" if answer.status == 200 else "fail", url)
+            yield _row("Prefect", "ok" if answer.status == 200 else "fail", shown)
+        if _is_open(url):
+            advice = "set PREFECT_SERVER_API_AUTH_STRING there, and PREFECT_API_AUTH_STRING here"
+            yield _row("Prefect", "warn", f"{shown} asks for no secret: whoever reaches it can run code", advice)
     except (urllib.error.URLError, TimeoutError, ValueError) as error:
-        yield _row("Prefect", "fail", f"{url}: {error}", "start that server, or unset PREFECT_API_URL")
+        reason = getattr(error, "reason", None) or type(error).__name__
+        yield _row("Prefect", "fail", f"{shown}: {reason}", "start that server, or unset PREFECT_API_URL")
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown: names and passwords in it are left out."""
+    return re.sub(r"//[^/?#]*@", "//…@", url)
+
+
+def _is_open(url: str) -> bool:
+    """Whether a Prefect server answers without its secret."""
+    try:
+        with urllib.request.urlopen(f"{url}/admin/version", timeout=3) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError:
+        return False

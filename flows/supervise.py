@@ -71,8 +71,7 @@ async def run_installation(
 
     async def begin() -> None:
         addresses = await running.start()
-        sign_in = " (its password: cubefeed prefect-password)" if addresses.secret else ""
-        tell(f"Prefect:     {addresses.prefect_url}{sign_in}\nlive page:   {addresses.owner.url}/")
+        tell(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
         if story is not None:
             await story(addresses)
         if keep:
@@ -96,6 +95,13 @@ async def run_installation(
         tell("stopping …")
         await running.end()
         tell("stopped")
+
+
+def _sign_in(addresses: Addresses) -> str:
+    """What Prefect's pages ask for; the password itself only where a person reads it, and no log."""
+    if addresses.secret is None:
+        return ""
+    return f" (password: {addresses.secret if sys.stderr.isatty() else 'see cubefeed prefect-password'})"
 
 
 def _say_waiting(opened: OpenFeed) -> None:

@@ -51,11 +51,11 @@ KEEP_S = 1.0
 
 @dataclass
 class Addresses:
-    """Where people look."""
+    """Where people look, and what the Prefect server asks them for, where it was started here."""
 
     prefect_url: str
     owner: Owner
-    secret: bool
+    secret: str | None
 
 
 class Up:
@@ -108,7 +108,7 @@ class Up:
         found = await self._start_session()
         self._announced = found.run
         url = os.environ.get("PREFECT_UI_URL") or self.api_url.removesuffix("/api")
-        return Addresses(url, found, secret=bool(self._secret))
+        return Addresses(url, found, self._secret.get("PREFECT_API_AUTH_STRING"))
 
     async def keep(self, stopping: asyncio.Event) -> None:
         """Start again what has died, until told to stop."""

@@ -16,10 +16,11 @@ from tests.e2e.running import ROOT, SAMPLES, Place, until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TYPED = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
+COMMANDS = [line for line in TYPED if line.startswith(".venv/bin/cubefeed")]
 ELSEWHERE = {
     "make demo": "test_demo.py",
     "make up": "test_up.py",
-    "export PREFECT_API_URL=http://127.0.0.1:4200/api  # the address that `up` prints, and /api": "test_up.py",
+    'eval "$(.venv/bin/cubefeed prefect-env)"  # the server\'s address and its secret, for this shell': "test_up.py",
     "prefect deployment run": "test_up.py",
     "cubefeed watch": "test_the_dataset_of_the_readme_works",
 }
@@ -52,14 +53,16 @@ def test_every_line_that_is_typed_is_tested() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [line for line in TYPED if "bin/cubefeed" in line and "watch" not in line])
+@pytest.mark.parametrize(
+    "line", [line for line in TYPED if line.startswith(".venv/bin/cubefeed") and "watch" not in line]
+)
 def test_a_command_of_the_readme_works(live: Place, line: str) -> None:
     _, *arguments = shlex.split(line)
     done = live.run(*arguments)
     assert done.stdout
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"`cubefeed ([a-z]+(?: restore)?)", README))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`cubefeed ([a-z-]+(?: restore)?)", README))))
 def test_a_command_that_the_readme_names_exists(place: Place, command: str) -> None:
     assert "Usage:" in place.run(*command.split(), "--help").stdout
 

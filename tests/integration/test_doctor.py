@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,31 @@ def test_what_the_atoti_engine_needs_is_named(healthy: Settings, monkeypatch: py
     monkeypatch.setenv("JAVA_HOME", "/nowhere/java")
     found = failures(Settings(state=healthy.state, landing=healthy.landing, engine="atoti"))
     assert "ATOTI_LICENSE" in found["Atoti licence"] and "JAVA_HOME" in found["JAVA_HOME"]
+
+
+def test_a_password_in_the_address_of_prefect_is_not_shown(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://somebody:hunter2@127.0.0.1:9/api")
+    rows = str(examine(healthy))
+    assert "hunter2" not in rows and "127.0.0.1:9/api" in rows
+
+
+@pytest.mark.parametrize(("status", "results"), [(200, ["ok", "warn"]), (401, ["ok"])])
+def test_a_prefect_server_without_a_secret_is_worth_a_warning(
+    healthy: Settings, monkeypatch: pytest.MonkeyPatch, status: int, results: list[str]
+) -> None:
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path.endswith("/health") else status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{server.server_port}/api")
+            rows = [row for row in examine(healthy) if row["check"] == "Prefect"]
+        finally:
+            server.shutdown()
+    assert [row["result"] for row in rows] == results
