@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, 
 from flows.output import Format, outlive_full_logs, show, show_one
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
+from flows.store.state import PRIVATE
 
 SHOWN_REFUSED = 1_000
 
@@ -65,6 +67,7 @@ def main() -> None:
     """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 3, a session of which
     a part failed with 70; a wrong command line ends with exit 2, Ctrl-C while a request waits with 130."""
     outlive_full_logs("stderr")
+    os.umask(PRIVATE)
     try:
         app()
     except CubefeedError as error:

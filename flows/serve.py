@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from contextlib import suppress
 from typing import Any, Self
@@ -24,6 +25,7 @@ from flows.keep_cube_live import keep_cube_live
 from flows.load_files import load_files
 from flows.output import outlive_full_logs
 from flows.settings import Settings
+from flows.store.state import PRIVATE
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ async def serve(datasets: tuple[Dataset, ...]) -> None:
 def main() -> None:
     """Serve until told to end."""
     outlive_full_logs("stdout", "stderr")
+    os.umask(PRIVATE)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s")
     try:
         with suppress(KeyboardInterrupt, TerminationSignal):

@@ -23,7 +23,7 @@ from flows.datasets import load_datasets
 from flows.errors import CubefeedError, SessionEnded, StateError
 from flows.settings import Settings
 from flows.store.secret import prefect_secret
-from flows.store.state import Owner, State
+from flows.store.state import PRIVATE, Owner, State
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -88,6 +88,7 @@ class Up:
         Raises:
             StateError: this state directory is in use, or something did not start.
         """
+        os.umask(PRIVATE)
         load_datasets(self._settings)  # what is wrong with them is said before anything is started
         self._state.create()
         if self._settings.engine == "atoti":

@@ -37,7 +37,7 @@ from flows.store.quarantine import Quarantine
 from flows.store.reports import Reports
 from flows.store.requests import RequestBox
 from flows.store.segments import Segments
-from flows.store.state import End, Owner, State
+from flows.store.state import PRIVATE, End, Owner, State
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ def open_feed(
     state = State(settings.state)
     state.create()
     with ExitStack() as stack:
+        stack.callback(os.umask, os.umask(PRIVATE))
         stack.enter_context(state.owned())
         stack.enter_context(_end_noted(state))
         health = stack.enter_context(Health(kill=_end_process(state)))

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from flows.core.clock import now_utc
 from flows.errors import DiskFull, NotRunning, StateError
-from flows.store.atomic import remove_partials, write_file
+from flows.store.atomic import private_name, remove_partials, write_file
 from flows.store.disk import room_for
 from flows.store.hold import Hold
 
@@ -37,6 +37,10 @@ class Owner:
     datasets: tuple[str, ...] = ()
     since_utc: str = field(default_factory=now_utc)
     born: str = ""
+
+
+PRIVATE = 0o077
+"""The umask under which everything here is made: what was loaded is for the user of the session alone."""
 
 
 @dataclass(frozen=True)
@@ -104,18 +108,24 @@ class State:
         return any(self.segments.glob("*.parquet")) or any(self.backups.glob("ledger-*.db"))
 
     def create(self) -> None:
-        """Make the directory, for its user only; one that holds other things keeps its permissions.
+        """Make the directory, for its user only.
 
         Raises:
-            StateError: it cannot be made or written.
+            StateError: it cannot be made or written, or others may look into it.
         """
         with self._writable():
             self.root.mkdir(parents=True, exist_ok=True)
             if not any(self.root.iterdir()):
                 self.root.chmod(0o700)
-            probe = self.root / ".writable"
-            probe.write_bytes(b"")
-            probe.unlink()
+            open_to_others = self.root.stat().st_mode & 0o077
+            with private_name(self.root / "writable") as probe:
+                probe.touch(exist_ok=False)
+        if open_to_others:
+            raise StateError(
+                "Others may look into the state directory, which holds what was loaded and a secret",
+                next_step=f"chmod 700 {self.root}, or name another one with --state",
+                state=self.root,
+            )
 
     @contextmanager
     def owned(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import httpx
 import pytest
 
-from tests.e2e.running import SAMPLES, Place, Started, until, watching
+from tests.e2e.running import SAMPLES, Place, Started, started_program, until, watching
 
 HEADER = "ID,Date,Product,Quantity\n"
 DAY_1 = (SAMPLES / "current" / "sales_2021-05-01.csv").read_text()
@@ -316,3 +317,20 @@ def close(frame):
 
 CLOSED = replace(SALES, landing={landing!r}, prepare=close)
 """
+
+
+def test_nothing_in_the_state_directory_is_for_others_whatever_the_umask(two_days: Place) -> None:
+    two_days.drop("refused.csv", HEADER + "9,2021-05-02,phone,none\n")
+    ready = two_days.root / "ready"
+    command = shlex.join(two_days.command("watch", "--ready-file", ready))
+    with started_program(two_days, "watch", "bash", "-c", f"umask 0; exec {command}") as running:
+        until(ready.exists, what="the ready file")
+        two_days.run("report", "--date", "2021-05-01")
+        two_days.run("unload", "sales_2021-05-01.csv")
+        open_to_others = [
+            f"{path.relative_to(two_days.state)} {stat.S_IMODE(path.lstat().st_mode):o}"
+            for path in two_days.state.rglob("*")
+            if path.lstat().st_mode & 0o077
+        ]
+        assert open_to_others == [] and stat.S_IMODE(two_days.state.stat().st_mode) == 0o700
+        assert running.end() == 0

@@ -49,7 +49,7 @@ def small_disk(path: Path, *, size_bytes: int = 4 << 20, files: int | None = Non
         files: how many files it takes, its root included; any number by default.
     """
     path.mkdir(parents=True, exist_ok=True)
-    options = f"size={size_bytes}" + (f",nr_inodes={files}" if files else "")
+    options = f"size={size_bytes},mode=700" + (f",nr_inodes={files}" if files else "")
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "cubefeed-test", str(path)], capture_output=True, text=True, check=False
     )

@@ -12,7 +12,7 @@ import pytest
 
 from flows.app.client import read
 from flows.errors import NotRunning, StateError
-from flows.store.state import Owner, State
+from flows.store.state import End, Owner, State
 
 
 def test_an_owner_is_known_as_long_as_its_process_lives(tmp_path: Path) -> None:
@@ -68,14 +68,37 @@ def test_a_state_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         State(tmp_path / "file").owner()
 
 
-@pytest.mark.parametrize(("holds", "mode"), [("nothing", 0o700), ("a file of others", 0o755)])
-def test_only_a_directory_of_its_own_is_closed_to_others(tmp_path: Path, holds: str, mode: int) -> None:
+def test_a_new_directory_and_an_empty_one_are_closed_to_others(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    if holds != "nothing":
-        (tmp_path / "file").touch()
-    for _ in range(2):
+    for root in (tmp_path / "new", tmp_path / "new"):
+        State(root).create()
+        assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    empty = tmp_path / "empty"
+    empty.mkdir(mode=0o755)
+    State(empty).create()
+    assert stat.S_IMODE(empty.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o770, 0o701, 0o707])
+def test_one_that_others_may_look_into_is_refused_with_the_command_to_type(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "file").touch()
+    tmp_path.chmod(mode)
+    with pytest.raises(StateError, match=f"chmod 700 {tmp_path}"):
         State(tmp_path).create()
-        assert stat.S_IMODE(tmp_path.stat().st_mode) == mode
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == mode and [each.name for each in tmp_path.iterdir()] == ["file"]
+    tmp_path.chmod(0o700)
+    State(tmp_path).create()
+
+
+def test_no_link_that_lies_under_a_known_name_is_followed(tmp_path: Path) -> None:
+    state, elsewhere = tmp_path / "state", tmp_path / "elsewhere"
+    State(state).create()
+    for name in (".writable", "owner.json", "ended.json", "owner.partial"):
+        (state / name).symlink_to(elsewhere)
+    State(state).create()
+    State(state).announce(Owner(os.getpid(), "duckdb"))
+    State(state).note_end(End("a reason", "mend it", 1))
+    assert not elsewhere.exists()
 
 
 def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
