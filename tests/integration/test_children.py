@@ -47,3 +47,14 @@ def test_a_log_that_grows_too_large_is_cut_off_and_goes_on(
         kept = log.with_name("child.log.1")
         assert kept.exists() is not full
         assert full or (kept.stat().st_size >= 1024 and b"line" in kept.read_bytes())
+
+
+def test_a_child_imports_nothing_that_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("import pathlib; pathlib.Path('imported').touch()")
+    monkeypatch.chdir(tmp_path)
+    child = Child("a child", [sys.executable, "-c", "import json"], {}, tmp_path / "log", signal.SIGTERM)
+    child.start()
+    assert child.process is not None and child.process.wait(20) == 0, (tmp_path / "log").read_text()
+    assert not (tmp_path / "imported").exists()
