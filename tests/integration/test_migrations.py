@@ -23,7 +23,7 @@ copy of a.csv."""
 
 
 def make(ledger: Path, version: int = 2) -> None:
-    ledger.parent.mkdir(parents=True, exist_ok=True)
+    ledger.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with closing(sqlite3.connect(ledger)) as database:
         database.executescript(VERSION_2.read_text())
         database.execute(f"PRAGMA user_version = {version}")
