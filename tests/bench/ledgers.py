@@ -51,7 +51,8 @@ def _made(on: Workspace, count: int) -> Path:
     root = on.fresh(f"ledger-{count}")
     landing, state = root / "landing", root / "state"
     landing.mkdir(parents=True)
-    (state / "segments").mkdir(parents=True)
+    state.mkdir(mode=0o700, parents=True)
+    (state / "segments").mkdir()
     dataset = find_dataset(DECLARED)
     open_ledger(state / "ledger.db").close()
     per_segment = count // SEGMENTS
