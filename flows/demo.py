@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.app.client import read
+from flows.children import listen
 from flows.errors import CubefeedError, NotRunning, Starting, StateError
 from flows.output import Format, show
 from flows.settings import Settings
@@ -49,7 +50,9 @@ def run_demo(settings: Settings, *, keep: bool, state: Path | None) -> None:
                 "The demo begins with an empty cube", next_step="name another --state, or remove this one", state=kept
             )
         shutil.copytree(samples / "current", landing)
-        chosen = replace(settings, datasets="sales", landing=landing, state=kept)
+        chosen = replace(
+            settings, datasets="sales", landing=landing, state=kept, prefect_port=port_for(settings.prefect_port)
+        )
 
         async def story(addresses: Addresses) -> None:
             await _chapters(addresses, landing, samples)
@@ -103,6 +106,15 @@ def _ask(owner: Owner) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = read(owner, "/api/query", parameters)["rows"]
         return rows
     return []
+
+
+def port_for(wanted: int) -> int:
+    """The port that is wanted, or any where another program has it: the demo is over soon, and nobody knows its port."""
+    try:
+        listen(wanted).close()
+    except StateError:
+        return 0
+    return wanted
 
 
 def sample_directory() -> Path:

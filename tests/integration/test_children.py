@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from flows import children
-from flows.children import Child
+from flows.children import Child, listen
+from flows.demo import port_for
+from flows.errors import StateError
 from tests.integration.small_disk import small_disk
 
 COUNTING = "import itertools, time\nfor n in itertools.count(): print(f'line {n:06d}', flush=True); time.sleep(0.001)"
@@ -58,3 +60,12 @@ def test_a_child_imports_nothing_that_lies_in_the_working_directory(
     child.start()
     assert child.process is not None and child.process.wait(20) == 0, (tmp_path / "log").read_text()
     assert not (tmp_path / "imported").exists()
+
+
+def test_the_demo_takes_another_port_where_its_own_is_taken() -> None:
+    with listen(0) as other:
+        taken = other.getsockname()[1]
+        assert port_for(taken) == 0
+        with pytest.raises(StateError, match=f"port={taken}.*--prefect-port"):
+            listen(taken)
+    assert port_for(taken) == taken
