@@ -109,7 +109,7 @@ def _ask(owner: Owner) -> list[dict[str, Any]]:
 
 
 def port_for(wanted: int) -> int:
-    """The port that is wanted, or any where another program has it: the demo is over soon, and nobody knows its port."""
+    """The port that is wanted, or any where another program has it: nobody knows the port of a demo beforehand."""
     try:
         listen(wanted).close()
     except StateError:
