@@ -67,7 +67,8 @@ class Stages:
         health = self.feed.health
 
         def note(dataset: str, done: int, total: int) -> None:
-            health.note_progress(f"{dataset} is being filled, {done:,} of {total:,} rows")
+            rows = f", {done:,} of {total:,} rows" if total else ""
+            health.note_progress(f"{dataset} is being filled{rows}")
             if progress:
                 progress(dataset, done, total)
 

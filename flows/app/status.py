@@ -93,6 +93,7 @@ class FeedSource:
         name, inbox = desk.dataset.name, desk.lookout.inbox
         found, waiting = counts(self.feed.ledger, name), inbox.waiting()
         return {
+            "ready": self.is_ready(name),
             "rows": self.feed.cube.row_count(desk.dataset.table.name),
             "landing": str(desk.dataset.directory),
             "observer": desk.lookout.observer,

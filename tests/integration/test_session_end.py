@@ -379,6 +379,7 @@ def test_readers_of_a_session_that_starts_are_told_how_far_it_is(
         assert int(question.headers["Retry-After"]) > 0
         assert well.status_code == 503 and "starting" in str(well.json()["complaints"])
         assert status.json()["phase"] == Phase.STARTING and status.json()["progress"]
+        assert not any(dataset["ready"] for dataset in status.json()["datasets"].values())
 
 
 @pytest.mark.usefixtures("quick")

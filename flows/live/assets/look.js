@@ -47,9 +47,9 @@ const finding = first => first && [
 
 const freshness = (name, facts, complaints) => {
   const said = complaints.filter(text => text.startsWith(`${name}: `)).map(text => text.slice(name.length + 2));
-  return element("li", {className: said.length ? "bad" : "good"},
+  return element("li", {className: said.length ? "bad" : facts.ready ? "good" : ""},
     element("strong", {}, name),
-    element("span", {}, count(facts.rows, "row")),
+    element("span", {}, facts.ready ? count(facts.rows, "row") : "being filled"),
     element("span", {className: "quiet"}, facts.last_loaded_utc ? "loaded " : "nothing loaded yet",
       facts.last_loaded_utc ? ago(facts.last_loaded_utc) : ""),
     facts.report_day && report(name, facts.report_day),
