@@ -48,13 +48,11 @@ class Turn:
     Args:
         name: what it is, in words.
         limit_s: how long it may show no progress.
-        began: when it began.
         beat: when it showed progress last.
     """
 
     name: str
     limit_s: float
-    began: float
     beat: float
 
 
@@ -190,8 +188,7 @@ class Health:
         if limit_s is None:
             yield
             return
-        now = time.monotonic()
-        turn = Turn(name, limit_s, now, now)
+        turn = Turn(name, limit_s, time.monotonic())
         with self._lock:
             before = self._turns.get(name)
             self._turns[name] = turn
