@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.bench.stream import DATASETS, Stream
 from tests.e2e.running import Installation, Place, Started, installation, started, started_program, until
 
@@ -159,9 +161,14 @@ def soaked(place: Place) -> Iterator[Soaked]:
         place.environment["CUBEFEED_DATASETS"] = f"{declared}:EAST,{declared}:WEST"
         with started(place, "up") as running:
             up = installation(running, place)
+            until(lambda: _is_healthy(up), what="the session has started", patience_s=60)  # questions are 503 till then
             yield Soaked(up, server, landings)
             assert running.end() == 0, running.said
     place.assert_nothing_left()
+
+
+def _is_healthy(up: Installation) -> bool:
+    return httpx.get(f"{up.owner['url']}/health", trust_env=False, timeout=30).is_success
 
 
 def steady_for(seconds: float) -> None:

@@ -65,11 +65,12 @@ def stream(on: Soaked, *, seconds: float, slack: float = 1.0) -> Figures:
         "queryable_p50_s": round(sorted(delays)[len(delays) // 2], 3),
         "queryable_p99_s": round(p99(delays), 3),
         "queryable_max_s": round(max(delays), 3),
+        "unanswered": files.failures[:3],
     }
     _check(
         figures,
         each_once=not on.loaded_twice(),
-        each_queryable=not files.failures,
+        each_question_answered=not files.failures,
         soon=figures["queryable_p99_s"] <= SEEN_S * slack,
         few_windows=opened <= 2 + WINDOWS_PER_MINUTE * minutes,
         little_growth=grown <= GROWTH_MB * 1e6 * max(minutes / 10, SHORTEST),
@@ -143,11 +144,12 @@ def outage(on: Soaked, *, seconds: float, pause_s: float = 0.0, before_s: float 
         "queryable_else_max_s": round(max(before), 3) if before else None,
         "queryable_meanwhile_max_s": round(max(during), 3),
         "window_back_s": round(window_back_s, 1),
+        "unanswered": files.failures[:3],
     }
     _check(
         figures,
         each_once=not on.loaded_twice(),
-        each_queryable=not files.failures,
+        each_question_answered=not files.failures,
         all_shown_in_one_artifact=shown == len(meanwhile),
         still_running=on.up.owner["run"] == run and on.up.prefect.run(run)["state"]["name"] == "Running",
         windows_back=window_back_s <= BACK_S * slack,
