@@ -11,7 +11,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: demo up test test-fast test-atoti test-deep soak bench bench-full bench-guard bench-against check clean help
+.PHONY: demo up test test-fast test-atoti test-deep test-attack soak bench bench-full bench-guard bench-against check clean help
 
 demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
 	@$(BIN)/cubefeed demo --engine $(ENGINE)
@@ -30,6 +30,9 @@ test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
 
 test-deep: $(READY)   ## the long tests
 	@$(BIN)/python -m pytest -m deep -n 2
+
+test-attack: $(READY) ## all attacks, the long ones too
+	@$(BIN)/python -m pytest tests/attack -m "deep or not deep"
 
 soak: $(READY)        ## streams, outages and corrections for 40 minutes; figures in tests/bench/soak.json
 	@$(BIN)/python -m tests.bench.soak

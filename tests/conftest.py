@@ -16,14 +16,14 @@ Tell = Callable[[object], None]
 
 
 class ByFile(LoadScopeScheduling):
-    """End-to-end tests of one file stay in one process, since they share what takes long to start.
+    """End-to-end tests and attacks of one file stay in one process, since they share what takes long to start.
 
     The group marks of pytest-xdist 3.8 have no effect with pytest 9.2 (its issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        return file if file.startswith("tests/e2e/") else nodeid
+        return file if file.startswith(("tests/attack/", "tests/e2e/")) else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:

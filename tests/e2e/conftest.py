@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.e2e.browsing import ARGUMENTS, CHROMIUM
-from tests.e2e.running import SAMPLES, Installation, Place
+from tests.e2e.running import SAMPLES, Place
 
 SHOWN = 12_000
 
@@ -62,7 +62,7 @@ def pytest_runtest_makereport(
     if report.failed:
         for given in getattr(item, "funcargs", {}).values():
             for each in given if isinstance(given, tuple) else (given,):
-                found = each.place if isinstance(each, Installation) else each
+                found = getattr(each, "place", each)
                 if isinstance(found, Place):
                     report.sections += [_tail(file) for file in _logs(found)]
     return report
