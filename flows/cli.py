@@ -6,7 +6,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from flows.settings import PORTS, Observer, Settings
 from flows.store.state import PRIVATE
 
 SHOWN_REFUSED = 1_000
+NAMED_WAITING = 5
 
 app = typer.Typer(
     help="Keep an OLAP cube live from the files that land in a directory.",
@@ -194,12 +195,28 @@ def _complaints(state: Path | None) -> list[str]:
 
 
 def _show_datasets(datasets: dict[str, dict[str, Any]], form: Format) -> None:
-    columns = ("dataset", "rows", "files", "stale", "waiting", "last_loaded_utc", "degraded", "problem")
+    columns = ("dataset", "rows", "files", "stale", "waiting", "last_loaded_utc")
     rows = [{"dataset": name, **facts} for name, facts in datasets.items()]
     if form is Format.table:
         for row in rows:
             row["files"] = ", ".join(f"{count:,} {state}" for state, count in row["files"].items())
     show(rows, form, columns=columns, grouped=("rows", "stale", "waiting"))
+    if form is Format.table:  # sentences, which no column is wide enough for
+        for row in rows:
+            for line in _hindrances(row):
+                sys.stdout.write(f"{plain(row['dataset'])}: {plain(line)}\n")
+
+
+def _hindrances(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What a dataset waits for, in words."""
+    if facts["degraded"]:
+        yield f"degraded: {facts['degraded']}"
+    if facts["problem"]:
+        yield f"waiting, because {facts['problem']}"
+    yield from (f"{each['file']} waits: {each['for']}" for each in facts["waits"][:NAMED_WAITING])
+    if facts["waiting"] > NAMED_WAITING:
+        yield f"and {facts['waiting'] - NAMED_WAITING:,} more wait"
+    yield from (f"{file} is left out: {why}" for file, why in facts["left_out"].items())
 
 
 @app.command()

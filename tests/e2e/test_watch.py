@@ -234,7 +234,21 @@ def test_a_landing_directory_that_cannot_be_used_stops_no_other_dataset(place: P
     with watching(place, "--dataset", f"{file}:STOCK", "--dataset", f"{file}:BROKEN"):
         assert place.json("query", "Pieces.SUM", "--dataset", "stock") == [{"Pieces.SUM": 3}]
         assert place.json("status")["datasets"]["broken"]["problem"]
-        assert "broken: waiting, because" in place.run("status", "--check", code=1).stderr
+        shown = place.run("status", "--check", code=1)
+        assert "broken: waiting, because" in shown.stderr and "broken: waiting, because" in shown.stdout
+
+
+def test_status_names_what_waits_and_what_is_left_out_and_why(place: Place) -> None:
+    file = place.root / "mine.py"
+    file.write_text(OWN_DATASETS)
+    place.landing.mkdir()
+    (place.landing / "link.csv").symlink_to("/etc/hostname")
+    with watching(place, "--dataset", f"{file}:STOCK"):
+        for number in range(8):
+            place.drop(f"half{number}.csv", f"Shop;Pieces\nParis;{number}")
+        waits = "stock: half0.csv waits: its last line to end"
+        shown = until(lambda: said if waits in (said := place.run("status").stdout) else "", what=waits, patience_s=10)
+        assert "stock: and 3 more wait" in shown and "stock: link.csv is left out: " in shown
 
 
 def test_a_landing_directory_that_does_not_exist_yet_is_waited_for_and_said(place: Place) -> None:
