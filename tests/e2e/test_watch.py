@@ -240,13 +240,12 @@ def test_a_landing_directory_that_cannot_be_used_stops_no_other_dataset(place: P
 
 def test_status_names_what_waits_and_what_is_left_out_and_why(place: Place) -> None:
     file = place.root / "mine.py"
-    file.write_text(OWN_DATASETS)
-    place.landing.mkdir()
+    file.write_text(OWN_DATASETS + 'MARKED = Dataset(schema=Stock, landing="landing", marker=".done")\n')
+    for number in range(8):
+        place.drop(f"half{number}.csv", f"Shop,Pieces\nParis,{number}\n")
     (place.landing / "link.csv").symlink_to("/etc/hostname")
-    with watching(place, "--dataset", f"{file}:STOCK"):
-        for number in range(8):
-            place.drop(f"half{number}.csv", f"Shop;Pieces\nParis;{number}")
-        waits = "stock: half0.csv waits: its last line to end"
+    with watching(place, "--dataset", f"{file}:MARKED"):
+        waits = "stock: half0.csv waits: its marker half0.csv.done"
         shown = until(lambda: said if waits in (said := place.run("status").stdout) else "", what=waits, patience_s=10)
         assert "stock: and 3 more wait" in shown and "stock: link.csv is left out: " in shown
 
