@@ -30,6 +30,7 @@ class Settings:
         landing: replaces the landing directory of the one dataset.
         host: address that the live page and the read API bind to.
         port: their port; 0 takes a free one.
+        proxy: addresses of the reverse proxies in front of it, whose X-Forwarded-* headers are believed.
         prefect_port: the port of the Prefect server that `up` starts.
         log_level: level of the log on standard error.
     """
@@ -42,6 +43,7 @@ class Settings:
     landing: Path | None = None
     host: str = "127.0.0.1"
     port: int = 0
+    proxy: str = ""
     prefect_port: int = 4200
     log_level: LogLevel = "INFO"
 

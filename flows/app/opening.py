@@ -25,6 +25,7 @@ from flows.landing.lookout import Lookout
 from flows.landing.scan import Identity
 from flows.landing.volumes import Memory
 from flows.live.guard import Access
+from flows.live.proxy import Proxies
 from flows.live.server import Live, LiveServer
 from flows.live.watched import WatchedCube
 from flows.settings import Observer, Settings
@@ -177,7 +178,8 @@ def _serve(
     disks = Disks(places(state), landing_places(desk.dataset for desk in feed.desks.values()))
     stack.callback(disks.close)
     source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, disks)
-    live = Live(source, cube, source.news, Access.at(settings.host), reports, feed.health)
+    proxies = Proxies.named(settings.proxy)
+    live = Live(source, cube, source.news, Access.at(settings.host), reports, feed.health, proxies)
     server = LiveServer(live.app, host=settings.host, port=settings.port)
     feed.listeners.append(live.hear)
     source.owner = Owner(

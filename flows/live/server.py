@@ -24,6 +24,7 @@ from flows.live.guard import Access, Guard
 from flows.live.hub import Hub, News
 from flows.live.metrics import Metrics
 from flows.live.page import page_routes
+from flows.live.proxy import Forwarded, Proxies
 from flows.live.reports import report_route
 from flows.live.watched import WatchedCube
 from flows.store.reports import Reports
@@ -72,10 +73,18 @@ class Live:
         access: who may read.
         reports: the reports of business days that are kept.
         watch: what notices failures.
+        proxies: the reverse proxies that are believed.
     """
 
     def __init__(
-        self, source: Source, cube: WatchedCube, news: News, access: Access, reports: Reports, watch: Watch
+        self,
+        source: Source,
+        cube: WatchedCube,
+        news: News,
+        access: Access,
+        reports: Reports,
+        watch: Watch,
+        proxies: Proxies = Proxies(),  # noqa: B008  # it is frozen
     ) -> None:
         self._watch = watch
         self.hub = Hub(cube, news, source.is_ready)
@@ -89,7 +98,8 @@ class Live:
             self.api.route("/metrics", lambda _: self.metrics.reply()),
             WebSocketRoute("/live", self.hub.serve),
         ]
-        self.app: ASGIApp = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)
+        guarded = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)
+        self.app: ASGIApp = Forwarded(guarded, proxies)
 
     def hear(self, outcome: Happened) -> None:
         """Something was worked on; called in the thread that does the work, and returns at once."""
@@ -138,6 +148,7 @@ class LiveServer:
             ws_max_size=MAX_HEARD_BYTES,
             ws_per_message_deflate=False,  # it costs more than the wire to a browser on the same computer
             server_header=False,
+            proxy_headers=False,  # uvicorn would believe whoever is on this computer
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="live-server", daemon=True)
