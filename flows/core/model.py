@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, assert_never
 
+from flows.core.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount
 from flows.errors import QueryError
 
 Kind = Literal["string", "integer", "float", "boolean", "date", "datetime"]
@@ -29,8 +30,6 @@ CONTRIBUTORS_COUNT = "contributors.COUNT"
 TOTAL_DEPTH = "total_depth"
 """Column of a query with totals: how many of the leading levels a row fixes (0 is the grand total)."""
 
-Aggregation = Literal["SUM", "MEAN", "COUNT"]
-
 
 @dataclass(frozen=True)
 class Column:
@@ -43,15 +42,6 @@ class Column:
     @property
     def numeric(self) -> bool:
         return self.kind in ("integer", "float")
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One measure: an aggregation of a column, or the count of rows where `column` is None."""
-
-    name: str
-    aggregation: Aggregation
-    column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,11 +64,27 @@ class Table:
         numeric = [c.name for c in self.columns if c.numeric and c.name not in self.keys]
         nullable = [c.name for c in self.columns if c.name in numeric and c.nullable]
         return (
-            *(Measure(f"{name}.SUM", "SUM", name) for name in numeric),
-            *(Measure(f"{name}.MEAN", "MEAN", name) for name in numeric),
-            *(Measure(f"{name}.COUNT", "COUNT", name) for name in nullable),
-            Measure(CONTRIBUTORS_COUNT, "COUNT"),
+            *(Measure(f"{name}.SUM", Sum(name)) for name in numeric),
+            *(Measure(f"{name}.MEAN", Mean(name)) for name in numeric),
+            *(Measure(f"{name}.COUNT", ValueCount(name)) for name in nullable),
+            Measure(CONTRIBUTORS_COUNT, RowCount()),
         )
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+    def kind_of(self, aggregation: Aggregation) -> Kind:
+        """The type of an aggregation's answers."""
+        match aggregation:
+            case Sum(column):
+                return self.column(column).kind
+            case Mean():
+                return "float"
+            case ValueCount() | RowCount():
+                return "integer"
+            case _:
+                assert_never(aggregation)
 
     def level(self, name: str) -> Column:
         """The level of that name; raises QueryError naming the nearest one."""

@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import reduce
 from math import ceil
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 from urllib.parse import urlsplit
 
 import atoti as tt
@@ -24,6 +24,7 @@ import polars as pl
 
 from flows.core.changes import ChangeSet, Horizon
 from flows.core.groups import groups
+from flows.core.measures import Aggregation, Mean, RowCount, Sum, ValueCount
 from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Kind, Query, Table
 from flows.cube import frames
 from flows.cube.atoti_start import StartLog, check_java_home, explain_failure, last_words, open_addresses
@@ -167,9 +168,8 @@ class AtotiCube:
             )
             cube = self._session.create_cube(stored, table.name, mode="manual")
             cube.hierarchies.update({(table.name, c.name): [stored[c.name]] for c in table.levels})
-            aggregate = {"SUM": tt.agg.sum, "MEAN": tt.agg.mean}
-            measures = [m for m in table.measures if m.column is not None and m.aggregation in aggregate]
-            cube.measures.update({m.name: aggregate[m.aggregation](stored[m.column]) for m in measures if m.column})
+            made = {measure.name: _aggregate(stored, measure.aggregation) for measure in table.measures}
+            cube.measures.update({name: measure for name, measure in made.items() if measure is not None})
         self._tables[table.name], self._cubes[table.name] = stored, cube
 
     def _warn_of_open_port(self, tell: Callable[[str], None]) -> None:
@@ -232,7 +232,7 @@ class AtotiCube:
     def _rows_for(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
         """The rows that a query may touch, with the columns that it touches."""
         stored = self._tables[table.name]
-        measured = [table.measure(name).column for name in query.measures]
+        measured = [table.measure(name).aggregation.column for name in query.measures]
         names = dict.fromkeys([*query.levels, *query.where, *(name for name in measured if name is not None)])
         narrowed: list[Any] = [
             stored[level].isin(*values)
@@ -265,13 +265,26 @@ class _Seen:
             self._largest[column] = max(self._largest.get(column, 0), *map(abs, edges), 0)
 
     def may_overflow(self, table: Table, query: Query) -> bool:
-        columns = [table.measure(name).column for name in frames.whole_sums(table, query)]
+        columns = [table.measure(name).aggregation.column for name in frames.whole_sums(table, query)]
         return any(self._rows * self._largest.get(column or "", 0) >= 2**63 for column in columns)
+
+
+def _aggregate(stored: tt.Table, aggregation: Aggregation) -> Any:  # the type of what Atoti computes is not public
+    """What Atoti computes; None for what it has by itself, and for what is answered from rows."""
+    match aggregation:
+        case Sum(column):
+            return tt.agg.sum(stored[column])
+        case Mean(column):
+            return tt.agg.mean(stored[column])
+        case RowCount() | ValueCount():
+            return None
+        case _:
+            assert_never(aggregation)
 
 
 def _needs_rows(table: Table, query: Query) -> bool:
     """Whether the cube cannot say it: Atoti has no aggregation that counts values and leaves out nulls."""
-    counted = any((m := table.measure(name)).aggregation == "COUNT" and m.column for name in query.measures)
+    counted = any(isinstance(table.measure(name).aggregation, ValueCount) for name in query.measures)
     return counted or any(table.level(level).nullable for level in (*query.levels, *query.where))
 
 

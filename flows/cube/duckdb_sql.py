@@ -7,13 +7,14 @@ not, and so no name from outside is ever part of a statement. Values are bound.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import polars as pl
 import pyarrow as pa
 
 from flows.core.changes import Horizon
-from flows.core.model import VERSION, Column, Kind, Measure, Query, Table, Value
+from flows.core.measures import Aggregation, Mean, RowCount, Sum, ValueCount
+from flows.core.model import VERSION, Column, Kind, Query, Table, Value
 from flows.cube.fold import Ranges, ordered_keys
 
 INCOMING = "incoming"
@@ -96,7 +97,10 @@ class StoredTable:
         With `wide`, sums of integers come in 128 bits, where every one fits.
         """
         levels = [self._inside[level] for level in query.levels]
-        selected = [*levels, *(self._aggregate(self.table.measure(name), wide=wide) for name in query.measures)]
+        selected = [
+            *levels,
+            *(self._aggregate(self.table.measure(name).aggregation, wide=wide) for name in query.measures),
+        ]
         order = levels
         if query.totals:
             fixed = f"{len(levels)} - bit_count(grouping({', '.join(levels)}))" if levels else "0"
@@ -108,17 +112,20 @@ class StoredTable:
         sort = f" ORDER BY {', '.join(f'{name} NULLS FIRST' for name in order)}" if order else ""
         return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}{sort}", values
 
-    def _aggregate(self, measure: Measure, *, wide: bool) -> str:
-        if measure.column is None:
-            return "count(*)"
-        column = self._inside[measure.column]
-        if measure.aggregation == "COUNT":
-            return f"count({column})"
-        if measure.aggregation == "MEAN":
-            return f"CAST(avg({column}) AS DOUBLE)"
-        if wide:
-            return f"sum({column})"
-        return f"CAST(sum({column}) AS {self._types[measure.column]})"  # a sum beyond the type raises
+    def _aggregate(self, aggregation: Aggregation, *, wide: bool) -> str:
+        match aggregation:
+            case RowCount():
+                return "count(*)"
+            case ValueCount(column):
+                return f"count({self._inside[column]})"
+            case Mean(column):
+                return f"CAST(avg({self._inside[column]}) AS DOUBLE)"
+            case Sum(column) if wide:
+                return f"sum({self._inside[column]})"
+            case Sum(column):
+                return f"CAST(sum({self._inside[column]}) AS {self._types[column]})"  # a sum beyond the type raises
+            case _:
+                assert_never(aggregation)
 
     def _conditions(self, query: Query) -> tuple[list[str], list[Value]]:
         conditions: list[str] = []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import assert_never
 
 import polars as pl
 import pyarrow as pa
 
-from flows.core.model import TOTAL_DEPTH, VERSION, Column, Kind, Measure, Query, Table
+from flows.core.measures import Mean, Measure, RowCount, Sum, ValueCount
+from flows.core.model import TOTAL_DEPTH, VERSION, Column, Kind, Query, Table
 from flows.errors import QueryError
 
 FRAME_TYPES: dict[Kind, type[pl.DataType] | pl.DataType] = {
@@ -37,7 +39,7 @@ def row_columns(table: Table) -> dict[str, Kind]:
 def answer_columns(table: Table, query: Query) -> dict[str, Kind]:
     """The levels and the measures of an answer."""
     levels: dict[str, Kind] = {name: table.level(name).kind for name in query.levels}
-    return levels | {name: _measure_kind(table, table.measure(name)) for name in query.measures}
+    return levels | {name: table.kind_of(table.measure(name).aggregation) for name in query.measures}
 
 
 def typed(frame: pl.DataFrame, columns: Mapping[str, Kind]) -> pl.DataFrame:
@@ -108,8 +110,8 @@ def empty(table: Table, query: Query) -> pl.DataFrame:
 
 def whole_sums(table: Table, query: Query) -> list[str]:
     """The measures asked for that are sums of integers: the only ones that may not fit."""
-    sums = [name for name in query.measures if table.measure(name).aggregation == "SUM"]
-    return [name for name in sums if _measure_kind(table, table.measure(name)) == "integer"]
+    asked = {name: table.measure(name).aggregation for name in query.measures}
+    return [name for name, each in asked.items() if isinstance(each, Sum) and table.kind_of(each) == "integer"]
 
 
 def narrowed(table: Table, query: Query, answer: pl.DataFrame) -> pl.DataFrame:
@@ -142,28 +144,32 @@ def _fixed(table: Table, query: Query, depth: int) -> dict[str, Kind]:
     return {name: kind for name, kind in answer_columns(table, query).items() if name not in left_out}
 
 
-def _column(table: Table, name: str) -> Column:
-    return next(c for c in table.columns if c.name == name)
-
-
-def _measure_kind(table: Table, measure: Measure) -> Kind:
-    if measure.column is None or measure.aggregation == "COUNT":
-        return "integer"
-    return "float" if measure.aggregation == "MEAN" else _column(table, measure.column).kind
-
-
 def _expression(table: Table, measure: Measure) -> pl.Expr:
-    if measure.column is None:
-        return pl.len().alias(measure.name)
-    values = pl.col(measure.column)
-    if measure.aggregation == "COUNT":
-        return values.count().alias(measure.name)
-    whole = _column(table, measure.column).kind == "integer"
-    wide = values.cast(pl.Int128) if whole else values
-    if measure.aggregation == "MEAN":
-        mean = wide.sum().cast(pl.Float64) / values.count() if whole else values.mean()
-        return pl.when(values.count() > 0).then(mean).alias(measure.name)
-    return pl.when(values.count() > 0).then(wide.sum()).alias(measure.name)
+    match measure.aggregation:
+        case RowCount():
+            found = pl.len()
+        case ValueCount(column):
+            found = pl.col(column).count()
+        case Sum(column):
+            found = _of_values(column, _wide(table.column(column)).sum())
+        case Mean(column) if table.column(column).kind == "integer":
+            found = _of_values(column, _wide(table.column(column)).sum().cast(pl.Float64) / pl.col(column).count())
+        case Mean(column):
+            found = _of_values(column, pl.col(column).mean())
+        case _:
+            assert_never(measure.aggregation)
+    return found.alias(measure.name)
+
+
+def _of_values(column: str, found: pl.Expr) -> pl.Expr:
+    """What was found, or null where the column has no value at all."""
+    return pl.when(pl.col(column).count() > 0).then(found)
+
+
+def _wide(column: Column) -> pl.Expr:
+    """A column's values in a type in which their sum fits."""
+    values = pl.col(column.name)
+    return values.cast(pl.Int128) if column.kind == "integer" else values
 
 
 def _matches(level: Column, allowed: list[object]) -> pl.Expr:

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from flows.core.model import CONTRIBUTORS_COUNT, Measure, Table
+from flows.core.measures import Mean, Measure
+from flows.core.model import CONTRIBUTORS_COUNT, Table
 from flows.live.cells import (
     MAX_CELLS,
     Delta,
@@ -155,13 +156,11 @@ def _snapshot_header(state: State) -> dict[str, Any]:
 
 
 def _described(layout: Layout, measure: Measure) -> dict[str, Any]:
-    kinds = {column.name: column.kind for column in layout.table.columns}
-    summed = measure.aggregation == "SUM" and kinds[measure.column or ""] == "integer"
     return {
         "name": measure.name,
-        "aggregation": measure.aggregation,
-        "whole": summed or measure.aggregation == "COUNT",
-        "weight": layout.weight(measure) if measure.aggregation == "MEAN" else None,
+        "aggregation": measure.aggregation.word,
+        "whole": layout.table.kind_of(measure.aggregation) == "integer",
+        "weight": layout.weight(measure.aggregation) if isinstance(measure.aggregation, Mean) else None,
     }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 import polars as pl
 
-from flows.core.model import CONTRIBUTORS_COUNT, Column, Measure, Query, Table
+from flows.core.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount, adds_up
+from flows.core.model import CONTRIBUTORS_COUNT, Column, Query, Table
 
 MAX_CELLS = 50_000
 """Perspective opens so many in half a second; 600,000 take seven."""
@@ -37,9 +39,9 @@ class Layout:
     def measures(self) -> tuple[Measure, ...]:
         return self.table.measures
 
-    def weight(self, mean: Measure) -> str:
+    def weight(self, mean: Mean) -> str:
         """The count of the values behind a mean, by which means of cells are folded exactly."""
-        counts = (m.name for m in self.table.measures if m.aggregation == "COUNT" and m.column == mean.column)
+        counts = (m.name for m in self.table.measures if m.aggregation == ValueCount(mean.column))
         return next(counts, CONTRIBUTORS_COUNT)
 
     @property
@@ -136,8 +138,9 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     to the cube: it alone knows which of their values it holds for equal.
     """
     names = [level.name for level in layout.levels]
-    totals = [*(measure.name for measure in layout.measures if measure.aggregation != "MEAN")]
-    parts = [_part(measure) for measure in layout.measures if measure.aggregation != "MEAN"]
+    additive = [measure for measure in layout.measures if adds_up(measure.aggregation)]
+    totals = [measure.name for measure in additive]
+    parts = [_part(measure.aggregation).alias(measure.name) for measure in additive]
     rows = pl.concat(added)
     grouped = rows.group_by(names).agg(parts) if names else rows.select(parts)
     if not layout.fits(grouped) or any(level.kind == "float" for level in layout.levels):
@@ -150,13 +153,19 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     return (before, _with_means(layout, after).select(cells.columns)) if room <= layout.max_cells else None
 
 
-def _part(measure: Measure) -> pl.Expr:
+def _part(aggregation: Aggregation) -> pl.Expr:
     """What rows add to a cell."""
-    if measure.column is None:
-        return pl.len().alias(measure.name)
-    values = pl.col(measure.column)
-    part = values.count() if measure.aggregation == "COUNT" else _sum(values.cast(pl.Float64))
-    return part.alias(measure.name)
+    match aggregation:
+        case RowCount():
+            return pl.len()
+        case ValueCount(column):
+            return pl.col(column).count()
+        case Sum(column):
+            return _sum(pl.col(column).cast(pl.Float64))
+        case Mean():
+            raise ValueError("means do not add up")
+        case _:
+            assert_never(aggregation)
 
 
 def _sum(column: pl.Expr) -> pl.Expr:
@@ -165,9 +174,9 @@ def _sum(column: pl.Expr) -> pl.Expr:
 
 
 def _with_means(layout: Layout, cells: pl.DataFrame) -> pl.DataFrame:
-    means = [measure for measure in layout.measures if measure.aggregation == "MEAN"]
+    means = [(m.name, m.aggregation) for m in layout.measures if isinstance(m.aggregation, Mean)]
     return cells.with_columns(
-        (pl.col(f"{mean.column}.SUM") / pl.col(layout.weight(mean))).alias(mean.name) for mean in means
+        (pl.col(f"{mean.column}.SUM") / pl.col(layout.weight(mean))).alias(name) for name, mean in means
     )
 
 
@@ -191,7 +200,9 @@ def difference(layout: Layout, before: pl.DataFrame, after: pl.DataFrame) -> Del
     """
     changed = after.join(before, on=after.columns, how="anti", nulls_equal=True)
     vanished = before.join(after, on=layout.key, how="anti")
-    zero = [pl.lit(0.0 if m.aggregation == "COUNT" else None, pl.Float64).alias(m.name) for m in layout.measures]
+    zero = [
+        pl.lit(0.0 if adds_up(m.aggregation) == "count" else None, pl.Float64).alias(m.name) for m in layout.measures
+    ]
     return Delta(pl.concat([changed, vanished.with_columns(zero)]), vanished[layout.key].to_list())
 
 

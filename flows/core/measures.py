@@ -1,0 +1,67 @@
+"""The measures of a table: what each aggregates, and whether those of two parts add up to that of the whole.
+
+The aggregations are a closed set: whoever answers a measure matches all of them, so that one which an engine does not
+know is a type error, and never another one's number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, assert_never
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of a column's values; null where there are none."""
+
+    column: str
+    word: ClassVar = "SUM"
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of a column's values; null where there are none."""
+
+    column: str
+    word: ClassVar = "MEAN"
+
+
+@dataclass(frozen=True)
+class ValueCount:
+    """How many values of a column are not null."""
+
+    column: str
+    word: ClassVar = "COUNT"
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """How many rows there are."""
+
+    column: ClassVar[None] = None
+    word: ClassVar = "COUNT"
+
+
+type Aggregation = Sum | Mean | ValueCount | RowCount
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A named aggregation."""
+
+    name: str
+    aggregation: Aggregation
+
+
+def adds_up(aggregation: Aggregation) -> Literal["sum", "count"] | None:
+    """How the measures of two disjoint parts make that of both: as a sum, which is null for no values, or as a count,
+    which is 0. None where they do not: what cannot be added up has to be asked for, or derived from what can."""
+    match aggregation:
+        case Sum():
+            return "sum"
+        case ValueCount() | RowCount():
+            return "count"
+        case Mean():
+            return None
+        case _:
+            assert_never(aggregation)
