@@ -25,6 +25,9 @@ from typing import assert_never
 from flows.core.surroundings import is_full, is_locked, is_out_of_memory
 from flows.errors import CubefeedError, EngineLost
 
+SHOWN = 1_000
+"""Characters of an exception that people are shown."""
+
 
 class Doing(Enum):
     """What was being done."""
@@ -93,12 +96,12 @@ def boundary(doing: Doing) -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line, for people; a log has the rest."""
+    """An exception in one line of at most SHOWN characters, for people; a log has the rest."""
     if isinstance(error, CubefeedError):
         return str(error)
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return describe(error.exceptions[0])
-    first, *_ = str(error).splitlines() or [""]
+    first, *_ = str(error)[:SHOWN].splitlines() or [""]  # a library may quote a file whole
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 

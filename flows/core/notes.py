@@ -23,6 +23,8 @@ NOTES = pl.Schema(
 """One finding per row; `rank` orders the findings of one line."""
 SHOWN = 200
 """Characters of a raw text that a finding keeps."""
+SHOWN_EXPECTED = 1_000
+"""Characters that a finding keeps of what would have been right."""
 
 
 def shorten(text: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flows.core.dataset import Dataset
+from flows.core.notes import SHOWN
 from flows.landing.bytewise import is_utf8, line_ends
 from flows.landing.header import check_header
 from flows.landing.lines import QuoteRules, split_lines
@@ -144,5 +145,6 @@ def _is_plain(body: bytes, start: int) -> bool:
 
 
 def _line_at(text: str, position: int) -> str:
-    end = text.find("\n", position)
-    return text[text.rfind("\n", 0, position) + 1 : end if end >= 0 else None]
+    """The line at a position, as far as a finding quotes it."""
+    start = text.rfind("\n", 0, position) + 1
+    return text[start : start + SHOWN].partition("\n")[0]

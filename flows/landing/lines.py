@@ -153,12 +153,12 @@ def _walk(quoted: Iterable[tuple[int, bool, bool, bool, bool, bool, bool]]) -> Q
 
 
 def _mark_hurt(lines: pl.DataFrame, quotations: Quotations, rules: QuoteRules) -> pl.DataFrame:
-    hurt = list(quotations.stray)
-    if quotations.doubtful is not None:
-        hurt.extend(range(quotations.doubtful, lines.height))
+    stray = list(quotations.stray)
     if not rules.multiline:
-        hurt.extend(at for first, last in quotations.spans for at in range(first, last + 1))
-    return lines.with_columns(hurt=pl.int_range(pl.len()).is_in(hurt) if hurt else pl.lit(False))
+        stray.extend(at for first, last in quotations.spans for at in range(first, last + 1))
+    at = pl.int_range(pl.len())
+    hurt = at.is_in(stray) if stray else pl.lit(False)
+    return lines.with_columns(hurt=hurt if quotations.doubtful is None else hurt | (at >= quotations.doubtful))
 
 
 def _join_spans(lines: pl.DataFrame, spans: list[tuple[int, int]]) -> pl.DataFrame:

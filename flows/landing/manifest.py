@@ -48,7 +48,9 @@ def manifest_findings(manifest: bytes, body: bytes, data_rows: int | None) -> li
         return [Finding("manifest", raw=raw, expected='a manifest such as {"rows": 7, "sha256": "…"}, either or both')]
     findings = []
     if rows is not None and data_rows is not None and rows != data_rows:
-        findings.append(Finding("manifest", raw=f"{data_rows} rows", expected=f"{rows} rows, as the manifest says"))
+        findings.append(
+            Finding("manifest", raw=f"{data_rows} rows", expected=f"{shorten(str(rows))} rows, as the manifest says")
+        )
     found = hashlib.sha256(body).hexdigest()
     if digest is not None and digest.lower() != found:
         findings.append(Finding("manifest", raw=f"sha256 {found}", expected=f"{shorten(digest)}, as the manifest says"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from flows.core.findings import Finding, Verdict
-from flows.core.notes import shorten
+from flows.core.notes import SHOWN_EXPECTED, shorten
 from flows.errors import plain
 
 
@@ -13,13 +13,13 @@ class FileRefused(Exception):
     """Raised by the gate; becomes the file's verdict.
 
     Args:
-        rule, raw, expected, line: the finding.
+        rule, raw, expected, line: the finding; what it quotes is cut to SHOWN and SHOWN_EXPECTED characters.
         data_rows: rows seen in the file, as far as they could be counted.
     """
 
     def __init__(self, rule: str, *, raw: str, expected: str, line: int | None = None, data_rows: int = 0) -> None:
         super().__init__(rule)
-        self.finding = Finding(rule, line, None, shorten(raw), expected)
+        self.finding = Finding(rule, line, None, shorten(raw), expected[:SHOWN_EXPECTED])
         self.data_rows = data_rows
 
     def verdict(self) -> Verdict:

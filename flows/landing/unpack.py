@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
+from io import BytesIO
+from typing import Literal
 
 import pyarrow as pa
 
 from flows.landing.refusal import FileRefused
 
+MAX_RATIO = 1_000
+"""Bytes that each byte of a compressed file may hold. Deliveries hold 3 to 100; gzip cannot hold more than 1,032, while
+88 KB of zstd can hold a gigabyte."""
+FREE_BYTES = 16 << 20
+"""So many may come out of any file: a small one of equal rows is compressed further than all others, at little cost."""
+_PIECE_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _BINARIES = {
@@ -29,13 +36,15 @@ _BINARIES = {
 
 
 def unpack(body: bytes, max_bytes: int) -> bytes:
-    """The body decompressed, if it is gzip or zstd.
+    """The body decompressed, if it is gzip or zstd, of any number of members or frames.
+
+    It stops at the limit: no more than that is ever in memory. The time grows with the bytes that go in and come out.
 
     Raises:
-        FileRefused: `compression`, `size` (after decompression), or `binary` (another format).
+        FileRefused: `compression`, `size` or `ratio` (after decompression), or `binary` (another format).
     """
     if body.startswith((_GZIP, _ZSTD)):
-        body = _gunzip(body, max_bytes) if body.startswith(_GZIP) else _unzstd(body, max_bytes)
+        body = _decompress(body, "gzip" if body.startswith(_GZIP) else "zstd", max_bytes)
         if body.startswith((_GZIP, _ZSTD)):
             raise FileRefused("binary", raw="compressed twice", expected="text, gzip or zstd")
     for magic, meaning in _BINARIES.items():
@@ -47,36 +56,23 @@ def unpack(body: bytes, max_bytes: int) -> bytes:
 def check_size(size_bytes: int, max_bytes: int) -> None:
     """Refuse a body that is larger than the dataset allows."""
     if size_bytes > max_bytes:
-        raise FileRefused("size", raw=f"more than {max_bytes} bytes", expected=f"at most {max_bytes} bytes")
+        expected = f"at most {max_bytes} bytes; split the file, or raise the dataset's max_bytes"
+        raise FileRefused("size", raw=f"more than {max_bytes} bytes", expected=expected)
 
 
-def _gunzip(body: bytes, max_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    room, rest = max_bytes + 1, body
-    while rest and room:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            part = member.decompress(rest, room)
-        except zlib.error as error:
-            raise _broken("gzip", str(error)) from None
-        parts.append(part)
-        room -= len(part)
-        if room and not member.eof:
-            raise _broken("gzip", "the stream ends too early")
-        rest = member.unused_data
-    check_size(sum(map(len, parts)), max_bytes)
-    return b"".join(parts)
-
-
-def _unzstd(body: bytes, max_bytes: int) -> bytes:
+def _decompress(body: bytes, codec: Literal["gzip", "zstd"], max_bytes: int) -> bytes:
+    fits = max(FREE_BYTES, MAX_RATIO * len(body))
+    limit = min(max_bytes, fits)
+    text = BytesIO()  # which gives its bytes away without copying them
     try:
-        with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
-            text: bytes = stream.read(max_bytes + 1)
+        with pa.CompressedInputStream(pa.BufferReader(body), codec) as stream:
+            while text.tell() <= limit and (piece := stream.read(min(_PIECE_BYTES, limit + 1 - text.tell()))):
+                text.write(piece)
     except OSError as error:
-        raise _broken("zstd", str(error)) from None
-    check_size(len(text), max_bytes)
-    return text
-
-
-def _broken(codec: str, told: str) -> FileRefused:
-    return FileRefused("compression", raw=told, expected=f"complete {codec} streams and nothing else")
+        expected = f"complete {codec} streams and nothing else"
+        raise FileRefused("compression", raw=str(error), expected=expected) from None
+    check_size(text.tell(), max_bytes)
+    if text.tell() > fits:
+        expected = f"at most {FREE_BYTES} bytes or {MAX_RATIO} times its own; deliver it as text, or in smaller files"
+        raise FileRefused("ratio", raw=f"{len(body)} bytes that unpack to more than {fits}", expected=expected)
+    return text.getvalue()
