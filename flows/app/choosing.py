@@ -10,8 +10,9 @@ from datetime import datetime
 
 from flows.core.dataset import Dataset
 from flows.core.files import shown
-from flows.core.model import Value, parse_value
+from flows.core.model import parse_value
 from flows.core.payload import Payload
+from flows.core.types import Value
 from flows.errors import RequestFailed
 from flows.store.ledger import Ledger
 from flows.store.segments import Part, Segments, versions_holding

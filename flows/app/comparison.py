@@ -20,7 +20,7 @@ from flows.core.changes import Horizon, winners
 from flows.core.model import VERSION, Table
 from flows.core.progress import show_progress
 from flows.core.repeats import row_hash
-from flows.cube.frames import FRAME_TYPES, row_columns
+from flows.cube.frames import row_columns
 from flows.cube.port import Cube
 
 PIECE_ROWS = 250_000
@@ -62,7 +62,7 @@ class Expected:
 
     def piece(self, number: int) -> pl.DataFrame:
         """The rows of one piece."""
-        columns = [pl.col(name).cast(FRAME_TYPES[kind]) for name, kind in row_columns(self.table).items()]
+        columns = [pl.col(name).cast(each.frame) for name, each in row_columns(self.table).items()]
         live = pl.col(VERSION).is_in(pl.Series(list(self.places), dtype=pl.Int64).implode())
         chosen = [source.select(columns).filter(live & (self.part == number)) for source in self.sources]
         rows = pl.concat([_no_rows(self.table).lazy(), *chosen]).collect(engine="streaming")
@@ -136,7 +136,7 @@ def _in(buckets: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _no_rows(table: Table) -> pl.DataFrame:
-    return pl.DataFrame(schema={name: FRAME_TYPES[kind] for name, kind in row_columns(table).items()})
+    return pl.DataFrame(schema={name: each.frame for name, each in row_columns(table).items()})
 
 
 def _but(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:

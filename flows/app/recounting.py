@@ -14,6 +14,7 @@ from flows.core.calendar import day_before, in_zone, is_due, shifted, span_of
 from flows.core.dataset import Dataset
 from flows.core.day_report import TOO_LARGE, Came, DayFile, DayReport, Number, Total, Value
 from flows.core.model import Query
+from flows.core.types import DATE
 from flows.cube.port import Cube
 from flows.landing.inbox import Inbox
 from flows.store.days import DayVersion, day_versions
@@ -88,7 +89,7 @@ def _level(dataset: Dataset) -> str | None:
     """The column that holds the business day; the first date where the dataset does not say."""
     if dataset.expect is not None:
         return dataset.expect.day
-    return next((level.name for level in dataset.table.levels if level.kind == "date"), None)
+    return next((level.name for level in dataset.table.levels if level.type is DATE), None)
 
 
 def _has(newest: Newest, version: DayVersion) -> bool:

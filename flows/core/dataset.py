@@ -17,89 +17,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import dataframely as dy
 import polars as pl
 
-from flows.core.model import CONTRIBUTORS_COUNT, LINE, RESERVED, VERSION, Column, Kind, Table
-from flows.errors import DeclarationError
+from flows.core.declaration import require, wrong
+from flows.core.formats import Csv
+from flows.core.model import CONTRIBUTORS_COUNT, LINE, RESERVED, VERSION, Column, Table
+from flows.core.types import DECLARED, type_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 type Prepare = Callable[[pd.DataFrame], pd.DataFrame]
-
-KINDS: dict[type[dy.Column], Kind] = {
-    dy.String: "string",
-    dy.Bool: "boolean",
-    dy.Date: "date",
-    dy.Datetime: "datetime",
-    dy.Float32: "float",
-    dy.Float64: "float",
-    dy.Float: "float",
-    dy.Int8: "integer",
-    dy.Int16: "integer",
-    dy.Int32: "integer",
-    dy.Int64: "integer",
-    dy.Integer: "integer",
-    dy.UInt8: "integer",
-    dy.UInt16: "integer",
-    dy.UInt32: "integer",
-}
-"""The column types that every engine holds without loss."""
-
-
-@dataclass(frozen=True)
-class Csv:
-    """How the files' text is read.
-
-    Args:
-        delimiter: one character between fields.
-        decimal: `.` or `,`. Thousands separators are never accepted.
-        encoding: a Python codec name. A UTF-8 byte order mark is accepted and left out.
-        date_format: strftime format of Date columns.
-        datetime_format: strftime format of Datetime columns.
-        nulls: cell texts that mean "no value".
-        true: cell texts that mean true in a Bool column.
-        false: cell texts that mean false in a Bool column.
-        multiline: whether quoted fields may hold line ends. When False a line end inside quotes is a
-            finding, since a stray quote looks the same.
-    """
-
-    delimiter: str = ","
-    decimal: str = "."
-    encoding: str = "utf-8"
-    date_format: str = "%Y-%m-%d"
-    datetime_format: str = "%Y-%m-%d %H:%M:%S"
-    nulls: tuple[str, ...] = ("",)
-    true: tuple[str, ...] = ("true",)
-    false: tuple[str, ...] = ("false",)
-    multiline: bool = False
-
-    def __post_init__(self) -> None:
-        _require(
-            len(self.delimiter) == 1 and self.delimiter.isascii() and self.delimiter not in '"\r\n\0',
-            "csv.delimiter",
-            "one ASCII character, neither a quote nor a line end",
-            self.delimiter,
-        )
-        _require(
-            self.decimal in (".", ",") and self.decimal != self.delimiter,
-            "csv.decimal",
-            "`.` or `,`, and not the delimiter",
-            self.decimal,
-        )
-        try:
-            "".encode(self.encoding)  # unlike codecs.lookup it also refuses codecs that give no text
-        except LookupError:
-            raise _wrong("csv.encoding", "a codec that Python knows, such as utf-8", self.encoding) from None
-        _require("%z" not in self.datetime_format, "csv.datetime_format", "without %z", self.datetime_format)
-        expected = "a strftime format such as %d.%m.%Y"
-        _require(_reads_back(self.date_format, pl.Date), "csv.date_format", expected, self.date_format)
-        _require(_reads_back(self.moment_format, pl.Datetime), "csv.datetime_format", expected, self.datetime_format)
-        both = set(self.true) & set(self.false)
-        _require(not both, "csv.true", "texts that are not in csv.false too", both)
-
-    @cached_property
-    def moment_format(self) -> str:
-        """`datetime_format` as polars spells it: its own %f is nanoseconds, strftime's microseconds in six digits."""
-        return re.sub(r"%(.)", lambda found: "%6f" if found[1] == "f" else found[0], self.datetime_format)
 
 
 @dataclass(frozen=True)
@@ -118,7 +44,7 @@ class SkipRows:
     up_to: float
 
     def __post_init__(self) -> None:
-        _require(0 <= self.up_to <= 1, "bad_rows", "SkipRows(up_to=…) from 0 to 1", self.up_to)
+        require(0 <= self.up_to <= 1, "bad_rows", "SkipRows(up_to=…) from 0 to 1", self.up_to)
 
 
 @dataclass(frozen=True)
@@ -152,20 +78,20 @@ class DailyBy:
     holidays: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.time) is not None, "expect.time", "HH:MM", self.time)
+        require(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.time) is not None, "expect.time", "HH:MM", self.time)
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError):
-            raise _wrong("expect.zone", "an IANA time zone such as Europe/Paris", self.zone) from None
-        _require(self.lag_days >= 0, "expect.lag_days", "0 or more", self.lag_days)
-        _require(
+            raise wrong("expect.zone", "an IANA time zone such as Europe/Paris", self.zone) from None
+        require(self.lag_days >= 0, "expect.lag_days", "0 or more", self.lag_days)
+        require(
             bool(self.weekdays) and set(self.weekdays) <= set(range(7)),
             "expect.weekdays",
             "days from 0 (Monday) to 6",
             self.weekdays,
         )
         for holiday in self.holidays:
-            _require(_is_iso_date(holiday), "expect.holidays", 'dates such as "2026-12-25"', holiday)
+            require(_is_iso_date(holiday), "expect.holidays", 'dates such as "2026-12-25"', holiday)
 
 
 @dataclass(frozen=True)
@@ -218,7 +144,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         is_schema = isinstance(self.schema, type) and issubclass(self.schema, dy.Schema)  # type: ignore[redundant-expr]  # authors' files are not type-checked
-        _require(
+        require(
             is_schema,
             "schema",
             "a subclass of dataframely.Schema",
@@ -226,7 +152,7 @@ class Dataset:
         )
         object.__setattr__(self, "name", self.name or self.schema.__name__.lower())
         object.__setattr__(self, "landing", Path(self.landing))
-        _require(
+        require(
             re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,62}", self.name) is not None,
             "name",
             "a letter, then letters, digits, - and _",
@@ -239,27 +165,27 @@ class Dataset:
 
     def _check_columns(self) -> None:
         columns = self.schema.columns()
-        _require(bool(columns), "schema", "at least one column", self.schema.__name__)
+        require(bool(columns), "schema", "at least one column", self.schema.__name__)
         for name, column in columns.items():
-            known = ", ".join(sorted({kind.__name__ for kind in KINDS}))
-            _require(type(column) in KINDS, f"schema.{name}", f"one of {known}", type(column).__name__)
-            _require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
+            known = ", ".join(sorted({declared.__name__ for declared in DECLARED}))
+            require(type(column) in DECLARED, f"schema.{name}", f"one of {known}", type(column).__name__)
+            require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
             counted = (
                 f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable
             )  # its count of values would be that of rows
-            _require(not counted, f"schema.{name}", "another name, or not nullable", name)
+            require(not counted, f"schema.{name}", "another name, or not nullable", name)
             zoned = isinstance(column, dy.Datetime) and column.time_zone is not None
-            _require(not zoned, f"schema.{name}", "a Datetime without time zone", name)
+            require(not zoned, f"schema.{name}", "a Datetime without time zone", name)
         if self.source_columns is not None:
-            _require(
+            require(
                 len(set(self.source_columns)) == len(self.source_columns) > 0,
                 "source_columns",
                 "one or more different names",
                 self.source_columns,
             )
             taken = sorted(RESERVED & set(self.source_columns))
-            _require(not taken, "source_columns", "other names; these are taken", taken)
-            _require(self.prepare is not None, "prepare", "a function, since source_columns is set", None)
+            require(not taken, "source_columns", "other names; these are taken", taken)
+            require(self.prepare is not None, "prepare", "a function, since source_columns is set", None)
 
     def _check_from_name(self) -> None:
         if self.from_name is None:
@@ -267,13 +193,13 @@ class Dataset:
         try:
             groups = tuple(re.compile(self.from_name).groupindex)
         except re.error as error:
-            raise _wrong("from_name", f"a regular expression ({error})", self.from_name) from None
-        _require(bool(groups), "from_name", "at least one named group (?P<Column>…)", self.from_name)
+            raise wrong("from_name", f"a regular expression ({error})", self.from_name) from None
+        require(bool(groups), "from_name", "at least one named group (?P<Column>…)", self.from_name)
         both = sorted(set(groups) & (RESERVED | set(self.source_columns or ())))
-        _require(not both, "from_name", "groups named otherwise than the columns in the file", both)
+        require(not both, "from_name", "groups named otherwise than the columns in the file", both)
         if self.prepare is None:
             unknown = [name for name in groups if name not in self.schema.columns()]
-            _require(not unknown, "from_name", "groups named as columns of the schema", unknown)
+            require(not unknown, "from_name", "groups named as columns of the schema", unknown)
 
     def _check_policies(self) -> None:
         """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""
@@ -285,29 +211,29 @@ class Dataset:
         }
         for name, kinds in policies.items():
             expected = " or ".join(f"{kind.__name__}(…)" for kind in kinds if kind is not NoneType)
-            _require(isinstance(getattr(self, name), kinds), name, expected, getattr(self, name))
+            require(isinstance(getattr(self, name), kinds), name, expected, getattr(self, name))
 
     def _check_limits(self) -> None:
         if self.rows is not None:
             pair = isinstance(self.rows, tuple) and len(self.rows) == 2  # type: ignore[redundant-expr]  # as above
             fits = pair and 0 <= self.rows[0] <= self.rows[1]
-            _require(fits, "rows", "(fewest, most) with 0 <= fewest <= most", self.rows)
+            require(fits, "rows", "(fewest, most) with 0 <= fewest <= most", self.rows)
         for what in ("marker", "manifest"):
             suffix = getattr(self, what)
-            _require(
+            require(
                 suffix is None or (len(suffix) > 1 and "/" not in suffix),
                 what,
                 "a suffix such as .done",
                 suffix,
             )
-        _require(self.max_bytes > 0, "max_bytes", "a positive number of bytes", self.max_bytes)
-        _require(self.settle_s is None or self.settle_s >= 0, "settle_s", "0 or more seconds", self.settle_s)
-        _require(self.retain_days is None or self.retain_days > 0, "retain_days", "1 or more", self.retain_days)
+        require(self.max_bytes > 0, "max_bytes", "a positive number of bytes", self.max_bytes)
+        require(self.settle_s is None or self.settle_s >= 0, "settle_s", "0 or more seconds", self.settle_s)
+        require(self.retain_days is None or self.retain_days > 0, "retain_days", "1 or more", self.retain_days)
         dated = self.retain_days is None or self.expect is not None
-        _require(dated, "expect", "DailyBy(…), whose day retain_days counts by", None)
+        require(dated, "expect", "DailyBy(…), whose day retain_days counts by", None)
         if self.expect is not None:
             day = self.schema.columns().get(self.expect.day)
-            _require(isinstance(day, dy.Date), "expect.day", "a Date column of the schema", self.expect.day)
+            require(isinstance(day, dy.Date), "expect.day", "a Date column of the schema", self.expect.day)
 
     @property
     def directory(self) -> Path:
@@ -337,7 +263,7 @@ class Dataset:
         columns = self.schema.columns()
         return Table(
             name=self.name,
-            columns=tuple(Column(name, KINDS[type(column)], column.nullable) for name, column in columns.items()),
+            columns=tuple(Column(name, type_of(column), column.nullable) for name, column in columns.items()),
             keys=tuple(self.schema.primary_key()),
         )
 
@@ -362,27 +288,8 @@ class Dataset:
         return hashlib.sha256(without_addresses.encode()).hexdigest()[:16]
 
 
-def _reads_back(form: str, kind: type[pl.Date | pl.Datetime]) -> bool:
-    """Whether a day written in this format is understood again."""
-    day = date(2001, 2, 3)
-    try:
-        read = pl.Series([day]).cast(pl.Datetime).dt.strftime(form).str.strptime(kind, form, strict=False)
-        return bool(read.cast(pl.Date)[0] == day)
-    except (pl.exceptions.PolarsError, TypeError):
-        return False
-
-
 def _is_iso_date(text: str) -> bool:
     try:
         return date.fromisoformat(text).isoformat() == text
     except (ValueError, TypeError):
         return False
-
-
-def _wrong(name: str, expected: str, got: object) -> DeclarationError:
-    return DeclarationError(f"The dataset's {name} cannot be used", next_step=f"make {name} {expected}", got=got)
-
-
-def _require(condition: bool, name: str, expected: str, got: object) -> None:
-    if not condition:
-        raise _wrong(name, expected, got)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Literal, assert_never
+from datetime import datetime
+from typing import assert_never
 
 from flows.core.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount
+from flows.core.types import DATETIME, FLOAT, INTEGER, ColumnType, Value
 from flows.errors import QueryError
-
-Kind = Literal["string", "integer", "float", "boolean", "date", "datetime"]
-Value = str | int | float | bool | date | datetime | None
 
 VERSION = "_version"
 """The hidden integer column that says which file version a row came from."""
@@ -36,12 +34,8 @@ class Column:
     """One column of a table."""
 
     name: str
-    kind: Kind
+    type: ColumnType
     nullable: bool = False
-
-    @property
-    def numeric(self) -> bool:
-        return self.kind in ("integer", "float")
 
 
 @dataclass(frozen=True)
@@ -55,13 +49,13 @@ class Table:
     @property
     def levels(self) -> tuple[Column, ...]:
         """Keys and columns that are not numeric, in the order of the schema."""
-        return tuple(c for c in self.columns if c.name in self.keys or not c.numeric)
+        return tuple(c for c in self.columns if c.name in self.keys or not c.type.numeric)
 
     @property
     def measures(self) -> tuple[Measure, ...]:
         """`X.SUM` and `X.MEAN` for each numeric column that is no key, `X.COUNT` of its values where it may be null,
         and `contributors.COUNT`."""
-        numeric = [c.name for c in self.columns if c.numeric and c.name not in self.keys]
+        numeric = [c.name for c in self.columns if c.type.numeric and c.name not in self.keys]
         nullable = [c.name for c in self.columns if c.name in numeric and c.nullable]
         return (
             *(Measure(f"{name}.SUM", Sum(name)) for name in numeric),
@@ -74,15 +68,15 @@ class Table:
         """The column of that name."""
         return next(column for column in self.columns if column.name == name)
 
-    def kind_of(self, aggregation: Aggregation) -> Kind:
+    def type_of(self, aggregation: Aggregation) -> ColumnType:
         """The type of an aggregation's answers."""
         match aggregation:
             case Sum(column):
-                return self.column(column).kind
+                return self.column(column).type
             case Mean():
-                return "float"
+                return FLOAT
             case ValueCount() | RowCount():
-                return "integer"
+                return INTEGER
             case _:
                 assert_never(aggregation)
 
@@ -142,44 +136,26 @@ def parse_value(column: Column, text: str) -> Value:
     if text == "":
         return None
     try:
-        value = _READ[column.kind](text)
-    except (ValueError, KeyError):
+        value = column.type.parse(text)
+    except ValueError:
         raise QueryError(
             f"Not a value of level {column.name}",
-            next_step=f"write a {column.kind}, dates as 2021-05-01",
+            next_step=f"write a {column.type.kind}, dates as 2021-05-01",
             got=text,
         ) from None
     _check_values(column, [value])
     return value
 
 
-_READ: dict[Kind, Callable[[str], Value]] = {
-    "string": str,
-    "integer": int,
-    "float": float,
-    "date": date.fromisoformat,
-    "datetime": datetime.fromisoformat,
-    "boolean": lambda text: {"true": True, "false": False}[text.lower()],
-}
-_TYPES: dict[Kind, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "float": (float, int),
-    "boolean": (bool,),
-    "date": (date,),
-    "datetime": (datetime,),
-}
-
-
 def _check_values(level: Column, values: Iterable[Value]) -> None:
     for value in values:
-        fits = value is None or type(value) in _TYPES[level.kind]
+        fits = value is None or type(value) in level.type.values
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             fits = False
         if not fits or (isinstance(value, datetime) and value.tzinfo is not None):
             raise QueryError(
                 f"Not a value of level {level.name}",
-                next_step=f"give a {level.kind}{' without a time zone' * (level.kind == 'datetime')}",
+                next_step=f"give a {level.type.kind}{' without a time zone' * (level.type is DATETIME)}",
                 got=repr(value),
             )
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.core.boundaries import Doing, FileFailed, boundary
-from flows.core.dataset import KINDS, Csv, Dataset
+from flows.core.dataset import Dataset
 from flows.core.findings import Finding, Verdict
-from flows.core.model import FILE, LINE, Kind
+from flows.core.model import FILE, LINE
 from flows.core.notes import shorten
 from flows.core.progress import show_progress
+from flows.core.types import type_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,33 +117,9 @@ def _lines(returned: pd.Series, known: pl.Series) -> pl.Series:
 
 def _text(name: str, values: pd.Series, dataset: Dataset) -> pl.Series:
     """Values that are not text are written as the dataset's files write them, and then read like text."""
-    write = _writer(KINDS[type(dataset.schema.columns()[name])], dataset.csv)
+    write = type_of(dataset.schema.columns()[name]).write
     missing = values.isna().tolist()
-    cells = [None if absent else write(value) for value, absent in zip(values.tolist(), missing, strict=True)]
+    cells = [
+        None if absent else write(value, dataset.csv) for value, absent in zip(values.tolist(), missing, strict=True)
+    ]
     return pl.Series(name, cells, pl.String)
-
-
-def _writer(kind: Kind, csv: Csv) -> Callable[[object], str]:
-    def write(value: object) -> str:
-        match value:
-            case str():
-                return value
-            case bool():
-                return (csv.true if value else csv.false)[0]
-            case float():
-                return str(value).replace(".", csv.decimal)
-            case datetime() if kind in ("date", "datetime"):
-                return _write_time(value, csv.date_format if kind == "date" else csv.datetime_format)
-            case date() if kind == "date":
-                return value.strftime(csv.date_format)
-            case _:
-                return str(value)
-
-    return write
-
-
-def _write_time(value: datetime, form: str) -> str:
-    """In the dataset's format if nothing is lost by it, else in full, so that the cast refuses it."""
-    text = value.strftime(form)
-    lossless = datetime.strptime(text, form) == value  # noqa: DTZ007 - the dataset's times have no zone
-    return text if lossless else value.isoformat()

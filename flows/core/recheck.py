@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from flows.core.dataset import Csv, Dataset
+from flows.core.dataset import Dataset
 from flows.core.findings import Verdict
+from flows.core.formats import Csv
 from flows.core.model import FILE, LINE
 from flows.core.text import TextRows
+from flows.core.types import STRING, TYPES
 
 
 def text_of(dataset: Dataset, rows: pl.DataFrame) -> TextRows:
@@ -26,16 +28,5 @@ def text_of(dataset: Dataset, rows: pl.DataFrame) -> TextRows:
 
 
 def _text(csv: Csv, values: pl.Series) -> pl.Series:
-    match values.dtype:
-        case pl.String:
-            return values
-        case pl.Date:
-            return values.dt.strftime(csv.date_format)
-        case pl.Datetime():
-            return values.dt.strftime(csv.moment_format)
-        case pl.Boolean:
-            return values.replace_strict({True: csv.true[0], False: csv.false[0]}, return_dtype=pl.String)
-        case pl.Float32 | pl.Float64:
-            return values.cast(pl.String).str.replace(".", csv.decimal, literal=True)
-        case _:
-            return values.cast(pl.String)
+    earlier = next((each for each in TYPES if each.is_stored_as(values.dtype)), STRING)
+    return earlier.text(values, csv).cast(pl.String)

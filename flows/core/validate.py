@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from flows.core.casts import Typed, cast_rows, expected_text
-from flows.core.dataset import KINDS, Dataset, SkipRows
+from flows.core.casts import Typed, cast_rows
+from flows.core.dataset import Dataset, SkipRows
 from flows.core.findings import Verdict
 from flows.core.model import FILE, LINE, ROW
 from flows.core.notes import (
@@ -24,6 +24,7 @@ from flows.core.notes import (
 from flows.core.prepare import prepare_files
 from flows.core.rules import Checks, broken, checks_of, repeats
 from flows.core.text import TextRows
+from flows.core.types import type_of
 
 
 @dataclass
@@ -104,7 +105,7 @@ def _thin_notes(dataset: Dataset, checks: Checks, found: _Sorted) -> pl.DataFram
     left = found.failing.select(*_THIN)
     notes = [
         left.filter(flags.gather(left[ROW])).with_columns(
-            rule=pl.lit(KINDS[type(columns[name])]), check=-1 - position[name], rank=position[name]
+            rule=pl.lit(type_of(columns[name]).kind), check=-1 - position[name], rank=position[name]
         )
         for name, flags in found.typed.unread.items()
     ]
@@ -129,7 +130,7 @@ def _words(dataset: Dataset, checks: Checks, check: int) -> tuple[str | None, st
     if check >= 0:
         return checks.rules[check].column, checks.rules[check].expected
     name, column = list(dataset.schema.columns().items())[-1 - check]
-    return name, expected_text(column, dataset.csv)
+    return name, type_of(column).expected(column, dataset.csv)
 
 
 def _judge(

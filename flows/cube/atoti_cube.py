@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import reduce
 from math import ceil
 from operator import itemgetter
-from typing import Any, Literal, assert_never
+from typing import Any, assert_never
 from urllib.parse import urlsplit
 
 import atoti as tt
@@ -25,21 +25,14 @@ import polars as pl
 from flows.core.changes import ChangeSet, Horizon
 from flows.core.groups import groups
 from flows.core.measures import Aggregation, Mean, RowCount, Sum, ValueCount
-from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Kind, Query, Table
+from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Query, Table
+from flows.core.types import INTEGER
 from flows.cube import frames
 from flows.cube.atoti_start import StartLog, check_java_home, explain_failure, last_words, open_addresses
 from flows.cube.fold import BATCH_ROWS, live_batches
 from flows.cube.port import LiveSegment
 from flows.errors import CubefeedError, EngineFailed, TooSlow
 
-_TYPES: dict[Kind, Literal["String", "long", "double", "boolean", "LocalDate", "LocalDateTime"]] = {
-    "string": "String",
-    "integer": "long",
-    "float": "double",
-    "boolean": "boolean",
-    "date": "LocalDate",
-    "datetime": "LocalDateTime",
-}
 _ROWS_TIMEOUT = timedelta(minutes=10)  # Atoti's own 30 s would cut the verification of a large cube
 
 
@@ -162,7 +155,7 @@ class AtotiCube:
         with _failing("create", table.name):
             stored = self._session.create_table(
                 table.name,
-                data_types={name: _TYPES[kind] for name, kind in frames.row_columns(table).items()},
+                data_types={name: each.atoti for name, each in frames.row_columns(table).items()},
                 keys=list(table.keys),
                 default_values={c.name: None for c in table.columns if c.name not in table.keys},
             )
@@ -226,7 +219,7 @@ class AtotiCube:
         )
         columns = frames.answer_columns(table, Query(table.name, query.measures, levels))
         if found.empty:
-            return pl.DataFrame(schema={name: frames.FRAME_TYPES[kind] for name, kind in columns.items()})
+            return pl.DataFrame(schema={name: each.frame for name, each in columns.items()})
         return frames.typed(pl.from_pandas(found), columns)
 
     def _rows_for(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
@@ -244,8 +237,8 @@ class AtotiCube:
             filter=reduce(operator.and_, narrowed) if narrowed else None,
             timeout=_ROWS_TIMEOUT if within_s is None else timedelta(seconds=within_s),
         )
-        kinds = frames.row_columns(table)
-        return frames.typed(pl.from_pandas(found), {name: kinds[name] for name in names})
+        types = frames.row_columns(table)
+        return frames.typed(pl.from_pandas(found), {name: types[name] for name in names})
 
 
 class _Seen:
@@ -260,7 +253,7 @@ class _Seen:
 
     def note(self, table: Table, rows: pl.DataFrame) -> None:
         self._rows += rows.height
-        for column in (c.name for c in table.columns if c.kind == "integer"):
+        for column in (c.name for c in table.columns if c.type is INTEGER):
             edges = [int(edge) for edge in (rows[column].min(), rows[column].max()) if edge is not None]  # type: ignore[arg-type]  # of an integer column
             self._largest[column] = max(self._largest.get(column, 0), *map(abs, edges), 0)
 

@@ -17,7 +17,8 @@ import duckdb
 import polars as pl
 
 from flows.core.changes import ChangeSet, Horizon
-from flows.core.model import TOTAL_DEPTH, Query, Table, Value
+from flows.core.model import TOTAL_DEPTH, Query, Table
+from flows.core.types import Value
 from flows.cube.duckdb_sql import INCOMING, StoredTable
 from flows.cube.fold import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
 from flows.cube.frames import narrowed, whole_sums

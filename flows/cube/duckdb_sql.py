@@ -14,22 +14,14 @@ import pyarrow as pa
 
 from flows.core.changes import Horizon
 from flows.core.measures import Aggregation, Mean, RowCount, Sum, ValueCount
-from flows.core.model import VERSION, Column, Kind, Query, Table, Value
+from flows.core.model import VERSION, Column, Query, Table
+from flows.core.types import INTEGER, Value
 from flows.cube.fold import Ranges, ordered_keys
 
 INCOMING = "incoming"
 """The name under which the rows to insert are registered."""
 COMPARED = 1000
 """Versions that are compared one by one; a join is faster for more of them."""
-
-_TYPES: dict[Kind, str] = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "float": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "datetime": "TIMESTAMP",
-}
 
 
 class StoredTable:
@@ -40,7 +32,7 @@ class StoredTable:
         self.columns = [*(c.name for c in table.columns), VERSION]
         self._name = name
         self._inside = {column: f"c{i}" for i, column in enumerate(self.columns)}
-        self._types = {c.name: _TYPES[c.kind] for c in (*table.columns, Column(VERSION, "integer"))}
+        self._types = {c.name: c.type.duckdb for c in (*table.columns, Column(VERSION, INTEGER))}
         required = {*table.keys, VERSION}
         typed = (f"{self._inside[c]} {self._types[c]}{' NOT NULL' * (c in required)}" for c in self.columns)
         same_key = " AND ".join(f"i.{self._inside[key]} = t.{self._inside[key]}" for key in table.keys)

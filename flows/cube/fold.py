@@ -69,7 +69,7 @@ def key_ranges(table: Table, rows: pl.DataFrame) -> Ranges:
 
 def ordered_keys(table: Table) -> list[str]:
     """The keys whose values have one order in every engine."""
-    return [c.name for c in table.columns if c.name in table.keys and c.kind != "float"]
+    return [c.name for c in table.columns if c.name in table.keys and c.type.ordered]
 
 
 def may_meet(one: Ranges, other: Ranges) -> bool:

@@ -9,48 +9,31 @@ import polars as pl
 import pyarrow as pa
 
 from flows.core.measures import Mean, Measure, RowCount, Sum, ValueCount
-from flows.core.model import TOTAL_DEPTH, VERSION, Column, Kind, Query, Table
+from flows.core.model import TOTAL_DEPTH, VERSION, Column, Query, Table
+from flows.core.types import INTEGER, ColumnType
 from flows.errors import QueryError
 
-FRAME_TYPES: dict[Kind, type[pl.DataType] | pl.DataType] = {
-    "string": pl.String,
-    "integer": pl.Int64,
-    "float": pl.Float64,
-    "boolean": pl.Boolean,
-    "date": pl.Date,
-    "datetime": pl.Datetime("us"),
-}
 
-_ARROW_TYPES: dict[Kind, pa.DataType] = {
-    "string": pa.string(),
-    "integer": pa.int64(),
-    "float": pa.float64(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "datetime": pa.timestamp("us"),
-}
-
-
-def row_columns(table: Table) -> dict[str, Kind]:
+def row_columns(table: Table) -> dict[str, ColumnType]:
     """The columns of a table's rows, with `_version`."""
-    return {**{c.name: c.kind for c in table.columns}, VERSION: "integer"}
+    return {**{c.name: c.type for c in table.columns}, VERSION: INTEGER}
 
 
-def answer_columns(table: Table, query: Query) -> dict[str, Kind]:
+def answer_columns(table: Table, query: Query) -> dict[str, ColumnType]:
     """The levels and the measures of an answer."""
-    levels: dict[str, Kind] = {name: table.level(name).kind for name in query.levels}
-    return levels | {name: table.kind_of(table.measure(name).aggregation) for name in query.measures}
+    levels = {name: table.level(name).type for name in query.levels}
+    return levels | {name: table.type_of(table.measure(name).aggregation) for name in query.measures}
 
 
-def typed(frame: pl.DataFrame, columns: Mapping[str, Kind]) -> pl.DataFrame:
+def typed(frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFrame:
     """These columns of a frame in the types of the port; dates and truth values may come as text."""
-    return frame.select(_read(frame.schema[name], name, kind) for name, kind in columns.items())
+    return frame.select(each.answer(frame.schema[name], pl.col(name)) for name, each in columns.items())
 
 
 def to_arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
     """A table's rows with `_version`, in the Arrow types that every engine reads."""
     columns = row_columns(table)
-    schema = pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in columns.items()])
+    schema = pa.schema([(name, each.arrow) for name, each in columns.items()])
     return typed(rows, columns).to_arrow().cast(schema)
 
 
@@ -64,8 +47,7 @@ def joined(table: Table, query: Query, parts: Mapping[int, pl.DataFrame]) -> pl.
     """
     columns = answer_columns(table, query)
     absent = {
-        depth: [pl.lit(None, FRAME_TYPES[columns[name]]).alias(name) for name in query.levels[depth:]]
-        for depth in parts
+        depth: [pl.lit(None, columns[name].frame).alias(name) for name in query.levels[depth:]] for depth in parts
     }
     frames = [
         part.with_columns(*absent[depth]).select(*columns, pl.lit(depth, pl.Int64).alias(TOTAL_DEPTH))
@@ -96,7 +78,7 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
     wide = {name: pl.col(name).cast(pl.Int128) for name in whole_sums(table, query)}
     fixed = {n: _fixed(table, query, n) for n in parts}
     typed_parts = {
-        n: part.select(wide.get(name, _read(part.schema[name], name, kind)) for name, kind in fixed[n].items())
+        n: part.select(wide.get(name, each.answer(part.schema[name], pl.col(name))) for name, each in fixed[n].items())
         for n, part in parts.items()
     }
     return narrowed(table, query, joined(table, query, typed_parts))
@@ -104,14 +86,14 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
 
 def empty(table: Table, query: Query) -> pl.DataFrame:
     """The answer of a query that no row matches."""
-    rows = pl.DataFrame(schema={c.name: FRAME_TYPES[c.kind] for c in table.columns})
+    rows = pl.DataFrame(schema={c.name: c.type.frame for c in table.columns})
     return aggregate(table, query, rows)
 
 
 def whole_sums(table: Table, query: Query) -> list[str]:
     """The measures asked for that are sums of integers: the only ones that may not fit."""
     asked = {name: table.measure(name).aggregation for name in query.measures}
-    return [name for name, each in asked.items() if isinstance(each, Sum) and table.kind_of(each) == "integer"]
+    return [name for name, each in asked.items() if isinstance(each, Sum) and table.type_of(each) is INTEGER]
 
 
 def narrowed(table: Table, query: Query, answer: pl.DataFrame) -> pl.DataFrame:
@@ -139,9 +121,9 @@ def _fits(sums: pl.Series) -> bool:
     return sums.is_empty() or bool(sums.cast(pl.Int64, strict=False).null_count() == sums.null_count())
 
 
-def _fixed(table: Table, query: Query, depth: int) -> dict[str, Kind]:
+def _fixed(table: Table, query: Query, depth: int) -> dict[str, ColumnType]:
     left_out = query.levels[depth:]
-    return {name: kind for name, kind in answer_columns(table, query).items() if name not in left_out}
+    return {name: each for name, each in answer_columns(table, query).items() if name not in left_out}
 
 
 def _expression(table: Table, measure: Measure) -> pl.Expr:
@@ -152,7 +134,7 @@ def _expression(table: Table, measure: Measure) -> pl.Expr:
             found = pl.col(column).count()
         case Sum(column):
             found = _of_values(column, _wide(table.column(column)).sum())
-        case Mean(column) if table.column(column).kind == "integer":
+        case Mean(column) if table.column(column).type is INTEGER:
             found = _of_values(column, _wide(table.column(column)).sum().cast(pl.Float64) / pl.col(column).count())
         case Mean(column):
             found = _of_values(column, pl.col(column).mean())
@@ -169,24 +151,11 @@ def _of_values(column: str, found: pl.Expr) -> pl.Expr:
 def _wide(column: Column) -> pl.Expr:
     """A column's values in a type in which their sum fits."""
     values = pl.col(column.name)
-    return values.cast(pl.Int128) if column.kind == "integer" else values
+    return values.cast(pl.Int128) if column.type is INTEGER else values
 
 
 def _matches(level: Column, allowed: list[object]) -> pl.Expr:
     column, values = pl.col(level.name), [value for value in allowed if value is not None]
-    typed_values = pl.Series(
-        values, dtype=FRAME_TYPES[level.kind], strict=False
-    )  # whole numbers may be meant as floats
+    typed_values = pl.Series(values, dtype=level.type.frame, strict=False)  # whole numbers may be meant as floats
     among = column.is_in(typed_values.implode()).fill_null(False) if values else pl.lit(False)
     return among | column.is_null() if len(values) < len(allowed) else among
-
-
-def _read(found: pl.DataType, name: str, kind: Kind) -> pl.Expr:
-    column = pl.col(name)
-    if found == pl.String and kind == "date":
-        return column.str.to_date("%Y-%m-%d")
-    if found == pl.String and kind == "datetime":
-        return column.str.to_datetime(time_unit="us")
-    if found == pl.String and kind == "boolean":
-        return column.str.to_lowercase() == "true"
-    return column.cast(FRAME_TYPES[kind])

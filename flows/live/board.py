@@ -11,6 +11,7 @@ import polars as pl
 
 from flows.core.measures import Mean, Measure
 from flows.core.model import CONTRIBUTORS_COUNT, Table
+from flows.core.types import INTEGER
 from flows.live.cells import (
     MAX_CELLS,
     Delta,
@@ -148,7 +149,7 @@ def _snapshot_header(state: State) -> dict[str, Any]:
         "dataset": layout.table.name,
         "key": layout.key,
         "types": layout.types(),
-        "levels": [{"name": level.name, "kind": level.kind} for level in layout.levels],
+        "levels": [{"name": level.name, "kind": level.type.kind} for level in layout.levels],
         "dropped": layout.dropped,
         "measures": [_described(layout, measure) for measure in layout.measures],
         "count": CONTRIBUTORS_COUNT,
@@ -159,7 +160,7 @@ def _described(layout: Layout, measure: Measure) -> dict[str, Any]:
     return {
         "name": measure.name,
         "aggregation": measure.aggregation.word,
-        "whole": layout.table.kind_of(measure.aggregation) == "integer",
+        "whole": layout.table.type_of(measure.aggregation) is INTEGER,
         "weight": layout.weight(measure.aggregation) if isinstance(measure.aggregation, Mean) else None,
     }
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.core.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount, adds_up
 from flows.core.model import CONTRIBUTORS_COUNT, Column, Query, Table
+from flows.core.types import FLOAT, INTEGER
 
 MAX_CELLS = 50_000
 """Perspective opens so many in half a second; 600,000 take seven."""
@@ -59,9 +60,7 @@ class Layout:
     def shown_type(self, level: Column) -> str:
         """The type of a level in the browser's engine. A moment without a zone would be moved into the reader's
         zone there, and so goes as text."""
-        if level.kind == "integer":
-            return "string" if level.name in self.texts else "integer"
-        return "string" if level.kind == "datetime" else level.kind
+        return "string" if level.name in self.texts else level.type.page
 
     def types(self) -> dict[str, str]:
         """Column → type in the browser's engine."""
@@ -101,7 +100,7 @@ def _narrow_levels(table: Table, ask: Ask, row_count: int, max_cells: int) -> tu
 
 def wide_integers(frame: pl.DataFrame, levels: tuple[Column, ...]) -> frozenset[str]:
     """The integer levels with a value beyond 32 bits."""
-    integers = [level.name for level in levels if level.kind == "integer"]
+    integers = [level.name for level in levels if level.type is INTEGER]
     return frozenset(name for name in integers if not frame[name].is_between(-(2**31), 2**31 - 1).all())
 
 
@@ -120,9 +119,7 @@ def with_keys(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
 
 def _shown(level: Column, shown_type: str) -> pl.Expr:
-    column = pl.col(level.name)
-    if level.kind == "datetime":
-        return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
+    column = level.type.shown(pl.col(level.name))
     types: dict[str, type[pl.DataType]] = {"integer": pl.Int32, "string": pl.String}
     return column.cast(types[shown_type]) if shown_type in types else column
 
@@ -143,7 +140,7 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     parts = [_part(measure.aggregation).alias(measure.name) for measure in additive]
     rows = pl.concat(added)
     grouped = rows.group_by(names).agg(parts) if names else rows.select(parts)
-    if not layout.fits(grouped) or any(level.kind == "float" for level in layout.levels):
+    if not layout.fits(grouped) or any(level.type is FLOAT for level in layout.levels):
         return None
     new = with_keys(_with_means(layout, grouped), layout)
     before = cells.join(new, on=layout.key, how="semi")

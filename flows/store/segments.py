@@ -18,8 +18,9 @@ from typing import Any
 
 import polars as pl
 
-from flows.core.model import VERSION, Column, Kind, Table, Value
+from flows.core.model import VERSION, Column, Table
 from flows.core.surroundings import is_full, is_locked
+from flows.core.types import DATE, Value
 from flows.errors import RequestFailed
 from flows.store.atomic import make_inside, private_name, remove_partials, sync_directory
 from flows.store.disk import room_for
@@ -225,7 +226,7 @@ def versions_holding(parts: Iterable[Part], column: Column, value: Value) -> set
     Raises:
         RequestFailed: a segment cannot be read.
     """
-    holds = pl.col(column.name).eq_missing(pl.lit(value, _KINDS[column.kind]))
+    holds = pl.col(column.name).eq_missing(pl.lit(value, column.type.frame))
     frames = _each(parts, column, lambda rows: rows.filter(holds).select(VERSION).unique())
     return {version for frame in frames for version in frame[VERSION]}
 
@@ -241,7 +242,7 @@ def newest_dates(parts: Iterable[Part], column: str, day: date) -> dict[int, tup
     def summed(rows: pl.LazyFrame) -> pl.LazyFrame:
         return rows.group_by(VERSION).agg(found.max(), (found == day).any().alias("has"))
 
-    dates = Column(column, "date")
+    dates = Column(column, DATE)
     there = [part for part in parts if part.path.exists()]
     try:
         frames = _each(there, dates, summed)
@@ -262,7 +263,7 @@ def _each(parts: Iterable[Part], column: Column, narrow: Callable[[pl.LazyFrame]
     parts = list(parts)
     with legible(parts):
         having = [
-            rows for rows in scan_segments(parts) if rows.collect_schema().get(column.name) == _KINDS[column.kind]
+            rows for rows in scan_segments(parts) if column.type.is_stored_as(rows.collect_schema().get(column.name))
         ]
         return pl.collect_all([narrow(rows) for rows in having])
 
@@ -315,14 +316,8 @@ def _collect(parts: Iterable[Part], table: Table, narrow: Any) -> pl.DataFrame:
     )
 
 
-_KINDS: Mapping[Kind, type[pl.DataType]] = {
-    "string": pl.String, "integer": pl.Int64, "float": pl.Float64,
-    "boolean": pl.Boolean, "date": pl.Date, "datetime": pl.Datetime,
-}  # fmt: skip
-
-
-def _empty_schema(table: Table) -> dict[str, pl.DataType | type[pl.DataType]]:
-    return {**{c.name: _KINDS[c.kind] for c in table.columns}, VERSION: pl.Int64}
+def _empty_schema(table: Table) -> dict[str, pl.DataType]:
+    return {**{c.name: c.type.frame for c in table.columns}, VERSION: pl.Int64()}
 
 
 def _key_range(table: Table, rows: pl.DataFrame) -> tuple[str | None, str | None]:

@@ -16,37 +16,38 @@ from polars.testing import assert_frame_equal
 
 from flows.core.changes import ChangeSet, winners
 from flows.core.model import LINE, VERSION, Column, Query, Table
-from flows.cube.frames import FRAME_TYPES, fitting, row_columns
+from flows.core.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
+from flows.cube.frames import fitting, row_columns
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import QueryError
 
 SALES = Table(
     "sales",
-    (Column("ID", "integer"), Column("Date", "date"), Column("Product", "string"), Column("Quantity", "integer")),
+    (Column("ID", INTEGER), Column("Date", DATE), Column("Product", STRING), Column("Quantity", INTEGER)),
     keys=("ID",),
 )
-NOTES = Table("notes", (Column("Text", "string"), Column("Amount", "float", nullable=True)))
+NOTES = Table("notes", (Column("Text", STRING), Column("Amount", FLOAT, nullable=True)))
 KINDS = Table(
     "kinds",
     (
-        Column("Key", "string"),
-        Column("Text", "string", nullable=True),
-        Column("Number", "integer", nullable=True),
-        Column("Share", "float", nullable=True),
-        Column("Flag", "boolean", nullable=True),
-        Column("Day", "date", nullable=True),
-        Column("Moment", "datetime", nullable=True),
+        Column("Key", STRING),
+        Column("Text", STRING, nullable=True),
+        Column("Number", INTEGER, nullable=True),
+        Column("Share", FLOAT, nullable=True),
+        Column("Flag", BOOLEAN, nullable=True),
+        Column("Day", DATE, nullable=True),
+        Column("Moment", DATETIME, nullable=True),
     ),
     keys=("Key",),
 )
 STOCK = Table(
     "stock",
-    (Column("Day", "date"), Column("Shop", "string"), Column("Pieces", "integer"), Column("Price", "float")),
+    (Column("Day", DATE), Column("Shop", STRING), Column("Pieces", INTEGER), Column("Price", FLOAT)),
     keys=("Day", "Shop"),
 )
 ODD = Table(
     'l\'été "2021"',
-    (Column("name", "string"), Column("Name", "string"), Column('Größe "cm"', "integer"), Column("日本", "string")),
+    (Column("name", STRING), Column("Name", STRING), Column('Größe "cm"', INTEGER), Column("日本", STRING)),
     keys=("name",),
 )
 MODEL = (SALES, NOTES, KINDS, STOCK, ODD)
@@ -57,7 +58,7 @@ DAYS = ((1, MAY_1, "phone", 4), (2, MAY_1, "watch", 6), (3, MAY_2, "phone", 7))
 
 def frame(table: Table, rows: Iterable[tuple[Any, ...]], version: int = 1) -> pl.DataFrame:
     """Rows of a table, all of one version."""
-    schema = {name: FRAME_TYPES[kind] for name, kind in row_columns(table).items()}
+    schema = {name: each.frame for name, each in row_columns(table).items()}
     return pl.DataFrame([(*row, version) for row in rows], schema=schema, orient="row")
 
 
@@ -163,7 +164,7 @@ class CubeContract:
                            for key in ("one", "two", "none")))  # fmt: skip
         found = cube.query(Query("kinds", ("contributors.COUNT",), (level,)))
         assert_answer(found, {level: [None, value], "contributors.COUNT": [1, 2]}, **{level: found.schema[level]})
-        assert found.schema[level] == FRAME_TYPES[KINDS.level(level).kind]
+        assert found.schema[level] == KINDS.level(level).type.frame
         found = cube.query(Query("kinds", ("contributors.COUNT",), where={level: [value]}))
         assert found["contributors.COUNT"].item() == 2
 

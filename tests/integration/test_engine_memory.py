@@ -13,11 +13,12 @@ import pytest
 
 from flows.core.changes import ChangeSet
 from flows.core.model import VERSION, Column, Query, Table
+from flows.core.types import INTEGER, STRING
 from flows.cube import duckdb_cube
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.errors import EngineFailed, EngineLost
 
-TABLE = Table("t", (Column("Key", "integer"), Column("Text", "string"), Column("N", "integer")), ("Key",))
+TABLE = Table("t", (Column("Key", INTEGER), Column("Text", STRING), Column("N", INTEGER)), ("Key",))
 GROUPS = Query("t", ("N.SUM",), ("Text",))
 
 

@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from flows.core.changes import ChangeSet
 from flows.core.model import VERSION, Column, Query, Table
+from flows.core.types import INTEGER, STRING
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.errors import TooSlow
 from flows.live import connections
@@ -196,7 +197,7 @@ def hear(channel: ClientConnection, page: Reader) -> None:
 
 def large_cube(rows: int) -> DuckDbCube:
     """A table whose groups by all levels take a while."""
-    table = Table("large", (Column("A", "integer"), Column("B", "string"), Column("Q", "integer")), keys=("A",))
+    table = Table("large", (Column("A", INTEGER), Column("B", STRING), Column("Q", INTEGER)), keys=("A",))
     cube = DuckDbCube((table,))
     numbers = pl.int_range(rows, eager=True)
     columns = {"A": numbers, "B": numbers.cast(pl.String), "Q": numbers, VERSION: pl.repeat(1, rows, eager=True)}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flows.core.changes import ChangeSet
 from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Column, Query, Table
+from flows.core.types import DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.cube import duckdb_cube
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.live.board import Board
@@ -24,11 +25,11 @@ from tests.integration.reading import Reader
 TABLE = Table(
     "t",
     (
-        Column("ID", "integer"),
-        Column("Day", "date"),
-        Column("Shop", "string", nullable=True),
-        Column("Amount", "integer"),
-        Column("Price", "float", nullable=True),
+        Column("ID", INTEGER),
+        Column("Day", DATE),
+        Column("Shop", STRING, nullable=True),
+        Column("Amount", INTEGER),
+        Column("Price", FLOAT, nullable=True),
     ),
     keys=("ID",),
 )
@@ -196,14 +197,14 @@ def test_a_mean_is_weighted_by_the_count_of_its_values() -> None:
 
 @given(st.lists(st.tuples(*[st.none() | st.text(alphabet="~:0129a,\x00é", max_size=5)] * 3), unique=True, min_size=1))
 def test_no_two_cells_have_one_key(values: list[tuple[str | None, ...]]) -> None:
-    table = Table("t", tuple(Column(name, "string", nullable=True) for name in "abc"))
+    table = Table("t", tuple(Column(name, STRING, nullable=True) for name in "abc"))
     answer = pl.DataFrame(values, schema=dict.fromkeys("abc", pl.String), orient="row")
     keyed = with_keys(answer.with_columns(pl.lit(1).alias(CONTRIBUTORS_COUNT)), Layout(table, table.levels))
     assert keyed["cell"].n_unique() == len(values)
 
 
 def test_a_moment_is_shown_as_it_stands_and_a_column_called_cell_keeps_its_name() -> None:
-    table = Table("t", (Column("cell", "datetime"), Column("Amount", "integer")))
+    table = Table("t", (Column("cell", DATETIME), Column("Amount", INTEGER)))
     cube = DuckDbCube((table,))
     schema = {"cell": pl.Datetime("us"), "Amount": pl.Int64, VERSION: pl.Int64}
     at = datetime(2021, 5, 1, 23, 59, 59)  # noqa: DTZ001  # the cube's moments have no zone

@@ -21,7 +21,8 @@ import pytest
 from flows.app.compacting import compact
 from flows.app.mending import Mender
 from flows.core.changes import Horizon
-from flows.core.dataset import Csv, DailyBy, Dataset, SkipRows, Unload
+from flows.core.dataset import DailyBy, Dataset, SkipRows, Unload
+from flows.core.formats import Csv
 from flows.core.model import Table
 from flows.datasets.sales import SALES
 from flows.errors import RequestFailed, StateError

@@ -53,12 +53,12 @@ def test_atoti_refuses_it(table: Table) -> None:
 
 
 def test_an_answer_from_rows_refuses_it(table: Table) -> None:
-    rows = pl.DataFrame(schema={column.name: frames.FRAME_TYPES[column.kind] for column in table.columns})
+    rows = pl.DataFrame(schema={column.name: column.type.frame for column in table.columns})
     with pytest.raises(AssertionError, match=UNREACHABLE):
         frames.aggregate(table, Query(table.name, ("Quantity.MAX",)), rows)
 
 
 def test_the_page_and_the_model_refuse_it(table: Table) -> None:
-    for refuse in (part_of_a_cell, adds_up, table.kind_of):
+    for refuse in (part_of_a_cell, adds_up, table.type_of):
         with pytest.raises(AssertionError, match=UNREACHABLE):
             refuse(LARGEST)

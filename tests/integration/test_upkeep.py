@@ -13,7 +13,8 @@ import pytest
 
 from flows.app import appending, compacting
 from flows.app.compacting import compact
-from flows.core.dataset import Csv, Dataset, SkipRows
+from flows.core.dataset import Dataset, SkipRows
+from flows.core.formats import Csv
 from flows.core.recheck import text_of
 from flows.core.validate import validate
 from flows.cube import fold

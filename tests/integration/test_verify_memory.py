@@ -26,6 +26,7 @@ import sys, threading
 from pathlib import Path
 from flows.app.closing import verify
 from flows.core.model import Column, Table
+from flows.core.types import DATE, INTEGER, STRING
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.cube.port import LiveSegment
 from flows.store.ledger import SegmentFacts
@@ -34,7 +35,7 @@ from flows.store.segments import Part
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
-columns = (Column("ID", "integer"), Column("Date", "date"), Column("Product", "string"), Column("Quantity", "integer"))
+columns = (Column("ID", INTEGER), Column("Date", DATE), Column("Product", STRING), Column("Quantity", INTEGER))
 table = Table("t", columns, keys=("ID",) if sys.argv[3] == "keyed" else ())
 files = sorted(Path(sys.argv[1]).glob("*.parquet"), key=lambda file: int(file.stem))
 facts = [SegmentFacts(n, "t", file.name, "", 0, int(sys.argv[2]) // 10, "x") for n, file in enumerate(files, start=1)]

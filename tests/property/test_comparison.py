@@ -15,14 +15,15 @@ from flows.app import comparison
 from flows.app.comparison import Expected, compare
 from flows.core.changes import ChangeSet, Horizon, winners
 from flows.core.model import VERSION, Column, Table
+from flows.core.types import DATE, FLOAT, INTEGER, STRING
 from flows.cube.duckdb_cube import DuckDbCube
-from flows.cube.frames import FRAME_TYPES, row_columns
+from flows.cube.frames import row_columns
 
 COLUMNS = (
-    Column("Shop", "string"),
-    Column("Day", "date"),
-    Column("Pieces", "integer", nullable=True),
-    Column("Share", "float", nullable=True),
+    Column("Shop", STRING),
+    Column("Day", DATE),
+    Column("Pieces", INTEGER, nullable=True),
+    Column("Share", FLOAT, nullable=True),
 )
 KEYED, LOOSE = Table("keyed", COLUMNS, keys=("Shop", "Day")), Table("loose", COLUMNS)
 ROW = st.tuples(
@@ -37,7 +38,7 @@ HORIZON = st.none() | st.dates(date(2021, 5, 1), date(2021, 5, 4)).map(lambda da
 
 
 def frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    schema = {name: FRAME_TYPES[kind] for name, kind in row_columns(KEYED).items()}
+    schema = {name: each.frame for name, each in row_columns(KEYED).items()}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

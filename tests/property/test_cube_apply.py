@@ -15,16 +15,17 @@ from polars.testing import assert_frame_equal
 
 from flows.core.changes import ChangeSet, winners
 from flows.core.model import VERSION, Column, Query, Table, Value
+from flows.core.types import BOOLEAN, DATE, INTEGER, STRING
 from flows.cube import frames
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.cube.port import LiveSegment
 
 COLUMNS = (
-    Column("Shop", "string"),
-    Column("Day", "date"),
-    Column("Text", "string", nullable=True),
-    Column("Flag", "boolean", nullable=True),
-    Column("Pieces", "integer", nullable=True),
+    Column("Shop", STRING),
+    Column("Day", DATE),
+    Column("Text", STRING, nullable=True),
+    Column("Flag", BOOLEAN, nullable=True),
+    Column("Pieces", INTEGER, nullable=True),
 )
 KEYED = Table("keyed", COLUMNS, keys=("Shop", "Day"))
 LOOSE = Table("loose", COLUMNS)
@@ -45,7 +46,7 @@ CHANGES = st.lists(st.tuples(st.sampled_from([KEYED, LOOSE]), st.frozensets(VERS
 
 
 def frame(rows: list[Row], version: int) -> pl.DataFrame:
-    schema = {name: frames.FRAME_TYPES[kind] for name, kind in frames.row_columns(KEYED).items()}
+    schema = {name: each.frame for name, each in frames.row_columns(KEYED).items()}
     return pl.DataFrame([(*row, version) for row in rows], schema=schema, orient="row")
 
 

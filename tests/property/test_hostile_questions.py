@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from flows.core.changes import ChangeSet
 from flows.core.model import VERSION, Column, Query, Table
+from flows.core.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.cube import frames
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.errors import QueryError
@@ -26,14 +27,14 @@ from flows.live.api import Api
 TABLE = Table(
     "edges",
     (
-        Column("Number", "integer"),
-        Column("Share", "float"),
-        Column("Text", "string", nullable=True),
-        Column("Flag", "boolean", nullable=True),
-        Column("Day", "date", nullable=True),
-        Column("Moment", "datetime", nullable=True),
-        Column("Amount", "integer", nullable=True),
-        Column("Price", "float", nullable=True),
+        Column("Number", INTEGER),
+        Column("Share", FLOAT),
+        Column("Text", STRING, nullable=True),
+        Column("Flag", BOOLEAN, nullable=True),
+        Column("Day", DATE, nullable=True),
+        Column("Moment", DATETIME, nullable=True),
+        Column("Amount", INTEGER, nullable=True),
+        Column("Price", FLOAT, nullable=True),
     ),
     keys=("Number", "Share"),
 )
@@ -72,7 +73,7 @@ QUERIES = st.builds(
 
 
 def frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    schema = {name: frames.FRAME_TYPES[kind] for name, kind in frames.row_columns(TABLE).items()}
+    schema = {name: each.frame for name, each in frames.row_columns(TABLE).items()}
     return pl.DataFrame([(*row, 1) for row in rows], schema=schema, orient="row")
 
 

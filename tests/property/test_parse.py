@@ -10,7 +10,8 @@ import dataframely as dy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.core.dataset import Csv, Dataset
+from flows.core.dataset import Dataset
+from flows.core.formats import Csv
 from flows.core.model import FILE, LINE
 from flows.core.text import TextRows
 from flows.core.validate import validate

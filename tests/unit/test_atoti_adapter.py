@@ -21,6 +21,7 @@ from atoti.tables import Tables
 
 from flows.core.changes import ChangeSet
 from flows.core.model import VERSION, Column, Query, Table
+from flows.core.types import DATE, INTEGER, STRING
 from flows.cube import atoti_cube
 from flows.cube.atoti_cube import AtotiCube
 from flows.cube.atoti_start import UNREACHABLE, StartLog, check_java_home, explain_failure, listening
@@ -30,11 +31,11 @@ from flows.errors import EngineFailed, EngineUnavailable
 SALES = Table(
     "sales",
     (
-        Column("ID", "integer"),
-        Column("Date", "date"),
-        Column("Product", "string"),
-        Column("Region", "string", nullable=True),
-        Column("Quantity", "integer"),
+        Column("ID", INTEGER),
+        Column("Date", DATE),
+        Column("Product", STRING),
+        Column("Region", STRING, nullable=True),
+        Column("Quantity", INTEGER),
     ),
     keys=("ID",),
 )

@@ -8,8 +8,10 @@ from typing import Any
 import dataframely as dy
 import pytest
 
-from flows.core.dataset import Csv, DailyBy, Dataset, SkipRows, Unload
+from flows.core.dataset import DailyBy, Dataset, SkipRows, Unload
+from flows.core.formats import Csv
 from flows.core.model import Column, Table
+from flows.core.types import FLOAT, INTEGER
 from flows.datasets import find_dataset, load_datasets
 from flows.errors import DeclarationError
 from flows.settings import Settings
@@ -106,7 +108,7 @@ def test_the_schema_gives_the_table_its_levels_and_measures() -> None:
 
 
 def test_a_column_that_may_be_null_has_a_count_of_its_values() -> None:
-    columns = (Column("A", "integer", nullable=True), Column("B", "float"))
+    columns = (Column("A", INTEGER, nullable=True), Column("B", FLOAT))
     assert [m.name for m in Table("t", columns).measures] == [
         "A.SUM", "B.SUM", "A.MEAN", "B.MEAN", "A.COUNT", "contributors.COUNT",
     ]  # fmt: skip

@@ -9,8 +9,9 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from flows.core.dataset import Csv, Dataset
+from flows.core.dataset import Dataset
 from flows.core.findings import MAX_FINDINGS, Verdict
+from flows.core.formats import Csv
 from flows.core.model import FILE, LINE
 from flows.core.text import TextRows
 from flows.landing import cells

@@ -11,8 +11,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from flows.core.dataset import Csv, Dataset, RejectFile, SkipRows
+from flows.core.dataset import Dataset, RejectFile, SkipRows
 from flows.core.findings import MAX_FINDINGS, Finding, Verdict
+from flows.core.formats import Csv
 from flows.core.model import FILE, LINE
 from flows.core.recheck import text_of
 from flows.core.rules import checks_of

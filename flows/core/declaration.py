@@ -1,0 +1,20 @@
+"""Checks of what authors declare: their files are not type-checked, so each value is."""
+
+from __future__ import annotations
+
+from flows.errors import DeclarationError
+
+
+def wrong(name: str, expected: str, got: object) -> DeclarationError:
+    """The error of a value that cannot be used, with what it has to be."""
+    return DeclarationError(f"The dataset's {name} cannot be used", next_step=f"make {name} {expected}", got=got)
+
+
+def require(condition: bool, name: str, expected: str, got: object) -> None:
+    """Refuse a value.
+
+    Raises:
+        DeclarationError: the condition does not hold.
+    """
+    if not condition:
+        raise wrong(name, expected, got)

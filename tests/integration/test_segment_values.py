@@ -1,0 +1,38 @@
+"""Which versions hold a value, as `unload --where` asks it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import dataframely as dy
+import polars as pl
+import pytest
+
+from flows.core.dataset import Dataset
+from flows.core.model import LINE, VERSION, parse_value
+from flows.store.footer import Footer
+from flows.store.segments import Part, Segments, versions_holding
+
+
+class Narrow(dy.Schema):
+    """Columns that a segment holds in fewer bytes than the engines do."""
+
+    ID = dy.Int16(primary_key=True)
+    Share = dy.Float32(primary_key=True)
+    Moment = dy.Datetime(time_unit="ms", primary_key=True)
+
+
+@pytest.mark.parametrize("condition", ["ID=2", "Share=0.5", "Moment=2021-05-02 07:00:00"])
+def test_values_of_narrow_types_are_found(tmp_path: Path, condition: str) -> None:
+    dataset = Dataset(schema=Narrow, landing=tmp_path)
+    moments = [datetime(2021, 5, day, 7) for day in (1, 2)]
+    rows = Narrow.cast(pl.DataFrame({"ID": [1, 2], "Share": [0.25, 0.5], "Moment": moments})).with_columns(
+        pl.Series(VERSION, [1, 2], pl.Int64), pl.Series(LINE, [2, 2], pl.UInt32)
+    )
+    segments = Segments(tmp_path / "segments")
+    facts = segments.write(1, dataset.table, rows, Footer(dataset.name, dataset.fingerprint, ()))
+    level, _, text = condition.partition("=")
+    column = dataset.table.level(level)
+    parts = [Part(facts, segments.path(facts), {})]
+    assert versions_holding(parts, column, parse_value(column, text)) == {2}
