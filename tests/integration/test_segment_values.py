@@ -26,7 +26,7 @@ class Narrow(dy.Schema):
 @pytest.mark.parametrize("condition", ["ID=2", "Share=0.5", "Moment=2021-05-02 07:00:00"])
 def test_values_of_narrow_types_are_found(tmp_path: Path, condition: str) -> None:
     dataset = Dataset(schema=Narrow, landing=tmp_path)
-    moments = [datetime(2021, 5, day, 7) for day in (1, 2)]
+    moments = [datetime(2021, 5, day, 7) for day in (1, 2)]  # noqa: DTZ001 - as declared
     rows = Narrow.cast(pl.DataFrame({"ID": [1, 2], "Share": [0.25, 0.5], "Moment": moments})).with_columns(
         pl.Series(VERSION, [1, 2], pl.Int64), pl.Series(LINE, [2, 2], pl.UInt32)
     )
