@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.app.disks import landing_places, places, warning
+from flows.core.files import shown
 from flows.cube.engines import ENGINES
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError, LandingHangs
@@ -22,11 +23,13 @@ from flows.landing.mount import Mount
 from flows.landing.watcher import choose_observer, file_system_kind
 from flows.live.guard import Access
 from flows.settings import Settings
+from flows.store.crashes import suspects_in
 from flows.store.disk import mounts_in_use, size
 from flows.store.ledger_file import open_ledger
 from flows.store.state import State
 
 CLOCK_S = 2.0
+SHOWN = 20
 
 Result = Literal["ok", "warn", "fail"]
 Row = dict[str, str]
@@ -101,6 +104,18 @@ def _state(settings: Settings) -> Iterator[Row]:
     yield _row("file system", "warn" if remote else "ok", kind or "unknown", advice)
     yield _clock(settings.state)
     yield from _ledger(state)
+    yield from _deaths(state)
+
+
+def _deaths(state: State) -> Iterator[Row]:
+    """The files over which sessions have died, and are read alone or not at all."""
+    suspects = [suspect for suspect in suspects_in(state.root) if suspect.is_read_alone]
+    for suspect in suspects[:SHOWN]:
+        name = shown(suspect.held.path)
+        advice = f"see what is in it; then cubefeed load {name}" if suspect.aside else "nothing: it is read alone now"
+        yield _row(f"{suspect.held.dataset}: deaths", "warn", f"{name}: {suspect.words}", advice)
+    if len(suspects) > SHOWN:
+        yield _row("deaths", "warn", f"{len(suspects) - SHOWN:,} more such files", "see cubefeed status")
 
 
 def _ledger(state: State) -> Iterator[Row]:

@@ -23,6 +23,7 @@ from flows.core.lifecycle import Mode
 from flows.core.wording import counted, were
 from flows.errors import CubefeedError, DiskFull, RequestFailed
 from flows.landing.scan import look
+from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
 from flows.store.requests import OpenRequest, Request, RequestBox
 from flows.store.segments import Segments
@@ -42,11 +43,19 @@ class Asking:
     One thread takes work from it; those that do the work answer.
     """
 
-    def __init__(self, desks: Mapping[str, Desk], ledger: Ledger, segments: Segments, requests: RequestBox) -> None:
+    def __init__(
+        self,
+        desks: Mapping[str, Desk],
+        ledger: Ledger,
+        segments: Segments,
+        requests: RequestBox,
+        crashes: Crashes,
+    ) -> None:
         self._desks = desks
         self._ledger = ledger
         self._segments = segments
         self._requests = requests
+        self._crashes = crashes
         self._rest: deque[Work] = deque()
         self._loads: dict[int, Loads] = {}
         self._lock = threading.Lock()
@@ -114,7 +123,9 @@ class Asking:
         log.info("%s: %s asked for %s", found.dataset, found.who, found.kind)
         try:
             with boundary(Doing.REQUEST):
-                parts = self._work(found.checked()).parts(max_files=max_files, max_bytes=max_bytes)
+                work = self._work(found.checked())
+                apart = self._crashes.apart(self._desks[work.dataset].dataset, work.landed)
+                parts = work.parts(max_files=max_files, max_bytes=max_bytes, apart=apart)
                 with self._lock:
                     self._rest.extend(parts)
                 return True

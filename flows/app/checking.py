@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 import polars as pl
@@ -37,20 +37,35 @@ log = logging.getLogger(__name__)
 _NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
 
 
-def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: Mount) -> Validated:
+def check_work(
+    dataset: Dataset,
+    work: Work,
+    ledger: Ledger,
+    mount: Mount,
+    *,
+    why_aside: Callable[[Landed], str | None] = lambda _: None,
+) -> Validated:
     """Read every file and check those whose content the ledger does not know yet.
 
+    Args:
+        dataset, work: which files.
+        ledger: what is known.
+        mount: where they are read.
+        why_aside: why a file is refused without being read, if it is.
     Raises:
         LandingHangs: the landing directory does not answer.
     """
     reads: dict[bytes, Read] = {}
     unread: dict[bytes, str] = {}
-    read = mount.call(lambda: [_read(dataset, landed) for landed in work.landed]) if work.landed else []
-    for landed, found in zip(work.landed, read, strict=True):
+    aside = {landed.path: _set_aside(landed, why) for landed in work.landed if (why := why_aside(landed)) is not None}
+    to_read = [landed for landed in work.landed if landed.path not in aside]
+    found_in = mount.call(lambda: [_read(dataset, landed) for landed in to_read]) if to_read else []
+    for landed, found in zip(to_read, found_in, strict=True):
         if isinstance(found, Read):
             reads[landed.path] = found
         else:
             unread[landed.path] = found
+    reads |= aside
     known = ledger.known_digests(dataset.name, [read.digest for read in reads.values()])
     ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
     new = [read for read in ordered if _must_be_checked(read, known)]
@@ -124,6 +139,8 @@ def _compare_with_manifest(read: Read, verdict: Verdict, data_rows: int) -> None
 
 
 def _not_read(dataset: Dataset, read: Read) -> Verdict:
+    if read.aside is not None:
+        return _died_over(read, read.aside)
     if read.failure is not None:
         return _refusal(Fault("reading"), read.failure)
     limit = f"at most {dataset.max_bytes} bytes"
@@ -136,14 +153,28 @@ def _not_read(dataset: Dataset, read: Read) -> Verdict:
     )
 
 
+def _set_aside(landed: Landed, why: str) -> Read:
+    return Read(landed, landed.signature, None, _unknown_content(landed), aside=why)
+
+
+def _unknown_content(landed: Landed) -> bytes:
+    """In place of a digest, of bytes that could not be read."""
+    return hashlib.sha256(repr(landed.signature).encode()).digest()
+
+
+def _died_over(read: Read, why: str) -> Verdict:
+    again = f"it is tried again when it changes, or by: cubefeed load {shown(read.landed.path)}"
+    finding = Finding("process", raw=why, expected="a file that can be read")
+    return Verdict(accepted=False, findings=[finding], counts=Counter({"process": 1}), reason=f"{why}; {again}")
+
+
 def _read(dataset: Dataset, landed: Landed) -> Read | str:
     try:
         with boundary(Doing.FILE):
             return read_file(dataset, landed, arrived=True)
     except FileFailed as failed:
         log.warning("%s: %s cannot be read", dataset.name, shown(landed.path), exc_info=failed.cause)
-        digest = hashlib.sha256(repr(landed.signature).encode()).digest()
-        return Read(landed, landed.signature, None, digest, failure=describe(failed.cause))
+        return Read(landed, landed.signature, None, _unknown_content(landed), failure=describe(failed.cause))
 
 
 def _source(read: Read) -> Source:

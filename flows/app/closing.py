@@ -22,6 +22,7 @@ from flows.core.progress import show_progress
 from flows.cube.port import Cube
 from flows.landing.mount import Mount
 from flows.landing.reader import Read, read_file
+from flows.store.crashes import Crashes
 from flows.store.disk import room_for
 from flows.store.footer import VersionRow
 from flows.store.ledger import Ledger
@@ -70,7 +71,9 @@ def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
     return shifted(today, -dataset.retain_days)
 
 
-def read_again(dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount, directory: Path) -> list[Path]:
+def read_again(
+    dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount, directory: Path, crashes: Crashes
+) -> list[Path]:
     """Write the rows of the current versions, read again from the landing files; from the segments of those gone.
 
     Some of the files at a time, so that they never are in memory together. Returns what was written into the
@@ -80,18 +83,23 @@ def read_again(dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount
     written = []
     for number, group in enumerate(groups(versions, lambda version: version.size_bytes, READ_BYTES)):
         written.append(directory / f"{number}.parquet")
-        rows = _rows_from_files(dataset, group, parts, mount)
+        rows = _rows_from_files(dataset, group, parts, mount, crashes)
         with room_for("the check", directory, int(rows.estimated_size())):
             rows.write_parquet(written[-1], compression="lz4")
         show_progress()
     return written
 
 
-def _rows_from_files(dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: Mount) -> pl.DataFrame:
+def _rows_from_files(
+    dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: Mount, crashes: Crashes
+) -> pl.DataFrame:
     landed = {version.id: Landed(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions}
-    reads = mount.call(lambda: {id: read_file(dataset, each) for id, each in landed.items()})
-    there = [(v, read) for v in versions if isinstance(read := reads[v.id], Read) and read.digest == v.digest]
-    checked = check_files(dataset, [read for _, read in there])
+    apart = crashes.apart(dataset, landed.values())
+    landed = {id: each for id, each in landed.items() if each.path not in apart}  # what they hold is in the segments
+    with crashes.holding(dataset, list(landed.values())):
+        reads = mount.call(lambda: {id: read_file(dataset, each) for id, each in landed.items()})
+        there = [(v, read) for v in versions if isinstance(read := reads.get(v.id), Read) and read.digest == v.digest]
+        checked = check_files(dataset, [read for _, read in there])
     ids = pl.Series([version.id for version, _ in there], dtype=pl.Int64)
     fresh = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))
     gone = {version.id for version in versions} - set(ids)

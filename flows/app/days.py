@@ -23,6 +23,7 @@ from flows.cube.port import Cube
 from flows.landing.inbox import Inbox
 from flows.landing.mount import Mount
 from flows.store.backup import make_backup
+from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
 from flows.store.segments import Segments
 from flows.store.upkeep import first_day, horizon_of, set_first_day
@@ -49,9 +50,10 @@ class Owned(Protocol):
 class Days:
     """Closes days, and tells what they were. All of it runs in the thread that writes the cube."""
 
-    def __init__(self, owned: Owned, appender: Appender, backups: Path) -> None:
+    def __init__(self, owned: Owned, appender: Appender, crashes: Crashes, backups: Path) -> None:
         self._owned = owned
         self._appender = appender
+        self._crashes = crashes
         self._backups = backups
 
     def verify(self, dataset: Dataset, *, deep: bool = False) -> dict[str, Any]:
@@ -64,7 +66,7 @@ class Days:
             if not deep:
                 return compare()
             with _scratch(self._backups.parent) as directory:
-                return compare(files=read_again(dataset, ledger, parts, mount, directory))
+                return compare(files=read_again(dataset, ledger, parts, mount, directory, self._crashes))
 
     def close(
         self, dataset: Dataset, inbox: Inbox, *, as_of: datetime | None = None, run: str | None = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,10 @@ from flows.core.progress import Show, progress_here, progress_shown_by
 from flows.core.wording import counted
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import CubefeedError, RequestFailed
+from flows.landing.inbox import Settled
 from flows.landing.mount import Mount
 from flows.store.backup import make_backup
+from flows.store.crashes import Crashes
 from flows.store.hold import Hold
 from flows.store.ledger import Ledger
 from flows.store.quarantine import Quarantine
@@ -62,6 +66,7 @@ class Feed:
         wake: threading.Event,
         health: Health | None = None,
         hold: Hold | None = None,
+        crashes: Crashes | None = None,
     ) -> None:
         self.desks = dict(desks)
         self.cube = cube
@@ -74,10 +79,12 @@ class Feed:
         self.health = health or Health()
         self.health.on_end(wake.set)
         self._hold = hold or Hold()
+        self.crashes = crashes or Crashes()
+        self._alone: deque[Work] = deque()
         self._appender = Appender(ledger, segments, quarantine, cube)
-        self._asking = Asking(self.desks, ledger, segments, requests)
-        self._mender = Mender(ledger, segments, quarantine)
-        self._days = Days(self, self._appender, backups)
+        self._asking = Asking(self.desks, ledger, segments, requests, self.crashes)
+        self._mender = Mender(ledger, segments, quarantine, self.crashes)
+        self._days = Days(self, self._appender, self.crashes, backups)
         self._turn = 0
 
     @property
@@ -177,7 +184,7 @@ class Feed:
             work = self._look(desk)
             if work is not None:
                 return work
-        return None
+        return self._next_alone()
 
     def _look(self, desk: Desk) -> Work | None:
         """What is settled or gone in a landing directory."""
@@ -190,10 +197,28 @@ class Feed:
             self._degrade(desk, Work(desk.dataset.name), failed)
             return None
         if found.landed or found.gone:
-            return Work(desk.dataset.name, *found)
+            return self._work_of(desk, found)
         if desk.degraded is not None and not inbox.waiting():
             self._recover(desk)
         return None
+
+    def _work_of(self, desk: Desk, found: Settled) -> Work | None:
+        """Work on what was found; files that may end the process come after all others, each by itself."""
+        name = desk.dataset.name
+        apart = self.crashes.apart(desk.dataset, found.landed)
+        if not apart:
+            return Work(name, *found)
+        self._alone.extend(Work(name, (landed,)) for landed in found.landed if landed.path in apart)
+        others = tuple(landed for landed in found.landed if landed.path not in apart)
+        return Work(name, others, found.gone, found.missing) if others or found.gone else None
+
+    def _next_alone(self) -> Work | None:
+        """A file that may end the process, of a dataset that can load."""
+        ready = (work for work in self._alone if not self.desks[work.dataset].is_left_alone)
+        work = next(ready, None)
+        if work is not None:
+            self._alone.remove(work)
+        return work
 
     def mount(self, name: str) -> Mount:
         """Where the files of a dataset are read."""
@@ -206,10 +231,13 @@ class Feed:
     def validate(self, work: Work) -> Validated | Outcome:
         """Read and check the files of a piece of work; or an outcome, where that fails as a whole."""
         desk = self.desks[work.dataset]
+        why_aside = partial(self.crashes.why_aside, desk.dataset)
+        self.crashes.take(id(work), desk.dataset, work.landed)
         try:
             with boundary(Doing.DATASET):
-                return check_work(desk.dataset, work, self.ledger, desk.lookout.reads)
+                return check_work(desk.dataset, work, self.ledger, desk.lookout.reads, why_aside=why_aside)
         except DatasetFailed as failed:
+            self.crashes.put_down(id(work))
             return self._degrade(desk, work, failed)
 
     def append(self, validated: Validated | Outcome) -> Outcome:
@@ -220,6 +248,11 @@ class Feed:
         """
         if isinstance(validated, Outcome):
             return validated
+        outcome = self._append(validated)
+        self.crashes.put_down(id(validated.work), validated.reads if outcome.problem is None else ())
+        return outcome
+
+    def _append(self, validated: Validated) -> Outcome:
         desk, work = self.desks[validated.work.dataset], validated.work
         if work.fill:
             return self._fill(desk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +21,7 @@ from flows.core.wording import counted
 from flows.errors import LandingHangs
 from flows.landing.mount import Mount
 from flows.landing.reader import Read, read_file
+from flows.store.crashes import Crashes
 from flows.store.footer import Footer, VersionRow
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine
@@ -66,10 +67,11 @@ class Mended:
 class Mender:
     """Makes segments fit again: from the landing files where they still are, else from the old segment."""
 
-    def __init__(self, ledger: Ledger, segments: Segments, quarantine: Quarantine) -> None:
+    def __init__(self, ledger: Ledger, segments: Segments, quarantine: Quarantine, crashes: Crashes) -> None:
         self._ledger = ledger
         self._segments = segments
         self._quarantine = quarantine
+        self._crashes = crashes
 
     def mend(self, dataset: Dataset, mount: Mount) -> Mended:
         """At a start: mend all live segments of a dataset, each in one ledger transaction, and say what was done.
@@ -138,23 +140,21 @@ class Mender:
     def _from_files(
         self, dataset: Dataset, rows: Sequence[VersionRow], mount: Mount
     ) -> tuple[list[pl.DataFrame], dict[int, Verdict], list[VersionRow]]:
-        """Rows and verdicts of the versions whose bytes still lie there, and the other versions."""
-        reads: list[Read] = []
-        there: list[VersionRow] = []
+        """Rows and verdicts of the versions whose bytes still lie there, and the other versions.
+
+        A file over which sessions have died is read alone, or not at all.
+        """
+        frames: list[pl.DataFrame] = []
+        verdicts: dict[int, Verdict] = {}
         copies = copies_of(self._ledger, dataset.name)
-        for version in rows:
-            for path in (version.path, *copies.get(version.digest, ())):
-                read = _read(dataset, Landed(path, Signature(0, version.mtime_ns, 0, 0)), mount)
-                if isinstance(read, Read) and read.digest == version.digest:
-                    reads.append(read)
-                    there.append(version)
-                    break
-        checked = check_files(dataset, reads)
-        ids = pl.Series([version.id for version in there], dtype=pl.Int64)
-        frames = [checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))] if there else []
-        verdicts = {v.id: checked.verdicts[read.landed.path] for v, read in zip(there, reads, strict=True)}
-        found = set(verdicts)
-        return frames, verdicts, [version for version in rows if version.id not in found]
+        landed = {version.id: _landed(version.path, version) for version in rows}
+        apart = self._crashes.apart(dataset, landed.values())
+        read = [version for version in rows if self._crashes.why_aside(dataset, landed[version.id]) is None]
+        together = [version for version in read if version.path not in apart]
+        for group in (together, *([version] for version in read if version.path in apart)):
+            with self._crashes.holding(dataset, [landed[version.id] for version in group]):
+                _check_again(dataset, group, copies, mount, frames, verdicts)
+        return frames, verdicts, [version for version in rows if version.id not in verdicts]
 
     def _write(
         self, dataset: Dataset, replacement: Replacement, rows: Sequence[VersionRow], frames: list[pl.DataFrame]
@@ -184,6 +184,36 @@ class Mender:
             )
         with self._segments.until_staged(replacement.new):
             replace_segments(self._ledger, replacement)
+
+
+def _landed(path: bytes, version: VersionRow) -> Landed:
+    return Landed(path, Signature(0, version.mtime_ns, 0, 0))
+
+
+def _check_again(
+    dataset: Dataset,
+    rows: Sequence[VersionRow],
+    copies: Mapping[bytes, Sequence[bytes]],
+    mount: Mount,
+    frames: list[pl.DataFrame],
+    verdicts: dict[int, Verdict],
+) -> None:
+    """Add the rows and verdicts of the versions whose bytes lie at their path, or at that of a copy."""
+    reads: list[Read] = []
+    there: list[VersionRow] = []
+    for version in rows:
+        for path in (version.path, *copies.get(version.digest, ())):
+            read = _read(dataset, _landed(path, version), mount)
+            if isinstance(read, Read) and read.digest == version.digest:
+                reads.append(read)
+                there.append(version)
+                break
+    if not there:
+        return
+    checked = check_files(dataset, reads)
+    ids = pl.Series([version.id for version in there], dtype=pl.Int64)
+    frames.append(checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION)))
+    verdicts |= {v.id: checked.verdicts[read.landed.path] for v, read in zip(there, reads, strict=True)}
 
 
 def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:

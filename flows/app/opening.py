@@ -29,6 +29,7 @@ from flows.live.proxy import Proxies
 from flows.live.server import Live, LiveServer
 from flows.live.watched import WatchedCube
 from flows.settings import Observer, Settings
+from flows.store.crashes import Crashes
 from flows.store.directories import judged_in_doubt, remember_directory, remembered_volumes
 from flows.store.hold import Hold
 from flows.store.ledger import Ledger
@@ -82,6 +83,10 @@ def open_feed(
         health = stack.enter_context(Health(kill=_end_process(state)))
         health.on_live(state.forget_end)
         stack.enter_context(unused_memory_given_back())
+        crashes = Crashes(state.root)
+        crashes.open()
+        stack.callback(crashes.close)
+        health.on_end(lambda: crashes.end(failed=health.failure is not None))
         ledger = open_ledger(state.ledger, lost=state.remembers)
         stack.callback(ledger.close)
         requests = RequestBox(ledger)
@@ -113,6 +118,7 @@ def open_feed(
             wake=wake,
             health=health,
             hold=Hold.on(state.root, state.lock_file, state.ledger),
+            crashes=crashes,
         )
         stack.callback(feed.stop)
         owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)

@@ -92,6 +92,7 @@ class FeedSource:
     def _dataset(self, desk: Desk) -> dict[str, Any]:
         name, inbox = desk.dataset.name, desk.lookout.inbox
         found, waiting = counts(self.feed.ledger, name), inbox.waiting()
+        died_over = self.feed.crashes.suspects(name)
         return {
             "ready": self.is_ready(name),
             "rows": self.feed.cube.row_count(desk.dataset.table.name),
@@ -105,6 +106,7 @@ class FeedSource:
             "scan_age_s": time.monotonic() - inbox.scanned_at if isfinite(inbox.scanned_at) else None,
             "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
             "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
+            "died_over": {shown(path): why for path, why in list(died_over.items())[:SHOWN_WAITING]},
             "last_loaded_utc": found.last_loaded_utc,
             "report_day": self.reports.last_day(name),
             "age_s": _age_s(found.last_loaded_utc),
@@ -116,6 +118,7 @@ class FeedSource:
         desk = self.feed.desks[name]
         found = counts(self.feed.ledger, name)
         problem, lost, refused = desk.lookout.inbox.problem, desk.mended.lost, found.files.get("quarantined", 0)
+        died_over = self.feed.crashes.suspects(name)
         complaints = []
         if desk.degraded:
             complaints.append(f"degraded: {desk.degraded}")
@@ -126,6 +129,9 @@ class FeedSource:
         if lost:
             names = first_names(lost, SHOWN_WAITING)
             complaints.append(f"{counted(len(lost), 'version')} lost with the segment; put back {names}")
+        if died_over:
+            names = first_names([shown(path) for path in died_over], SHOWN_WAITING)
+            complaints.append(f"the process died over {counted(len(died_over), 'file')}: {names}")
         if refused:
             complaints.append(f"{counted(refused, 'refused file')}; see cubefeed findings")
         return complaints

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -45,13 +45,19 @@ class Work:
     fill: bool = False
     detected_utc: str = field(default_factory=now_utc)
 
-    def parts(self, *, max_files: int, max_bytes: int) -> list[Work]:
-        """The same in several pieces, each bounded as a batch is; what is gone leaves with the last."""
+    def parts(self, *, max_files: int, max_bytes: int, apart: Set[bytes] = frozenset()) -> list[Work]:
+        """The same in several pieces, each bounded as a batch is; what is gone leaves with the last.
+
+        Args:
+            max_files, max_bytes: of a piece.
+            apart: files that are to be alone in theirs.
+        """
         pieces: list[list[Landed]] = [[]]
         size = 0
         for landed in self.landed:
             size += landed.signature.size_bytes
-            if pieces[-1] and (len(pieces[-1]) == max_files or size > max_bytes):
+            full = len(pieces[-1]) == max_files or size > max_bytes
+            if pieces[-1] and (full or landed.path in apart or pieces[-1][-1].path in apart):
                 pieces.append([])
                 size = landed.signature.size_bytes
             pieces[-1].append(landed)

@@ -29,6 +29,7 @@ class Read:
         digest: sha256 of the bytes and of the values taken from the file's name.
         manifest: the content of its manifest, where the dataset asks for one.
         failure: what was raised when it was read, if anything was.
+        aside: why it was not read at all, if it was not.
     """
 
     landed: Landed
@@ -37,6 +38,7 @@ class Read:
     digest: bytes
     manifest: bytes | None = None
     failure: str | None = None
+    aside: str | None = None
 
 
 def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Read | str:

@@ -20,6 +20,7 @@ from flows.app import compacting
 from flows.app.mending import Mender
 from flows.datasets.sales import SALES
 from flows.landing.mount import Mount
+from flows.store.crashes import Crashes
 from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
 from flows.store.restore import restore_ledger
@@ -104,7 +105,7 @@ def mending(state: Path, landing: Path) -> None:
     dataset = replace(SALES, landing=landing, revision=1)
     mount = Mount("landing")
     with closing(open_ledger(State(state).ledger)) as ledger:
-        mender = Mender(ledger, Segments(State(state).segments), Quarantine(State(state).quarantine))
+        mender = Mender(ledger, Segments(State(state).segments), Quarantine(State(state).quarantine), Crashes())
         mender.mend(dataset, mount)
     mount.stop()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.app.closing import verify
+from flows.app.feed import Feed
 from flows.app.opening import open_feed
 from flows.core.model import Query
 from flows.settings import Observer, Settings
@@ -75,10 +76,14 @@ class Installation:
             feed.rebuild()
             deadline = time.monotonic() + 20
             requests = feed._asking._requests
+            asked = False
             while requests.open_requests() or feed.waiting() or self.found(feed) != sum(self.quantities.values()):
                 work = feed.detect(0.2)
                 if work is not None:
                     feed.append(feed.validate(work))
+                elif not asked and (aside := self.set_aside(feed)):
+                    requests.leave("sales", "load", {"paths": aside})
+                    asked = True
                 assert time.monotonic() < deadline, (self.found(feed), sum(self.quantities.values()))
             desk = feed.desks["sales"]
             parts = feed._appender.parts(desk.dataset, feed.ledger.live("sales"))
@@ -86,6 +91,11 @@ class Installation:
             assert (difference["missing"], difference["extra"]) == (0, 0), difference
             rows = file_rows(feed.ledger, current_only=True, limit=100_000)
             assert {row.file: row.state for row in rows} == dict.fromkeys(self.quantities, "loaded")
+
+    def set_aside(self, feed: Feed) -> list[str]:
+        """Files that were alone in hand at a third kill in a row: who kills has to ask for them."""
+        rows = file_rows(feed.ledger, current_only=True, limit=100_000)
+        return [row.file for row in rows if row.first_finding is not None and row.first_finding.rule == "process"]
 
     def found(self, feed: object) -> int | None:
         frame = feed.cube.query(Query("sales", ("Quantity.SUM",)))  # type: ignore[attr-defined]

@@ -29,6 +29,7 @@ from flows.errors import RequestFailed, StateError
 from flows.landing.mount import Mount
 from flows.store import backup
 from flows.store.backup import backups_in, make_backup
+from flows.store.crashes import Crashes
 from flows.store.footer import KEY, UnknownFooter, read_footer
 from flows.store.ledger import SegmentFacts
 from flows.store.ledger_file import open_ledger
@@ -502,7 +503,7 @@ def test_a_declaration_that_raises_on_loaded_rows_leaves_all_that_was_loaded(tmp
     ledger = open_ledger(state.ledger)
     segments = Segments(state.segments)
     with pytest.raises(pl.exceptions.PolarsError, match="conversion from"):
-        Mender(ledger, segments, Quarantine(state.quarantine)).mend(fragile, mount)
+        Mender(ledger, segments, Quarantine(state.quarantine), Crashes()).mend(fragile, mount)
     mount.stop()
     assert all(segments.damaged(facts) is None for facts in ledger.segments("sales").values())
     assert {facts.fingerprint for facts in ledger.segments("sales").values()} == {

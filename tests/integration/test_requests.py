@@ -25,6 +25,7 @@ from flows.app.work import Work
 from flows.core.payload import MAX_NAMES
 from flows.errors import RequestFailed
 from flows.settings import Settings
+from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.requests import Request, RequestBox
@@ -263,7 +264,7 @@ class Caught:
 
 def test_each_part_of_a_request_is_given_out_once_while_another_one_fails(tmp_path: Path) -> None:
     with closing(open_ledger(tmp_path / "ledger.db")) as ledger, closing(RequestBox(ledger)) as box:
-        asking = Asking({}, ledger, Segments(tmp_path / "segments"), box)
+        asking = Asking({}, ledger, Segments(tmp_path / "segments"), box, Crashes())
         caught: Any = Caught(2)
         asking._rest.extend(Work("sales", landed=(), request=caught, more=more) for more in (True, False))
         failing = threading.Thread(

@@ -1,0 +1,324 @@
+"""Which files were in hand when a process died, so that none of them ends every start for ever.
+
+Some ends cannot be caught: an allocation that fails inside a library aborts, the kernel kills who takes too much
+memory. So a session notes what it is about to read, and takes the note back once that is recorded; a note that lies
+there at the next start says what was in hand.
+
+    in hand at a death ──▶ at two in a row: read alone ──▶ alone in hand at the third or later: set aside
+
+What is set aside is not read until it changes, its declaration does, or somebody asks for it. Deaths while nothing was
+in hand count for nobody, and a session that was told to end takes its note back at once.
+
+The note is written in its place and never synced: it has to outlive the process, not the machine, and it lies on the
+way of every file. Torn or lost it says nothing, and the next death counts.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flows.core.dataset import Dataset
+from flows.core.files import Landed, Signature, first_names, shown
+from flows.core.progress import show_progress
+from flows.core.wording import counted
+from flows.errors import DiskFull
+from flows.store.atomic import write_file
+
+log = logging.getLogger(__name__)
+
+ALONE_AFTER = 2
+"""Deaths in a row after which a file is read alone: one may be anybody's."""
+ASIDE_AFTER = 3
+"""Deaths after which a file that was alone in hand is set aside."""
+MOST = 20_000
+"""Files that are suspected at most, those of the last deaths: two batches are in hand at once, of 10,000 files each."""
+FEW = 100
+SAVE_S = 1.0
+"""How often it is saved at most that files turned out to be harmless, while there are more than a few: they may be
+thousands, one after the other."""
+WAIT_S = 0.1
+SHOWN = 5
+
+type Key = tuple[str, bytes]
+"""A dataset and a path."""
+
+
+class HeldFile(NamedTuple):
+    """A file in hand: what it was, and how its dataset was declared."""
+
+    dataset: str
+    path: bytes
+    fingerprint: str
+    signature: Signature
+
+    @property
+    def key(self) -> Key:
+        return self.dataset, self.path
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A file that was in hand at deaths.
+
+    Args:
+        held: what it was at the last one.
+        deaths: how many there were.
+        aside: whether it is not read any more.
+    """
+
+    held: HeldFile
+    deaths: int
+    aside: bool = False
+
+    @property
+    def is_read_alone(self) -> bool:
+        """Whether nothing else may be in hand while it is read."""
+        return self.deaths >= ALONE_AFTER
+
+    @property
+    def words(self) -> str:
+        """What a person should know of it."""
+        last = ", at the last one no other file" if self.aside else ""
+        return f"it was being read when the process died, {self.deaths} times{last}"
+
+
+class _Hand(NamedTuple):
+    """Files that were taken in hand together, and the line of the note that says so."""
+
+    dataset: str
+    landed: Sequence[Landed]
+    text: bytes
+
+
+class Crashes:
+    """What a session has in hand, and which files earlier ones have died over. Any thread may use it.
+
+    Args:
+        directory: the state directory; None keeps nothing.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+        self._note: int | None = None
+        self._suspects: dict[Key, Suspect] = {}
+        self._held: dict[int, _Hand] = {}
+        self._written = 0
+        self._alone: int | None = None
+        self._ending = False
+        self._saved_at = 0.0
+        self._changed = threading.Condition()
+
+    def open(self) -> None:
+        """Read what the sessions before have left, and count a death where the last one had files in hand.
+
+        Raises:
+            OSError: the note cannot be opened.
+            DiskFull: there is no room for what is known of the death.
+        """
+        if self._directory is None:
+            return
+        self._suspects = {suspect.held.key: suspect for suspect in suspects_in(self._directory)}
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        self._note = os.open(_note_file(self._directory), flags, 0o600)
+        held = _parse_note(os.pread(self._note, os.fstat(self._note).st_size, 0))
+        if held:
+            self._suspects = after_death(self._suspects, held)
+            self._tell(held)
+            self._save()
+        os.ftruncate(self._note, 0)
+
+    def close(self) -> None:
+        """Nothing is taken in hand any more. What still is stays noted: the session has failed over it."""
+        with self._changed:
+            if self._note is not None:
+                self._save()
+                os.close(self._note)
+            self._note = None
+
+    def end(self, *, failed: bool) -> None:
+        """The session ends, and nobody waits for a turn any more. Where it was told to, no file is to blame for
+        whatever comes now."""
+        with self._changed:
+            self._ending = True
+            if not failed and self._note is not None:
+                os.ftruncate(self._note, 0)
+                os.close(self._note)
+                self._note = None
+            self._changed.notify_all()
+
+    def apart(self, dataset: Dataset, landed: Iterable[Landed]) -> set[bytes]:
+        """Those of the files that are to be read, each with no other in hand."""
+        if not self._suspects:
+            return set()
+        return {
+            each.path
+            for each in landed
+            if (suspect := self._suspects.get((dataset.name, each.path))) is not None
+            and suspect.is_read_alone
+            and self.why_aside(dataset, each) is None
+        }
+
+    def why_aside(self, dataset: Dataset, landed: Landed) -> str | None:
+        """Why a file that nobody asked for is not read; None where it is."""
+        suspect = self._suspects.get((dataset.name, landed.path))
+        if suspect is None or not suspect.aside or landed.mode != "arrival":
+            return None
+        return suspect.words if suspect.held == _held(dataset, landed) else None
+
+    def suspects(self, dataset: str) -> dict[bytes, str]:
+        """Path → why, of the files that are read alone or not at all."""
+        suspects = list(self._suspects.values())
+        return {each.held.path: each.words for each in suspects if each.held.dataset == dataset and each.is_read_alone}
+
+    def take(self, number: int, dataset: Dataset, landed: Sequence[Landed], *, wait: bool = True) -> None:
+        """Note that some files are about to be read, but for those that are set aside. A suspected one waits until
+        nothing else is in hand, and others wait until it is not any more.
+
+        Args:
+            number: names them until they are recorded.
+            dataset: whose files they are.
+            landed: the files.
+            wait: whether this thread may wait; not the one that records what others have in hand.
+        """
+        landed = [each for each in landed if self.why_aside(dataset, each) is None]
+        if not landed:
+            return
+        alone = bool(self.apart(dataset, landed))
+        with self._changed:
+            while wait and not self._ending and (self._held if alone else self._alone is not None):
+                show_progress()
+                self._changed.wait(WAIT_S)
+            self._held[number] = _Hand(dataset.name, landed, _note_text(dataset, landed))
+            if alone:
+                self._alone = number
+            self._write_note()
+
+    def put_down(self, number: int, harmless: Iterable[bytes] = ()) -> None:
+        """These are not in hand any more; some of them were read and recorded, so that nobody died over them."""
+        with self._changed:
+            hand = self._held.pop(number, None)
+            if hand is None:
+                return
+            if self._alone == number:
+                self._alone = None
+            self._write_note()
+            if self._suspects:
+                self._forget(hand, frozenset(harmless))
+            self._changed.notify_all()
+
+    @contextmanager
+    def holding(self, dataset: Dataset, landed: Sequence[Landed]) -> Iterator[None]:
+        """Have files in hand while the block runs, in the thread that records what others have."""
+        number = id(landed)
+        self.take(number, dataset, landed, wait=False)
+        try:
+            yield
+        finally:
+            self.put_down(number)
+
+    def _write_note(self) -> None:
+        """What is in hand now; where it finds no room a death does not count."""
+        if self._note is None:
+            return
+        text = b"".join(hand.text for hand in self._held.values())
+        with suppress(OSError):
+            if text:
+                os.pwrite(self._note, text, 0)
+            if len(text) < self._written:
+                os.ftruncate(self._note, len(text))
+        self._written = len(text)
+
+    def _forget(self, hand: _Hand, harmless: frozenset[bytes]) -> None:
+        keys = ((hand.dataset, each.path) for each in hand.landed if each.path in harmless)
+        known = [key for key in keys if self._suspects.pop(key, None) is not None]
+        if known and (len(self._suspects) < FEW or time.monotonic() - self._saved_at > SAVE_S):
+            self._save()
+
+    def _save(self) -> None:
+        """What is suspected; where it finds no room it is as it was before."""
+        if self._directory is None:
+            return
+        self._saved_at = time.monotonic()
+        text = json.dumps([_as_json(suspect) for suspect in self._suspects.values()])
+        with suppress(OSError, DiskFull):
+            write_file(_suspects_file(self._directory), text, what="files that a process died over", durable=False)
+
+    def _tell(self, held: Sequence[HeldFile]) -> None:
+        named = first_names([f"{each.dataset}: {shown(each.path)}" for each in held], SHOWN)
+        log.warning("the session before died while it had %s in hand: %s", counted(len(held), "file"), named)
+        for each in held if len(held) == 1 else ():
+            suspect = self._suspects[each.key]
+            if suspect.aside:
+                log.warning("%s: %s is set aside: %s", each.dataset, shown(each.path), suspect.words)
+
+
+def after_death(suspects: Mapping[Key, Suspect], held: Sequence[HeldFile]) -> dict[Key, Suspect]:
+    """Who is suspected once a process has died with these files in hand.
+
+    What was in hand at one death only is no suspect any more when it was not at the next.
+    """
+    found = {key: suspect for key, suspect in suspects.items() if suspect.is_read_alone}
+    for each in held:
+        before = suspects.get(each.key)
+        deaths = 1 + (before.deaths if before is not None else 0)
+        found.pop(each.key, None)
+        found[each.key] = Suspect(each, deaths, aside=len(held) == 1 and deaths >= ASIDE_AFTER)
+    return dict(list(found.items())[-MOST:])
+
+
+def suspects_in(directory: Path) -> list[Suspect]:
+    """Which files sessions have died over, as a state directory says; none where it cannot be read."""
+    try:
+        return [_parse_suspect(each) for each in json.loads(_suspects_file(directory).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def _held(dataset: Dataset, landed: Landed) -> HeldFile:
+    return HeldFile(dataset.name, landed.path, dataset.fingerprint, landed.signature)
+
+
+def _note_file(directory: Path) -> Path:
+    return directory / "in-hand.json"
+
+
+def _suspects_file(directory: Path) -> Path:
+    return directory / "suspects.json"
+
+
+def _note_text(dataset: Dataset, landed: Iterable[Landed]) -> bytes:
+    """A line for files that are taken in hand together."""
+    files = [(each.path.hex(), *each.signature) for each in landed]
+    return json.dumps([dataset.name, dataset.fingerprint, files]).encode() + b"\n"
+
+
+def _parse_note(text: bytes) -> list[HeldFile]:
+    """What was in hand; nothing where that was not written to its end, for then nothing was read yet."""
+    try:
+        groups = [json.loads(line) for line in text.splitlines()]
+        return [_parse_file(dataset, fingerprint, *each) for dataset, fingerprint, files in groups for each in files]
+    except (ValueError, TypeError):
+        return []
+
+
+def _parse_file(dataset: Any, fingerprint: Any, path: Any, *signature: Any) -> HeldFile:
+    return HeldFile(str(dataset), bytes.fromhex(path), str(fingerprint), Signature(*map(int, signature)))
+
+
+def _as_json(suspect: Suspect) -> dict[str, Any]:
+    held = suspect.held
+    file = [held.dataset, held.fingerprint, held.path.hex(), *held.signature]
+    return {"file": file, "deaths": suspect.deaths, "aside": suspect.aside}
+
+
+def _parse_suspect(facts: Any) -> Suspect:
+    return Suspect(_parse_file(*facts["file"]), int(facts["deaths"]), facts["aside"] is True)
