@@ -25,7 +25,8 @@ from flows.app.stages import Stages
 from flows.app.work import Work
 from flows.core.boundaries import Doing, NothingFailed, SessionFailed, boundary
 from flows.errors import StateError
-from flows.load_window import IDLE_S, Windows
+from flows.load_window import load_window
+from flows.orchestration.windows import IDLE_S, Windows
 from flows.reporting import Events, emit_session, publish_links, publish_loads
 from flows.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.settings import Settings
@@ -173,7 +174,7 @@ def _session_name() -> str:
 
 async def _serve(stages: Stages) -> None:
     """Sensor → window → commit, until the feed is stopped."""
-    windows = Windows(stages)
+    windows = Windows(stages, load_window)
     try:
         while not stages.feed.stopping:
             work = await _next_work(stages, windows)

@@ -15,13 +15,15 @@ import httpx
 import pytest
 from polars.exceptions import PanicException
 
-from flows import keep_cube_live, load_window
+from flows import keep_cube_live
 from flows.app.feed import Feed
 from flows.app.opening import open_feed
 from flows.app.stages import Stages, Window
 from flows.app.work import Outcome, Validated, Work
 from flows.core.boundaries import SessionFailed
-from flows.load_window import Windows
+from flows.load_window import load_window
+from flows.orchestration import windows as orchestrated
+from flows.orchestration.windows import Run, Windows
 from flows.settings import Settings
 from tests.integration.living import sales
 
@@ -75,7 +77,7 @@ async def nobody(*, retries: int = 5) -> AsyncIterator[Any]:
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prefect does not answer, and no server is started for it."""
-    monkeypatch.setattr(load_window, "client_of", nobody)
+    monkeypatch.setattr(orchestrated, "client_of", nobody)
     monkeypatch.setattr(keep_cube_live, "client_of", nobody)
     monkeypatch.setattr(keep_cube_live, "detect_files", lambda stages: stages.detect(1.0))
 
@@ -106,8 +108,8 @@ def break_a_window(patch: pytest.MonkeyPatch) -> None:
 def break_the_loop_of_the_runs(patch: pytest.MonkeyPatch) -> None:
     begin = Windows.__init__
 
-    def begin_and_break(self: Windows, stages: Stages) -> None:
-        begin(self, stages)
+    def begin_and_break(self: Windows, stages: Stages, run: Run) -> None:
+        begin(self, stages, run)
         self._runs._loop.call_soon_threadsafe(sys.exit, 3)
 
     patch.setattr(Windows, "__init__", begin_and_break)
@@ -159,7 +161,7 @@ def test_a_session_loads_while_prefect_does_not_answer(tmp_path: Path, monkeypat
             async with Stages(opened.feed) as stages:
                 await stages.rebuild()
                 await stages.load_waiting()
-                windows = Windows(stages)
+                windows = Windows(stages, load_window)
                 (landing / "sales_1.csv").write_bytes(sales(1, 2))
                 while opened.feed.cube.row_count("sales") < 2:
                     work = await stages.detect(1)

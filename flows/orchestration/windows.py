@@ -1,0 +1,186 @@
+"""Windows: the Prefect runs that cover what is loaded, each for some seconds.
+
+Prefect never delays the data. Work goes to the open window; while none is open, the same stages run without
+one, and what they loaded is reported by the next window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from math import inf
+from uuid import UUID
+
+from flows.app.loads import Loads
+from flows.app.stages import Stages, Window
+from flows.app.work import Work
+from flows.core.boundaries import Doing, NothingFailed, boundary
+from flows.orchestration.run_thread import RunThread
+from flows.orchestration.window_states import Event, Phase, WindowStates
+from flows.runs import client_of, end_unheard
+
+log = logging.getLogger(__name__)
+
+OPEN_S = 60.0
+"""How long a window takes work at most."""
+IDLE_S = 10.0
+"""How long a window stays open without work."""
+PATIENCE_S = 0.3
+"""How long the first work of a window waits for Prefect."""
+RETRY_S = 5.0
+"""How long to wait after Prefect could not open a window."""
+LOOK_S = 0.2
+
+Run = Callable[[Window], Coroutine[None, None, None]]
+"""The flow whose run covers a window."""
+
+
+class Windows:
+    """Gives work to the open window, and opens and closes windows in the background; when, `window_states` says.
+
+    Args:
+        stages: what does the work.
+        run: the flow whose run covers a window.
+    """
+
+    def __init__(self, stages: Stages, run: Run) -> None:
+        self._stages = stages
+        self._flow = run
+        self._runs = RunThread()
+        self._plain = Window(stages)
+        self._states: WindowStates[Window] = WindowStates()
+        self._opened_at = self._used_at = -inf
+        self._retry_at = 0.0
+        self._unended: list[UUID] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._minder = stages.feed.health.task("the windows", self._mind)
+
+    async def put(self, work: Work) -> None:
+        """Load this work, in the open window or without one."""
+        if self._states.phase is Phase.CLOSED and time.monotonic() >= self._retry_at:
+            await self._open_soon()
+        self._used_at = time.monotonic()
+        await (self._states.open or self._plain).put(work)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether the next work follows other work, in the open window or while Prefect is away."""
+        return self._states.open is not None or time.monotonic() - self._used_at < IDLE_S
+
+    async def close(self, *, patience_s: float = 5.0) -> None:
+        """Finish what was given, then end; Prefect gets some seconds to hear of it."""
+        self._minder.cancel()
+        await self._plain.close()
+        for window in self._states.handle(Event.ENDING):
+            self._end(window)
+            await window.close()
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=patience_s)
+        self._runs.stop()
+
+    async def _open_soon(self) -> None:
+        """Begin to open a window, and give Prefect a moment for it."""
+        window = self._begin(Event.WANTED)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(window.started.wait(), PATIENCE_S)
+        self._note_start()
+
+    def _begin(self, event: Event) -> Window:
+        window = Window(self._stages)
+        self._states.handle(event, window)
+        self._keep(lambda: self._run(window))
+        return window
+
+    def _note_start(self) -> None:
+        """The window whose run has begun takes the work; the one before ends."""
+        opening = self._states.opening
+        if opening is not None and opening.started.is_set():
+            leaving = self._states.handle(Event.STARTED)
+            self._opened_at = self._used_at = time.monotonic()
+            for window in leaving:
+                self._end(window)
+
+    def _end(self, window: Window) -> None:
+        """Close a window; it reports what was loaded without one."""
+        window.outside, self._plain.loads = self._plain.loads, Loads()
+        self._keep(window.close)
+
+    async def _run(self, window: Window) -> None:
+        try:
+            with boundary(Doing.PREFECT):
+                await self._runs.run(self._reach_and_run(window))
+        except NothingFailed as failed:
+            log.warning("the window's run was not recorded (%s); loading goes on", failed)
+            self._retry_at = time.monotonic() + RETRY_S
+            if window.run_id is not None:
+                self._unended.append(window.run_id)
+            self._note_end(window)
+            await window.close()
+            self._plain.loads = window.outside.then(window.loads).then(self._plain.loads)
+        self._note_end(window)
+
+    def _note_end(self, window: Window) -> None:
+        """A window whose run is over gets no more work."""
+        if self._states.opening is window:
+            self._states.handle(Event.OPENING_LOST)
+        elif self._states.open is window:
+            self._states.handle(Event.OPEN_LOST)
+
+    async def _reach_and_run(self, window: Window) -> None:
+        """Run a window, if Prefect answers."""
+        await _reach(self._unended)
+        await self._flow(window)
+
+    def _is_idle(self) -> bool:
+        return self._states.open is not None and time.monotonic() - self._used_at >= IDLE_S
+
+    async def _end_idle(self) -> None:
+        """End the open window, if Prefect can hear of it; in an outage it stays, and later shows what it loaded."""
+        try:
+            with boundary(Doing.PREFECT):
+                await self._runs.run(_reach(self._unended))
+        except NothingFailed:
+            self._retry_at = time.monotonic() + RETRY_S
+            return
+        if self._is_idle():
+            for window in self._states.handle(Event.IDLE):
+                self._end(window)
+
+    def _keep(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        task = self._stages.feed.health.task("a window", work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _mind(self) -> None:
+        """Close what is idle, renew what is old, and report what was loaded outside."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._note_start()
+            if self._is_idle() and time.monotonic() >= self._retry_at:
+                await self._end_idle()
+            if time.monotonic() < self._retry_at:
+                continue
+            if self._states.phase is Phase.OPEN and time.monotonic() - self._opened_at >= OPEN_S:
+                self._begin(Event.OLD)
+            elif self._states.phase is Phase.CLOSED and self._plain.loads.files > 0:
+                self._begin(Event.WANTED)
+
+
+async def _reach(unended: list[UUID]) -> None:
+    """See that Prefect answers, and end the runs of which it has not heard that they are over.
+
+    Raises:
+        Exception: it does not answer. A run that waits for it does so in ever longer steps, and then gives up.
+    """
+    async with client_of(retries=0) as client:
+        trouble = await client.api_healthcheck()
+        if trouble is not None:
+            raise trouble
+        while unended:
+            run = unended[0]
+            await end_unheard(client, run)
+            if run in unended:  # or another window has told it meanwhile
+                unended.remove(run)
