@@ -327,6 +327,14 @@ def report(
     sys.stdout.write(tell_report(settings.state, chosen, date, form, timeout_s=timeout))
 
 
+@app.command()
+def token() -> None:
+    """A new token for CUBEFEED_TOKEN, which readers of the live page then have to know."""
+    from flows.live.token import make_token
+
+    sys.stdout.write(f"{make_token()}\n")
+
+
 @app.command("prefect-password")
 def prefect_password(state: StateOption = None) -> None:
     """What to sign in with on the Prefect server that `up` has started. Whoever has it can run code as you."""

@@ -22,6 +22,8 @@ from flows.errors import CubefeedError, LandingHangs
 from flows.landing.mount import Mount
 from flows.landing.watcher import choose_observer, file_system_kind
 from flows.live.guard import Access
+from flows.live.proxy import Proxies
+from flows.live.token import NEXT
 from flows.settings import Settings
 from flows.store.crashes import suspects_in
 from flows.store.disk import mounts_in_use, size
@@ -185,11 +187,15 @@ def _engine(settings: Settings) -> Iterator[Row]:
 
 def _address(settings: Settings) -> Iterator[Row]:
     try:
-        Access.at(settings.host)
+        access = Access.at(settings.host, behind_proxy=bool(Proxies.named(settings.proxy).networks))
     except CubefeedError as error:
         yield _row("live page", "fail", error.what, error.next_step)
+        return
+    if access.cookies is not None:
+        yield _row("live page", "ok", f"at {settings.host}, for who knows the token")
     else:
-        yield _row("live page", "ok", f"at {settings.host}")
+        found = f"at {settings.host}, for every user of this computer"
+        yield _row("live page", "ok", found, f"to keep them out: {NEXT}")
 
 
 def _prefect(settings: Settings) -> Iterator[Row]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import time
 import urllib.error
 import urllib.parse
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import Interrupted, NotRunning, QueryError, RequestFailed, Starting
+from flows.live.token import token_here
 from flows.store.state import Owner, State
 
 TIMEOUT_S = 60.0
@@ -71,7 +71,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _request(url: str) -> urllib.request.Request:
-    token = os.environ.get("CUBEFEED_TOKEN")
+    token = token_here()
     return urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
 
 

@@ -32,6 +32,7 @@ from flows.settings import Observer, Settings
 from flows.store.crashes import Crashes
 from flows.store.directories import judged_in_doubt, remember_directory, remembered_volumes
 from flows.store.hold import Hold
+from flows.store.installation import installation_id
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans
@@ -185,7 +186,8 @@ def _serve(
     stack.callback(disks.close)
     source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, disks)
     proxies = Proxies.named(settings.proxy)
-    live = Live(source, cube, source.news, Access.at(settings.host), reports, feed.health, proxies)
+    access = Access.at(settings.host, behind_proxy=bool(proxies.networks), installation=installation_id(state))
+    live = Live(source, cube, source.news, access, reports, feed.health, proxies)
     server = LiveServer(live.app, host=settings.host, port=settings.port)
     feed.listeners.append(live.hear)
     source.owner = Owner(

@@ -1,28 +1,27 @@
-"""Who may read: checks Host, Origin and, beyond loopback, a token, before anything else sees a request."""
+"""Who may read: checks Host, Origin and the token, before anything else sees a request."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ipaddress
-import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, QueryParams
-from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flows.errors import StateError
-from flows.live.api import refuse
+from flows.live.api import refuse, reply
+from flows.live.cookies import Cookies
+from flows.live.door import door_page
+from flows.live.guesses import Guesses, held
+from flows.live.proxy import PROXIED
+from flows.live.token import NEXT, TOKEN, token_here
 
-TOKEN = "CUBEFEED_TOKEN"
-COOKIE = "cubefeed"
-_AGAIN = '<!doctype html><meta http-equiv="refresh" content="0;url=?again"><title>Cubefeed</title>'
-"""A strict cookie is not sent where a link on another site leads here, as those of Prefect do. Asked for once more, now
-by this page itself, it is; and who has none is told so then."""
+SIGN_IN = "/sign-in"
+"""Where the page that asks for the token shows it, as a bearer, and gets the cookie."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -34,89 +33,141 @@ class Access:
         hosts: names that a request may call this server.
         any_address: whether it may be called by any address. A page from elsewhere that has its own name point
             here (DNS rebinding) still calls it by that name.
-        token: what readers have to know; None on loopback.
+        cookies: what readers have to show, where it is not the token itself; None where there is no token.
     """
 
     hosts: frozenset[str] = _LOOPBACK
     any_address: bool = False
-    token: str | None = None
+    cookies: Cookies | None = None
 
     @classmethod
-    def at(cls, host: str) -> Access:
+    def at(cls, host: str, *, behind_proxy: bool = False, installation: str = "") -> Access:
         """Who may read at `host`.
 
         Raises:
-            StateError: it is reached from beyond this computer, and no token is set.
+            StateError: it is reached from beyond this computer, and no token is set; or it is one that can be guessed.
         """
-        if is_loopback(host):
-            return cls(_LOOPBACK | {host})
-        token = os.environ.get(TOKEN)
-        if not token or not token.isascii():
+        token = token_here()
+        if token is None and (behind_proxy or not is_loopback(host)):
             raise StateError(
-                "The live page would be readable by others without a token of plain letters",
-                next_step=f"set {TOKEN} to a long random text, or CUBEFEED_HOST to 127.0.0.1",
+                "The live page would be readable by others without a token",
+                next_step=f"{NEXT}, or {'unset CUBEFEED_PROXY' if behind_proxy else 'set CUBEFEED_HOST to 127.0.0.1'}",
                 host=host,
             )
-        return cls(_LOOPBACK | {host, socket.gethostname().lower()}, any_address=True, token=token)
+        cookies = Cookies(token, installation) if token is not None else None
+        if is_loopback(host):
+            return cls(_LOOPBACK | {host}, cookies=cookies)
+        return cls(_LOOPBACK | {host, socket.gethostname().lower()}, any_address=True, cookies=cookies)
 
     def knows(self, host: str) -> bool:
         """Whether a Host header names this server."""
         name = _name(host)
         return name in self.hosts or (self.any_address and _is_address(name))
 
-    def admits(self, headers: Headers) -> bool:
-        """Whether a request shows the token, as a cookie or as a bearer."""
-        if self.token is None:
-            return True
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(given, self.token):
-            return True
-        return _same(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""), self.cookie)
 
-    @property
-    def cookie(self) -> str:
-        """What the cookie holds: not the token, so that it is not lying about in browsers."""
-        return hmac.new((self.token or "").encode(), b"cookie", hashlib.sha256).hexdigest()
+@dataclass
+class _Shown:
+    """What a request shows of who sends it.
+
+    Args:
+        right: whether that is the token, or a cookie for it.
+        by_cookie: whether it is a cookie.
+        signs_in: whether it asks for one.
+    """
+
+    right: bool
+    by_cookie: bool = False
+    signs_in: bool = False
 
 
+@dataclass
 class Guard:
     """Lets through what may read, as ASGI middleware: requests and websocket upgrades alike."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app = app
-        self._access = access
+    app: ASGIApp
+    access: Access
+    _guesses: Guesses = field(default_factory=Guesses)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
-            return await self._app(scope, receive, send)
-        refusal = self._refusal(scope)
-        if refusal is None:
-            return await self._app(scope, receive, send)
-        if scope["type"] == "websocket":
-            return await send({"type": "websocket.close", "code": 1008})
-        return await refusal(scope, receive, send)
+            return await self.app(scope, receive, send)
+        answer = _refusal(scope, self.access)
+        if answer is None and self.access.cookies is not None:
+            answer, receive = await self._check(scope, receive, self.access.cookies)
+        elif answer is None and _shows_in_address(scope):
+            answer = _away(scope, "/")
+        if answer is not None and scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})  # uvicorn logs a line for any other answer
+        return await (answer or self.app)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if len(headers.getlist("host")) != 1 or not self._access.knows(host):
-            return refuse(StateError("This server does not go by that name", next_step="use its address"), 400)
-        if origin is not None and origin.partition("://")[2].lower() != host.lower():
-            return refuse(StateError("Other sites may not read this", next_step="open it by itself"), 403)
-        return self._exchange(scope) or (None if self._access.admits(headers) else _unknown(scope))
+    async def _check(self, scope: Scope, receive: Receive, cookies: Cookies) -> tuple[Response | None, Receive]:
+        """The answer to who shows no right token, or signs in; None where the request goes on."""
+        inside = cookies.inside(scope["path"])
+        if inside is not None:
+            scope["path"] = inside
+            scope.pop("raw_path", None)
+        shown = _shown(scope, cookies, inside=inside is not None)
+        if shown is None:
+            return _unknown(scope), receive
+        if not shown.right:
+            self._guesses.note(scope)
+        if self._guesses.are_too_many(scope) and not (shown.right and shown.by_cookie):
+            receive = await held(scope, receive)
+        if not shown.right:
+            return _unknown(scope), receive
+        return (_signed_in(scope, cookies) if shown.signs_in else None), receive
 
-    def _exchange(self, scope: Scope) -> Response | None:
-        """`/?token=…` becomes a cookie, and the token leaves the address."""
-        given = QueryParams(scope.get("query_string", b""))
-        if scope["type"] != "http" or scope["path"] != "/" or "token" not in given:
-            return None
-        rest = urlencode([(name, value) for name, value in given.multi_items() if name != "token"])
-        away = RedirectResponse(f"/?{rest}" if rest else "/", 303, {"Cache-Control": "no-store"})
-        if self._access.token is not None:
-            if not _same(given["token"], self._access.token):
-                return _unknown(scope)
-            away.set_cookie(COOKIE, self._access.cookie, httponly=True, samesite="strict")
-        return away
+
+def _refusal(scope: Scope, access: Access) -> Response | None:
+    """The answer to who calls this server by another name, or asks for another site."""
+    headers = Headers(scope=scope)
+    host, origin = headers.get("host", ""), headers.get("origin")
+    known = bool(host) if scope.get(PROXIED) else access.knows(host)
+    if len(headers.getlist("host")) != 1 or not known:
+        return refuse(StateError("This server does not go by that name", next_step="use its address"), 400)
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
+        return refuse(StateError("Other sites may not read this", next_step="open it by itself"), 403)
+    return None
+
+
+def _shown(scope: Scope, cookies: Cookies, *, inside: bool) -> _Shown | None:
+    """What a request shows: a bearer, `/?token=…`, or the cookie, which counts on its own path alone."""
+    headers = Headers(scope=scope)
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return _Shown(_same(bearer, cookies.token), signs_in=scope["path"] == SIGN_IN)
+    if _shows_in_address(scope):
+        return _Shown(_same(_query(scope)["token"], cookies.token), signs_in=True)
+    cookie = cookies.shown(headers.get("cookie", "")) if inside else None
+    return _Shown(cookies.is_right(cookie), by_cookie=True) if cookie is not None else None
+
+
+def _signed_in(scope: Scope, cookies: Cookies) -> Response:
+    """The cookie, and where it holds; the token leaves the address."""
+    answer = reply({"path": cookies.path}) if scope["path"] == SIGN_IN else _away(scope, cookies.path)
+    cookies.give(answer, secure=scope["scheme"] == "https")
+    return answer
+
+
+def _shows_in_address(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["path"] == "/" and "token" in _query(scope)
+
+
+def _away(scope: Scope, path: str) -> Response:
+    """To the same address without the token."""
+    rest = urlencode([(name, value) for name, value in _query(scope).multi_items() if name != "token"])
+    return RedirectResponse(f"{path}?{rest}" if rest else path, 303, {"Cache-Control": "no-store"})
+
+
+def _unknown(scope: Scope) -> Response:
+    """The answer to who has to show the token: a page that asks for it, where a page was asked for."""
+    if scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", ""):
+        answer = door_page()
+    else:
+        step = f"send it as a bearer, or set {TOKEN} for the commands; in a browser, open the page and give it there"
+        answer = refuse(StateError("Not without the token", next_step=step), 401)
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 def is_loopback(host: str) -> bool:
@@ -126,14 +177,8 @@ def is_loopback(host: str) -> bool:
     return _is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback
 
 
-def _unknown(scope: Scope) -> Response:
-    answer = refuse(StateError("Not without the token", next_step="open /?token=…, or send it as a bearer"), 401)
-    page = scope["path"] == "/" or scope["path"].startswith("/reports/")
-    asked = QueryParams(scope.get("query_string", b""))
-    if page and not asked and "text/html" in Headers(scope=scope).get("accept", ""):
-        answer = Response(_AGAIN, 401, {"Cache-Control": "no-store"}, "text/html")
-    answer.headers["WWW-Authenticate"] = "Bearer"
-    return answer
+def _query(scope: Scope) -> QueryParams:
+    return QueryParams(scope.get("query_string", b""))
 
 
 def _name(host: str) -> str:

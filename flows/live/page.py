@@ -13,29 +13,20 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from flows.live.headers import POLICY, policy
+
 PERSPECTIVE = "perspective-anywidget"
 """The files of the installed perspective-python that hold its browser engine, its table and its charts."""
 _TYPES = {"js": "text/javascript", "css": "text/css", "html": "text/html", "svg": "image/svg+xml"}
-_FOR_EVER = "public, max-age=31536000, immutable"
-_POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self' blob: 'wasm-unsafe-eval'",  # Perspective imports parts of its own text as blobs
-    "worker-src": "blob: data:",  # Perspective's engine starts its worker from its own text
-    "connect-src": "'self' data: blob:",  # … and its WebAssembly from a data address
-    "style-src": "'self' 'unsafe-inline'",  # its elements bring their styles with them
-    "img-src": "'self' data: blob:",
-    "font-src": "'self' data:",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-    "frame-ancestors": "'none'",
-}
-HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-"""What the browser is told with every answer: above all, to load nothing from elsewhere."""
+_FOR_EVER = "private, max-age=31536000, immutable"
+_POLICY = policy(
+    script_src="'self' blob: 'wasm-unsafe-eval'",  # Perspective imports parts of its own text as blobs
+    worker_src="blob: data:",  # Perspective's engine starts its worker from its own text
+    connect_src="'self' data: blob:",  # … and its WebAssembly from a data address
+    style_src="'self' 'unsafe-inline'",  # its elements bring their styles with them
+    img_src="'self' data: blob:",
+    font_src="'self' data:",
+)
 
 
 def page_routes() -> list[Route]:
@@ -46,7 +37,7 @@ def page_routes() -> list[Route]:
     """
     engine = version("perspective-python")
     own = files("flows.live") / "assets"
-    page = (own / "page.html").read_text(encoding="utf-8").replace("{perspective}", f"/assets/{engine}/{PERSPECTIVE}")
+    page = (own / "page.html").read_text(encoding="utf-8").replace("{perspective}", f"assets/{engine}/{PERSPECTIVE}")
     routes = [Route("/", _text_route(page, "html"), methods=["GET"])]
     for name in ("page.js", "page.css", "look.js", "icon.svg"):
         text = (own / name).read_text(encoding="utf-8")
@@ -65,7 +56,7 @@ def _perspective(kind: str) -> Path:
 
 def _text_route(text: str, kind: str) -> Callable[[Request], Response]:
     mark = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
-    headers = {"ETag": mark, "Cache-Control": "no-cache", **HEADERS}
+    headers = {"ETag": mark, "Cache-Control": "no-cache", **({POLICY: _POLICY} if kind == "html" else {})}
 
     async def endpoint(request: Request) -> Response:
         if mark in request.headers.get("if-none-match", ""):
@@ -77,6 +68,6 @@ def _text_route(text: str, kind: str) -> Callable[[Request], Response]:
 
 def _file_route(file: Path, media_type: str) -> Callable[[Request], Response]:
     async def endpoint(request: Request) -> Response:
-        return FileResponse(file, media_type=media_type, headers={"Cache-Control": _FOR_EVER, **HEADERS})
+        return FileResponse(file, media_type=media_type, headers={"Cache-Control": _FOR_EVER})
 
     return endpoint  # type: ignore[return-value]  # as above

@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from flows.errors import QueryError
 from flows.live.api import refuse
-from flows.live.page import HEADERS
+from flows.live.headers import POLICY, policy
 from flows.store.reports import Reports
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY = policy(style_src="'unsafe-inline'")
 """A report runs no script and asks for nothing."""
 
 
@@ -26,7 +26,7 @@ def report_route(reports: Reports, datasets: Collection[str]) -> Route:
         if dataset not in datasets or day is None or not reports.page(dataset, day).is_file():
             none = QueryError("There is no such report", next_step="make it: cubefeed report --date 2021-05-01")
             return refuse(none, 404)
-        headers = {**HEADERS, "Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
+        headers = {POLICY: _POLICY, "Cache-Control": "no-cache"}
         return FileResponse(reports.page(dataset, day), media_type="text/html", headers=headers)
 
     return Route("/reports/{dataset}/{day}.html", endpoint, methods=["GET"])

@@ -21,6 +21,7 @@ from flows.errors import StateError
 from flows.live.api import Api, Source
 from flows.live.connections import BoundedProtocol
 from flows.live.guard import Access, Guard
+from flows.live.headers import Headed
 from flows.live.hub import Hub, News
 from flows.live.metrics import Metrics
 from flows.live.page import page_routes
@@ -99,7 +100,7 @@ class Live:
             WebSocketRoute("/live", self.hub.serve),
         ]
         guarded = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)
-        self.app: ASGIApp = Forwarded(guarded, proxies)
+        self.app: ASGIApp = Headed(Forwarded(guarded, proxies))
 
     def hear(self, outcome: Happened) -> None:
         """Something was worked on; called in the thread that does the work, and returns at once."""

@@ -37,8 +37,14 @@ def opened(context: BrowserContext, port: int, *, rest: str = "", slower: int = 
     page.asked, page.failed = [], []  # type: ignore[attr-defined]
     page.on("request", lambda request: page.asked.append(request.url))  # type: ignore[attr-defined]
     page.on("pageerror", lambda error: page.failed.append(str(error)))  # type: ignore[attr-defined]
+    page.on("console", lambda said: _note_violation(page, said.text))
     page.goto(f"http://127.0.0.1:{port}/{rest}")
     return page
+
+
+def _note_violation(page: Page, text: str) -> None:
+    if "Content Security Policy" in text:
+        page.failed.append(text)  # type: ignore[attr-defined]
 
 
 def numbers(page: Page) -> list[str]:

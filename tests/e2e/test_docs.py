@@ -22,6 +22,7 @@ ELSEWHERE = {
     "make up": "test_up.py",
     'eval "$(.venv/bin/cubefeed prefect-env)"  # the server\'s address and its secret, for this shell': "test_up.py",
     "prefect deployment run": "test_up.py",
+    'export CUBEFEED_TOKEN="$(.venv/bin/cubefeed token)"': "test_the_token_of_the_readme_is_taken",
     "cubefeed watch": "test_the_dataset_of_the_readme_works",
 }
 BAD = "ID,Date,Product,Quantity\n5,2021-05-02,phone,none\n"
@@ -71,10 +72,18 @@ def test_a_command_that_the_readme_names_exists(place: Place, command: str) -> N
 def test_a_setting_of_the_readme_exists(variable: str) -> None:
     from dataclasses import fields
 
-    from flows.live.guard import TOKEN
+    from flows.live.token import TOKEN
     from flows.settings import PREFIX, Settings
 
     assert variable == TOKEN or variable.removeprefix(PREFIX).lower() in {field.name for field in fields(Settings)}
+
+
+def test_the_token_of_the_readme_is_taken(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.live.token import TOKEN, token_here
+
+    first, second = (place.run("token").stdout.strip() for _ in range(2))
+    monkeypatch.setenv(TOKEN, first)
+    assert token_here() == first != second
 
 
 @pytest.mark.slow

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from flows.live.guard import TOKEN
+from flows.live.token import TOKEN, make_token
 from tests.e2e.browsing import BROWSER, arguments, beyond, numbers, opened, state, third_day, wait
 from tests.e2e.running import Place, watching
 
 pytestmark = BROWSER
 
-SECRET = "a-long-random-text"
-GUARDED = "127.1"
-"""Loopback by a name that the guard does not take for it: it asks for the token as it does beyond."""
+SECRET = make_token()
 TWO = """
 import dataframely as dy
 from flows.core.dataset import Dataset
@@ -72,34 +71,55 @@ def test_each_dataset_has_its_pivot_and_means_leave_nulls_out(
 def test_the_token_opens_the_page_once_and_stays_out_of_sight(
     two_days: Place, browser: Browser, context: BrowserContext, port: int
 ) -> None:
-    two_days.environment |= {TOKEN: SECRET, "CUBEFEED_HOST": GUARDED}
+    two_days.environment[TOKEN] = SECRET
     with watching(two_days, *arguments(two_days, port)):
         root = f"http://127.0.0.1:{port}/"
-        page = context.new_page()
-        refused = page.goto(root)
-        assert refused is not None and refused.status == 401
-        page.wait_for_url(f"{root}?again")  # it asks once more by itself
+        page = opened(context, port)
+        page.get_by_label("Token").fill("wrong")
+        page.get_by_role("button").click()
+        page.get_by_text("That is not the token").wait_for()
         page.goto(f"{root}?token={SECRET}")
         wait(page, lambda: {"10", "7"} <= set(numbers(page)))
-        assert page.url == root and state(page) == "live" and page.evaluate("document.cookie") == ""
         (cookie,) = context.cookies()
-        assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and SECRET not in cookie["value"]
+        inside = f"{root}{cookie['path'][1:]}"
+        assert page.url == inside and state(page) == "live" and page.evaluate("document.cookie") == ""
+        assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and SECRET not in str(cookie)
+        assert 6 * 86400 < cookie["expires"] - time.time() <= 7 * 86400
         third_day(two_days)
         wait(page, lambda: "8" in numbers(page))
         assert two_days.sales() == {"2021-05-01": 10, "2021-05-02": 7, "2021-05-03": 8}
         page.route("http://elsewhere.example/", lambda route: route.fulfill(body=f"<a href='{root}'>cube</a>"))
         page.goto("http://elsewhere.example/")
         page.get_by_role("link").click()
-        page.wait_for_url(f"{root}?again")
-        wait(page, lambda: {"10", "7", "8"} <= set(numbers(page)))
+        page.wait_for_url(f"{inside}**")
+        wait(page, lambda: {"10", "7", "8"} <= set(numbers(page)) and page.url == inside)
+        assert page.failed == [] and not beyond(page) - {"http://elsewhere.example/"}  # type: ignore[attr-defined]
         with browser.new_context() as stranger:
             other = stranger.new_page()
             answer = other.goto(f"{root}?token=wrong")
             assert answer is not None and answer.status == 401 and stranger.cookies() == []
-            other.route("http://elsewhere.example/", lambda route: route.fulfill(body=f"<a href='{root}'>cube</a>"))
-            other.goto("http://elsewhere.example/")
-            other.get_by_role("link").click()
             other.get_by_text("Not without the token").wait_for()
+            assert "wrong" not in other.url
+            other.get_by_label("Token").fill(SECRET)
+            other.keyboard.press("Enter")
+            other.wait_for_url(inside)
+            wait(other, lambda: {"10", "7", "8"} <= set(numbers(other)))
+
+
+def test_a_page_whose_token_was_changed_asks_for_the_new_one(
+    two_days: Place, context: BrowserContext, port: int
+) -> None:
+    two_days.environment[TOKEN] = SECRET
+    with watching(two_days, *arguments(two_days, port)):
+        page = opened(context, port, rest=f"?token={SECRET}")
+        wait(page, lambda: {"10", "7"} <= set(numbers(page)))
+    two_days.environment[TOKEN] = changed = make_token()
+    with watching(two_days, *arguments(two_days, port)):
+        page.get_by_label("Token").fill(changed)
+        before = page.url
+        page.get_by_role("button").click()
+        page.wait_for_url(lambda url: url != before)
+        wait(page, lambda: {"10", "7"} <= set(numbers(page)))
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1920, "light")])

@@ -182,7 +182,7 @@ def test_pages_and_assets_are_kept_as_they_should_be(session: Asked) -> None:
     )
     assert session.get("/", **{"If-None-Match": page.headers["etag"]}).status_code == 304
     engine = next(part for part in page.text.split('"') if part.endswith("anywidget.js"))
-    with httpx.stream("GET", session.url + engine, trust_env=False) as answer:
+    with httpx.stream("GET", f"{session.url}/{engine}", trust_env=False) as answer:
         assert "immutable" in answer.headers["cache-control"] and int(answer.headers["content-length"]) > 1_000_000
     assert "://" not in page.text.replace("http://www.w3.org", "")
 

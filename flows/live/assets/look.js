@@ -59,7 +59,7 @@ const freshness = (name, facts, complaints) => {
 const fullDisk = text => element("li", {className: "bad"}, element("strong", {}, "disk"), element("span", {className: "why"}, text));
 
 const report = (name, day) => element("a", {
-  href: `/reports/${encodeURIComponent(name)}/${day}.html`, className: "report", textContent: `Report of ${day}`,
+  href: `reports/${encodeURIComponent(name)}/${day}.html`, className: "report", textContent: `Report of ${day}`,
 });
 
 const loaded = file => element("li", {className: file.state},
@@ -77,8 +77,10 @@ const refused = file => element("li", {className: "bad"},
 const waiting = ({file, for: why}) => element("li", {},
   element("strong", {title: file}, file), element("span", {className: "quiet"}, why));
 
-const links = news => [["Prefect", news.prefect_url], [news.engine === "atoti" ? "Atoti" : "Engine", news.engine_url], ["API", "/openapi.json"], ["Metrics", "/metrics"]]
-  .filter(([, address]) => address && /^(https?:\/)?\//.test(address))
+const elsewhere = news => [["Prefect", news.prefect_url], [news.engine === "atoti" ? "Atoti" : "Engine", news.engine_url]]
+  .filter(([, address]) => /^https?:\/\//.test(address ?? ""));
+
+const links = news => [...elsewhere(news), ["API", "openapi.json"], ["Metrics", "metrics"]]
   .map(([text, href]) => element("a", {href, textContent: text, rel: "noreferrer"}));
 
 export const showNews = news => {

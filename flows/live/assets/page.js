@@ -3,7 +3,7 @@
 
 import {count, showNews, tick} from "./look.js";
 
-const engineUrl = document.querySelector("script[data-engine]").dataset.engine;
+const engineUrl = new URL(document.querySelector("script[data-engine]").dataset.engine, document.baseURI);
 const SILENT_MS = 9000; // the server says something every 2 s
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const theme = () => (dark.matches ? "Pro Dark" : "Pro Light");
@@ -22,11 +22,16 @@ const engine = import(engineUrl).then(async ({ready, worker}) => {
   return worker();
 });
 
+const attempt = action => { try { return action(); } catch { return null; } };
+
+// The page that asks for the token finds back to this path; other ports of this host do not know it.
+if (location.search === "?again") history.replaceState(null, "", location.pathname + location.hash);
+attempt(() => localStorage.setItem("cubefeed-path", location.pathname));
+
 // ---- layouts: in this browser, and in the address, so that a link shares them ----
 
 const pick = layout => Object.fromEntries(LAYOUT.filter(name => name in layout).map(name => [name, layout[name]]));
 const inAddress = () => new URLSearchParams(location.hash.slice(1));
-const attempt = action => { try { return action(); } catch { return null; } };
 const readLayout = name => attempt(() => pick(JSON.parse(inAddress().get(name)))) ??
   attempt(() => pick(JSON.parse(localStorage.getItem(`cubefeed:${name}`))));
 
@@ -200,8 +205,14 @@ const hear = ({data}) => {
   pivot(header.dataset).take(header, data.slice(4 + length));
 };
 
+// Where the cookie is over, or another token holds, loading the page again asks for it.
+const askAgain = () => fetch("assets/icon.svg", {cache: "no-store"}).then(
+  answer => { if (answer.status === 401) location.reload(); }, () => {});
+
 const connect = (tries = 0) => {
-  const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`);
+  const channel = new URL("live", document.baseURI);
+  channel.protocol = channel.protocol.replace("http", "ws");
+  const socket = new WebSocket(channel);
   socket.binaryType = "arraybuffer";
   let silence, over = false;
   const listen = () => { clearTimeout(silence); silence = setTimeout(() => end({}), SILENT_MS); };
@@ -212,6 +223,7 @@ const connect = (tries = 0) => {
     socket.onmessage = null;
     socket.close();
     const stopped = code === 1001 || code === 1012 || tries > 8 || (tries && connection.dataset.state === "stopped");
+    if (tries > 1) askAgain();
     if (stopped) say("stopped", "session stopped"); else say("reconnecting");
     setTimeout(connect, Math.min(250 * 1.5 ** tries, 3000), tries + 1);
   };
