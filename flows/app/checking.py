@@ -10,13 +10,14 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
 import polars as pl
 
 from flows.app.work import CheckedFiles, Validated, Work
 from flows.core.boundaries import Doing, FileFailed, boundary, describe
+from flows.core.cost import Cost, TooCostly
 from flows.core.dataset import Dataset
 from flows.core.faults import Fault, find_fault
 from flows.core.files import Landed, shown
@@ -26,10 +27,13 @@ from flows.core.model import FILE, LINE
 from flows.core.notes import shorten
 from flows.core.validate import validate
 from flows.errors import plain
+from flows.landing.bytewise import count_lines
 from flows.landing.manifest import manifest_findings
 from flows.landing.mount import Mount
-from flows.landing.parse import Source, parse
+from flows.landing.parse import Source, open_source, parse
 from flows.landing.reader import Read, read_file
+from flows.landing.refusal import FileRefused
+from flows.landing.unpack import is_packed
 from flows.store.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -69,37 +73,89 @@ def check_work(
     known = ledger.known_digests(dataset.name, [read.digest for read in reads.values()])
     ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
     new = [read for read in ordered if _must_be_checked(read, known)]
-    checked = check_files(dataset, new)
+    together = next(_that_fit(dataset, new), [])
+    left = {read.landed.path for read in new[len(together) :]}
+    checked = _check_group(dataset, together)
     for path, verdict in checked.verdicts.items():
         if "manifest" in verdict.counts:
             reads[path] = _with_its_manifest(reads[path])
+    done, rest = work.cut(left)
     return Validated(
-        work=work,
-        reads=reads,
+        work=done,
+        reads={path: read for path, read in reads.items() if path not in left},
         checked=checked,
         unread=unread,
+        rest=rest,
     )
 
 
 def check_files(dataset: Dataset, reads: Sequence[Read]) -> CheckedFiles:
-    """Parse and check some files together; one whose check raises is refused, and the others are not concerned."""
+    """Parse and check some files; one whose check raises is refused, and the others are not concerned.
+
+    Those that fit into memory together are checked together; where not all of them do, `texts` is left empty.
+    """
+    groups = _that_fit(dataset, reads)
+    checked = _check_group(dataset, next(groups, []))
+    for group in groups:
+        checked = replace(_both(checked, _check_group(dataset, group)), texts={})
+    return checked
+
+
+type _Opened = tuple[Read, Source]
+
+
+def _that_fit(dataset: Dataset, reads: Sequence[Read]) -> Iterator[list[_Opened]]:
+    """Groups of files, each of which fits into memory whatever its files hold, or is one file."""
+    cost = Cost(dataset)
+    group: list[_Opened] = []
+    size = worst = 0
+    for read in reads:
+        source = _open(dataset, read)
+        size += len(source.body)
+        if cost.worst(size, size) > cost.room_bytes:  # or else nobody has to count its lines
+            worst = worst or sum(_worst(cost, source) for _, source in group)
+            worst += (its := _worst(cost, source))
+            if group and worst > cost.room_bytes:
+                yield group
+                group, worst = [], its
+        group.append((read, source))
+    if group:
+        yield group
+
+
+def _worst(cost: Cost, source: Source) -> int:
+    return cost.worst(len(source.body), count_lines(source.body))
+
+
+def _open(dataset: Dataset, read: Read) -> Source:
+    source = Source(os.fsdecode(os.path.basename(read.landed.path)), read.body or b"")
+    if not is_packed(source.body):
+        return source
     try:
         with boundary(Doing.FILE):
-            return _check_together(dataset, reads)
+            return open_source(dataset, source)
+    except FileFailed:
+        return source  # which refuses it again when it is parsed, and says why
+
+
+def _check_group(dataset: Dataset, group: Sequence[_Opened]) -> CheckedFiles:
+    try:
+        with boundary(Doing.FILE):
+            return _check_together(dataset, group)
     except FileFailed as failed:
-        if len(reads) == 1:
-            return _refuse(dataset, reads[0], failed.cause)
-    middle = len(reads) // 2
-    return _both(check_files(dataset, reads[:middle]), check_files(dataset, reads[middle:]))
+        if len(group) == 1:
+            return _refuse(dataset, *group[0], failed.cause)
+    middle = len(group) // 2
+    return _both(_check_group(dataset, group[:middle]), _check_group(dataset, group[middle:]))
 
 
-def _check_together(dataset: Dataset, reads: Sequence[Read]) -> CheckedFiles:
-    if not reads:
+def _check_together(dataset: Dataset, group: Sequence[_Opened]) -> CheckedFiles:
+    if not group:
         return CheckedFiles([], dataset.schema.create_empty().with_columns(_NOWHERE), {}, {})
-    files = [read.landed.path for read in reads]
-    verdicts = {read.landed.path: _not_read(dataset, read) for read in reads if read.body is None}
-    readable = [read for read in reads if read.body is not None]
-    text = parse(dataset, [_source(read) for read in readable])
+    files = [read.landed.path for read, _ in group]
+    verdicts = {read.landed.path: _not_read(read) for read, _ in group if read.body is None}
+    readable = [read for read, _ in group if read.body is not None]
+    text = parse(dataset, [source for read, source in group if read.body is not None])
     for read, verdict, data_rows in zip(readable, text.verdicts, text.data_rows, strict=True):
         _compare_with_manifest(read, verdict, data_rows)
     checked = validate(dataset, text)
@@ -138,19 +194,13 @@ def _compare_with_manifest(read: Read, verdict: Verdict, data_rows: int) -> None
         verdict.reason = verdict.reason or f"manifest: expected {finding.expected}, got {plain(finding.raw)}"
 
 
-def _not_read(dataset: Dataset, read: Read) -> Verdict:
+def _not_read(read: Read) -> Verdict:
     if read.aside is not None:
         return _died_over(read, read.aside)
     if read.failure is not None:
         return _refusal(Fault("reading"), read.failure)
-    limit = f"at most {dataset.max_bytes} bytes"
-    finding = Finding("size", expected=limit, raw=str(read.signature.size_bytes))
-    return Verdict(
-        accepted=False,
-        findings=[finding],
-        counts=Counter({"size": 1}),
-        reason=f"the file has {read.signature.size_bytes} bytes; the dataset allows {limit}",
-    )
+    assert read.refused is not None
+    return read.refused.verdict()
 
 
 def _set_aside(landed: Landed, why: str) -> Read:
@@ -177,15 +227,14 @@ def _read(dataset: Dataset, landed: Landed) -> Read | str:
         return Read(landed, landed.signature, None, _unknown_content(landed), failure=describe(failed.cause))
 
 
-def _source(read: Read) -> Source:
-    return Source(os.fsdecode(os.path.basename(read.landed.path)), read.body or b"")
-
-
-def _refuse(dataset: Dataset, read: Read, error: BaseException) -> CheckedFiles:
+def _refuse(dataset: Dataset, read: Read, source: Source, error: BaseException) -> CheckedFiles:
     """A file whose check raised: nothing of it is loaded, and its finding says where that was."""
     path = read.landed.path
-    log.warning("%s: %s is refused, since to check it failed", dataset.name, shown(path), exc_info=error)
-    verdict = _refusal(find_fault(dataset, lambda: parse(dataset, [_source(read)])), describe(error))
+    if isinstance(error, TooCostly):
+        verdict = FileRefused.too_costly(error).verdict()
+    else:
+        log.warning("%s: %s is refused, since to check it failed", dataset.name, shown(path), exc_info=error)
+        verdict = _refusal(find_fault(dataset, lambda: parse(dataset, [source])), describe(error))
     return replace(_check_together(dataset, []), files=[path], verdicts={path: verdict})
 
 

@@ -235,10 +235,14 @@ class Feed:
         self.crashes.take(id(work), desk.dataset, work.landed)
         try:
             with boundary(Doing.DATASET):
-                return check_work(desk.dataset, work, self.ledger, desk.lookout.reads, why_aside=why_aside)
+                validated = check_work(desk.dataset, work, self.ledger, desk.lookout.reads, why_aside=why_aside)
         except DatasetFailed as failed:
             self.crashes.put_down(id(work))
             return self._degrade(desk, work, failed)
+        if validated.work is not work:  # the rest is in hand no more
+            self.crashes.take(id(validated.work), desk.dataset, validated.work.landed)
+            self.crashes.put_down(id(work))
+        return validated
 
     def append(self, validated: Validated | Outcome) -> Outcome:
         """Bring validated work into the cube and record it.

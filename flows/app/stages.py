@@ -91,11 +91,12 @@ class Stages:
             tell(outcome)
 
         appending: asyncio.Task[Outcome] | None = None
+        rest: Work | None = None
         done = newer = 0
         begun_ns = time.time_ns()
         try:
             while not self.feed.stopping and newer < len(self.feed.desks):
-                work = await self._in("detect", DETECTING, self.feed.find_work, limit_s=STUCK_S)
+                work = rest or await self._in("detect", DETECTING, self.feed.find_work, limit_s=STUCK_S)
                 if work is None:
                     break
                 if work.request is None:
@@ -103,10 +104,11 @@ class Stages:
                     landed_since = all(begun_ns <= landed.signature.ctime_ns <= now_ns for landed in work.landed)
                     newer = newer + 1 if landed_since else 0
                 validated = await self.validate(work)
+                rest = _rest(validated)
                 if appending is not None:
                     note(await appending)
                 appending = asyncio.create_task(self.append(validated))
-                done += len(work.landed)
+                done += len(work.landed) - (len(rest.landed) if rest else 0)
                 waiting = done + self.feed.waiting()
                 self.feed.health.note_progress(f"{work.dataset} is being loaded, {done:,} of {waiting:,} files")
                 if progress:
@@ -180,7 +182,11 @@ class Window:
     async def _validate(self) -> None:
         while (work := await self._arrivals.get()) is not None:
             with suppress(SessionFailed):  # the session ends; what is given meanwhile is for the next one
-                await self._validated.put(await self.stages.validate(work))
+                validated = await self.stages.validate(work)
+                await self._validated.put(validated)
+                while (rest := _rest(validated)) is not None and not self.stages.feed.stopping:
+                    validated = await self.stages.validate(rest)
+                    await self._validated.put(validated)
         await self._validated.put(None)
 
     async def _append(self) -> None:
@@ -190,3 +196,8 @@ class Window:
                 if not outcome.dry_run:
                     self.loads.add(outcome)
                 self.tell(outcome)
+
+
+def _rest(validated: Validated | Outcome) -> Work | None:
+    """What did not fit into memory beside what was validated."""
+    return validated.rest if isinstance(validated, Validated) else None

@@ -65,6 +65,15 @@ class Work:
         first = [replace(self, landed=tuple(piece), gone=(), missing=missing, more=True) for piece in pieces[:-1]]
         return [*first, replace(self, landed=tuple(pieces[-1]))]
 
+    def cut(self, left: Set[bytes]) -> tuple[Work, Work | None]:
+        """The same without these files, and the work that they are; what is gone leaves with them."""
+        if not left:
+            return self, None
+        missing = (*self.missing, *self.gone)
+        taken = tuple(landed for landed in self.landed if landed.path not in left)
+        rest = replace(self, landed=tuple(landed for landed in self.landed if landed.path in left))
+        return replace(self, landed=taken, gone=(), missing=missing, more=True), rest
+
     @property
     def claimed(self) -> list[bytes]:
         """The files that are not offered again until they are judged or released."""
@@ -107,12 +116,14 @@ class Validated:
         reads: path → the bytes read, of the files that could be read.
         checked: what came of the files whose content was not known already.
         unread: path → why the file has to be looked at again.
+        rest: the files that did not fit into memory beside these, to be worked on next.
     """
 
     work: Work
     reads: dict[bytes, Read]
     checked: CheckedFiles
     unread: Mapping[bytes, str]
+    rest: Work | None = None
 
     @property
     def signatures(self) -> dict[bytes, Signature]:

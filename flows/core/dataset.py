@@ -116,6 +116,8 @@ class Dataset:
         marker: suffix of a marker file; `sales.csv` waits for `sales.csv.done` when it is `.done`.
         manifest: suffix of a JSON file beside each file: `{"rows": 7, "sha256": "…"}`, either or both.
         max_bytes: a larger file, also after decompression, is quarantined before it is read.
+        read_memory_bytes: most memory that its files may take while they are read, all of a batch together; None takes
+            a third of what this machine or container has. A file that needs more is quarantined before it is tried.
         settle_s: seconds without a change after which a file counts as complete; None leaves it to the observer.
         expect: when which business day is expected.
         retain_days: close-day takes rows out of the cube whose `expect.day` lies more than so many days back;
@@ -138,6 +140,7 @@ class Dataset:
     marker: str | None = None
     manifest: str | None = None
     max_bytes: int = 1 << 30
+    read_memory_bytes: int | None = None
     settle_s: float | None = None
     expect: DailyBy | None = None
     retain_days: int | None = None
@@ -227,6 +230,8 @@ class Dataset:
                 suffix,
             )
         require(self.max_bytes > 0, "max_bytes", "a positive number of bytes", self.max_bytes)
+        room = self.read_memory_bytes
+        require(room is None or room > 0, "read_memory_bytes", "a positive number of bytes", room)
         require(self.settle_s is None or self.settle_s >= 0, "settle_s", "0 or more seconds", self.settle_s)
         require(self.retain_days is None or self.retain_days > 0, "retain_days", "1 or more", self.retain_days)
         dated = self.retain_days is None or self.expect is not None

@@ -10,6 +10,7 @@ import dataframely as dy
 import polars as pl
 
 from flows.core.casts import Typed
+from flows.core.cost import Cost
 from flows.core.model import FILE, LINE, READ, ROW
 from flows.core.notes import SHOWN
 from flows.core.repeats import repeated, row_hash
@@ -57,13 +58,18 @@ class Checks:
     rules: tuple[Rule, ...]
     row_wise: bool
 
-    def filter(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Good rows, and failing ones with one flag per rule, in the order of the frame; no flags where none fails."""
+    def filter(self, frame: pl.DataFrame, cost: Cost) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Good rows, and failing ones with one flag per rule, in the order of the frame; no flags where none fails.
+
+        Raises:
+            TooCostly: so many fail that what is wrong with them would take more memory than there is room for.
+        """
         parts = [frame] if self.row_wise else frame.partition_by(FILE, maintain_order=True)
         keys = self.schema.primary_key()
         alone = not keys or repeated(frame.select(row_hash(keys)).to_series()).is_empty()
         schema = self.unkeyed if alone else self.schema
         results = [schema.filter(part) for part in parts or [frame]]
+        cost.check_bad_rows(sum(len(result.failure) for result in results))
         good = pl.concat([result.result for result in results])
         failing = [result.failure.details() for result in results if len(result.failure)]
         return good, pl.concat(failing) if failing else frame.clear()

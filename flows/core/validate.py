@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from flows.core.casts import Typed, cast_rows
+from flows.core.cost import Cost
 from flows.core.dataset import Dataset, SkipRows
 from flows.core.findings import Verdict
 from flows.core.model import FILE, LINE, ROW
@@ -84,13 +85,13 @@ def _copy(verdict: Verdict) -> Verdict:
 
 def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _Sorted:
     """Filter once; where a file repeats rows, leave the repeats out and filter again."""
-    typed = cast_rows(dataset.schema, dataset.csv, text)
-    good, failing = checks.filter(typed.frame)
+    typed, cost = cast_rows(dataset.schema, dataset.csv, text), Cost(dataset)
+    good, failing = checks.filter(typed.frame, cost)
     if failing.is_empty():
         return _Sorted(good, failing, typed, text[FILE].clear())
     again = repeats(checks, failing, typed, text)
     if len(again):
-        good, failing = checks.filter(typed.frame.filter(~pl.col(ROW).is_in(again.implode())))
+        good, failing = checks.filter(typed.frame.filter(~pl.col(ROW).is_in(again.implode())), cost)
     return _Sorted(good, failing, typed, text[FILE].gather(again))
 
 

@@ -26,13 +26,20 @@ class LineEnds:
     even: bool
 
 
+def count_lines(body: bytes) -> int:
+    r"""How many \n there are."""
+    if len(body) < _SMALL_BYTES:
+        return body.count(b"\n")
+    return int((_codes(body) == _LF).sum())
+
+
 def line_ends(body: bytes) -> LineEnds:
     """Count the line ends, and see whether they are as they should be."""
     returns = b"\r" in body
     if len(body) < _SMALL_BYTES:
         lone = returns and (b"\n\r\n" in body or body.count(b"\r") != body.count(b"\r\n"))
         return LineEnds(body.count(b"\n"), not lone and b"\n\n" not in body)
-    codes = pl.Series(pa.UInt8Array.from_buffers(pa.uint8(), len(body), [None, pa.py_buffer(body)]))
+    codes = _codes(body)
     feeds = codes == _LF
     before, after = feeds.head(-1), feeds.slice(1)
     even = not (before & after).any()
@@ -57,3 +64,8 @@ def is_utf8(body: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _codes(body: bytes) -> pl.Series:
+    """The bytes as numbers, not copied."""
+    return pl.Series(pa.UInt8Array.from_buffers(pa.uint8(), len(body), [None, pa.py_buffer(body)]))

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import IO, Literal, cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from flows.core.cost import Cost
 from flows.core.dataset import Dataset
 from flows.core.findings import MAX_FINDINGS
 from flows.core.model import FILE, LINE
 from flows.core.notes import NOTES, SHOWN, make_notes
 from flows.landing.gate import Vetted
 
+MAX_CELL_BYTES = 1 << 20
+"""A longer cell is no value that anybody groups by or reads: most often a quote is missing, or a line end."""
 _BLOCK_BYTES = 1 << 20
 _PIECE_BYTES = 8 << 20
 """Pieces of a large file have at least so many bytes."""
@@ -33,8 +39,11 @@ def read_cells(dataset: Dataset, vetted: Mapping[int, Vetted]) -> tuple[pl.DataF
         if batch:
             frame, ragged = _read_batch(dataset, batch, quoted)
             frame, repeated = _split_headers(dataset, frame)
-            frames.append(frame)
             notes += [ragged, repeated]
+            if max(len(one.text) for one in batch.values()) > MAX_CELL_BYTES:
+                frame, long = _split_long_cells(dataset, frame)
+                notes.append(long)
+            frames.append(frame)
     rows = pl.concat(frames) if frames else pl.DataFrame(schema=_schema(dataset))
     if len(frames) > 1:
         rows = rows.sort(FILE, LINE)
@@ -47,8 +56,8 @@ class _Ragged:
     def __init__(self, ends: Sequence[int]) -> None:
         self._ends = ends
         self._file = self._kept = 0
-        self.numbers: list[int] = []
-        self.fields: list[int] = []
+        self.numbers = array("Q")  # there may be as many as the file has lines
+        self.fields = array("Q")
         self.texts: list[str] = []
 
     def __call__(self, row: arrow_csv.InvalidRow) -> Literal["skip"]:
@@ -68,7 +77,7 @@ class _Ragged:
 
     def take(self, other: _Ragged, rows: int) -> None:
         """Add what was found in a piece below so many rows."""
-        self.numbers += [number + rows for number in other.numbers]
+        self.numbers.extend(number + rows for number in other.numbers)
         self.fields += other.fields
         self.texts += other.texts
 
@@ -85,17 +94,20 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> 
     places = _places(batch)
     if not ragged.numbers:
         return frame.with_columns(places.get_columns()), NOTES.to_frame()
-    hurt = pl.int_range(pl.len()).is_in([number - 1 for number in ragged.numbers])
+    Cost(dataset).check_bad_rows(len(ragged.numbers))
+    numbers = pl.Series(np.frombuffer(ragged.numbers, np.uint64)) - 1
+    hurt = pl.int_range(pl.len(), dtype=pl.UInt64).is_in(numbers.implode())
     frame = frame.with_columns(places.filter(~hurt).get_columns())
     return frame, _ragged_notes(len(dataset.header), places.filter(hurt), ragged)
 
 
 def _parse(dataset: Dataset, text: bytes | memoryview, quoted: bool, ends: Sequence[int]) -> tuple[pa.Table, _Ragged]:
     if len(ends) > 1 or (quoted and dataset.csv.multiline):
-        return _parse_piece(dataset, text, quoted, _Ragged(ends))
+        return _parse_piece(dataset, text, quoted, _Ragged(ends), len(text))
     pieces = _pieces(text)
     with ThreadPoolExecutor(len(pieces)) as threads:
-        parsed = list(threads.map(lambda piece: _parse_piece(dataset, piece, quoted, _Ragged(ends)), pieces))
+        parse = partial(_parse_piece, dataset, quoted=quoted, whole_bytes=len(text))
+        parsed = list(threads.map(lambda piece: parse(piece, ragged=_Ragged(ends)), pieces))
     ragged, rows = _Ragged(ends), 0
     for table, found in parsed:
         ragged.take(found, rows)
@@ -115,10 +127,13 @@ def _pieces(text: bytes | memoryview) -> list[memoryview]:
     return [whole[start:end] for start, end in pairwise([*cuts, len(text)])]
 
 
-def _parse_piece(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged) -> tuple[pa.Table, _Ragged]:
+def _parse_piece(
+    dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, whole_bytes: int
+) -> tuple[pa.Table, _Ragged]:
     try:
         return _read_csv(dataset, text, quoted, ragged, _BLOCK_BYTES), ragged
     except pa.ArrowInvalid:  # a row longer than a block
+        Cost(dataset).check_long_rows(whole_bytes)
         again = ragged.cleared()
         return _read_csv(dataset, text, quoted, again, len(text) + 1), again
 
@@ -159,7 +174,9 @@ def _lines(one: Vetted) -> pl.DataFrame:
 
 
 def _ragged_notes(width: int, places: pl.DataFrame, ragged: _Ragged) -> pl.DataFrame:
-    rows = places.with_columns(pl.Series("raw", ragged.texts), pl.Series("fields", ragged.fields))
+    rows = places.with_columns(
+        pl.Series("raw", ragged.texts), pl.Series("fields", np.frombuffer(ragged.fields, np.uint64))
+    )
     expected = pl.format("{} fields, got {}", pl.lit(width), "fields")
     return make_notes(rows, rule=pl.lit("ragged"), expected=expected)
 
@@ -169,6 +186,7 @@ def _split_headers(dataset: Dataset, frame: pl.DataFrame) -> tuple[pl.DataFrame,
     if not (frame[dataset.header[0]] == dataset.header[0]).any():
         return frame, NOTES.to_frame()
     same = pl.all_horizontal(pl.col(name) == name for name in dataset.header)
+    Cost(dataset).check_bad_rows(int(frame.select(same.sum()).item()))
     raw = dataset.csv.delimiter.join(dataset.header)
     notes = make_notes(
         frame.filter(same).select(FILE, LINE),
@@ -177,6 +195,24 @@ def _split_headers(dataset: Dataset, frame: pl.DataFrame) -> tuple[pl.DataFrame,
         expected=pl.lit("the header on line 1 only"),
     )
     return frame.filter(~same), notes
+
+
+def _split_long_cells(dataset: Dataset, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Take out rows that have a cell longer than any may be."""
+    fits = {name: pl.col(name).str.len_bytes() <= MAX_CELL_BYTES for name in dataset.header}
+    if frame.select(pl.all_horizontal(each.all() for each in fits.values())).item():
+        return frame, NOTES.to_frame()
+    notes = [
+        make_notes(
+            frame.filter(~each).select(FILE, LINE, raw=pl.col(name).str.head(SHOWN)),
+            rule=pl.lit("cell"),
+            column=pl.lit(name),
+            rank=pl.lit(rank),
+            expected=pl.lit(f"at most {MAX_CELL_BYTES:,} bytes in a cell; is a quote or a line end missing?"),
+        )
+        for rank, (name, each) in enumerate(fits.items())
+    ]
+    return frame.filter(pl.all_horizontal(fits.values())), pl.concat(notes)
 
 
 def _file(index: int) -> pl.Expr:

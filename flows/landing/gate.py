@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from flows.core.cost import Cost
 from flows.core.dataset import Dataset
 from flows.core.notes import SHOWN
 from flows.landing.bytewise import is_utf8, line_ends
@@ -60,17 +61,33 @@ class Gate:
 
     def __init__(self, dataset: Dataset, *, plain: bool = True) -> None:
         self._dataset = dataset
+        self._cost = Cost(dataset)
         self._codec = codecs.lookup(dataset.csv.encoding).name.replace("utf-8-sig", "utf-8")
         special = any(set(name) & {dataset.csv.delimiter, '"', "\r", "\n"} for name in dataset.header)
         self._plain = plain and self._codec == "utf-8" and not special
         self._headers = _header_lines(dataset)
         self._quotes = QuoteRules(dataset.csv.delimiter, dataset.csv.multiline)
 
-    def vet(self, body: bytes) -> Vetted:
-        """Let a file pass, or raise FileRefused."""
+    def open(self, body: bytes) -> bytes:
+        """The file's text, decompressed.
+
+        Raises:
+            FileRefused: it is too large, or no text.
+            TooCostly: it does not fit into memory, whatever it holds.
+        """
         check_size(len(body), self._dataset.max_bytes)
         if not body.startswith(self._headers):
-            body = unpack(body, self._dataset.max_bytes)
+            body = unpack(body, self._dataset.max_bytes, self._cost.most_bytes)
+        self._cost.check_size(len(body))
+        return body
+
+    def vet(self, body: bytes) -> Vetted:
+        """Let a file pass that was opened.
+
+        Raises:
+            FileRefused: it is not as the dataset declares.
+            TooCostly: its rows do not fit into memory.
+        """
         start = len(_BOM) if body.startswith(_BOM) else 0
         vetted = self._vet_plain(body, start) or self._vet_lines(body)
         self._check_rows(vetted.data_rows)
@@ -83,6 +100,7 @@ class Gate:
         ends = line_ends(body)
         if not ends.even:
             return None
+        self._cost.check_short_way(len(body), ends.count)
         rows = ends.count - 1
         text: bytes | memoryview = memoryview(body)[body.index(b"\n") + 1 :]
         if not body.endswith(b"\n"):
@@ -95,6 +113,7 @@ class Gate:
 
     def _vet_lines(self, body: bytes) -> Vetted:
         """The long way: decode, then look at each line."""
+        self._cost.check_long_way(len(body), 0)
         text = self._decode(body)
         header, _, rest = text.partition("\n")
         if not text.strip():
@@ -102,6 +121,7 @@ class Gate:
         if (nul := text.find("\0")) >= 0:
             line = text.count("\n", 0, nul) + 1
             raise FileRefused("nul", line=line, raw=_line_at(text, nul), expected="text without NUL bytes")
+        self._cost.check_long_way(len(body), rest.count("\n") + 1)
         check_header(header.removesuffix("\r"), self._dataset.header, self._dataset.csv.delimiter)
         split = split_lines(rest, self._quotes)
         return Vetted(body, split.text, len(split.lines), split.data_rows, True, split.lines, split.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -25,10 +25,22 @@ class Source:
     Args:
         name: its name; may hold surrogates. The dataset's `from_name` is matched against it.
         body: its bytes, perhaps compressed.
+        opened: whether they are decompressed already, see `open_source`.
     """
 
     name: str
     body: bytes
+    opened: bool = False
+
+
+def open_source(dataset: Dataset, source: Source) -> Source:
+    """The file with its text decompressed.
+
+    Raises:
+        FileRefused: it is too large, or no text.
+        TooCostly: it does not fit into memory, whatever it holds.
+    """
+    return replace(source, body=Gate(dataset).open(source.body), opened=True)
 
 
 def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) -> TextRows:
@@ -40,6 +52,8 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
         plain: whether files that need no second look may take the short way. Both ways give the same.
     Returns:
         All rows that could be split without doubt; every other line, or file, has a finding.
+    Raises:
+        TooCostly: one of them, or all together, would take more memory than there is room for.
     """
     gate = Gate(dataset, plain=plain)
     vetted: dict[int, Vetted] = {}
@@ -48,7 +62,7 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
     for index, source in enumerate(sources):
         try:
             values = _match_name(dataset, source.name)
-            vetted[index] = gate.vet(source.body)
+            vetted[index] = gate.vet(source.body if source.opened else gate.open(source.body))
             verdicts.append(Verdict(refused_lines=[]))
         except FileRefused as refusal:
             values = dict.fromkeys(names)

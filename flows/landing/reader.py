@@ -9,12 +9,17 @@ import re
 import time
 from dataclasses import dataclass
 
+from flows.core.cost import Cost, TooCostly
 from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.landing.manifest import MAX_BYTES, joined
 from flows.landing.mount import note_progress
+from flows.landing.refusal import FileRefused
 from flows.landing.scan import TICK_S, open_landed, read_bytes, reason_of
+from flows.landing.unpack import FREE_BYTES, size_refused
 
+_BLOCK_BYTES = 512
+"""What `st_blocks` counts, whatever the file system's own blocks are."""
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
 
 
@@ -30,6 +35,7 @@ class Read:
         manifest: the content of its manifest, where the dataset asks for one.
         failure: what was raised when it was read, if anything was.
         aside: why it was not read at all, if it was not.
+        refused: why it was not read, where that was seen before.
     """
 
     landed: Landed
@@ -39,6 +45,7 @@ class Read:
     manifest: bytes | None = None
     failure: str | None = None
     aside: str | None = None
+    refused: FileRefused | None = None
 
 
 def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Read | str:
@@ -61,8 +68,9 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
                 time.sleep(TICK_S)  # a write after the reading would look like the one before it
             if arrived and landed.mode == "arrival" and signature != landed.signature:
                 return "it changed after it had settled"
-            if before.size_bytes > dataset.max_bytes:
-                return Read(landed, signature, None, hashlib.sha256(repr(before).encode()).digest(), manifest)
+            if (refused := _refusal(dataset, file, before.size_bytes)) is not None:
+                unread = hashlib.sha256(repr(before).encode()).digest()
+                return Read(landed, signature, None, unread, manifest, refused=refused)
             body = read_bytes(file, before.size_bytes)
             after = Signature.of(os.fstat(file))
     except OSError as error:
@@ -70,6 +78,45 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
     if before != after or len(body) != before.size_bytes:
         return "it changed while it was read"
     return Read(landed, signature, body, _digest(dataset, landed.path, body), manifest)
+
+
+def _refusal(dataset: Dataset, file: int, size: int) -> FileRefused | None:
+    """Why a file is not even read: what it would cost is known before."""
+    if size > dataset.max_bytes:
+        return size_refused(str(size), dataset.max_bytes)
+    if size <= FREE_BYTES:
+        return None
+    try:
+        Cost(dataset).check_size(size)
+    except TooCostly as error:
+        return FileRefused.too_costly(error)
+    written = _written_bytes(file, size)
+    if 2 * written >= size:
+        return None
+    expected = "a file at least half of which was written; deliver it whole, without holes"
+    return FileRefused("holes", raw=f"{size} bytes, of which {written} were written", expected=expected)
+
+
+def _written_bytes(file: int, size: int) -> int:
+    """How many bytes of a file are no holes, or a number from half of them on.
+
+    A hole takes no room on the disk and all of it in memory. What a file takes on the disk is a hint only: a file
+    system that compresses, or that does not say, has no holes for that.
+    """
+    if 2 * os.fstat(file).st_blocks * _BLOCK_BYTES >= size:
+        return size
+    written = end = 0
+    try:
+        while end < size and 2 * written < size:
+            start = os.lseek(file, end, os.SEEK_DATA)
+            end = os.lseek(file, start, os.SEEK_HOLE)
+            written += end - start
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # a hole up to its end
+            return size
+    finally:
+        os.lseek(file, 0, os.SEEK_SET)
+    return written
 
 
 def _age_s(signature: Signature) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from flows.core.cost import TooCostly
 from flows.core.findings import Finding, Verdict
 from flows.core.notes import SHOWN_EXPECTED, shorten
 from flows.errors import plain
@@ -21,6 +22,11 @@ class FileRefused(Exception):
         super().__init__(rule)
         self.finding = Finding(rule, line, None, shorten(raw), expected[:SHOWN_EXPECTED])
         self.data_rows = data_rows
+
+    @classmethod
+    def too_costly(cls, error: TooCostly) -> FileRefused:
+        """The refusal of a file that does not fit into memory."""
+        return cls("memory", raw=error.raw, expected=error.expected)
 
     def verdict(self) -> Verdict:
         """The file's verdict: nothing of it is loaded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from io import BytesIO
 from typing import Literal
 
@@ -35,17 +36,26 @@ _BINARIES = {
 }
 
 
-def unpack(body: bytes, max_bytes: int) -> bytes:
+def is_packed(body: bytes) -> bool:
+    """Whether it is gzip or zstd."""
+    return body.startswith((_GZIP, _ZSTD))
+
+
+def unpack(body: bytes, max_bytes: int, room_bytes: int = sys.maxsize) -> bytes:
     """The body decompressed, if it is gzip or zstd, of any number of members or frames.
 
     It stops at the limit: no more than that is ever in memory. The time grows with the bytes that go in and come out.
 
+    Args:
+        body: the file's bytes.
+        max_bytes: a larger text is refused.
+        room_bytes: a larger one is not read to its end; whoever asks has to refuse it.
     Raises:
         FileRefused: `compression`, `size` or `ratio` (after decompression), or `binary` (another format).
     """
-    if body.startswith((_GZIP, _ZSTD)):
-        body = _decompress(body, "gzip" if body.startswith(_GZIP) else "zstd", max_bytes)
-        if body.startswith((_GZIP, _ZSTD)):
+    if is_packed(body):
+        body = _decompress(body, "gzip" if body.startswith(_GZIP) else "zstd", max_bytes, room_bytes)
+        if is_packed(body):
             raise FileRefused("binary", raw="compressed twice", expected="text, gzip or zstd")
     for magic, meaning in _BINARIES.items():
         if body.startswith(magic):
@@ -56,13 +66,18 @@ def unpack(body: bytes, max_bytes: int) -> bytes:
 def check_size(size_bytes: int, max_bytes: int) -> None:
     """Refuse a body that is larger than the dataset allows."""
     if size_bytes > max_bytes:
-        expected = f"at most {max_bytes} bytes; split the file, or raise the dataset's max_bytes"
-        raise FileRefused("size", raw=f"more than {max_bytes} bytes", expected=expected)
+        raise size_refused(f"more than {max_bytes} bytes", max_bytes)
 
 
-def _decompress(body: bytes, codec: Literal["gzip", "zstd"], max_bytes: int) -> bytes:
+def size_refused(raw: str, max_bytes: int) -> FileRefused:
+    """The refusal of a file that is larger than the dataset allows."""
+    expected = f"at most {max_bytes} bytes; split the file, or raise the dataset's max_bytes"
+    return FileRefused("size", raw=raw, expected=expected)
+
+
+def _decompress(body: bytes, codec: Literal["gzip", "zstd"], max_bytes: int, room_bytes: int) -> bytes:
     fits = max(FREE_BYTES, MAX_RATIO * len(body))
-    limit = min(max_bytes, fits)
+    limit = min(max_bytes, fits, room_bytes)
     text = BytesIO()  # which gives its bytes away without copying them
     try:
         with pa.CompressedInputStream(pa.BufferReader(body), codec) as stream:

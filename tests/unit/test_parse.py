@@ -133,10 +133,20 @@ def test_one_bad_line_in_a_large_file_is_found_either_way(found: tuple[str, int]
 
 
 def test_a_row_longer_than_a_block_is_read_whole() -> None:
-    wide = b"x" * 3_000_000
-    text = read(H + b"1,2\n3\n4," + wide + b"\n5\n")
-    assert text.frame["B"].to_list() == ["2", wide.decode()]
+    wide = b"x" * cells.MAX_CELL_BYTES
+    text = read(H + b"1,2\n3\n" + wide + b"," + wide + b"\n5\n")
+    assert text.frame.rows() == [("1", "2", 0, 2), (wide.decode(), wide.decode(), 0, 4)]
     assert rules(text.verdicts[0]) == [("ragged", 3), ("ragged", 5)]
+
+
+@pytest.mark.parametrize("quote", [b"", b'"'])
+def test_a_cell_may_have_a_length_and_no_byte_more(quote: bytes) -> None:
+    longest = b"x" * cells.MAX_CELL_BYTES
+    text = read(H + b"1,2\n" + quote + longest + quote + b",3\n4," + quote + longest + b"x" + quote + b"\n5,6\n")
+    assert [row[1:] for row in text.frame.rows()] == [("2", 0, 2), ("3", 0, 3), ("6", 0, 5)]
+    (finding,) = text.verdicts[0].findings
+    assert (finding.rule, finding.line, finding.column, finding.raw) == ("cell", 4, "B", "x" * 200)
+    assert "at most 1,048,576 bytes" in str(finding.expected)
 
 
 @pytest.mark.parametrize(
