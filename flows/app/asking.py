@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -22,7 +23,7 @@ from flows.core.files import Landed, Signature
 from flows.core.lifecycle import Mode
 from flows.core.wording import counted, were
 from flows.errors import CubefeedError, DiskFull, RequestFailed
-from flows.landing.scan import look
+from flows.landing.tree import find
 from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
 from flows.store.requests import OpenRequest, Request, RequestBox
@@ -173,7 +174,7 @@ class Asking:
             paths = self._ledger.live_paths(request.dataset)
             listing = desk.lookout.call(desk.lookout.inbox.rescan)  # first: paths of what hangs cannot be told either
             chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, paths)
-            gone = () if listing.problem else tuple(path for path in chosen if path not in listing.files)
+            gone = tuple(path for path in chosen if listing.lacks(path))
             return Work(request.dataset, unload=tuple(chosen), gone=gone, request=request)
         mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.force else "load"
         return Work(request.dataset, landed=self._landed(desk, request, mode), request=request)
@@ -188,8 +189,12 @@ class Asking:
                 landing=desk.dataset.directory,
             )
         chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
-        found = desk.lookout.call(lambda: {path: look(inbox.root, path) for path in chosen})
-        landed = [Landed(path, seen, mode) for path, seen in found.items() if isinstance(seen, Signature)]
+        found = desk.lookout.call(lambda: {path: find(inbox.root, path) for path in chosen})
+        landed = [
+            Landed(path, Signature.of(status), mode)
+            for path, status in found.items()
+            if isinstance(status, os.stat_result)
+        ]
         inbox.claim(landed)
         return tuple(landed)
 

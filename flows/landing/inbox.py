@@ -18,13 +18,17 @@ from flows.core.dataset import Dataset, Unload
 from flows.core.files import Landed, Signature, shown
 from flows.landing.manifest import with_manifest
 from flows.landing.missing import Missing
-from flows.landing.scan import Listing, look, name_filter, reason_of, scan
+from flows.landing.mount import note_progress
+from flows.landing.scan import Listing, is_too_deep, name_filter, reason_of, scan
 from flows.landing.settling import Pending, Settling
+from flows.landing.tree import find
 from flows.landing.volumes import Memory, Volumes
 from flows.landing.watcher import Hint
 
 RETRY_S = 5.0
 """How long a file that cannot be read is left alone before it is tried again."""
+LINKS_S = 1.0
+"""How often a file that waits for its other names to go is looked at: no event tells of those elsewhere."""
 CLOCK_STEP_S = 1.0
 """A wall clock that moves by more than this against the monotonic one was set."""
 
@@ -89,7 +93,8 @@ class Inbox:
         self.scan_s = 0.0
         self.scanned_at = -inf
         self.refused: dict[bytes, str] = {}
-        self.accepts = name_filter(dataset)
+        self._linked: dict[bytes, str] = {}
+        self._accepts = name_filter(dataset)
         self._judged = dict(judged)
         self._pending: dict[bytes, Pending] = {}
         self._claimed: dict[bytes, Signature] = {}
@@ -109,7 +114,8 @@ class Inbox:
     def rescan(self) -> Listing:
         """Look at the whole directory."""
         now, started = self._clock(), time.monotonic()
-        listing = scan(self.root, self.accepts, recursive=self.dataset.recursive)
+        listing = scan(self.root, self._accepts, recursive=self.dataset.recursive)
+        self._look_beyond(listing)
         if self.dataset.manifest is not None:
             for path, signature in listing.files.items():
                 listing.files[path] = with_manifest(self.dataset, self.root, path, signature)
@@ -117,23 +123,45 @@ class Inbox:
         self.scanned_at = started
         self._check_clock(now)
         with self._lock:
-            self.refused = listing.refused
+            self.refused, self._linked = listing.refused, listing.linked
             waiting = self._pending.keys() | self._retries.keys()
             for path, signature in listing.files.items():
                 if self._judged.get(path) != signature or path in waiting:
                     self._note(path, signature, None, now)
             if listing.absent:
                 self._volumes.forget_root()
-            missing = {path for path in self._judged if path not in listing.files}
-            self.problem = listing.problem or self._volumes.doubt(
+            missing = {path for path in self._judged if path not in listing.files and path not in listing.unknown}
+            doubt = listing.problem or self._volumes.doubt(
                 listing, self._judged, missing, unloads=isinstance(self.dataset.when_deleted, Unload)
             )
+            self.problem = doubt or listing.gap()
             if listing.problem is None:
-                for path in waiting - listing.files.keys():
+                for path in waiting - listing.files.keys() - listing.unknown:
                     self._pending.pop(path, None)
                     self._retries.pop(path, None)
-            self._missing.set(missing if self.problem is None else (), now)
+            self._missing.set(missing if doubt is None else (), now)
         return listing
+
+    def _look_beyond(self, listing: Listing) -> None:
+        """Look one by one at the known files in parts of the directory that could not be seen, and add them to the
+        listing."""
+        if not listing.unseen:
+            return
+        with self._lock:
+            known = self._judged.keys() | self._pending.keys() | self._retries.keys()
+        silent: set[bytes] = set()  # directories where the file system does not even say that; each look may take long
+        for path in known - listing.files.keys():
+            directory = os.path.dirname(path)
+            if not listing.is_unseen(path):
+                continue
+            if directory not in silent:
+                note_progress()
+                try:
+                    listing.add(self.root, path, find(self.root, path))
+                    continue
+                except OSError:
+                    silent.add(directory)
+            listing.unknown.add(path)
 
     def forget_root(self) -> None:
         """The directory was removed or moved; see `Volumes.forget_root`."""
@@ -142,31 +170,31 @@ class Inbox:
 
     def glance(self, hints: Mapping[bytes, Hint]) -> None:
         """Look at the files that events named."""
-        now = self._clock()
+        now, seen = self._clock(), Listing()
         if hints:
             self._check_clock(now)
         for named, hint in hints.items():
             path = self._owner_of(named)
-            if not self.accepts(os.path.basename(path)) or self._hidden(path):
+            if not self._accepts(os.fsdecode(os.path.basename(path))) or self._hidden(path):
                 continue
             try:
-                found = look(self.root, path)
+                seen.add(self.root, path, find(self.root, path))
             except OSError as error:
                 self.problem = f"{shown(path)} cannot be looked at ({reason_of(error)})"
                 continue
-            if isinstance(found, Signature):
-                found = with_manifest(self.dataset, self.root, path, found)
+            signature = seen.files.get(path)
+            if signature is not None:
+                signature = with_manifest(self.dataset, self.root, path, signature)
             with self._lock:
-                self.refused.pop(path, None)
-                if isinstance(found, Signature):
-                    self._note(path, found, hint if path == named else Hint.UNKNOWN, now)
+                _update(self.refused, path, seen.refused.get(path))
+                _update(self._linked, path, seen.linked.get(path))
+                if signature is not None:
+                    self._note(path, signature, hint if path == named else Hint.UNKNOWN, now)
                     continue
                 self._pending.pop(path, None)
                 self._retries.pop(path, None)
                 if path in self._judged:
                     self._missing.add(path, now)
-                if found is not None:
-                    self.refused[path] = found
 
     def complete(self, *, max_files: int, max_bytes: int) -> Complete:
         """The files that are complete, in the order of their times, and the files that are gone.
@@ -334,6 +362,9 @@ class Inbox:
     def _is_settled(self, path: bytes, pending: Pending, now: float) -> bool:
         if path in self._claimed or pending.due > now:
             return False
+        if path in self._linked:
+            self._look_at_links(path, now)
+            return False
         unmet = self.settling.unmet(path, pending, now)
         if unmet is not None:
             with self._lock:
@@ -345,6 +376,14 @@ class Inbox:
         self.glance({path: Hint.UNKNOWN})  # the last look may be older than the time to settle
         seen = self._pending.get(path)
         return seen is not None and seen.signature == pending.signature
+
+    def _look_at_links(self, path: bytes, now: float) -> None:
+        """Have a file wait until its other names have gone, which changes its signature."""
+        self.glance({path: Hint.UNKNOWN})
+        with self._lock:
+            waits_for, pending = self._linked.get(path), self._pending.get(path)
+            if waits_for is not None and pending is not None:
+                self._pending[path] = replace(pending, waits_for=waits_for, due=now + LINKS_S)
 
     def _gone(self, now: float, *, crowded: bool) -> list[bytes]:
         if not self._absent(now, crowded=crowded):
@@ -373,4 +412,12 @@ class Inbox:
 
     def _hidden(self, path: bytes) -> bool:
         *directories, _ = path.split(b"/")
-        return bool(directories) and (not self.dataset.recursive or any(part.startswith(b".") for part in directories))
+        hidden = not self.dataset.recursive or is_too_deep(path) or any(part.startswith(b".") for part in directories)
+        return bool(directories) and hidden
+
+
+def _update(reasons: dict[bytes, str], path: bytes, reason: str | None) -> None:
+    if reason is None:
+        reasons.pop(path, None)
+    else:
+        reasons[path] = reason

@@ -10,7 +10,7 @@ from flows.core.dataset import Dataset
 from flows.core.files import Signature
 from flows.core.findings import Finding
 from flows.core.notes import shorten
-from flows.landing.scan import look
+from flows.landing.tree import seen
 
 MAX_BYTES = 1 << 20
 """A manifest is two values; more than this is something else."""
@@ -20,17 +20,8 @@ def with_manifest(dataset: Dataset, root: bytes, path: bytes, signature: Signatu
     """The signature of a file and its manifest, which differs from the one before whenever either changed."""
     if dataset.manifest is None:
         return signature
-    manifest = look_at_manifest(root, path + dataset.manifest.encode())
+    manifest = seen(root, path + dataset.manifest.encode())
     return signature if manifest is None else joined(signature, manifest)
-
-
-def look_at_manifest(root: bytes, manifest: bytes) -> Signature | None:
-    """The signature of a manifest; None where there is none, or where it cannot be told."""
-    try:
-        found = look(root, manifest)
-    except OSError:
-        return None
-    return found if isinstance(found, Signature) else None
 
 
 def joined(signature: Signature, manifest: Signature) -> Signature:

@@ -15,7 +15,8 @@ from flows.core.files import Landed, Signature
 from flows.landing.manifest import MAX_BYTES, joined
 from flows.landing.mount import note_progress
 from flows.landing.refusal import FileRefused
-from flows.landing.scan import TICK_S, open_landed, read_bytes, reason_of
+from flows.landing.scan import TICK_S, read_bytes, reason_of
+from flows.landing.tree import open_landed
 from flows.landing.unpack import FREE_BYTES, size_refused
 
 _BLOCK_BYTES = 512

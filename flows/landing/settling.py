@@ -11,8 +11,8 @@ from math import inf
 
 from flows.core.dataset import Dataset
 from flows.core.files import Signature, shown
-from flows.landing.manifest import look_at_manifest
-from flows.landing.scan import TICK_S, open_at_once
+from flows.landing.scan import TICK_S
+from flows.landing.tree import open_landed, seen
 from flows.landing.watcher import Hint
 
 NO_NEWLINE_S = 2.0
@@ -91,27 +91,20 @@ class Settling:
     def _companion_unmet(self, path: bytes) -> str | None:
         if self._dataset.manifest is not None:
             manifest = path + self._dataset.manifest.encode()
-            if look_at_manifest(self._root, manifest) is None:
+            if seen(self._root, manifest) is None:
                 return f"its manifest {shown(os.path.basename(manifest))}"
         if self._dataset.marker is not None:
             marker = path + self._dataset.marker.encode()
-            try:
-                marked_ns = os.stat(os.path.join(self._root, marker)).st_ctime_ns
-                changed_ns = os.stat(os.path.join(self._root, path)).st_ctime_ns
-            except OSError:
+            marked, file = seen(self._root, marker), seen(self._root, path)
+            if marked is None or file is None:
                 return f"its marker {shown(os.path.basename(marker))}"
-            if marked_ns < changed_ns:
+            if marked.ctime_ns < file.ctime_ns:
                 return "a newer marker"
         return None
 
     def _ends_in_newline(self, path: bytes) -> bool:
         try:
-            file = open_at_once(os.path.join(self._root, path))
+            with open_landed(self._root, path) as (file, signature):
+                return os.pread(file, 1, signature.size_bytes - 1) in (b"\n", b"\r")
         except OSError:
             return False
-        try:
-            return os.pread(file, 1, os.fstat(file).st_size - 1) in (b"\n", b"\r")
-        except OSError:
-            return False
-        finally:
-            os.close(file)

@@ -65,12 +65,18 @@ class Volumes:
             missing: those of them that are not in the listing.
             unloads: whether the rows of files that are gone leave the cube.
         """
+        unseen = {
+            directory: identity
+            for directory, identity in self.memory.volumes.items()
+            if directory not in listing.volumes and listing.is_unseen(directory)
+        }
+        volumes = {**listing.volumes, **unseen}
         problem = self._emptied(listing, len(missing), unloads=unloads) if missing else None
         if missing and problem is None:
-            problem = self._replaced(listing, judged, missing)
+            problem = self._replaced(volumes, listing, judged, missing)
         if problem is None:
             self._newcomers.clear()
-            self.memory = Memory(listing.volumes)
+            self.memory = Memory(volumes)
         else:
             self.memory = self.memory._replace(doubted=True)
         return problem
@@ -85,8 +91,10 @@ class Volumes:
             f"nothing is unloaded for that. If they were taken away, {way_out}cubefeed unload takes out their rows"
         )
 
-    def _replaced(self, listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes]) -> str | None:
-        before, now = self.memory.volumes, listing.volumes
+    def _replaced(
+        self, now: Mapping[bytes, Identity], listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes]
+    ) -> str | None:
+        before = self.memory.volumes
         for directory in sorted(before.keys() | now.keys()):
             if before.get(directory) == now.get(directory):
                 continue

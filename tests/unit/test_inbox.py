@@ -386,15 +386,14 @@ def test_another_file_system_without_any_of_the_files_says_nothing_of_them(
     for name in ("a.csv", "b.csv"):
         (box.directory / name).rename(tmp_path / "away" / name)
     box.put("c.csv")
-    real = os.stat
+    real, root = os.fstat, os.stat(box.root).st_ino
 
-    def stat(path: Any, **options: Any) -> Any:
-        found = real(path, **options)
-        other = SimpleNamespace(st_dev=-1, st_ino=found.st_ino, st_mode=found.st_mode)
-        return other if path == box.root else found
+    def fstat(file: int) -> Any:
+        found = real(file)
+        return SimpleNamespace(st_dev=-1, st_ino=found.st_ino) if found.st_ino == root else found
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "stat", stat)
+        patched.setattr(os, "fstat", fstat)
         box.rescan()
         box.pass_s(missing.GONE_S * 2)
         assert box.take().gone == ()
