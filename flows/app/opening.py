@@ -188,7 +188,7 @@ def _serve(
     proxies = Proxies.named(settings.proxy)
     access = Access.at(settings.host, behind_proxy=bool(proxies.networks), installation=installation_id(state))
     live = Live(source, cube, source.news, access, reports, feed.health, proxies)
-    server = LiveServer(live.app, host=settings.host, port=settings.port)
+    server = LiveServer(live.app, host=settings.host, port=settings.port, counts_in_total=proxies.include)
     feed.listeners.append(live.hear)
     source.owner = Owner(
         pid=os.getpid(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from flows.core.boundaries import Doing, QuestionFailed, boundary
 from flows.errors import CubefeedError, EngineFailed
 from flows.live.board import Board
+from flows.live.connections import most_connections
 from flows.live.watched import WatchedCube
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,11 @@ PAUSE_S = 0.02
 """The least time between two looks, so that commits in quick succession are seen together."""
 READY_S = 0.5
 """How often a page looks whether a table that is being filled is complete."""
-MAX_PAGES = 200
+MAX_PAGES = 128
+"""Pages that are open at a time; half of all connections at most, so that others can ask meanwhile."""
+GIVEN_WAY = 1013
+"""The code with which a channel is closed whose place another page has taken: the page comes back when it is looked
+at, or after a while."""
 
 News = Callable[[], dict[str, Any]]
 
@@ -35,8 +41,10 @@ class Page:
     """One open page. It has no queue: when it is ready for more, it takes what it has not seen, and where that is
     no longer kept, a snapshot. So it can be as slow as it likes."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, address: str = "") -> None:
+        self.address = address
         self.wake = asyncio.Event()
+        self.gives_way = asyncio.Event()
         self._hub = hub
         self._seen: dict[str, int] = {}
         self._news: bytes | None = None
@@ -69,7 +77,8 @@ class Hub:
     def __init__(self, cube: WatchedCube, news: News, is_ready: Callable[[str], bool]) -> None:
         self.boards: Sequence[Board] = [Board(cube, table) for table in cube.model]
         self.news: bytes | None = None
-        self.pages: set[Page] = set()
+        self.pages: dict[Page, None] = {}
+        """Those that are open, the oldest first."""
         self._make_news = news
         self._is_ready = is_ready
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -85,25 +94,38 @@ class Hub:
                 loop.call_soon_threadsafe(self._stir)
 
     async def serve(self, socket: WebSocket) -> None:
-        """One page's channel, until either side ends it. What the page sends is dropped unread."""
-        if len(self.pages) >= MAX_PAGES:
-            await socket.close(1013, "too many pages are open")
-            return
+        """One page's channel, until either side ends it. What the page sends is dropped unread.
+
+        Where too many are open, the oldest gives way, of the address from which most have come: so nobody can shut
+        others out, and the page that somebody opens now is shown.
+        """
+        while len(self.pages) >= most_pages():
+            self._let_go()
         await socket.accept()
-        page = Page(self)
-        self.pages.add(page)
+        page = Page(self, socket.client.host if socket.client else "")
+        self.pages[page] = None
         self._stir()
         telling = asyncio.create_task(page.tell(socket))
-        hearing = asyncio.create_task(_until_gone(socket))
+        ends = [telling, asyncio.create_task(_until_gone(socket)), asyncio.create_task(page.gives_way.wait())]
         try:
-            await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.pages.discard(page)
+            self.pages.pop(page, None)
             self._stir()
-            telling.cancel()
-            hearing.cancel()
+            for task in ends:
+                task.cancel()
             with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
                 await telling
+        if page.gives_way.is_set():
+            with contextlib.suppress(WebSocketDisconnect):
+                await socket.close(GIVEN_WAY, "another page has taken its place")
+
+    def _let_go(self) -> None:
+        """Close the oldest page of those that have come from the address with the most."""
+        most, _ = Counter(page.address for page in self.pages).most_common(1)[0]
+        oldest = next(page for page in self.pages if page.address == most)
+        del self.pages[oldest]
+        oldest.gives_way.set()
 
     async def run(self) -> None:
         """Keep the boards and the news up to date while there are pages; until cancelled."""
@@ -150,6 +172,11 @@ class Hub:
     def _stir(self) -> None:
         self._changed.set()
         self._happened.set()
+
+
+def most_pages() -> int:
+    """How many pages are open at most."""
+    return min(MAX_PAGES, most_connections() // 2)
 
 
 def _refresh(board: Board) -> None:

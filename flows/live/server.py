@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
-from flows.errors import StateError
 from flows.live.api import Api, Source
-from flows.live.connections import BoundedProtocol
+from flows.live.connections import Connections
 from flows.live.guard import Access, Guard
 from flows.live.headers import Headed
 from flows.live.hub import Hub, News
+from flows.live.listener import AT_ONCE, is_without_room, listen
 from flows.live.metrics import Metrics
 from flows.live.page import page_routes
+from flows.live.protocol import MESSAGE_BYTES, BoundedProtocol
 from flows.live.proxy import Forwarded, Proxies
 from flows.live.reports import report_route
 from flows.live.watched import WatchedCube
 from flows.store.reports import Reports
 
 PAGE = "the live page"
-MAX_HEARD_BYTES = 1024
-"""Pages have nothing to say; one that sends more than this at once is cut off."""
-
-BACKLOG = 128
-"""Connections that wait to be taken; all of them are taken at once, before any is let go of."""
 
 
 class Happened(Protocol):
@@ -130,28 +126,33 @@ class Live:
 class LiveServer:
     """Runs an ASGI application in a thread of its own.
 
+    Args:
+        counts_in_total: whether an address stands for many people, such as that of a reverse proxy.
     Raises:
         StateError: it cannot listen there.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
-        self._socket = _bind(host, port)
+    def __init__(
+        self, app: ASGIApp, *, host: str, port: int, counts_in_total: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        connections = Connections(counts_in_total)
+        self._socket = listen(host, port, connections)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         config = uvicorn.Config(
             app,
-            http=BoundedProtocol,
-            backlog=BACKLOG,
-            log_level="warning",
+            http=partial(BoundedProtocol, bounds=connections),  # type: ignore[arg-type]  # called, and nothing else
+            backlog=AT_ONCE,
+            log_level="error",  # its warnings are of what others send, a line each
             access_log=False,
             lifespan="on",
             timeout_graceful_shutdown=2,
-            ws_max_size=MAX_HEARD_BYTES,
+            ws_max_size=MESSAGE_BYTES,
             ws_per_message_deflate=False,  # it costs more than the wire to a browser on the same computer
             server_header=False,
             proxy_headers=False,  # uvicorn would believe whoever is on this computer
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config, connections)
         self._thread = threading.Thread(target=self._run, name="live-server", daemon=True)
 
     def start(self) -> None:
@@ -172,16 +173,24 @@ class LiveServer:
         self._socket.close()
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise StateError(
-            f"The live page cannot listen there ({os.strerror(error.errno) if error.errno else error.strerror})",
-            next_step="free the port, or name another one with --port",
-            host=host,
-            port=port,
-        ) from error
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio leaves it out for a socket made here
-    return listening
+class _Server(uvicorn.Server):
+    """Ends connections that keep it waiting, once a second."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._note_exception)
+        await super().startup(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            self._connections.sweep()
+        return await super().on_tick(counter)
+
+    def _note_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if is_without_room(context.get("exception")):
+            self._connections.refuse()
+        else:
+            loop.default_exception_handler(context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -266,12 +265,6 @@ def test_connections_that_ask_nothing_give_way_to_those_that_ask(
         idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(40)]
         assert session.get(f"/api/query?measure={SUM}").json()["rows"] == [{SUM: 17}]
         assert [_is_closed(connection) for connection in idle[:30]] == [True] * 30
-
-
-def test_connections_take_a_share_of_the_files_that_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    for files, most in ((64, 16), (16, 8), (100_000, 256), (resource.RLIM_INFINITY, 256)):
-        monkeypatch.setattr(resource, "getrlimit", lambda _, files=files: (files, files))
-        assert connections.most_connections() == most
 
 
 def _is_closed(connection: socket.socket) -> bool:

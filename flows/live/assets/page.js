@@ -5,6 +5,7 @@ import {count, showNews, tick} from "./look.js";
 
 const engineUrl = new URL(document.querySelector("script[data-engine]").dataset.engine, document.baseURI);
 const SILENT_MS = 9000; // the server says something every 2 s
+const GIVEN_WAY = 1013, AWAY_MS = 30000; // other pages have taken this one's place: it waits, unless it is looked at
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const theme = () => (dark.matches ? "Pro Dark" : "Pro Light");
 const LAYOUT = ["plugin", "plugin_config", "columns_config", "group_by", "split_by", "columns", "filter", "sort",
@@ -222,6 +223,7 @@ const connect = (tries = 0) => {
     clearTimeout(silence);
     socket.onmessage = null;
     socket.close();
+    if (code === GIVEN_WAY) return giveWay();
     const stopped = code === 1001 || code === 1012 || tries > 8 || (tries && connection.dataset.state === "stopped");
     if (tries > 1) askAgain();
     if (stopped) say("stopped", "session stopped"); else say("reconnecting");
@@ -230,6 +232,21 @@ const connect = (tries = 0) => {
   socket.onmessage = message => { listen(); tries = 0; hear(message); };
   socket.onclose = end;
   listen();
+};
+
+const giveWay = () => {
+  say("reconnecting", "too many pages are open; this one comes back when it is looked at");
+  const back = () => {
+    if (document.hidden) return;
+    clearTimeout(waiting);
+    document.removeEventListener("visibilitychange", back);
+    connect();
+  };
+  const waiting = setTimeout(() => {
+    document.removeEventListener("visibilitychange", back);
+    connect();
+  }, AWAY_MS);
+  document.addEventListener("visibilitychange", back);
 };
 
 setInterval(tick, 1000);
