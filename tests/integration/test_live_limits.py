@@ -95,7 +95,7 @@ def test_a_url_may_be_so_long(served: Served) -> None:
 
 
 def test_headers_may_be_so_large_and_so_many(served: Served) -> None:
-    own = {name: "x" for name in ("accept", "accept-encoding", "connection", "user-agent")}
+    own = dict.fromkeys(("accept", "accept-encoding", "connection", "user-agent"), "x")
     size = sum(len(name) + 1 for name in own) + len("host") + len(served.url) - len("http://") + len("large")
     assert status(served, headers={**own, "large": "x" * (protocol.HEAD_BYTES - size)}) == 200
     assert status(served, headers={**own, "large": "x" * (protocol.HEAD_BYTES - size + 1)}) == 431
@@ -181,10 +181,11 @@ def test_a_page_may_send_so_much_and_is_cut_off_beyond(served: Served) -> None:
         for _ in range(protocol.HEARD_BYTES // 1008):
             page.send(frame)
         assert page.ping().wait(20)
-        with pytest.raises(ConnectionClosed):
-            for _ in range(10):
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(4):
                 page.send(frame)
-                page.ping().wait(1)
+        with pytest.raises(ConnectionClosed):
+            page.recv(timeout=20)
 
 
 def test_a_page_may_send_a_message_of_such_a_size(served: Served) -> None:

@@ -147,9 +147,7 @@ def test_connections_take_a_share_of_the_files_that_may_be_open_and_leave_some_t
     assert connections.most_connections() == 256
 
 
-def test_it_is_said_once_in_a_while_how_many_were_refused(
-    clock: list[float], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_it_is_said_once_in_a_while_how_many_were_refused(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     held = Connections()
     with caplog.at_level(logging.WARNING):
         for _ in range(50):
