@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, SessionEnded, out_of_reach, plain
-from flows.output import Format, outlive_full_logs, show, show_one
+from flows.output import Format, outlive_full_logs, plain_logs, show, show_one
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
 from flows.store.state import PRIVATE
@@ -36,7 +37,9 @@ StateOption = Annotated[Path | None, typer.Option("--state", help="State directo
 NewStateOption = Annotated[
     Path | None, typer.Option("--state", help="A new state directory; a temporary one by default.")
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="Output format.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="Output format: csv for spreadsheets, json for programs.")
+]
 DatasetsOption = Annotated[
     list[str] | None,
     typer.Option("--dataset", help="A dataset's name, or path/to/file.py:NAME. May be repeated."),
@@ -68,9 +71,10 @@ def main() -> None:
     """Run a command. Errors that a person can act on end with exit 1, nothing running with exit 3, a session of which
     a part failed with 70; a wrong command line ends with exit 2, Ctrl-C while a request waits with 130."""
     outlive_full_logs("stderr")
+    plain_logs()
     os.umask(PRIVATE)
     try:
-        app()
+        get_command(app)()  # called by itself, it would put another hook in the place of ours
     except CubefeedError as error:
         sys.stderr.write(f"cubefeed: {error}\n")
         sys.exit(_EXITS.get(type(error), 1))

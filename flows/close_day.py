@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 
 from flows.errors import CubefeedError
 from flows.load_files import ask_owner
+from flows.output import plain_logs
 from flows.reporting import emit_late, name_run, publish_report, publish_table
 from flows.settings import Settings
 
@@ -29,6 +30,7 @@ async def close_day(dataset: str) -> State[None]:
     Args:
         dataset: the dataset's name.
     """
+    plain_logs()
     try:
         asked: dict[str, object] = {"run": flow_run.get_id(), "as_of": flow_run.get_scheduled_start_time().isoformat()}
         outcome = await ask_owner(dataset, "close-day", asked, owner_within_s=OWNER_S)

@@ -17,6 +17,11 @@ def plain(text: object) -> str:
     )
 
 
+def plain_lines(text: str) -> str:
+    """Text of several lines, each of them safe to print."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 class CubefeedError(Exception):
     """An error that a person can act on.
 
@@ -36,10 +41,10 @@ class CubefeedError(Exception):
     def headline(self) -> str:
         """What happened and where, without the next step."""
         fields = " ".join(f"{name}={plain(value)}" for name, value in self.where.items())
-        return f"{self.what}{f' [{fields}]' if fields else ''}"
+        return f"{plain(self.what)}{f' [{fields}]' if fields else ''}"
 
     def __str__(self) -> str:
-        return f"{self.headline}. Next: {self.next_step}"
+        return f"{self.headline}. Next: {plain(self.next_step)}"
 
 
 class DeclarationError(CubefeedError):

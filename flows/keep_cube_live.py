@@ -27,6 +27,7 @@ from flows.core.boundaries import Doing, NothingFailed, SessionFailed, boundary
 from flows.errors import StateError
 from flows.load_window import load_window
 from flows.orchestration.windows import IDLE_S, Windows
+from flows.output import plain_logs
 from flows.reporting import Events, emit_session, publish_links, publish_loads
 from flows.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.settings import Settings
@@ -45,6 +46,7 @@ NAMED_S = 5.0
 @flow(name=LIVE_FLOW, flow_run_name=lambda: _session_name())
 async def keep_cube_live() -> RunState[None]:
     """Keep the cube of this installation live until the run is cancelled."""
+    plain_logs()
     logger = get_run_logger()
     settings = Settings.read()
     run = flow_run.get_id()

@@ -15,6 +15,8 @@ from prefect.states import Completed, Failed
 from flows.app.client import ask
 from flows.app.work import NAMED
 from flows.errors import CubefeedError, RequestFailed
+from flows.output import plain_logs
+from flows.report.escape import markdown
 from flows.reporting import name_run, publish_table
 from flows.settings import Settings
 
@@ -36,6 +38,7 @@ async def load_files(
         mode: `load` what is new or unloaded, `reload` again from the file, or `unload`.
         force: load a copy of bytes that another file has loaded already.
     """
+    plain_logs()
     await name_run(f"{dataset} · {mode} · {len(paths) if paths else 'all'}")
     try:
         outcome = await ask_owner(dataset, mode, {"paths": paths or [], "force": force})
@@ -60,7 +63,7 @@ async def _tell_files(dataset: str, mode: str, outcome: Mapping[str, Any]) -> No
         columns = ("file", "state", "rows", "refused", "findings", "reason")
         rows = [{name: file[name] for name in columns} for file in files]
         shown = f", {len(files):,} of {count:,} files" if count > len(files) else ""
-        await publish_table(f"load-files-{dataset}", rows, f"{mode} of {dataset}{shown}")
+        await publish_table(f"load-files-{dataset}", rows, f"{mode} of {markdown(dataset)}{shown}")
 
 
 @task(name="ask_owner", cache_policy=NO_CACHE)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import math
 import os
 import sys
+import traceback
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from types import TracebackType
 from typing import Any, Literal
 
 from flows.core.surroundings import is_full
-from flows.errors import plain
+from flows.errors import plain, plain_lines
+from flows.report.escape import spreadsheet
 
 WIDE = 4096
 """Columns of a table that no terminal shows."""
@@ -56,6 +60,35 @@ def outlive_full_logs(*streams: Literal["stdout", "stderr"]) -> None:
         setattr(sys, name, io.TextIOWrapper(buffered, stream.encoding, stream.errors, line_buffering=True))
 
 
+_OURS = ("flows", "prefect.flow_runs", "prefect.task_runs")
+"""Loggers whose messages are a line each; those of libraries may be several."""
+
+
+class _PlainRecord(logging.LogRecord):
+    """A record of which no part of the text is a command to a terminal, or another line of the log."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.exc_info, tuple) and self.exc_info[0] is not None:
+            self.exc_text = plain_lines("".join(traceback.format_exception(*self.exc_info)).rstrip("\n"))
+
+    def getMessage(self) -> str:  # noqa: N802  # as logging has it
+        """The message with its arguments."""
+        message = super().getMessage()
+        return plain(message) if self.name.startswith(_OURS) else plain_lines(message)
+
+
+def plain_logs() -> None:
+    """Have what this process logs, and the traceback with which it ends, shown as text, whatever is in it: names and
+    values from files."""
+    logging.setLogRecordFactory(_PlainRecord)
+    sys.excepthook = _show_traceback
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(f"{plain_lines(''.join(traceback.format_exception(kind, error, trace)).rstrip())}\n")
+
+
 def show(
     rows: Sequence[Mapping[str, Any]],
     form: Format,
@@ -68,7 +101,8 @@ def show(
 
     Args:
         rows: each with the same fields.
-        form: JSON and CSV have all their fields as they are; a table is for people.
+        form: JSON has all their fields exactly as they are, for programs; CSV has them too, as a spreadsheet may get
+            them; a table is for people.
         title: above the table.
         columns: the fields that the table shows, all by default. A time in UTC, `x_utc`, is shown as local `x`.
         grouped: the fields whose numbers the table shows as `12,345`.
@@ -92,9 +126,9 @@ def show_one(thing: Mapping[str, Any], form: Format) -> None:
 
 def _show_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(map(spreadsheet, rows[0]))
+        writer.writerows([spreadsheet(_flat(row[name])) for name in rows[0]] for row in rows)
 
 
 def _show_table(
@@ -108,10 +142,12 @@ def _show_table(
         sys.stdout.write(f"{title}: nothing\n" if title else "nothing\n")
         return
     names = list(columns) or list(rows[0])
-    table = Table(title=Text(title) if title else None, title_justify="left")
+    table = Table(title=Text(plain(title)) if title else None, title_justify="left")
     for name in names:
         numeric = all(isinstance(row[name], int | float) or row[name] is None for row in rows)
-        table.add_column(Text(name.removesuffix("_utc")), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            Text(plain(name.removesuffix("_utc"))), justify="right" if numeric else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(_cell(name, row[name], name in grouped)) for name in names))
     width = None if sys.stdout.isatty() else WIDE  # a pipe or a file has no edge at which lines must end
@@ -136,8 +172,9 @@ def _number(value: float) -> str:
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Mapping | list | tuple):
-        return plain(json.dumps(value, default=str, ensure_ascii=False))
-    return plain(value)
+    return "" if value is None else plain(_flat(value))
+
+
+def _flat(value: object) -> object:
+    """A value that is a list or has fields, as one text."""
+    return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, Mapping | list | tuple) else value

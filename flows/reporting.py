@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
 from dataclasses import asdict
@@ -30,8 +31,7 @@ from flows.app.work import FileOutcome, Outcome
 from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.core.findings import Finding
 from flows.core.wording import counted
-from flows.errors import plain
-from flows.report.escape import markdown
+from flows.report.escape import code, markdown
 from flows.store.state import Owner
 
 TABLE_ROWS = 200
@@ -86,17 +86,10 @@ def file_line(file: FileOutcome) -> str:
 async def publish_loads(inside: Loads, outside: Loads, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
     """The window's artifacts: what it loaded, what was loaded without a window, and each refused file's findings."""
     if inside.files:
-        await acreate_table_artifact(
-            key="last-loads",
-            table=_load_rows(inside),
-            description="What came of these files, the last one first",
-        )
+        await publish_table("last-loads", _load_rows(inside), "What came of these files, the last one first")
     if outside.files:
-        await acreate_table_artifact(
-            key="loaded-outside-windows",
-            table=_load_rows(outside),
-            description="What was loaded while Prefect did not answer, or before a window had opened",
-        )
+        why = "What was loaded while Prefect did not answer, or before a window had opened"
+        await publish_table("loaded-outside-windows", _load_rows(outside), why)
     await publish_findings(outside.then(inside), findings_of)
 
 
@@ -114,7 +107,7 @@ async def publish_findings(loads: Loads, findings_of: Callable[[str, int], Seque
         found = await asyncio.to_thread(findings_of, dataset, version)
         await publish_table(
             f"findings-{_key(dataset)}",
-            [{name: _plain(value) for name, value in asdict(finding).items()} for finding in found[:TABLE_ROWS]],
+            [asdict(finding) for finding in found[:TABLE_ROWS]],
             _findings_line(file),
         )
 
@@ -129,8 +122,9 @@ async def publish_links(owner: Owner, engine_url: str | None) -> None:
 
 
 async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
-    """Any table."""
-    await acreate_table_artifact(key=_key(key), table=[dict(row) for row in rows], description=description)
+    """Any table; its texts are text, and its description is markdown, as Prefect shows both."""
+    table = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    await acreate_table_artifact(key=_key(key), table=table, description=description)
 
 
 async def publish_report(dataset: str, text: str) -> None:
@@ -227,11 +221,12 @@ class ProgressArtifact:
 def _findings_line(file: FileOutcome) -> str:
     said = f"{markdown(file.file)}: {file.findings:,} findings. {markdown(file.reason)}"
     more = f" The first {TABLE_ROWS} are shown; all:" if file.findings > TABLE_ROWS else " In a terminal:"
-    return f"{said}{more} `cubefeed findings '{file.file.replace('`', '')}'`"
+    name = f"{'-- ' if file.file.startswith('-') else ''}{shlex.quote(file.file)}"
+    return f"{said}{more} {code(f'cubefeed findings {name}')}"
 
 
-def _plain(value: object) -> object:
-    return plain(value) if isinstance(value, str) else value
+def _cell(value: object) -> object:
+    return markdown(value) if isinstance(value, str) else value
 
 
 def _key(text: str) -> str:

@@ -23,7 +23,7 @@ from flows.datasets import load_datasets
 from flows.errors import CubefeedError
 from flows.keep_cube_live import keep_cube_live
 from flows.load_files import load_files
-from flows.output import outlive_full_logs
+from flows.output import outlive_full_logs, plain_logs
 from flows.settings import Settings
 from flows.store.state import PRIVATE
 
@@ -90,6 +90,7 @@ async def serve(datasets: tuple[Dataset, ...]) -> None:
 def main() -> None:
     """Serve until told to end."""
     outlive_full_logs("stdout", "stderr")
+    plain_logs()
     os.umask(PRIVATE)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s")
     try:

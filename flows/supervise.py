@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 
 from flows.app.opening import OpenFeed
 from flows.app.watching import watch as watch_loop
+from flows.errors import plain_lines
 from flows.settings import Settings
 from flows.store.atomic import write_file
 from flows.up import Addresses, Up
@@ -20,7 +21,7 @@ from flows.up import Addresses, Up
 
 def tell(text: str) -> None:
     """Say something to the user, apart from the output."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{plain_lines(text)}\n")
     sys.stderr.flush()
 
 

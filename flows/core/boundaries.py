@@ -23,7 +23,7 @@ from enum import Enum
 from typing import assert_never
 
 from flows.core.surroundings import is_full, is_locked, is_out_of_memory
-from flows.errors import CubefeedError, EngineLost
+from flows.errors import CubefeedError, EngineLost, plain
 
 SHOWN = 1_000
 """Characters of an exception that people are shown."""
@@ -102,7 +102,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return describe(error.exceptions[0])
     first, *_ = str(error)[:SHOWN].splitlines() or [""]  # a library may quote a file whole
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return f"{type(error).__name__}: {plain(first)}" if first else type(error).__name__
 
 
 def _passes(doing: Doing, error: BaseException) -> bool:

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from flows.errors import plain
+
 MAX_FINDINGS = 1_000
 """Findings kept per file; the counts per rule are always complete."""
 
@@ -36,7 +38,7 @@ class Finding:
         if self.raw is None:
             return f"{where}: {self.rule}, expected {self.expected}" if self.expected else f"{where}: {self.rule}"
         is_quoted = self.raw.startswith(("b'", 'b"'))  # bytes, as Python writes them
-        return f"{where}: {self.rule}, got {self.raw if is_quoted else repr(self.raw)}"
+        return plain(f"{where}: {self.rule}, got {self.raw if is_quoted else repr(self.raw)}")
 
 
 @dataclass

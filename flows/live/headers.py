@@ -28,6 +28,11 @@ def hashed(text: str) -> str:
     return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def in_page(policy: str) -> str:
+    """A policy for a page's own head, where it cannot say who may frame it."""
+    return policy.replace(f"; frame-ancestors {_ALWAYS['frame-ancestors']}", "")
+
+
 HEADERS = {
     POLICY: policy(),
     "X-Content-Type-Options": "nosniff",

@@ -7,13 +7,12 @@ import io
 from collections.abc import Iterator
 
 from flows.core.day_report import DayReport
-from flows.report.escape import formula
+from flows.report.escape import spreadsheet
 
 COLUMNS = (
     "part", "date", "name", "value", "day_before", "day_change", "week_before", "week_change",
     "refused", "state", "why",
 )  # fmt: skip
-TEXTS = frozenset({"part", "name", "state", "why"})
 
 
 def make_csv(report: DayReport) -> str:
@@ -22,7 +21,7 @@ def make_csv(report: DayReport) -> str:
     writer = csv.DictWriter(written, COLUMNS, lineterminator="\r\n", restval="")
     writer.writeheader()
     for row in _rows(report):
-        writer.writerow({name: formula(str(value)) if name in TEXTS else value for name, value in row.items()})
+        writer.writerow({name: spreadsheet(value) for name, value in row.items()})
     return written.getvalue()
 
 

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from flows.core.day_report import DayFile, DayReport, Run, Total
 from flows.report.download import make_csv
-from flows.report.escape import formula, markdown
+from flows.report.escape import markdown, spreadsheet
 from flows.report.markdown import make_markdown
 from flows.report.numbers import change, shown
 from flows.report.page import make_page
@@ -147,13 +147,30 @@ def test_a_download_computes_nothing_and_leaves_numbers_alone() -> None:
     assert total["value"] == "-10" and rows[0]["day_change"] == "-3"
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", " =1", "\t=1", "\r=1", "\n=1", "＝1"])
+@pytest.mark.parametrize(
+    "text", ["=1", "+1+1", "-1-1", "@x", " =1", "＝1", '"=1', "-", "+cmd|' /c calc'!A0", "-1e", "-٣"]
+)
 def test_text_that_a_spreadsheet_would_compute_is_marked_as_text(text: str) -> None:
-    assert formula(text) == f"'{text}"
+    assert spreadsheet(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(("text", "cell"), [("\t=1", r"\t=1"), ("\r=1", r"\r=1"), ("\n=1", r"\n=1")])
+def test_a_sign_that_ends_a_cell_or_a_line_is_escaped(text: str, cell: str) -> None:
+    assert spreadsheet(text) == cell
+
+
+def test_a_cell_that_ends_at_a_semicolon_begins_no_formula_behind_it() -> None:
+    assert spreadsheet("a;=1+1;b; @c") == "a;'=1+1;b;' @c"
+
+
+@pytest.mark.parametrize("number", [-3, 1.5, None, True, "-3", "+1.50", "-.5", "-1e9", "12"])
+def test_a_number_stays_one_in_a_spreadsheet(number: object) -> None:
+    assert spreadsheet(number) == number
 
 
 def test_other_text_stays_as_it_is() -> None:
-    assert [formula(text) for text in ("", "a=1", "sales-1.csv", "'=1")] == ["", "a=1", "sales-1.csv", "'=1"]
+    texts = ["", "a=1", "sales-1.csv", "'=1", "a;b", "2021-05-01"]
+    assert [spreadsheet(text) for text in texts] == texts
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,17 @@
 
 const list = id => document.querySelector(`#${id} ul`);
 
+// Names and values from files are text, without what turns it round or cannot be seen; as the terminal shows it.
+const plain = text => typeof text !== "string" ? text : text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, sign => {
+  const number = sign.codePointAt(0);
+  const [letter, size] = number < 0x100 ? ["x", 2] : number < 0x10000 ? ["u", 4] : ["U", 8];
+  return `\\${letter}${number.toString(16).padStart(size, "0")}`;
+});
+
 const element = (tag, attributes = {}, ...children) => {
-  const made = Object.assign(document.createElement(tag), attributes);
-  made.append(...children.filter(child => child != null && child !== ""));
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made[name] = plain(value);
+  made.append(...children.filter(child => child != null && child !== "").map(plain));
   return made;
 };
 

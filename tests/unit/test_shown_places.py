@@ -1,0 +1,86 @@
+"""Every place where something is written for people, with what makes text of the data in it."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tests.unit.test_boundary_list import FLOWS, parts
+
+WRITERS = {
+    "sys.stdout.write", "sys.stderr.write", "print", "writelines", "writerow", "writerows", "echo", "secho",
+    "acreate_table_artifact", "acreate_markdown_artifact", "acreate_link_artifact", "acreate_progress_artifact",
+    "aupdate_progress_artifact", "update_flow_run", "Response", "HTMLResponse", "FileResponse",
+    "PlainTextResponse", "StreamingResponse", "Console", "add_row",
+}  # fmt: skip
+"""Calls that show something, or hand it to what does. Log records are made plain in one place, whoever makes them, and
+Prefect shows events as JSON."""
+
+OURS = "no data in it but our own: numbers, names of settings, a secret"
+ERROR = "an error, whose text is plain"
+PLAIN = "errors.plain"
+MADE = "what is shown was made by markdown or spreadsheet, or is JSON"
+
+KNOWN = {
+    ("cli.py", "main"): ERROR,
+    ("cli.py", "query"): PLAIN,
+    ("cli.py", "status"): PLAIN,
+    ("cli.py", "report"): MADE,
+    ("cli.py", "token"): OURS,
+    ("cli.py", "prefect_password"): OURS,
+    ("cli.py", "prefect_env"): OURS,
+    ("cli.py", "restore"): PLAIN,
+    ("cli.py", "_ask"): OURS,
+    ("cli.py", "_show_datasets"): PLAIN,
+    ("cli.py", "_show_difference"): PLAIN,
+    ("cli.py", "_show_outcome"): OURS,
+    ("demo.py", "_chapters"): OURS,
+    ("output.py", "show"): "JSON with all but ASCII escaped",
+    ("output.py", "show_one"): "JSON with all but ASCII escaped",
+    ("output.py", "_show_csv"): "escape.spreadsheet",
+    ("output.py", "_show_table"): PLAIN,
+    ("output.py", "_show_traceback"): "errors.plain_lines",
+    ("supervise.py", "tell"): "errors.plain_lines",
+    ("supervise.py", "run_watch"): OURS,
+    ("report/download.py", "make_csv"): "escape.spreadsheet",
+    ("reporting.py", "publish_table"): "escape.markdown",
+    ("reporting.py", "publish_report"): "escape.markdown",
+    ("reporting.py", "publish_links"): OURS,
+    ("reporting.py", "name_run"): "Prefect shows it as text",
+    ("reporting.py", "ProgressArtifact._send"): OURS,
+    ("live/api.py", "reply"): "JSON",
+    ("live/metrics.py", "Metrics.reply"): "the Prometheus client escapes labels, which are datasets' names",
+    ("live/door.py", "door_page"): OURS,
+    ("live/page.py", "_text_route.endpoint"): OURS,
+    ("live/page.py", "_file_route.endpoint"): OURS,
+    ("live/reports.py", "report_route.endpoint"): "escape.markup made the page",
+}
+"""Where something is shown → what makes text of the data in it."""
+
+SINKS = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|srcdoc")
+"""What makes markup or code of a text in a browser."""
+
+
+def test_every_place_that_shows_something_is_known_with_what_makes_text_of_the_data_in_it() -> None:
+    found = set()
+    for file, node, inside in parts():
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in WRITERS or called.rpartition(".")[2] in WRITERS:
+                found.add((file, inside))
+    assert found - KNOWN.keys() == set(), "make text of the data in it, and name it here"
+    assert KNOWN.keys() - found == set(), "it is gone"
+
+
+def test_the_pages_scripts_make_markup_of_no_text() -> None:
+    lines = [line for file in (FLOWS / "live" / "assets").glob("*.[jh]*") for line in file.read_text().splitlines()]
+    used = [line.strip() for line in lines if SINKS.search(line)]
+    assert used == [
+        "if (to.dataset.shown !== made.innerHTML) {",  # these two only read it
+        "to.dataset.shown = made.innerHTML;",
+    ]
+
+
+def test_the_pages_have_no_script_and_no_style_in_attributes_of_their_own() -> None:
+    for file in (FLOWS / "live" / "assets").glob("*.html"):
+        assert not re.search(r'\s(on\w+|style)="|javascript:', file.read_text()), file
