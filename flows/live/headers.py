@@ -33,7 +33,7 @@ def in_page(policy: str) -> str:
     return policy.replace(f"; frame-ancestors {_ALWAYS['frame-ancestors']}", "")
 
 
-HEADERS = {
+SECURE_HEADERS = {
     POLICY: policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -51,7 +51,7 @@ class Headed:
         async def send_headed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in SECURE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 

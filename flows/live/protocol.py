@@ -15,6 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from flows.errors import QueryError
 from flows.live.api import refuse
 from flows.live.connections import Connections, Held
+from flows.live.headers import SECURE_HEADERS
 
 URL_BYTES = 8_000
 """Browsers and proxies take no longer ones; a question with a hundred conditions fits."""
@@ -122,6 +123,7 @@ class BoundedProtocol(H11Protocol):
             self.transport.abort()
             return
         answer = refuse(*self.conn.problem)
+        answer.headers.update(SECURE_HEADERS)
         headers = [*answer.raw_headers, (b"connection", b"close")]
         for event in (
             h11.Response(status_code=answer.status_code, headers=headers),

@@ -20,6 +20,7 @@ from flows.core.model import Column, Table
 from flows.core.types import INTEGER
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.live import connections, hub, listener, protocol
+from flows.live.headers import SECURE_HEADERS
 from flows.live.hub import GIVEN_WAY, Hub
 from flows.live.server import LiveServer
 from flows.live.watched import WatchedCube
@@ -86,6 +87,7 @@ def status(served: Served, target: str = "/", headers: dict[str, str] | None = N
         "GET", f"{served.url}{target}", headers=headers or {}, content=body, trust_env=False, timeout=20
     )
     assert answer.status_code == 200 or {"error", "next", "most"} <= answer.json().keys()
+    assert {name.lower() for name in SECURE_HEADERS} <= set(answer.headers) or answer.status_code == 200
     return answer.status_code
 
 

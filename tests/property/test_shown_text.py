@@ -24,8 +24,8 @@ ATTACKS = [
     "![x](https://evil.example/a.png)", "[x](javascript:alert(1))", "<img src=x onerror=alert(1)>", "# heading",
     "</td></table><script>", "- item", "1. item", "===", "---", "> quote", "```", "~~~", "    code", "| a | b |",
     "https://evil.example", "www.evil.example", "a@evil.example", "[x]: /y", "\x1b]0;title\x07", "\x1b[2J",
-    "\u202etxt.exe",    "\u2066", "\u2028", "\x85", "\r\nforged", "\ud800", "\x9b31m", "=cmd|' /c calc'!A0", "@SUM(1)", "+1+1",
-    "a;=1+1", "\t=1", '"=1', "&lt;b&gt;", "\\", "`", "b'\x1b[31m'", "%s", "{0}", "[red]x[/red]",
+    "\u202etxt.exe", "\u2066", "\u2028", "\x85", "\r\nforged", "\ud800", "\x9b31m", "=cmd|' /c calc'!A0",
+    "@SUM(1)", "+1+1", "a;=1+1", "\t=1", '"=1', "&lt;b&gt;", "\\", "`", "b'\x1b[31m'", "%s", "{0}", "[red]x[/red]",
 ]  # fmt: skip
 SIGNS = "\\`*_{}[]()#+-.!|~<>&\"'=@;:/ \t\r\n\x00\x07\x1b\x7f\x85\x9b\u200b\u202e\u2066\u2028\u2029\ufeff\ud800aw1 "
 HOSTILE = st.one_of(

@@ -49,6 +49,7 @@ KNOWN = {
     ("reporting.py", "name_run"): "Prefect shows it as text",
     ("reporting.py", "ProgressArtifact._send"): OURS,
     ("live/api.py", "reply"): "JSON",
+    ("live/protocol.py", "BoundedProtocol.send_400_response"): "JSON",
     ("live/metrics.py", "Metrics.reply"): "the Prometheus client escapes labels, which are datasets' names",
     ("live/door.py", "door_page"): OURS,
     ("live/page.py", "_text_route.endpoint"): OURS,
