@@ -1,8 +1,10 @@
-"""Example automations, created idempotently on the server that PREFECT_API_URL names.
+"""Example automations, created idempotently on the server that PREFECT_API_URL names, whose deployments take declared
+parameters only from then on.
 
     python deployments/automations.py --restart --webhook https://chat.example/hook
 
-`cubefeed up` needs none of them: it starts the session again itself, and creates the one that finds dead runs.
+`cubefeed up` needs none of this: it starts the session again itself, creates the automation that finds dead runs, and
+sees to its deployments.
 """
 
 from __future__ import annotations
@@ -17,7 +19,14 @@ from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceS
 from prefect.blocks.webhook import Webhook
 from prefect.events.actions import CallWebhook, RunDeployment
 
-from flows.runs import LIVE_DEPLOYMENT, LIVE_FLOW, client_of, put_automation, silent_runs_crash
+from flows.runs import (
+    LIVE_DEPLOYMENT,
+    LIVE_FLOW,
+    client_of,
+    put_automation,
+    silent_runs_crash,
+    take_declared_parameters_only,
+)
 
 WEBHOOK = "cubefeed-notify"
 PAYLOAD = "{{ event.event }}: {{ event.resource.name }} {{ event.payload }}"
@@ -61,6 +70,7 @@ async def create(*, restart: bool, webhook: str | None) -> list[str]:
             wished.append(restart_on_crash(live.id))
         for automation in wished:
             await put_automation(client, automation)
+        await take_declared_parameters_only(client)
     return [automation.name for automation in wished]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from flows.errors import DiskFull, StateError
+from flows.redaction import without_secret_variables
 from flows.store.atomic import write_file
 
 END_S = 15.0
@@ -85,6 +86,7 @@ class Child:
         log_file: takes its output.
         on_orphaned: the signal that it gets when this process dies without ending it.
         keeps: descriptors of this process that it gets too.
+        gets_secrets: whether it gets what is secret in the environment of this process too.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Child:
     log_file: Path
     on_orphaned: signal.Signals
     keeps: Sequence[int] = ()
+    gets_secrets: bool = True
     pace: Pace = field(default_factory=Pace)
     process: subprocess.Popen[bytes] | None = None
 
@@ -100,10 +103,11 @@ class Child:
         """Start it, so that Ctrl-C in a terminal reaches it only through this process."""
         self.pace.begin()
         leash = [sys.executable, "-S", "-c", _LEASH, str(os.getpid()), str(int(self.on_orphaned))]
+        inherited = os.environ if self.gets_secrets else without_secret_variables(os.environ)
         with self.log_file.open("ab") as output:
             self.process = subprocess.Popen(
                 [*(leash if sys.platform == "linux" else []), *self.command],
-                env={**os.environ, **self.environment, "PYTHONSAFEPATH": "1"},
+                env={**inherited, **self.environment, "PYTHONSAFEPATH": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

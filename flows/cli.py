@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, SessionEnded, out_of_reach, plain
 from flows.output import Format, outlive_full_logs, plain_logs, show, show_one
+from flows.redaction import log_without_secrets, traceback_without_secrets
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
 from flows.store.state import PRIVATE
@@ -81,6 +82,9 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(f"cubefeed: {out_of_reach(error)}\n")
         sys.exit(1)
+    except Exception as error:
+        sys.stderr.write(traceback_without_secrets(error))
+        raise SystemExit(1) from None
 
 
 @app.command()
@@ -389,7 +393,7 @@ def doctor(
 
 def _settings(datasets: list[str] | None = None, **given: object) -> Settings:
     level = Settings.read().log_level
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    log_without_secrets(level)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell of every request
     return Settings.read(datasets=",".join(datasets) if datasets else None, **given)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import sys
 import time
 import urllib.error
@@ -24,6 +23,7 @@ from flows.landing.watcher import choose_observer, file_system_kind
 from flows.live.guard import Access
 from flows.live.proxy import Proxies
 from flows.live.token import NEXT
+from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.crashes import suspects_in
 from flows.store.disk import mounts_in_use, size
@@ -203,7 +203,7 @@ def _prefect(settings: Settings) -> Iterator[Row]:
     if not url:
         yield _row("Prefect", "ok", f"cubefeed up starts a server on 127.0.0.1:{settings.prefect_port}")
         return
-    shown = without_password(url)
+    shown = without_secrets(url)
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=3) as answer:
             yield _row("Prefect", "ok" if answer.status == 200 else "fail", shown)
@@ -213,11 +213,6 @@ def _prefect(settings: Settings) -> Iterator[Row]:
     except (urllib.error.URLError, TimeoutError, ValueError) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
         yield _row("Prefect", "fail", f"{shown}: {reason}", "start that server, or unset PREFECT_API_URL")
-
-
-def without_password(url: str) -> str:
-    """An address as it may be shown: names and passwords in it are left out."""
-    return re.sub(r"//[^/?#]*@", "//…@", url)
 
 
 def _is_open(url: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from flows.redaction import without_secrets
+
 
 def plain(text: object) -> str:
     """Text from files or file names, safe to print: control characters and lone surrogates are escaped."""
@@ -39,9 +41,9 @@ class CubefeedError(Exception):
 
     @property
     def headline(self) -> str:
-        """What happened and where, without the next step."""
+        """What happened and where, without the next step and without secrets."""
         fields = " ".join(f"{name}={plain(value)}" for name, value in self.where.items())
-        return f"{plain(self.what)}{f' [{fields}]' if fields else ''}"
+        return without_secrets(f"{plain(self.what)}{f' [{fields}]' if fields else ''}")
 
     def __str__(self) -> str:
         return f"{self.headline}. Next: {plain(self.next_step)}"

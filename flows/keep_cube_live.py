@@ -28,6 +28,7 @@ from flows.errors import StateError
 from flows.load_window import load_window
 from flows.orchestration.windows import IDLE_S, Windows
 from flows.output import plain_logs
+from flows.redaction import without_secrets
 from flows.reporting import Events, emit_session, publish_links, publish_loads
 from flows.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.settings import Settings
@@ -50,9 +51,11 @@ async def keep_cube_live() -> RunState[None]:
     logger = get_run_logger()
     settings = Settings.read()
     run = flow_run.get_id()
+    ui = PREFECT_UI_URL.value()
+    shown_url = without_secrets(ui) if ui else None
     try:
         with (
-            open_feed(settings, tell=logger.warning, prefect_url=PREFECT_UI_URL.value(), run=run) as opened,
+            open_feed(settings, tell=logger.warning, prefect_url=shown_url, run=run) as opened,
             _told_to_end(opened.feed, UUID(run)) as ending,
         ):
             with suppress(SessionFailed):  # which the health holds

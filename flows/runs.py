@@ -9,6 +9,7 @@ from uuid import UUID
 
 from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
@@ -55,6 +56,17 @@ async def find_live_deployment(client: PrefectClient) -> UUID | None:
     except ObjectNotFound:
         return None
     return deployment.id if str(deployment.status).endswith("READY") else None
+
+
+async def take_declared_parameters_only(client: PrefectClient) -> None:
+    """Let the deployments of our flows refuse at once what they do not declare, which Prefect's own schemas allow."""
+    ours, offset = FlowFilter(name=FlowFilterName(any_=list(OUR_FLOWS))), 0
+    while found := await client.read_deployments(flow_filter=ours, offset=offset):
+        offset += len(found)
+        for deployment in found:
+            schema = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+            changed = DeploymentUpdate(parameter_openapi_schema=schema, enforce_parameter_schema=True)
+            await client.update_deployment(deployment.id, changed)
 
 
 async def start_live_run(client: PrefectClient, deployment: UUID) -> UUID:

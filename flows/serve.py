@@ -18,14 +18,18 @@ from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.close_day import close_day
+from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.core.dataset import Dataset
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError
 from flows.keep_cube_live import keep_cube_live
 from flows.load_files import load_files
 from flows.output import outlive_full_logs, plain_logs
+from flows.redaction import log_without_secrets
+from flows.runs import client_of, take_declared_parameters_only
 from flows.settings import Settings
 from flows.store.state import PRIVATE
+from flows.unreadable import end_unreadable_runs
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +59,7 @@ async def deployments(datasets: tuple[Dataset, ...]) -> list[RunnerDeployment]:
 
 
 class PatientRunner(Runner):
-    """A runner that outlives a long outage of the server.
+    """A runner that outlives a long outage of the server, and a run that the server cannot read.
 
     Prefect's own ends after three failed polls (about 190 s), and takes the live session with it.
     """
@@ -69,10 +73,17 @@ class PatientRunner(Runner):
                 return await ask(*args, **kwargs)
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 log.warning("Prefect does not answer (%s); the live session goes on", error)
+                if isinstance(error, httpx.HTTPStatusError):
+                    await self._end_unreadable_runs()
                 return []
 
         self._client.get_scheduled_flow_runs_for_deployments = ask_patiently  # type: ignore[method-assign]
         return self
+
+    async def _end_unreadable_runs(self) -> None:
+        with suppress(NothingFailed), boundary(Doing.PREFECT):
+            for ended in await end_unreadable_runs(self._client):
+                log.warning("%s", ended)
 
     def handle_sigterm(self, *args: Any, **kwargs: Any) -> None:
         """Cancel the runs and let them end, then stop. Prefect's own leaves them Running: it awaits nothing here."""
@@ -84,6 +95,8 @@ async def serve(datasets: tuple[Dataset, ...]) -> None:
     runner = PatientRunner(limit=RUNS, pause_on_shutdown=True)
     for deployment in await deployments(datasets):
         await runner.aadd_deployment(deployment)
+    async with client_of() as client:
+        await take_declared_parameters_only(client)
     await runner.start()
 
 
@@ -92,7 +105,7 @@ def main() -> None:
     outlive_full_logs("stdout", "stderr")
     plain_logs()
     os.umask(PRIVATE)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s")
+    log_without_secrets(logging.WARNING)
     try:
         with suppress(KeyboardInterrupt, TerminationSignal):
             asyncio.run(serve(load_datasets(Settings.read())))

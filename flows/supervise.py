@@ -14,13 +14,18 @@ from rich.progress import Progress as Bar
 from flows.app.opening import OpenFeed
 from flows.app.watching import watch as watch_loop
 from flows.errors import plain_lines
+from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.atomic import write_file
 from flows.up import Addresses, Up
 
 
 def tell(text: str) -> None:
-    """Say something to the user, apart from the output."""
+    """Say something to the user, apart from the output and without secrets."""
+    _write(without_secrets(text))
+
+
+def _write(text: str) -> None:
     sys.stderr.write(f"{plain_lines(text)}\n")
     sys.stderr.flush()
 
@@ -72,7 +77,7 @@ async def run_installation(
 
     async def begin() -> None:
         addresses = await running.start()
-        tell(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
+        _write(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
         if story is not None:
             await story(addresses)
         if keep:

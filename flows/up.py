@@ -21,6 +21,7 @@ from flows.core.clock import now_utc
 from flows.cube.atoti_start import TERMS
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError, SessionEnded, StateError
+from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.secret import prefect_secret
 from flows.store.state import PRIVATE, Owner, State
@@ -37,7 +38,7 @@ CANCEL_S = 10.0
 LOOK_S = 0.2
 SERVER = (
     "--factory",
-    "prefect.server.api.server:create_app",
+    "flows.prefect_server:create_app",
     "--timeout-keep-alive=5",
     "--ws-ping-interval=20",
     "--ws-ping-timeout=20",
@@ -109,7 +110,7 @@ class Up:
         found = await self._start_session()
         self._announced = found.run
         url = os.environ.get("PREFECT_UI_URL") or self.api_url.removesuffix("/api")
-        return Addresses(url, found, self._secret.get("PREFECT_API_AUTH_STRING"))
+        return Addresses(without_secrets(url), found, self._secret.get("PREFECT_API_AUTH_STRING"))
 
     async def keep(self, stopping: asyncio.Event) -> None:
         """Start again what has died, until told to stop."""
@@ -183,6 +184,7 @@ class Up:
             self._state.root / "prefect-server.log",
             on_orphaned=signal.SIGINT,
             keeps=(listening.fileno(),),
+            gets_secrets=False,  # but its own, which is in the environment that is made here
         )
         self._tell("starting the Prefect server …")
         self._server.start()
@@ -203,6 +205,7 @@ class Up:
 
     async def _start_serving(self) -> None:
         from flows.runs import client_of, find_live_deployment, put_automation, silent_runs_crash
+        from flows.unreadable import end_unreadable_runs
 
         self._serving = Child(
             "the process that serves the deployments",
@@ -213,6 +216,8 @@ class Up:
         )
         self._tell("serving the deployments …")
         async with client_of() as client:
+            for ended in await end_unreadable_runs(client):
+                self._tell(ended)
             await self._bury("found Running at the start, with no process left")
             await put_automation(client, silent_runs_crash())
             self._serving.start()

@@ -24,6 +24,7 @@ from typing import assert_never
 
 from flows.core.surroundings import is_full, is_locked, is_out_of_memory
 from flows.errors import CubefeedError, EngineLost, plain
+from flows.redaction import without_secrets
 
 SHOWN = 1_000
 """Characters of an exception that people are shown."""
@@ -96,12 +97,13 @@ def boundary(doing: Doing) -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line of at most SHOWN characters, for people; a log has the rest."""
+    """An exception in one line of at most SHOWN characters, without secrets, for people; a log has the rest."""
     if isinstance(error, CubefeedError):
         return str(error)
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return describe(error.exceptions[0])
-    first, *_ = str(error)[:SHOWN].splitlines() or [""]  # a library may quote a file whole
+    told = without_secrets(str(error)[: 2 * SHOWN])[:SHOWN]  # a library may quote a file whole
+    first, *_ = told.splitlines() or [""]
     return f"{type(error).__name__}: {plain(first)}" if first else type(error).__name__
 
 
