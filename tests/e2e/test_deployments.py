@@ -80,6 +80,10 @@ def test_the_same_flows_run_on_a_work_pool(served: tuple[Place, Prefect]) -> Non
         place.run_any(*script)
         names = [each["name"] for each in server.post("/automations/filter", {})]
         assert sorted(names) == sorted(created) and len(names) == 5
+        id = server.get("/deployments/name/load-files/sales")["id"]
+        for wrong in ({"undeclared": 1}, {"mode": "remove"}, {"paths": "all"}):
+            refused = server.ask("POST", f"/deployments/{id}/create_flow_run", {"parameters": wrong})
+            assert refused.status_code == 409 and "Validation failed" in refused.text, wrong
 
         os.kill(up.owner["pid"], signal.SIGKILL)
         up.wait_for_owner(other_than=up.owner["pid"])
