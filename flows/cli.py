@@ -18,7 +18,7 @@ from flows.output import Format, outlive_full_logs, plain_logs, show, show_one
 from flows.redaction import log_without_secrets, traceback_without_secrets
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
-from flows.store.state import PRIVATE
+from flows.store.trust import PRIVATE
 
 SHOWN_REFUSED = 1_000
 NAMED_WAITING = 5

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from uuid import UUID
 
 from prefect import flow, get_run_logger
@@ -53,11 +54,10 @@ async def keep_cube_live() -> RunState[None]:
     run = flow_run.get_id()
     ui = PREFECT_UI_URL.value()
     shown_url = without_secrets(ui) if ui else None
+    ending = Ending()
+    told = partial(_told_to_end, ending, UUID(run))
     try:
-        with (
-            open_feed(settings, tell=logger.warning, prefect_url=shown_url, run=run) as opened,
-            _told_to_end(opened.feed, UUID(run)) as ending,
-        ):
+        with open_feed(settings, tell=logger.warning, prefect_url=shown_url, run=run, attend=told) as opened:
             with suppress(SessionFailed):  # which the health holds
                 async with Stages(opened.feed) as stages:
                     await _live(stages, opened.owner)
@@ -85,15 +85,15 @@ async def _live(stages: Stages, owner: Owner) -> None:
 class Ending:
     """Why the session ends, and so the state in which its run ends."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self) -> None:
+        self.feed: Feed | None = None
         self.state: RunState[None] = Completed(message="The session was closed")
 
     def end(self, state: RunState[None]) -> None:
         """Stop the feed; the first reason counts."""
-        if not self._feed.stopping:
+        if self.feed is not None and not self.feed.stopping:
             self.state = state
-            self._feed.stop()
+            self.feed.stop()
 
     def cancel(self) -> None:
         """As `end`, for who was asked to."""
@@ -101,14 +101,14 @@ class Ending:
 
 
 @contextmanager
-def _told_to_end(feed: Feed, run: UUID) -> Iterator[Ending]:
+def _told_to_end(ending: Ending, run: UUID, feed: Feed) -> Iterator[None]:
     """End the session in order on SIGTERM (which is how Prefect cancels a run), on Ctrl-C, when its run is set
     to Cancelling, or when the process that started it has gone.
 
     Prefect's own signal handler cancels every coroutine of the process at once, so that nothing could be finished.
     """
     _outlive_readers_of_the_log()
-    ending = Ending(feed)
+    ending.feed = feed
     for told in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(told, ending.cancel)
     watches = [
@@ -116,7 +116,7 @@ def _told_to_end(feed: Feed, run: UUID) -> Iterator[Ending]:
         feed.health.task("the watch over the run's state", lambda: _watch_state(run, ending)),
     ]
     try:
-        yield ending
+        yield
     finally:
         for watch in watches:
             watch.cancel()

@@ -17,6 +17,7 @@ from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
 from flows.store.state import State
+from flows.store.trust import require_trusted
 
 
 def list_files(
@@ -115,6 +116,7 @@ def restore_ledger_here(settings: Settings) -> dict[str, Any]:
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger]:
     state = State(settings.state)
+    require_trusted(state.root)
     ledger = open_ledger(state.ledger, create=False, lost=state.remembers)
     try:
         yield ledger

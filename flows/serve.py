@@ -28,7 +28,7 @@ from flows.output import outlive_full_logs, plain_logs
 from flows.redaction import log_without_secrets
 from flows.runs import client_of, take_declared_parameters_only
 from flows.settings import Settings
-from flows.store.state import PRIVATE
+from flows.store.trust import PRIVATE
 from flows.unreadable import end_unreadable_runs
 
 log = logging.getLogger(__name__)

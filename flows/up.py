@@ -24,7 +24,8 @@ from flows.errors import CubefeedError, SessionEnded, StateError
 from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.secret import prefect_secret
-from flows.store.state import PRIVATE, Owner, State
+from flows.store.state import Owner, State
+from flows.store.trust import PRIVATE
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from flows.app.desk import Desk
@@ -40,7 +40,8 @@ from flows.store.quarantine import Quarantine
 from flows.store.reports import Reports
 from flows.store.requests import RequestBox
 from flows.store.segments import Segments
-from flows.store.state import PRIVATE, End, Owner, State
+from flows.store.state import End, Owner, State
+from flows.store.trust import PRIVATE
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +65,18 @@ def open_feed(
     tell: Callable[[str], None] = log.info,
     prefect_url: str | None = None,
     run: str | None = None,
+    attend: Callable[[Feed], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[OpenFeed]:
     """Own the state directory, open the ledger, the engine and the lookouts, and serve the read API.
 
     The cube is empty until `Feed.rebuild` is called.
 
+    Args:
+        settings: what to open.
+        tell: says what the user should know before the engine starts.
+        prefect_url: where people find Prefect's pages.
+        run: the Prefect run that holds the session.
+        attend: held from just before others are told where the session is: what ends it in order.
     Raises:
         StateError: another process owns the state, or it cannot be used.
         DeclarationError: a dataset is declared wrongly.
@@ -123,6 +131,7 @@ def open_feed(
         )
         stack.callback(feed.stop)
         owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
+        stack.enter_context(attend(feed))
         state.announce(owner)
         yield OpenFeed(feed, owner)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from flows.app.feed import Progress
+from flows.app.feed import Feed, Progress
 from flows.app.opening import OpenFeed, open_feed
 from flows.app.stages import Stages, Window
 from flows.core.boundaries import SessionFailed
@@ -37,10 +37,7 @@ async def watch(
     Raises:
         SessionEnded: a part of the session has failed, so that it had to end.
     """
-    with open_feed(settings, tell=tell) as opened:
-        loop = asyncio.get_running_loop()
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(ending, opened.feed.stop)
+    with open_feed(settings, tell=tell, attend=_ended_by_signals) as opened:
         with suppress(SessionFailed):  # which the health holds
             async with Stages(opened.feed) as stages:
                 await stages.rebuild(progress)
@@ -49,6 +46,13 @@ async def watch(
                     on_ready(opened)
                     await _pump(stages)
         opened.feed.health.require_sound()
+
+
+@contextmanager
+def _ended_by_signals(feed: Feed) -> Iterator[None]:
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(ending, feed.stop)
+    yield
 
 
 async def _pump(stages: Stages) -> None:

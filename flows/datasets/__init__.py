@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 import threading
 from dataclasses import replace
@@ -13,6 +12,7 @@ from types import ModuleType
 from flows.core.boundaries import DatasetFailed, Doing, boundary
 from flows.core.dataset import Dataset
 from flows.errors import DeclarationError
+from flows.permissions import weakness_of
 from flows.settings import Settings
 
 RESOLVE_S = 2.0
@@ -67,13 +67,12 @@ def _declared_here() -> dict[str, Dataset]:
 
 
 def _import_file(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"cubefeed_dataset_{file.stem}", file.resolve())
-    if spec is None or spec.loader is None or not file.is_file():
-        raise DeclarationError("The dataset file cannot be read", next_step="check the path after --dataset", file=file)
-    module = importlib.util.module_from_spec(spec)
+    code = _source_of(file)
+    module = ModuleType(f"cubefeed_dataset_{file.stem}")
+    module.__file__ = str(file.resolve())
     try:
         with boundary(Doing.DATASET):  # an author's file may raise anything
-            spec.loader.exec_module(module)
+            exec(compile(code, module.__file__, "exec", dont_inherit=True), vars(module))
     except DatasetFailed as failed:
         if isinstance(failed.cause, DeclarationError):
             raise failed.cause from None
@@ -81,6 +80,26 @@ def _import_file(file: Path) -> ModuleType:
             f"The dataset file fails: {failed}", next_step="mend it and start again", file=file
         ) from failed.cause
     return module
+
+
+def _source_of(file: Path) -> bytes:
+    """What a dataset file holds. It is code that runs as this user: nobody else may write it, nor put another in its
+    place; and nothing that was compiled earlier and lies beside it is taken for it."""
+    try:
+        weakness = weakness_of(file)
+        if weakness is not None:
+            raise DeclarationError(
+                f"The dataset file is code, and {weakness.what}",
+                next_step=f"look through it, then type: {weakness.mend}",
+                file=file,
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise DeclarationError(
+            f"The dataset file cannot be read ({error.strerror})",
+            next_step="check the path after --dataset",
+            file=file,
+        ) from error
 
 
 def _real(directory: Path) -> Path:

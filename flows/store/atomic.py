@@ -33,7 +33,7 @@ def write_file(file: Path, content: str | bytes, *, what: str, durable: bool = T
     """
     body = content.encode() if isinstance(content, str) else content
     with room_for(what, file.parent, len(body)), private_name(file) as partial:
-        with partial.open("xb") as opened:
+        with open(partial, "xb", opener=_private) as opened:
             opened.write(body)
             if durable:
                 opened.flush()
@@ -44,13 +44,14 @@ def write_file(file: Path, content: str | bytes, *, what: str, durable: bool = T
 
 
 def make_inside(root: Path, *names: str) -> None:
-    """Make a directory where there is none, inside one that must be there: it may be on a mount that is away.
+    """Make a directory where there is none, for its user only, inside one that must be there: it may be on a mount that
+    is away.
 
     Raises:
         OSError: it cannot be made, or `root` is not there.
     """
     for depth in range(len(names)):
-        root.joinpath(*names[: depth + 1]).mkdir(exist_ok=True)
+        root.joinpath(*names[: depth + 1]).mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def remove_partials(directory: Path, *, name: str = "", older_than_s: float = 0.
     """
     for partial in directory.glob(f".{name}*{PARTIAL}"):
         with suppress(FileNotFoundError):
-            if time.time() - partial.stat().st_mtime >= older_than_s:
+            if time.time() - partial.lstat().st_mtime >= older_than_s:
                 _remove(partial)
 
 
@@ -105,8 +106,13 @@ def sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a new file that is its user's alone, whatever the umask."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ def make_backup(ledger: Path, directory: Path) -> Path:
         OSError: it cannot be written.
         sqlite3.DatabaseError: likewise, or the ledger cannot be read.
     """
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
     remove_partials(directory)
     with room_for("a backup of the ledger", directory, ledger_bytes(ledger)):
         with private_name(directory / "ledger.db") as partial:

@@ -97,7 +97,7 @@ class RequestBox:
     @contextmanager
     def asking(self, dataset: str, kind: str, payload: dict[str, Any]) -> Iterator[int]:
         """Leave a request that the owner withdraws when this process ends before it is carried out. Yields its id."""
-        self._askers.mkdir(exist_ok=True)
+        self._askers.mkdir(mode=0o700, exist_ok=True)
         lock: FileLock | None = None
 
         def hold(id: int) -> None:

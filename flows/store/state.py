@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -17,9 +19,15 @@ from flows.errors import DiskFull, NotRunning, StateError
 from flows.store.atomic import private_name, remove_partials, write_file
 from flows.store.disk import room_for
 from flows.store.hold import Hold
+from flows.store.trust import own_text, require_private, require_trusted, unreadable, untrusted
 
 ROOM_BYTES = 1_000_000
 """How much room a start takes before anything is loaded, about: the ledger's shared memory and log, its own name."""
+
+LOCK_S = 0.5
+"""How long a start waits for the lock: who looks for the owner holds it for a moment."""
+OWNER_BYTES = 1 << 16
+"""No owner says more of itself."""
 
 PID_MAX = 2**31 - 1
 """No system has a greater one."""
@@ -37,10 +45,6 @@ class Owner:
     datasets: tuple[str, ...] = ()
     since_utc: str = field(default_factory=now_utc)
     born: str = ""
-
-
-PRIVATE = 0o077
-"""The umask under which everything here is made: what was loaded is for the user of the session alone."""
 
 
 @dataclass(frozen=True)
@@ -111,21 +115,17 @@ class State:
         """Make the directory, for its user only.
 
         Raises:
-            StateError: it cannot be made or written, or others may look into it.
+            StateError: it cannot be made or written, or it cannot be trusted.
         """
         with self._writable():
             self.root.mkdir(parents=True, exist_ok=True)
-            if not any(self.root.iterdir()):
+            if not any(self.root.iterdir()) and self.root.stat().st_uid == os.geteuid():
                 self.root.chmod(0o700)
-            open_to_others = self.root.stat().st_mode & 0o077
-            with private_name(self.root / "writable") as probe:
-                probe.touch(exist_ok=False)
-        if open_to_others:
-            raise StateError(
-                "Others may look into the state directory, which holds what was loaded and a secret",
-                next_step=f"chmod 700 {self.root}, or name another one with --state",
-                state=self.root,
-            )
+        if self.root.stat().st_uid != os.geteuid():
+            raise untrusted(self.root, "belongs to another user", "start it as that user, or name another with --state")
+        require_trusted(self.root)
+        with self._writable(), private_name(self.root / "writable") as probe:
+            probe.touch(exist_ok=False)
 
     @contextmanager
     def owned(self) -> Iterator[None]:
@@ -137,7 +137,7 @@ class State:
         lock = FileLock(self.lock_file)
         try:
             with self._writable():
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=LOCK_S, poll_interval=LOCK_S / 10)
         except Timeout:
             owner = self.owner()
             raise StateError(
@@ -168,20 +168,34 @@ class State:
     def owner(self) -> Owner | None:
         """Who owns the directory, as far as it said so; None when nobody alive does.
 
+        What a file says of it is believed while its process lives and the lock is held, in a directory where nobody
+        else can have written it: the owner is sent tokens.
+
         Raises:
-            StateError: this cannot be read.
+            StateError: this cannot be read, or cannot be trusted.
         """
         try:
-            owner = _parse_owner(json.loads(self.owner_file.read_text(encoding="utf-8")))
+            require_private(self.root)
+            owner = _parse_owner(json.loads(own_text(self.owner_file, OWNER_BYTES)))
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
         except OSError as error:
-            raise StateError(
-                f"The state directory cannot be read ({error.strerror})",
-                next_step="permit that for this user, or name another one with --state",
-                state=self.root,
-            ) from None
-        return owner if _alive(owner.pid) and _born(owner.pid) == owner.born else None
+            raise unreadable(self.root, error) from None
+        return owner if _alive(owner.pid) and _born(owner.pid) == owner.born and self._is_held() else None
+
+    def _is_held(self) -> bool:
+        """Whether a process holds the lock."""
+        try:
+            lock = os.open(self.lock_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:  # held; or locked in another way, where a file system knows none of this kind
+            return True
+        finally:
+            os.close(lock)
+        return False
 
     @contextmanager
     def _writable(self) -> Iterator[None]:
@@ -236,6 +250,13 @@ class State:
 
     def _nothing_runs(self) -> NotRunning:
         """The error of who finds no session; where the last one did not end in order, it says how that ended."""
+        if self._is_held():
+            return NotRunning(
+                "A process holds this state directory, and has not said, or no longer says, where it answers",
+                next_step="wait where it has only begun, see cubefeed doctor; where owner.json was removed, end that "
+                f"process (fuser {shlex.quote(str(self.lock_file))} names it), and start again",
+                state=self.root,
+            )
         ended, first, end = "", "", self.last_end()
         if end is not None:
             ended, first = f"; the last session ended at {end.at_utc}: {end.why}", f"{end.next_step}; then "

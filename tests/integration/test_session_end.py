@@ -517,3 +517,18 @@ def test_long_work_that_shows_progress_is_not_stuck(settings: Settings, monkeypa
         assert session.ask("a", "verify")["verify"]["missing"] == 0
 
     beside(settings, story)
+
+
+def test_a_session_that_is_told_to_end_in_the_moment_in_which_it_is_announced_ends_in_order(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce = State.announce
+
+    def announce_and_end(state: State, owner: Any) -> None:
+        announce(state, owner)
+        assert state.owner_file.exists() and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(State, "announce", announce_and_end)
+    asyncio.run(watch(settings, on_ready=lambda _: pytest.fail("it went on")))
+    assert not State(settings.state).owner_file.exists()

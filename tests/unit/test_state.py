@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -12,14 +13,68 @@ import pytest
 
 from flows.app.client import read
 from flows.errors import NotRunning, StateError
+from flows.looking import list_files
+from flows.settings import Settings
+from flows.store.atomic import make_inside, write_file
+from flows.store.backup import make_backup
 from flows.store.state import End, Owner, State
 
 
 def test_an_owner_is_known_as_long_as_its_process_lives(tmp_path: Path) -> None:
     state = State(tmp_path)
-    state.announce(Owner(os.getpid(), "duckdb", datasets=("sales",)))
-    owner = state.owner()
-    assert owner is not None and (owner.pid, owner.datasets) == (os.getpid(), ("sales",))
+    with state.owned():
+        state.announce(Owner(os.getpid(), "duckdb", datasets=("sales",)))
+        owner = state.owner()
+        assert owner is not None and (owner.pid, owner.datasets) == (os.getpid(), ("sales",))
+
+
+def test_nobody_is_believed_who_does_not_hold_the_lock(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.announce(Owner(os.getpid(), "duckdb", url="http://127.0.0.1:9"))
+    assert state.owner() is None
+    state.lock_file.touch()
+    assert state.owner() is None
+    with pytest.raises(NotRunning, match="the last session was killed"):
+        state.require_owner()
+
+
+@pytest.mark.parametrize("said", [None, "no json"])
+def test_a_live_session_whose_name_was_removed_is_not_called_ended(tmp_path: Path, said: str | None) -> None:
+    state = State(tmp_path)
+    with state.owned():
+        state.announce(Owner(os.getpid(), "duckdb"))
+        state.owner_file.unlink()
+        if said is not None:
+            state.owner_file.write_text(said)
+        with pytest.raises(NotRunning, match=r"A process holds this state directory.*fuser .*lock"):
+            state.require_owner()
+
+
+def test_an_owner_in_a_directory_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    with state.owned():
+        state.announce(Owner(os.getpid(), "duckdb"))
+        tmp_path.chmod(0o777)
+        with pytest.raises(StateError, match="chmod 700"):
+            state.owner()
+        tmp_path.chmod(0o700)
+        state.owner_file.chmod(0o666)
+        with pytest.raises(StateError, match=r"owner\.json, which others can write"):
+            state.owner()
+
+
+def test_an_owner_that_is_a_link_or_a_pipe_is_not_believed(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    with state.owned():
+        state.announce(Owner(os.getpid(), "duckdb"))
+        state.owner_file.rename(tmp_path / "theirs")
+        state.owner_file.symlink_to(tmp_path / "theirs")
+        with pytest.raises(StateError, match="cannot be read"):
+            state.owner()
+        state.owner_file.unlink()
+        os.mkfifo(state.owner_file)
+        assert state.owner() is None
+        state.owner_file.unlink()
 
 
 def test_another_process_with_the_pid_of_a_dead_owner_is_no_owner(tmp_path: Path) -> None:
@@ -93,12 +148,76 @@ def test_one_that_others_may_look_into_is_refused_with_the_command_to_type(tmp_p
 def test_no_link_that_lies_under_a_known_name_is_followed(tmp_path: Path) -> None:
     state, elsewhere = tmp_path / "state", tmp_path / "elsewhere"
     State(state).create()
-    for name in (".writable", "owner.json", "ended.json", "owner.partial"):
+    for name in (".writable", "owner.json", "ended.json", "owner.partial", ".owner.json.0123.partial"):
         (state / name).symlink_to(elsewhere)
-    State(state).create()
     State(state).announce(Owner(os.getpid(), "duckdb"))
     State(state).note_end(End("a reason", "mend it", 1))
-    assert not elsewhere.exists()
+    assert not elsewhere.exists() and not (state / ".owner.json.0123.partial").is_symlink()
+
+
+KNOWN = [
+    "lock", "ledger.db", "ledger.db-wal", "ledger.db.restored", "segments", "quarantine", "reports", "backups",
+    "askers", "prefect", "prefect-secret", "serve.log", "prefect-server.log", "owner.json", "ended.json", ".writable",
+    ".clock",
+    ".owner.json.0123.partial",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_link_under_a_known_name_is_refused_with_the_command_to_type(tmp_path: Path, name: str) -> None:
+    state, elsewhere = tmp_path / "state", tmp_path / "elsewhere"
+    State(state).create()
+    elsewhere.mkdir()
+    for target in (elsewhere, tmp_path / "nowhere"):
+        (state / name).symlink_to(target)
+        with pytest.raises(StateError, match=f"holds a link, {name}.*rm {state / name}"):
+            State(state).create()
+        with pytest.raises(StateError, match="holds a link"):
+            list_files(Settings(state=state), None, (), history=False, limit=1)
+        (state / name).unlink()
+    State(state).create()
+    assert not list(elsewhere.iterdir()) and not (tmp_path / "nowhere").exists()
+
+
+def test_what_others_had_put_there_or_can_write_is_refused(tmp_path: Path) -> None:
+    State(tmp_path).create()
+    (tmp_path / "segments").mkdir(mode=0o700)
+    for mode in (0o720, 0o702, 0o777):
+        (tmp_path / "segments").chmod(mode)
+        with pytest.raises(StateError, match=f"segments, which others can write.*chmod -R go= {tmp_path}/segments"):
+            State(tmp_path).create()
+    (tmp_path / "segments").chmod(0o755)
+    State(tmp_path).create()
+    os.mkfifo(tmp_path / "ledger.db")
+    with pytest.raises(StateError, match=r"ledger.db, which is neither a file nor a directory.*rm "):
+        State(tmp_path).create()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_belongs_to_another_user_is_refused(tmp_path: Path) -> None:
+    State(tmp_path).create()
+    (tmp_path / "ledger.db").touch()
+    os.chown(tmp_path / "ledger.db", 65534, 65534)
+    with pytest.raises(StateError, match=r"ledger.db, which is another user's.*rm -r"):
+        State(tmp_path).create()
+    (tmp_path / "ledger.db").unlink()
+    os.chown(tmp_path, 65534, 65534)
+    with pytest.raises(StateError, match="belongs to another user"):
+        State(tmp_path).create()
+
+
+def test_everything_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    State(tmp_path).create()
+    previous = os.umask(0)
+    try:
+        make_inside(tmp_path, "reports", "sales")
+        write_file(tmp_path / "reports" / "sales" / "2021-05-01.html", "a page", what="a report")
+        sqlite3.connect(tmp_path / "ledger.db").close()
+        make_backup(tmp_path / "ledger.db", tmp_path / "backups")
+    finally:
+        os.umask(previous)
+    for name in ("reports", "reports/sales", "reports/sales/2021-05-01.html", "backups"):
+        assert not (tmp_path / name).stat().st_mode & 0o077, name
 
 
 def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
