@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from flows.errors import DiskFull, StateError
+from flows.permissions import weakness_inside, weakness_of
 from flows.redaction import without_secret_variables
 from flows.store.atomic import write_file
 
@@ -31,6 +32,9 @@ LOG_BYTES = 64 << 20
 KEPT_BYTES = 1 << 20
 """A log that is larger than LOG_BYTES is cut off but for this end: a Prefect server whose disk is full writes seven
 megabytes a minute, which would soon fill the next disk."""
+
+CONFIGURATION = (".env", "prefect.toml", "pyproject.toml")
+"""Files that Prefect reads where it is started."""
 
 _LEASH = (
     "import ctypes, os, sys; "
@@ -148,6 +152,25 @@ class Child:
                 break
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def require_own_working_directory() -> None:
+    """What Prefect reads in the directory where it is started is code: its settings name a logging configuration, and
+    that one names what to call. What is started here reads them again and again, and nobody else may write them.
+
+    Raises:
+        StateError: others can.
+    """
+    here = Path.cwd()
+    weakness = weakness_inside(here)
+    for file in (here / name for name in CONFIGURATION):
+        weakness = weakness or (weakness_of(file) if os.path.lexists(file) else None)
+    if weakness is not None:
+        raise StateError(
+            f"Prefect takes settings from the directory where it is started, and {weakness.what}",
+            next_step=f"start in another directory, or type: {weakness.mend}",
+            directory=here,
+        )
 
 
 def free_port() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shlex
 import stat
 from collections.abc import Iterator
@@ -10,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = 0
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,17 @@ class Weakness:
 
 
 def is_ours(status: os.stat_result) -> bool:
-    """Whether a file belongs to this user, or to root, who can change everything anyway."""
-    return status.st_uid in (ROOT, os.geteuid())
+    """Whether a file belongs to this user, to root, or to the owner of this program, who run what they like here."""
+    return status.st_uid in (ROOT, os.geteuid(), Path(__file__).stat().st_uid)
 
 
 def weakness_of(file: Path) -> Weakness | None:
     """Why others can change what a path leads to; None where only this user and root can.
 
-    The rule is that of OpenSSH's StrictModes: the file and each directory above it belongs to this user or to root, and
-    nobody else may write it. A directory with the sticky bit, such as /tmp, may be writable: what lies in it can be
-    replaced by its owner only. Where links lead there, the way to them counts too.
+    The rule is that of OpenSSH's StrictModes, with a user's own group as Debian has it: the file and each directory
+    above it belongs to this user or to root, and nobody else may write it. A directory with the sticky bit, such as
+    /tmp, may be writable: what lies in it can be replaced by its owner only. Where links lead there, the way to them
+    counts too.
 
     Raises:
         OSError: there is no such file, or it cannot be seen.
@@ -44,21 +46,52 @@ def weakness_of(file: Path) -> Weakness | None:
     return next(_weaknesses(file), None)
 
 
+def weakness_inside(directory: Path) -> Weakness | None:
+    """Why others can put something into a directory; None where only this user and root can.
+
+    Raises:
+        OSError: it is not there, or cannot be seen.
+    """
+    status = directory.stat()
+    if not is_ours(status):
+        return _foreign(directory)
+    return _open(directory) if others_write(status) else None
+
+
 def _weaknesses(file: Path) -> Iterator[Weakness]:
     for way in dict.fromkeys((Path(os.path.abspath(file)), file.resolve(strict=True))):
         for each in (way, *way.parents):
             for status in (each.lstat(), each.stat()):
+                sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
                 if not is_ours(status):
-                    yield Weakness(f"{each} belongs to another user", f"chown -h {os.geteuid()} {_typed(each)}")
-                if _others_write(status):
-                    yield Weakness(f"others may write {each}", f"chmod go-w {_typed(each)}")
+                    yield _foreign(each)
+                if others_write(status) and not sticky:
+                    yield _open(each)
 
 
-def _others_write(status: os.stat_result) -> bool:
-    if stat.S_ISLNK(status.st_mode) or (stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX):
+def others_write(status: os.stat_result) -> bool:
+    """Whether its mode lets others write a file; a link has none. A group that nobody else is in, which many systems
+    give each user, is no other."""
+    if stat.S_ISLNK(status.st_mode):
         return False
-    return bool(status.st_mode & OTHERS_WRITE)
+    by_group = status.st_mode & stat.S_IWGRP and not _is_of_one(status.st_gid)
+    return bool(status.st_mode & stat.S_IWOTH or by_group)
 
 
-def _typed(path: Path) -> str:
-    return shlex.quote(str(path))
+def _is_of_one(gid: int) -> bool:
+    """Whether a group is that of this user or of root alone: of the same name, and nobody else's."""
+    try:
+        group = grp.getgrgid(gid)
+        owners = {pwd.getpwuid(uid).pw_name for uid in (ROOT, os.geteuid())}
+    except KeyError:
+        return False
+    members = {*group.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == gid)}
+    return group.gr_name in owners and members <= {group.gr_name}
+
+
+def _foreign(path: Path) -> Weakness:
+    return Weakness(f"{path} belongs to another user", f"chown -h {os.geteuid()} {shlex.quote(str(path))}")
+
+
+def _open(path: Path) -> Weakness:
+    return Weakness(f"others may write {path}", f"chmod go-w {shlex.quote(str(path))}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.children import SLOW_S, Child, Pace, answers, free_port, listen
+from flows.children import SLOW_S, Child, Pace, answers, free_port, listen, require_own_working_directory
 from flows.core.boundaries import Doing, NothingFailed, boundary
 from flows.core.clock import now_utc
 from flows.cube.atoti_start import TERMS
@@ -91,6 +91,7 @@ class Up:
             StateError: this state directory is in use, or something did not start.
         """
         os.umask(PRIVATE)
+        require_own_working_directory()
         load_datasets(self._settings)  # what is wrong with them is said before anything is started
         self._state.create()
         if self._settings.engine == "atoti":

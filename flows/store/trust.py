@@ -10,7 +10,7 @@ from errno import ENOTDIR
 from pathlib import Path
 
 from flows.errors import StateError
-from flows.permissions import OTHERS_WRITE, ROOT, is_ours
+from flows.permissions import ROOT, is_ours, others_write
 
 PRIVATE = 0o077
 """The umask under which everything here is made: what was loaded is for the user of the session alone."""
@@ -94,6 +94,6 @@ def _require_own(root: Path, path: Path, status: os.stat_result) -> None:
         raise untrusted(root, f"holds {name}, which is neither a file nor a directory", f"rm {typed}")
     if status.st_uid not in (root.stat().st_uid, ROOT):
         raise untrusted(root, f"holds {name}, which is another user's", f"see what it is, then rm -r {typed}")
-    if status.st_mode & OTHERS_WRITE:
+    if others_write(status):
         remedy = f"see that all of it is yours, then chmod -R go= {typed}"
         raise untrusted(root, f"holds {name}, which others can write", remedy)

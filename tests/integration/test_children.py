@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows import children
-from flows.children import Child, listen
+from flows.children import Child, listen, require_own_working_directory
 from flows.demo import port_for
 from flows.errors import StateError
 from tests.integration.small_disk import small_disk
@@ -60,6 +60,30 @@ def test_a_child_imports_nothing_that_lies_in_the_working_directory(
     child.start()
     assert child.process is not None and child.process.wait(20) == 0, (tmp_path / "log").read_text()
     assert not (tmp_path / "imported").exists()
+
+
+def test_nothing_is_started_where_others_may_put_the_settings_of_prefect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    here.mkdir()
+    elsewhere.touch()
+    monkeypatch.chdir(here)
+    require_own_working_directory()
+    for name in ("prefect.toml", ".env", "pyproject.toml"):
+        file = here / name
+        for make in (file.touch, lambda file=file: file.symlink_to(elsewhere)):
+            make()
+            require_own_working_directory()
+            file.chmod(0o646)  # of a link: what it leads to
+            with pytest.raises(StateError, match=r"settings .*others may write .*chmod go-w"):
+                require_own_working_directory()
+            file.chmod(0o644)
+            file.unlink()
+    for mode in (0o757, 0o1777):
+        here.chmod(mode)
+        with pytest.raises(StateError, match=f"others may write {here}.*in another directory"):
+            require_own_working_directory()
 
 
 def test_the_demo_takes_another_port_where_its_own_is_taken() -> None:

@@ -306,13 +306,14 @@ def test_a_start_with_little_room_starts_or_says_that_there_is_none(
 def test_an_owner_for_whose_name_there_is_no_room_is_no_owner_and_the_name_before_stays(tmp_path: Path) -> None:
     with small_disk(tmp_path / "state") as disk:
         state = State(tmp_path / "state")
-        state.announce(Owner(os.getpid(), "duckdb"))
-        disk.fill()
-        with pytest.raises(DiskFull, match=r"no room for the name of the owner .* or more there"):
-            state.announce(Owner(os.getpid(), "atoti"))
-        owner = state.owner()
-        assert owner is not None and owner.engine == "duckdb"
-        assert sorted(file.name for file in disk.path.iterdir()) == [FILLER, "owner.json"]
+        with state.owned():
+            state.announce(Owner(os.getpid(), "duckdb"))
+            disk.fill()
+            with pytest.raises(DiskFull, match=r"no room for the name of the owner .* or more there"):
+                state.announce(Owner(os.getpid(), "atoti"))
+            owner = state.owner()
+            assert owner is not None and owner.engine == "duckdb"
+            assert sorted(file.name for file in disk.path.iterdir()) == [FILLER, "lock", "owner.json"]
 
 
 @pytest.mark.parametrize("full", ["segments", "ledger"])

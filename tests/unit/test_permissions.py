@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import py_compile
 import shlex
 import stat
@@ -53,7 +55,7 @@ def test_a_declaration_that_only_its_user_can_write_is_loaded(file: Path) -> Non
     assert find_dataset(f"{file}:MINE").directory == Path("first")
 
 
-@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666, 0o620])
+@pytest.mark.parametrize("mode", [0o646, 0o666, 0o602])
 def test_one_that_others_may_write_is_refused_with_the_command_to_type(file: Path, mode: int) -> None:
     file.chmod(mode)
     mend(file)
@@ -61,10 +63,26 @@ def test_one_that_others_may_write_is_refused_with_the_command_to_type(file: Pat
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-@pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
+@pytest.mark.parametrize("mode", [0o757, 0o777])
 def test_one_in_a_directory_that_others_may_write_is_refused(file: Path, depth: int, mode: int) -> None:
     file.parents[depth].chmod(mode)
     mend(file)
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("depth", [None, 0, 1])
+def test_a_group_that_others_are_in_may_not_write_it(file: Path, depth: int | None) -> None:
+    path = file if depth is None else file.parents[depth]
+    os.chown(path, -1, NOBODY)
+    path.chmod(0o775)
+    mend(file)
+
+
+@pytest.mark.skipif(grp.getgrgid(os.getegid()).gr_name != pwd.getpwuid(os.geteuid()).pw_name, reason="no group of one")
+def test_the_group_of_this_user_alone_may_write_it(file: Path) -> None:
+    file.chmod(0o664)
+    file.parent.chmod(0o775)
+    assert weakness_of(file) is None
 
 
 def test_a_directory_in_which_nobody_replaces_what_is_anothers_may_be_open(file: Path) -> None:

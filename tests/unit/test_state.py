@@ -182,7 +182,7 @@ def test_a_link_under_a_known_name_is_refused_with_the_command_to_type(tmp_path:
 def test_what_others_had_put_there_or_can_write_is_refused(tmp_path: Path) -> None:
     State(tmp_path).create()
     (tmp_path / "segments").mkdir(mode=0o700)
-    for mode in (0o720, 0o702, 0o777):
+    for mode in (0o722, 0o702, 0o777):
         (tmp_path / "segments").chmod(mode)
         with pytest.raises(StateError, match=f"segments, which others can write.*chmod -R go= {tmp_path}/segments"):
             State(tmp_path).create()
