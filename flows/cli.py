@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, SessionEnded, out_of_reach, plain
 from flows.output import Format, outlive_full_logs, plain_logs, show, show_one
-from flows.redaction import log_without_secrets, traceback_without_secrets
+from flows.redaction import log_without_secrets
 from flows.report.forms import ReportFormat
 from flows.settings import PORTS, Observer, Settings
 from flows.store.trust import PRIVATE
@@ -82,9 +82,6 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(f"cubefeed: {out_of_reach(error)}\n")
         sys.exit(1)
-    except Exception as error:
-        sys.stderr.write(traceback_without_secrets(error))
-        raise SystemExit(1) from None
 
 
 @app.command()

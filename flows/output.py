@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from flows.core.surroundings import is_full
 from flows.errors import plain, plain_lines
+from flows.redaction import without_secrets
 from flows.report.escape import spreadsheet
 
 WIDE = 4096
@@ -79,14 +80,15 @@ class _PlainRecord(logging.LogRecord):
 
 
 def plain_logs() -> None:
-    """Have what this process logs, and the traceback with which it ends, shown as text, whatever is in it: names and
-    values from files."""
+    """Have what this process logs, and the traceback with which it ends, shown as text, whatever is in it (names and
+    values from files), and the traceback without secrets."""
     logging.setLogRecordFactory(_PlainRecord)
     sys.excepthook = _show_traceback
 
 
 def _show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    sys.stderr.write(f"{plain_lines(''.join(traceback.format_exception(kind, error, trace)).rstrip())}\n")
+    shown = without_secrets("".join(traceback.format_exception(kind, error, trace)).rstrip())
+    sys.stderr.write(f"{plain_lines(shown)}\n")
 
 
 def show(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import traceback
 from collections.abc import Iterator, Mapping
 
 SHOWN = "…"
@@ -50,8 +49,3 @@ def log_without_secrets(level: int | str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
-
-
-def traceback_without_secrets(error: BaseException) -> str:
-    """What Python prints of an exception that nobody has caught."""
-    return without_secrets("".join(traceback.format_exception(error)))

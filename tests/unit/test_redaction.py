@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import logging
+import subprocess
 import sys
 import traceback
+from pathlib import Path
 
 import httpx
 import pytest
 
 from flows.core.boundaries import describe
 from flows.errors import StateError
-from flows.redaction import RedactingFormatter, log_without_secrets, traceback_without_secrets, without_secret_variables
+from flows.redaction import RedactingFormatter, log_without_secrets, without_secret_variables
 from flows.redaction import without_secrets as shown
 
 PASSWORD = "hunter2-hunter2"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ def test_an_error_says_what_happened_without_secrets(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CUBEFEED_TOKEN", PASSWORD)
     address = f"http://somebody:{PASSWORD}@127.0.0.1:9/api"
     error = StateError(f"{address} does not answer", next_step="start it", url=address, token=PASSWORD)
-    for text in (str(error), error.headline, describe(error), traceback_without_secrets(error)):
+    for text in (str(error), error.headline, describe(error)):
         assert PASSWORD not in text and "127.0.0.1:9" in text
 
 
@@ -73,7 +76,7 @@ def test_what_httpx_raises_is_shown_without_secrets() -> None:
         httpx.Response(500, request=asked).raise_for_status()
     error = raised.value
     assert PASSWORD in "".join(traceback.format_exception(error))
-    assert PASSWORD not in traceback_without_secrets(error) + describe(error)
+    assert PASSWORD not in describe(error)
     assert "127.0.0.1:9/api/health" in describe(error)
     record = logging.LogRecord("flows", 30, __file__, 1, "%s", (error,), (type(error), error, error.__traceback__))
     line = RedactingFormatter("%(message)s").format(record)
@@ -87,3 +90,15 @@ def test_the_log_of_a_process_is_without_secrets(monkeypatch: pytest.MonkeyPatch
     log_without_secrets("INFO")
     root.warning("http://somebody:%s@127.0.0.1/", PASSWORD)
     assert "WARNING" in written.getvalue() and PASSWORD not in written.getvalue()
+
+
+def test_the_traceback_with_which_a_command_ends_is_without_secrets() -> None:
+    command = f"""
+import httpx, sys
+from flows.output import plain_logs
+plain_logs()
+httpx.Response(500, request=httpx.Request("GET", "http://a:{PASSWORD}@127.0.0.1:9/")).raise_for_status()
+"""
+    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "HTTPStatusError" in done.stderr and "127.0.0.1:9" in done.stderr
+    assert "raise HTTPStatusError" in done.stderr and PASSWORD not in done.stderr.replace(command, "")
