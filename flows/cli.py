@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from flows.core.wording import counted
 from flows.errors import CubefeedError, Interrupted, NotRunning, RequestFailed, SessionEnded, out_of_reach, plain
 from flows.output import Format, outlive_full_logs, plain_logs, show, show_one
 from flows.redaction import log_without_secrets
@@ -33,6 +34,8 @@ app = typer.Typer(
 
 ledger_app = typer.Typer(help="The durable record of files, versions and requests.", no_args_is_help=True)
 app.add_typer(ledger_app, name="ledger")
+landing_app = typer.Typer(help="The directories where files land.", no_args_is_help=True)
+app.add_typer(landing_app, name="landing")
 
 StateOption = Annotated[Path | None, typer.Option("--state", help="State directory.", show_default="data/state")]
 NewStateOption = Annotated[
@@ -372,6 +375,31 @@ def restore(dataset: DatasetsOption = None, state: StateOption = None, form: For
     show_one(found, form)
     for sentence in undecided:
         sys.stdout.write(f"{plain(sentence)}\n")
+
+
+@landing_app.command()
+def accept(
+    dataset: Annotated[str, typer.Argument(help="A dataset's name, or path/to/file.py:NAME.")],
+    state: StateOption = None, dry_run: DryRunOption = False,
+    timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Say that a landing directory is right as it is now, though it is another one or lacks most of its files.
+
+    What it lacks is gone with that. Works without a live process too, unless nothing at all lies in it.
+    """
+    from flows.looking import accept_landing_here, dataset_called
+    from flows.store.state import State
+
+    settings, name = dataset_called(Settings.read(state=state), dataset)
+    if State(settings.state).owner() is None:
+        outcome = accept_landing_here(settings, name, dry_run=dry_run)
+    else:
+        outcome = _ask_owner("accept", name, state, timeout, dry_run=dry_run)
+    if form is Format.table:
+        done = "would be accepted" if dry_run else "is accepted"
+        gone = f"{counted(outcome['file_count'], 'known file')} not in it"
+        sys.stdout.write(f"{plain(name)}: the landing directory {done} as it is now, with {gone}\n")
+    _show_outcome(outcome, form)
 
 
 @app.command()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from flows.core.files import shown
 from flows.core.lifecycle import State as VersionState
-from flows.errors import QueryError, StateError
+from flows.errors import QueryError, RequestFailed, StateError
 from flows.settings import Settings
 from flows.store.history import FileRow, file_rows
 from flows.store.ledger import Ledger
@@ -93,6 +93,18 @@ def only_dataset(settings: Settings) -> str:
     return names[0]
 
 
+def dataset_called(settings: Settings, name: str) -> tuple[Settings, str]:
+    """The settings under which a dataset is declared that a person names, by its name or as path/to/file.py:NAME, and
+    its name.
+
+    Raises:
+        DeclarationError: it is not found, or declared wrongly.
+    """
+    from flows.datasets import find_dataset
+
+    return (replace(settings, datasets=name), find_dataset(name).name) if ".py:" in name else (settings, name)
+
+
 def restore_ledger_here(settings: Settings) -> dict[str, Any]:
     """Restore the ledger of a state directory that nothing runs on. Returns what was found.
 
@@ -111,6 +123,43 @@ def restore_ledger_here(settings: Settings) -> dict[str, Any]:
     state.create()
     with state.owned():
         return asdict(restore_ledger(state, tables))
+
+
+def accept_landing_here(settings: Settings, name: str, *, dry_run: bool) -> dict[str, Any]:
+    """Believe a landing directory as it is now, where nothing runs on the state directory; the next session finds that
+    the known files which are missing from it are gone. Returns these, as an outcome of a request names them.
+
+    Raises:
+        QueryError: there is no such dataset.
+        RequestFailed: the directory cannot be seen, or is empty: that is for a session to hear, which acts on it.
+        LandingHangs: it does not answer.
+    """
+    from flows.app.asking import NAMED, require_seen
+    from flows.app.opening import open_lookout
+    from flows.datasets import load_datasets
+
+    dataset = next((each for each in load_datasets(settings) if each.name == name), None)
+    state = State(settings.state)
+    with state.owned(), _ledger(settings) as ledger:
+        _require_known(ledger, name)
+        if dataset is None:
+            raise QueryError("No declaration has that name", next_step="name its file in CUBEFEED_DATASETS", got=name)
+        lookout = open_lookout(dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
+        try:
+            listing = lookout.call(lookout.inbox.rescan)
+            require_seen(dataset, listing)
+            if not listing.files:
+                raise RequestFailed(
+                    "The landing directory is empty, as an unmounted one is",
+                    next_step=f"start a session, then cubefeed landing accept {name}",
+                    landing=dataset.directory,
+                )
+            gone = lookout.inbox.lacking(listing if dry_run else lookout.call(lookout.inbox.accept))
+        finally:
+            lookout.close()
+    why = "it leaves when the next session starts"
+    named = [{"file": shown(path), "state": "missing", "reason": why} for path in sorted(gone)[:NAMED]]
+    return {"dataset": name, "files": named, "file_count": len(gone)}
 
 
 @contextmanager

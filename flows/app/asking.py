@@ -19,10 +19,12 @@ from flows.app.desk import Desk
 from flows.app.loads import Loads
 from flows.app.work import Outcome, Work
 from flows.core.boundaries import Doing, RequestLost, boundary, describe
+from flows.core.dataset import Dataset
 from flows.core.files import Landed, Signature
 from flows.core.lifecycle import Mode
 from flows.core.wording import counted, were
 from flows.errors import CubefeedError, DiskFull, RequestFailed
+from flows.landing.scan import Listing
 from flows.landing.tree import find
 from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
@@ -170,6 +172,8 @@ class Asking:
         if request.kind == "close-day":
             found = desk.lookout.look_again()
             return Work(request.dataset, *found, request=request)
+        if request.kind == "accept":
+            return Work(request.dataset, gone=_accept(desk, dry_run=request.payload.dry_run), request=request)
         if request.kind == "unload":
             paths = self._ledger.live_paths(request.dataset)
             listing = desk.lookout.call(desk.lookout.inbox.rescan)  # first: paths of what hangs cannot be told either
@@ -182,12 +186,7 @@ class Asking:
     def _landed(self, desk: Desk, request: Request, mode: Mode) -> tuple[Landed, ...]:
         inbox = desk.lookout.inbox
         listing = desk.lookout.call(inbox.rescan)
-        if listing.problem:
-            raise RequestFailed(
-                f"The files cannot be seen, because {listing.problem}",
-                next_step="mend that and ask again",
-                landing=desk.dataset.directory,
-            )
+        require_seen(desk.dataset, listing)
         chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
         found = desk.lookout.call(lambda: {path: find(inbox.root, path) for path in chosen})
         landed = [
@@ -197,6 +196,31 @@ class Asking:
         ]
         inbox.claim(landed)
         return tuple(landed)
+
+
+def require_seen(dataset: Dataset, listing: Listing) -> None:
+    """Refuse a request for files that cannot be seen.
+
+    Raises:
+        RequestFailed: the landing directory cannot be seen.
+    """
+    if listing.problem:
+        raise RequestFailed(
+            f"The files cannot be seen, because {listing.problem}",
+            next_step="mend that and ask again",
+            landing=dataset.directory,
+        )
+
+
+def _accept(desk: Desk, *, dry_run: bool) -> tuple[bytes, ...]:
+    """Believe a landing directory as it is now; returns the known files that are gone with that."""
+    inbox = desk.lookout.inbox
+    listing = desk.lookout.call(inbox.rescan if dry_run else inbox.accept)
+    require_seen(desk.dataset, listing)
+    gone = inbox.lacking(listing)
+    if not dry_run:
+        inbox.claim_gone(gone)
+    return tuple(gone)
 
 
 class _Answers:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from flows.core.calendar import in_zone
 from flows.errors import RequestFailed
 
-Kind = Literal["load", "reload", "unload", "rebuild", "verify", "close-day", "report"]
+Kind = Literal["load", "reload", "unload", "rebuild", "verify", "close-day", "report", "accept"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MAX_BYTES = 32 << 20

@@ -100,7 +100,7 @@ class Inbox:
         self._claimed: dict[bytes, Signature] = {}
         self._retries: dict[bytes, Retry] = {}
         self._missing = Missing()
-        self._volumes = Volumes(memory, newcomers)
+        self._volumes = Volumes(dataset.name, memory, newcomers)
         self._clock = clock
         self._wall_ahead_s = time.time() - time.monotonic()
         self._steady_since = -inf
@@ -141,6 +141,27 @@ class Inbox:
                     self._retries.pop(path, None)
             self._missing.set(missing if doubt is None else (), now)
         return listing
+
+    def accept(self) -> Listing:
+        """Look at the whole directory, and believe it as it is now because a person says so."""
+        listing = self.rescan()
+        if listing.problem is None:
+            with self._lock:
+                self._volumes.accept(listing)
+                self.problem = listing.gap()
+        return listing
+
+    def lacking(self, listing: Listing) -> list[bytes]:
+        """The known files that a listing lacks, without those that are worked on."""
+        with self._lock:
+            return [path for path in self._judged if listing.lacks(path) and path not in self._claimed]
+
+    def claim_gone(self, paths: Iterable[bytes]) -> None:
+        """Claim known files because they are gone."""
+        with self._lock:
+            for path in paths:
+                self._missing.discard(path)
+                self._claimed[path] = self._judged[path]
 
     def _look_beyond(self, listing: Listing) -> None:
         """Look one by one at the known files in parts of the directory that could not be seen, and add them to the
@@ -230,9 +251,7 @@ class Inbox:
                 self._claimed[landed.path] = landed.signature
             missing = tuple(self._missing) if taken else ()
             gone = [path for path in complete.gone if path in self._missing and path not in self._claimed]
-            for path in gone:
-                self._missing.discard(path)
-                self._claimed[path] = self._judged[path]
+            self.claim_gone(gone)
         return Settled(tuple(taken), tuple(gone), missing)
 
     def settled(self, *, max_files: int, max_bytes: int) -> Settled:

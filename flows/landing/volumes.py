@@ -15,8 +15,6 @@ from flows.core.files import Signature, shown
 from flows.core.wording import counted, were
 from flows.landing.scan import Identity, Listing
 
-_WAY_OUT = "if the others were taken away, cubefeed unload takes out their rows"
-
 
 class Memory(NamedTuple):
     """What is remembered of a landing directory from one session to the next.
@@ -34,12 +32,14 @@ class Volumes:
     """Judges whether what is missing from a listing is missing.
 
     Args:
+        dataset: the dataset's name.
         memory: what was remembered.
         newcomers: files that were judged while the directory was in doubt: they say nothing about what it was.
     """
 
-    def __init__(self, memory: Memory, newcomers: Iterable[bytes] = ()) -> None:
+    def __init__(self, dataset: str, memory: Memory, newcomers: Iterable[bytes] = ()) -> None:
         self.memory = memory
+        self._way_out = f"if it is right as it is now, say so by cubefeed landing accept {dataset}"
         self._newcomers = set(newcomers)
 
     def note_judged(self, paths: Iterable[bytes]) -> None:
@@ -65,30 +65,34 @@ class Volumes:
             missing: those of them that are not in the listing.
             unloads: whether the rows of files that are gone leave the cube.
         """
-        unseen = {
-            directory: identity
-            for directory, identity in self.memory.volumes.items()
-            if directory not in listing.volumes and listing.is_unseen(directory)
-        }
-        volumes = {**listing.volumes, **unseen}
+        volumes = self._seen_or_known(listing)
         problem = self._emptied(listing, len(missing), unloads=unloads) if missing else None
         if missing and problem is None:
             problem = self._replaced(volumes, listing, judged, missing)
         if problem is None:
-            self._newcomers.clear()
-            self.memory = Memory(volumes)
+            self.accept(listing)
         else:
             self.memory = self.memory._replace(doubted=True)
         return problem
+
+    def accept(self, listing: Listing) -> None:
+        """The directory is right as it is listed: what is missing from it is gone."""
+        self._newcomers.clear()
+        self.memory = Memory(self._seen_or_known(listing))
+
+    def _seen_or_known(self, listing: Listing) -> dict[bytes, Identity]:
+        """The volumes that were listed, and those that are known where nothing could be seen."""
+        known = self.memory.volumes.items()
+        return {path: identity for path, identity in known if listing.is_unseen(path)} | dict(listing.volumes)
 
     def _emptied(self, listing: Listing, missing: int, *, unloads: bool) -> str | None:
         same = listing.volumes[b""] == self.memory.volumes.get(b"")
         if listing.files or (same and not unloads):
             return None
-        way_out = "the next file to land says so, and " if same else ""
+        also = ", or let the next file land" if same else ""
         return (
             f"the directory is empty, as an unmounted one is, and {counted(missing, 'file')} {were(missing)} there; "
-            f"nothing is unloaded for that. If they were taken away, {way_out}cubefeed unload takes out their rows"
+            f"nothing is unloaded for that. Put back what was there; {self._way_out}{also}"
         )
 
     def _replaced(
@@ -108,7 +112,7 @@ class Volumes:
                 count = f"{seen:,}" if seen else "none"
                 return (
                     f"{where} is {kind} now, with {count} of its {len(known):,} files; nothing is unloaded for that. "
-                    f"Put back what was there; {_WAY_OUT}"
+                    f"Put back what was there; {self._way_out}"
                 )
         return None
 

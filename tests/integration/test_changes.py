@@ -353,7 +353,7 @@ def test_unload_confirms_that_the_last_file_is_gone(start: Start) -> None:
     living.wait_for({1: 1})
     (living.landing / "a.csv").unlink()
     living.inbox.rescan()
-    living.wait_until(lambda: any("cubefeed unload" in complaint for complaint in living.complaints()))
+    living.wait_until(lambda: any("cubefeed landing accept sales" in complaint for complaint in living.complaints()))
     assert living.quantities() == {1: 1}
     answer = ask(living, "unload", "a.csv")
     assert [(file["file"], file["state"]) for file in answer["files"]] == [("a.csv", "unloaded")]

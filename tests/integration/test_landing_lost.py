@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -11,8 +12,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from flows.cli import app
 from flows.core.dataset import Keep, Unload
+from flows.errors import RequestFailed
 from flows.settings import Observer
 from tests.integration.living import Living, live, sales
 from tests.integration.test_changes import ask
@@ -45,19 +50,26 @@ def mounted(at: Path, *arguments: str | Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", at], check=True)
 
 
-def renumber(root: Path) -> None:
-    """Give the directory the numbers that another boot, mount or container would have given it."""
+OTHER = 999_999
+RENUMBERED = {"reboot": (OTHER, OTHER), "remount": (OTHER, None), "container": (None, OTHER)}
+"""What is another number then, of the device and the inode."""
+
+
+def renumber(root: Path, how: str = "reboot") -> None:
+    """Have another number of the directory remembered than it has, as after a reboot, a new mount, or in a container
+    whose layers were copied."""
     with closing(sqlite3.connect(root / "state" / "ledger.db")) as ledger:
         (kept,) = ledger.execute("SELECT volumes FROM datasets").fetchone()
-        assert kept is not None
-        ledger.execute("""UPDATE datasets SET volumes = '[["", 999999, 999999]]'""")
+        ((path, *numbers),) = json.loads(kept)
+        other = [new or old for new, old in zip(RENUMBERED[how], numbers, strict=True)]
+        ledger.execute("UPDATE datasets SET volumes = ?", [json.dumps([[path, *other]])])
         ledger.commit()
 
 
 def doubt_of(living: Living, words: str) -> None:
     """Wait until what is missing is in doubt, and see that people are told, with the way out."""
     living.wait_until(lambda: words in (living.status()["problem"] or ""))
-    assert "cubefeed unload" in living.status()["problem"]
+    assert "cubefeed landing accept sales" in living.status()["problem"]
     assert any(words in complaint for complaint in living.complaints())
 
 
@@ -106,10 +118,29 @@ def test_a_mount_that_goes_away_while_running_takes_nothing_along(start: Start, 
         living.wait_until(lambda: living.status()["problem"] is None)
 
 
-def test_after_a_reboot_what_is_missing_is_gone_where_most_files_are_there(observer: Observer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", RENUMBERED)
+def test_another_device_or_inode_alone_decides_nothing(
+    observer: Observer, tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with live(tmp_path, observer, when_deleted=Unload()) as living:
         fill(living)
-    renumber(tmp_path)
+    renumber(tmp_path, how)
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        living.look()
+        assert living.quantities() == ALL and living.status()["problem"] is None
+        assert not [name for name in ALL if living.told(f"{name}.csv")]
+        (living.landing / "1.csv").unlink()
+        living.wait_for({2: 2, 3: 3, 4: 4})
+    assert "waiting, because" not in caplog.text
+
+
+@pytest.mark.parametrize("how", RENUMBERED)
+def test_after_a_reboot_what_is_missing_is_gone_where_most_files_are_there(
+    observer: Observer, tmp_path: Path, how: str
+) -> None:
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        fill(living)
+    renumber(tmp_path, how)
     for number in (1, 2):
         (tmp_path / "landing" / f"{number}.csv").unlink()
     with live(tmp_path, observer, when_deleted=Unload()) as living:
@@ -131,6 +162,95 @@ def test_after_a_reboot_nothing_is_gone_where_most_files_are_missing_until_someb
         ask(living, "unload", paths=["1.csv", "2.csv"])
         living.wait_for({4: 4})
         living.wait_until(lambda: living.status()["problem"] is None)
+
+
+def emptied(landing: Path) -> None:
+    """Take all files away."""
+    for file in landing.iterdir():
+        file.unlink()
+
+
+def made_anew(landing: Path) -> None:
+    """Archive the directory, and make another one with a new file."""
+    landing.rename(landing.with_name("archive"))
+    landing.mkdir()
+    (landing / "5.csv").write_bytes(sales(5, start=5))
+
+
+@pytest.mark.parametrize("how", [Unload(), Keep()], ids=["Unload", "Keep"])
+def test_a_directory_made_anew_is_right_once_a_person_says_so(
+    observer: Observer, tmp_path: Path, how: Unload | Keep
+) -> None:
+    with live(tmp_path, observer, when_deleted=how) as living:
+        fill(living)
+        made_anew(living.landing)
+        living.wait_for(ALL | {5: 5})
+        doubt_of(living, "none of its 4 files")
+        left = ask(living, "accept", dry_run=True)
+        assert {file["file"] for file in left["files"]} == {f"{number}.csv" for number in ALL}
+        living.inbox.rescan()
+        doubt_of(living, "none of its 4 files")
+        assert ask(living, "accept")["file_count"] == 4
+        living.wait_for({5: 5} if isinstance(how, Unload) else ALL | {5: 5})
+        living.wait_until(lambda: living.status()["problem"] is None)
+    with live(tmp_path, observer, when_deleted=how) as living:
+        living.look()
+        assert living.status()["problem"] is None
+
+
+def test_an_emptied_directory_is_right_once_a_person_says_so(observer: Observer, tmp_path: Path) -> None:
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        fill(living)
+        emptied(living.landing)
+        doubt_of(living, "the directory is empty")
+        ask(living, "accept")
+        living.wait_for({})
+        living.wait_until(lambda: living.status()["problem"] is None)
+
+
+def test_a_directory_that_is_away_is_not_accepted(observer: Observer, tmp_path: Path) -> None:
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        fill(living)
+        living.landing.rename(tmp_path / "away")
+        with pytest.raises(RequestFailed, match="because the directory does not exist"):
+            ask(living, "accept")
+        (tmp_path / "away").rename(living.landing)
+        living.wait_until(lambda: living.status()["problem"] is None)
+        assert living.quantities() == ALL
+
+
+def accept_while_down(root: Path, *options: str) -> Result:
+    """`cubefeed landing accept` where nothing runs."""
+    command = ["landing", "accept", f"{root / 'declaration.py'}:CHOSEN", "--state", str(root / "state"), *options]
+    return CliRunner(env={"CUBEFEED_LANDING": str(root / "landing")}).invoke(app, command)
+
+
+def test_a_directory_made_anew_while_nothing_runs_is_accepted_for_the_next_session(
+    observer: Observer, tmp_path: Path
+) -> None:
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        fill(living)
+    made_anew(tmp_path / "landing")
+    done = accept_while_down(tmp_path, "--dry-run")
+    assert "would be accepted as it is now, with 4 known files not in it" in done.stdout
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        doubt_of(living, "none of its 4 files")
+    done = accept_while_down(tmp_path, "--format", "json")
+    assert [file["file"] for file in json.loads(done.stdout)] == [f"{number}.csv" for number in ALL]
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        living.wait_for({5: 5})
+        assert living.status()["problem"] is None
+
+
+def test_an_empty_directory_is_accepted_by_a_session_only(observer: Observer, tmp_path: Path) -> None:
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        fill(living)
+    emptied(tmp_path / "landing")
+    done = accept_while_down(tmp_path)
+    assert isinstance(done.exception, RequestFailed)
+    assert "start a session, then cubefeed landing accept" in str(done.exception)
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        doubt_of(living, "the directory is empty")
 
 
 @pytest.mark.parametrize("how", ["moved", "copied"])
