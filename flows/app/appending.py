@@ -17,7 +17,7 @@ from flows.core.changes import ChangeSet, winners
 from flows.core.dataset import Dataset, Unload
 from flows.core.files import shown
 from flows.core.findings import Verdict
-from flows.core.lifecycle import Cause, Decision, Facts, Observation, State, VersionFacts
+from flows.core.lifecycle import Cause, Decision, Facts, Observation, PathFacts, State, VersionFacts
 from flows.core.model import FILE, LINE, VERSION
 from flows.core.plan import Counters, NewVersion, Plan, Planner
 from flows.cube.port import Cube
@@ -52,6 +52,8 @@ class Appender:
         self._cube = cube
         self._counters: Counters = ledger.counters()
         self._known: dict[str, dict[int, SegmentFacts]] = {}
+        self.touched: Sequence[PathFacts] = ()
+        """The paths whose facts the last batch has changed."""
         self.unapplied: set[str] = set()
         """Datasets of which the ledger holds what the cube does not: their tables have to be filled again."""
 
@@ -72,8 +74,10 @@ class Appender:
         plan = self._plan(dataset, batch)
         dry_run = work.request is not None and work.request.payload.dry_run
         batch_id = None
+        self.touched = ()
         if not dry_run and (plan.versions or plan.paths):
             batch_id = self._commit(dataset, batch, plan)
+            self.touched = list(plan.paths.values())
         return Outcome(
             dataset.name,
             files=tuple(_outcomes(plan, batch)),

@@ -28,6 +28,7 @@ from flows.cube.port import Cube, LiveSegment
 from flows.errors import CubefeedError, RequestFailed
 from flows.landing.inbox import Settled
 from flows.landing.mount import Mount
+from flows.store.allowance import Allowance
 from flows.store.backup import make_backup
 from flows.store.crashes import Crashes
 from flows.store.hold import Hold
@@ -84,6 +85,7 @@ class Feed:
         self._appender = Appender(ledger, segments, quarantine, cube)
         self._asking = Asking(self.desks, ledger, segments, requests, self.crashes)
         self._mender = Mender(ledger, segments, quarantine, self.crashes)
+        self._allowance = Allowance(ledger, quarantine)
         self._days = Days(self, self._appender, self.crashes, backups)
         self._turn = 0
 
@@ -277,7 +279,19 @@ class Feed:
         self._note(desk, outcome)
         if outcome.batch is not None:
             self._appender.compact_if_crowded(desk.dataset)
+        self._bound_quarantine(desk)
         return outcome
+
+    def _bound_quarantine(self, desk: Desk) -> None:
+        """Free what nobody needs any more of what was refused; what hinders that can wait until the next time."""
+        try:
+            with boundary(Doing.DATASET):
+                certain = desk.lookout.inbox.problem is None
+                self._allowance.after_batch(desk.dataset, self._appender.touched, certain=certain)
+        except DatasetFailed as failed:
+            log.warning(
+                "%s: its quarantine could not be looked at, which is tried again: %s", desk.dataset.name, failed
+            )
 
     def _answer(self, desk: Desk, work: Work, request: Request, outcome: Outcome) -> Outcome:
         """Do what a request asks for besides its files, and answer it; it fails with whatever that raises."""

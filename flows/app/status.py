@@ -19,6 +19,7 @@ from flows.core.clock import now_utc
 from flows.core.files import first_names, shown
 from flows.core.model import Query, Table
 from flows.core.wording import counted
+from flows.store.allowance import quarantine_facts
 from flows.store.history import FileRow, counts, file_rows
 from flows.store.reports import Reports
 from flows.store.state import Owner
@@ -106,6 +107,7 @@ class FeedSource:
             "scan_age_s": time.monotonic() - inbox.scanned_at if isfinite(inbox.scanned_at) else None,
             "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
             "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
+            "quarantine": quarantine_facts(desk.dataset, self.feed.quarantine),
             "died_over": {shown(path): why for path, why in list(died_over.items())[:SHOWN_WAITING]},
             "last_loaded_utc": found.last_loaded_utc,
             "report_day": self.reports.last_day(name),

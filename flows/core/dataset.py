@@ -116,6 +116,9 @@ class Dataset:
         marker: suffix of a marker file; `sales.csv` waits for `sales.csv.done` when it is `.done`.
         manifest: suffix of a JSON file beside each file: `{"rows": 7, "sha256": "…"}`, either or both.
         max_bytes: a larger file, also after decompression, is quarantined before it is read.
+        quarantine_bytes: how much of what was refused is kept; by default two of the largest files. Bytes that lie
+            nowhere else go last, and not within 30 days.
+        quarantine_days: how long it is kept, 30 or more; by default a quarter, as backups are.
         read_memory_bytes: most memory that its files may take while they are read, all of a batch together; None takes
             a third of what this machine or container has. A file that needs more is quarantined before it is tried.
         settle_s: seconds without a change after which a file counts as complete; None leaves it to the observer.
@@ -140,6 +143,8 @@ class Dataset:
     marker: str | None = None
     manifest: str | None = None
     max_bytes: int = 1 << 30
+    quarantine_bytes: int = 2 << 30
+    quarantine_days: int = 90
     read_memory_bytes: int | None = None
     settle_s: float | None = None
     expect: DailyBy | None = None
@@ -230,6 +235,8 @@ class Dataset:
                 suffix,
             )
         require(self.max_bytes > 0, "max_bytes", "a positive number of bytes", self.max_bytes)
+        require(self.quarantine_bytes >= 0, "quarantine_bytes", "0 or more bytes", self.quarantine_bytes)
+        require(self.quarantine_days >= 30, "quarantine_days", "30 or more", self.quarantine_days)
         room = self.read_memory_bytes
         require(room is None or room > 0, "read_memory_bytes", "a positive number of bytes", room)
         require(self.settle_s is None or self.settle_s >= 0, "settle_s", "0 or more seconds", self.settle_s)

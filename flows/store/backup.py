@@ -5,7 +5,6 @@ The counter says which is the newest: a clock may have been ahead. The time in t
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sqlite3
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.store.atomic import private_name, remove_partials, sync_directory
+from flows.store.checksum import checksum
 from flows.store.disk import room_for
 
 KEPT = 7
@@ -147,8 +147,7 @@ def last_numbers(file: Path) -> tuple[int, int]:
 
 
 def _checksum(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()[:16]
+    return checksum(file)[:16]
 
 
 def _prune(directory: Path) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import os
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,29 @@ from flows.store.disk import room_for
 
 REPORT = "report.json"
 REFUSED = "refused"
+ANNOUNCED = "announced"
+_PIECE_BYTES = 1 << 16
+_BLOCK_BYTES = 512
+"""The unit in which a stat counts what a file takes on its disk."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of one version.
+
+    Args:
+        size_bytes: what it takes on the disk.
+        at_s: when it was written, in seconds since 1970.
+        has_bytes: whether the refused bytes are still there, beside the report.
+        announced_s: when it was said that it will go; None where it was not.
+    """
+
+    size_bytes: int
+    at_s: float
+    has_bytes: bool
+    announced_s: float | None = None
 
 
 class Quarantine:
@@ -30,6 +56,8 @@ class Quarantine:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
+        self._kept: dict[str, dict[int, Kept]] = {}
+        self._sizes_bytes: dict[str, int] = {}
 
     def folder(self, dataset: str, version: int) -> Path:
         """Where a version's report and refused rows are."""
@@ -65,13 +93,59 @@ class Quarantine:
         text = (json.dumps(report, indent=1) + "\n").encode()
         if refused is None and (folder / REFUSED).exists():
             refused = (folder / REFUSED).read_bytes()
+        self.kept(dataset)
         with room_for("refused rows", self.directory, len(text) + len(refused or b"")), private_name(folder) as partial:
             make_inside(self.directory.parent, self.directory.name, dataset, partial.name)
             (partial / REPORT).write_bytes(text)
             if refused is not None:
-                (partial / REFUSED).write_bytes(refused)
+                write_sparsely(partial / REFUSED, refused)
             put_folder(partial, folder)
+        self._look_again(dataset, version)
         return folder
+
+    def kept(self, dataset: str) -> dict[int, Kept]:
+        """Version → what is kept of it. To be changed by this class alone."""
+        found = self._kept.get(dataset)
+        if found is None:
+            folders = (self.directory / dataset).glob("[0-9]*")
+            found = {int(folder.name): _look(folder) for folder in folders if folder.name.isdecimal()}
+            self._sizes_bytes[dataset] = sum(kept.size_bytes for kept in found.values())
+            self._kept[dataset] = found
+        return found
+
+    def size_bytes(self, dataset: str) -> int:
+        """What is kept of a dataset takes so much room."""
+        self.kept(dataset)
+        return self._sizes_bytes[dataset]
+
+    def announce(self, dataset: str, version: int) -> None:
+        """Remember that it was said that a version's bytes will go; on a full disk that is said again."""
+        with suppress(OSError):
+            (self.folder(dataset, version) / ANNOUNCED).touch()
+            self._look_again(dataset, version)
+
+    def free_bytes(self, dataset: str, version: int) -> None:
+        """Remove the refused bytes of a version; its report stays."""
+        try:
+            (self.folder(dataset, version) / REFUSED).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("what was refused of version %s cannot be removed: %s", version, error)
+        self._look_again(dataset, version)
+
+    def remove(self, dataset: str, version: int) -> None:
+        """Remove all that is kept of a version."""
+        folder = self.folder(dataset, version)
+        for place in (folder, folder_before(folder)):
+            shutil.rmtree(place, ignore_errors=True)
+        self._look_again(dataset, version)
+
+    def _look_again(self, dataset: str, version: int) -> None:
+        kept, folder = self.kept(dataset), self.folder(dataset, version)
+        before = kept.pop(version, None)
+        self._sizes_bytes[dataset] -= before.size_bytes if before is not None else 0
+        if folder.exists():
+            kept[version] = _look(folder)
+            self._sizes_bytes[dataset] += kept[version].size_bytes
 
     def remove_partial(self) -> None:
         """Remove what a crash left half written; for the owner, at its start."""
@@ -90,6 +164,42 @@ class Quarantine:
         """A version's findings."""
         report = self.report(dataset, version)
         return [Finding(**finding) for finding in report["findings"]] if report else []
+
+
+def write_sparsely(file: Path, body: bytes) -> None:
+    """Write a new file with holes where nothing but zeros is: it takes no more room than a sparse file that it is a
+    copy of."""
+    zeros = bytes(_PIECE_BYTES)
+    with memoryview(body) as view, file.open("xb", buffering=0) as opened:
+        start = 0
+        for end in range(_PIECE_BYTES, len(body) + _PIECE_BYTES, _PIECE_BYTES):
+            piece = view[end - _PIECE_BYTES : end]
+            if piece == zeros[: len(piece)]:
+                _write_at(opened, view[start : end - _PIECE_BYTES], start)
+                start = end
+        _write_at(opened, view[start:], start)
+        opened.truncate(len(body))
+
+
+def _write_at(opened: io.FileIO, part: memoryview, start: int) -> None:
+    opened.seek(start)
+    while part:
+        part = part[opened.write(part) :]
+
+
+def _look(folder: Path) -> Kept:
+    """What lies in a version's folder."""
+    found: dict[str, os.stat_result] = {}
+    for name in (REPORT, REFUSED, ANNOUNCED):
+        with suppress(OSError):
+            found[name] = (folder / name).lstat()
+    report, announced = found.get(REPORT), found.get(ANNOUNCED)
+    return Kept(
+        sum(status.st_blocks * _BLOCK_BYTES for status in found.values()),
+        report.st_mtime if report is not None else 0.0,
+        REFUSED in found,
+        announced.st_mtime if announced is not None else None,
+    )
 
 
 def cut_lines(body: bytes, lines: Sequence[int]) -> bytes:

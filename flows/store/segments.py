@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -23,10 +22,12 @@ from flows.core.surroundings import is_full, is_locked
 from flows.core.types import DATE, Value
 from flows.errors import RequestFailed
 from flows.store.atomic import make_inside, private_name, remove_partials, sync_directory
+from flows.store.checksum import checksum, checksum_of
 from flows.store.disk import room_for
 from flows.store.footer import KEY, Footer, footer_text
 from flows.store.lease import Lease
 from flows.store.ledger import SegmentFacts
+from flows.store.state import QUARANTINE
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Segments:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.aside = directory.with_name("quarantine") / ASIDE
+        self.aside = directory.with_name(QUARANTINE) / ASIDE
         directory.mkdir(parents=True, exist_ok=True)
         self._lease = Lease()
 
@@ -105,7 +106,7 @@ class Segments:
                 file.flush()
                 os.fsync(file.fileno())
                 file.seek(0)
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = checksum_of(file)
                 size = file.tell()
             partial.rename(target)
         sync_directory(self.directory)
@@ -196,12 +197,6 @@ def number_of(file: Path) -> int:
     """The number in a segment's name; 0 where it has none."""
     last = file.stem.rsplit("-", 1)[-1]
     return int(last) if last.isdecimal() else 0
-
-
-def checksum(file: Path) -> str:
-    """The sha256 of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_segment(file: Path) -> pl.DataFrame:

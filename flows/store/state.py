@@ -28,6 +28,8 @@ LOCK_S = 0.5
 """How long a start waits for the lock: who looks for the owner holds it for a moment."""
 OWNER_BYTES = 1 << 16
 """No owner says more of itself."""
+QUARANTINE = "quarantine"
+"""The directory of what was refused, and of segments that were set aside."""
 
 PID_MAX = 2**31 - 1
 """No system has a greater one."""
@@ -80,7 +82,7 @@ class State:
 
     @property
     def quarantine(self) -> Path:
-        return self.root / "quarantine"
+        return self.root / QUARANTINE
 
     @property
     def backups(self) -> Path:

@@ -14,8 +14,8 @@ import pytest
 from flows.core.dataset import SkipRows
 from flows.core.findings import Verdict
 from flows.settings import Observer
-from flows.store.quarantine import Quarantine
-from tests.integration.living import Living, live
+from flows.store.quarantine import Quarantine, write_sparsely
+from tests.integration.living import Living, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -77,7 +77,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from flows.core.findings import Finding, Verdict
-from flows.store.quarantine import Quarantine
+from flows.store.quarantine import Quarantine, write_sparsely
 rename, renames = Path.rename, 0
 def rename_and_die(self, target):
     global renames
@@ -121,3 +121,77 @@ def test_a_report_that_is_torn_or_spoilt_says_so(tmp_path: Path, spoilt: str) ->
     (folder / "report.json").write_text(spoilt)
     (finding,) = quarantine.findings("sales", 1)
     assert finding.rule == "report" and "cubefeed reload" in str(finding.expected)
+
+
+def size_of(root: Path) -> int:
+    """What the quarantine of the sales takes on the disk."""
+    files = [file for file in (root / "state" / "quarantine" / "sales").rglob("*") if file.is_file()]
+    return sum(512 * file.stat().st_blocks for file in files)
+
+
+def bad(number: int, size_bytes: int = 1 << 16) -> bytes:
+    return b"ID,Date,Product,Quantity\n1,2021-05-01,mouse,x%d\n" % number + b"2,2021-05-01,mouse,1\n" * (
+        size_bytes // 21
+    )
+
+
+def test_of_a_file_that_is_refused_again_and_again_the_last_version_is_kept_and_none_once_it_is_mended(
+    tmp_path: Path, observer: Observer
+) -> None:
+    with live(tmp_path, observer) as living:
+        for number in range(20):
+            living.put("a.csv", bad(number))
+            living.wait_until(lambda: living.file("a.csv") is not None and len(living.told("a.csv")) > number)  # noqa: B023
+        _, refused = kept(living, tmp_path, "a.csv")
+        assert refused == bad(19)
+        assert size_of(tmp_path) < 2 * len(refused)
+        assert living.status()["quarantine"]["size_bytes"] == size_of(tmp_path)
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        assert size_of(tmp_path) == 0
+        assert living.status()["quarantine"] | {"most_bytes": 0} == {
+            "files": 0, "size_bytes": 0, "most_bytes": 0, "announced": 0, "warning": None,
+        }  # fmt: skip
+
+
+def test_over_the_amount_the_bytes_go_that_lie_in_the_landing_directory_and_the_findings_stay(
+    tmp_path: Path, observer: Observer
+) -> None:
+    with live(tmp_path, observer, quarantine_bytes=100_000) as living:
+        for name in ("a.csv", "b.csv"):
+            living.put(name, bad(1))
+            living.wait_for_state(name, "quarantined")
+        first, second = (living.file(name) for name in ("a.csv", "b.csv"))
+        assert first is not None and second is not None
+        folder = tmp_path / "state" / "quarantine" / "sales"
+        living.wait_until(lambda: not (folder / f"{first.version:08d}" / "refused").exists())
+        assert (folder / f"{second.version:08d}" / "refused").exists()
+        assert living.feed.quarantine.findings("sales", first.version) != []
+
+
+def test_the_only_copy_of_refused_bytes_stays_over_the_amount_and_status_says_so(
+    tmp_path: Path, observer: Observer
+) -> None:
+    with live(tmp_path, observer) as living:
+        living.put("a.csv", bad(1))
+        living.wait_for_state("a.csv", "quarantined")
+        (living.landing / "a.csv").unlink()
+        living.wait_until(lambda: not any(row.present for row in living.files()))
+    with live(tmp_path, observer, quarantine_bytes=0) as living:
+        living.put("b.csv", sales(1))
+        living.wait_for({1: 1})
+        _, refused = kept(living, tmp_path, "a.csv")
+        assert refused == bad(1)
+        assert "raise quarantine_bytes" in living.status()["quarantine"]["warning"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"x", bytes(1 << 20), b"x" + bytes(1 << 20), bytes(1 << 20) + b"x", b"a" * 70_000 + bytes(70_000) + b"b"],
+    ids=["empty", "short", "zeros", "zeros at the end", "zeros first", "zeros in the middle"],
+)
+def test_a_copy_is_byte_for_byte_and_zeros_take_no_room(tmp_path: Path, body: bytes) -> None:
+    file = tmp_path / "copy"
+    write_sparsely(file, body)
+    assert file.read_bytes() == body
+    assert 512 * file.stat().st_blocks <= 3 * (1 << 16)
