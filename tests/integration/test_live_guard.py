@@ -93,7 +93,9 @@ ENOUGH = "0123456789abcdef" * (LEAST_LETTERS // 16)
 VARIED = "01234567" * (LEAST_LETTERS // LEAST_DIFFERENT)
 
 
-@pytest.mark.parametrize("token", [ENOUGH, VARIED, make_token(), "a-b.c_d~" * 4])
+@pytest.mark.parametrize(
+    "token", [ENOUGH, VARIED, make_token(), "a-b.c_d~" * 4], ids=["enough", "varied", "made", "signs"]
+)
 def test_a_token_of_128_bits_is_taken(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TOKEN, token)
     assert client("0.0.0.0", "192.0.2.7").get("/", headers={"Authorization": f"Bearer {token}"}).text == "hello"
