@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LOCK   := deployments/requirements.lock
 READY  := $(VENV)/.ready
+AUDIT  := $(VENV)/audit
 CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 
 # Nothing that runs here reports its use to anybody.
@@ -11,7 +12,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: demo up test test-fast test-atoti test-deep test-attack soak bench bench-full bench-guard bench-against check clean help
+.PHONY: demo up test test-fast test-atoti test-deep test-attack soak bench bench-full bench-guard bench-against check audit licences clean help
 
 demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
 	@$(BIN)/cubefeed demo --engine $(ENGINE)
@@ -57,6 +58,17 @@ check: $(READY)       ## style, types and the direction of imports
 	done; \
 	exit $$failed
 
+audit: $(READY)       ## known defects in the locked packages: asks PyPI; findings are judged in .github/SECURITY.md
+	@test -x $(AUDIT)/bin/pip-audit || { \
+	    rm -rf $(AUDIT) && $(BIN)/python -m venv $(AUDIT) && \
+	    $(AUDIT)/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes \
+	        -r deployments/audit.lock; \
+	} || { echo "pip-audit cannot be installed here: it needs a package index" >&2; exit 2; }
+	@$(BIN)/python deployments/audit.py $(AUDIT)/bin/pip-audit
+
+licences: $(READY)    ## the licences of what ships; fails for one that is unknown or not allowed
+	@$(BIN)/python deployments/licences.py
+
 clean:                ## removes .venv, the caches and the state under data/
 	@rm -rf $(VENV) $(CACHES) build dist *.egg-info data/state data/demo
 	@find flows tests deployments -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -85,6 +97,6 @@ $(READY): $(LOCK) pyproject.toml .python-version
 	    install="$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input"; \
 	    $(BIN)/python -m pip --version >/dev/null 2>&1 || $$python -m venv --clear $(VENV); \
 	fi && \
-	echo "  locked packages" && $$install --no-deps -r $(LOCK) && \
+	echo "  locked packages" && $$install --no-deps --require-hashes -r $(LOCK) && \
 	echo "  cubefeed itself" && $$install --no-deps --no-build-isolation -e . && \
 	touch $@
