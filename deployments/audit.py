@@ -51,10 +51,9 @@ def judge(report: dict[str, Any], judged: str) -> tuple[int, list[str]]:
     skipped = not_looked_up(report)
     if skipped:
         named = ", ".join(skipped[:SHOWN])
-        what = f"{counted(len(skipped), 'package')} could not be looked up ({named}, …): the service of known defects"
-        return 2, [
-            f"{what} knows nothing of them, or does not answer. Next: run this where PyPI itself is reached, without a mirror"
-        ]
+        what = f"{counted(len(skipped), 'package')} could not be looked up ({named}, …)"
+        why = "the service of known defects knows nothing of them, or does not answer"
+        return 2, [f"{what}: {why}. Next: run this where PyPI itself is reached, without a mirror"]
     code, lines = 0, []
     for line, names in findings(report):
         known = any(name in judged for name in names)

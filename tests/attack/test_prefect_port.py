@@ -16,12 +16,14 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext
 
+from flows.live.token import make_token
 from flows.store.state import State
 from tests.attack.system import HEADER, VISIBLE_S, as_stranger
 from tests.e2e.running import Installation, Place, installation, started, started_program, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
+TOKEN = make_token()
 REQUESTS = [
     ("POST", "/flow_runs/filter", {}),
     ("POST", "/deployments/filter", {}),
@@ -38,7 +40,7 @@ def up() -> Iterator[Installation]:
     """One installation for all attacks here, in a directory that other users can reach."""
     root = Path(tempfile.mkdtemp(prefix="cubefeed-attack-"))
     root.chmod(0o755)
-    place = Place(root, environment={"CUBEFEED_LANDING": str(root / "landing"), "CUBEFEED_TOKEN": "t" * 43})
+    place = Place(root, environment={"CUBEFEED_LANDING": str(root / "landing"), "CUBEFEED_TOKEN": TOKEN})
     place.drop("first.csv", HEADER + "1,2021-05-01,phone,1\n")
     try:
         with started(place, "up", "--prefect-port", 0) as running:
@@ -67,7 +69,7 @@ def assert_still_loading(up: Installation) -> None:
     id = uuid.uuid4().int % 10**12
     up.place.drop(f"{id}.csv", f"{HEADER}{id},2021-06-01,{id},1\n")
     asked = {"measure": "contributors.COUNT", "by": "Product", "where": f"Product={id}"}
-    headers = {"Authorization": f"Bearer {'t' * 43}"}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
 
     def visible() -> bool:
         url = f"{up.owner['url']}/api/query"
@@ -102,7 +104,7 @@ def test_another_user_connects_and_gets_and_changes_nothing(up: Installation, de
 
 
 def test_another_user_finds_no_secret_on_any_command_line_and_reads_no_environment(up: Installation) -> None:
-    password, token = str(up.prefect.secret).partition(":")[2], "t" * 43
+    password, token = str(up.prefect.secret).partition(":")[2], TOKEN
     pids = [str(process.pid) for process in up.place.processes()]
     assert len(pids) >= 4
     shown = as_stranger("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
@@ -117,8 +119,8 @@ def test_the_server_of_prefect_has_no_secret_that_is_not_its_own(up: Installatio
     (server,) = [each for each in up.place.processes() if "uvicorn" in each.cmdline()]
     environment = server.environ()
     assert environment["PREFECT_SERVER_API_AUTH_STRING"] == up.prefect.secret
-    assert "t" * 43 not in environment.values()
-    assert "t" * 43 in up.owner_process.environ().values()
+    assert TOKEN not in environment.values()
+    assert TOKEN in up.owner_process.environ().values()
 
 
 LISTENER = """

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import ROOT, SAMPLES, Place, until
+from tests.e2e.test_up import OPEN
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
 TYPED = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
 COMMANDS = [line for line in TYPED if line.startswith(".venv/bin/cubefeed")]
 ELSEWHERE = {
@@ -63,12 +65,12 @@ def test_a_command_of_the_readme_works(live: Place, line: str) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"`cubefeed ([a-z-]+(?: restore)?)", README))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`cubefeed ([a-z-]+(?: restore)?)", README + SECURITY))))
 def test_a_command_that_the_readme_names_exists(place: Place, command: str) -> None:
     assert "Usage:" in place.run(*command.split(), "--help").stdout
 
 
-@pytest.mark.parametrize("variable", re.findall(r"`(CUBEFEED_[A-Z_]+)`", README))
+@pytest.mark.parametrize("variable", sorted(set(re.findall(r"`(CUBEFEED_[A-Z_]+)`", README + SECURITY))))
 def test_a_setting_of_the_readme_exists(variable: str) -> None:
     from dataclasses import fields
 
@@ -84,6 +86,21 @@ def test_the_token_of_the_readme_is_taken(place: Place, monkeypatch: pytest.Monk
     first, second = (place.run("token").stdout.strip() for _ in range(2))
     monkeypatch.setenv(TOKEN, first)
     assert token_here() == first != second
+
+
+def test_what_prefect_leaves_open_is_what_the_security_page_says() -> None:
+    (listed,) = re.findall(r"\*\*Without it\*\* these answer all the same: (.*?)\. None", SECURITY, re.DOTALL)
+    assert set(re.findall(r"`(/[^`]*)`", listed)) == set(OPEN)
+
+
+def test_what_the_security_page_names_is_there() -> None:
+    places = re.findall(r"`((?:flows|tests|deployments)/[^`]*)`", SECURITY)
+    assert len(places) > 8 and all((ROOT / place).exists() for place in places)
+    targets = set(re.findall(r"`make ([a-z-]+)`", SECURITY))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert {"audit", "licences", "test-attack"} <= targets
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+    assert "(.github/SECURITY.md)" in README
 
 
 @pytest.mark.slow
