@@ -88,6 +88,30 @@ class TooSlow(CubefeedError):
         return cls(f"This takes longer than {seconds:g} s", next_step="ask for less: fewer levels, a condition")
 
 
+class TooManyRows(QueryError):
+    """An answer has more rows than it may; it was ended as soon as that was known."""
+
+    @classmethod
+    def beyond(cls, most: int) -> TooManyRows:
+        """One that may have so many."""
+        return cls(
+            f"The answer has more than {most:,} rows", next_step="ask for fewer levels, or add a condition", most=most
+        )
+
+
+class NobodyWaits(CubefeedError):
+    """A question was ended, since who asked has left."""
+
+    @classmethod
+    def now(cls) -> NobodyWaits:
+        """Nobody reads this."""
+        return cls("Who asked has left", next_step="ask again")
+
+
+class Busy(CubefeedError):
+    """Too many questions wait already."""
+
+
 class StateError(CubefeedError):
     """The state directory cannot be used: locked by another owner, not writable, damaged or of another version."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from math import inf
@@ -15,6 +16,7 @@ Observer = Literal["auto", "native", "polling"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 PREFIX = "CUBEFEED_"
 PORTS = range(65536)
+_MEMORY = re.compile(r"([1-9]\d*(\.\d+)?|0\.\d*[1-9]) ?([MGT]B|%)")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Settings:
         state: the state directory.
         datasets: comma-separated names (`sales`) or `path/to/file.py:NAME`.
         engine: `duckdb` or `atoti`.
+        memory: what the cube and the answers to questions may take of it together, in the embedded engine.
         observer: how the landing directories are watched; `auto` polls network and container mounts.
         settle_s: seconds without a change after which a file counts as complete; empty leaves it to the observer.
         landing: replaces the landing directory of the one dataset.
@@ -38,6 +41,7 @@ class Settings:
     state: Path = Path("data/state")
     datasets: str = "sales"
     engine: str = "duckdb"
+    memory: str = "60%"
     observer: Observer = "auto"
     settle_s: float | None = None
     landing: Path | None = None
@@ -66,6 +70,8 @@ class Settings:
 def _convert(name: str, kind: object, text: str) -> object:
     if kind in (Path, Path | None):
         return Path(text)
+    if name == "memory":
+        return _checked(name, text, str, lambda size: _MEMORY.fullmatch(size) is not None, "such as 4GB, 500MB or 60%")
     if kind is int:
         return _checked(name, text, int, lambda port: port in PORTS, "a port from 0 to 65535")
     if kind == float | None:

@@ -107,7 +107,8 @@ def open_feed(
         quarantine = Quarantine(state.quarantine)
         quarantine.remove_partial()
         Reports(state.reports).remove_partial()
-        cube = WatchedCube(open_cube(settings.engine, tuple(dataset.table for dataset in datasets), tell=tell))
+        tables = tuple(dataset.table for dataset in datasets)
+        cube = WatchedCube(open_cube(settings.engine, tables, memory=settings.memory, tell=tell))
         stack.callback(cube.close)
         wake = threading.Event()
         desks = {}

@@ -19,6 +19,7 @@ from flows.core.clock import now_utc
 from flows.core.files import first_names, shown
 from flows.core.model import Query, Table
 from flows.core.wording import counted
+from flows.cube.bounds import Bounds
 from flows.store.allowance import quarantine_facts
 from flows.store.history import FileRow, counts, file_rows
 from flows.store.reports import Reports
@@ -40,10 +41,10 @@ class FeedSource:
     def model(self) -> tuple[Table, ...]:
         return self.feed.cube.model
 
-    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         if query.table in self.feed.desks and not self.is_ready(query.table):
             raise self.feed.health.not_ready(query.table, self.feed.desks[query.table].degraded)
-        return self.feed.cube.query(query, within_s=within_s)
+        return self.feed.cube.query(query, bounds=bounds)
 
     def is_ready(self, table: str) -> bool:
         """Whether readers see all that the ledger holds; of a new cube, all that lay there at the start."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -29,9 +28,10 @@ from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Query, Table
 from flows.core.types import INTEGER
 from flows.cube import frames
 from flows.cube.atoti_start import StartLog, check_java_home, explain_failure, last_words, open_addresses
+from flows.cube.bounds import Bounds
 from flows.cube.fold import BATCH_ROWS, live_batches
 from flows.cube.port import LiveSegment
-from flows.errors import CubefeedError, EngineFailed, TooSlow
+from flows.errors import CubefeedError, EngineFailed
 
 _ROWS_TIMEOUT = timedelta(minutes=10)  # Atoti's own 30 s would cut the verification of a large cube
 
@@ -104,19 +104,24 @@ class AtotiCube:
                 count += batch.height
         return count
 
-    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         """Aggregate; see the port for the frame's columns and order, and for the time it may take."""
         table = query.checked(self.model)
-        begun = time.monotonic()
+        bounds = bounds or Bounds()
+        bounds.require_wanted()
+        within_s = bounds.left_s
         with _failing("query", table.name):
             try:
                 if _needs_rows(table, query) or self._seen[table.name].may_overflow(table, query):
-                    return frames.aggregate(table, query, self._rows_for(table, query, within_s))
-                return self._ask_cube(table, query, within_s)
+                    answer = frames.aggregate(table, query, self._rows_for(table, query, within_s))
+                else:
+                    answer = self._ask_cube(table, query, within_s)
             except Exception as error:
-                if within_s is not None and time.monotonic() - begun >= within_s:
-                    raise TooSlow.after(within_s) from error  # Atoti's error for it has no public type
+                if bounds.is_over:
+                    raise bounds.ended() from error  # Atoti's error for it has no public type
                 raise
+        bounds.require_fits(answer.height)  # Atoti has no limit of its own
+        return answer
 
     def rows(self, table: str) -> pl.DataFrame:
         """All rows of a table with `_version`, in no given order; for verification."""

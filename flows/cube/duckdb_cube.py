@@ -9,22 +9,25 @@ it cannot be withdrawn for queries, and was hardly faster.
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import TOTAL_DEPTH, Query, Table
 from flows.core.types import Value
+from flows.cube.bounds import AGAIN_S, MEMORY, Bounds
 from flows.cube.duckdb_sql import INCOMING, StoredTable
 from flows.cube.fold import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
 from flows.cube.frames import narrowed, whole_sums
-from flows.cube.patience import interrupted_after
 from flows.cube.port import LiveSegment
-from flows.errors import CubefeedError, EngineFailed, EngineLost, TooSlow
+from flows.errors import CubefeedError, EngineFailed, EngineLost
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -43,18 +46,19 @@ is new in a table, which takes 0.1 s per million rows."""
 class DuckDbCube:
     """A cube in the memory of this process."""
 
-    def __init__(self, model: tuple[Table, ...]) -> None:
+    def __init__(self, model: tuple[Table, ...], *, memory: str = MEMORY) -> None:
         self.model = model
         self.engine = "duckdb"
         self._stored = {table.name: StoredTable(f"t{i}", table) for i, table in enumerate(model)}
         self._ranges: dict[str, Ranges | None] = dict.fromkeys(self._stored)
         self._held = dict.fromkeys(self._stored, 0)
         self._left = dict.fromkeys(self._stored, 0)
-        self._database = duckdb.connect(":memory:", config=_CONFIG)
+        self._database = duckdb.connect(":memory:", config={"memory_limit": memory, **_CONFIG})
         self._gate = threading.Condition()
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._closed = False
-        self._short = False
+        self._needed_by: int | None = None
+        """The thread that needs the memory of the questions."""
         for stored in self._stored.values():
             self._database.execute(stored.create)
 
@@ -70,8 +74,8 @@ class DuckDbCube:
         try:
             return self._apply(change)
         except duckdb.OutOfMemoryException:  # it was rolled back
-            self._end_questions()
-            return self._apply(change)
+            with self._without_questions():
+                return self._apply(change)
 
     def _apply(self, change: ChangeSet) -> int:
         stored, rows = self._stored[change.table], change.upserts
@@ -104,6 +108,16 @@ class DuckDbCube:
         keys_differ: bool = False,
     ) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`."""
+        segments = list(segments)
+        try:
+            return self._rebuild(table, segments, horizon, keys_differ=keys_differ)
+        except duckdb.OutOfMemoryException:  # it was rolled back
+            with self._without_questions():
+                return self._rebuild(table, segments, horizon, keys_differ=keys_differ)
+
+    def _rebuild(
+        self, table: str, segments: Sequence[LiveSegment], horizon: Horizon | None, *, keys_differ: bool
+    ) -> int:
         stored = self._stored[table]
         batches = live_batches(stored.table, segments, horizon, keys_differ=keys_differ)
         with self._transaction() as cursor:
@@ -117,16 +131,22 @@ class DuckDbCube:
         self._held[table] = int(count)
         return int(count)
 
-    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
-        """Aggregate; see the port for the frame's columns and order, and for the time it may take."""
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
+        """Aggregate; see the port for the frame's columns and order, and for what it may take."""
+        if bounds is not None:
+            bounds.require_wanted()
+        limits = bounds if query.levels else None  # else there is one row
         table = query.checked(self.model)
         stored = self._stored[table.name]
         columns = [*query.levels, *query.measures, *([TOTAL_DEPTH] if query.totals else [])]
-        with self._cursor(within_s) as cursor:
+        with self._cursor(bounds) as cursor, _memory_bounded():
             try:
-                return _answer(cursor, *stored.select(query), columns)
+                frame = _answer(cursor, *stored.select(query), columns, limits)
             except duckdb.ConversionException:  # one sum that does not fit fails them all: ask again for wide ones
-                frame = _answer(cursor, *stored.select(query, wide=True), columns)
+                frame = _answer(cursor, *stored.select(query, wide=True), columns, limits)
+        order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
+        if order:
+            frame = frame.sort(order, nulls_last=False)
         wide = dict.fromkeys(whole_sums(table, query), pl.Int128)
         return narrowed(table, query, frame.cast(wide))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
 
@@ -164,17 +184,26 @@ class DuckDbCube:
             self._database.close()
             del self._database  # whoever still refers to this cube when the process ends would keep it alive
 
-    def _end_questions(self) -> None:
-        """End the questions that are being answered, since their memory is needed; others wait meanwhile."""
+    @contextmanager
+    def _without_questions(self) -> Iterator[None]:
+        """End the questions that are being answered, since their memory is needed; others wait until the block ends."""
         with self._gate:
-            self._short = True
-            try:
+            self._needed_by = threading.get_ident()
+        try:
+            self._end_questions()
+            yield
+        finally:
+            with self._gate:
+                self._needed_by = None
+                self._gate.notify_all()
+
+    def _end_questions(self) -> None:
+        until = time.monotonic() + END_S
+        with self._gate:
+            while self._cursors and time.monotonic() < until:
                 for cursor in self._cursors:
                     cursor.interrupt()
-                self._gate.wait_for(lambda: not self._cursors, timeout=END_S)
-            finally:
-                self._short = False
-                self._gate.notify_all()
+                self._gate.wait(AGAIN_S)
 
     def _sweep(self, table: str) -> None:
         """Free the room of rows that have left, once they are many beside those that stay."""
@@ -184,18 +213,18 @@ class DuckDbCube:
                 self._left[table] = 0
 
     @contextmanager
-    def _cursor(self, within_s: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _cursor(self, bounds: Bounds | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._gate:
-            self._gate.wait_for(lambda: not self._short)
+            self._gate.wait_for(lambda: self._needed_by in (None, threading.get_ident()))
             if self._closed:
                 raise _closed()
             cursor = self._database.cursor()
             self._cursors.add(cursor)
         try:
-            with interrupted_after(cursor.interrupt, within_s):
+            with bounds.interrupting(cursor.interrupt) if bounds is not None else nullcontext():
                 yield cursor
         except duckdb.InterruptException as error:
-            raise self._interrupted(within_s) from error
+            raise self._interrupted(bounds) from error
         except duckdb.FatalException as error:
             raise EngineLost(f"The engine has failed ({error})", next_step="the session starts again") from error
         finally:
@@ -204,16 +233,16 @@ class DuckDbCube:
                 cursor.close()
                 self._gate.notify_all()
 
-    def _interrupted(self, within_s: float | None) -> CubefeedError:
+    def _interrupted(self, bounds: Bounds | None) -> CubefeedError:
         """Why a statement was interrupted."""
         if self._closed:
             return _closed()
-        if self._short or within_s is None:
+        if bounds is None or not bounds.is_over:
             return EngineFailed(
                 "The question was ended, since new data needed its memory",
-                next_step="ask for less: fewer levels, a condition; or give the session more memory",
+                next_step="ask for less: fewer levels, a condition; or give the session more with CUBEFEED_MEMORY",
             )
-        return TooSlow.after(within_s)
+        return bounds.ended()
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -221,17 +250,72 @@ class DuckDbCube:
             cursor.begin()
             try:
                 yield cursor
-                cursor.commit()
+                _commit(cursor)
             except BaseException:
                 with suppress(duckdb.TransactionException):  # a commit that failed has rolled back already
                     cursor.rollback()
                 raise
 
 
-def _answer(cursor: duckdb.DuckDBPyConnection, text: str, values: list[Value], columns: Sequence[str]) -> pl.DataFrame:
-    frame: pl.DataFrame = cursor.sql(text, params=values).pl()
+def _answer(
+    cursor: duckdb.DuckDBPyConnection, text: str, values: list[Value], columns: Sequence[str], bounds: Bounds | None
+) -> pl.DataFrame:
+    found = cursor.sql(text, params=values)
+    frame: pl.DataFrame = found.pl() if bounds is None or bounds.most_rows is None else _read_up_to(found, bounds)
     frame.columns = list(columns)
     return frame
+
+
+def _read_up_to(found: duckdb.DuckDBPyRelation, bounds: Bounds) -> pl.DataFrame:
+    """The rows as they come, until they are too many: so those beyond are never made.
+
+    A LIMIT in the statement does the same, but hangs where totals are asked (DuckDB 2.0.0).
+    """
+    batches, rows = [], 0
+    try:
+        reader = found.to_arrow_reader(BATCH_ROWS)
+        for batch in reader:
+            rows += batch.num_rows
+            bounds.require_fits(rows)
+            batches.append(batch)
+    except OSError as error:  # what comes up on the way is handed over as text
+        raise next(
+            (kind(str(error)) for name, kind in _ON_THE_WAY.items() if str(error).startswith(name)), error
+        ) from error
+    return pl.DataFrame(pa.Table.from_batches(batches, reader.schema))
+
+
+_ON_THE_WAY: dict[str, type[Exception]] = {
+    "INTERRUPT": duckdb.InterruptException,
+    "Out of Memory": duckdb.OutOfMemoryException,
+    "Conversion": duckdb.ConversionException,
+    "FATAL": duckdb.FatalException,
+}
+
+
+@contextmanager
+def _memory_bounded() -> Iterator[None]:
+    """What a question without enough memory is told."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise EngineFailed(
+            "The question needs more memory than there is for it",
+            next_step="ask for less: fewer levels, a condition; or give the session more with CUBEFEED_MEMORY",
+        ) from error
+
+
+def _commit(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Commit; where memory is short then, that comes as another error, with the same text."""
+    try:
+        cursor.commit()
+    except duckdb.TransactionException as error:
+        if _SHORT.search(str(error)):
+            raise duckdb.OutOfMemoryException(str(error)) from error
+        raise
+
+
+_SHORT = re.compile(r"\([\d.]+ \w+/[\d.]+ \w+ used\)")
 
 
 def _count(done: duckdb.DuckDBPyConnection) -> int:

@@ -84,7 +84,7 @@ class StoredTable:
         return rows
 
     def select(self, query: Query, *, wide: bool = False) -> tuple[str, list[Value]]:
-        """The statement that answers a query, and the values to bind; results are in the order of the port.
+        """The statement that answers a query, and the values to bind; they come in no order.
 
         With `wide`, sums of integers come in 128 bits, where every one fits.
         """
@@ -93,16 +93,13 @@ class StoredTable:
             *levels,
             *(self._aggregate(self.table.measure(name).aggregation, wide=wide) for name in query.measures),
         ]
-        order = levels
         if query.totals:
             fixed = f"{len(levels)} - bit_count(grouping({', '.join(levels)}))" if levels else "0"
             selected.append(f"CAST({fixed} AS BIGINT) AS depth")
-            order = ["depth", *levels]
         conditions, values = self._conditions(query)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         group = _grouping(levels, query.totals)
-        sort = f" ORDER BY {', '.join(f'{name} NULLS FIRST' for name in order)}" if order else ""
-        return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}{sort}", values
+        return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}", values
 
     def _aggregate(self, aggregation: Aggregation, *, wide: bool) -> str:
         match aggregation:

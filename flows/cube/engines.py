@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from flows.core.model import Table
 from flows.cube.atoti_start import TERMS
+from flows.cube.bounds import MEMORY
 from flows.cube.port import Cube
 from flows.errors import EngineUnavailable
 
@@ -15,12 +16,13 @@ Tell = Callable[[str], None]
 _log = logging.getLogger(__name__)
 
 
-def open_cube(engine: str, model: tuple[Table, ...], *, tell: Tell = _log.warning) -> Cube:
+def open_cube(engine: str, model: tuple[Table, ...], *, memory: str = MEMORY, tell: Tell = _log.warning) -> Cube:
     """Open a cube that holds these tables, without rows.
 
     Args:
         engine: `duckdb` or `atoti`.
         model: the tables.
+        memory: what the embedded engine may take, such as `4GB` or `60%`; Atoti's Java has a setting of its own.
         tell: says what a person has to know, before the engine starts.
     Raises:
         EngineUnavailable: there is no engine of that name, or it cannot start here.
@@ -29,21 +31,21 @@ def open_cube(engine: str, model: tuple[Table, ...], *, tell: Tell = _log.warnin
         raise EngineUnavailable(
             "There is no engine of that name", next_step=f"use one of {', '.join(ENGINES)}", got=engine
         )
-    return ENGINES[engine](model, tell)
+    return ENGINES[engine](model, memory, tell)
 
 
-def _open_duckdb(model: tuple[Table, ...], tell: Tell) -> Cube:
+def _open_duckdb(model: tuple[Table, ...], memory: str, tell: Tell) -> Cube:
     from flows.cube.duckdb_cube import DuckDbCube
 
-    return DuckDbCube(model)
+    return DuckDbCube(model, memory=memory)
 
 
-def _open_atoti(model: tuple[Table, ...], tell: Tell) -> Cube:
+def _open_atoti(model: tuple[Table, ...], memory: str, tell: Tell) -> Cube:
     tell(TERMS)  # before the import, which already counts as use
     from flows.cube.atoti_cube import AtotiCube
 
     return AtotiCube(model, tell=tell)
 
 
-ENGINES: dict[str, Callable[[tuple[Table, ...], Tell], Cube]] = {"duckdb": _open_duckdb, "atoti": _open_atoti}
+ENGINES: dict[str, Callable[[tuple[Table, ...], str, Tell], Cube]] = {"duckdb": _open_duckdb, "atoti": _open_atoti}
 """Name → how it is opened; importing an engine is left to its opening."""

@@ -11,6 +11,7 @@ import polars as pl
 
 from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import Query, Table
+from flows.cube.bounds import Bounds
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,12 @@ class Cube(Protocol):
         is looked for. Returns the rows in the table.
         """
 
-    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         """Aggregate.
 
         Args:
             query: what to ask.
-            within_s: how long it may take before it is interrupted; for ever by default.
+            bounds: what the answer may take; by default, whatever it takes.
 
         Columns: the levels, then the measures (SUM of integers is Int64, or exact in Int128 where a sum of this
         answer does not fit; SUM and MEAN otherwise Float64, COUNT is Int64), then, with totals, `total_depth`
@@ -77,7 +78,9 @@ class Cube(Protocol):
 
         Raises:
             QueryError: an unknown table, measure or level.
-            TooSlow: it took longer than `within_s`.
+            TooSlow: it took longer than it may, and was interrupted.
+            TooManyRows: it has more rows than it may.
+            NobodyWaits: who asked has left meanwhile.
         """
 
     def rows(self, table: str) -> pl.DataFrame:

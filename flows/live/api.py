@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -19,9 +15,11 @@ from starlette.routing import Route
 
 from flows.core.boundaries import Doing, QuestionFailed, SessionFailed, boundary
 from flows.core.model import Query, Table
+from flows.cube.bounds import Bounds
 from flows.cube.frames import fitting, sum_overflow
-from flows.errors import CubefeedError, QueryError, Starting, TooSlow
+from flows.errors import Busy, CubefeedError, NobodyWaits, QueryError, Starting, TooManyRows, TooSlow
 from flows.live import parameters as given_parameters
+from flows.live.lane import Lane
 from flows.live.openapi import describe
 from flows.live.parameters import Given
 from flows.store.history import FileRow
@@ -31,9 +29,11 @@ log = logging.getLogger(__name__)
 TIMEOUT_S = 30.0
 """How long an answer may take, waiting included; a query that takes longer is interrupted."""
 RETRY_AFTER_S = 2
-"""When to ask a session again that is starting."""
+"""When to ask a session again that is starting, or has too many questions."""
+LEFT = 499
+"""The answer of a request whose sender has left; nobody reads it."""
 AT_ONCE = 4
-"""How many answers are worked on at the same time; others wait."""
+"""How many questions are worked on at the same time; others wait."""
 
 
 class Source(Protocol):
@@ -42,8 +42,8 @@ class Source(Protocol):
     def model(self) -> tuple[Table, ...]:
         """The cube's tables."""
 
-    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
-        """Ask the cube; raises TooSlow when it takes longer, and Starting while the table is not complete."""
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
+        """Ask the cube; raises Starting while the table is not complete, and what says that it takes too much."""
 
     def is_ready(self, table: str) -> bool:
         """Whether a table is complete."""
@@ -65,15 +65,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: what is shown, the parameters, and when its answer must be there (monotonic seconds)."""
+    """One request: what is shown, the parameters, and what the answer may take."""
 
     source: Source
     given: Given
-    until: float
-
-    @property
-    def left_s(self) -> float:
-        return max(0.0, self.until - time.monotonic())
+    bounds: Bounds
 
 
 Answer = Callable[[Asked], Response]
@@ -88,37 +84,44 @@ class Api:
         self._source = source
         self._fail = fail
         self._timeout_s = timeout_s
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="live-answer")
-        self._busy = 0
-        self._lock = threading.Lock()
+        self._lanes = {
+            "question": Lane("live-question", AT_ONCE),
+            "list": Lane("live-list", 2),
+            "health": Lane("live-health", 1),
+        }
         self.routes = [
-            self.route("/api/query", _query),
+            self.route("/api/query", _query, lane="question"),
             self.route("/api/status", _status),
             self.route("/api/files", _files),
             self.route("/api/findings", _findings),
-            self.route("/health", _health),
+            self.route("/health", _health, lane="health"),
             self.route("/openapi.json", _openapi),
         ]
 
-    def route(self, path: str, answer: Answer) -> Route:
-        """A route whose answer is made in a thread, within the time limit."""
+    def route(self, path: str, answer: Answer, *, lane: str = "list") -> Route:
+        """A route whose answer is made in a thread, within the time limit.
+
+        Args:
+            lane: whose threads: those for questions to the cube, which may take long; those for lists out of the
+                ledger; or that for what watches the session, which waits for neither.
+        """
 
         async def endpoint(request: Request) -> Response:
             given = {name: request.query_params.getlist(name) for name in request.query_params}
-            asked = Asked(self._source, given, time.monotonic() + self._timeout_s)
+            asked = Asked(self._source, given, Bounds(within_s=self._timeout_s))
             try:
-                working = asyncio.get_running_loop().run_in_executor(self._threads, self._work, answer, asked)
-                return await asyncio.wait_for(working, self._timeout_s)
+                return await self._lanes[lane].run(lambda: self._work(answer, asked), asked.bounds, request)
             except QueryError as error:
                 return refuse(error, 400)
             except QuestionFailed as failed:
                 log.error("the answer to %s failed", request.url.path, exc_info=failed.cause)
                 return refuse(_unanswered(failed), 500)
             except SessionFailed as failed:
-                self._fail("the cube", failed)
                 return refuse(_unanswered(failed), 503)
             except (TooSlow, TimeoutError):
                 return refuse(TooSlow.after(self._timeout_s), 504)
+            except NobodyWaits as error:
+                return refuse(error, LEFT)
             except CubefeedError as error:
                 return refuse(error, 503)
 
@@ -126,23 +129,23 @@ class Api:
 
     def close(self) -> None:
         """Let the threads end; one that still asks the cube ends with it."""
-        self._threads.shutdown(wait=not self._busy, cancel_futures=True)
+        for lane in self._lanes.values():
+            lane.close()
 
     def _work(self, answer: Answer, asked: Asked) -> Response:
-        with self._lock:
-            self._busy += 1
+        asked.bounds.require_wanted()
         try:
             with boundary(Doing.QUESTION):
                 return answer(asked)
-        finally:
-            with self._lock:
-                self._busy -= 1
+        except SessionFailed as failed:  # told here, since nobody may wait for the answer any longer
+            self._fail("the cube", failed)
+            raise
 
 
 def refuse(error: CubefeedError, status: int) -> Response:
     """An error as JSON: what happened, what to do, and where."""
     answer = reply(_described(error), status)
-    if isinstance(error, Starting):
+    if isinstance(error, Starting | Busy):
         answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
 
@@ -167,15 +170,17 @@ def reply(content: object, status: int = 200) -> Response:
 def _query(asked: Asked) -> Response:
     query = given_parameters.parse_query(asked.source.model(), asked.given)
     limit = given_parameters.whole(asked.given, "limit", given_parameters.MAX_ROWS, given_parameters.MAX_ROWS)
-    frame = asked.source.query(query, within_s=asked.left_s)
-    if frame.height > limit:
+    asked.bounds.most_rows = limit
+    try:
+        frame = asked.source.query(query, bounds=asked.bounds)
+    except TooManyRows as error:
         raise QueryError(
-            f"The answer has {frame.height:,} rows",
+            error.what,
             next_step="ask for fewer levels, add a condition, or raise limit",
             field="limit",
             got=limit,
             most=given_parameters.MAX_ROWS,
-        )
+        ) from error
     rows, too_large = fitting(frame)
     errors = [_described(sum_overflow(measure)) for measure in too_large]
     return reply({"dataset": query.table, "rows": rows.to_dicts(), **({"errors": errors} if errors else {})})

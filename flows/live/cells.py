@@ -11,6 +11,7 @@ import polars as pl
 from flows.core.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount, adds_up
 from flows.core.model import CONTRIBUTORS_COUNT, Column, Query, Table
 from flows.core.types import FLOAT, INTEGER
+from flows.errors import TooManyRows
 
 MAX_CELLS = 50_000
 """Perspective opens so many in half a second; 600,000 take seven."""
@@ -85,7 +86,10 @@ def _narrow_levels(table: Table, ask: Ask, row_count: int, max_cells: int) -> tu
     def groups(*levels: str) -> int:
         if table.keys and set(table.keys) <= set(levels):
             return row_count
-        return ask(Query(table.name, (CONTRIBUTORS_COUNT,), levels)).height
+        try:
+            return ask(Query(table.name, (CONTRIBUTORS_COUNT,), levels)).height
+        except TooManyRows:
+            return max_cells + 1
 
     widths = {level.name: groups(level.name) for level in table.levels}
     chosen: list[str] = []

@@ -14,7 +14,7 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from flows.core.boundaries import Doing, QuestionFailed, boundary
-from flows.errors import CubefeedError, EngineFailed
+from flows.errors import CubefeedError, EngineFailed, TooSlow
 from flows.live.board import Board
 from flows.live.connections import most_connections
 from flows.live.watched import WatchedCube
@@ -183,8 +183,8 @@ def _refresh(board: Board) -> None:
     try:
         with boundary(Doing.QUESTION):
             board.refresh()
-    except EngineFailed:
-        board.forget()  # the cube is closed, or new data needs the memory: once it is there, all is looked at again
+    except (EngineFailed, TooSlow):
+        board.forget()  # the cube is closed, new data needs the memory, or it takes too long: all is looked at again
     except (QuestionFailed, CubefeedError):
         log.exception("%s: the page cannot be brought up to date", board.table.name)
         board.forget()

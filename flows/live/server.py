@@ -92,7 +92,7 @@ class Live:
             *page_routes(),
             report_route(reports, names),
             *self.api.routes,
-            self.api.route("/metrics", lambda _: self.metrics.reply()),
+            self.api.route("/metrics", lambda _: self.metrics.reply(), lane="health"),
             WebSocketRoute("/live", self.hub.serve),
         ]
         guarded = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)

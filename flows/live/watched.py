@@ -11,6 +11,7 @@ import polars as pl
 
 from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import Query, Table
+from flows.cube.bounds import Bounds
 from flows.cube.port import Cube, LiveSegment
 
 MAX_ROWS = 200_000
@@ -103,8 +104,8 @@ class WatchedCube:
         with self._changing(table, None):
             return self.cube.rebuild(table, segments, horizon, keys_differ=keys_differ)
 
-    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
-        return self.cube.query(query, within_s=within_s)
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
+        return self.cube.query(query, bounds=bounds)
 
     def rows(self, table: str) -> pl.DataFrame:
         return self.cube.rows(table)

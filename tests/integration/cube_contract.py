@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from polars.testing import assert_frame_equal
 from flows.core.changes import ChangeSet, winners
 from flows.core.model import LINE, VERSION, Column, Query, Table
 from flows.core.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
+from flows.cube.bounds import Bounds
 from flows.cube.frames import fitting, row_columns
 from flows.cube.port import Cube, LiveSegment
-from flows.errors import QueryError
+from flows.errors import NobodyWaits, QueryError, TooManyRows, TooSlow
 
 SALES = Table(
     "sales",
@@ -248,8 +250,29 @@ class CubeContract:
 
     def test_values_are_counted_without_nulls(self, cube: Cube) -> None:
         put(cube, NOTES, ("none", None), ("some", 2.5), ("some", None))
-        found = cube.query(Query("notes", ("Amount.COUNT", "contributors.COUNT"), ("Text",)), within_s=60)
+        found = cube.query(
+            Query("notes", ("Amount.COUNT", "contributors.COUNT"), ("Text",)), bounds=Bounds(within_s=60)
+        )
         assert_answer(found, {"Text": ["none", "some"], "Amount.COUNT": [0, 1], "contributors.COUNT": [1, 2]})
+
+    def test_an_answer_may_have_so_many_rows_and_totals_count(self, cube: Cube) -> None:
+        put(cube, SALES, (1, MAY_1, "a", 1), (2, MAY_1, "b", 2), (3, MAY_2, "a", 3))
+        query = Query("sales", ("Quantity.SUM",), ("Date", "Product"))
+        for totals, rows in ((False, 3), (True, 6)):
+            asked = replace(query, totals=totals)
+            whole = cube.query(asked)
+            assert_frame_equal(cube.query(asked, bounds=Bounds(most_rows=rows)), whole)
+            assert whole.height == rows
+            with pytest.raises(TooManyRows, match=f"more than {rows - 1} rows"):
+                cube.query(asked, bounds=Bounds(most_rows=rows - 1))
+        assert cube.query(Query("sales", ("Quantity.SUM",)), bounds=Bounds(most_rows=1)).height == 1
+
+    def test_a_question_that_is_over_before_it_begins_is_not_begun(self, cube: Cube) -> None:
+        left = Bounds()
+        left.leave()
+        for bounds, error in ((left, NobodyWaits), (Bounds(within_s=0.0), TooSlow)):
+            with pytest.raises(error):
+                cube.query(Query("sales", ("Quantity.SUM",)), bounds=bounds)
 
     def test_integers_beyond_floats_are_exact(self, cube: Cube) -> None:
         big = 2**53 + 1

@@ -15,8 +15,9 @@ from flows.core.changes import ChangeSet
 from flows.core.model import VERSION, Column, Query, Table
 from flows.core.types import INTEGER, STRING
 from flows.cube import duckdb_cube
+from flows.cube.bounds import Bounds
 from flows.cube.duckdb_cube import DuckDbCube
-from flows.errors import EngineFailed, EngineLost
+from flows.errors import EngineFailed, EngineLost, NobodyWaits
 
 TABLE = Table("t", (Column("Key", INTEGER), Column("Text", STRING), Column("N", INTEGER)), ("Key",))
 GROUPS = Query("t", ("N.SUM",), ("Text",))
@@ -119,6 +120,61 @@ def test_a_real_limit_of_memory_loses_no_row(monkeypatch: pytest.MonkeyPatch) ->
             thread.join()
     assert cube.row_count("t") == made
     assert cube.rows("t").height == made
+    cube.close()
+
+
+def test_a_change_that_meets_the_limit_in_the_middle_of_questions_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duckdb_cube, "_CONFIG", {**duckdb_cube._CONFIG, "max_temp_directory_size": "0MB"})
+    cube = DuckDbCube((TABLE,), memory="30MB")
+    cube.apply(change(0, 300_000))
+    stop, ended = threading.Event(), list[EngineFailed]()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                cube.query(GROUPS)
+            except EngineFailed as error:
+                ended.append(error)
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    made = 300_000
+    try:
+        while made < 340_000 or not ended:
+            made += cube.apply(change(made, 2_000))
+            assert made < 600_000, "no question ever met the limit"
+    finally:
+        stop.set()
+        for thread in asking:
+            thread.join()
+    assert cube.row_count("t") == made and all("memory" in str(error) for error in ended)
+    cube.close()
+
+
+def test_a_question_that_needs_too_much_is_told_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duckdb_cube, "_CONFIG", {**duckdb_cube._CONFIG, "max_temp_directory_size": "0MB"})
+    cube = DuckDbCube((TABLE,), memory="12MB")
+    for first in range(0, 300_000, 20_000):
+        cube.apply(change(first, 20_000))
+    with pytest.raises(EngineFailed, match=r"needs more memory .* CUBEFEED_MEMORY"):
+        cube.query(Query("t", ("N.SUM", "N.MEAN"), ("Key", "Text"), totals=True))
+    assert cube.query(Query("t", ("N.SUM",))).height == 1
+    cube.close()
+
+
+def test_a_question_ends_in_the_engine_when_who_asked_leaves() -> None:
+    cube = DuckDbCube((TABLE,))
+    cube.apply(change(0, 1_000_000))
+    bounds = Bounds(within_s=60)
+    leaving = threading.Timer(0.02, bounds.leave)
+    leaving.start()
+    with suppress(NobodyWaits):
+        while cube.query(GROUPS, bounds=bounds).height:
+            pass
+    assert bounds.is_over
+    leaving.join()
+    assert not cube._cursors
     cube.close()
 
 

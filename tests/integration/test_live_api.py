@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from flows.core.changes import ChangeSet
 from flows.core.model import VERSION, Column, Query, Table
 from flows.core.types import INTEGER, STRING
+from flows.cube.bounds import Bounds
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.errors import TooSlow
 from flows.live import connections
@@ -212,10 +213,10 @@ class Large:
         self.model = lambda: cube.model
         self.interrupted_s: list[float] = []
 
-    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         begun = time.monotonic()
         try:
-            return self.cube.query(query, within_s=within_s)
+            return self.cube.query(query, bounds=bounds)
         except TooSlow:
             self.interrupted_s.append(time.monotonic() - begun)
             raise
@@ -234,7 +235,10 @@ def test_a_query_that_takes_too_long_is_interrupted_and_frees_its_place() -> Non
             assert answer.status_code == 504 and "longer than" in answer.json()["error"]
     api.close()
     assert source.interrupted_s and max(source.interrupted_s) < whole_s * 0.7
-    assert source.cube.query(Query("large", ("contributors.COUNT",)), within_s=20)["contributors.COUNT"][0] == 400_000
+    assert (
+        source.cube.query(Query("large", ("contributors.COUNT",)), bounds=Bounds(within_s=20))["contributors.COUNT"][0]
+        == 400_000
+    )
     source.cube.close()
 
 

@@ -15,6 +15,7 @@ from flows.core.changes import ChangeSet
 from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Column, Query, Table
 from flows.core.types import DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.cube import duckdb_cube
+from flows.cube.bounds import Bounds
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.live.board import Board
 from flows.live.cells import Layout, choose_layout, with_keys
@@ -47,9 +48,9 @@ class Recorded(DuckDbCube):
         self.asked: list[Query] = []
         self.meanwhile: Any = None
 
-    def query(self, query: Query, *, within_s: float | None = None) -> pl.DataFrame:
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         self.asked.append(query)
-        return super().query(query, within_s=within_s)
+        return super().query(query, bounds=bounds)
 
     def row_count(self, table: str) -> int:
         if self.meanwhile is not None:

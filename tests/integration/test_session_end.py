@@ -32,9 +32,9 @@ from flows.app.opening import OpenFeed
 from flows.app.stages import Window
 from flows.app.watching import watch
 from flows.core.progress import show_progress
+from flows.cube.bounds import Bounds
 from flows.cube.duckdb_cube import DuckDbCube
 from flows.cube.duckdb_sql import StoredTable
-from flows.cube.patience import interrupted_after
 from flows.errors import NotRunning, RequestFailed, SessionEnded
 from flows.landing import inbox
 from flows.landing.inbox import Inbox
@@ -428,7 +428,7 @@ def test_a_thread_that_ends_questions_in_time_ends_the_session_where_it_fails() 
         raise PanicException("in an interruption")
 
     with Health() as watched:
-        with interrupted_after(broken, 0.0):
+        with Bounds(within_s=0.0).interrupting(broken):
             until(lambda: watched.failure is not None)
         assert watched.failure is not None and "in an interruption" in str(watched.failure)
 
