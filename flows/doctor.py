@@ -27,6 +27,7 @@ from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.crashes import suspects_in
 from flows.store.disk import mounts_in_use, size
+from flows.store.exchange import set_aside
 from flows.store.ledger_file import open_ledger
 from flows.store.state import State
 
@@ -107,6 +108,9 @@ def _state(settings: Settings) -> Iterator[Row]:
     yield _clock(settings.state)
     yield from _ledger(state)
     yield from _deaths(state)
+    for file, goes in set_aside(state.ledger):
+        kept = f"{size(file.stat().st_size)}, put aside by a restore; goes from {goes.date()} on, but for the last two"
+        yield _row("old ledger", "ok", f"{file.name}: {kept}")
 
 
 def _deaths(state: State) -> Iterator[Row]:

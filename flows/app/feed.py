@@ -19,6 +19,7 @@ from flows.app.days import Days
 from flows.app.desk import Desk, Unfilled
 from flows.app.health import Health
 from flows.app.mending import Mender
+from flows.app.outcome_log import OutcomeLog
 from flows.app.work import Outcome, Validated, Work
 from flows.core.boundaries import DatasetFailed, Doing, RequestLost, boundary, describe
 from flows.core.payload import Kind, Payload
@@ -33,6 +34,7 @@ from flows.store.backup import make_backup
 from flows.store.crashes import Crashes
 from flows.store.hold import Hold
 from flows.store.ledger import Ledger
+from flows.store.pruning import Pruning
 from flows.store.quarantine import Quarantine
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
@@ -86,6 +88,8 @@ class Feed:
         self._asking = Asking(self.desks, ledger, segments, requests, self.crashes)
         self._mender = Mender(ledger, segments, quarantine, self.crashes)
         self._allowance = Allowance(ledger, quarantine)
+        self._pruning = Pruning(ledger)
+        self._log = OutcomeLog()
         self._days = Days(self, self._appender, self.crashes, backups)
         self._turn = 0
 
@@ -279,19 +283,21 @@ class Feed:
         self._note(desk, outcome)
         if outcome.batch is not None:
             self._appender.compact_if_crowded(desk.dataset)
-        self._bound_quarantine(desk)
+        self._tidy(desk, outcome.batch)
         return outcome
 
-    def _bound_quarantine(self, desk: Desk) -> None:
-        """Free what nobody needs any more of what was refused; what hinders that can wait until the next time."""
+    def _tidy(self, desk: Desk, batch: int | None) -> None:
+        """Free what nobody needs any more of what was refused, and of the ledger; what hinders that can wait until the
+        next time."""
         try:
             with boundary(Doing.DATASET):
                 certain = desk.lookout.inbox.problem is None
                 self._allowance.after_batch(desk.dataset, self._appender.touched, certain=certain)
+            if batch is not None:
+                with boundary(Doing.CUBE):
+                    self._pruning.after_batch(batch)
         except DatasetFailed as failed:
-            log.warning(
-                "%s: its quarantine could not be looked at, which is tried again: %s", desk.dataset.name, failed
-            )
+            log.warning("%s: what is superfluous stays for now: %s", desk.dataset.name, failed)
 
     def _answer(self, desk: Desk, work: Work, request: Request, outcome: Outcome) -> Outcome:
         """Do what a request asks for besides its files, and answer it; it fails with whatever that raises."""
@@ -350,14 +356,7 @@ class Feed:
         return done.words()
 
     def _note(self, desk: Desk, outcome: Outcome) -> None:
-        files, more = outcome.named()
-        name = f"{desk.dataset.name}, dry run" if outcome.dry_run else desk.dataset.name
-        for file in files:
-            level = logging.WARNING if file.state == "quarantined" else logging.INFO
-            why = f": {file.reason}" if file.reason else ""
-            log.log(level, "%s: %s %s, %s%s", name, file.file, file.state, counted(file.rows, "row"), why)
-        if more:
-            log.info("%s: and %s", name, counted(more, "more file"))
+        self._log.note(outcome)
         if outcome.dry_run:
             return
         loaded = {file.file for file in outcome.files if file.state == "loaded"}

@@ -8,13 +8,20 @@ replay a log that lies beside a file of the same name, whoever wrote it.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flows.store.atomic import sync_directory
 
 log = logging.getLogger(__name__)
 
+KEPT = 2
+KEPT_DAYS = 30
+"""An old ledger goes once it is so many days old and there are so many newer ones: when a month is closed it is seen
+whether a restore went wrong."""
+
+_ASIDE = re.compile(r".*\.before-restore-(?P<time>\d{8}T\d{6})\.\d+Z")
 _BESIDE = ("-wal", "-shm", "-journal")
 
 
@@ -53,6 +60,28 @@ def finish_exchange(ledger: Path) -> None:
         log.warning("A restore was killed when its ledger was complete: that one is used; the old one is %s", aside)
     if remove_building(ledger):
         log.warning("A restore was killed before its ledger was complete: the old state is as it was")
+
+
+def set_aside(ledger: Path) -> list[tuple[Path, datetime]]:
+    """The ledgers that restores have put aside, the newest first, and when each goes at the earliest."""
+    beside = ledger.parent.glob(f"{ledger.name}.before-restore-*Z")
+    made = {
+        file: datetime.strptime(named["time"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        for file in beside
+        if (named := _ASIDE.fullmatch(file.name))
+    }
+    newest_first = sorted(made, key=lambda file: file.name, reverse=True)
+    return [(file, made[file] + timedelta(days=KEPT_DAYS)) for file in newest_first]
+
+
+def remove_aged(ledger: Path, *, now: datetime | None = None) -> list[Path]:
+    """Remove the ledgers that were put aside long ago, but for the last ones. Returns which those were."""
+    aged = [file for file, goes in set_aside(ledger)[KEPT:] if goes < (now or datetime.now(UTC))]
+    for file in aged:
+        for suffix in (*_BESIDE, ""):
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
+        log.info("%s was put aside by a restore long ago, and is removed", file.name)
+    return aged
 
 
 def remove_building(ledger: Path) -> bool:

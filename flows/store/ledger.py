@@ -66,14 +66,18 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def writing(self, *, patience_s: float = BUSY_TIMEOUT_S) -> Iterator[Connection]:
+    def writing(self, *, patience_s: float = BUSY_TIMEOUT_S, checking_references: bool = True) -> Iterator[Connection]:
         """A transaction that holds the write lock from its first statement, for which it waits so long at most.
 
+        Args:
+            patience_s: how long.
+            checking_references: whether SQLite sees to it that nothing refers to rows that go.
         Raises:
             DiskFull: there is no room; nothing has changed.
         """
         with room_for("the ledger", self.file, ROOM_BYTES), self.engine.connect() as connection:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(1000 * patience_s)}")
+            connection.exec_driver_sql(f"PRAGMA foreign_keys = {int(checking_references)}")
             connection.execute(text("BEGIN IMMEDIATE"))
             try:
                 yield connection
