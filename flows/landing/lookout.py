@@ -35,6 +35,7 @@ REARM_S = 60.0
 """How often a directory that could not be watched is tried again; it is polled meanwhile."""
 REMOTE_AGE_S = 60.0
 """The clock of a mount that reports no changes may be another machine's; ages below this are not believed there."""
+_TOO_DEEP = "directories lie in it deeper than any is searched, and to watch those takes a time that grows as a square"
 PATIENCE_S = 0.1
 """How long a look may hold up the other datasets; one that takes longer goes on beside them."""
 
@@ -151,8 +152,8 @@ class Lookout:
             self.inbox.forget_root()
         rescan = self._check_root(deaf=heard.deaf) or heard.relist
         self.inbox.glance(heard.hints)
-        if rescan or time.monotonic() - self.inbox.scanned_at >= self._interval_s():
-            self.inbox.rescan()
+        if (rescan or time.monotonic() - self.inbox.scanned_at >= self._interval_s()) and self.inbox.rescan().too_deep:
+            self._poll_for_now(_TOO_DEEP)
         complete = self.inbox.complete(max_files=max_files, max_bytes=max_bytes)
         self._log_problem()
         return complete
@@ -181,10 +182,10 @@ class Lookout:
         self._unwatch()
         self._root = root
         if root is not None:
-            self._watch(now)
+            self._watch()
         return True
 
-    def _watch(self, now: float) -> None:
+    def _watch(self) -> None:
         """Choose how to watch, and begin to."""
         before = self.observer, self.why
         self._rearm_at = inf
@@ -192,12 +193,12 @@ class Lookout:
         remote = self.observer == "polling" and self._asked_for == "auto"
         self.inbox.believe_age_s = max(REMOTE_AGE_S if remote else 0.0, self._least_age_s)
         if self.observer == "native":
-            self._arm(now)
+            self._arm()
         if (self.observer, self.why) != before:
             name, where = self.inbox.dataset.name, self.inbox.dataset.directory
             log.info("%s: %s observer for %s, because %s", name, self.observer, where, self.why)
 
-    def _arm(self, now: float) -> None:
+    def _arm(self) -> None:
         try:
             self._watcher = Watcher(self.inbox.root, recursive=self.inbox.dataset.recursive, wake=self._wake)
             self._watcher.start()
@@ -205,8 +206,15 @@ class Lookout:
             self._watcher = self._root = None
         except OSError as error:
             self._watcher = None
-            self._rearm_at = now + REARM_S
-            self.observer, self.why = "polling", f"the directory cannot be watched ({reason_of(error)})"
+            self._poll_for_now(f"the directory cannot be watched ({reason_of(error)})")
+
+    def _poll_for_now(self, why: str) -> None:
+        """Do without events for a while, since they cannot be had or cost too much."""
+        self._rearm_at = time.monotonic() + REARM_S
+        if self._watcher is not None:
+            self._unwatch()
+            log.info("%s: polling observer, because %s", self.inbox.dataset.name, why)
+        self.observer, self.why = "polling", why
 
     def _unwatch(self) -> None:
         if self._watcher is not None:

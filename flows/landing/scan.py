@@ -74,6 +74,7 @@ class Listing:
         refused: paths that are left out for a reason that people should know.
         linked: files among them that wait for other names of theirs to go, and why.
         unknown: known files in such parts of which nothing can be told at all.
+        too_deep: whether directories in it lie deeper than any is searched.
         absent: whether there is no such directory. One that is there later may be another one that was given the
             same numbers.
     """
@@ -85,6 +86,7 @@ class Listing:
     linked: dict[bytes, str] = field(default_factory=dict)
     unseen: dict[bytes, str] = field(default_factory=dict)
     unknown: set[bytes] = field(default_factory=set)
+    too_deep: bool = False
     absent: bool = False
 
     def lacks(self, path: bytes) -> bool:
@@ -246,6 +248,7 @@ class _Look:
     def _put_off(self, directory: bytes, device_above: int) -> None:
         """List this one too, after those that lie as deep."""
         if is_too_deep(directory + b"/"):
+            self._listing.too_deep = True
             self._listing.unseen[directory + b"/"] = (
                 f"lies more than {MAX_DEPTH} directories deep, where none is searched; move up what is in it"
             )
