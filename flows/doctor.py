@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.app.disks import landing_places, places, warning
+from flows.children import require_own_working_directory
 from flows.core.files import shown
 from flows.cube.engines import ENGINES
 from flows.datasets import load_datasets
@@ -203,6 +204,10 @@ def _address(settings: Settings) -> Iterator[Row]:
 
 
 def _prefect(settings: Settings) -> Iterator[Row]:
+    try:
+        require_own_working_directory()
+    except CubefeedError as error:
+        yield _row("working directory", "fail", error.what, error.next_step)
     url = os.environ.get("PREFECT_API_URL")
     if not url:
         yield _row("Prefect", "ok", f"cubefeed up starts a server on 127.0.0.1:{settings.prefect_port}")

@@ -19,7 +19,7 @@ from flows.errors import DiskFull, NotRunning, StateError
 from flows.store.atomic import private_name, remove_partials, write_file
 from flows.store.disk import room_for
 from flows.store.hold import Hold
-from flows.store.trust import own_text, require_private, require_trusted, unreadable, untrusted
+from flows.store.trust import AS_THAT_USER, own_text, require_private, require_trusted, unreadable, untrusted
 
 ROOM_BYTES = 1_000_000
 """How much room a start takes before anything is loaded, about: the ledger's shared memory and log, its own name."""
@@ -124,7 +124,7 @@ class State:
             if not any(self.root.iterdir()) and self.root.stat().st_uid == os.geteuid():
                 self.root.chmod(0o700)
         if self.root.stat().st_uid != os.geteuid():
-            raise untrusted(self.root, "belongs to another user", "start it as that user, or name another with --state")
+            raise untrusted(self.root, "belongs to another user", AS_THAT_USER)
         require_trusted(self.root)
         with self._writable(), private_name(self.root / "writable") as probe:
             probe.touch(exist_ok=False)

@@ -16,6 +16,9 @@ PRIVATE = 0o077
 """The umask under which everything here is made: what was loaded is for the user of the session alone."""
 
 
+AS_THAT_USER = "do this as that user, or name another one with --state"
+
+
 def require_trusted(root: Path) -> None:
     """Look at a state directory, if there is one, and at what lies in it: before it became private somebody else may
     have put something there.
@@ -45,8 +48,8 @@ def require_private(root: Path) -> None:
     status = root.stat()
     if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
-    if not is_ours(status) and os.geteuid() != ROOT:
-        raise untrusted(root, "belongs to another user", "name another one with --state")
+    if not is_ours(status):  # nor does root tell its secrets to who holds the lock there
+        raise untrusted(root, "belongs to another user", AS_THAT_USER)
     if status.st_mode & PRIVATE:
         raise StateError(
             "Others may look into the state directory, which holds what was loaded and a secret",
