@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flows.core.dataset import Dataset
 
-BYTE, LINE, CELL = 4, 20, 45
+BYTE, LINE, CELL = 4, 20, 50
 """Of a file that takes the short way."""
 LONG_BYTE, LONG_LINE = 8, 200
 """Added where each line is looked at by itself."""
@@ -26,6 +26,9 @@ PREPARED_CELL = 300
 SHARE = 3
 """One batch is read while up to two that were checked wait and are appended, each of which holds a fifth of what it
 took to read it: with a third of the memory for one, all take less than half."""
+SMALLEST_BYTES = 64 << 20
+"""What a limit leaves at least, as far as this is concerned: with less nothing works anyway."""
+_OWN_SIZES = Path("/proc/self/statm")
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 
@@ -99,10 +102,22 @@ class Cost:
 
 @cache
 def memory_bytes() -> int:
-    """The memory of this machine or container, or what a limit leaves of it for this process."""
+    """The memory of this machine or container, or what a limit of this process leaves of it."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
-    return min(machine, *(limit for limit in limits if limit != resource.RLIM_INFINITY), *_cgroup_limits(_CGROUPS))
+    return min(machine, *_process_limits(), *_cgroup_limits(_CGROUPS))
+
+
+def _process_limits() -> list[int]:
+    """What the limits leave: they count what is only reserved too, which is more than a process ever uses."""
+    sizes = _read(_OWN_SIZES).split()
+    limits = {resource.RLIMIT_AS: 0, resource.RLIMIT_DATA: 5}  # Source: proc_pid_statm(5)
+    soft = {place: resource.getrlimit(kind)[0] for kind, place in limits.items()}
+    page = os.sysconf("SC_PAGE_SIZE")
+    return [
+        max(limit - int(sizes[place]) * page, SMALLEST_BYTES)
+        for place, limit in soft.items()
+        if limit != resource.RLIM_INFINITY and sizes
+    ]
 
 
 def _cgroup_limits(root: Path) -> list[int]:

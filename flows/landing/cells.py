@@ -20,10 +20,8 @@ from flows.core.dataset import Dataset
 from flows.core.findings import MAX_FINDINGS
 from flows.core.model import FILE, LINE
 from flows.core.notes import NOTES, SHOWN, make_notes
-from flows.landing.gate import Vetted
+from flows.landing.gate import MAX_CELL_BYTES, Vetted
 
-MAX_CELL_BYTES = 1 << 20
-"""A longer cell is no value that anybody groups by or reads: most often a quote is missing, or a line end."""
 _BLOCK_BYTES = 1 << 20
 _PIECE_BYTES = 8 << 20
 """Pieces of a large file have at least so many bytes."""

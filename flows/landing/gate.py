@@ -18,6 +18,8 @@ from flows.landing.refusal import FileRefused
 from flows.landing.unpack import check_size, unpack
 
 _BOM = codecs.BOM_UTF8
+MAX_CELL_BYTES = 1 << 20
+"""A longer cell is no value that anybody groups by or reads: most often a quote is missing, or a line end."""
 _SMALL_BYTES = 1 << 16
 """Quotes of a larger body are checked line by line, which is faster than one pattern for all of it."""
 _OTHER_BOMS = {
@@ -122,6 +124,8 @@ class Gate:
             line = text.count("\n", 0, nul) + 1
             raise FileRefused("nul", line=line, raw=_line_at(text, nul), expected="text without NUL bytes")
         self._cost.check_long_way(len(body), rest.count("\n") + 1)
+        if _has_long_line(rest):
+            self._cost.check_long_rows(len(body))
         check_header(header.removesuffix("\r"), self._dataset.header, self._dataset.csv.delimiter)
         split = split_lines(rest, self._quotes)
         return Vetted(body, split.text, len(split.lines), split.data_rows, True, split.lines, split.notes)
@@ -162,6 +166,17 @@ def _header_lines(dataset: Dataset) -> tuple[bytes, ...]:
 
 def _is_plain(body: bytes, start: int) -> bool:
     return b"\0" not in body and (body.isascii() or (is_utf8(body) and body.find(_BOM, start) < 0))
+
+
+def _has_long_line(text: str) -> bool:
+    """Whether a line is longer than a cell may be."""
+    start = 0
+    while len(text) - start > MAX_CELL_BYTES:
+        end = text.rfind("\n", start, start + MAX_CELL_BYTES + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _line_at(text: str, position: int) -> str:

@@ -154,15 +154,20 @@ def test_the_room_is_a_share_of_the_machine_unless_the_dataset_says_otherwise(fr
         within(0)
 
 
-def test_a_limit_of_the_process_is_its_memory(fresh: None) -> None:
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = memory_bytes() - 4096
-    memory_bytes.cache_clear()
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
+@pytest.mark.parametrize("kind", [resource.RLIMIT_AS, resource.RLIMIT_DATA])
+def test_what_a_limit_of_the_process_leaves_is_its_memory(
+    kind: int, fresh: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = resource.getrlimit(kind)
+    resource.setrlimit(kind, (20 << 30, before[1]))
     try:
-        assert memory_bytes() == limit
+        left = cost._process_limits()
+        assert len(left) == 1 and 1 << 30 < left[0] < 20 << 30
+        assert memory_bytes() <= left[0] + (1 << 30)
+        monkeypatch.setattr(cost, "SMALLEST_BYTES", 30 << 30)
+        assert cost._process_limits() == [30 << 30]
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
+        resource.setrlimit(kind, before)
 
 
 def test_the_smallest_limit_of_the_control_groups_above_is_the_containers(

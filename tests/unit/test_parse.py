@@ -15,6 +15,7 @@ from flows.core.formats import Csv
 from flows.core.model import FILE, LINE
 from flows.core.text import TextRows
 from flows.landing import cells
+from flows.landing.gate import MAX_CELL_BYTES
 from flows.landing.parse import Source, parse
 
 
@@ -133,7 +134,7 @@ def test_one_bad_line_in_a_large_file_is_found_either_way(found: tuple[str, int]
 
 
 def test_a_row_longer_than_a_block_is_read_whole() -> None:
-    wide = b"x" * cells.MAX_CELL_BYTES
+    wide = b"x" * MAX_CELL_BYTES
     text = read(H + b"1,2\n3\n" + wide + b"," + wide + b"\n5\n")
     assert text.frame.rows() == [("1", "2", 0, 2), (wide.decode(), wide.decode(), 0, 4)]
     assert rules(text.verdicts[0]) == [("ragged", 3), ("ragged", 5)]
@@ -141,7 +142,7 @@ def test_a_row_longer_than_a_block_is_read_whole() -> None:
 
 @pytest.mark.parametrize("quote", [b"", b'"'])
 def test_a_cell_may_have_a_length_and_no_byte_more(quote: bytes) -> None:
-    longest = b"x" * cells.MAX_CELL_BYTES
+    longest = b"x" * MAX_CELL_BYTES
     text = read(H + b"1,2\n" + quote + longest + quote + b",3\n4," + quote + longest + b"x" + quote + b"\n5,6\n")
     assert [row[1:] for row in text.frame.rows()] == [("2", 0, 2), ("3", 0, 3), ("6", 0, 5)]
     (finding,) = text.verdicts[0].findings
