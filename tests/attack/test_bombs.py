@@ -75,9 +75,12 @@ BOMBS = {
     "quotes.csv": (lambda: HEADER.encode() + b'"' * (4 << 20), ("quote", "ragged", "memory")),
     "lines.csv": (lambda: HEADER.encode() + b"\n" * (8 << 20), ("blank_line", "memory")),
 }
+ORDINARY = "bomb_zstd.csv"
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == ORDINARY else [pytest.mark.deep]) for name in BOMBS]
+)
 def test_a_bomb_is_refused_and_the_next_file_is_loaded(system: System, name: str) -> None:
     make, rules = BOMBS[name]
     owner = system.owner_process
@@ -87,6 +90,7 @@ def test_a_bomb_is_refused_and_the_next_file_is_loaded(system: System, name: str
     assert owner.is_running() and system.owner_process.pid == owner.pid
 
 
+@pytest.mark.deep
 def test_a_file_of_holes_costs_neither_memory_nor_quarantine(system: System) -> None:
     with (system.place.landing / "holes.csv").open("wb") as file:
         file.write(HEADER.encode())

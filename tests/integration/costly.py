@@ -1,4 +1,4 @@
-"""Reads crafted files under a limit of memory, as a process of its own: run with the kind and the bytes that the limit leaves."""
+"""Reads crafted files under a limit of memory, in a process of its own, run with the kind and what the limit leaves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import resource
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import dataframely as dy
 import pyarrow as pa
@@ -94,7 +95,8 @@ def main(kind: str, left_bytes: int) -> None:
     make = BOMBS.get(kind)
     for name in ("digits", "quotes"):  # what is made once
         check(*whole(name, 1_000))
-    used = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData"))
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    used = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmData"))
     bomb = make(bytes(left_bytes)) if make else b""
     resource.setrlimit(resource.RLIMIT_DATA, (used + left_bytes, resource.RLIM_INFINITY))
     memory_bytes.cache_clear()

@@ -17,7 +17,7 @@ from flows.app.disks import Disks, places
 from flows.app.feed import Feed
 from flows.app.opening import OpenFeed, open_feed
 from flows.app.status import FeedSource
-from flows.app.work import Outcome, Work
+from flows.app.work import Outcome, Validated, Work
 from flows.core.files import shown
 from flows.core.model import Query
 from flows.landing.inbox import Inbox
@@ -159,9 +159,11 @@ class Living:
         try:
             while not self.feed.stopping:
                 work = self.feed.detect(0.1)
-                if work is not None:
+                while work is not None:
                     self.works.append(work)
-                    self.outcomes.append(self.feed.append(self.feed.validate(work)))
+                    validated = self.feed.validate(work)
+                    self.outcomes.append(self.feed.append(validated))
+                    work = validated.rest if isinstance(validated, Validated) else None
         except BaseException as failure:
             self._failure = failure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import itertools
 import logging
 import os
@@ -19,6 +20,9 @@ from flows.app import feed, loads
 from flows.app.opening import open_feed
 from flows.app.stages import Stages, Window
 from flows.app.work import FileOutcome, Outcome, Validated, Work
+from flows.core import cost
+from flows.core.cost import Cost
+from flows.datasets.sales import SALES
 from flows.settings import Settings
 from tests.integration.living import Living, sales
 from tests.integration.test_changes import ask
@@ -279,6 +283,55 @@ async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
         assert window.loads.by_state == {"loaded": 3 * burst - 1, "quarantined": 1}
         assert [load.file.file for load in window.loads.first] == [f"{burst}.csv"]
     assert kept <= 2 * 50
+
+
+def room_for_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let three files of one row fit into memory together."""
+    one = Cost(SALES).worst(len(sales(99, start=99)), 2)
+    monkeypatch.setattr(cost, "memory_bytes", lambda: cost.SHARE * 3 * one)
+
+
+def test_a_batch_is_cut_where_its_files_do_not_fit_into_memory_together(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room_for_three(monkeypatch)
+    living = start()
+    with at_once(living):
+        for number in range(1, 21):
+            living.put(f"{number}.csv", gzip.compress(sales(number, start=number)))
+    wait_for_all(living, 20)
+    assert len(living.works) >= 7
+    assert max(len(outcome.files) for outcome in living.outcomes) == 3
+    answer = ask(living, "reload", "*")
+    assert (answer["file_count"], answer["rows"]) == (20, 20)
+    assert living.quantities() == numbers(20)
+
+
+async def test_all_files_of_a_batch_that_is_cut_are_loaded_at_the_start_and_in_a_window(
+    quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    room_for_three(monkeypatch)
+    landing = tmp_path / "landing"
+    landing.mkdir()
+
+    def put(first: int) -> None:
+        for number in range(first, first + 10):
+            (landing / f"{number}.csv").write_bytes(sales(number, start=number))
+
+    put(10)
+    with open_feed(Settings(state=tmp_path / "state", landing=landing, observer="polling", settle_s=0.0)) as opened:
+        async with Stages(opened.feed) as stages:
+            await stages.rebuild()
+            found = await stages.load_waiting()
+            assert (found.files, found.rows) == (10, 10)
+            put(20)
+            opened.feed.desks["sales"].lookout.inbox.rescan()
+            window = Window(stages)
+            while (work := await stages.detect(0.2)) is not None:
+                await window.put(work)
+            await window.close()
+        assert (window.loads.files, window.loads.rows) == (10, 10)
+        assert opened.feed.cube.row_count("sales") == 20
 
 
 def test_a_batch_is_bounded_by_its_files(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
