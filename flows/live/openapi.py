@@ -90,6 +90,9 @@ def _get(
         "400": _response("A parameter is not understood; it names the field and what is allowed", refusal),
         "401": _response("A token is needed", refusal),
         "403": _response("Another site asks", refusal),
+        "413": _response("The request has a body", refusal),
+        "414": _response("The URL is too long", refusal),
+        "431": _response("The headers are too large", refusal),
         "503": _response("Not all is well" if ill else "The session is starting, or ends", ill or refusal),
         "504": _response("It takes too long", refusal),
     }
