@@ -73,7 +73,7 @@ class PatientRunner(Runner):
                 return await ask(*args, **kwargs)
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 log.warning("Prefect does not answer (%s); the live session goes on", error)
-                if isinstance(error, httpx.HTTPStatusError):
+                if isinstance(error, httpx.HTTPStatusError) and error.response.is_server_error:
                     await self._end_unreadable_runs()
                 return []
 

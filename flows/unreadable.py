@@ -34,18 +34,16 @@ _UNFINISHED = (
 async def end_unreadable_runs(client: PrefectClient) -> list[str]:
     """Fail the unfinished runs of our flows that Prefect cannot read; delete those that stay unreadable all the same.
 
-    Nothing is done where the server fails for runs that are sound too.
+    Nothing is done where the server fails for runs that are sound too, or has failed once only.
 
     Returns:
         what was done, a sentence each.
     """
     runs = await _unfinished(client)
-    unreadable = [
-        run for begin in range(0, len(runs), ASKED) for run in await _find(client, runs[begin : begin + ASKED])
-    ]
-    if not unreadable or not await _answered(client, [uuid4()]):
+    suspects = [run for begin in range(0, len(runs), ASKED) for run in await _find(client, runs[begin : begin + ASKED])]
+    if not suspects or not await _answered(client, [uuid4()]):
         return []
-    return [await _end(client, run) for run in unreadable]
+    return [await _end(client, run) for run in suspects if not await _answered(client, [run])]
 
 
 async def _unfinished(client: PrefectClient) -> list[UUID]:

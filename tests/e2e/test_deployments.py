@@ -164,10 +164,11 @@ def test_compose_is_what_docker_understands() -> None:
 
 def test_up_uses_the_server_that_is_named_and_says_when_it_does_not_answer(place: Place) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+        url = f"http://somebody:hunter2-hunter2@127.0.0.1:{silent.getsockname()[1]}/api"
     place.environment["PREFECT_API_URL"] = url
     with started_program(place, "up", *place.command("up")) as running:
         running.wait_for_word("waiting for the Prefect server")
         with pytest.raises(httpx.TransportError):
             httpx.get(url)
         assert running.end(signal.SIGINT) == 0
+        assert "127.0.0.1" in running.said and "hunter2" not in running.said
