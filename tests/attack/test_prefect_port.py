@@ -9,6 +9,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +194,9 @@ def test_runs_that_prefect_cannot_read_stop_no_other(up: Installation) -> None:
     for asked in UNREADABLE:
         store(up, id, asked)
     sound = up.prefect.start("load-files/sales")
-    until(lambda: up.prefect.ask("POST", "/flow_runs/filter", {}).status_code == 200, what="runs are listed")
-    assert up.prefect.wait_for(sound, "Pending", "Running", "Completed")
+    listed = partial(up.prefect.ask, "POST", "/flow_runs/filter", {})
+    until(lambda: listed().status_code == 200, what="runs are listed", patience_s=90)
+    assert up.prefect.wait_for(sound, "Pending", "Running", "Completed", patience_s=90)
     failed = [run for run in up.prefect.runs("load-files") if run["name"] == "unreadable"]
     assert len(failed) == 2 and all("cannot read this run" in run["state"]["message"] for run in failed)
     serving = (up.place.state / "serve.log").read_text()
