@@ -32,6 +32,7 @@ from flows.core.progress import show_progress
 from flows.core.wording import counted
 from flows.errors import DiskFull
 from flows.store.atomic import write_file
+from flows.store.trust import own_text
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,9 @@ FEW = 100
 SAVE_S = 1.0
 """How often it is saved at most that files turned out to be harmless, while there are more than a few: they may be
 thousands, one after the other."""
+_MOST_BYTES = MOST * 9_000
+"""Of what is known of them: a path has 4,096 bytes at most, of two digits each."""
+_BLOCK_BYTES = 4096
 WAIT_S = 0.1
 SHOWN = 5
 
@@ -111,7 +115,6 @@ class Crashes:
         self._note: int | None = None
         self._suspects: dict[Key, Suspect] = {}
         self._held: dict[int, _Hand] = {}
-        self._written = 0
         self._alone: int | None = None
         self._ending = False
         self._saved_at = 0.0
@@ -135,6 +138,7 @@ class Crashes:
             self._tell(held)
             self._save()
         os.ftruncate(self._note, 0)
+        os.pwrite(self._note, _framed(b"").ljust(_BLOCK_BYTES, b"\n"), 0)
 
     def close(self) -> None:
         """Nothing is taken in hand any more. What still is stays noted: the session has failed over it."""
@@ -150,7 +154,7 @@ class Crashes:
         with self._changed:
             self._ending = True
             if not failed and self._note is not None:
-                os.ftruncate(self._note, 0)
+                os.pwrite(self._note, _framed(b""), 0)
                 os.close(self._note)
                 self._note = None
             self._changed.notify_all()
@@ -229,13 +233,8 @@ class Crashes:
         """What is in hand now; where it finds no room a death does not count."""
         if self._note is None:
             return
-        text = b"".join(hand.text for hand in self._held.values())
         with suppress(OSError):
-            if text:
-                os.pwrite(self._note, text, 0)
-            if len(text) < self._written:
-                os.ftruncate(self._note, len(text))
-        self._written = len(text)
+            os.pwrite(self._note, _framed(b"".join(hand.text for hand in self._held.values())), 0)
 
     def _forget(self, hand: _Hand, harmless: frozenset[bytes]) -> None:
         keys = ((hand.dataset, each.path) for each in hand.landed if each.path in harmless)
@@ -278,7 +277,8 @@ def after_death(suspects: Mapping[Key, Suspect], held: Sequence[HeldFile]) -> di
 def suspects_in(directory: Path) -> list[Suspect]:
     """Which files sessions have died over, as a state directory says; none where it cannot be read."""
     try:
-        return [_parse_suspect(each) for each in json.loads(_suspects_file(directory).read_text(encoding="utf-8"))]
+        found = json.loads(own_text(_suspects_file(directory), _MOST_BYTES))
+        return [_parse_suspect(each) for each in found]
     except (OSError, ValueError, TypeError, KeyError):
         return []
 
@@ -288,11 +288,17 @@ def _held(dataset: Dataset, landed: Landed) -> HeldFile:
 
 
 def _note_file(directory: Path) -> Path:
-    return directory / "in-hand.json"
+    return directory / "in-hand"
 
 
 def _suspects_file(directory: Path) -> Path:
     return directory / "suspects.json"
+
+
+def _framed(text: bytes) -> bytes:
+    """A note with its length, so that what was longer before can stay behind it: a file that neither grows nor shrinks
+    makes no work for the syncs of others."""
+    return b"%012d\n" % len(text) + text
 
 
 def _note_text(dataset: Dataset, landed: Iterable[Landed]) -> bytes:
@@ -304,7 +310,8 @@ def _note_text(dataset: Dataset, landed: Iterable[Landed]) -> bytes:
 def _parse_note(text: bytes) -> list[HeldFile]:
     """What was in hand; nothing where that was not written to its end, for then nothing was read yet."""
     try:
-        groups = [json.loads(line) for line in text.splitlines()]
+        length, _, rest = text.partition(b"\n")
+        groups = [json.loads(line) for line in rest[: int(length or 0)].splitlines()]
         return [_parse_file(dataset, fingerprint, *each) for dataset, fingerprint, files in groups for each in files]
     except (ValueError, TypeError):
         return []

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from tests.attack.system import HEADER
-from tests.e2e.running import Place, Started, started, until
+from tests.e2e.running import Place, Started, started, started_program, until
 
 pytestmark = pytest.mark.slow
 
 GOOD = 20
 DEATHS = 3
+BIG_TIMES = 55
+LIMIT_BYTES = 3600 << 20
+"""A session has 2.8 GB of addresses before it reads anything, and takes more than the rest for 120 MB of text."""
 DECLARATION = """
 import os
 from dataclasses import replace
@@ -29,36 +32,33 @@ def prepare(table):
         {death}
     return table
 
-DEADLY = replace(SALES, prepare=prepare, source_columns=("ID", "Date", "Product", "Quantity"))
+HEADER = ("ID", "Date", "Product", "Quantity")
+DEADLY = replace(SALES, prepare=prepare, source_columns=HEADER, revision={revision})
+PLAIN = replace(SALES, read_memory_bytes=1 << 40)
 """
 
 
 class Patient:
     """A directory whose sessions die."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, root: Path) -> None:
+        self.declaration = root / "declaration.py"
+        settings = {"CUBEFEED_DATASETS": f"{self.declaration}:DEADLY", "CUBEFEED_LANDING": str(root / "landing")}
+        self.place = Place(root, environment=settings)
 
     @contextmanager
-    def session(self) -> Iterator[Started]:
-        """A session that is live, or has died."""
+    def session(self, *limit: str) -> Iterator[Started]:
+        """A session that is live, or has died; `limit` is a command that limits it."""
         ready = self.place.root / "ready"
         ready.unlink(missing_ok=True)
-        with started(self.place, "watch", "--ready-file", ready) as running:
+        command = self.place.command("watch", "--ready-file", ready)
+        with started_program(self.place, "watch", *limit, *command) as running:
             until(lambda: ready.exists() or running.process.poll() is not None, what="it is live or dead")
             yield running
 
-    def deaths_until_live(self, most: int) -> list[int]:
-        """The exit codes of the sessions that died before one was live, which then ends in order."""
-        codes: list[int] = []
-        while len(codes) <= most:
-            with self.session() as running:
-                code = running.process.poll()
-                if code is None:
-                    assert running.end() == 0, running.said
-                    return codes
-                codes.append(code)
-        raise AssertionError(codes)
+    def declare(self, death: str = "pass", *, revision: int = 0) -> None:
+        """Declare the dataset; what is given happens when the poison is read."""
+        self.declaration.write_text(DECLARATION.format(death=death, revision=revision))
 
     def file(self, name: str) -> dict[str, Any]:
         """What `cubefeed files` says of a file."""
@@ -66,19 +66,15 @@ class Patient:
 
     def in_hand(self) -> str:
         """What the note says."""
-        return (self.place.state / "in-hand.json").read_text()
+        return (self.place.state / "in-hand").read_text()
 
 
 @pytest.fixture
-def patient(request: pytest.FixtureRequest) -> Iterator[Patient]:
+def patient() -> Iterator[Patient]:
     with tempfile.TemporaryDirectory(prefix="cubefeed-poison-") as directory:
-        root = Path(directory)
-        declaration = root / "declaration.py"
-        declaration.write_text(DECLARATION.format(death=getattr(request, "param", "os.abort()")))
-        landing = {"CUBEFEED_DATASETS": f"{declaration}:DEADLY", "CUBEFEED_LANDING": str(root / "landing")}
-        place = Place(root, environment=landing)
-        yield Patient(place)
-        place.assert_nothing_left()
+        found = Patient(Path(directory))
+        yield found
+        found.place.assert_nothing_left()
 
 
 def drop_good_files(place: Place) -> None:
@@ -86,10 +82,11 @@ def drop_good_files(place: Place) -> None:
         place.drop(f"good_{number:02}.csv", f"{HEADER}{number},2021-05-01,good,1\n")
 
 
-@pytest.mark.parametrize("patient", ["os.abort()", pytest.param("os._exit(9)", marks=pytest.mark.deep)], indirect=True)
+@pytest.mark.parametrize("death", ["os.abort()", pytest.param("os._exit(9)", marks=pytest.mark.deep)])
 def test_a_file_that_kills_who_reads_it_is_set_aside_at_the_third_death_and_all_others_are_loaded(
-    patient: Patient,
+    patient: Patient, death: str
 ) -> None:
+    patient.declare(death)
     place = patient.place
     drop_good_files(place)
     place.drop("good_10_poison.csv", f"{HEADER}100,2021-05-01,poison,1\n")
@@ -97,7 +94,7 @@ def test_a_file_that_kills_who_reads_it_is_set_aside_at_the_third_death_and_all_
     for _ in range(DEATHS):
         with patient.session() as running:
             assert running.process.wait(30) in (-signal.SIGABRT, 9)
-    noted = [path for path, *_ in json.loads(patient.in_hand())[2]]
+    noted = [path for path, *_ in json.loads(patient.in_hand().splitlines()[1])[2]]
     assert noted == [b"good_10_poison.csv".hex()], "it was not alone in hand"
 
     with patient.session() as running:
@@ -120,4 +117,47 @@ def test_a_file_that_kills_who_reads_it_is_set_aside_at_the_third_death_and_all_
         place.drop("good_10_poison.csv", f"{HEADER}100,2021-05-01,mended,1\n")
         until(lambda: place.sales_of("contributors.COUNT", by="Product").get("mended"), what="the changed file")
         assert place.json("status")["datasets"]["sales"]["died_over"] == {}
+        assert running.end() == 0, running.said
+
+
+@pytest.mark.deep
+def test_a_file_that_takes_more_memory_than_there_is_ends_three_starts_and_no_more(patient: Patient) -> None:
+    patient.declare()
+    patient.place.environment["CUBEFEED_DATASETS"] = f"{patient.declaration}:PLAIN"
+    place = patient.place
+    drop_good_files(place)
+    rows = "".join(f"{number},2021-05-01,big,1\n" for number in range(100_000, 200_000))
+    place.drop("big.csv", HEADER + rows * BIG_TIMES)
+    limit = ("prlimit", f"--as={LIMIT_BYTES}")
+    for _ in range(DEATHS):
+        with patient.session(*limit) as running:
+            assert running.process.wait(60) == -signal.SIGABRT, running.said
+            assert "memory allocation" in running.said
+    with patient.session(*limit) as running:
+        assert running.process.poll() is None, running.said
+        assert place.sales_of("contributors.COUNT", by="Product") == {"good": GOOD}
+        assert "3 times" in patient.file("big.csv")["reason"]
+        place.drop("later.csv", f"{HEADER}5000,2021-05-01,later,1\n")
+        until(lambda: place.sales_of("contributors.COUNT", by="Product").get("later"), what="a file that landed since")
+        assert running.end() == 0, running.said
+
+
+@pytest.mark.deep
+def test_a_file_that_a_changed_declaration_makes_deadly_stays_in_the_cube_as_it_was_loaded(patient: Patient) -> None:
+    patient.declare()
+    place = patient.place
+    drop_good_files(place)
+    place.drop("poison.csv", f"{HEADER}100,2021-05-01,poison,1\n")
+    expected = {"good": GOOD, "poison": 1}
+    with patient.session() as running:
+        assert place.sales_of("contributors.COUNT", by="Product") == expected
+        assert running.end() == 0, running.said
+    patient.declare("os.abort()", revision=1)
+    for _ in range(DEATHS):
+        with patient.session() as running:
+            assert running.process.wait(30) == -signal.SIGABRT, running.said
+    with patient.session() as running:
+        assert running.process.poll() is None, running.said
+        assert place.sales_of("contributors.COUNT", by="Product") == expected
+        assert place.json("verify")["missing"] == 0
         assert running.end() == 0, running.said
