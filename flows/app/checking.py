@@ -112,7 +112,7 @@ def _that_fit(dataset: Dataset, reads: Sequence[Read]) -> Iterator[list[_Opened]
     for read in reads:
         source = _open(dataset, read)
         size += len(source.body)
-        if cost.worst(size, size) > cost.room_bytes:  # or else nobody has to count its lines
+        if size > cost.free_bytes:
             worst = worst or sum(_worst(cost, source) for _, source in group)
             worst += (its := _worst(cost, source))
             if group and worst > cost.room_bytes:

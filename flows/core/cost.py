@@ -52,17 +52,18 @@ class TooCostly(Exception):
 
 
 class Cost:
-    """What the files of a dataset take, and how much room there is for those of one batch."""
+    """What the files of a dataset take, and how much room there is for those of one batch.
+
+    `most_bytes` is the largest text that may fit: one of more is not even read. `free_bytes` fit whatever they hold:
+    what is in so few is not counted.
+    """
 
     def __init__(self, dataset: Dataset) -> None:
         self.room_bytes = dataset.read_memory_bytes or memory_bytes() // SHARE
         self._columns = max(len(dataset.header) + len(dataset.name_columns), len(dataset.schema.columns()))
         self._line = LINE + self._columns * (CELL if dataset.prepare is None else CELL + PREPARED_CELL)
-
-    @property
-    def most_bytes(self) -> int:
-        """The largest text that may fit: one of more is not even read."""
-        return self.room_bytes // BYTE
+        self.most_bytes = self.room_bytes // BYTE
+        self.free_bytes = (self.room_bytes - self.bad_line) // self.worst(1, 0)
 
     @property
     def bad_line(self) -> int:

@@ -64,6 +64,7 @@ class Gate:
     def __init__(self, dataset: Dataset, *, plain: bool = True) -> None:
         self._dataset = dataset
         self._cost = Cost(dataset)
+        self._most_bytes = min(dataset.max_bytes, self._cost.most_bytes)
         self._codec = codecs.lookup(dataset.csv.encoding).name.replace("utf-8-sig", "utf-8")
         special = any(set(name) & {dataset.csv.delimiter, '"', "\r", "\n"} for name in dataset.header)
         self._plain = plain and self._codec == "utf-8" and not special
@@ -77,10 +78,12 @@ class Gate:
             FileRefused: it is too large, or no text.
             TooCostly: it does not fit into memory, whatever it holds.
         """
-        check_size(len(body), self._dataset.max_bytes)
+        if len(body) > self._most_bytes:
+            check_size(len(body), self._dataset.max_bytes)
         if not body.startswith(self._headers):
             body = unpack(body, self._dataset.max_bytes, self._cost.most_bytes)
-        self._cost.check_size(len(body))
+        if len(body) > self._most_bytes:
+            self._cost.check_size(len(body))
         return body
 
     def vet(self, body: bytes) -> Vetted:
@@ -102,7 +105,8 @@ class Gate:
         ends = line_ends(body)
         if not ends.even:
             return None
-        self._cost.check_short_way(len(body), ends.count)
+        if len(body) > self._cost.free_bytes:
+            self._cost.check_short_way(len(body), ends.count)
         rows = ends.count - 1
         text: bytes | memoryview = memoryview(body)[body.index(b"\n") + 1 :]
         if not body.endswith(b"\n"):
