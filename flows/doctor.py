@@ -15,6 +15,8 @@ from typing import Literal
 
 from flows.app.disks import landing_places, places, warning
 from flows.children import require_own_working_directory
+from flows.core.cost import Cost
+from flows.core.dataset import Dataset
 from flows.core.files import shown
 from flows.cube.engines import ENGINES
 from flows.datasets import load_datasets
@@ -74,10 +76,19 @@ def _datasets(settings: Settings) -> Iterator[Row]:
         yield _row("datasets", "fail", error.what, error.next_step)
         return
     for dataset in datasets:
+        yield _cost(dataset)
         try:
             yield from Mount(dataset.name).call(partial(_landing, settings, dataset.name, dataset.directory))
         except LandingHangs as error:
             yield _row(f"{dataset.name}: landing", "fail", error.what, error.next_step)
+
+
+def _cost(dataset: Dataset) -> Row:
+    """How large a file may be: a larger one is refused before it is tried."""
+    cost = Cost(dataset)
+    most = min(dataset.max_bytes, cost.most_bytes)
+    found = f"of at most {size(most)} of text, and of {size(cost.room_bytes)} of memory while a batch is read"
+    return _row(f"{dataset.name}: files", "ok", found)
 
 
 def _landing(settings: Settings, name: str, directory: Path) -> list[Row]:

@@ -102,7 +102,10 @@ def test_a_file_of_holes_costs_neither_memory_nor_quarantine(system: System) -> 
     assert system.owner_process.memory_info().rss < 3 << 30
 
 
-def test_the_session_starts_again_beside_all_of_them(system: System) -> None:
+def test_a_session_that_is_told_to_end_over_them_ends_and_starts_again_beside_them(system: System) -> None:
+    for name in ("header_4m.csv", "members.csv", "quotes.csv"):
+        make, _ = BOMBS[name]
+        (system.place.landing / f"once_more_{name}").write_bytes(make())
     assert system.running.end() == 0
     with ExitStack() as stack:
         with limited_children():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.core import cost
 from flows.doctor import examine
 from flows.errors import StateError
 from flows.looking import list_files
@@ -34,6 +35,12 @@ def test_a_healthy_place_has_nothing_to_mend(healthy: Settings) -> None:
     rows = examine(healthy)
     assert {row["check"] for row in rows} >= {"Python", "sales: landing", "state", "free disk", "file system", "clock"}
     assert failures(healthy).keys() <= {"free disk"}  # of this machine
+
+
+def test_how_large_a_file_may_be_is_told(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "memory_bytes", lambda: 6_000_000)
+    found = {row["check"]: row["found"] for row in examine(healthy)}["sales: files"]
+    assert found == "of at most 500.0 kB of text, and of 2.0 MB of memory while a batch is read"
 
 
 def test_each_disk_in_use_that_is_nearly_full_is_named_with_what_lies_on_it(healthy: Settings) -> None:
