@@ -81,6 +81,7 @@ class Feed:
         self._wake = wake
         self.health = health or Health()
         self.health.on_end(wake.set)
+        self.health.on_live(self._forget_absent)
         self._hold = hold or Hold()
         self.crashes = crashes or Crashes()
         self._alone: deque[Work] = deque()
@@ -259,7 +260,11 @@ class Feed:
         if isinstance(validated, Outcome):
             return validated
         outcome = self._append(validated)
-        self.crashes.put_down(id(validated.work), validated.reads if outcome.problem is None else ())
+        if outcome.problem is None:
+            self.crashes.put_down(id(validated.work), harmless=validated.reads)
+            self.crashes.forget(outcome.dataset, validated.work.gone)
+        else:
+            self.crashes.put_down(id(validated.work))
         return outcome
 
     def _append(self, validated: Validated) -> Outcome:
@@ -285,6 +290,13 @@ class Feed:
             self._appender.compact_if_crowded(desk.dataset)
         self._tidy(desk, outcome.batch)
         return outcome
+
+    def _forget_absent(self) -> None:
+        """Once all that lay there was read, what was to be read alone and was not found has gone."""
+        for name, desk in self.desks.items():
+            inbox = desk.lookout.inbox
+            if inbox.problem is None and desk.degraded is None:
+                self.crashes.forget_absent(name, inbox.waiting())
 
     def _tidy(self, desk: Desk, batch: int | None) -> None:
         """Free what nobody needs any more of what was refused, and of the ledger; what hinders that can wait until the

@@ -20,7 +20,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,6 +219,18 @@ class Crashes:
                 self._forget(hand, frozenset(harmless))
             self._changed.notify_all()
 
+    def forget(self, dataset: str, gone: Iterable[bytes]) -> None:
+        """These files are not there any more."""
+        with self._changed:
+            if self._suspects:
+                self._drop((dataset, path) for path in gone)
+
+    def forget_absent(self, dataset: str, waiting: Container[bytes]) -> None:
+        """All that lies there and is not recorded yet waits: no other file is to be read alone."""
+        with self._changed:
+            keys = [key for key, suspect in self._suspects.items() if key[0] == dataset and not suspect.aside]
+            self._drop(key for key in keys if key[1] not in waiting)
+
     @contextmanager
     def holding(self, dataset: Dataset, landed: Sequence[Landed]) -> Iterator[None]:
         """Have files in hand while the block runs, in the thread that records what others have."""
@@ -237,7 +249,9 @@ class Crashes:
             os.pwrite(self._note, _framed(b"".join(hand.text for hand in self._held.values())), 0)
 
     def _forget(self, hand: _Hand, harmless: frozenset[bytes]) -> None:
-        keys = ((hand.dataset, each.path) for each in hand.landed if each.path in harmless)
+        self._drop((hand.dataset, each.path) for each in hand.landed if each.path in harmless)
+
+    def _drop(self, keys: Iterable[Key]) -> None:
         known = [key for key in keys if self._suspects.pop(key, None) is not None]
         if known and (len(self._suspects) < FEW or time.monotonic() - self._saved_at > SAVE_S):
             self._save()

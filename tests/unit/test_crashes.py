@@ -122,6 +122,24 @@ def test_a_file_that_was_read_and_recorded_is_harmless(tmp_path: Path) -> None:
     assert deaths(tmp_path) == {b"b.csv": (2, False)}
 
 
+def test_a_file_that_is_gone_is_no_suspect(tmp_path: Path) -> None:
+    for _ in range(2):
+        die_with(tmp_path, A, B, C)
+    after = session(tmp_path)
+    after.forget("sales", [b"a.csv"])
+    assert after.apart(SALES, [A, B, C]) == {b"b.csv", b"c.csv"}
+    after.forget_absent("sales", {b"c.csv"})
+    assert deaths(tmp_path) == {b"c.csv": (2, False)}
+
+
+def test_what_is_set_aside_is_remembered_though_it_does_not_wait(tmp_path: Path) -> None:
+    for _ in range(3):
+        die_with(tmp_path, A)
+    after = session(tmp_path)
+    after.forget_absent("sales", set())
+    assert after.why_aside(SALES, A) is not None
+
+
 def test_a_suspect_waits_until_nothing_else_is_in_hand_and_others_wait_for_it(tmp_path: Path) -> None:
     for _ in range(2):
         die_with(tmp_path, A)
