@@ -273,16 +273,18 @@ def _read_up_to(found: duckdb.DuckDBPyRelation, bounds: Bounds) -> pl.DataFrame:
     """
     batches, rows = [], 0
     try:
-        reader = found.to_arrow_reader(BATCH_ROWS)
-        for batch in reader:
-            rows += batch.num_rows
-            bounds.require_fits(rows)
-            batches.append(batch)
+        with found.to_arrow_reader(BATCH_ROWS) as reader:  # closed, since an exception would hold what it holds
+            for batch in reader:
+                rows += batch.num_rows
+                if bounds.most_rows is not None and rows > bounds.most_rows:
+                    break
+                batches.append(batch)
+            schema = reader.schema
     except OSError as error:  # what comes up on the way is handed over as text
-        raise next(
-            (kind(str(error)) for name, kind in _ON_THE_WAY.items() if str(error).startswith(name)), error
-        ) from error
-    return pl.DataFrame(pa.Table.from_batches(batches, reader.schema))
+        kinds = (kind for name, kind in _ON_THE_WAY.items() if str(error).startswith(name))
+        raise next(kinds, OSError)(str(error)) from error
+    bounds.require_fits(rows)
+    return pl.DataFrame(pa.Table.from_batches(batches, schema))
 
 
 _ON_THE_WAY: dict[str, type[Exception]] = {

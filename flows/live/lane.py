@@ -58,6 +58,7 @@ class Lane:
             bounds.leave()
             leaving.cancel()
             working.cancel()
+            del working  # its exception holds this frame, and with it all that the answer was made of
 
     def close(self) -> None:
         """Let the threads end; one that still asks the cube ends with it."""

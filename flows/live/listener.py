@@ -11,8 +11,8 @@ from typing import Any
 from flows.errors import StateError
 from flows.live.connections import Connections, most_files
 
-BACKLOG = 128
-"""Connections that wait to be taken."""
+BACKLOG = 1024
+"""Connections that wait to be taken; they cost no open file, and beyond them one has to try again after a second."""
 AT_ONCE = 16
 """How many of them are taken at once, before any is let go of."""
 PAUSE_S = 0.5
