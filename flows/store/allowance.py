@@ -166,7 +166,7 @@ class Allowance:
 
     def _carry_out(self, name: str, decision: Decision) -> None:
         for version in decision.announced:
-            self._quarantine.announce(name, version)
+            self._quarantine.announce(name, version, at_s=self._clock())
         if decision.announced:
             log.warning(
                 "%s: what was refused of %s lies nowhere else, and goes in %s days; copy it away from %s before",

@@ -118,10 +118,12 @@ class Quarantine:
         self.kept(dataset)
         return self._sizes_bytes[dataset]
 
-    def announce(self, dataset: str, version: int) -> None:
+    def announce(self, dataset: str, version: int, *, at_s: float) -> None:
         """Remember that it was said that a version's bytes will go; on a full disk that is said again."""
         with suppress(OSError):
-            (self.folder(dataset, version) / ANNOUNCED).touch()
+            marker = self.folder(dataset, version) / ANNOUNCED
+            marker.touch()
+            os.utime(marker, (at_s, at_s))
             self._look_again(dataset, version)
 
     def free_bytes(self, dataset: str, version: int) -> None:

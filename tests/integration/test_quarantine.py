@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from flows.core.dataset import SkipRows
 from flows.core.findings import Verdict
 from flows.settings import Observer
+from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Allowance
 from flows.store.quarantine import Quarantine, write_sparsely
 from tests.integration.living import Living, live, sales
 
@@ -77,6 +79,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from flows.core.findings import Finding, Verdict
+from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Allowance
 from flows.store.quarantine import Quarantine, write_sparsely
 rename, renames = Path.rename, 0
 def rename_and_die(self, target):
@@ -195,3 +198,27 @@ def test_a_copy_is_byte_for_byte_and_zeros_take_no_room(tmp_path: Path, body: by
     write_sparsely(file, body)
     assert file.read_bytes() == body
     assert 512 * file.stat().st_blocks <= 3 * (1 << 16)
+
+
+def test_the_only_copy_of_refused_bytes_goes_after_its_age_a_week_after_the_log_and_status_have_said_so(
+    tmp_path: Path, observer: Observer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with live(tmp_path, observer) as living:
+        living.put("a.csv", bad(1))
+        living.wait_for_state("a.csv", "quarantined")
+        (living.landing / "a.csv").unlink()
+        living.wait_until(lambda: not any(row.present for row in living.files()))
+        dataset, quarantine = living.desk.dataset, living.feed.quarantine
+        age_s = dataset.quarantine_days * DAY_S
+        for later_s in (age_s - 60, age_s + 60):
+            Allowance(living.feed.ledger, quarantine, lambda: time.time() + later_s).sweep(dataset, certain=True)  # noqa: B023
+            told = [record.getMessage() for record in caplog.records if "lies nowhere else" in record.getMessage()]
+            assert len(told) == (later_s > age_s)
+        assert "copy it away from" in living.status()["quarantine"]["warning"]
+        assert kept(living, tmp_path, "a.csv")[1] == bad(1)
+
+        week_s = ANNOUNCED_DAYS * DAY_S
+        for later_s, left in ((age_s + week_s - 60, 1), (age_s + week_s + 60, 0)):
+            Allowance(living.feed.ledger, quarantine, lambda: time.time() + later_s).sweep(dataset, certain=True)  # noqa: B023
+            assert living.status()["quarantine"]["files"] == left
+        assert size_of(tmp_path) == 0
