@@ -100,10 +100,13 @@ class Dataset:
 
     Args:
         schema: a dataframely schema: types, keys, nullability, ranges, and rules of its own.
-        landing: the directory where producers put files. Relative paths start at the working directory.
+        landing: the directory where producers put files. Relative paths start at the working directory. It may be a
+            symbolic link; in it links to files of the same tree are followed and no others, and a file with other
+            names (hard links) that belongs to a third person waits until those are gone.
         name: the dataset's and the table's name; the schema's name in lower case by default.
         pattern: glob for the names of the files to take (fnmatch rules, case matters).
-        recursive: whether directories inside the landing directory are searched too.
+        recursive: whether directories inside the landing directory are searched too: 32 below each other, no links,
+            and none whose name begins with a dot.
         csv: how the files' text is read.
         from_name: regular expression with named groups; each group is a column taken from the file's name.
         source_columns: the header expected in the file where `prepare` makes other columns of it.

@@ -36,7 +36,7 @@ MAX_DEPTH = 32
 """Directories below each other that are searched: each is opened by way of those above it, and nobody sorts files
 deeper. Ten thousand of them are made in a second."""
 MAX_NAMES = 1_000_000
-"""Names that one look takes in: so many files take about 5 s and 0.5 GB."""
+"""Names that one look takes in: so many files take about 5 s and 0.3 GB."""
 _LONG_BYTES = 128
 """Names whose path is longer by so much count twice, and so on: they take the room of several."""
 
