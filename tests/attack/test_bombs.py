@@ -42,8 +42,8 @@ def limited_children() -> Iterator[None]:
 
 
 def zeros(codec: str) -> bytes:
-    """A gigabyte of text in a few kilobytes."""
-    head, piece, pieces = HEADER.encode(), b"1,2021-05-01,x,1\n" * 61_680, TEXT_BYTES // (17 * 61_680) + 1
+    """A gigabyte of text in a few kilobytes, just below what a dataset allows."""
+    head, piece, pieces = HEADER.encode(), b"1,2021-05-01,x,1\n" * 61_680, TEXT_BYTES // (17 * 61_680)
     if codec == "gzip":
         return gzip.compress(head) + gzip.compress(piece) * pieces
     sink = pa.BufferOutputStream()
@@ -67,8 +67,8 @@ def refused_with(system: System, name: str, *rules: str) -> None:
 
 
 BOMBS = {
-    "bomb_zstd.csv": (lambda: zeros("zstd"), ("ratio", "memory", "size")),
-    "bomb_gzip.csv": (lambda: zeros("gzip"), ("ratio", "memory", "size")),
+    "bomb_zstd.csv": (lambda: zeros("zstd"), ("ratio", "memory")),
+    "bomb_gzip.csv": (lambda: zeros("gzip"), ("ratio", "memory")),
     "members.csv": (lambda: gzip.compress(b"") * 200_000, ("empty", "header")),
     "header_80k.csv": (lambda: b",".join(b"n%d" % n for n in range(12_000)) + b"\n", ("header",)),
     "header_4m.csv": (lambda: b"A," * (2 << 20) + b"\n", ("header",)),
