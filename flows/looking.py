@@ -140,7 +140,7 @@ def accept_landing_here(settings: Settings, name: str, *, dry_run: bool) -> dict
 
     dataset = next((each for each in load_datasets(settings) if each.name == name), None)
     state = State(settings.state)
-    with state.owned(), _ledger(settings) as ledger:
+    with _ledger(settings) as ledger, state.owned():
         _require_known(ledger, name)
         if dataset is None:
             raise QueryError("No declaration has that name", next_step="name its file in CUBEFEED_DATASETS", got=name)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.core.dataset import Keep, Unload
-from flows.errors import RequestFailed
+from flows.errors import RequestFailed, StateError
 from flows.settings import Observer
 from tests.integration.living import Living, live, sales
 from tests.integration.test_changes import ask
@@ -240,6 +240,12 @@ def test_a_directory_made_anew_while_nothing_runs_is_accepted_for_the_next_sessi
     with live(tmp_path, observer, when_deleted=Unload()) as living:
         living.wait_for({5: 5})
         assert living.status()["problem"] is None
+
+
+def test_where_no_ledger_is_nothing_is_accepted_and_nothing_is_made(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["landing", "accept", "sales", "--state", str(tmp_path / "mistyped")])
+    assert isinstance(done.exception, StateError) and "There is no ledger here" in str(done.exception)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_empty_directory_is_accepted_by_a_session_only(observer: Observer, tmp_path: Path) -> None:
