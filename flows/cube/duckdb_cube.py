@@ -143,12 +143,11 @@ class DuckDbCube:
             try:
                 frame = _answer(cursor, *stored.select(query), columns, limits)
             except duckdb.ConversionException:  # one sum that does not fit fails them all: ask again for wide ones
+                wide = dict.fromkeys(whole_sums(table, query), pl.Int128)
                 frame = _answer(cursor, *stored.select(query, wide=True), columns, limits)
+                frame = narrowed(table, query, frame.cast(wide))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
         order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
-        if order:
-            frame = frame.sort(order, nulls_last=False)
-        wide = dict.fromkeys(whole_sums(table, query), pl.Int128)
-        return narrowed(table, query, frame.cast(wide))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
+        return frame.sort(order, nulls_last=False) if order else frame
 
     def rows(self, table: str) -> pl.DataFrame:
         """All rows of a table with `_version`, in no given order; for verification."""
