@@ -19,7 +19,7 @@ from flows.core.files import Landed, Signature, shown
 from flows.landing.manifest import with_manifest
 from flows.landing.missing import Missing
 from flows.landing.mount import note_progress
-from flows.landing.scan import Listing, is_too_deep, name_filter, reason_of, scan
+from flows.landing.scan import Identity, Listing, is_too_deep, name_filter, reason_of, scan
 from flows.landing.settling import Pending, Settling
 from flows.landing.tree import find
 from flows.landing.volumes import Memory, Volumes
@@ -27,6 +27,8 @@ from flows.landing.watcher import Hint
 
 RETRY_S = 5.0
 """How long a file that cannot be read is left alone before it is tried again."""
+ACCEPTED_S = 1.0
+"""How often a file that waits for a person to accept its directory is looked at."""
 LINKS_S = 1.0
 """How often a file that waits for its other names to go is looked at: no event tells of those elsewhere."""
 CLOCK_STEP_S = 1.0
@@ -100,6 +102,7 @@ class Inbox:
         self._claimed: dict[bytes, Signature] = {}
         self._retries: dict[bytes, Retry] = {}
         self._missing = Missing()
+        self._root: Identity | None = None
         self._volumes = Volumes(dataset.name, memory, newcomers)
         self._clock = clock
         self._wall_ahead_s = time.time() - time.monotonic()
@@ -131,6 +134,7 @@ class Inbox:
             if listing.absent:
                 self._volumes.forget_root()
             missing = {path for path in self._judged if path not in listing.files and path not in listing.unknown}
+            self._root = listing.volumes.get(b"", self._root)
             doubt = listing.problem or self._volumes.doubt(
                 listing, self._judged, missing, unloads=isinstance(self.dataset.when_deleted, Unload)
             )
@@ -223,6 +227,8 @@ class Inbox:
         At least one file is taken whatever its size. They are offered again until they are claimed.
         """
         now = self._clock()
+        if self._root_has_changed():
+            self.rescan()
         with self._lock:
             released = dict.fromkeys(self._retries, Hint.UNKNOWN)
         self.glance(released)
@@ -385,6 +391,8 @@ class Inbox:
             self._look_at_links(path, now)
             return False
         unmet = self.settling.unmet(path, pending, now)
+        if self._volumes.replaced and path in self._judged:
+            unmet = f"cubefeed landing accept {self.dataset.name}: it lies in another directory now", now + ACCEPTED_S
         if unmet is not None:
             with self._lock:
                 if self._pending.get(path) is pending:
@@ -395,6 +403,13 @@ class Inbox:
         self.glance({path: Hint.UNKNOWN})  # the last look may be older than the time to settle
         seen = self._pending.get(path)
         return seen is not None and seen.signature == pending.signature
+
+    def _root_has_changed(self) -> bool:
+        """Whether another directory lies there than was listed last. What happened to its files says nothing then."""
+        try:
+            return self._root is not None and Identity.of(os.stat(self.root)) != self._root
+        except OSError:
+            return False  # the next listing says why
 
     def _look_at_links(self, path: bytes, now: float) -> None:
         """Have a file wait until its other names have gone, which changes its signature."""

@@ -39,6 +39,9 @@ class Volumes:
 
     def __init__(self, dataset: str, memory: Memory, newcomers: Iterable[bytes] = ()) -> None:
         self.memory = memory
+        self.replaced = False
+        """Whether another directory lies there now, of whose files a minority is as it was: what a known file holds
+        there says nothing of it, until somebody accepts that."""
         self._way_out = f"if it is right as it is now, say so by cubefeed landing accept {dataset}"
         self._newcomers = set(newcomers)
 
@@ -55,7 +58,7 @@ class Volumes:
     def doubt(
         self, listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes], *, unloads: bool
     ) -> str | None:
-        """Why a listing that is whole does not say that files are gone; None where it does.
+        """Why a listing that is whole does not say that files are gone or corrected; None where it does.
 
         A directory that is empty is believed only where no rows leave the cube for it.
 
@@ -67,8 +70,10 @@ class Volumes:
         """
         volumes = self._seen_or_known(listing)
         problem = self._emptied(listing, len(missing), unloads=unloads) if missing else None
-        if missing and problem is None:
-            problem = self._replaced(volumes, listing, judged, missing)
+        self.replaced = False
+        if problem is None:
+            problem = self._other(volumes, listing, judged, missing)
+            self.replaced = problem is not None
         if problem is None:
             self.accept(listing)
         else:
@@ -78,6 +83,7 @@ class Volumes:
     def accept(self, listing: Listing) -> None:
         """The directory is right as it is listed: what is missing from it is gone."""
         self._newcomers.clear()
+        self.replaced = False
         self.memory = Memory(self._seen_or_known(listing))
 
     def _seen_or_known(self, listing: Listing) -> dict[bytes, Identity]:
@@ -95,7 +101,7 @@ class Volumes:
             f"nothing is unloaded for that. Put back what was there; {self._way_out}{also}"
         )
 
-    def _replaced(
+    def _other(
         self, now: Mapping[bytes, Identity], listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes]
     ) -> str | None:
         before = self.memory.volumes
@@ -103,7 +109,7 @@ class Volumes:
             if before.get(directory) == now.get(directory):
                 continue
             known = [path for path in judged if path.startswith(directory) and path not in self._newcomers]
-            if missing.isdisjoint(known):
+            if missing.isdisjoint(known) and not _is_other(before.get(directory), now.get(directory)):
                 continue
             seen = sum(_is_as_known(judged[path], listing.files.get(path)) for path in known)
             if 2 * seen < len(known):
@@ -111,10 +117,16 @@ class Volumes:
                 kind = _kind(directory, before.get(directory), now.get(directory))
                 count = f"{seen:,}" if seen else "none"
                 return (
-                    f"{where} is {kind} now, with {count} of its {len(known):,} files; nothing is unloaded for that. "
+                    f"{where} is {kind} now, with {count} of its {len(known):,} files; nothing is unloaded "
+                    "or corrected for that. "
                     f"Put back what was there; {self._way_out}"
                 )
         return None
+
+
+def _is_other(before: Identity | None, now: Identity | None) -> bool:
+    """Whether it is another directory for certain: the device may have another number after a reboot."""
+    return before is not None and now is not None and before.inode != now.inode
 
 
 def _is_as_known(known: Signature, seen: Signature | None) -> bool:

@@ -71,15 +71,16 @@ class System:
 
 
 @contextlib.contextmanager
-def attacked(environment: dict[str, str] | None = None) -> Iterator[System]:
+def attacked(environment: dict[str, str] | None = None, through: tuple[str, ...] = ()) -> Iterator[System]:
     """Start a session; it has to end as it should, and nothing of it may be left.
 
     Args:
         environment: settings of the session, in addition to those that everyone has.
+        through: a program that runs the session, with its options.
     """
     root = Path(tempfile.mkdtemp(prefix="cubefeed-attack-"))
     root.chmod(0o755)
-    place = Place(root, environment={"CUBEFEED_LANDING": str(root / "landing"), **(environment or {})})
+    place = Place(root, environment={"CUBEFEED_LANDING": str(root / "landing"), **(environment or {})}, through=through)
     place.landing.mkdir()
     try:
         with watching(place) as running:
@@ -88,6 +89,10 @@ def attacked(environment: dict[str, str] | None = None) -> Iterator[System]:
         place.assert_nothing_left()
     finally:
         shutil.rmtree(root)
+
+
+BOUND = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+"""Runs a program as root without the right to read everything; as another user it changes nothing."""
 
 
 def as_stranger(*command: str, timeout_s: float = 20.0) -> subprocess.CompletedProcess[str]:

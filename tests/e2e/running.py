@@ -54,6 +54,8 @@ class Place:
     root: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     environment: dict[str, str] = field(default_factory=dict)
+    through: tuple[str, ...] = ()
+    """A program that runs the command line, with its options."""
 
     @property
     def state(self) -> Path:
@@ -76,7 +78,7 @@ class Place:
 
     def command(self, *arguments: object) -> list[str]:
         """The command line."""
-        return [sys.executable, "-m", "flows.cli", *(str(argument) for argument in arguments)]
+        return [*self.through, sys.executable, "-m", "flows.cli", *(str(argument) for argument in arguments)]
 
     def run(
         self, *arguments: object, code: int | None = 0, timeout_s: float = 60.0

@@ -370,3 +370,36 @@ def test_a_directory_that_comes_in_doubt_while_the_ledger_is_locked_degrades_its
         doubt_of(living, "the directory is empty")
         living.put("5.csv", sales(5, start=5))
         living.wait_for_state("5.csv", "loaded")
+
+
+def test_another_directory_corrects_no_file_of_the_same_name_until_a_person_says_that_it_is_right(
+    observer: Observer, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for number in ALL:
+        (other / f"{number}.csv").write_bytes(sales(100, start=number))
+    (other / "5.csv").write_bytes(sales(5, start=5))
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        fill(living)
+        living.landing.rename(tmp_path / "archive")
+        living.landing.symlink_to(other)
+        living.wait_for(ALL | {5: 5})
+        doubt_of(living, "another directory now, with none of its 4 files")
+        waits = living.inbox.waiting()
+        assert waits and all("cubefeed landing accept sales" in why for why in waits.values())
+        assert living.quantities() == ALL | {5: 5}
+        ask(living, "accept")
+        living.wait_for({**dict.fromkeys(ALL, 100), 5: 5})
+        living.wait_until(lambda: living.status()["problem"] is None)
+        living.landing.unlink()
+
+
+def test_another_directory_with_most_files_as_they_were_is_the_same_one(observer: Observer, tmp_path: Path) -> None:
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        fill(living)
+    renumber(tmp_path, "container")
+    (tmp_path / "landing" / "1.csv").write_bytes(sales(100))
+    with live(tmp_path, observer, when_deleted=Unload()) as living:
+        living.wait_for(ALL | {1: 100})
+        assert living.status()["problem"] is None
