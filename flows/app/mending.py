@@ -21,6 +21,7 @@ from flows.core.wording import counted
 from flows.errors import LandingHangs
 from flows.landing.mount import Mount
 from flows.landing.reader import Read, read_file
+from flows.landing.refusal import is_too_costly
 from flows.store.crashes import Crashes
 from flows.store.footer import Footer, VersionRow
 from flows.store.ledger import Ledger, SegmentFacts
@@ -198,7 +199,10 @@ def _check_again(
     frames: list[pl.DataFrame],
     verdicts: dict[int, Verdict],
 ) -> None:
-    """Add the rows and verdicts of the versions whose bytes lie at their path, or at that of a copy."""
+    """Add the rows and verdicts of the versions whose bytes lie at their path, or at that of a copy.
+
+    Where to read a file would cost too much now, that is no reason to take its rows away.
+    """
     reads: list[Read] = []
     there: list[VersionRow] = []
     for version in rows:
@@ -213,7 +217,8 @@ def _check_again(
     checked = check_files(dataset, reads)
     ids = pl.Series([version.id for version in there], dtype=pl.Int64)
     frames.append(checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION)))
-    verdicts |= {v.id: checked.verdicts[read.landed.path] for v, read in zip(there, reads, strict=True)}
+    found = {v.id: checked.verdicts[read.landed.path] for v, read in zip(there, reads, strict=True)}
+    verdicts |= {id: verdict for id, verdict in found.items() if not is_too_costly(verdict)}
 
 
 def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:

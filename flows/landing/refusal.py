@@ -9,6 +9,9 @@ from flows.core.findings import Finding, Verdict
 from flows.core.notes import SHOWN_EXPECTED, shorten
 from flows.errors import plain
 
+BOUNDS = frozenset({"holes", "memory", "ratio", "size"})
+"""The rules of what a file may cost."""
+
 
 class FileRefused(Exception):
     """Raised by the gate; becomes the file's verdict.
@@ -39,3 +42,8 @@ class FileRefused(Exception):
             accepted=False,
             reason=f"{found.rule}{where}: expected {found.expected}, got {plain(found.raw)}",
         )
+
+
+def is_too_costly(verdict: Verdict) -> bool:
+    """Whether a file was refused for what it would cost to read it, so that nobody knows what it holds."""
+    return not verdict.accepted and not BOUNDS.isdisjoint(verdict.counts)

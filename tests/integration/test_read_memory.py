@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from flows.core.cost import SHARE
+from flows.settings import Observer
 from tests.integration.costly import BOMBS, NAMES, SMALL_BYTES
+from tests.integration.living import live, sales
 
 LEFT_BYTES = 300_000_000
 ORDINARY = ("digits", "one quoted cell", "zstd")
@@ -44,3 +46,16 @@ def test_files_are_read_up_to_the_room_and_refused_beyond_it_under_a_limit_of_me
 @pytest.mark.parametrize("kind", sorted({*NAMES, *BOMBS} - set(ORDINARY)))
 def test_files_of_every_kind_are_read_up_to_the_room_and_refused_beyond_it(kind: str) -> None:
     read_under_a_limit(kind)
+
+
+def test_rows_stay_where_their_file_would_not_fit_into_memory_any_more(
+    observer: Observer, quick: None, tmp_path: Path
+) -> None:
+    with live(tmp_path, observer) as living:
+        living.put("a.csv", sales(1, 2))
+        living.wait_for({1: 1, 2: 2})
+    with live(tmp_path, observer, revision=1, read_memory_bytes=100) as living:
+        living.look()
+        assert (living.quantities(), living.state_of("a.csv")) == ({1: 1, 2: 2}, "loaded")
+        living.put("b.csv", sales(3, start=3))
+        living.wait_until(lambda: living.state_of("b.csv") == "quarantined")
