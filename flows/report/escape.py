@@ -11,8 +11,9 @@ import re
 
 from flows.errors import plain
 
-_PUNCTUATION = re.compile(r"[\\`*_{}\[\]#|~!@$]|:(?=/)")
-_BLOCK = re.compile(r"\s*(?:\d{1,9}(?=[.)])|(?=[-+=]))")
+_PUNCTUATION = re.compile(r"[\\`*{}\[\]#|~!@$]|:(?=/)|(?<![^\W_])_|_(?![^\W_])")
+"""What makes markup somewhere. A `_` inside a word makes none (CommonMark 0.31, 6.2), and file names have many."""
+_BLOCK = re.compile(r"\s*(?:\d{1,9}(?=[.)](?:\s|$))|(?=[-+=]))")
 """What at the beginning of a line makes it a list, a rule or the heading above it, up to the sign that does so."""
 _TRIGGERS = "=+\\-@＝＋－＠"
 _FORMULA = re.compile(rf"(?:^|(?<=;))(?=[\s\"]*[{_TRIGGERS}])")

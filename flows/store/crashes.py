@@ -32,6 +32,7 @@ from flows.core.progress import show_progress
 from flows.core.wording import counted
 from flows.errors import DiskFull
 from flows.store.atomic import write_file
+from flows.store.disk import room_for
 from flows.store.trust import own_text
 
 log = logging.getLogger(__name__)
@@ -125,20 +126,22 @@ class Crashes:
 
         Raises:
             OSError: the note cannot be opened.
-            DiskFull: there is no room for what is known of the death.
+            DiskFull: there is no room for the note, or for what is known of the death.
         """
         if self._directory is None:
             return
         self._suspects = {suspect.held.key: suspect for suspect in suspects_in(self._directory)}
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        self._note = os.open(_note_file(self._directory), flags, 0o600)
+        with room_for("the note of what is in hand", self._directory, _BLOCK_BYTES):
+            self._note = os.open(_note_file(self._directory), flags, 0o600)
         held = _parse_note(os.pread(self._note, os.fstat(self._note).st_size, 0))
         if held:
             self._suspects = after_death(self._suspects, held)
             self._tell(held)
             self._save()
-        os.ftruncate(self._note, 0)
-        os.pwrite(self._note, _framed(b"").ljust(_BLOCK_BYTES, b"\n"), 0)
+        with room_for("the note of what is in hand", self._directory, _BLOCK_BYTES):
+            os.pwrite(self._note, _framed(b"").ljust(_BLOCK_BYTES, b"\n"), 0)
+        os.ftruncate(self._note, _BLOCK_BYTES)
 
     def close(self) -> None:
         """Nothing is taken in hand any more. What still is stays noted: the session has failed over it."""
