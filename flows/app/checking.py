@@ -59,17 +59,7 @@ def check_work(
     Raises:
         LandingHangs: the landing directory does not answer.
     """
-    reads: dict[bytes, Read] = {}
-    unread: dict[bytes, str] = {}
-    aside = {landed.path: _set_aside(landed, why) for landed in work.landed if (why := why_aside(landed)) is not None}
-    to_read = [landed for landed in work.landed if landed.path not in aside]
-    found_in = mount.call(lambda: [_read(dataset, landed) for landed in to_read]) if to_read else []
-    for landed, found in zip(to_read, found_in, strict=True):
-        if isinstance(found, Read):
-            reads[landed.path] = found
-        else:
-            unread[landed.path] = found
-    reads |= aside
+    reads, unread = _read_all(dataset, work.landed, mount, why_aside)
     known = ledger.known_digests(dataset.name, [read.digest for read in reads.values()])
     ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
     new = [read for read in ordered if _must_be_checked(read, known)]
@@ -87,6 +77,18 @@ def check_work(
         unread=unread,
         rest=rest,
     )
+
+
+def _read_all(
+    dataset: Dataset, landed: Sequence[Landed], mount: Mount, why_aside: Callable[[Landed], str | None]
+) -> tuple[dict[bytes, Read], dict[bytes, str]]:
+    """What was read, those that are set aside included; and why the others could not be read now."""
+    aside = {each.path: Read.without_body(each, aside=why) for each in landed if (why := why_aside(each)) is not None}
+    to_read = [each for each in landed if each.path not in aside]
+    found = mount.call(lambda: [_read(dataset, each) for each in to_read]) if to_read else []
+    results = {each.path: result for each, result in zip(to_read, found, strict=True)}
+    reads = {path: result for path, result in results.items() if isinstance(result, Read)}
+    return reads | aside, {path: result for path, result in results.items() if isinstance(result, str)}
 
 
 def check_files(dataset: Dataset, reads: Sequence[Read]) -> CheckedFiles:
@@ -112,12 +114,12 @@ def _that_fit(dataset: Dataset, reads: Sequence[Read]) -> Iterator[list[_Opened]
     for read in reads:
         source = _open(dataset, read)
         size += len(source.body)
-        if size > cost.free_bytes:
-            worst = worst or sum(_worst(cost, source) for _, source in group)
-            worst += (its := _worst(cost, source))
-            if group and worst > cost.room_bytes:
+        if group and size > cost.free_bytes:  # which fit whatever they hold: nothing is counted until then
+            worst = worst or sum(_worst(cost, each) for _, each in group)
+            worst += _worst(cost, source)
+            if worst > cost.room_bytes:
                 yield group
-                group, worst = [], its
+                group, size, worst = [], len(source.body), 0
         group.append((read, source))
     if group:
         yield group
@@ -203,15 +205,6 @@ def _not_read(read: Read) -> Verdict:
     return read.refused.verdict()
 
 
-def _set_aside(landed: Landed, why: str) -> Read:
-    return Read(landed, landed.signature, None, _unknown_content(landed), aside=why)
-
-
-def _unknown_content(landed: Landed) -> bytes:
-    """In place of a digest, of bytes that could not be read."""
-    return hashlib.sha256(repr(landed.signature).encode()).digest()
-
-
 def _died_over(read: Read, why: str) -> Verdict:
     again = f"it is tried again when it changes, or by: cubefeed load {shown(read.landed.path)}"
     finding = Finding("process", raw=why, expected="a file that can be read")
@@ -224,7 +217,7 @@ def _read(dataset: Dataset, landed: Landed) -> Read | str:
             return read_file(dataset, landed, arrived=True)
     except FileFailed as failed:
         log.warning("%s: %s cannot be read", dataset.name, shown(landed.path), exc_info=failed.cause)
-        return Read(landed, landed.signature, None, _unknown_content(landed), failure=describe(failed.cause))
+        return Read.without_body(landed, failure=describe(failed.cause))
 
 
 def _refuse(dataset: Dataset, read: Read, source: Source, error: BaseException) -> CheckedFiles:

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from dataclasses import dataclass
+from io import BytesIO
 
 from flows.core.cost import Cost, TooCostly
 from flows.core.dataset import Dataset
@@ -15,12 +16,14 @@ from flows.core.files import Landed, Signature
 from flows.landing.manifest import MAX_BYTES, joined
 from flows.landing.mount import note_progress
 from flows.landing.refusal import FileRefused
-from flows.landing.scan import TICK_S, read_bytes, reason_of
+from flows.landing.scan import TICK_S, reason_of
 from flows.landing.tree import open_landed
 from flows.landing.unpack import FREE_BYTES, size_refused
 
 _BLOCK_BYTES = 512
 """What `st_blocks` counts, whatever the file system's own blocks are."""
+_PIECE_BYTES = 1 << 20
+"""After so much a slow mount is seen to make progress."""
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
 
 
@@ -48,6 +51,30 @@ class Read:
     aside: str | None = None
     refused: FileRefused | None = None
 
+    @classmethod
+    def without_body(cls, landed: Landed, *, failure: str | None = None, aside: str | None = None) -> Read:
+        """A file whose bytes are not known, for one of these reasons."""
+        digest = unknown_digest(landed.signature)
+        return cls(landed, landed.signature, None, digest, failure=failure, aside=aside)
+
+
+def unknown_digest(signature: Signature) -> bytes:
+    """In place of a digest, of bytes that were not read."""
+    return hashlib.sha256(repr(signature).encode()).digest()
+
+
+def read_bytes(file: int, size: int) -> bytes:
+    """So many bytes of a file, or fewer where it ends before."""
+    body = os.read(file, min(size, _PIECE_BYTES))
+    if len(body) == size:
+        return body
+    pieces = BytesIO()  # which gives its bytes away without copying them
+    while body:
+        note_progress()
+        pieces.write(body)
+        body = os.read(file, min(size - pieces.tell(), _PIECE_BYTES))
+    return pieces.getvalue()
+
 
 def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Read | str:
     """Read a file; or say why it cannot be read now and must be looked at again.
@@ -70,8 +97,7 @@ def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Rea
             if arrived and landed.mode == "arrival" and signature != landed.signature:
                 return "it changed after it had settled"
             if (refused := _refusal(dataset, file, before.size_bytes)) is not None:
-                unread = hashlib.sha256(repr(before).encode()).digest()
-                return Read(landed, signature, None, unread, manifest, refused=refused)
+                return Read(landed, signature, None, unknown_digest(before), manifest, refused=refused)
             body = read_bytes(file, before.size_bytes)
             after = Signature.of(os.fstat(file))
     except OSError as error:

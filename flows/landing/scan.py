@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import translate
-from io import BytesIO
 from itertools import chain, islice
 from typing import NamedTuple
 from unicodedata import normalize
@@ -44,8 +43,6 @@ _ENTRIES = 1000
 _SHOWN_BYTES = 300
 _SLASH = ord("/")
 _NO_DIRECTORY = "the directory does not exist"
-_PIECE_BYTES = 1 << 20
-"""After so much a slow mount is seen to make progress."""
 
 
 class Identity(NamedTuple):
@@ -163,19 +160,6 @@ def is_too_deep(path: bytes) -> bool:
 def reason_of(error: OSError | ValueError) -> str:
     """What the system says, without the path, which is said where the problem is."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-
-
-def read_bytes(file: int, size: int) -> bytes:
-    """So many bytes of a file, or fewer where it ends before."""
-    body = os.read(file, min(size, _PIECE_BYTES))
-    if len(body) == size:
-        return body
-    pieces = BytesIO()  # which gives its bytes away without copying them
-    while body:
-        note_progress()
-        pieces.write(body)
-        body = os.read(file, min(size - pieces.tell(), _PIECE_BYTES))
-    return pieces.getvalue()
 
 
 class _Look:

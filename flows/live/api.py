@@ -118,8 +118,8 @@ class Api:
                 return refuse(_unanswered(failed), 500)
             except SessionFailed as failed:
                 return refuse(_unanswered(failed), 503)
-            except (TooSlow, TimeoutError):
-                return refuse(TooSlow.after(self._timeout_s), 504)
+            except TooSlow as error:
+                return refuse(error, 504)
             except NobodyWaits as error:
                 return refuse(error, LEFT)
             except CubefeedError as error:

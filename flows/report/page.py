@@ -14,10 +14,8 @@ from flows.report.numbers import NOTHING, change, counted, moment, shown
 from flows.report.words import COUNTED, file_words, freshness, soundness, verdict
 
 _STYLE = (files("flows.report") / "page.css").read_text(encoding="utf-8")
-_POLICY = policy(style_src_elem=hashed(_STYLE), style_src_attr="'unsafe-inline'").replace(
-    "; frame-ancestors 'none'", ""
-)
-"""No script, and no style but this one and those of the charts' parts; who may frame it cannot be said in a page."""
+_POLICY = in_page(policy(style_src_elem=hashed(_STYLE), style_src_attr="'unsafe-inline'"))
+"""No script, and no style but this one and those of the charts' parts."""
 
 
 def make_page(report: DayReport) -> str:
@@ -37,7 +35,7 @@ def make_page(report: DayReport) -> str:
     ]
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{in_page(_POLICY)}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
         f"<title>{title}</title><style>{_STYLE}</style>"
     )

@@ -18,8 +18,7 @@ from flows.core.files import Landed, Signature
 from flows.datasets.sales import Sales
 from flows.landing import inbox, missing, settling
 from flows.landing.inbox import Inbox, Settled
-from flows.landing.reader import Read, read_file
-from flows.landing.scan import read_bytes
+from flows.landing.reader import Read, read_bytes, read_file
 from flows.landing.watcher import Hint
 
 WHOLE, CUT = b"ID\n1\n", b"ID\n1"
@@ -199,7 +198,7 @@ def test_a_file_from_the_future_is_read_without_waiting_for_that(
 
 
 def test_a_large_file_is_read_in_pieces_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.landing.scan._PIECE_BYTES", 7)
+    monkeypatch.setattr("flows.landing.reader._PIECE_BYTES", 7)
     for size in (0, 1, 6, 7, 8, 14, 15, 1000):
         (tmp_path / "a").write_bytes(bytes(number % 251 for number in range(size)))
         file = os.open(tmp_path / "a", os.O_RDONLY)
