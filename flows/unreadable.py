@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.states import Failed
 
@@ -75,8 +74,10 @@ async def _find(client: PrefectClient, runs: Sequence[UUID]) -> list[UUID]:
 
 
 async def _answered(client: PrefectClient, runs: Sequence[UUID]) -> bool:
+    asked = {"flow_runs": {"id": {"any_": [str(run) for run in runs]}}}
+    alone = {"Connection": "close"}  # the server drops the connection after a 500, and the next question would wait
     try:
-        await client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(runs))))
+        await client.request("POST", "/flow_runs/filter", json=asked, headers=alone)
     except httpx.HTTPStatusError as error:
         if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
             raise

@@ -199,8 +199,12 @@ def test_runs_that_prefect_cannot_read_stop_no_other(up: Installation) -> None:
     assert up.prefect.wait_for(sound, "Pending", "Running", "Completed", patience_s=90)
     failed = [run for run in up.prefect.runs("load-files") if run["name"] == "unreadable"]
     assert len(failed) == 2 and all("cannot read this run" in run["state"]["message"] for run in failed)
-    serving = (up.place.state / "serve.log").read_text()
-    assert serving.count("it has failed now") == serving.count("it was deleted") == 2
+    log = up.place.state / "serve.log"
+
+    def ended(how: str) -> int:
+        return log.read_text().count(how)
+
+    until(lambda: ended("it has failed now") == ended("it was deleted") == 2, what="all four are ended, and it is said")
     assert_still_loading(up)
 
 
