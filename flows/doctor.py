@@ -28,11 +28,11 @@ from flows.live.proxy import Proxies
 from flows.live.token import NEXT
 from flows.redaction import without_secrets
 from flows.settings import Settings
-from flows.store.crashes import suspects_in
 from flows.store.disk import mounts_in_use, size
 from flows.store.exchange import set_aside
 from flows.store.ledger_file import open_ledger
 from flows.store.state import State
+from flows.store.suspects import suspects_in
 
 CLOCK_S = 2.0
 SHOWN = 20

@@ -27,7 +27,7 @@ from flows.core.lifecycle import LIVE, PathFacts
 from flows.core.wording import counted
 from flows.store.disk import size
 from flows.store.ledger import Ledger, among
-from flows.store.quarantine import Kept, Quarantine
+from flows.store.quarantine import KeptVersion, Quarantine
 from flows.store.schema import paths, versions
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Decision:
 
 
 def decide(
-    kept: Mapping[int, Kept],
+    kept: Mapping[int, KeptVersion],
     standings: Mapping[int, Standing],
     *,
     most_bytes: int,
@@ -180,7 +180,7 @@ class Allowance:
         for version in decision.all_of:
             self._quarantine.remove(name, version)
 
-    def _free_past(self, name: str, kept: Mapping[int, Kept], touched: Iterable[PathFacts]) -> None:
+    def _free_past(self, name: str, kept: Mapping[int, KeptVersion], touched: Iterable[PathFacts]) -> None:
         if name not in self._at:
             _, self._at[name] = self._standings(kept)
         at, living, before = self._at[name], dict[int, int](), set[int]()

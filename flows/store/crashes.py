@@ -20,80 +20,29 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flows.core.dataset import Dataset
-from flows.core.files import Landed, Signature, first_names, shown
+from flows.core.files import Landed, first_names, shown
 from flows.core.progress import show_progress
 from flows.core.wording import counted
 from flows.errors import DiskFull
-from flows.store.atomic import write_file
 from flows.store.disk import room_for
-from flows.store.trust import own_text
+from flows.store.suspects import HeldFile, Key, Suspect, after_death, parse_file, suspects_in, write_suspects
 
 log = logging.getLogger(__name__)
 
-ALONE_AFTER = 2
-"""Deaths in a row after which a file is read alone: one may be anybody's."""
-ASIDE_AFTER = 3
-"""Deaths after which a file that was alone in hand is set aside."""
-MOST = 20_000
-"""Files that are suspected at most, those of the last deaths: two batches are in hand at once, of 10,000 files each."""
 FEW = 100
+"""So few suspects are saved whenever one of them turns out to be harmless."""
 SAVE_S = 1.0
 """How often it is saved at most that files turned out to be harmless, while there are more than a few: they may be
 thousands, one after the other."""
-_MOST_BYTES = MOST * 9_000
-"""Of what is known of them: a path has 4,096 bytes at most, of two digits each."""
 _BLOCK_BYTES = 4096
 WAIT_S = 0.1
 SHOWN = 5
-
-type Key = tuple[str, bytes]
-"""A dataset and a path."""
-
-
-class HeldFile(NamedTuple):
-    """A file in hand: what it was, and how its dataset was declared."""
-
-    dataset: str
-    path: bytes
-    fingerprint: str
-    signature: Signature
-
-    @property
-    def key(self) -> Key:
-        return self.dataset, self.path
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """A file that was in hand at deaths.
-
-    Args:
-        held: what it was at the last one.
-        deaths: how many there were.
-        aside: whether it is not read any more.
-    """
-
-    held: HeldFile
-    deaths: int
-    aside: bool = False
-
-    @property
-    def is_read_alone(self) -> bool:
-        """Whether nothing else may be in hand while it is read."""
-        return self.deaths >= ALONE_AFTER
-
-    @property
-    def words(self) -> str:
-        """What a person should know of it."""
-        last = ", at the last one no other file" if self.aside else ""
-        return f"it was being read when the process died, {self.deaths} times{last}"
 
 
 class _Hand(NamedTuple):
@@ -264,9 +213,8 @@ class Crashes:
         if self._directory is None:
             return
         self._saved_at = time.monotonic()
-        text = json.dumps([_as_json(suspect) for suspect in self._suspects.values()])
         with suppress(OSError, DiskFull):
-            write_file(_suspects_file(self._directory), text, what="files that a process died over", durable=False)
+            write_suspects(self._directory, self._suspects.values())
 
     def _tell(self, held: Sequence[HeldFile]) -> None:
         named = first_names([f"{each.dataset}: {shown(each.path)}" for each in held], SHOWN)
@@ -277,39 +225,12 @@ class Crashes:
                 log.warning("%s: %s is set aside: %s", each.dataset, shown(each.path), suspect.words)
 
 
-def after_death(suspects: Mapping[Key, Suspect], held: Sequence[HeldFile]) -> dict[Key, Suspect]:
-    """Who is suspected once a process has died with these files in hand.
-
-    What was in hand at one death only is no suspect any more when it was not at the next.
-    """
-    found = {key: suspect for key, suspect in suspects.items() if suspect.is_read_alone}
-    for each in held:
-        before = suspects.get(each.key)
-        deaths = 1 + (before.deaths if before is not None else 0)
-        found.pop(each.key, None)
-        found[each.key] = Suspect(each, deaths, aside=len(held) == 1 and deaths >= ASIDE_AFTER)
-    return dict(list(found.items())[-MOST:])
-
-
-def suspects_in(directory: Path) -> list[Suspect]:
-    """Which files sessions have died over, as a state directory says; none where it cannot be read."""
-    try:
-        found = json.loads(own_text(_suspects_file(directory), _MOST_BYTES))
-        return [_parse_suspect(each) for each in found]
-    except (OSError, ValueError, TypeError, KeyError):
-        return []
-
-
 def _held(dataset: Dataset, landed: Landed) -> HeldFile:
     return HeldFile(dataset.name, landed.path, dataset.fingerprint, landed.signature)
 
 
 def _note_file(directory: Path) -> Path:
     return directory / "in-hand"
-
-
-def _suspects_file(directory: Path) -> Path:
-    return directory / "suspects.json"
 
 
 def _framed(text: bytes) -> bytes:
@@ -329,20 +250,6 @@ def _parse_note(text: bytes) -> list[HeldFile]:
     try:
         length, _, rest = text.partition(b"\n")
         groups = [json.loads(line) for line in rest[: int(length or 0)].splitlines()]
-        return [_parse_file(dataset, fingerprint, *each) for dataset, fingerprint, files in groups for each in files]
+        return [parse_file(dataset, fingerprint, *each) for dataset, fingerprint, files in groups for each in files]
     except (ValueError, TypeError):
         return []
-
-
-def _parse_file(dataset: Any, fingerprint: Any, path: Any, *signature: Any) -> HeldFile:
-    return HeldFile(str(dataset), bytes.fromhex(path), str(fingerprint), Signature(*map(int, signature)))
-
-
-def _as_json(suspect: Suspect) -> dict[str, Any]:
-    held = suspect.held
-    file = [held.dataset, held.fingerprint, held.path.hex(), *held.signature]
-    return {"file": file, "deaths": suspect.deaths, "aside": suspect.aside}
-
-
-def _parse_suspect(facts: Any) -> Suspect:
-    return Suspect(_parse_file(*facts["file"]), int(facts["deaths"]), facts["aside"] is True)

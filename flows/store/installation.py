@@ -7,8 +7,10 @@ import re
 
 from flows.store.atomic import write_file
 from flows.store.state import State
+from flows.store.trust import own_text
 
 _BYTES = 16
+_FILE_BYTES = 1 << 10
 
 
 def installation_id(state: State) -> str:
@@ -16,12 +18,13 @@ def installation_id(state: State) -> str:
 
     Raises:
         DiskFull: there is no room for it.
-        OSError: it cannot be written.
+        StateError: it is another user's, or others can write it.
+        OSError: it cannot be read or written.
     """
     file = state.root / "installation"
     try:
-        text = file.read_text(encoding="utf-8", errors="replace").strip()
-    except FileNotFoundError:
+        text = own_text(file, _FILE_BYTES).strip()
+    except (FileNotFoundError, ValueError):
         text = ""
     if not re.fullmatch(rf"[0-9a-f]{{{2 * _BYTES}}}", text):
         text = os.urandom(_BYTES).hex()

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptVersion:
     """What is kept of one version.
 
     Args:
@@ -56,7 +56,7 @@ class Quarantine:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self._kept: dict[str, dict[int, Kept]] = {}
+        self._kept: dict[str, dict[int, KeptVersion]] = {}
         self._sizes_bytes: dict[str, int] = {}
 
     def folder(self, dataset: str, version: int) -> Path:
@@ -103,7 +103,7 @@ class Quarantine:
         self._look_again(dataset, version)
         return folder
 
-    def kept(self, dataset: str) -> dict[int, Kept]:
+    def kept(self, dataset: str) -> dict[int, KeptVersion]:
         """Version → what is kept of it. To be changed by this class alone."""
         found = self._kept.get(dataset)
         if found is None:
@@ -135,10 +135,14 @@ class Quarantine:
         self._look_again(dataset, version)
 
     def remove(self, dataset: str, version: int) -> None:
-        """Remove all that is kept of a version."""
+        """Remove all that is kept of a version; what cannot be removed is tried again at the next sweep."""
         folder = self.folder(dataset, version)
-        for place in (folder, folder_before(folder)):
-            shutil.rmtree(place, ignore_errors=True)
+        try:
+            for place in (folder, folder_before(folder)):
+                if place.exists():
+                    shutil.rmtree(place)
+        except OSError as error:
+            log.warning("what is kept of version %s cannot be removed: %s", version, error)
         self._look_again(dataset, version)
 
     def _look_again(self, dataset: str, version: int) -> None:
@@ -189,14 +193,14 @@ def _write_at(opened: io.FileIO, part: memoryview, start: int) -> None:
         part = part[opened.write(part) :]
 
 
-def _look(folder: Path) -> Kept:
+def _look(folder: Path) -> KeptVersion:
     """What lies in a version's folder."""
     found: dict[str, os.stat_result] = {}
     for name in (REPORT, REFUSED, ANNOUNCED):
         with suppress(OSError):
             found[name] = (folder / name).lstat()
     report, announced = found.get(REPORT), found.get(ANNOUNCED)
-    return Kept(
+    return KeptVersion(
         sum(status.st_blocks * _BLOCK_BYTES for status in found.values()),
         report.st_mtime if report is not None else 0.0,
         REFUSED in found,

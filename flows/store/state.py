@@ -28,6 +28,8 @@ LOCK_S = 0.5
 """How long a start waits for the lock: who looks for the owner holds it for a moment."""
 OWNER_BYTES = 1 << 16
 """No owner says more of itself."""
+END_BYTES = 1 << 20
+"""Why a session ended is a message, which may name files."""
 QUARANTINE = "quarantine"
 """The directory of what was refused, and of segments that were set aside."""
 
@@ -233,10 +235,10 @@ class State:
             self.end_file.unlink(missing_ok=True)
 
     def last_end(self) -> End | None:
-        """How the last session ended, where it did so by itself and none has been live since."""
+        """How the last session ended, where it did so by itself, none has been live since, and nobody else says so."""
         try:
-            return End(**json.loads(self.end_file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return End(**json.loads(own_text(self.end_file, END_BYTES)))
+        except (StateError, OSError, ValueError, TypeError):
             return None
 
     def require_owner(self) -> Owner:

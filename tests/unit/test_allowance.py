@@ -7,20 +7,20 @@ from collections.abc import Mapping
 import pytest
 
 from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, LEAST_DAYS, Decision, Standing, decide
-from flows.store.quarantine import Kept
+from flows.store.quarantine import KeptVersion
 
 NOW_S = 1_000_000_000.0
 MOST = 100
 AGE_DAYS = 90
 
 
-def kept(size_bytes: int, *, days: float, announced_days: float | None = None, has_bytes: bool = True) -> Kept:
+def kept(size_bytes: int, *, days: float, announced_days: float | None = None, has_bytes: bool = True) -> KeptVersion:
     announced_s = NOW_S - announced_days * DAY_S if announced_days is not None else None
-    return Kept(size_bytes, NOW_S - days * DAY_S, has_bytes, announced_s)
+    return KeptVersion(size_bytes, NOW_S - days * DAY_S, has_bytes, announced_s)
 
 
 def decided(
-    found: Mapping[int, Kept], standings: Mapping[int, Standing], *, most_bytes: int = MOST, certain: bool = True
+    found: Mapping[int, KeptVersion], standings: Mapping[int, Standing], *, most_bytes: int = MOST, certain: bool = True
 ) -> Decision:
     age_s = AGE_DAYS * DAY_S
     return decide(found, standings, most_bytes=most_bytes, age_s=age_s, now_s=NOW_S, certain=certain)

@@ -11,8 +11,9 @@ import pytest
 
 from flows.core.files import Landed, Signature
 from flows.datasets.sales import SALES
-from flows.store import crashes
-from flows.store.crashes import Crashes, suspects_in
+from flows.store import suspects
+from flows.store.crashes import Crashes
+from flows.store.suspects import suspects_in
 
 A, B, C = (Landed(name, Signature(1, 2, 3, 4)) for name in (b"a.csv", b"b.csv", b"c.csv"))
 
@@ -198,7 +199,7 @@ def test_the_note_follows_no_link(tmp_path: Path) -> None:
 def test_the_suspects_of_the_last_deaths_are_kept_up_to_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int
 ) -> None:
-    monkeypatch.setattr(crashes, "MOST", 3)
+    monkeypatch.setattr(suspects, "MOST", 3)
     many = [Landed(b"%d.csv" % number, A.signature) for number in range(3 + more)]
     for _ in range(2):
         die_with(tmp_path, *many)

@@ -77,6 +77,18 @@ def test_an_owner_that_is_a_link_or_a_pipe_is_not_believed(tmp_path: Path) -> No
         state.owner_file.unlink()
 
 
+def test_an_end_that_others_can_have_written_or_that_is_a_pipe_is_not_believed(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.note_end(End("it failed", "see why", 1))
+    assert state.last_end() is not None
+    state.end_file.chmod(0o666)
+    assert state.last_end() is None
+    state.end_file.unlink()
+    os.mkfifo(state.end_file)
+    assert state.last_end() is None
+    state.end_file.unlink()
+
+
 def test_another_process_with_the_pid_of_a_dead_owner_is_no_owner(tmp_path: Path) -> None:
     state = State(tmp_path)
     state.announce(Owner(os.getpid(), "duckdb"))
