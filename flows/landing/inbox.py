@@ -446,8 +446,9 @@ class Inbox:
 
     def _hidden(self, path: bytes) -> bool:
         *directories, _ = path.split(b"/")
-        hidden = not self.dataset.recursive or is_too_deep(path) or any(part.startswith(b".") for part in directories)
-        return bool(directories) and hidden
+        if not directories:
+            return False
+        return not self.dataset.recursive or is_too_deep(path) or any(part.startswith(b".") for part in directories)
 
 
 def _update(reasons: dict[bytes, str], path: bytes, reason: str | None) -> None:

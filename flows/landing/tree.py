@@ -127,7 +127,7 @@ def foreign_links(root: bytes, status: os.stat_result) -> str | None:
     Raises:
         OSError: the landing directory cannot be looked at.
     """
-    if status.st_nlink < 2 or status.st_uid in (os.geteuid(), os.stat(root).st_uid):
+    if status.st_nlink < 2 or status.st_uid == os.geteuid() or status.st_uid == os.stat(root).st_uid:
         return None
     return (
         f"its other names to go: it has {status.st_nlink:,} hard links, and belongs to user {status.st_uid}, who is "
