@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 
-SHOWN = "…"
-LEAST = 8
+REDACTED = "…"
+"""What stands in the place of a secret."""
+LEAST_CHARS = 8
 """What is shorter than this is no secret but a word, which would be taken out of every message."""
 
 _NAMED_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|AUTH_STRING|CREDENTIAL|LICENSE|(API|ACCESS|PRIVATE)_KEY")
@@ -21,8 +22,8 @@ def without_secrets(text: object) -> str:
     (of servers, of databases) sign in with."""
     shown = str(text)
     for secret in _secrets(os.environ):
-        shown = shown.replace(secret, SHOWN)
-    return _SIGNED_IN.sub(f"{SHOWN}@", shown)
+        shown = shown.replace(secret, REDACTED)
+    return _SIGNED_IN.sub(f"{REDACTED}@", shown)
 
 
 def without_secret_variables(environment: Mapping[str, str]) -> dict[str, str]:
@@ -34,7 +35,7 @@ def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
     """The values of the variables that are named like secrets, and passwords in them, the longest first."""
     values = {value for name, value in environment.items() if _NAMED_SECRET.search(name)}
     passwords = {value.partition(":")[2] for value in values}
-    yield from sorted((value for value in values | passwords if len(value) >= LEAST), key=len, reverse=True)
+    yield from sorted((value for value in values | passwords if len(value) >= LEAST_CHARS), key=len, reverse=True)
 
 
 class RedactingFormatter(logging.Formatter):

@@ -20,9 +20,11 @@ from flows.core.wording import counted
 log = logging.getLogger(__name__)
 
 MOST = 256
+"""Connections at a time: several times as many as people look at one cube; where few files may be open, fewer."""
 SHARE = 4
 """Of the files that this process may have open, connections take one in so many at most."""
 LEAST = 8
+"""However few files may be open: a browser opens six."""
 MOST_PER_ADDRESS = 64
 """From one other computer: a browser opens six at a time, and many people may sit behind one address."""
 RESERVED_FILES = 128
@@ -39,7 +41,7 @@ UNSENT_BYTES = 64 << 20
 nothing for longest are ended."""
 UNSENT_S = 2.0
 """Who has read something in this time is not ended for what waits."""
-SAID_S = 60.0
+REPORT_S = 60.0
 """How often it is said how many connections were refused or ended."""
 
 
@@ -61,7 +63,7 @@ def open_files() -> int:
 
 
 @dataclass(eq=False)
-class Held:
+class Connection:
     """One connection.
 
     Args:
@@ -118,17 +120,17 @@ class Connections:
 
     def __init__(self, counts_in_total: Callable[[str], bool] = lambda _: False) -> None:
         self._counts_in_total = counts_in_total
-        self._held: dict[asyncio.Transport, Held] = {}
+        self._held: dict[asyncio.Transport, Connection] = {}
         self._refused = 0
-        self._said_at = time.monotonic()
+        self._reported_at = time.monotonic()
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def take(self, transport: asyncio.Transport) -> Held:
+    def take(self, transport: asyncio.Transport) -> Connection:
         """Hold a new connection, and let go of one where there are too many; of this one, where no other gives way."""
         now = time.monotonic()
-        held = Held(transport, self._address(transport), since=now, read_at=now)
+        held = Connection(transport, self._address(transport), since=now, read_at=now)
         self._held[transport] = held
         if held.address is not None:
             same = [each for each in self._held.values() if each.address == held.address]
@@ -136,7 +138,7 @@ class Connections:
         self._make_room(self._held.values(), len(self._held) > most_connections())
         return held
 
-    def of(self, transport: asyncio.Transport) -> Held:
+    def of(self, transport: asyncio.Transport) -> Connection:
         """The entry of a connection that is held."""
         return self._held[transport]
 
@@ -170,10 +172,10 @@ class Connections:
         for held in list(self._held.values()):
             if held.is_late(now):
                 self._end(held)
-        if self._refused and now - self._said_at > SAID_S:
+        if self._refused and now - self._reported_at > REPORT_S:
             ended = counted(self._refused, "connection")
             log.warning("%s of the live page refused or ended: too many at once, or too slow", ended)
-            self._refused, self._said_at = 0, now
+            self._refused, self._reported_at = 0, now
 
     def _address(self, transport: asyncio.Transport) -> str | None:
         peer = transport.get_extra_info("peername")
@@ -182,12 +184,12 @@ class Connections:
             return None
         return None if self._counts_in_total(address) else address
 
-    def _make_room(self, among: Iterable[Held], is_full: bool) -> None:
+    def _make_room(self, among: Iterable[Connection], is_full: bool) -> None:
         if is_full:
             waiting = [held for held in among if held.gives_way]  # the new one is among them
             self._end(min(waiting, key=lambda held: held.since))
 
-    def _end(self, held: Held) -> None:
+    def _end(self, held: Connection) -> None:
         self._refused += 1
         self._held.pop(held.transport, None)
         held.transport.abort()

@@ -16,7 +16,7 @@ from flows.errors import StateError
 from flows.live.api import refuse, reply
 from flows.live.cookies import Cookies
 from flows.live.door import door_page
-from flows.live.guesses import Guesses, held
+from flows.live.guesses import Guesses, delay
 from flows.live.proxy import PROXIED
 from flows.live.token import NEXT, TOKEN, token_here
 
@@ -66,7 +66,7 @@ class Access:
 
 
 @dataclass
-class _Shown:
+class _Credential:
     """What a request shows of who sends it.
 
     Args:
@@ -112,7 +112,7 @@ class Guard:
         if not shown.right:
             self._guesses.note(scope)
         if self._guesses.are_too_many(scope) and not (shown.right and shown.by_cookie):
-            receive = await held(scope, receive)
+            receive = await delay(scope, receive)
         if not shown.right:
             return _unknown(scope), receive
         return (_signed_in(scope, cookies) if shown.signs_in else None), receive
@@ -130,16 +130,16 @@ def _refusal(scope: Scope, access: Access) -> Response | None:
     return None
 
 
-def _shown(scope: Scope, cookies: Cookies, *, inside: bool) -> _Shown | None:
+def _shown(scope: Scope, cookies: Cookies, *, inside: bool) -> _Credential | None:
     """What a request shows: a bearer, `/?token=…`, or the cookie, which counts on its own path alone."""
     headers = Headers(scope=scope)
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return _Shown(_same(bearer, cookies.token), signs_in=scope["path"] == SIGN_IN)
+        return _Credential(_same(bearer, cookies.token), signs_in=scope["path"] == SIGN_IN)
     if _shows_in_address(scope):
-        return _Shown(_same(_query(scope)["token"], cookies.token), signs_in=True)
+        return _Credential(_same(_query(scope)["token"], cookies.token), signs_in=True)
     cookie = cookies.shown(headers.get("cookie", "")) if inside else None
-    return _Shown(cookies.is_right(cookie), by_cookie=True) if cookie is not None else None
+    return _Credential(cookies.is_right(cookie), by_cookie=True) if cookie is not None else None
 
 
 def _signed_in(scope: Scope, cookies: Cookies) -> Response:

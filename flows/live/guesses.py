@@ -72,8 +72,8 @@ class Guesses:
             log.warning("%s shown to the live page, the last one from %s", many, address)
 
 
-async def held(scope: Scope, receive: Receive) -> Receive:
-    """Wait, but no longer than the asker does. Returns what receives from then on; a request's body is dropped."""
+async def delay(scope: Scope, receive: Receive) -> Receive:
+    """Wait for a while, but no longer than the asker does. Returns what receives from then on; a body is dropped."""
     kept: list[Message] = [{"type": "http.request"}] if scope["type"] == "http" else []
     with suppress(TimeoutError):
         async with asyncio.timeout(HELD_S):

@@ -41,7 +41,7 @@ SECURE_HEADERS = {
 }
 
 
-class Headed:
+class SecureHeaders:
     """Puts them on every answer that does not say otherwise, as ASGI middleware."""
 
     def __init__(self, app: ASGIApp) -> None:

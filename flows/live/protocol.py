@@ -14,7 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from flows.errors import QueryError
 from flows.live.api import refuse
-from flows.live.connections import Connections, Held
+from flows.live.connections import Connection, Connections
 from flows.live.headers import SECURE_HEADERS
 
 URL_BYTES = 8_000
@@ -94,7 +94,7 @@ class BoundedProtocol(H11Protocol):
         self.conn: BoundedHead = BoundedHead(self._begin)
         self.ws_protocol_class = partial(Channel, bounds=bounds)  # type: ignore[assignment]  # called, and nothing else
         self._bounds = bounds
-        self._held: Held | None = None
+        self._held: Connection | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Hold it, and let go of others."""

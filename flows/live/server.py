@@ -20,13 +20,13 @@ from starlette.types import ASGIApp
 from flows.live.api import Api, Source
 from flows.live.connections import Connections
 from flows.live.guard import Access, Guard
-from flows.live.headers import Headed
+from flows.live.headers import SecureHeaders
 from flows.live.hub import Hub, News
 from flows.live.listener import AT_ONCE, is_without_room, listen
 from flows.live.metrics import Metrics
 from flows.live.page import page_routes
 from flows.live.protocol import MESSAGE_BYTES, BoundedProtocol
-from flows.live.proxy import Forwarded, Proxies
+from flows.live.proxy import ForwardedHeaders, Proxies
 from flows.live.reports import report_route
 from flows.live.watched import WatchedCube
 from flows.store.reports import Reports
@@ -96,7 +96,7 @@ class Live:
             WebSocketRoute("/live", self.hub.serve),
         ]
         guarded = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)
-        self.app: ASGIApp = Headed(Forwarded(guarded, proxies))
+        self.app: ASGIApp = SecureHeaders(ForwardedHeaders(guarded, proxies))
 
     def hear(self, outcome: Happened) -> None:
         """Something was worked on; called in the thread that does the work, and returns at once."""

@@ -14,8 +14,8 @@ from flows.errors import StateError
 from flows.live import cookies as cookie_room
 from flows.live import guesses as guess_room
 from flows.live.guard import Access, Guard
-from flows.live.headers import SECURE_HEADERS, Headed
-from flows.live.proxy import Forwarded, Proxies
+from flows.live.headers import SECURE_HEADERS, SecureHeaders
+from flows.live.proxy import ForwardedHeaders, Proxies
 from flows.live.token import LEAST_DIFFERENT, LEAST_LETTERS, TOKEN, make_token
 
 SECRET = make_token()
@@ -36,7 +36,7 @@ def client(host: str, at: str, *, installation: str = "one", proxy: str = "", pe
     app = Starlette(routes=[Route("/", _hello), Route("/api/status", _hello), WebSocketRoute("/live", _channel)])
     proxies = Proxies.named(proxy)
     access = Access.at(host, behind_proxy=bool(proxy), installation=installation)
-    guarded = Headed(Forwarded(Guard(app, access), proxies))
+    guarded = SecureHeaders(ForwardedHeaders(Guard(app, access), proxies))
     return TestClient(guarded, base_url=f"http://{at}", follow_redirects=False, client=(peer, 5000))
 
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from flows.errors import DeclarationError
-from flows.live.proxy import Forwarded, Proxies
+from flows.live.proxy import ForwardedHeaders, Proxies
 
 FORWARDED = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "cube.example"}
 
@@ -22,7 +22,7 @@ async def _told(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def ask(named: str, *, peer: str, **headers: str) -> dict[str, str]:
-    client = TestClient(Forwarded(_told, Proxies.named(named)), base_url="http://127.0.0.1", client=(peer, 1))
+    client = TestClient(ForwardedHeaders(_told, Proxies.named(named)), base_url="http://127.0.0.1", client=(peer, 1))
     return dict(client.get("/", headers=FORWARDED | headers).json())
 
 

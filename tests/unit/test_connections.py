@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.live import connections
-from flows.live.connections import Connections, Held
+from flows.live.connections import Connection, Connections
 
 
 class Wire(asyncio.Transport):
@@ -38,7 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def opened(held: Connections, clock: list[float], *wires: Wire) -> list[Held]:
+def opened(held: Connections, clock: list[float], *wires: Wire) -> list[Connection]:
     entries = []
     for wire in wires:
         clock[0] += 1
@@ -154,7 +154,7 @@ def test_it_is_said_once_in_a_while_how_many_were_refused(clock: list[float], ca
             held.refuse()
             held.sweep()
         assert caplog.messages == []
-        clock[0] += connections.SAID_S + 1
+        clock[0] += connections.REPORT_S + 1
         held.sweep()
         held.sweep()
     assert caplog.messages == ["50 connections of the live page refused or ended: too many at once, or too slow"]
