@@ -16,7 +16,7 @@ from flows.errors import StateError
 from flows.live.api import refuse, reply
 from flows.live.cookies import Cookies
 from flows.live.door import door_page
-from flows.live.guesses import Guesses, delay
+from flows.live.guesses import Guesses
 from flows.live.proxy import PROXIED
 from flows.live.token import NEXT, TOKEN, token_here
 
@@ -111,10 +111,11 @@ class Guard:
             return _unknown(scope), receive
         if not shown.right:
             self._guesses.note(scope)
-        if self._guesses.are_too_many(scope) and not (shown.right and shown.by_cookie):
-            receive = await delay(scope, receive)
+        too_many = self._guesses.are_too_many(scope)
+        if too_many and not (shown.right and shown.by_cookie):
+            receive = await self._guesses.delay(scope, receive)
         if not shown.right:
-            return _unknown(scope), receive
+            return _unknown(scope, ends=too_many), receive
         return (_signed_in(scope, cookies) if shown.signs_in else None), receive
 
 
@@ -159,14 +160,21 @@ def _away(scope: Scope, path: str) -> Response:
     return RedirectResponse(f"{path}?{rest}" if rest else path, 303, {"Cache-Control": "no-store"})
 
 
-def _unknown(scope: Scope) -> Response:
-    """The answer to who has to show the token: a page that asks for it, where a page was asked for."""
+def _unknown(scope: Scope, *, ends: bool = False) -> Response:
+    """The answer to who has to show the token: a page that asks for it, where a page was asked for.
+
+    Args:
+        scope: what was asked.
+        ends: whether the next one needs a connection of its own.
+    """
     if scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", ""):
         answer = door_page()
     else:
         step = f"send it as a bearer, or set {TOKEN} for the commands; in a browser, open the page and give it there"
         answer = refuse(StateError("Not without the token", next_step=step), 401)
     answer.headers["WWW-Authenticate"] = "Bearer"
+    if ends:
+        answer.headers["Connection"] = "close"
     return answer
 
 

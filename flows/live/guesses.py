@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from starlette.types import Message, Receive, Scope
 
 from flows.errors import plain
+from flows.live.connections import MOST_PER_ADDRESS, most_connections
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ RECOVERY_S = 12.0
 HELD_S = 2.0
 """How long whoever shows a token waits for the answer after too many wrong ones from there: the right one too, or its
 quick answer would tell it from wrong ones. It is short, since an attacker may be behind the same address as others."""
+SHARE = 2
+"""Of all connections, and of those from one address, one in so many waits here at most. Who fills them is told of
+wrong tokens at once again, a connection for each; to let nobody else in would be worse: 128 bits are not guessed."""
 ADDRESSES = 1_024
 """Addresses remembered; the one goes that has shown nothing wrong for longest."""
 LOG_S = 60.0
@@ -43,6 +47,7 @@ class Guesses:
     clock: Callable[[], float] = time.monotonic
     _shown: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
     """Address → how many wrong ones count, and when that was so."""
+    _delays: Counter[str] = field(default_factory=Counter)
     _since: float = -LOG_S
     _logged: int = 0
 
@@ -59,6 +64,26 @@ class Guesses:
             self._shown.popitem(last=False)
         self._log(address)
 
+    async def delay(self, scope: Scope, receive: Receive) -> Receive:
+        """Wait, but no longer than the asker does, and not where many wait: others find a connection all the same.
+
+        Returns:
+            what receives from then on; a request's body is dropped.
+        """
+        address = _address(scope)
+        if self._is_full(address):
+            return receive
+        self._delays[address] += 1
+        try:
+            return await _delayed(scope, receive)
+        finally:
+            self._delays[address] -= 1
+            self._delays += Counter()  # without those that hold none
+
+    def _is_full(self, address: str) -> bool:
+        here = MOST_PER_ADDRESS if not _is_loopback(address) else most_connections()
+        return self._delays[address] >= here // SHARE or self._delays.total() >= most_connections() // SHARE
+
     def _counting(self, address: str) -> float:
         count, then = self._shown.get(address, (0.0, 0.0))
         return max(0.0, min(count, FREE + 1) - (self.clock() - then) / RECOVERY_S)
@@ -72,8 +97,7 @@ class Guesses:
             log.warning("%s shown to the live page, the last one from %s", many, address)
 
 
-async def delay(scope: Scope, receive: Receive) -> Receive:
-    """Wait for a while, but no longer than the asker does. Returns what receives from then on; a body is dropped."""
+async def _delayed(scope: Scope, receive: Receive) -> Receive:
     kept: list[Message] = [{"type": "http.request"}] if scope["type"] == "http" else []
     with suppress(TimeoutError):
         async with asyncio.timeout(HELD_S):
@@ -86,6 +110,10 @@ async def delay(scope: Scope, receive: Receive) -> Receive:
         return kept.pop(0) if kept else await receive()
 
     return receive_again
+
+
+def _is_loopback(address: str) -> bool:
+    return address in ("127.0.0.1", "::/64")
 
 
 def _address(scope: Scope) -> str:

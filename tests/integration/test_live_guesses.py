@@ -119,6 +119,21 @@ async def test_after_too_many_the_right_token_gets_in_all_the_same_and_as_slowly
     await asyncio.gather(*floods)
 
 
+async def test_so_many_are_held_and_no_more_so_that_others_find_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST_PER_ADDRESS", 10)
+    monkeypatch.setattr(room, "HELD_S", 3600.0)
+    guard = _guard()
+    for _ in range(FREE + 1):
+        guard._guesses.note(at("192.0.2.1"))
+    held = [asyncio.create_task(_ask(guard, "wrong")) for _ in range(10 // room.SHARE)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        assert await _ask(guard, "wrong") == 401 and await _ask(guard, TOKEN) == 200
+    assert not any(task.done() for task in held)
+    for task in held:
+        task.cancel()
+
+
 async def test_nothing_is_held_for_who_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     guard = _guard()
     for _ in range(FREE + 1):
