@@ -94,8 +94,8 @@ def _rows_from_files(
     dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: Mount, crashes: Crashes
 ) -> pl.DataFrame:
     landed = {version.id: Landed(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions}
-    apart = crashes.apart(dataset, landed.values())
-    landed = {id: each for id, each in landed.items() if each.path not in apart}  # what they hold is in the segments
+    died_over = crashes.suspects(dataset.name)  # what these hold is in the segments
+    landed = {id: each for id, each in landed.items() if each.path not in died_over}
     with crashes.holding(dataset, list(landed.values())):
         reads = mount.call(lambda: {id: read_file(dataset, each) for id, each in landed.items()})
         there = [(v, read) for v in versions if isinstance(read := reads.get(v.id), Read) and read.digest == v.digest]

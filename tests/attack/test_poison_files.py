@@ -159,5 +159,5 @@ def test_a_file_that_a_changed_declaration_makes_deadly_stays_in_the_cube_as_it_
     with patient.session() as running:
         assert running.process.poll() is None, running.said
         assert place.sales_of("contributors.COUNT", by="Product") == expected
-        assert place.json("verify")["missing"] == 0
+        assert place.json("verify", "--deep")["missing"] == 0
         assert running.end() == 0, running.said

@@ -12,14 +12,17 @@ import dataframely as dy
 import pytest
 
 from flows.app import appending, compacting
+from flows.app import closing as closing_day
 from flows.app.compacting import compact
 from flows.core.dataset import Dataset, SkipRows
+from flows.core.files import Landed, Signature
 from flows.core.formats import Csv
 from flows.core.recheck import text_of
 from flows.core.validate import validate
 from flows.cube import fold
 from flows.datasets.sales import SALES
 from flows.errors import StateError
+from flows.landing.reader import Read, read_file
 from flows.looking import restore_ledger_here
 from flows.settings import Observer, Settings
 from flows.store import ledger_file
@@ -29,6 +32,7 @@ from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
 from flows.store.segments import read_segment
 from flows.store.state import State
+from flows.store.suspects import HeldFile, Suspect, write_suspects
 from tests.integration.living import live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -437,3 +441,28 @@ def test_a_new_column_is_empty_in_rows_of_before(tmp_path: Path, observer: Obser
     wider = Dataset(schema=Wider, landing=tmp_path / "landing", name="sales")
     checked = validate(wider, text_of(wider, read_segment(segment_files(tmp_path)[0])))
     assert checked.rows["Comment"].to_list() == [None, None]
+
+
+def test_a_deep_verification_reads_no_file_that_sessions_have_died_over(
+    tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = {1: 1, 10: 1, 20: 1}
+    with live(tmp_path, observer) as living:
+        for start in expected:
+            living.put(f"{start}.csv", sales(1, start=start))
+        living.wait_for(expected)
+        fingerprint = living.desk.dataset.fingerprint
+        mended = Signature(0, (tmp_path / "landing" / "10.csv").stat().st_mtime_ns, 0, 0)  # as a mender sees it
+    read: list[bytes] = []
+
+    def note(dataset: Dataset, landed: Landed) -> Read | str:
+        read.append(landed.path)
+        return read_file(dataset, landed)
+
+    monkeypatch.setattr(closing_day, "read_file", note)
+    died_over = [Suspect(HeldFile("sales", b"10.csv", fingerprint, mended), deaths=3, aside=True)]
+    write_suspects(tmp_path / "state", died_over)
+    with live(tmp_path, observer) as living:
+        assert living.feed._days.verify(living.desk.dataset, deep=True)["missing"] == 0
+        assert living.quantities() == expected
+    assert sorted(read) == [b"1.csv", b"20.csv"]
