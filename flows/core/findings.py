@@ -23,6 +23,9 @@ class Finding:
         column: the column's name; None when the row or the file is meant.
         raw: the text as it stands in the file, shortened to 200 characters.
         expected: what would have been right, in words.
+
+    A lone surrogate, which a name that is no UTF-8 or a JSON text may hold, stands in them escaped: no ledger, log or
+    answer could be written with it.
     """
 
     rule: str
@@ -30,6 +33,12 @@ class Finding:
     column: str | None = None
     raw: str | None = None
     expected: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("raw", "expected"):
+            text: str | None = getattr(self, name)
+            if text is not None and not text.isascii():
+                object.__setattr__(self, name, text.encode(errors="backslashreplace").decode())
 
     @property
     def words(self) -> str:

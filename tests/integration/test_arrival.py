@@ -528,13 +528,14 @@ MISMATCHES = [
     (b'{"row": 2}', '{"row": 2}', SHAPE),
     (b"[" * 100_000, "[" * 200, SHAPE),
     (b"", "", SHAPE),
+    (rb'{"sha256": "\ud800"}', "sha256 {sha256}", r"\ud800, as the manifest says"),  # half a character, in no encoding
 ]
 """Manifests of files with 2 rows, and the finding that each leads to."""
 
 
 def test_a_file_that_differs_from_its_manifest_is_refused_until_one_of_them_changes(start: Start) -> None:
     living = start(manifest=".json")
-    bodies = [sales(1, 2, start=start) for start in range(1, 100, 10)]
+    bodies = [sales(1, 2, start=start) for start in range(1, 110, 10)]
     for number, (manifest, _, _) in enumerate(MISMATCHES):
         living.put(f"{number}.csv.json", manifest)
         living.put(f"{number}.csv", bodies[number])

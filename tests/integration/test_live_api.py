@@ -121,6 +121,19 @@ def test_files_findings_and_health(session: Asked) -> None:
     session.living.wait_until(lambda: session.get("/health").status_code == 200)
 
 
+def test_a_name_that_is_no_text_is_shown_with_the_others(quick: None, tmp_path: Path) -> None:
+    with live(tmp_path, "native", from_name=r"sales_(?P<Product>.*)\.csv") as living:
+        living.put(b"sales_\xe9.csv", sales(1))
+        session = Asked(living, str(State(tmp_path / "state").require_owner().url))
+        living.wait_until(lambda: bool(living.files()))
+        answer = session.get("/api/files")
+        assert answer.status_code == 200, answer.text
+        [refused] = answer.json()
+        assert (refused["file"], refused["first_finding"]["raw"]) == (r"sales_\xe9.csv", r"sales_\udce9.csv")
+        report = session.get(f"/api/findings?dataset=sales&version={refused['version']}").json()
+        assert report["findings"][0]["raw"] == r"sales_\udce9.csv"
+
+
 def test_the_figures_for_prometheus(session: Asked) -> None:
     text = session.get("/metrics").text
     for line in (

@@ -173,7 +173,7 @@ FILES = [
     Case("truncated exactly at a row's end, which only a count can see", SOUND[:-len(ROW_2) - 1], rows=[ONE]),
     whole("larger than allowed", SOUND * 3, "size", None, "more than 100 bytes", dataset=TINY),
     whole("a name that does not match", SOUND, "from_name", None, "x.csv", dataset=NAMED, file="x.csv"),
-    whole("a name that is no text", SOUND, "from_name", None, "sales_\udce9.csv", dataset=LOOSE,
+    whole("a name that is no text", SOUND, "from_name", None, r"sales_\udce9.csv", dataset=LOOSE,
           file="sales_\udce9.csv"),
     lines("a column from the file's name", "1,a,10", header="ID,Product,Quantity\n", rows=[ONE], dataset=NAMED),
     lines("a date in the file's name that is none", "1,a,10", header="ID,Product,Quantity\n", dataset=NAMED,
