@@ -16,7 +16,10 @@ Observer = Literal["auto", "native", "polling"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 PREFIX = "CUBEFEED_"
 PORTS = range(65536)
-_MEMORY = re.compile(r"([1-9]\d*(\.\d+)?|0\.\d*[1-9]) ?([MGT]B|%)")
+MEMORY = "60%"
+"""What the cube and the answers to questions may take together, of what the computer or the container has: the rest is
+for files that are read, for answers on their way, and for other programs."""
+_SIZE = re.compile(r"(?P<number>[1-9]\d*(\.\d+)?|0\.\d*[1-9]) ?(?P<unit>[MGT]B|%)")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Settings:
     state: Path = Path("data/state")
     datasets: str = "sales"
     engine: str = "duckdb"
-    memory: str = "60%"
+    memory: str = MEMORY
     observer: Observer = "auto"
     settle_s: float | None = None
     landing: Path | None = None
@@ -71,7 +74,7 @@ def _convert(name: str, kind: object, text: str) -> object:
     if kind in (Path, Path | None):
         return Path(text)
     if name == "memory":
-        return _checked(name, text, str, lambda size: _MEMORY.fullmatch(size) is not None, "such as 4GB, 500MB or 60%")
+        return _checked(name, text, str, _is_memory, "a size or a share, such as 4GB, 500MB or 60%")
     if kind is int:
         return _checked(name, text, int, lambda port: port in PORTS, "a port from 0 to 65535")
     if kind == float | None:
@@ -80,6 +83,11 @@ def _convert(name: str, kind: object, text: str) -> object:
         choices = get_args(kind)
         return _checked(name, text, str if kind is Observer else str.upper, choices.__contains__, " or ".join(choices))
     return text
+
+
+def _is_memory(text: str) -> bool:
+    found = _SIZE.fullmatch(text)
+    return found is not None and (found["unit"] != "%" or float(found["number"]) <= 100)
 
 
 def _checked[T](name: str, text: str, convert: Callable[[str], T], fits: Callable[[T], bool], expected: str) -> T:

@@ -25,6 +25,9 @@ from flows.core.types import DECLARED, type_of
 if TYPE_CHECKING:
     import pandas as pd
 
+LEAST_QUARANTINE_DAYS = 30
+"""Refused bytes that lie nowhere else are kept so long in any case: a month's close finds them."""
+
 type Prepare = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -239,7 +242,8 @@ class Dataset:
             )
         require(self.max_bytes > 0, "max_bytes", "a positive number of bytes", self.max_bytes)
         require(self.quarantine_bytes >= 0, "quarantine_bytes", "0 or more bytes", self.quarantine_bytes)
-        require(self.quarantine_days >= 30, "quarantine_days", "30 or more", self.quarantine_days)
+        days = self.quarantine_days
+        require(days >= LEAST_QUARANTINE_DAYS, "quarantine_days", f"{LEAST_QUARANTINE_DAYS} or more", days)
         room = self.read_memory_bytes
         require(room is None or room > 0, "read_memory_bytes", "a positive number of bytes", room)
         require(self.settle_s is None or self.settle_s >= 0, "settle_s", "0 or more seconds", self.settle_s)

@@ -10,9 +10,6 @@ from math import inf
 
 from flows.errors import CubefeedError, NobodyWaits, TooManyRows, TooSlow
 
-MEMORY = "60%"
-"""What the cube and the answers to questions may take together, of what the computer or the container has: the rest is
-for files that are read, for answers on their way, and for other programs."""
 AGAIN_S = 0.05
 """An interruption that comes before the engine has begun is forgotten by it, and so is said again."""
 

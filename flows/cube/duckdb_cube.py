@@ -22,12 +22,13 @@ import pyarrow as pa
 from flows.core.changes import ChangeSet, Horizon
 from flows.core.model import TOTAL_DEPTH, Query, Table
 from flows.core.types import Value
-from flows.cube.bounds import AGAIN_S, MEMORY, Bounds
+from flows.cube.bounds import AGAIN_S, Bounds
 from flows.cube.duckdb_sql import INCOMING, StoredTable
 from flows.cube.fold import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
 from flows.cube.frames import narrowed, whole_sums
 from flows.cube.port import LiveSegment
 from flows.errors import CubefeedError, EngineFailed, EngineLost
+from flows.settings import MEMORY
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",

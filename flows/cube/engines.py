@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from flows.core.model import Table
 from flows.cube.atoti_start import TERMS
-from flows.cube.bounds import MEMORY
 from flows.cube.port import Cube
 from flows.errors import EngineUnavailable
+from flows.settings import MEMORY
 
 Tell = Callable[[str], None]
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from flows.core.dataset import Dataset
+from flows.core.dataset import LEAST_QUARANTINE_DAYS, Dataset
 from flows.core.lifecycle import LIVE, PathFacts
 from flows.core.wording import counted
 from flows.store.disk import size
@@ -33,8 +33,6 @@ from flows.store.schema import paths, versions
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400
-LEAST_DAYS = 30
-"""Bytes that lie nowhere else are kept so long in any case: a month's close finds them."""
 ANNOUNCED_DAYS = 7
 """How long before they go that is said: somebody looks once a week."""
 SWEEP_S = 3600.0
@@ -80,32 +78,26 @@ def decide(
         certain: whether it is known what lies in the landing directory.
     """
     decision = Decision()
-    left = sum(each.size_bytes for each in kept.values())
-    oldest_first = sorted(kept, key=lambda version: (kept[version].at_s, version))
-    of = {version: standings.get(version, Standing.GONE) for version in oldest_first}
-    for version in oldest_first:
-        each = kept[version]
-        if of[version] is Standing.PAST:
-            decision.all_of.append(version)
-            left -= each.size_bytes
-        elif of[version] is Standing.LOADED and each.has_bytes:
+    left_bytes = sum(each.size_bytes for each in kept.values())
+    of: dict[Standing, dict[int, KeptVersion]] = {standing: {} for standing in Standing}
+    for version, each in sorted(kept.items(), key=lambda item: (item[1].at_s, item[0])):
+        of[standings.get(version, Standing.GONE)][version] = each
+    decision.all_of += of[Standing.PAST]
+    decision.bytes_of += [version for version, each in of[Standing.LOADED].items() if each.has_bytes]
+    left_bytes -= sum(kept[version].size_bytes for version in (*decision.all_of, *decision.bytes_of))
+    for version, each in of[Standing.SHOWN].items() if certain else ():
+        if each.has_bytes and (left_bytes > most_bytes or now_s - each.at_s > age_s):
             decision.bytes_of.append(version)
-            left -= each.size_bytes
-    for version in oldest_first if certain else ():
-        each = kept[version]
-        if of[version] is Standing.SHOWN and each.has_bytes and (left > most_bytes or now_s - each.at_s > age_s):
-            decision.bytes_of.append(version)
-            left -= each.size_bytes
-    for version in oldest_first:
-        each, held_s = kept[version], now_s - kept[version].at_s
-        if of[version] is not Standing.GONE or held_s <= LEAST_DAYS * DAY_S:
+            left_bytes -= each.size_bytes
+    for version, each in of[Standing.GONE].items():
+        age_here_s = now_s - each.at_s
+        if age_here_s <= LEAST_QUARANTINE_DAYS * DAY_S or not (left_bytes > most_bytes or age_here_s > age_s):
             continue
-        if left > most_bytes or held_s > age_s:
-            left -= each.size_bytes
-            if each.announced_s is None:
-                decision.announced.append(version)
-            elif now_s - each.announced_s > ANNOUNCED_DAYS * DAY_S:
-                decision.all_of.append(version)
+        left_bytes -= each.size_bytes
+        if each.announced_s is None:
+            decision.announced.append(version)
+        elif now_s - each.announced_s > ANNOUNCED_DAYS * DAY_S:
+            decision.all_of.append(version)
     return decision
 
 
@@ -229,7 +221,8 @@ def _warning(dataset: Dataset, quarantine: Quarantine, total: int, announced: li
     if total > dataset.quarantine_bytes:
         words.append(
             f"the quarantine of {dataset.name} holds {size(total)}, more than {size(dataset.quarantine_bytes)}, since "
-            f"what lies nowhere else is kept {LEAST_DAYS} days: remove what nobody needs, or raise quarantine_bytes"
+            f"what lies nowhere else is kept {LEAST_QUARANTINE_DAYS} days: remove what nobody needs, or raise "
+            "quarantine_bytes"
         )
     if announced:
         first = datetime.fromtimestamp(min(announced) + ANNOUNCED_DAYS * DAY_S, UTC).date()

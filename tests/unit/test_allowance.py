@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, LEAST_DAYS, Decision, Standing, decide
+from flows.core.dataset import LEAST_QUARANTINE_DAYS
+from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Decision, Standing, decide
 from flows.store.quarantine import KeptVersion
 
 NOW_S = 1_000_000_000.0
@@ -55,7 +56,9 @@ def test_the_only_copy_goes_last() -> None:
     assert decided(found, {1: Standing.GONE, 2: Standing.SHOWN}) == Decision(bytes_of=[2])
 
 
-@pytest.mark.parametrize(("days", "announced"), [(LEAST_DAYS, []), (LEAST_DAYS + 0.1, [1])], ids=["limit", "limit + 1"])
+@pytest.mark.parametrize(
+    ("days", "announced"), [(LEAST_QUARANTINE_DAYS, []), (LEAST_QUARANTINE_DAYS + 0.1, [1])], ids=["limit", "limit + 1"]
+)
 def test_the_only_copy_stays_thirty_days_though_that_breaks_the_amount(days: float, announced: list[int]) -> None:
     assert decided({1: kept(1000, days=days)}, {1: Standing.GONE}) == Decision(announced=announced)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dataframely as dy
 import pytest
 
-from flows.core.dataset import DailyBy, Dataset, SkipRows, Unload
+from flows.core.dataset import LEAST_QUARANTINE_DAYS, DailyBy, Dataset, SkipRows, Unload
 from flows.core.formats import Csv
 from flows.core.model import Column, Table
 from flows.core.types import FLOAT, INTEGER
 from flows.datasets import find_dataset, load_datasets
+from flows.datasets.sales import SALES
 from flows.errors import DeclarationError
 from flows.settings import Settings
 
@@ -96,6 +98,15 @@ def test_a_wrong_declaration_names_the_field_and_the_fix(field: str, options: di
 def test_a_wrong_option_names_the_field(field: str, make: Any) -> None:
     with pytest.raises(DeclarationError, match=field.replace(".", r"\.")):
         make()
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("quarantine_bytes", 0), ("quarantine_days", LEAST_QUARANTINE_DAYS), ("read_memory_bytes", 1)]
+)
+def test_a_bound_of_what_files_may_take_has_a_least_value(name: str, least: int) -> None:
+    assert getattr(replace(SALES, **{name: least}), name) == least
+    with pytest.raises(DeclarationError, match=name):
+        replace(SALES, **{name: least - 1})
 
 
 def test_the_schema_gives_the_table_its_levels_and_measures() -> None:
