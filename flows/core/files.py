@@ -10,6 +10,9 @@ from typing import NamedTuple
 from flows.core.lifecycle import Mode
 from flows.errors import plain
 
+_MOST = 2**63 - 1
+"""The greatest of SQLite's integers; as nanoseconds, the year 2262."""
+
 
 class Signature(NamedTuple):
     """What a stat says of a file's content without reading it. Any write changes at least the ctime."""
@@ -21,8 +24,13 @@ class Signature(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Signature:
-        """The signature in a stat result; the inode is cut to what SQLite's integers hold."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & (2**63 - 1))
+        """The signature in a stat result; the inode and the times are cut to what SQLite's integers hold. Whoever owns
+        a file gives it any time."""
+        size, inode = status.st_size, status.st_ino & _MOST
+        mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
+        if not -_MOST <= mtime_ns <= _MOST >= ctime_ns >= -_MOST:
+            mtime_ns, ctime_ns = (max(-_MOST, min(time_ns, _MOST)) for time_ns in (mtime_ns, ctime_ns))
+        return cls(size, mtime_ns, ctime_ns, inode)
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ SHOWN_EXPECTED = 1_000
 
 
 def shorten(text: str) -> str:
-    """A raw text as a finding keeps it."""
-    return text[:SHOWN]
+    """A raw text as a finding keeps it: what is no text in UTF-8, as a lone surrogate from JSON, is escaped."""
+    return text[:SHOWN].encode("utf-8", "backslashreplace").decode()
 
 
 def make_notes(frame: pl.DataFrame, **columns: pl.Expr | pl.Series) -> pl.DataFrame:

@@ -128,6 +128,13 @@ def test_pipes_sockets_and_devices_are_left_out_and_hold_up_nothing(
         os.unlink(name)
 
 
+def test_a_file_of_a_far_time_ends_nothing(system: System) -> None:
+    far, body = system.place.landing / "far.csv", shlex.quote(row("of a far time", 78))
+    assert as_stranger("sh", "-c", f"printf %s {body} > {far} && touch -d 2400-01-01 {far}").returncode == 0
+    until(lambda: "of a far time" in system.products(), what="it is loaded")
+    system.assert_still_loading()
+
+
 def test_a_stranger_s_file_with_another_name_waits_until_that_is_gone(system: System) -> None:
     landing = system.place.landing
     with tempfile.TemporaryDirectory(prefix="cubefeed-theirs-") as name:

@@ -527,6 +527,7 @@ MISMATCHES = [
     (b'{"rows": "2"}', '{"rows": "2"}', SHAPE),
     (b'{"row": 2}', '{"row": 2}', SHAPE),
     (b"[" * 100_000, "[" * 200, SHAPE),
+    (b'{"sha256": "\\ud800"}', "sha256 {sha256}", "\\ud800, as the manifest says"),
     (b"", "", SHAPE),
     (rb'{"sha256": "\ud800"}', "sha256 {sha256}", r"\ud800, as the manifest says"),  # half a character, in no encoding
 ]
@@ -621,6 +622,19 @@ def test_a_clock_that_jumps_a_year_holds_no_file_up(start: Start, monkeypatch: p
     file.unlink()
     living.wait_for({3: 3, 4: 4})
     assert all(seconds >= 0 for outcome in living.outcomes for seconds in outcome.detection_s)
+
+
+@pytest.mark.parametrize("time_s", [2**62, 2**34, -(2**62)])
+def test_a_file_of_any_time_is_loaded_once(start: Start, time_s: int) -> None:
+    living = start()
+    file = living.landing / ".a.csv.part"
+    file.write_bytes(sales(1))
+    os.utime(file, ns=(0, time_s * 10**9))  # a file system keeps the nearest time that it knows
+    file.rename(living.landing / "a.csv")
+    living.wait_for({1: 1})
+    living.put("b.csv", sales(2, start=2))
+    living.wait_for({1: 1, 2: 2})
+    assert {row.version for row in living.files()} == {1, 2}
 
 
 def test_a_landing_directory_that_is_removed_and_made_again_is_watched_again(start: Start) -> None:
