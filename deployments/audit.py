@@ -27,13 +27,8 @@ def findings(report: dict[str, Any]) -> Iterator[tuple[str, set[str]]]:
     for package in report["dependencies"]:
         for defect in package.get("vulns", ()):
             mended = ", ".join(defect["fix_versions"]) or "no version yet"
-            yield (
-                f"{package['name']} {package['version']}: {defect['id']}, mended in {mended}",
-                {
-                    defect["id"],
-                    *defect["aliases"],
-                },
-            )
+            line = f"{package['name']} {package['version']}: {defect['id']}, mended in {mended}"
+            yield line, {defect["id"], *defect["aliases"]}
 
 
 def not_looked_up(report: dict[str, Any]) -> list[str]:
@@ -66,16 +61,7 @@ def judge(report: dict[str, Any], judged: str) -> tuple[int, list[str]]:
 
 def main() -> int:
     """Run pip-audit on the lock."""
-    options = (
-        "--requirement",
-        LOCK,
-        "--require-hashes",
-        "--disable-pip",
-        "--format",
-        "json",
-        "--progress-spinner",
-        "off",
-    )
+    options = ("--requirement", LOCK, "--require-hashes", "--disable-pip", "--format=json", "--progress-spinner=off")
     done = subprocess.run([sys.argv[1], *options], capture_output=True, text=True, check=False)
     if not done.stdout.strip():
         print(f"pip-audit has found out nothing:\n{done.stderr}", file=sys.stderr)

@@ -154,7 +154,9 @@ class Mender:
         together = [version for version in read if version.path not in apart]
         for group in (together, *([version] for version in read if version.path in apart)):
             with self._crashes.holding(dataset, [landed[version.id] for version in group]):
-                _check_again(dataset, group, copies, mount, frames, verdicts)
+                rows_found, verdicts_found = _check_again(dataset, group, copies, mount)
+            frames += rows_found
+            verdicts |= verdicts_found
         return frames, verdicts, [version for version in rows if version.id not in verdicts]
 
     def _write(
@@ -188,6 +190,7 @@ class Mender:
 
 
 def _landed(path: bytes, version: VersionRow) -> Landed:
+    """A file as far as the ledger's versions know it: nobody has looked how it is now."""
     return Landed(path, Signature(0, version.mtime_ns, 0, 0))
 
 
@@ -196,10 +199,8 @@ def _check_again(
     rows: Sequence[VersionRow],
     copies: Mapping[bytes, Sequence[bytes]],
     mount: Mount,
-    frames: list[pl.DataFrame],
-    verdicts: dict[int, Verdict],
-) -> None:
-    """Add the rows and verdicts of the versions whose bytes lie at their path, or at that of a copy.
+) -> tuple[list[pl.DataFrame], dict[int, Verdict]]:
+    """The rows and verdicts of the versions whose bytes lie at their path, or at that of a copy.
 
     Where to read a file would cost too much now, that is no reason to take its rows away.
     """
@@ -213,12 +214,12 @@ def _check_again(
                 there.append(version)
                 break
     if not there:
-        return
+        return [], {}
     checked = check_files(dataset, reads)
     ids = pl.Series([version.id for version in there], dtype=pl.Int64)
-    frames.append(checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION)))
+    rows_found = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))
     found = {v.id: checked.verdicts[read.landed.path] for v, read in zip(there, reads, strict=True)}
-    verdicts |= {id: verdict for id, verdict in found.items() if not is_too_costly(verdict)}
+    return [rows_found], {id: verdict for id, verdict in found.items() if not is_too_costly(verdict)}
 
 
 def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:

@@ -79,9 +79,11 @@ class Stages:
     ) -> Loads:
         """Load all that is settled now, without waiting for more, unless told to stop. Returns what became of it.
 
-        `tell` hears of each outcome.
-
         Producers may never rest: it also ends once no dataset has anything but files that landed meanwhile.
+
+        Args:
+            progress: called with how many files of how many are done.
+            tell: called with each outcome.
         """
         loads = Loads()
 
@@ -100,9 +102,7 @@ class Stages:
                 if work is None:
                     break
                 if work.request is None:
-                    now_ns = time.time_ns()  # a file from the future says nothing of when it landed
-                    landed_since = all(begun_ns <= landed.signature.ctime_ns <= now_ns for landed in work.landed)
-                    newer = newer + 1 if landed_since else 0
+                    newer = newer + 1 if _landed_since(begun_ns, work) else 0
                 validated = await self.validate(work)
                 rest = _rest(validated)
                 if appending is not None:
@@ -196,6 +196,12 @@ class Window:
                 if not outcome.dry_run:
                     self.loads.add(outcome)
                 self.tell(outcome)
+
+
+def _landed_since(begun_ns: int, work: Work) -> bool:
+    """Whether all files of a piece of work landed since then; one from the future says nothing of when it landed."""
+    now_ns = time.time_ns()
+    return all(begun_ns <= landed.signature.ctime_ns <= now_ns for landed in work.landed)
 
 
 def _rest(validated: Validated | Outcome) -> Work | None:
