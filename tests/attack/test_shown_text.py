@@ -1,0 +1,129 @@
+"""A producer whose file names and cells are commands: to a terminal, a spreadsheet, a browser, to Prefect's pages."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+from playwright.sync_api import BrowserContext
+
+from flows import reporting
+from flows.app.loads import Loads
+from flows.app.work import FileOutcome, Outcome
+from flows.core.findings import Finding
+from tests.attack.system import HEADER, System
+from tests.e2e.browsing import CHROMIUM, wait
+from tests.e2e.running import until
+
+pytestmark = pytest.mark.slow
+
+NAMES = [
+    "=cmd|' ;c calc'!A0.csv", "![x](javascript:alert(1)).csv", "<img src=x onerror=document.title=1>.csv",
+    "\x1b[2J\x1b]0;mine\x07.csv", "\u202evsc.exe.csv", "a\nb: forged line.csv", "1. item.csv", "-rf.csv",
+    "'; touch stolen #.csv", "`id`.csv", "\u2028.csv",
+]  # fmt: skip
+CELLS = [
+    "=HYPERLINK(1)", "![x](https://evil.example/a.png)", "<script>document.title=1</script>", "\x1b[31mred",
+    "\u202etxt", "b'\x1b[31m'", "+1+1", "# heading", "@SUM(1)", "a;=1+1", "www.evil.example",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def landed(system: System) -> list[dict[str, Any]]:
+    """What was found in the hostile files, once all of them have been looked at."""
+    for number, (name, cell) in enumerate(zip(NAMES, CELLS, strict=True)):
+        quoted = cell.replace('"', '""')
+        system.place.drop(name, f'{HEADER}{number},2021-05-01,"{quoted}",1\n1{number},2021-05-01,x,"{quoted}"\n')
+
+    def refused() -> list[dict[str, Any]]:
+        found = list(system.place.json("findings"))
+        return found if len({finding["file"] for finding in found}) == len(NAMES) else []
+
+    return until(refused, what="every file is refused")
+
+
+def harmless(text: str) -> bool:
+    """Whether a terminal shows every line as it is."""
+    return all(line.isprintable() for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("command", [["findings"], ["files"], ["status"]])
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_no_command_gives_the_terminal_one(system: System, command: list[str], form: str) -> None:
+    done = system.place.run(*command, "--format", form)
+    assert harmless(done.stdout) and harmless(done.stderr) and done.stdout
+    system.assert_still_loading()
+
+
+def test_neither_the_log_nor_an_error_nor_a_complaint_gives_the_terminal_one(system: System) -> None:
+    said = system.running.said
+    assert (harmless(said) and "refused" in said) or "quarantined" in said
+    assert not any(line.startswith("b: forged") for line in said.splitlines())
+    done = system.place.run("findings", "\x1b[2Jnone.csv", code=1)
+    assert harmless(done.stderr) and "Next:" in done.stderr
+    assert harmless(system.place.run("status", "--check", code=1).stderr)
+    system.assert_still_loading()
+
+
+@pytest.mark.parametrize("command", ["findings", "files"])
+def test_a_spreadsheet_computes_nothing_of_it_and_numbers_stay_numbers(system: System, command: str) -> None:
+    rows = system.place.csv(command)
+    cells = [part.lstrip(' "') for row in rows for cell in row.values() for part in cell.split(";")]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert any("'=cmd" in row["file"] for row in rows)
+    if command == "findings":
+        assert {row["line"] for row in rows} == {"3"}
+    system.assert_still_loading()
+
+
+def test_json_has_each_text_exactly_for_programs(system: System, landed: list[dict[str, Any]]) -> None:
+    assert set(CELLS) <= {finding["raw"] for finding in landed}
+    system.assert_still_loading()
+
+
+def test_prefect_is_given_text_and_no_markup(
+    system: System, landed: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    async def keep(*, key: str, table: list[dict[str, Any]], description: str) -> None:
+        shown.extend([description, *(value for row in table for value in row.values() if isinstance(value, str))])
+
+    monkeypatch.setattr(reporting, "acreate_table_artifact", keep)
+    names = ("rule", "line", "column", "raw", "expected")
+    findings = {each["file"]: Finding(**{name: each[name] for name in names}) for each in landed}
+    loads = Loads()
+    for number, (name, finding) in enumerate(findings.items()):
+        file = FileOutcome(name, "quarantined", findings=1, first_finding=finding, reason=finding.words, version=number)
+        loads.add(Outcome("sales", (file,)))
+    by_number = list(findings.values())
+    asyncio.run(reporting.publish_loads(loads, Loads(), lambda _, version: [by_number[version]]))
+    reader = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+    for text in shown:
+        tags = {token.tag for block in reader.parse(text) for token in (block, *(block.children or ()))}
+        assert tags <= {"p", "code", ""} and text.isprintable()
+    assert any("cubefeed findings -- -rf.csv" in text for text in shown) and len(shown) > 3 * len(NAMES)
+    system.assert_still_loading()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_the_page_and_the_report_show_it_and_run_nothing(system: System, context: BrowserContext) -> None:
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on("request", lambda request: wrong.append(request.url) if "evil" in request.url else None)
+    page.goto(system.url)
+    wait(page, lambda: "img src=x" in page.locator("#refused").inner_text())
+    text = page.locator("aside").inner_text()
+    assert harmless(text.replace("\t", "")) and "<img src=x onerror=document.title=1>" in text
+    assert page.locator("aside img, aside script, aside iframe").count() == 0
+    came = system.place.json("files")[0]["detected_utc"][:10]
+    _, address = system.place.run("report", "--date", came).stdout.split()
+    page.goto(address)
+    assert "document.title" in page.locator("body").inner_text()
+    assert page.locator("img, script, iframe").count() == 0 and page.title() == f"sales · {came}"
+    assert wrong == []
+    system.assert_still_loading()
