@@ -1,8 +1,7 @@
 """The guide's sales application: one CSV a day."""
 
 import dataframely as dy
-
-from flows.core.dataset import DailyBy, Dataset
+from cubefeed import DailyBy, Dataset
 
 
 class Sales(dy.Schema):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 DECLARATION = """
 from dataclasses import replace
-from flows.core.dataset import Keep
+from cubefeed import Keep
 from flows.datasets.sales import SALES
 DEEP = replace(SALES, recursive=True, when_deleted=Keep(), settle_s=0.01)
 """

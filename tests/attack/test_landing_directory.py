@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 DECLARATION = """
 from dataclasses import replace
-from flows.core.dataset import Unload
+from cubefeed import Unload
 from flows.datasets.sales import SALES
 DEEP = replace(SALES, recursive=True, when_deleted=Unload())
 """

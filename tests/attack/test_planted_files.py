@@ -97,7 +97,7 @@ def test_a_session_whose_name_was_removed_is_not_called_ended(system: System) ->
 DECLARED = """
 import pathlib
 import dataframely as dy
-from flows.core.dataset import Dataset
+from cubefeed import Dataset
 
 class Row(dy.Schema):
     Name = dy.String(primary_key=True)

@@ -22,7 +22,7 @@ QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "PYTHONPATH": str(ROOT),
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'flows' / 'api'}",
 }
 """Nothing that is measured reports its use to anybody."""
 LONGEST_S = 1200.0

@@ -16,7 +16,7 @@ import httpx
 
 DATASETS = """\
 import dataframely as dy
-from flows.core.dataset import Dataset
+from cubefeed import Dataset
 
 class East(dy.Schema):
     ID = dy.Int64(primary_key=True)

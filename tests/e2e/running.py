@@ -73,7 +73,12 @@ class Place:
             for name, value in os.environ.items()
             if not name.startswith(("PREFECT_", "CUBEFEED_", "COLUMNS", "ATOTI_", "POLARS_"))
         }
-        own = {MARK: self.mark, "PYTHONPATH": str(ROOT), "CUBEFEED_STATE": str(self.state), "HOME": str(self.root)}
+        own = {
+            MARK: self.mark,
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'flows' / 'api'}",
+            "CUBEFEED_STATE": str(self.state),
+            "HOME": str(self.root),
+        }
         return {**kept, **own, **self.environment}
 
     def command(self, *arguments: object) -> list[str]:

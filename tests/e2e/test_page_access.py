@@ -18,7 +18,7 @@ pytestmark = BROWSER
 SECRET = make_token()
 TWO = """
 import dataframely as dy
-from flows.core.dataset import Dataset
+from cubefeed import Dataset
 
 class Sold(dy.Schema):
     ID = dy.Int64(primary_key=True)

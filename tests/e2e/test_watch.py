@@ -184,7 +184,7 @@ def test_a_name_that_is_not_utf_8_is_loaded_and_its_findings_are_found_by_it(two
 
 OWN_DATASETS = """
 import dataframely as dy
-from flows.core.dataset import Dataset, Csv
+from cubefeed import Dataset, Csv
 
 class Stock(dy.Schema):
     Shop = dy.String(primary_key=True)

@@ -31,7 +31,7 @@ SETTLE_S = 0.05
 
 DECLARATION = """
 from dataclasses import replace
-from flows.core.dataset import *
+from cubefeed import *
 from flows.datasets.sales import SALES
 CHOSEN = replace(SALES, {options})
 """

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("quick", "soon_again")
 
 TWO = """
 from dataclasses import replace
-from flows.core.dataset import SkipRows
+from cubefeed import SkipRows
 from flows.datasets.sales import SALES
 SALES = replace(SALES, landing={root!r} + "/landing", bad_rows=SkipRows(up_to=0.9))
 OTHERS = replace(SALES, name="others", landing={root!r} + "/others")

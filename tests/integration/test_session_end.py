@@ -462,7 +462,11 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
     )
     program = "from flows import cli; from flows.app import health; health.END_S = 1.0; cli.main()"
     command = [sys.executable, "-c", program, "watch", "--dataset", str(root / "hanging.py") + ":C"]
-    environment = {**os.environ, "CUBEFEED_STATE": str(settings.state), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "CUBEFEED_STATE": str(settings.state),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'flows' / 'api'}",
+    }
     drop(settings, "a")
     with (root / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

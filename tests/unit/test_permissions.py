@@ -20,7 +20,7 @@ from flows.permissions import weakness_of
 
 DECLARED = """
 import dataframely as dy
-from flows.core.dataset import Dataset
+from cubefeed import Dataset
 
 class Row(dy.Schema):
     Name = dy.String(primary_key=True)

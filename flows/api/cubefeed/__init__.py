@@ -1,0 +1,25 @@
+"""Cubefeed keeps an OLAP cube live from the files that land in a directory.
+
+These are the names for who declares datasets; everything else is internal, and may change with any version.
+"""
+
+from importlib.metadata import version
+
+from flows.core.dataset import DailyBy, Dataset, Keep, RejectFile, SkipRows, Unload
+from flows.core.formats import Csv
+from flows.errors import CubefeedError, DeclarationError
+
+__all__ = [
+    "Csv",
+    "CubefeedError",
+    "DailyBy",
+    "Dataset",
+    "DeclarationError",
+    "Keep",
+    "RejectFile",
+    "SkipRows",
+    "Unload",
+    "__version__",
+]
+
+__version__ = version("cubefeed")
