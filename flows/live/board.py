@@ -14,6 +14,7 @@ from flows.core.model import CONTRIBUTORS_COUNT, Query, Table
 from flows.core.types import INTEGER
 from flows.cube.bounds import Bounds
 from flows.errors import TooManyRows
+from flows.live.api import TIMEOUT_S
 from flows.live.cells import (
     MAX_CELLS,
     Delta,
@@ -27,8 +28,6 @@ from flows.live.cells import (
 )
 from flows.live.watched import Touched, WatchedCube
 
-ASK_S = 30.0
-"""How long a question of the page may take, as those of the read API may; then nothing is shown until data comes."""
 KEPT_DELTAS = 64
 KEPT_BYTES = 4 << 20
 """A page that is further behind gets a snapshot."""
@@ -128,13 +127,13 @@ class Board:
 
     def _ask(self, query: Query) -> pl.DataFrame:
         """Ask the cube for no more than is shown."""
-        return self._cube.query(query, bounds=Bounds(within_s=ASK_S, most_rows=self._max_cells))
+        return self._cube.query(query, bounds=Bounds(within_s=TIMEOUT_S, most_rows=self._max_cells))
 
     def _show_anew(self) -> None:
         """Choose the levels again and show a snapshot."""
         rows = self._cube.row_count(self.table.name)
         layout = choose_layout(self.table, self._ask, rows, self._max_cells)
-        answer = self._cube.query(layout.query, bounds=Bounds(within_s=ASK_S))
+        answer = self._cube.query(layout.query, bounds=Bounds(within_s=TIMEOUT_S))
         layout = replace(layout, texts=wide_integers(answer, layout.levels))
         self._deltas.clear()
         self._show(State(layout, with_keys(answer, layout), self._number + 2))

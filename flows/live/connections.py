@@ -62,6 +62,14 @@ def open_files() -> int:
     return 1 << 20 if files == resource.RLIM_INFINITY else files
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this computer reaches an address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
 @dataclass(eq=False)
 class Connection:
     """One connection.
@@ -180,7 +188,7 @@ class Connections:
     def _address(self, transport: asyncio.Transport) -> str | None:
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if peer else None
-        if address is None or ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+        if address is None or is_loopback(address):
             return None
         return None if self._counts_in_total(address) else address
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flows.errors import StateError
 from flows.live.api import refuse, reply
+from flows.live.connections import is_loopback
 from flows.live.cookies import Cookies
 from flows.live.door import door_page
 from flows.live.guesses import Guesses
@@ -176,13 +177,6 @@ def _unknown(scope: Scope, *, ends: bool = False) -> Response:
     if ends:
         answer.headers["Connection"] = "close"
     return answer
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this computer reaches an address."""
-    if host == "localhost":
-        return True
-    return _is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback
 
 
 def _query(scope: Scope) -> QueryParams:

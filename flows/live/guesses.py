@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from starlette.types import Message, Receive, Scope
 
 from flows.errors import plain
-from flows.live.connections import MOST_PER_ADDRESS, most_connections
+from flows.live.connections import MOST_PER_ADDRESS, is_loopback, most_connections
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Guesses:
             what receives from then on; a request's body is dropped.
         """
         address = _address(scope)
-        if self._is_full(address):
+        if self._is_full(_sender(scope), address):
             return receive
         self._delays[address] += 1
         try:
@@ -80,8 +80,8 @@ class Guesses:
             self._delays[address] -= 1
             self._delays += Counter()  # without those that hold none
 
-    def _is_full(self, address: str) -> bool:
-        here = MOST_PER_ADDRESS if not _is_loopback(address) else most_connections()
+    def _is_full(self, sender: str, address: str) -> bool:
+        here = most_connections() if is_loopback(sender) else MOST_PER_ADDRESS
         return self._delays[address] >= here // SHARE or self._delays.total() >= most_connections() // SHARE
 
     def _counting(self, address: str) -> float:
@@ -112,14 +112,14 @@ async def _delayed(scope: Scope, receive: Receive) -> Receive:
     return receive_again
 
 
-def _is_loopback(address: str) -> bool:
-    return address in ("127.0.0.1", "::/64")
+def _sender(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "nowhere"
 
 
 def _address(scope: Scope) -> str:
     """Whose wrong tokens count together."""
-    client = scope.get("client")
-    text = str(client[0]) if client else "nowhere"
+    text = _sender(scope)
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -45,7 +45,7 @@ class Proxies:
 class ForwardedHeaders:
     """Puts a request that a named proxy hands on as its sender made it, as ASGI middleware.
 
-    Its `client`, `scheme` and Host are then those of the browser (X-ForwardedHeaders-For, -Proto and -Host).
+    Its `client`, `scheme` and Host are then those of the browser (X-Forwarded-For, -Proto and -Host).
     """
 
     def __init__(self, app: ASGIApp, proxies: Proxies) -> None:

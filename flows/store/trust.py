@@ -14,8 +14,6 @@ from flows.permissions import ROOT, is_ours, others_write
 
 PRIVATE = 0o077
 """The umask under which everything here is made: what was loaded is for the user of the session alone."""
-
-
 AS_THAT_USER = "do this as that user, or name another one with --state"
 
 
