@@ -29,7 +29,7 @@ from flows.live.token import NEXT
 from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.disk import mounts_in_use, size
-from flows.store.exchange import set_aside
+from flows.store.exchange import old_ledgers
 from flows.store.ledger_file import open_ledger
 from flows.store.state import State
 from flows.store.suspects import suspects_in
@@ -120,7 +120,7 @@ def _state(settings: Settings) -> Iterator[Row]:
     yield _clock(settings.state)
     yield from _ledger(state)
     yield from _deaths(state)
-    for file, goes in set_aside(state.ledger):
+    for file, goes in old_ledgers(state.ledger):
         kept = f"{size(file.stat().st_size)}, put aside by a restore; goes from {goes.date()} on, but for the last two"
         yield _row("old ledger", "ok", f"{file.name}: {kept}")
 

@@ -55,9 +55,9 @@ async def keep_cube_live() -> RunState[None]:
     ui = PREFECT_UI_URL.value()
     shown_url = without_secrets(ui) if ui else None
     ending = Ending()
-    told = partial(_told_to_end, ending, UUID(run))
+    attend = partial(_ended_in_order, ending, UUID(run))
     try:
-        with open_feed(settings, tell=logger.warning, prefect_url=shown_url, run=run, attend=told) as opened:
+        with open_feed(settings, tell=logger.warning, prefect_url=shown_url, run=run, attend=attend) as opened:
             with suppress(SessionFailed):  # which the health holds
                 async with Stages(opened.feed) as stages:
                     await _live(stages, opened.owner)
@@ -101,7 +101,7 @@ class Ending:
 
 
 @contextmanager
-def _told_to_end(ending: Ending, run: UUID, feed: Feed) -> Iterator[None]:
+def _ended_in_order(ending: Ending, run: UUID, feed: Feed) -> Iterator[None]:
     """End the session in order on SIGTERM (which is how Prefect cancels a run), on Ctrl-C, when its run is set
     to Cancelling, or when the process that started it has gone.
 
@@ -109,8 +109,8 @@ def _told_to_end(ending: Ending, run: UUID, feed: Feed) -> Iterator[None]:
     """
     _outlive_readers_of_the_log()
     ending.feed = feed
-    for told in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(told, ending.cancel)
+    for ending_signal in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(ending_signal, ending.cancel)
     watches = [
         feed.health.task("the watch over the parent process", lambda: _watch_parent(ending)),
         feed.health.task("the watch over the run's state", lambda: _watch_state(run, ending)),

@@ -101,8 +101,8 @@ async def publish_findings(loads: Loads, findings_of: Callable[[str, int], Seque
     if rest:
         rows = [{"dataset": dataset, "file": file.file, "findings": file_line(file)} for dataset, file, _ in rest]
         more = loads.with_findings - FINDINGS_TABLES
-        said = f"The first findings of {more:,} more files. In a terminal: `cubefeed findings`"
-        await publish_table("findings-of-more-files", rows, said)
+        description = f"The first findings of {more:,} more files. In a terminal: `cubefeed findings`"
+        await publish_table("findings-of-more-files", rows, description)
     for dataset, file, version in refused[:FINDINGS_TABLES]:
         found = await asyncio.to_thread(findings_of, dataset, version)
         await publish_table(
@@ -188,13 +188,13 @@ class ProgressArtifact:
 
     def __init__(self, key: str, what: str) -> None:
         self._key, self._what = key, what
-        self._share, self._said = 0.0, what
+        self._share, self._description = 0.0, what
         self._ended = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
 
     def tell(self, dataset: str, done: int, total: int) -> None:
         """How far it is, from any thread."""
-        self._share, self._said = 100.0 * done / max(total, 1), f"{self._what}: {dataset}, {done} of {total}"
+        self._share, self._description = 100.0 * done / max(total, 1), f"{self._what}: {dataset}, {done} of {total}"
 
     async def __aenter__(self) -> ProgressArtifact:
         self._sending = asyncio.create_task(self._send())
@@ -204,25 +204,25 @@ class ProgressArtifact:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._share, self._said = 100.0, f"{self._what}: done"
+            self._share, self._description = 100.0, f"{self._what}: done"
         self._ended.set()
 
     async def _send(self) -> None:
         with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
-            artifact = await acreate_progress_artifact(self._share, key=self._key, description=self._said)
+            artifact = await acreate_progress_artifact(self._share, key=self._key, description=self._description)
             ended = False
             while not ended:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), 1.0)
                 ended = self._ended.is_set()
-                await aupdate_progress_artifact(artifact, self._share, description=self._said)
+                await aupdate_progress_artifact(artifact, self._share, description=self._description)
 
 
 def _findings_line(file: FileOutcome) -> str:
-    said = f"{markdown(file.file)}: {file.findings:,} findings. {markdown(file.reason)}"
+    description = f"{markdown(file.file)}: {file.findings:,} findings. {markdown(file.reason)}"
     more = f" The first {TABLE_ROWS} are shown; all:" if file.findings > TABLE_ROWS else " In a terminal:"
     name = f"{'-- ' if file.file.startswith('-') else ''}{shlex.quote(file.file)}"
-    return f"{said}{more} {code(f'cubefeed findings {name}')}"
+    return f"{description}{more} {code(f'cubefeed findings {name}')}"
 
 
 def _cell(value: object) -> object:

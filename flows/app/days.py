@@ -24,7 +24,7 @@ from flows.landing.inbox import Inbox
 from flows.landing.mount import Mount
 from flows.store.backup import make_backup
 from flows.store.crashes import Crashes
-from flows.store.exchange import remove_aged
+from flows.store.exchange import remove_old_ledgers
 from flows.store.ledger import Ledger
 from flows.store.segments import Segments
 from flows.store.upkeep import first_day, horizon_of, set_first_day
@@ -85,7 +85,7 @@ class Days:
         checked, due = self.verify(dataset), _due_day(dataset, moment)
         report = self._report(dataset, inbox, due or _day_before(moment), checked)
         make_backup(self._owned.ledger.file, self._backups)
-        remove_aged(self._owned.ledger.file)
+        remove_old_ledgers(self._owned.ledger.file)
         self._appender.compact(dataset)
         day = day_facts(dataset, self._owned.cube, due)
         complaints = complaints_of(checked, day, inbox.problem)

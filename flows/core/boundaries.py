@@ -102,8 +102,8 @@ def describe(error: BaseException) -> str:
         return str(error)
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return describe(error.exceptions[0])
-    told = without_secrets(str(error)[: 2 * SHOWN])[:SHOWN]  # a library may quote a file whole
-    first, *_ = told.splitlines() or [""]
+    short = without_secrets(str(error)[: 2 * SHOWN])[:SHOWN]  # a library may quote a file whole
+    first, *_ = short.splitlines() or [""]
     return f"{type(error).__name__}: {plain(first)}" if first else type(error).__name__
 
 

@@ -102,9 +102,9 @@ def _check_shape(dataset: Dataset, returned: object) -> None:
         "extra": [name for name in got if name not in wanted],
         "twice": [name for name, count in Counter(got).items() if count > 1],
     }
-    told = "; ".join(f"{what}: {', '.join(names)}" for what, names in differences.items() if names)
-    if told:
-        raise PrepareFailed(told, expected)
+    text = "; ".join(f"{what}: {', '.join(names)}" for what, names in differences.items() if names)
+    if text:
+        raise PrepareFailed(text, expected)
 
 
 def _lines(returned: pd.Series, known: pl.Series) -> pl.Series:

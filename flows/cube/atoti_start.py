@@ -117,9 +117,9 @@ def check_java_home() -> None:
 
 def explain_failure(error: BaseException, log: str) -> EngineUnavailable:
     """Why Atoti did not start, from its error and the log of its Java process."""
-    said = f"{log}\n{error}"
+    output = f"{log}\n{error}"
     for pattern, what, next_step in _CAUSES:
-        if re.search(pattern, said, re.IGNORECASE):
+        if re.search(pattern, output, re.IGNORECASE):
             return EngineUnavailable(what, next_step=next_step)
     return EngineUnavailable("Atoti did not start", next_step="use --engine duckdb", error=last_words(error))
 

@@ -139,16 +139,16 @@ class Gate:
         if body.startswith(_BOM):
             marked = "utf-8"
         if marked and not re.match(marked, self._codec):
-            told = f"{self._dataset.csv.encoding} (the file starts with the mark of {marked})"
-            raise FileRefused("encoding", line=1, raw=repr(body[:4]), expected=told)
+            wanted = f"{self._dataset.csv.encoding} (the file starts with the mark of {marked})"
+            raise FileRefused("encoding", line=1, raw=repr(body[:4]), expected=wanted)
         try:
             text = body.decode(self._codec).removeprefix("\ufeff")
             text.encode()
             return text
         except UnicodeDecodeError as error:
             line = body[: error.start].decode(self._codec, "replace").count("\n") + 1
-            told = f"{self._dataset.csv.encoding} (byte {error.start + 1} of the file: {error.reason})"
-            raise FileRefused("encoding", line=line, raw=repr(body[error.start : error.end]), expected=told) from None
+            wanted = f"{self._dataset.csv.encoding} (byte {error.start + 1} of the file: {error.reason})"
+            raise FileRefused("encoding", line=line, raw=repr(body[error.start : error.end]), expected=wanted) from None
         except UnicodeError as error:
             raise FileRefused("encoding", raw=str(error), expected=self._dataset.csv.encoding) from None
 

@@ -32,8 +32,8 @@ def check_header(line: str, expected: tuple[str, ...], delimiter: str) -> None:
     most = max(MAX_HEADER_CHARS, 2 * len(wanted))
     wanted = wanted[:_WANTED_CHARS]
     if len(line) > most:
-        told = f"a first line of at most {most} characters, got {len(line)}"
-        raise FileRefused("header", line=1, raw=line, expected=f"{wanted} ({told})")
+        limit = f"a first line of at most {most} characters, got {len(line)}"
+        raise FileRefused("header", line=1, raw=line, expected=f"{wanted} ({limit})")
     got = split_header(line, delimiter)
     if got == expected:
         return

@@ -10,7 +10,7 @@ from flows.core.dataset import Dataset
 from flows.core.files import Signature
 from flows.core.findings import Finding
 from flows.core.notes import shorten
-from flows.landing.tree import seen
+from flows.landing.tree import find_signature
 
 MAX_BYTES = 1 << 20
 """A manifest is two values; more than this is something else."""
@@ -20,7 +20,7 @@ def with_manifest(dataset: Dataset, root: bytes, path: bytes, signature: Signatu
     """The signature of a file and its manifest, which differs from the one before whenever either changed."""
     if dataset.manifest is None:
         return signature
-    manifest = seen(root, path + dataset.manifest.encode())
+    manifest = find_signature(root, path + dataset.manifest.encode())
     return signature if manifest is None else joined(signature, manifest)
 
 
@@ -32,8 +32,8 @@ def joined(signature: Signature, manifest: Signature) -> Signature:
 def manifest_findings(manifest: bytes, body: bytes, data_rows: int | None) -> list[Finding]:
     """What the manifest says otherwise than the file; `data_rows` is None where they could not be counted."""
     try:
-        said = json.loads(manifest)
-        rows, digest = _values(said)
+        content = json.loads(manifest)
+        rows, digest = _values(content)
     except (ValueError, RecursionError):
         raw = shorten(manifest[:1000].decode("utf-8", "backslashreplace"))
         return [Finding("manifest", raw=raw, expected='a manifest such as {"rows": 7, "sha256": "…"}, either or both')]
@@ -48,10 +48,10 @@ def manifest_findings(manifest: bytes, body: bytes, data_rows: int | None) -> li
     return findings
 
 
-def _values(said: Any) -> tuple[int | None, str | None]:
+def _values(content: Any) -> tuple[int | None, str | None]:
     """Rows and sha256, at least one of them."""
-    rows, digest = (said.get("rows"), said.get("sha256")) if isinstance(said, dict) else (None, None)
+    rows, digest = (content.get("rows"), content.get("sha256")) if isinstance(content, dict) else (None, None)
     sound = (rows is None or type(rows) is int) and (digest is None or isinstance(digest, str))
     if not sound or (rows is None and digest is None):
-        raise ValueError(said)
+        raise ValueError(content)
     return rows, digest

@@ -12,7 +12,7 @@ from math import inf
 from flows.core.dataset import Dataset
 from flows.core.files import Signature, shown
 from flows.landing.scan import TICK_S
-from flows.landing.tree import open_landed, seen
+from flows.landing.tree import find_signature, open_landed
 from flows.landing.watcher import Hint
 
 NO_NEWLINE_S = 2.0
@@ -91,11 +91,11 @@ class Settling:
     def _companion_unmet(self, path: bytes) -> str | None:
         if self._dataset.manifest is not None:
             manifest = path + self._dataset.manifest.encode()
-            if seen(self._root, manifest) is None:
+            if find_signature(self._root, manifest) is None:
                 return f"its manifest {shown(os.path.basename(manifest))}"
         if self._dataset.marker is not None:
             marker = path + self._dataset.marker.encode()
-            marked, file = seen(self._root, marker), seen(self._root, path)
+            marked, file = find_signature(self._root, marker), find_signature(self._root, path)
             if marked is None or file is None:
                 return f"its marker {shown(os.path.basename(marker))}"
             if marked.ctime_ns < file.ctime_ns:

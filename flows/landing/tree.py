@@ -81,7 +81,7 @@ def find(root: bytes, path: bytes) -> os.stat_result | str | None:
     return None if no_file else _NOT_REGULAR
 
 
-def seen(root: bytes, path: bytes) -> Signature | None:
+def find_signature(root: bytes, path: bytes) -> Signature | None:
     """The signature of a file that could be opened; None where there is none, or where it cannot be told."""
     try:
         found = find(root, path)

@@ -177,5 +177,5 @@ def _described(layout: Layout, measure: Measure) -> dict[str, Any]:
 
 def _frame(header: dict[str, Any], cells: pl.DataFrame) -> bytes:
     """One message: the header's length in four bytes, the header as JSON, the cells as an Arrow stream."""
-    told = orjson.dumps(header)
-    return len(told).to_bytes(4, "little") + told + arrow(cells)
+    head = orjson.dumps(header)
+    return len(head).to_bytes(4, "little") + head + arrow(cells)

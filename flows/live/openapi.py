@@ -85,7 +85,7 @@ def _get(
     media: str = "application/json",
 ) -> Json:
     refusal = {"$ref": "#/components/schemas/Refusal"}
-    said: Json = {
+    responses: Json = {
         "200": _response("The answer", answer, media),
         "400": _response("A parameter is not understood; it names the field and what is allowed", refusal),
         "401": _response("A token is needed", refusal),
@@ -97,8 +97,8 @@ def _get(
         "504": _response("It takes too long", refusal),
     }
     if none:
-        said["404"] = _response("There is none", refusal)
-    return {"get": {"summary": summary, "parameters": parameters, "responses": said}}
+        responses["404"] = _response("There is none", refusal)
+    return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
 
 
 def _response(description: str, schema: Mapping[str, Any], media: str = "application/json") -> Json:

@@ -12,10 +12,10 @@ from flows.report.words import COUNTED, file_words, freshness, soundness, verdic
 
 def make_markdown(report: DayReport) -> str:
     """The same as the page, without the charts."""
-    well, said = verdict(report)
+    well, lines = verdict(report)
     parts = [
         f"# {markdown(report.dataset)} · {report.day}",
-        "\n".join(f"- {'' if well else '! '}{markdown(line)}" for line in said),
+        "\n".join(f"- {'' if well else '! '}{markdown(line)}" for line in lines),
         *_totals(report),
         "## Files",
         ", ".join(f"{name.lower()} {report.counts.get(came, 0):,}" for came, name in COUNTED.items()) + ".",

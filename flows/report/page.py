@@ -43,8 +43,8 @@ def make_page(report: DayReport) -> str:
 
 
 def _verdict(report: DayReport) -> str:
-    well, said = verdict(report)
-    lines = "".join(f'<li class="{"good" if well else "bad"}">{markup(line)}</li>' for line in said)
+    well, sentences = verdict(report)
+    lines = "".join(f'<li class="{"good" if well else "bad"}">{markup(line)}</li>' for line in sentences)
     return f'<ul class="said">{lines}</ul>'
 
 

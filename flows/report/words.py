@@ -24,9 +24,9 @@ def file_words(file: DayFile) -> str:
 def verdict(report: DayReport) -> tuple[bool, list[str]]:
     """Whether all is well, and why not or what that means."""
     refused = report.counts.get("refused", 0)
-    said = [*report.complaints, *([f"{counted(refused, 'file')} of the day refused"] if refused else [])]
-    if said:
-        return False, said
+    complaints = [*report.complaints, *([f"{counted(refused, 'file')} of the day refused"] if refused else [])]
+    if complaints:
+        return False, complaints
     return True, [f"Not due before {moment(report.until_utc)}" if report.due is False else "All is well"]
 
 

@@ -31,7 +31,7 @@ from flows.core.progress import show_progress
 from flows.core.wording import counted
 from flows.errors import DiskFull
 from flows.store.disk import room_for
-from flows.store.suspects import HeldFile, Key, Suspect, after_death, parse_file, suspects_in, write_suspects
+from flows.store.suspects import HeldFile, Key, Suspect, after_death, parse_held_file, suspects_in, write_suspects
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Crashes:
         held = _parse_note(os.pread(self._note, os.fstat(self._note).st_size, 0))
         if held:
             self._suspects = after_death(self._suspects, held)
-            self._tell(held)
+            self._log_death(held)
             self._save()
         with room_for("the note of what is in hand", self._directory, _BLOCK_BYTES):
             os.pwrite(self._note, _framed(b"").ljust(_BLOCK_BYTES, b"\n"), 0)
@@ -216,7 +216,7 @@ class Crashes:
         with suppress(OSError, DiskFull):
             write_suspects(self._directory, self._suspects.values())
 
-    def _tell(self, held: Sequence[HeldFile]) -> None:
+    def _log_death(self, held: Sequence[HeldFile]) -> None:
         named = first_names([f"{each.dataset}: {shown(each.path)}" for each in held], SHOWN)
         log.warning("the session before died while it had %s in hand: %s", counted(len(held), "file"), named)
         for each in held if len(held) == 1 else ():
@@ -250,6 +250,8 @@ def _parse_note(text: bytes) -> list[HeldFile]:
     try:
         length, _, rest = text.partition(b"\n")
         groups = [json.loads(line) for line in rest[: int(length or 0)].splitlines()]
-        return [parse_file(dataset, fingerprint, *each) for dataset, fingerprint, files in groups for each in files]
+        return [
+            parse_held_file(dataset, fingerprint, *each) for dataset, fingerprint, files in groups for each in files
+        ]
     except (ValueError, TypeError):
         return []

@@ -62,7 +62,7 @@ def finish_exchange(ledger: Path) -> None:
         log.warning("A restore was killed before its ledger was complete: the old state is as it was")
 
 
-def set_aside(ledger: Path) -> list[tuple[Path, datetime]]:
+def old_ledgers(ledger: Path) -> list[tuple[Path, datetime]]:
     """The ledgers that restores have put aside, the newest first, and when each goes at the earliest."""
     beside = ledger.parent.glob(f"{ledger.name}.before-restore-*Z")
     made = {
@@ -74,9 +74,9 @@ def set_aside(ledger: Path) -> list[tuple[Path, datetime]]:
     return [(file, made[file] + timedelta(days=KEPT_DAYS)) for file in newest_first]
 
 
-def remove_aged(ledger: Path, *, now: datetime | None = None) -> list[Path]:
+def remove_old_ledgers(ledger: Path, *, now: datetime | None = None) -> list[Path]:
     """Remove the ledgers that were put aside long ago, but for the last ones. Returns which those were."""
-    aged = [file for file, goes in set_aside(ledger)[KEPT:] if goes < (now or datetime.now(UTC))]
+    aged = [file for file, goes in old_ledgers(ledger)[KEPT:] if goes < (now or datetime.now(UTC))]
     for file in aged:
         for suffix in (*_BESIDE, ""):
             file.with_name(file.name + suffix).unlink(missing_ok=True)

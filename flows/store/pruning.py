@@ -35,7 +35,7 @@ _ENDED = ("done", "failed", "withdrawn")
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PruneCounts:
     """How much the ledger has forgotten."""
 
     versions: int
@@ -65,9 +65,9 @@ class Pruning:
         self._due = batch + EVERY_BATCHES + known // _PER_BATCH
 
 
-def prune(ledger: Ledger) -> Pruned:
+def prune(ledger: Ledger) -> PruneCounts:
     """Forget what is over the bounds, in short transactions."""
-    pruned = Pruned(_prune_versions(ledger), _prune_batches(ledger), _prune_requests(ledger))
+    pruned = PruneCounts(_prune_versions(ledger), _prune_batches(ledger), _prune_requests(ledger))
     if pruned.versions:
         log.info("the ledger has forgotten %s of long ago", counted(pruned.versions, "version"))
     return pruned

@@ -98,7 +98,7 @@ def write_suspects(directory: Path, suspects: Iterable[Suspect]) -> None:
     write_file(_suspects_file(directory), text, what="files that a process died over", durable=False)
 
 
-def parse_file(dataset: Any, fingerprint: Any, path: Any, *signature: Any) -> HeldFile:
+def parse_held_file(dataset: Any, fingerprint: Any, path: Any, *signature: Any) -> HeldFile:
     """A file in hand, from JSON.
 
     Raises:
@@ -118,4 +118,4 @@ def _as_json(suspect: Suspect) -> dict[str, Any]:
 
 
 def _parse_suspect(facts: Any) -> Suspect:
-    return Suspect(parse_file(*facts["file"]), int(facts["deaths"]), facts["aside"] is True)
+    return Suspect(parse_held_file(*facts["file"]), int(facts["deaths"]), facts["aside"] is True)

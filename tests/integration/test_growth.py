@@ -14,8 +14,7 @@ from sqlalchemy import func, select
 from flows.app.outcome_log import QUIET_S, OutcomeLog
 from flows.app.work import FileOutcome, Outcome
 from flows.store import exchange, pruning
-from flows.store.exchange import remove_aged
-from flows.store.exchange import set_aside as set_aside_ledgers
+from flows.store.exchange import old_ledgers, remove_old_ledgers
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.pruning import prune
@@ -150,7 +149,7 @@ def test_ledgers_that_restores_have_put_aside_go_after_a_month_but_for_the_last_
         os.utime(exchange.complete_place(ledger), (made, made))
         ledger.write_bytes(b"old")
         assert exchange.exchange(ledger) is not None
-    before = [file for file, _ in set_aside_ledgers(ledger)]
-    assert len(remove_aged(ledger)) == 4 - left
-    assert [file for file, _ in set_aside_ledgers(ledger)] == before[:left]
+    before = [file for file, _ in old_ledgers(ledger)]
+    assert len(remove_old_ledgers(ledger)) == 4 - left
+    assert [file for file, _ in old_ledgers(ledger)] == before[:left]
     assert ledger.read_bytes() == b"new"

@@ -137,7 +137,7 @@ def test_a_task_around_prefect_that_fails_by_a_defect_ends_the_session(
     async def story() -> None:
         with (
             open_feed(Settings(state=tmp_path / "state", landing=landing, settle_s=0.0)) as opened,
-            keep_cube_live._told_to_end(keep_cube_live.Ending(), uuid4(), opened.feed),
+            keep_cube_live._ended_in_order(keep_cube_live.Ending(), uuid4(), opened.feed),
             suppress(SessionFailed),
         ):
             async with Stages(opened.feed) as stages:

@@ -18,7 +18,7 @@ from flows.core.dataset import Dataset, Unload
 from flows.datasets.sales import Sales
 from flows.landing import inbox, scan, settling
 from flows.landing.inbox import Inbox
-from flows.landing.tree import find, open_landed, seen
+from flows.landing.tree import find, find_signature, open_landed
 from tests.attack import flipping
 
 TRIES = 300
@@ -82,7 +82,7 @@ def test_a_link_to_a_file_in_the_same_tree_is_that_file(root: Path, target: str)
         file.write_bytes(b"inside")
     (root / "a.csv").symlink_to(root / "b.csv" if target == "absolute" else target)
     assert body(root, b"a.csv") == b"inside"
-    assert seen(os.fsencode(root), b"a.csv") is not None
+    assert find_signature(os.fsencode(root), b"a.csv") is not None
 
 
 def test_a_link_out_of_the_tree_is_refused_and_a_directory_that_is_a_link_is_none(root: Path, outside: Path) -> None:
