@@ -15,8 +15,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from flows.core.boundaries import Doing, QuestionFailed, boundary
 from flows.errors import CubefeedError, EngineFailed, TooSlow
+from flows.live import connections
 from flows.live.board import Board
-from flows.live.connections import most_connections
+from flows.live.proxy import PROXIED
 from flows.live.watched import WatchedCube
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,8 @@ PAUSE_S = 0.02
 READY_S = 0.5
 """How often a page looks whether a table that is being filled is complete."""
 MAX_PAGES = 128
-"""Pages that are open at a time; half of all connections at most, so that others can ask meanwhile."""
+"""Pages that are open at a time; half of all connections at most, so that others can ask meanwhile. From one other
+computer come half of what may come from there, for the same reason."""
 GIVEN_WAY = 1013
 """The code with which a channel is closed whose place another page has taken: the page comes back when it is looked
 at, or after a while."""
@@ -99,10 +101,9 @@ class Hub:
         Where too many are open, the oldest gives way, of the address from which most have come: so nobody can shut
         others out, and the page that somebody opens now is shown.
         """
-        while len(self.pages) >= most_pages():
-            self._let_go()
+        self._make_room(socket)
         await socket.accept()
-        page = Page(self, socket.client.host if socket.client else "")
+        page = Page(self, _address(socket))
         self.pages[page] = None
         self._stir()
         telling = asyncio.create_task(page.tell(socket))
@@ -120,10 +121,20 @@ class Hub:
             with contextlib.suppress(WebSocketDisconnect):
                 await socket.close(GIVEN_WAY, "another page has taken its place")
 
-    def _let_go(self) -> None:
-        """Close the oldest page of those that have come from the address with the most."""
-        most, _ = Counter(page.address for page in self.pages).most_common(1)[0]
-        oldest = next(page for page in self.pages if page.address == most)
+    def _make_room(self, socket: WebSocket) -> None:
+        """Let go of pages until one more may be open, from everywhere and from where it comes."""
+        while len(self.pages) >= most_pages():
+            most, _ = Counter(page.address for page in self.pages).most_common(1)[0]
+            self._let_go(most)
+        address = _address(socket)
+        if socket.scope.get(PROXIED) or not address or connections.is_loopback(address):
+            return  # its connections count in total only
+        while sum(page.address == address for page in self.pages) >= connections.MOST_PER_ADDRESS // 2:
+            self._let_go(address)
+
+    def _let_go(self, address: str) -> None:
+        """Close the oldest page of those that have come from an address."""
+        oldest = next(page for page in self.pages if page.address == address)
         del self.pages[oldest]
         oldest.gives_way.set()
 
@@ -176,7 +187,11 @@ class Hub:
 
 def most_pages() -> int:
     """How many pages are open at most."""
-    return min(MAX_PAGES, most_connections() // 2)
+    return min(MAX_PAGES, connections.most_connections() // 2)
+
+
+def _address(socket: WebSocket) -> str:
+    return socket.client.host if socket.client else ""
 
 
 def _refresh(board: Board) -> None:

@@ -177,6 +177,24 @@ def test_as_many_pages_are_open_as_may_be_and_for_one_more_the_oldest_gives_way(
     assert hub.most_pages() == 2
 
 
+def test_pages_of_one_other_computer_leave_connections_to_who_asks_from_there(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "is_loopback", lambda _: False)
+    monkeypatch.setattr(connections, "MOST_PER_ADDRESS", 4)
+    with contextlib.ExitStack() as opened:
+        pages = []
+        for _ in range(5):
+            pages.append(opened.enter_context(served.channel()))
+            assert served.hello() == "hello"
+        for page in pages[:-2]:
+            with pytest.raises(ConnectionClosed) as closed:
+                page.recv(timeout=20)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == GIVEN_WAY
+        for page in pages[-2:]:
+            assert page.ping().wait(20)
+
+
 def test_a_page_may_send_so_much_and_is_cut_off_beyond(served: Served) -> None:
     frame = "x" * 1000
     with served.channel() as page:
