@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import sys
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -61,10 +63,12 @@ async def deployments(datasets: tuple[Dataset, ...]) -> list[RunnerDeployment]:
 class PatientRunner(Runner):
     """A runner that outlives a long outage of the server, and a run that the server cannot read.
 
-    Prefect's own ends after three failed polls (about 190 s), and takes the live session with it.
+    Prefect's own ends after three failed polls (about 190 s), and takes the live session with it. It also puts what it
+    fetches below a directory that has the same name for each user of the machine: whoever makes that first has it.
     """
 
     async def __aenter__(self) -> Self:
+        self._tmp_dir = Path(tempfile.mkdtemp(prefix="cubefeed-runs-"))
         await super().__aenter__()
         ask = self._client.get_scheduled_flow_runs_for_deployments
 

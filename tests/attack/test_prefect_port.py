@@ -38,10 +38,15 @@ REQUESTS = [
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Installation]:
-    """One installation for all attacks here, in a directory that other users can reach."""
+    """One installation for all attacks here, in a directory that other users can reach. Somebody has made the directory
+    before that Prefect's runners of all users share among the temporary files."""
     root = Path(tempfile.mkdtemp(prefix="cubefeed-attack-"))
     root.chmod(0o755)
-    place = Place(root, environment={"CUBEFEED_LANDING": str(root / "landing"), "CUBEFEED_TOKEN": TOKEN})
+    temporary = root / "tmp"
+    temporary.mkdir()
+    (temporary / "runner_storage").touch()
+    environment = {"CUBEFEED_LANDING": str(root / "landing"), "CUBEFEED_TOKEN": TOKEN, "TMPDIR": str(temporary)}
+    place = Place(root, environment=environment)
     place.drop("first.csv", HEADER + "1,2021-05-01,phone,1\n")
     try:
         with started(place, "up", "--prefect-port", 0) as running:
@@ -93,6 +98,11 @@ def test_a_page_whose_name_was_made_to_lead_here_is_no_page_of_prefect(
         answer = httpx.get(f"{up.prefect.url}/api/health", headers={"Host": own}, trust_env=False)
         assert answer.status_code == 200
     assert deployment
+
+
+def test_what_another_user_has_put_among_temporary_files_keeps_nothing_from_running(up: Installation) -> None:
+    assert up.prefect.wait_for(up.prefect.start("load-files/sales"), "Completed")
+    assert (up.place.root / "tmp" / "runner_storage").is_file()
 
 
 def test_another_user_connects_and_gets_and_changes_nothing(up: Installation, deployment: str) -> None:
