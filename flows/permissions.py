@@ -20,11 +20,12 @@ class Weakness:
 
     Args:
         what: in words.
-        mend: the command that ends it.
+        mend: the command that ends it; None where this user cannot type one, or it would take from somebody else what
+            is his.
     """
 
     what: str
-    mend: str
+    mend: str | None
 
 
 def is_ours(status: os.stat_result) -> bool:
@@ -54,19 +55,19 @@ def weakness_inside(directory: Path) -> Weakness | None:
     """
     status = directory.stat()
     if not is_ours(status):
-        return _foreign(directory)
-    return _open(directory) if others_write(status) else None
+        return _foreign(directory, status)
+    return _open(directory, status) if others_write(status) else None
 
 
 def _weaknesses(file: Path) -> Iterator[Weakness]:
     for way in dict.fromkeys((Path(os.path.abspath(file)), file.resolve(strict=True))):
-        for each in (way, *way.parents):
+        for each in (*reversed(way.parents), way):
             for status in (each.lstat(), each.stat()):
                 sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
                 if not is_ours(status):
-                    yield _foreign(each)
+                    yield _foreign(each, status)
                 if others_write(status) and not sticky:
-                    yield _open(each)
+                    yield _open(each, status)
 
 
 def others_write(status: os.stat_result) -> bool:
@@ -89,9 +90,12 @@ def _is_of_one(gid: int) -> bool:
     return group.gr_name in owners and members <= {group.gr_name}
 
 
-def _foreign(path: Path) -> Weakness:
-    return Weakness(f"{path} belongs to another user", f"chown -h {os.geteuid()} {shlex.quote(str(path))}")
+def _foreign(path: Path, status: os.stat_result) -> Weakness:
+    gives_away = os.geteuid() == ROOT and not stat.S_ISDIR(status.st_mode)
+    mend = f"chown -h {ROOT} {shlex.quote(str(path))}" if gives_away else None
+    return Weakness(f"{path} belongs to another user", mend)
 
 
-def _open(path: Path) -> Weakness:
-    return Weakness(f"others may write {path}", f"chmod go-w {shlex.quote(str(path))}")
+def _open(path: Path, status: os.stat_result) -> Weakness:
+    may_change = os.geteuid() in (ROOT, status.st_uid)
+    return Weakness(f"others may write {path}", f"chmod go-w {shlex.quote(str(path))}" if may_change else None)

@@ -94,9 +94,10 @@ def _source_of(file: Path) -> bytes:
     try:
         weakness = weakness_of(file)
         if weakness is not None:
+            copy = "copy it to a directory that nobody else may write, and name that one"
             raise DeclarationError(
                 f"The dataset file is code, and {weakness.what}",
-                next_step=f"look through it, then type: {weakness.mend}",
+                next_step=f"look through it, then {f'type: {weakness.mend}' if weakness.mend else copy}",
                 file=file,
             )
         return file.read_bytes()

@@ -96,5 +96,5 @@ def _require_own(root: Path, path: Path, status: os.stat_result) -> None:
     if status.st_uid not in (root.stat().st_uid, ROOT):
         raise untrusted(root, f"holds {name}, which is another user's", f"see what it is, then rm -r {typed}")
     if others_write(status):
-        remedy = f"see that all of it is yours, then chmod -R go= {typed}"
+        remedy = f"see that all in it is yours, then chmod -R go= {shlex.quote(str(root))}"
         raise untrusted(root, f"holds {name}, which others can write", remedy)

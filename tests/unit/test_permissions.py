@@ -16,7 +16,7 @@ import pytest
 
 from flows.datasets import find_dataset
 from flows.errors import DeclarationError
-from flows.permissions import weakness_of
+from flows.permissions import Weakness, weakness_of
 
 DECLARED = """
 import dataframely as dy
@@ -91,10 +91,27 @@ def test_a_directory_in_which_nobody_replaces_what_is_anothers_may_be_open(file:
 
 
 @ROOT_ONLY
-@pytest.mark.parametrize("depth", [None, 0, 1])
-def test_one_that_belongs_to_another_user_is_refused(file: Path, depth: int | None) -> None:
-    os.chown(file if depth is None else file.parents[depth], NOBODY, NOBODY)
+def test_one_that_belongs_to_another_user_is_refused(file: Path) -> None:
+    os.chown(file, NOBODY, NOBODY)
     mend(file)
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("depth", [0, 1])
+def test_nobody_is_asked_to_take_a_directory_from_another_user(file: Path, depth: int) -> None:
+    for path in (file, file.parents[depth]):
+        os.chown(path, NOBODY, NOBODY)
+    with pytest.raises(DeclarationError, match=f"{file.parents[depth]} belongs to another user.*then copy it to"):
+        find_dataset(f"{file}:MINE")
+
+
+@ROOT_ONLY
+def test_nobody_is_asked_to_type_what_only_another_user_can(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.chmod(0o666)
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+    assert weakness_of(file) == Weakness(f"others may write {file}", None)
+    os.chown(file, NOBODY, -1)
+    assert weakness_of(file) == Weakness(f"others may write {file}", f"chmod go-w {file}")
 
 
 def test_the_way_through_a_link_counts(file: Path, tmp_path: Path) -> None:
