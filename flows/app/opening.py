@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from flows.app.desk import Desk
@@ -86,20 +86,10 @@ def open_feed(
     state = State(settings.state)
     state.create()
     with ExitStack() as stack:
-        stack.callback(os.umask, os.umask(PRIVATE))
-        stack.enter_context(state.owned())
-        stack.enter_context(_end_noted(state))
-        health = stack.enter_context(Health(kill=_end_process(state)))
-        health.on_live(state.forget_end)
-        stack.enter_context(unused_memory_given_back())
-        crashes = Crashes(state.root)
-        crashes.open()
-        stack.callback(crashes.close)
-        health.on_end(lambda: crashes.end(failed=health.failure is not None))
-        ledger = open_ledger(state.ledger, lost=state.remembers)
-        stack.callback(ledger.close)
-        requests = RequestBox(ledger)
-        stack.callback(requests.close)
+        health = _own(state, stack)
+        crashes = _open_crashes(state, health, stack)
+        ledger = stack.enter_context(closing(open_ledger(state.ledger, lost=state.remembers)))
+        requests = stack.enter_context(closing(RequestBox(ledger)))
         requests.fail_interrupted()
         segments = Segments(state.segments)
         segments.remove_partial()
@@ -108,15 +98,10 @@ def open_feed(
         quarantine.remove_partial()
         Reports(state.reports).remove_partial()
         tables = tuple(dataset.table for dataset in datasets)
-        cube = WatchedCube(open_cube(settings.engine, tables, memory=settings.memory, tell=tell))
-        stack.callback(cube.close)
+        opened_cube = open_cube(settings.engine, tables, memory=settings.memory, tell=tell)
+        cube = stack.enter_context(closing(WatchedCube(opened_cube)))
         wake = threading.Event()
-        desks = {}
-        for dataset in datasets:
-            settle_s = next(s for s in (settings.settle_s, dataset.settle_s, SETTLE_S) if s is not None)
-            lookout = open_lookout(dataset, ledger, settle_s=settle_s, observer=settings.observer, wake=wake.set)
-            stack.callback(lookout.close)
-            desks[dataset.name] = Desk(dataset, lookout)
+        desks = {dataset.name: _open_desk(dataset, ledger, settings, wake, stack) for dataset in datasets}
         feed = Feed(
             desks,
             cube=cube,
@@ -135,6 +120,32 @@ def open_feed(
         stack.enter_context(attend(feed))
         state.announce(owner)
         yield OpenFeed(feed, owner)
+
+
+def _own(state: State, stack: ExitStack) -> Health:
+    """Own the state directory; from here on it is noted how the session ends."""
+    stack.callback(os.umask, os.umask(PRIVATE))
+    stack.enter_context(state.owned())
+    stack.enter_context(_end_noted(state))
+    health = stack.enter_context(Health(kill=_end_process(state)))
+    health.on_live(state.forget_end)
+    stack.enter_context(unused_memory_given_back())
+    return health
+
+
+def _open_crashes(state: State, health: Health, stack: ExitStack) -> Crashes:
+    crashes = Crashes(state.root)
+    crashes.open()
+    stack.callback(crashes.close)
+    health.on_end(lambda: crashes.end(failed=health.failure is not None))
+    return crashes
+
+
+def _open_desk(dataset: Dataset, ledger: Ledger, settings: Settings, wake: threading.Event, stack: ExitStack) -> Desk:
+    settle_s = next(s for s in (settings.settle_s, dataset.settle_s, SETTLE_S) if s is not None)
+    lookout = open_lookout(dataset, ledger, settle_s=settle_s, observer=settings.observer, wake=wake.set)
+    stack.callback(lookout.close)
+    return Desk(dataset, lookout)
 
 
 @contextmanager
