@@ -202,7 +202,7 @@ class RequestBox:
 
     def _leave(self, dataset: str, kind: str, payload: dict[str, Any], begin: Callable[[int], None]) -> int:
         row = {
-            "dataset": dataset,
+            "dataset": plain(dataset),
             "kind": kind,
             "payload": json.dumps(payload),
             "who": f"{_user()} (pid {os.getpid()})",

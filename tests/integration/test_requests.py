@@ -151,6 +151,11 @@ def test_ctrl_c_withdraws_the_request_or_says_that_it_is_carried_out(tmp_path: P
         assert ("is being carried out" if claimed else "was withdrawn, because it was interrupted") in said
 
 
+def test_a_dataset_s_name_that_is_no_text_is_answered_like_any_that_is_unknown(living: Living) -> None:
+    with pytest.raises(RequestFailed, match="udcff"):
+        ask_owner(living.landing.parent / "state", "\udcff", "verify", {}, timeout_s=DEADLINE_S)
+
+
 def test_a_user_without_a_name_may_ask(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
