@@ -97,7 +97,7 @@ class Stages:
         done = newer = 0
         begun_ns = time.time_ns()
         try:
-            while not self.feed.stopping and newer < len(self.feed.desks):
+            while not self.feed.stopping and (rest is not None or newer < len(self.feed.desks)):
                 work = rest or await self._in("detect", DETECTING, self.feed.find_work, limit_s=STUCK_S)
                 if work is None:
                     break

@@ -258,6 +258,29 @@ async def test_an_initial_load_ends_although_files_keep_coming(
             assert [load.file.file for load in found.last] == ["1.csv", "2.csv"]
 
 
+async def test_an_initial_load_also_loads_what_landed_meanwhile_and_did_not_fit_into_memory_at_once(
+    quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    room_for_three(monkeypatch)
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    with open_feed(Settings(state=tmp_path / "state", landing=landing, observer="polling", settle_s=0.0)) as opened:
+        feed, find_work = opened.feed, opened.feed.find_work
+
+        def find_what_lands_now() -> Work | None:
+            for number in range(10, 17):
+                (landing / f"{number}.csv").write_bytes(sales(number, start=number))
+            monkeypatch.setattr(feed, "find_work", find_work)
+            feed.desks["sales"].lookout.inbox.rescan()
+            return find_work()
+
+        monkeypatch.setattr(feed, "find_work", find_what_lands_now)
+        async with Stages(feed) as stages:
+            await stages.rebuild()
+            found = await asyncio.wait_for(stages.load_waiting(), 10)
+        assert (found.files, feed.desks["sales"].lookout.inbox.waiting()) == (7, {})
+
+
 async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
     quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
