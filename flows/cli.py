@@ -181,9 +181,9 @@ def status(
         if form is Format.table:  # one table only for programs
             show_one(found, form)
         _show_datasets(datasets, form)
-        for found in [*disks, *(facts["quarantine"] for facts in datasets.values())]:
-            if found["warning"]:
-                sys.stderr.write(f"warning: {plain(found['warning'])}\n")
+        for place in [*disks, *(facts["quarantine"] for facts in datasets.values())]:
+            if place["warning"]:
+                sys.stderr.write(f"warning: {plain(place['warning'])}\n")
     for complaint in complaints:
         sys.stderr.write(f"{plain(complaint)}\n")
     if complaints:

@@ -223,16 +223,16 @@ def _prefect(settings: Settings) -> Iterator[Row]:
     if not url:
         yield _row("Prefect", "ok", f"cubefeed up starts a server on 127.0.0.1:{settings.prefect_port}")
         return
-    shown = without_secrets(url)
+    address = without_secrets(url)
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=3) as answer:
-            yield _row("Prefect", "ok" if answer.status == 200 else "fail", shown)
+            yield _row("Prefect", "ok" if answer.status == 200 else "fail", address)
         if _is_open(url):
             advice = "set PREFECT_SERVER_API_AUTH_STRING there, and PREFECT_API_AUTH_STRING here"
-            yield _row("Prefect", "warn", f"{shown} asks for no secret: whoever reaches it can run code", advice)
+            yield _row("Prefect", "warn", f"{address} asks for no secret: whoever reaches it can run code", advice)
     except (urllib.error.URLError, TimeoutError, ValueError) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
-        yield _row("Prefect", "fail", f"{shown}: {reason}", "start that server, or unset PREFECT_API_URL")
+        yield _row("Prefect", "fail", f"{address}: {reason}", "start that server, or unset PREFECT_API_URL")
 
 
 def _is_open(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the commands show of a state directory, with or without a live process."""
+"""What commands show of a state directory with or without a live process, and what they do to it without one."""
 
 from __future__ import annotations
 

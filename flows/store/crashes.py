@@ -42,7 +42,9 @@ SAVE_S = 1.0
 thousands, one after the other."""
 _BLOCK_BYTES = 4096
 WAIT_S = 0.1
+"""How often who waits for a turn shows that it still does."""
 SHOWN = 5
+"""Files that a message names."""
 
 
 class _Hand(NamedTuple):
@@ -168,7 +170,8 @@ class Crashes:
                 self._alone = None
             self._write_note()
             if self._suspects:
-                self._forget(hand, frozenset(harmless))
+                read = frozenset(harmless)
+                self._drop((hand.dataset, each.path) for each in hand.landed if each.path in read)
             self._changed.notify_all()
 
     def forget(self, dataset: str, gone: Iterable[bytes]) -> None:
@@ -199,9 +202,6 @@ class Crashes:
             return
         with suppress(OSError):
             os.pwrite(self._note, _framed(b"".join(hand.text for hand in self._held.values())), 0)
-
-    def _forget(self, hand: _Hand, harmless: frozenset[bytes]) -> None:
-        self._drop((hand.dataset, each.path) for each in hand.landed if each.path in harmless)
 
     def _drop(self, keys: Iterable[Key]) -> None:
         known = [key for key in keys if self._suspects.pop(key, None) is not None]

@@ -100,7 +100,7 @@ class Quarantine:
             if refused is not None:
                 write_sparsely(partial / REFUSED, refused)
             put_folder(partial, folder)
-        self._look_again(dataset, version)
+        self._refresh(dataset, version)
         return folder
 
     def kept(self, dataset: str) -> dict[int, KeptVersion]:
@@ -108,7 +108,7 @@ class Quarantine:
         found = self._kept.get(dataset)
         if found is None:
             folders = (self.directory / dataset).glob("[0-9]*")
-            found = {int(folder.name): _look(folder) for folder in folders if folder.name.isdecimal()}
+            found = {int(folder.name): _kept_in(folder) for folder in folders if folder.name.isdecimal()}
             self._sizes_bytes[dataset] = sum(kept.size_bytes for kept in found.values())
             self._kept[dataset] = found
         return found
@@ -124,7 +124,7 @@ class Quarantine:
             marker = self.folder(dataset, version) / ANNOUNCED
             marker.touch()
             os.utime(marker, (at_s, at_s))
-            self._look_again(dataset, version)
+            self._refresh(dataset, version)
 
     def free_bytes(self, dataset: str, version: int) -> None:
         """Remove the refused bytes of a version; its report stays."""
@@ -132,7 +132,7 @@ class Quarantine:
             (self.folder(dataset, version) / REFUSED).unlink(missing_ok=True)
         except OSError as error:
             log.warning("what was refused of version %s cannot be removed: %s", version, error)
-        self._look_again(dataset, version)
+        self._refresh(dataset, version)
 
     def remove(self, dataset: str, version: int) -> None:
         """Remove all that is kept of a version; what cannot be removed is tried again at the next sweep."""
@@ -143,14 +143,14 @@ class Quarantine:
                     shutil.rmtree(place)
         except OSError as error:
             log.warning("what is kept of version %s cannot be removed: %s", version, error)
-        self._look_again(dataset, version)
+        self._refresh(dataset, version)
 
-    def _look_again(self, dataset: str, version: int) -> None:
+    def _refresh(self, dataset: str, version: int) -> None:
         kept, folder = self.kept(dataset), self.folder(dataset, version)
         before = kept.pop(version, None)
         self._sizes_bytes[dataset] -= before.size_bytes if before is not None else 0
         if folder.exists():
-            kept[version] = _look(folder)
+            kept[version] = _kept_in(folder)
             self._sizes_bytes[dataset] += kept[version].size_bytes
 
     def remove_partial(self) -> None:
@@ -193,7 +193,7 @@ def _write_at(opened: io.FileIO, part: memoryview, start: int) -> None:
         part = part[opened.write(part) :]
 
 
-def _look(folder: Path) -> KeptVersion:
+def _kept_in(folder: Path) -> KeptVersion:
     """What lies in a version's folder."""
     found: dict[str, os.stat_result] = {}
     for name in (REPORT, REFUSED, ANNOUNCED):
