@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -58,6 +59,7 @@ class Quarantine:
         directory.mkdir(parents=True, exist_ok=True)
         self._kept: dict[str, dict[int, KeptVersion]] = {}
         self._sizes_bytes: dict[str, int] = {}
+        self._first_look = threading.Lock()
 
     def folder(self, dataset: str, version: int) -> Path:
         """Where a version's report and refused rows are."""
@@ -104,13 +106,17 @@ class Quarantine:
         return folder
 
     def kept(self, dataset: str) -> dict[int, KeptVersion]:
-        """Version → what is kept of it. To be changed by this class alone."""
-        found = self._kept.get(dataset)
-        if found is None:
-            folders = (self.directory / dataset).glob("[0-9]*")
-            found = {int(folder.name): _kept_in(folder) for folder in folders if folder.name.isdecimal()}
-            self._sizes_bytes[dataset] = sum(kept.size_bytes for kept in found.values())
-            self._kept[dataset] = found
+        """Version → what is kept of it. To be changed by this class alone; any thread may ask."""
+        if dataset not in self._kept:
+            with self._first_look:  # else one that looks for long would forget what another has written meanwhile
+                if dataset not in self._kept:
+                    self._kept[dataset] = self._look(dataset)
+        return self._kept[dataset]
+
+    def _look(self, dataset: str) -> dict[int, KeptVersion]:
+        folders = (self.directory / dataset).glob("[0-9]*")
+        found = {int(folder.name): _kept_in(folder) for folder in folders if folder.name.isdecimal()}
+        self._sizes_bytes[dataset] = sum(kept.size_bytes for kept in found.values())
         return found
 
     def size_bytes(self, dataset: str) -> int:

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,8 +16,9 @@ import pytest
 from flows.core.dataset import SkipRows
 from flows.core.findings import Verdict
 from flows.settings import Observer
+from flows.store import quarantine as quarantine_module
 from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Allowance
-from flows.store.quarantine import Quarantine, write_sparsely
+from flows.store.quarantine import KeptVersion, Quarantine, write_sparsely
 from tests.integration.living import Living, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -106,6 +108,34 @@ def test_a_kill_while_a_report_is_replaced_leaves_the_one_before_or_the_new_one(
     quarantine.remove_partial()
     assert [file.name for file in (tmp_path / "sales").iterdir()] == [folder.name]
     assert (folder / "refused").read_bytes() == b"third"
+
+
+def test_what_is_written_while_somebody_looks_at_a_quarantine_for_the_first_time_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, verdict = tmp_path / "quarantine", Verdict(accepted=False)
+    Quarantine(directory).write("sales", 1, b"a.csv", verdict, b"a")
+    quarantine, kept_in = Quarantine(directory), quarantine_module._kept_in
+    looks, goes_on = threading.Event(), threading.Event()
+
+    def look_slowly(folder: Path) -> KeptVersion:
+        if threading.current_thread() is status:
+            looks.set()
+            goes_on.wait(10)
+        return kept_in(folder)
+
+    monkeypatch.setattr(quarantine_module, "_kept_in", look_slowly)
+    status = threading.Thread(target=quarantine.size_bytes, args=("sales",))
+    writer = threading.Thread(target=quarantine.write, args=("sales", 2, b"b.csv", verdict, b"b"))
+    status.start()
+    assert looks.wait(10)
+    writer.start()
+    writer.join(0.3)  # it may have to wait for the other
+    goes_on.set()
+    for thread in (status, writer):
+        thread.join(10)
+    kept = quarantine.kept("sales")
+    assert (set(kept), quarantine.size_bytes("sales")) == ({1, 2}, sum(each.size_bytes for each in kept.values()))
 
 
 def test_what_was_refused_stays_when_only_its_findings_are_written_anew(tmp_path: Path) -> None:
