@@ -33,6 +33,14 @@ class Signature(NamedTuple):
         return cls(size, mtime_ns, ctime_ns, inode)
 
 
+def allocated_bytes(status: os.stat_result) -> int:
+    """The room that a file takes on its disk, where holes take none.
+
+    Source: stat(2): `st_blocks` counts units of 512 bytes, whatever the file system's own blocks are.
+    """
+    return status.st_blocks * 512
+
+
 @dataclass(frozen=True)
 class Landed:
     """A settled file that waits to be loaded."""

@@ -12,7 +12,7 @@ from io import BytesIO
 
 from flows.core.cost import Cost, TooCostly
 from flows.core.dataset import Dataset
-from flows.core.files import Landed, Signature
+from flows.core.files import Landed, Signature, allocated_bytes
 from flows.landing.manifest import MAX_BYTES, joined
 from flows.landing.mount import note_progress
 from flows.landing.refusal import FileRefused
@@ -20,8 +20,6 @@ from flows.landing.scan import TICK_S, reason_of
 from flows.landing.tree import open_landed
 from flows.landing.unpack import FREE_BYTES, size_refused
 
-_BLOCK_BYTES = 512
-"""What `st_blocks` counts, whatever the file system's own blocks are."""
 _PIECE_BYTES = 1 << 20
 """After so much a slow mount is seen to make progress."""
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
@@ -130,7 +128,7 @@ def _written_bytes(file: int, size: int) -> int:
     A hole takes no room on the disk and all of it in memory. What a file takes on the disk is a hint only: a file
     system that compresses, or that does not say, has no holes for that.
     """
-    if 2 * os.fstat(file).st_blocks * _BLOCK_BYTES >= size:
+    if 2 * allocated_bytes(os.fstat(file)) >= size:
         return size
     written = end = 0
     try:

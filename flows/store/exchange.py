@@ -74,9 +74,9 @@ def old_ledgers(ledger: Path) -> list[tuple[Path, datetime]]:
     return [(file, made[file] + timedelta(days=KEPT_DAYS)) for file in newest_first]
 
 
-def remove_old_ledgers(ledger: Path, *, now: datetime | None = None) -> list[Path]:
+def remove_old_ledgers(ledger: Path) -> list[Path]:
     """Remove the ledgers that were put aside long ago, but for the last ones. Returns which those were."""
-    aged = [file for file, goes in old_ledgers(ledger)[KEPT:] if goes < (now or datetime.now(UTC))]
+    aged = [file for file, goes in old_ledgers(ledger)[KEPT:] if goes < datetime.now(UTC)]
     for file in aged:
         for suffix in (*_BESIDE, ""):
             file.with_name(file.name + suffix).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.core.clock import now_utc
-from flows.core.files import shown
+from flows.core.files import allocated_bytes, shown
 from flows.core.findings import Finding, Verdict
 from flows.store.atomic import folder_before, make_inside, private_name, put_folder, remove_partials
 from flows.store.disk import room_for
@@ -24,8 +24,6 @@ REPORT = "report.json"
 REFUSED = "refused"
 ANNOUNCED = "announced"
 _PIECE_BYTES = 1 << 16
-_BLOCK_BYTES = 512
-"""The unit in which a stat counts what a file takes on its disk."""
 
 log = logging.getLogger(__name__)
 
@@ -207,7 +205,7 @@ def _kept_in(folder: Path) -> KeptVersion:
             found[name] = (folder / name).lstat()
     report, announced = found.get(REPORT), found.get(ANNOUNCED)
     return KeptVersion(
-        sum(status.st_blocks * _BLOCK_BYTES for status in found.values()),
+        sum(map(allocated_bytes, found.values())),
         report.st_mtime if report is not None else 0.0,
         REFUSED in found,
         announced.st_mtime if announced is not None else None,
