@@ -24,7 +24,12 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NO_NAMES = frozenset((b"", b".", b".."))
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What is not there, or is no directory of this tree (any more) on the way to it."""
-_LEADS_OUT = "the link leads out of the landing directory"
+MAX_STEPS = 128
+"""Names that a link may lead through, those of the landing directory and of further links among them. From the deepest
+directory that is searched up and down to another one it is about a hundred, while whoever makes ten thousand links, each
+to the next, would have all of them followed from each."""
+_LEADS_OUT = "the link leads out of the landing directory; deliver the file, or a copy"
+_TOO_FAR = f"the link leads through more than {MAX_STEPS} names; deliver the file, or link to it straight"
 _NOT_REGULAR = "it is not a regular file"
 
 
@@ -67,13 +72,12 @@ def find(root: bytes, path: bytes) -> os.stat_result | str | None:
     try:
         status = _status(root, path)
         if stat.S_ISLNK(status.st_mode):
-            target = _target(root, path)
-            if target is None:
-                return _LEADS_OUT
-            status = _status(root, target)
+            status = _status(root, _target(root, path))
     except OSError as error:
         if error.errno in _GONE:
             return None
+        if error.strerror in (_LEADS_OUT, _TOO_FAR):
+            return error.strerror
         raise
     if stat.S_ISREG(status.st_mode):
         return status
@@ -102,10 +106,9 @@ def open_landed(root: bytes, path: bytes) -> Iterator[tuple[int, Signature]]:
     """
     file = _open(root, path)
     if file is None:
-        target = _target(root, path)
-        file = _open(root, target) if target is not None else None
+        file = _open(root, _target(root, path))
     if file is None:
-        raise OSError(errno.EPERM, _LEADS_OUT)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
@@ -180,8 +183,39 @@ def _open_regular(name: bytes, directory: int | None) -> int | None:
     return os.open(name, _FILE, dir_fd=directory)
 
 
-def _target(root: bytes, path: bytes) -> bytes | None:
-    """Where in the tree a link leads; None where it leads out. That may have changed since: it is no more than a path
-    to open from the top."""
-    real_root, target = os.path.realpath(root), os.path.realpath(os.path.join(root, path))
-    return target[len(real_root) + 1 :] if target.startswith(real_root + b"/") else None
+def _target(root: bytes, path: bytes) -> bytes:
+    """Where in the tree a link leads. That may have changed since: it is no more than a path to open from the top.
+
+    Raises:
+        PermissionError: it leads out of the tree, or through too much.
+    """
+    real_root = os.path.realpath(root)
+    target = _resolved(real_root + b"/" + path)
+    if target is None:
+        raise PermissionError(errno.EPERM, _TOO_FAR)
+    if not target.startswith(real_root.rstrip(b"/") + b"/"):
+        raise PermissionError(errno.EPERM, _LEADS_OUT)
+    return target[len(real_root.rstrip(b"/")) + 1 :]
+
+
+def _resolved(path: bytes) -> bytes | None:
+    """An absolute path without links; None where it goes through more names than MAX_STEPS."""
+    ahead, real = path.split(b"/")[::-1], b""
+    for _ in range(MAX_STEPS + 1):
+        if not ahead:
+            return real
+        name = ahead.pop()
+        if name in (b"", b"."):
+            continue
+        if name == b"..":
+            real = real.rpartition(b"/")[0]
+            continue
+        step = real + b"/" + name
+        try:
+            link = os.readlink(step)
+        except OSError:  # it is none, or not there, which is seen when it is opened
+            real = step
+            continue
+        real = b"" if link.startswith(b"/") else real
+        ahead.extend(reversed(link.split(b"/")))
+    return None

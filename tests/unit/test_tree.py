@@ -18,7 +18,7 @@ from flows.core.dataset import Dataset, Unload
 from flows.datasets.sales import Sales
 from flows.landing import inbox, scan, settling
 from flows.landing.inbox import Inbox
-from flows.landing.tree import find, find_signature, open_landed
+from flows.landing.tree import MAX_STEPS, find, find_signature, open_landed
 from tests.attack import flipping
 
 TRIES = 300
@@ -92,11 +92,44 @@ def test_a_link_out_of_the_tree_is_refused_and_a_directory_that_is_a_link_is_non
     (root / "again").symlink_to("inner")
     (root / "inner" / "a.csv").write_bytes(b"inside")
     top = os.fsencode(root)
-    assert find(top, b"a.csv") == str(refusal(root, b"a.csv").strerror) == "the link leads out of the landing directory"
+    said = "the link leads out of the landing directory; deliver the file, or a copy"
+    assert find(top, b"a.csv") == refusal(root, b"a.csv").strerror == said
     assert find(top, b"day/a.csv") is find(top, b"again/a.csv") is None
     assert refusal(root, b"day/a.csv").errno == refusal(root, b"again/a.csv").errno == errno.ENOTDIR
     assert find(top, b"../outside/a.csv") is find(top, b"inner/../inner/a.csv") is None
     assert refusal(root, b"../outside/a.csv").errno == errno.ENOENT
+
+
+@pytest.mark.parametrize("text", ["./", "inner/../"])
+def test_a_link_leads_through_so_many_names_and_no_more(root: Path, text: str) -> None:
+    (root / "inner").mkdir()
+    (root / "b.csv").write_bytes(b"inside")
+    top, names = os.fsencode(root.resolve()), text.count("/")
+    repeats = (MAX_STEPS - len(root.resolve().parts) - 2) // names
+    (root / "a.csv").symlink_to(text * repeats + "b.csv")
+    assert body(root, b"a.csv") == b"inside"
+    (root / "a.csv").unlink()
+    (root / "a.csv").symlink_to(text * (repeats + 1) + "b.csv")
+    said = f"the link leads through more than {MAX_STEPS} names; deliver the file, or link to it straight"
+    assert find(top, b"a.csv") == refusal(root, b"a.csv").strerror == said
+
+
+def test_links_that_lead_to_each_other_are_followed_so_far_and_no_further(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = 3 * MAX_STEPS
+    for each in range(number):
+        (root / f"{each}.csv").symlink_to(f"{each + 1}.csv")
+    (root / f"{number}.csv").write_bytes(b"inside")
+    followed: list[object] = []
+    readlink = os.readlink
+    monkeypatch.setattr(os, "readlink", lambda path: followed.append(path) or readlink(path))
+    assert body(root, b"%d.csv" % (number - 9)) == b"inside"
+    box = make_inbox(root)
+    followed.clear()
+    found = box.rescan()
+    assert f"{number - 9}.csv".encode() in found.files and b"0.csv" in box.refused
+    assert len(followed) <= number * (MAX_STEPS + len(root.parts))
 
 
 def listen(at: Path) -> None:
