@@ -34,7 +34,7 @@ from flows.store.reports import Reports
 PAGE = "the live page"
 
 
-class Happened(Protocol):
+class WorkOutcome(Protocol):
     """What became of a piece of work, as far as it is counted here."""
 
     @property
@@ -98,7 +98,7 @@ class Live:
         guarded = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)
         self.app: ASGIApp = SecureHeaders(ForwardedHeaders(guarded, proxies))
 
-    def hear(self, outcome: Happened) -> None:
+    def hear(self, outcome: WorkOutcome) -> None:
         """Something was worked on; called in the thread that does the work, and returns at once."""
         self.hub.poke()
         if outcome.batch is not None:

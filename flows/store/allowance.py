@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import select
@@ -44,10 +44,10 @@ AGAIN_S = 60.0
 class Standing(Enum):
     """What a refused version is to its path now."""
 
-    SHOWN = auto()
-    GONE = auto()
-    LOADED = auto()
-    PAST = auto()
+    SHOWN = "the file lies there as it was refused"
+    GONE = "the file was refused last, and does not lie there any more"
+    LOADED = "its other rows are in the cube, though the file was refused since"
+    PAST = "another version has taken its place"
 
 
 @dataclass
@@ -115,8 +115,11 @@ class Allowance:
         self._quarantine = quarantine
         self._clock = clock
         self._at: dict[str, dict[int, set[int]]] = {}
+        """Dataset → path → the versions of it of which something is kept."""
         self._looked_s: dict[str, float] = {}
+        """Dataset → when all of it was looked at last."""
         self._over: set[str] = set()
+        """Datasets that hold more than they may."""
 
     def after_batch(self, dataset: Dataset, touched: Iterable[PathFacts], *, certain: bool) -> None:
         """Free what a batch has made superfluous, and look at the rest of it where that is due.
