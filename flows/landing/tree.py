@@ -26,8 +26,8 @@ _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What is not there, or is no directory of this tree (any more) on the way to it."""
 MAX_STEPS = 128
 """Names that a link may lead through, those of the landing directory and of further links among them. From the deepest
-directory that is searched up and down to another one it is about a hundred, while whoever makes ten thousand links, each
-to the next, would have all of them followed from each."""
+directory that is searched up and down to another one it is about a hundred, while whoever makes ten thousand links,
+each to the next, would have all of them followed from each."""
 _LEADS_OUT = "the link leads out of the landing directory; deliver the file, or a copy"
 _TOO_FAR = f"the link leads through more than {MAX_STEPS} names; deliver the file, or link to it straight"
 _NOT_REGULAR = "it is not a regular file"
