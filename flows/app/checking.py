@@ -38,6 +38,10 @@ from flows.store.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
+REFUSED_AT_ONCE = 500
+"""Files of a batch that are refused; what each leaves in the quarantine takes a millisecond or two, in which the files
+of other datasets wait."""
+
 _NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
 
 
@@ -69,14 +73,22 @@ def check_work(
     for path, verdict in checked.verdicts.items():
         if "manifest" in verdict.counts:
             reads[path] = _with_its_manifest(reads[path])
+    later = _refused_later(work, checked)
+    unread |= dict.fromkeys(later, "many files before it were refused, and others come first")
     done, rest = work.cut(left)
     return Validated(
         work=done,
-        reads={path: read for path, read in reads.items() if path not in left},
+        reads={path: read for path, read in reads.items() if path not in left and path not in later},
         checked=checked,
         unread=unread,
         rest=rest,
     )
+
+
+def _refused_later(work: Work, checked: CheckedFiles) -> set[bytes]:
+    """The files whose refusal is not written with this batch, where nobody has asked for them."""
+    refused = [path for path, verdict in checked.verdicts.items() if not verdict.accepted]
+    return set(refused[REFUSED_AT_ONCE:]) if work.request is None else set()
 
 
 def _read_all(

@@ -140,13 +140,14 @@ class Ledger:
             return {row[0]: Signature(*row[1:]) for row in connection.execute(query) if row[1] is not None}
 
     def known_digests(self, dataset: str, digests: Iterable[bytes]) -> set[bytes]:
-        """Those of the digests of which the ledger holds a version."""
+        """Those of the digests of which the ledger holds a version that was not refused."""
         with self.reading() as connection:
             found = _chunked(
                 connection,
                 lambda part: (
                     select(versions.c.digest)
                     .where(versions.c.digest.in_(part), versions.c.dataset == dataset)
+                    .where(versions.c.state != State.QUARANTINED.value)
                     .distinct()
                 ),
                 list(set(digests)),

@@ -16,7 +16,7 @@ import pytest
 from polars.exceptions import PanicException
 from watchdog.observers.inotify import InotifyObserver
 
-from flows.app import feed, loads
+from flows.app import checking, feed, loads
 from flows.app.opening import open_feed
 from flows.app.stages import Stages, Window
 from flows.app.work import FileOutcome, Outcome, Validated, Work
@@ -419,3 +419,20 @@ def test_a_file_larger_than_the_dataset_allows_is_refused_without_being_read(sta
     living.wait_for({500: 1})
     living.put("large.csv", sales(3))
     living.wait_for({500: 1, 1: 3})
+
+
+def test_a_flood_of_bad_files_is_refused_a_part_at_a_time(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "REFUSED_AT_ONCE", 2)
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    for number in range(5):
+        (landing / f"bad{number}.csv").write_bytes(b"no header\n")
+        os.utime(landing / f"bad{number}.csv", (1_700_000_000, 1_700_000_000))
+    living = start()
+    living.put("good.csv", sales(1))
+    living.wait_for({1: 1})
+    living.wait_until(lambda: all(living.state_of(f"bad{number}.csv") == "quarantined" for number in range(5)))
+    refused = [sum(file.state == "quarantined" for file in outcome.files) for outcome in living.outcomes]
+    assert sum(refused) == 5 and max(refused) == 2
