@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows.core.wording import counted
+from flows.text.plural import counted
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "requirements.lock"

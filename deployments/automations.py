@@ -19,7 +19,7 @@ from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceS
 from prefect.blocks.webhook import Webhook
 from prefect.events.actions import CallWebhook, RunDeployment
 
-from flows.runs import (
+from flows.orchestration.runs import (
     LIVE_DEPLOYMENT,
     LIVE_FLOW,
     client_of,

@@ -13,9 +13,9 @@ from prefect.states import Completed, Failed
 
 from flows.errors import CubefeedError
 from flows.load_files import ask_owner
-from flows.output import plain_logs
-from flows.reporting import emit_late, name_run, publish_report, publish_table
+from flows.orchestration.artifacts import emit_late, name_run, publish_report, publish_table
 from flows.settings import Settings
+from flows.text.output import plain_logs
 
 OWNER_S = 180.0
 """How long the session may take to open: runs that are late start at the same moment as it does."""
@@ -51,8 +51,8 @@ async def close_day(dataset: str) -> State[None]:
 @task(name="report_day", cache_policy=NO_CACHE)
 async def report_day(facts: dict[str, Any]) -> None:
     """Keep the day's report as a page, and show it as an artifact."""
-    from flows.report.making import complete, keep_report
-    from flows.report.markdown import make_markdown
+    from flows.day_report.build import complete, keep_report
+    from flows.day_report.markdown import make_markdown
 
     state = Settings.read().state
     report = await asyncio.to_thread(complete, state, facts)

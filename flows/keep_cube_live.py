@@ -19,22 +19,22 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Cancelled, Completed, Crashed
 
-from flows.app.feed import Feed
-from flows.app.loads import Loads
-from flows.app.opening import open_feed
-from flows.app.stages import Stages
-from flows.app.work import Work
-from flows.core.boundaries import Doing, NothingFailed, SessionFailed, boundary
 from flows.errors import StateError
+from flows.ingest.bootstrap import open_feed
+from flows.ingest.feed import Feed
+from flows.ingest.load_summary import Loads
+from flows.ingest.pipeline import Stages
+from flows.ingest.work import Work
 from flows.load_window import load_window
+from flows.orchestration.artifacts import Events, emit_session, publish_links, publish_loads
+from flows.orchestration.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.orchestration.windows import IDLE_S, Windows
-from flows.output import plain_logs
 from flows.redaction import without_secrets
-from flows.reporting import Events, emit_session, publish_links, publish_loads
-from flows.runs import LIVE_FLOW, client_of, declare_running, state_of
+from flows.runtime.boundaries import Doing, NothingFailed, SessionFailed, boundary
 from flows.settings import Settings
 from flows.store.state import Owner, State
 from flows.tasks import detect_files, initial_load
+from flows.text.output import plain_logs
 
 log = logging.getLogger(__name__)
 

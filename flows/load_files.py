@@ -12,13 +12,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.app.client import ask
-from flows.app.work import NAMED
 from flows.errors import CubefeedError, RequestFailed
-from flows.output import plain_logs
-from flows.report.escape import markdown
-from flows.reporting import name_run, publish_table
+from flows.ingest.client import ask
+from flows.ingest.work import NAMED
+from flows.orchestration.artifacts import name_run, publish_table
 from flows.settings import Settings
+from flows.text.escape import markdown
+from flows.text.output import plain_logs
 
 TIMEOUT_S = 600.0
 

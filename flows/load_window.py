@@ -8,8 +8,8 @@ from uuid import UUID
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.app.stages import Window
-from flows.reporting import name_run, publish_loads, window_name
+from flows.ingest.pipeline import Window
+from flows.orchestration.artifacts import name_run, publish_loads, window_name
 from flows.tasks import append_files, validate_files
 
 

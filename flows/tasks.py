@@ -5,10 +5,10 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.app.loads import Loads
-from flows.app.stages import Stages, Window
-from flows.app.work import Work
-from flows.reporting import ProgressArtifact, log_outcome
+from flows.ingest.load_summary import Loads
+from flows.ingest.pipeline import Stages, Window
+from flows.ingest.work import Work
+from flows.orchestration.artifacts import ProgressArtifact, log_outcome
 
 DETECT_S = 3600.0
 """How long one run of the sensor waits, so that a quiet day costs few runs."""

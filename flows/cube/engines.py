@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from flows.core.model import Table
-from flows.cube.atoti_start import TERMS
+from flows.cube.atoti.start import TERMS
 from flows.cube.port import Cube
 from flows.errors import EngineUnavailable
+from flows.model.tables import Table
 from flows.settings import MEMORY
 
 Tell = Callable[[str], None]
@@ -35,14 +35,14 @@ def open_cube(engine: str, model: tuple[Table, ...], *, memory: str = MEMORY, te
 
 
 def _open_duckdb(model: tuple[Table, ...], memory: str, tell: Tell) -> Cube:
-    from flows.cube.duckdb_cube import DuckDbCube
+    from flows.cube.duckdb.engine import DuckDbCube
 
     return DuckDbCube(model, memory=memory)
 
 
 def _open_atoti(model: tuple[Table, ...], memory: str, tell: Tell) -> Cube:
     tell(TERMS)  # before the import, which already counts as use
-    from flows.cube.atoti_cube import AtotiCube
+    from flows.cube.atoti.engine import AtotiCube
 
     return AtotiCube(model, tell=tell)
 

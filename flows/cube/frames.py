@@ -8,10 +8,10 @@ from typing import assert_never
 import polars as pl
 import pyarrow as pa
 
-from flows.core.measures import Mean, Measure, RowCount, Sum, ValueCount
-from flows.core.model import TOTAL_DEPTH, VERSION, Column, Query, Table
-from flows.core.types import INTEGER, ColumnType
 from flows.errors import QueryError
+from flows.model.measures import Mean, Measure, RowCount, Sum, ValueCount
+from flows.model.tables import TOTAL_DEPTH, VERSION, Column, Query, Table
+from flows.model.types import INTEGER, ColumnType
 
 
 def row_columns(table: Table) -> dict[str, ColumnType]:

@@ -9,9 +9,9 @@ from typing import Protocol
 
 import polars as pl
 
-from flows.core.changes import ChangeSet, Horizon
-from flows.core.model import Query, Table
 from flows.cube.bounds import Bounds
+from flows.model.merge import ChangeSet, Horizon
+from flows.model.tables import Query, Table
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from flows.core.boundaries import DatasetFailed, Doing, boundary
-from flows.core.dataset import Dataset
 from flows.errors import DeclarationError
-from flows.permissions import weakness_of
+from flows.model.dataset import Dataset
+from flows.runtime.boundaries import DatasetFailed, Doing, boundary
+from flows.runtime.permissions import weakness_of
 from flows.settings import Settings
 
 RESOLVE_S = 2.0

@@ -14,16 +14,16 @@ from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
-from flows.core.dataset import Dataset, Unload
-from flows.core.files import Landed, Signature, shown
+from flows.landing.absence import Missing
+from flows.landing.events import Hint
+from flows.landing.identity import Memory, Volumes
+from flows.landing.listing import Identity, Listing, is_too_deep, name_filter, reason_of, scan
 from flows.landing.manifest import with_manifest
-from flows.landing.missing import Missing
 from flows.landing.mount import note_progress
-from flows.landing.scan import Identity, Listing, is_too_deep, name_filter, reason_of, scan
 from flows.landing.settling import Pending, Settling
 from flows.landing.tree import find
-from flows.landing.volumes import Memory, Volumes
-from flows.landing.watcher import Hint
+from flows.model.dataset import Dataset, Unload
+from flows.model.files import Landed, Signature, shown
 
 RETRY_S = 5.0
 """How long a file that cannot be read is left alone before it is tried again."""

@@ -6,11 +6,11 @@ import hashlib
 import json
 from typing import Any
 
-from flows.core.dataset import Dataset
-from flows.core.files import Signature
-from flows.core.findings import Finding
-from flows.core.notes import shorten
 from flows.landing.tree import find_signature
+from flows.model.dataset import Dataset
+from flows.model.files import Signature
+from flows.model.finding_frame import shorten
+from flows.model.findings import Finding
 
 MAX_BYTES = 1 << 20
 """A manifest is two values; more than this is something else."""

@@ -9,11 +9,11 @@ import os
 from dataclasses import dataclass
 from math import inf
 
-from flows.core.dataset import Dataset
-from flows.core.files import Signature, shown
-from flows.landing.scan import TICK_S
+from flows.landing.events import Hint
+from flows.landing.listing import TICK_S
 from flows.landing.tree import find_signature, open_landed
-from flows.landing.watcher import Hint
+from flows.model.dataset import Dataset
+from flows.model.files import Signature, shown
 
 NO_NEWLINE_S = 2.0
 """A file that does not end in a line end may be half written: how long it must be unchanged at least."""

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from flows.core.files import Signature
+from flows.model.files import Signature
 
 _PATH_ONLY = getattr(os, "O_PATH", os.O_RDONLY)
 """A descriptor to go on from, which needs no permission to read."""

@@ -14,13 +14,13 @@ from contextlib import suppress
 from math import inf
 from uuid import UUID
 
-from flows.app.loads import Loads
-from flows.app.stages import Stages, Window
-from flows.app.work import Work
-from flows.core.boundaries import Doing, NothingFailed, boundary
+from flows.ingest.load_summary import Loads
+from flows.ingest.pipeline import Stages, Window
+from flows.ingest.work import Work
 from flows.orchestration.run_thread import RunThread
+from flows.orchestration.runs import client_of, end_unheard
 from flows.orchestration.window_states import Event, Phase, WindowStates
-from flows.runs import client_of, end_unheard
+from flows.runtime.boundaries import Doing, NothingFailed, boundary
 
 log = logging.getLogger(__name__)
 

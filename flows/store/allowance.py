@@ -22,13 +22,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from flows.core.dataset import LEAST_QUARANTINE_DAYS, Dataset
-from flows.core.lifecycle import LIVE, PathFacts
-from flows.core.wording import counted
+from flows.model.dataset import LEAST_QUARANTINE_DAYS, Dataset
+from flows.model.lifecycle import LIVE, PathFacts
 from flows.store.disk import size
 from flows.store.ledger import Ledger, among
 from flows.store.quarantine import KeptVersion, Quarantine
 from flows.store.schema import paths, versions
+from flows.text.plural import counted
 
 log = logging.getLogger(__name__)
 

@@ -25,13 +25,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from flows.core.dataset import Dataset
-from flows.core.files import Landed, first_names, shown
-from flows.core.progress import show_progress
-from flows.core.wording import counted
 from flows.errors import DiskFull
+from flows.model.dataset import Dataset
+from flows.model.files import Landed, first_names, shown
+from flows.runtime.progress import show_progress
 from flows.store.disk import room_for
 from flows.store.suspects import HeldFile, Key, Suspect, after_death, parse_held_file, suspects_in, write_suspects
+from flows.text.plural import counted
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
-from flows.core.calendar import in_zone
+from flows.model.calendar import in_zone
 from flows.store.history import FileRow, file_row
 from flows.store.ledger import Ledger, among
 from flows.store.schema import paths, versions

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from flows.core.surroundings import is_full
 from flows.errors import DiskFull
+from flows.runtime.shortages import is_full
 
 GB = 10**9
 FREE_BYTES = GB

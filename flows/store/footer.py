@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import polars as pl
 
-from flows.core.clock import now_utc
+from flows.runtime.clock import now_utc
 
 FORMAT = 2
 KEY = "cubefeed"

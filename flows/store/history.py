@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from flows.core.files import shown
-from flows.core.findings import Finding
-from flows.core.lifecycle import LIVE, State
+from flows.model.files import shown
+from flows.model.findings import Finding
+from flows.model.lifecycle import LIVE, State
 from flows.store.ledger import Ledger
 from flows.store.schema import paths, versions
 

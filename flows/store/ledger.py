@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Select, func, select, text
 
-from flows.core.files import Signature
-from flows.core.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
-from flows.core.plan import Counters
+from flows.model.files import Signature
+from flows.model.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
+from flows.model.plan import Counters
 from flows.store.disk import room_for
 from flows.store.schema import batches, datasets, paths, segments, versions
 

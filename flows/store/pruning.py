@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
 
-from flows.core.lifecycle import LIVE
-from flows.core.wording import counted
+from flows.model.lifecycle import LIVE
 from flows.store.ledger import Ledger
 from flows.store.schema import batches, paths, requests, versions
+from flows.text.plural import counted
 
 log = logging.getLogger(__name__)
 

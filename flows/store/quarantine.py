@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.core.clock import now_utc
-from flows.core.files import allocated_bytes, shown
-from flows.core.findings import Finding, Verdict
+from flows.model.files import allocated_bytes, shown
+from flows.model.findings import Finding, Verdict
+from flows.runtime.clock import now_utc
 from flows.store.atomic import folder_before, make_inside, private_name, put_folder, remove_partials
 from flows.store.disk import room_for
 

@@ -11,17 +11,17 @@ import polars as pl
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from flows.core.clock import now_utc
-from flows.core.files import Signature, first_names, shown
-from flows.core.lifecycle import State
-from flows.core.model import VERSION, Table
-from flows.core.wording import counted
+from flows.model.files import Signature, first_names, shown
+from flows.model.lifecycle import State
+from flows.model.tables import VERSION, Table
+from flows.runtime.clock import now_utc
 from flows.store.evidence import FoundSegment, evidence_of
 from flows.store.ledger import Ledger, SegmentFacts, among
 from flows.store.replay import KnownPath, KnownVersion, Replay
 from flows.store.schema import batches, datasets, paths, requests, segments, versions
 from flows.store.segments import Segments, number_of, read_segment
 from flows.store.upkeep import NEVER, DatasetFacts, write_summaries
+from flows.text.plural import counted
 
 SHOWN = 20
 _LOST_REQUEST = json.dumps(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flows.core.lifecycle import LIVE, State
+from flows.model.lifecycle import LIVE, State
 from flows.store.footer import Footer, VersionRow
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from flows.core.day_report import DayReport
+from flows.model.day_facts import DayReport
 from flows.store.atomic import make_inside, remove_partials, write_file
 from flows.store.disk import room_for
 

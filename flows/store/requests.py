@@ -27,10 +27,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlalchemy import LargeBinary, cast, func, insert, select, text, update
 
-from flows.core.clock import now_utc
-from flows.core.payload import MAX_BYTES, Kind, Payload, parse_kind, parse_payload
 from flows.errors import RequestFailed, plain
+from flows.runtime.clock import now_utc
 from flows.store.ledger import BUSY_TIMEOUT_S, Ledger
+from flows.store.payload import MAX_BYTES, Kind, Payload, parse_kind, parse_payload
 from flows.store.schema import requests
 
 POLL_S = 0.1

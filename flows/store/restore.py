@@ -14,10 +14,10 @@ from pathlib import Path
 import polars as pl
 from sqlalchemy import select
 
-from flows.core.lifecycle import LIVE
-from flows.core.model import VERSION, Table
-from flows.core.surroundings import is_full
 from flows.errors import StateError
+from flows.model.lifecycle import LIVE
+from flows.model.tables import VERSION, Table
+from flows.runtime.shortages import is_full
 from flows.store.atomic import sync_directory
 from flows.store.backup import backups_in, copy_database, defect, last_numbers, ledger_bytes, open_still, sync_file
 from flows.store.disk import room_for

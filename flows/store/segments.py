@@ -17,10 +17,10 @@ from typing import Any
 
 import polars as pl
 
-from flows.core.model import VERSION, Column, Table
-from flows.core.surroundings import is_full, is_locked
-from flows.core.types import DATE, Value
 from flows.errors import RequestFailed
+from flows.model.tables import VERSION, Column, Table
+from flows.model.types import DATE, Value
+from flows.runtime.shortages import is_full, is_locked
 from flows.store.atomic import make_inside, private_name, remove_partials, sync_directory
 from flows.store.checksum import checksum, checksum_of
 from flows.store.disk import room_for

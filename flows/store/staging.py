@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Insert, bindparam, func, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from flows.core.clock import now_utc
-from flows.core.files import Signature
-from flows.core.lifecycle import State
-from flows.core.plan import NewVersion, Plan
+from flows.model.files import Signature
+from flows.model.lifecycle import State
+from flows.model.plan import NewVersion, Plan
+from flows.runtime.clock import now_utc
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.schema import batches, datasets, paths, segments, versions
 

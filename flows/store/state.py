@@ -14,8 +14,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from flows.core.clock import now_utc
 from flows.errors import DiskFull, NotRunning, StateError
+from flows.runtime.clock import now_utc
 from flows.store.atomic import private_name, remove_partials, write_file
 from flows.store.disk import room_for
 from flows.store.hold import Hold

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flows.core.files import Signature
+from flows.model.files import Signature
 from flows.store.atomic import write_file
 from flows.store.trust import own_text
 

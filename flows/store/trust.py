@@ -10,7 +10,7 @@ from errno import ENOTDIR
 from pathlib import Path
 
 from flows.errors import StateError
-from flows.permissions import ROOT, is_ours, others_write
+from flows.runtime.permissions import ROOT, is_ours, others_write
 
 PRIVATE = 0o077
 """The umask under which everything here is made: what was loaded is for the user of the session alone."""

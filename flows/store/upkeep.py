@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from flows.core.changes import Horizon
-from flows.core.clock import now_utc
-from flows.core.dataset import Dataset
-from flows.core.files import Signature
-from flows.core.findings import Verdict
-from flows.core.lifecycle import LIVE, State
+from flows.model.dataset import Dataset
+from flows.model.files import Signature
+from flows.model.findings import Verdict
+from flows.model.lifecycle import LIVE, State
+from flows.model.merge import Horizon
+from flows.runtime.clock import now_utc
 from flows.store.footer import VersionRow
 from flows.store.ledger import Ledger, SegmentFacts, among
 from flows.store.schema import datasets, paths, segments, versions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.live.token import make_token
+from flows.web.token import make_token
 from tests.attack.system import NOBODY, System, as_stranger, attacked
 from tests.e2e.running import Place, started_program
 

@@ -17,8 +17,8 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext
 
-from flows.live.token import make_token
 from flows.store.state import State
+from flows.web.token import make_token
 from tests.attack.system import HEADER, VISIBLE_S, as_stranger
 from tests.e2e.running import Installation, Place, installation, started, started_program, until
 

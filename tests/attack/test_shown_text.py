@@ -9,10 +9,10 @@ import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import BrowserContext
 
-from flows import reporting
-from flows.app.loads import Loads
-from flows.app.work import FileOutcome, Outcome
-from flows.core.findings import Finding
+from flows.ingest.load_summary import Loads
+from flows.ingest.work import FileOutcome, Outcome
+from flows.model.findings import Finding
+from flows.orchestration import artifacts as reporting
 from tests.attack.system import HEADER, System
 from tests.e2e.browsing import CHROMIUM, wait
 from tests.e2e.running import until

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from flows.live.token import TOKEN, make_token
+from flows.web.token import TOKEN, make_token
 from tests.attack.system import System, as_stranger, attacked
 from tests.e2e.browsing import CHROMIUM, numbers, wait
 from tests.e2e.running import Place, until, watching

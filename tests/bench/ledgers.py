@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from flows.core.model import LINE, VERSION
 from flows.datasets import find_dataset
+from flows.model.tables import LINE, VERSION
 from flows.store.footer import Footer
 from flows.store.ledger_file import open_ledger
 from flows.store.segments import Segments

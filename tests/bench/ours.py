@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.app.client import read
-from flows.app.opening import OpenFeed, open_feed
-from flows.app.stages import Stages
+from flows.ingest.bootstrap import OpenFeed, open_feed
+from flows.ingest.client import read
+from flows.ingest.pipeline import Stages
 from flows.settings import Settings
 from tests.bench.apart import Figures, peak_mb
 from tests.bench.files import warm_up_file

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from flows.datasets import find_dataset
-from flows.landing.parse import Source, parse
-from flows.landing.scan import name_filter, scan
+from flows.landing.listing import name_filter, scan
+from flows.reading.csv.parse import Source, parse
 from tests.bench import peer_arrow, peer_scandir
 from tests.bench.apart import Figures, apart
 from tests.bench.files import sales, spread, write_small_files

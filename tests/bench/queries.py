@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows.core.model import Query
+from flows.model.tables import Query
 from tests.bench.apart import Figures, apart
 from tests.bench.loads import FILE_ROWS, FILES
 from tests.bench.ours import session

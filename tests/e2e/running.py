@@ -83,7 +83,7 @@ class Place:
 
     def command(self, *arguments: object) -> list[str]:
         """The command line."""
-        return [*self.through, sys.executable, "-m", "flows.cli", *(str(argument) for argument in arguments)]
+        return [*self.through, sys.executable, "-m", "flows.cli.main", *(str(argument) for argument in arguments)]
 
     def run(
         self, *arguments: object, code: int | None = 0, timeout_s: float = 60.0

@@ -74,14 +74,14 @@ def test_a_command_that_the_readme_names_exists(place: Place, command: str) -> N
 def test_a_setting_of_the_readme_exists(variable: str) -> None:
     from dataclasses import fields
 
-    from flows.live.token import TOKEN
     from flows.settings import PREFIX, Settings
+    from flows.web.token import TOKEN
 
     assert variable == TOKEN or variable.removeprefix(PREFIX).lower() in {field.name for field in fields(Settings)}
 
 
 def test_the_token_of_the_readme_is_taken(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.live.token import TOKEN, token_here
+    from flows.web.token import TOKEN, token_here
 
     first, second = (place.run("token").stdout.strip() for _ in range(2))
     monkeypatch.setenv(TOKEN, first)
@@ -114,7 +114,7 @@ def test_the_dataset_of_the_readme_works(place: Place) -> None:
     (line,) = [line for line in TYPED if "watch" in line]
     _, *arguments = shlex.split(line)
     arguments[arguments.index("--state") + 1] = str(place.state)
-    command = [sys.executable, "-m", "flows.cli", *arguments, "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "flows.cli.main", *arguments, "--ready-file", str(ready)]
     process = subprocess.Popen(command, cwd=place.root, env=place.variables, stderr=subprocess.DEVNULL)
     try:
         until(ready.exists, what="the initial load")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from flows.live.token import TOKEN, make_token
+from flows.web.token import TOKEN, make_token
 from tests.e2e.browsing import BROWSER, arguments, beyond, numbers, opened, state, third_day, wait
 from tests.e2e.running import Place, watching
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import sync_playwright
 
-from flows.live.token import TOKEN, make_token
+from flows.web.token import TOKEN, make_token
 from tests.e2e.browsing import ARGUMENTS, BROWSER, CHROMIUM, arguments, numbers, third_day, wait
 from tests.e2e.proxying import NAME, proxied
 from tests.e2e.running import Place, watching

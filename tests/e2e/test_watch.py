@@ -278,7 +278,7 @@ def test_help_and_questions_import_nothing_heavy(place: Place, arguments: list[s
         "import atexit, sys\n"
         f"atexit.register(lambda: print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr))\n"
         f"sys.argv = ['cubefeed', *{arguments!r}]\n"
-        "from flows.cli import main\n"
+        "from flows.cli.main import main\n"
         "main()\n"
     )
     done = place.run_any(sys.executable, "-c", look, code=None)
@@ -291,7 +291,7 @@ def test_a_question_to_the_live_cube_imports_nothing_heavy(two_days: Place) -> N
         command = ["query", "Quantity.SUM", "--by", "Date", "--format", "json"]
         look = (
             f"import sys\nsys.argv = ['cubefeed', *{command!r}]\n"
-            "from flows.cli import app\napp(standalone_mode=False)\n"
+            "from flows.cli.main import app\napp(standalone_mode=False)\n"
             f"assert not [name for name in {HEAVY!r} if name in sys.modules]\n"
         )
         assert json.loads(two_days.run_any(sys.executable, "-c", look).stdout)[0]["Quantity.SUM"] == 10

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.app import feed
-from flows.landing import inbox, lookout, missing, settling
+from flows.ingest import feed
+from flows.landing import absence as missing
+from flows.landing import inbox, settling
+from flows.landing import monitor as lookout
 from flows.settings import Observer
 from tests.integration.living import Living, live
 

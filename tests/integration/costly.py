@@ -13,11 +13,11 @@ from pathlib import Path
 import dataframely as dy
 import pyarrow as pa
 
-from flows.app.checking import check_files
-from flows.core.cost import memory_bytes
-from flows.core.dataset import Csv, Dataset, SkipRows
-from flows.core.files import Landed, Signature
-from flows.landing.reader import Read
+from flows.ingest.checks import check_files
+from flows.model.dataset import Csv, Dataset, SkipRows
+from flows.model.files import Landed, Signature
+from flows.reading.file_reader import Read
+from flows.validation.cost import memory_bytes
 
 
 class One(dy.Schema):

@@ -15,13 +15,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from flows.core.changes import ChangeSet, winners
-from flows.core.model import LINE, VERSION, Column, Query, Table
-from flows.core.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.cube.bounds import Bounds
 from flows.cube.frames import fitting, row_columns
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import NobodyWaits, QueryError, TooManyRows, TooSlow
+from flows.model.merge import ChangeSet, winners
+from flows.model.tables import LINE, VERSION, Column, Query, Table
+from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
 
 SALES = Table(
     "sales",

@@ -10,22 +10,22 @@ from typing import Any
 
 import polars as pl
 
-from flows import cli
-from flows.app import appending, checking, compacting
-from flows.app.appending import Appender
-from flows.app.feed import Feed
-from flows.cube.duckdb_cube import DuckDbCube
+from flows.cli import main as cli
+from flows.cube.duckdb.engine import DuckDbCube
+from flows.ingest import checks, commit, compaction
+from flows.ingest.commit import Appender
+from flows.ingest.feed import Feed
 from flows.landing.inbox import Inbox
 from flows.store.segments import Segments
 
 POINTS: dict[str, tuple[object, str, str]] = {
-    "file read": (checking, "read_file", "after"),
+    "file read": (checks, "read_file", "after"),
     "segment half written": (pl.DataFrame, "write_parquet", "after"),
     "segment written": (Segments, "write", "after"),
-    "staged": (appending, "stage_batch", "after"),
+    "staged": (commit, "stage_batch", "after"),
     "change known": (Appender, "_change", "after"),
     "cube changed": (DuckDbCube, "apply", "after"),
-    "recorded": (appending, "mark_loaded", "after"),
+    "recorded": (commit, "mark_loaded", "after"),
     "inbox told": (Inbox, "judged", "before"),
     "rebuild begun": (DuckDbCube, "rebuild", "before"),
     "rebuilt": (Feed, "rebuild", "after"),
@@ -34,8 +34,8 @@ POINTS: dict[str, tuple[object, str, str]] = {
 COMPACTING: dict[str, tuple[object, str, str]] = {
     "merged segment half written": (pl.DataFrame, "write_parquet", "after"),
     "merged segment written": (Segments, "write", "after"),
-    "ledger points to it": (compacting, "replace_segments", "after"),
-    "dead ones forgotten": (compacting, "drop_dead_segments", "after"),
+    "ledger points to it": (compaction, "replace_segments", "after"),
+    "dead ones forgotten": (compaction, "drop_dead_segments", "after"),
     "dead ones removed": (Segments, "remove", "before"),
 }
 """The same for a compaction."""

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from flows.app.desk import Desk
-from flows.app.disks import Disks, places
-from flows.app.feed import Feed
-from flows.app.opening import OpenFeed, open_feed
-from flows.app.status import FeedSource
-from flows.app.work import Outcome, Validated, Work
-from flows.core.files import shown
-from flows.core.model import Query
+from flows.ingest.bootstrap import OpenFeed, open_feed
+from flows.ingest.dataset_state import Desk
+from flows.ingest.disk_warnings import Disks, places
+from flows.ingest.feed import Feed
+from flows.ingest.status import FeedSource
+from flows.ingest.work import Outcome, Validated, Work
 from flows.landing.inbox import Inbox
+from flows.model.files import shown
+from flows.model.tables import Query
 from flows.settings import Observer, Settings
 from flows.store.history import FileRow, file_rows
 from flows.store.reports import Reports

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.live.board import Board
+from flows.web.board import Board
 
 
 class Reader:

@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flows.app import compacting
-from flows.app.mending import Mender
 from flows.datasets.sales import SALES
+from flows.ingest import compaction as segments_compaction
+from flows.ingest.repair import Mender
 from flows.landing.mount import Mount
 from flows.store.crashes import Crashes
 from flows.store.ledger_file import open_ledger
@@ -95,9 +95,9 @@ def migration(state: Path, landing: Path) -> None:
 
 def compaction(state: Path, landing: Path) -> None:
     """Merge all segments."""
-    compacting.FEW = 2
+    segments_compaction.FEW = 2
     with closing(open_ledger(State(state).ledger)) as ledger:
-        compacting.compact(SALES, ledger, Segments(State(state).segments))
+        segments_compaction.compact(SALES, ledger, Segments(State(state).segments))
 
 
 def mending(state: Path, landing: Path) -> None:

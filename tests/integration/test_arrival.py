@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from flows.core.changes import ChangeSet
-from flows.core.dataset import Unload
-from flows.core.files import shown
-from flows.core.findings import Finding
+from flows.landing.events import Hint
 from flows.landing.tree import MAX_STEPS
-from flows.landing.watcher import Hint
+from flows.model.dataset import Unload
+from flows.model.files import shown
+from flows.model.findings import Finding
+from flows.model.merge import ChangeSet
 from flows.settings import Observer
 from flows.store.requests import RequestBox
 from tests.integration.living import Living, live, sales
@@ -256,7 +256,7 @@ def test_a_renamed_file_s_rows_stay_while_its_new_name_waits_for_its_marker(
 def test_a_renamed_file_that_never_gets_its_marker_is_gone_in_the_end(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.landing.missing.HEIR_S", 0.5)
+    monkeypatch.setattr("flows.landing.absence.HEIR_S", 0.5)
     living = start(when_deleted=Unload(), marker=".done")
     for name, first in {"a.csv": 1, "other.csv": 9}.items():
         living.put(name, sales(first, start=first))
@@ -578,7 +578,7 @@ def test_a_correction_that_is_not_what_its_manifest_says_leaves_the_old_rows(sta
 def test_a_landing_directory_that_does_not_exist_yet_is_waited_for(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING, "flows.landing.lookout")
+    caplog.set_level(logging.WARNING, "flows.landing.monitor")
     living = start(make_landing=False)
     living.wait_until(lambda: living.status()["problem"] == "the directory does not exist")
     living.wait_until(lambda: "waiting, because the directory does not exist" in caplog.text)

@@ -194,7 +194,7 @@ def test_without_dlt_the_burst_is_still_compared_with_the_guide(
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "dlt.py").write_text("raise ModuleNotFoundError(\"No module named 'dlt'\", name='dlt')\n")
-    monkeypatch.setitem(children.QUIET, "PYTHONPATH", f"{hidden}{os.pathsep}{children.ROOT}")
+    monkeypatch.setitem(children.QUIET, "PYTHONPATH", f"{hidden}{os.pathsep}{children.QUIET['PYTHONPATH']}")
     guide, dlt = measure(["burst"], scale=0.001, times=1)
     assert guide["name"] == "burst-guide" and guide["ratio"] is not None
     assert dlt["note"] == "not measured: ModuleNotFoundError: No module named 'dlt'"

@@ -16,14 +16,14 @@ import pytest
 from polars.exceptions import PanicException
 from watchdog.observers.inotify import InotifyObserver
 
-from flows.app import checking, feed, loads
-from flows.app.opening import open_feed
-from flows.app.stages import Stages, Window
-from flows.app.work import FileOutcome, Outcome, Validated, Work
-from flows.core import cost
-from flows.core.cost import Cost
 from flows.datasets.sales import SALES
+from flows.ingest import checks, feed, load_summary
+from flows.ingest.bootstrap import open_feed
+from flows.ingest.pipeline import Stages, Window
+from flows.ingest.work import FileOutcome, Outcome, Validated, Work
 from flows.settings import Settings
+from flows.validation import cost
+from flows.validation.cost import Cost
 from tests.integration.living import Living, sales
 from tests.integration.test_changes import ask
 
@@ -103,7 +103,7 @@ def frozen(living: Living) -> Iterator[None]:
 def test_an_overflow_of_the_kernel_s_queue_leads_to_a_listing(
     start: Start, caplog: pytest.LogCaptureFixture, recursive: bool
 ) -> None:
-    caplog.set_level(logging.WARNING, "flows.landing.lookout")
+    caplog.set_level(logging.WARNING, "flows.landing.monitor")
     living = start(recursive=recursive)
     living.put("1.csv", sales(1))
     living.wait_for(numbers(1))
@@ -133,7 +133,7 @@ def test_events_that_are_lost_without_a_word_are_made_good_by_the_next_listing(
         monkeypatch.setattr(lookout._watcher, "_note", lambda *_: None)
     for number in range(2, 12):
         living.put(f"{number}.csv", sales(number, start=number))
-    monkeypatch.setattr("flows.landing.lookout.RESCAN_S", 0.2)
+    monkeypatch.setattr("flows.landing.monitor.RESCAN_S", 0.2)
     wait_for_all(living, 11)
 
 
@@ -195,9 +195,9 @@ def test_a_directory_that_could_not_be_watched_is_watched_when_that_is_possible_
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "inotify watch limit reached")
 
-    monkeypatch.setattr("flows.landing.lookout.REARM_S", 0.1)
+    monkeypatch.setattr("flows.landing.monitor.REARM_S", 0.1)
     with monkeypatch.context() as patched:
-        patched.setattr("flows.landing.watcher.Observer", refuse)
+        patched.setattr("flows.landing.events.Observer", refuse)
         living = start()
         living.wait_until(lambda: "cannot be watched (inotify watch limit" in living.desk.lookout.why)
         assert living.status()["observer"] == "polling"
@@ -215,7 +215,7 @@ def test_where_the_system_has_no_more_watches_the_directory_is_listed_instead(
         raise OSError(28, "inotify watch limit reached")
 
     if step == "make":
-        monkeypatch.setattr("flows.landing.watcher.Observer", refuse)
+        monkeypatch.setattr("flows.landing.events.Observer", refuse)
     else:
         monkeypatch.setattr("watchdog.observers.inotify.InotifyWatchGroup._add_all_callbacks", refuse)
     living = start()
@@ -286,7 +286,7 @@ async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
 ) -> None:
     """Nobody takes it away, as while Prefect does not answer."""
     monkeypatch.setattr(feed, "BATCH_FILES", 100)
-    monkeypatch.setattr(loads, "KEPT", 50)
+    monkeypatch.setattr(load_summary, "KEPT", 50)
     landing, burst = tmp_path / "landing", 200
     landing.mkdir()
     with open_feed(Settings(state=tmp_path / "state", landing=landing, observer="polling", settle_s=0.0)) as opened:
@@ -424,7 +424,7 @@ def test_a_file_larger_than_the_dataset_allows_is_refused_without_being_read(sta
 def test_a_flood_of_bad_files_is_refused_a_part_at_a_time(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "REFUSED_AT_ONCE", 2)
+    monkeypatch.setattr(checks, "REFUSED_AT_ONCE", 2)
     landing = tmp_path / "landing"
     landing.mkdir()
     for number in range(5):

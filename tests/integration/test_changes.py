@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from flows.app.work import Outcome, Validated, Work
-from flows.cli import app
-from flows.core.changes import ChangeSet
-from flows.core.dataset import Unload
+from flows.cli.main import app
 from flows.errors import RequestFailed
+from flows.ingest.work import Outcome, Validated, Work
+from flows.model.dataset import Unload
+from flows.model.merge import ChangeSet
 from flows.store.requests import Kind, RequestBox
 from tests.integration.living import Living, sales
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from flows import children
-from flows.children import Child, listen, require_own_working_directory
-from flows.demo import port_for
 from flows.errors import StateError
+from flows.installation import processes as children
+from flows.installation.demo import port_for
+from flows.installation.processes import Child, listen, require_own_working_directory
 from tests.integration.small_disk import small_disk
 
 COUNTING = "import itertools, time\nfor n in itertools.count(): print(f'line {n:06d}', flush=True); time.sleep(0.001)"

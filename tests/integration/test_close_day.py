@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from flows.core.calendar import business_day
-from flows.core.dataset import DailyBy
 from flows.errors import RequestFailed
+from flows.model.calendar import business_day
+from flows.model.dataset import DailyBy
 from flows.settings import Observer
 from tests.integration.living import Living, live, sales
 from tests.integration.test_changes import ask
@@ -84,7 +84,7 @@ def test_a_close_that_could_not_move_the_horizon_leaves_its_dataset_at_work(
 
     with live(tmp_path, "polling", expect=EXPECT, retain_days=5) as living:
         with monkeypatch.context() as patched:
-            patched.setattr("flows.app.days.set_first_day", locked)
+            patched.setattr("flows.ingest.business_days.set_first_day", locked)
             with pytest.raises(RequestFailed, match="locked"):
                 close(living)
         living.put("a.csv", sales(1, day=day(1)))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.app.closing import verify
-from flows.app.feed import Feed
-from flows.app.opening import open_feed
-from flows.core.model import Query
+from flows.ingest.bootstrap import open_feed
+from flows.ingest.feed import Feed
+from flows.ingest.verification import verify
+from flows.model.tables import Query
 from flows.settings import Observer, Settings
 from flows.store.history import file_rows
 from flows.store.ledger_file import open_ledger
@@ -49,7 +49,7 @@ class Installation:
 
     def start(self, observer: Observer, *, dying_at: str | None = None) -> subprocess.Popen[bytes]:
         """Start the watch loop, as a process that dies at a point or as the ordinary one."""
-        module = ["tests.integration.dying", dying_at] if dying_at else ["flows.cli"]
+        module = ["tests.integration.dying", dying_at] if dying_at else ["flows.cli.main"]
         arguments = ["watch", "--dataset", "sales", "--landing", str(self.landing), "--state", str(self.state)]
         arguments += ["--observer", observer, "--settle", "0.05", "--ready-file", str(self.ready)]
         self.ready.unlink(missing_ok=True)

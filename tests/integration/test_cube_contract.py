@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows.core.changes import ChangeSet
-from flows.core.model import Query
 from flows.cube.engines import open_cube
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
+from flows.model.merge import ChangeSet
+from flows.model.tables import Query
 from tests.integration.cube_contract import DAYS, MODEL, SALES, CubeContract, content, frame, put, segment
 
 

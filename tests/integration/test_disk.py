@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 
-from flows.core.surroundings import is_full, is_locked, is_out_of_memory
 from flows.errors import DiskFull, StateError
+from flows.runtime.shortages import is_full, is_locked, is_out_of_memory
 from flows.store.disk import Free, free, mounts_in_use, room_for
 from tests.integration.small_disk import SmallDisk, small_disk
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.core import cost
-from flows.doctor import examine
+from flows.cli.inspection import list_files
 from flows.errors import StateError
-from flows.looking import list_files
+from flows.installation.doctor import examine
 from flows.settings import Settings
 from flows.store.ledger_file import open_ledger
 from flows.store.state import State
+from flows.validation import cost
 from tests.integration.small_disk import small_disk
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows.core.changes import ChangeSet
-from flows.core.model import VERSION, Column, Query, Table
-from flows.core.types import INTEGER, STRING
-from flows.cube import duckdb_cube
 from flows.cube.bounds import Bounds
-from flows.cube.duckdb_cube import DuckDbCube
+from flows.cube.duckdb import engine as duckdb_cube
+from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import EngineFailed, EngineLost, NobodyWaits
+from flows.model.merge import ChangeSet
+from flows.model.tables import VERSION, Column, Query, Table
+from flows.model.types import INTEGER, STRING
 
 TABLE = Table("t", (Column("Key", INTEGER), Column("Text", STRING), Column("N", INTEGER)), ("Key",))
 GROUPS = Query("t", ("N.SUM",), ("Text",))

@@ -18,15 +18,15 @@ from typing import Any
 
 import pytest
 
-from flows.app import compacting
-from flows.app import disks as app_disks
-from flows.app.compacting import compact
-from flows.app.days import Days
-from flows.app.opening import open_feed
-from flows.core.dataset import Dataset
 from flows.datasets.sales import SALES
+from flows.day_report.build import complete, keep_report
 from flows.errors import DiskFull, RequestFailed
-from flows.report.making import complete, keep_report
+from flows.ingest import compaction
+from flows.ingest import disk_warnings as app_disks
+from flows.ingest.bootstrap import open_feed
+from flows.ingest.business_days import Days
+from flows.ingest.compaction import compact
+from flows.model.dataset import Dataset
 from flows.settings import Settings
 from flows.store.disk import Mount
 from flows.store.ledger_file import open_ledger
@@ -63,8 +63,8 @@ type Disks = dict[str, SmallDisk]
 @pytest.fixture
 def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What found a full disk is tried again soon."""
-    monkeypatch.setattr("flows.app.desk.RETRY_S", 0.1)
-    monkeypatch.setattr("flows.app.desk.RETRY_MOST_S", 0.2)
+    monkeypatch.setattr("flows.ingest.dataset_state.RETRY_S", 0.1)
+    monkeypatch.setattr("flows.ingest.dataset_state.RETRY_MOST_S", 0.2)
 
 
 @pytest.fixture
@@ -320,7 +320,7 @@ def test_an_owner_for_whose_name_there_is_no_room_is_no_owner_and_the_name_befor
 def test_a_compaction_for_which_there_is_no_room_changes_nothing(
     tmp_path: Path, disks: Disks, monkeypatch: pytest.MonkeyPatch, full: str
 ) -> None:
-    monkeypatch.setattr(compacting, "FEW", 2)
+    monkeypatch.setattr(compaction, "FEW", 2)
     with two_datasets(tmp_path) as living:
         for number in range(1, 4):
             living.put(f"{number}.csv", sales(number, start=number))

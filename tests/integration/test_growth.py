@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from flows.app.outcome_log import QUIET_S, OutcomeLog
-from flows.app.work import FileOutcome, Outcome
+from flows.ingest.outcome_log import QUIET_S, OutcomeLog
+from flows.ingest.work import FileOutcome, Outcome
 from flows.store import exchange, pruning
 from flows.store.exchange import old_ledgers, remove_old_ledgers
 from flows.store.ledger import Ledger

@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 from flows import datasets
-from flows.app import desk
-from flows.app.disks import Disks
-from flows.app.opening import OpenFeed, open_feed
-from flows.app.status import FeedSource
-from flows.app.work import Work
-from flows.core.model import Query
 from flows.errors import LandingHangs
-from flows.landing import lookout, mount
+from flows.ingest import dataset_state
+from flows.ingest.bootstrap import OpenFeed, open_feed
+from flows.ingest.disk_warnings import Disks
+from flows.ingest.status import FeedSource
+from flows.ingest.work import Work
+from flows.landing import monitor as lookout
+from flows.landing import mount
+from flows.model.tables import Query
 from flows.settings import Settings
 from flows.store.reports import Reports
 from flows.store.state import State
@@ -80,8 +81,8 @@ def soon(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
         (mount, "STOP_S", 0.3),
         (datasets, "RESOLVE_S", 0.1),
         (lookout, "PATIENCE_S", 0.02),
-        (desk, "RETRY_S", 0.1),
-        (desk, "RETRY_MOST_S", 0.2),
+        (dataset_state, "RETRY_S", 0.1),
+        (dataset_state, "RETRY_MOST_S", 0.2),
     ):
         monkeypatch.setattr(module, name, value)
 

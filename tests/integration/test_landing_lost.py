@@ -15,9 +15,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from flows.cli import app
-from flows.core.dataset import Keep, Unload
+from flows.cli.main import app
 from flows.errors import RequestFailed, StateError
+from flows.model.dataset import Keep, Unload
 from flows.settings import Observer
 from tests.integration.living import Living, live, sales
 from tests.integration.test_changes import ask
@@ -358,7 +358,7 @@ def test_a_directory_that_comes_in_doubt_while_the_ledger_is_locked_degrades_its
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The doubt cannot be remembered then; to wait for that would stop the looks at all datasets."""
-    monkeypatch.setattr("flows.app.desk.RETRY_S", 0.2)
+    monkeypatch.setattr("flows.ingest.dataset_state.RETRY_S", 0.2)
     with live(tmp_path, "polling", when_deleted=Unload()) as living:
         fill(living)
         with closing(sqlite3.connect(living.feed.ledger.file, isolation_level=None)) as other:

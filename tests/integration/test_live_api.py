@@ -19,15 +19,15 @@ from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from flows.core.changes import ChangeSet
-from flows.core.model import VERSION, Column, Query, Table
-from flows.core.types import INTEGER, STRING
 from flows.cube.bounds import Bounds
-from flows.cube.duckdb_cube import DuckDbCube
+from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import TooSlow
-from flows.live import connections
-from flows.live.api import AT_ONCE, Api
+from flows.model.merge import ChangeSet
+from flows.model.tables import VERSION, Column, Query, Table
+from flows.model.types import INTEGER, STRING
 from flows.store.state import State
+from flows.web import connections
+from flows.web.api import AT_ONCE, Api
 from tests.integration.living import Living, live, sales
 from tests.integration.reading import Reader
 

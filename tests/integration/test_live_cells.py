@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.core.changes import ChangeSet
-from flows.core.model import CONTRIBUTORS_COUNT, VERSION, Column, Query, Table
-from flows.core.types import DATE, DATETIME, FLOAT, INTEGER, STRING
-from flows.cube import duckdb_cube
 from flows.cube.bounds import Bounds
-from flows.cube.duckdb_cube import DuckDbCube
-from flows.live.board import Board
-from flows.live.cells import Layout, choose_layout, with_keys
-from flows.live.hub import _refresh
-from flows.live.watched import WatchedCube
+from flows.cube.duckdb import engine as duckdb_cube
+from flows.cube.duckdb.engine import DuckDbCube
+from flows.cube.observable import WatchedCube
+from flows.model.merge import ChangeSet
+from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Column, Query, Table
+from flows.model.types import DATE, DATETIME, FLOAT, INTEGER, STRING
+from flows.web.board import Board
+from flows.web.cells import Layout, choose_layout, with_keys
+from flows.web.hub import _refresh
 from tests.integration.reading import Reader
 
 TABLE = Table(

@@ -11,12 +11,12 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from flows.errors import StateError
-from flows.live import cookies as cookie_room
-from flows.live import guesses as guess_room
-from flows.live.guard import Access, Guard
-from flows.live.headers import SECURE_HEADERS, SecureHeaders
-from flows.live.proxy import ForwardedHeaders, Proxies
-from flows.live.token import LEAST_DIFFERENT, LEAST_LETTERS, TOKEN, make_token
+from flows.web import cookies as cookie_room
+from flows.web import guesses as guess_room
+from flows.web.auth import Access, Guard
+from flows.web.headers import SECURE_HEADERS, SecureHeaders
+from flows.web.proxy import ForwardedHeaders, Proxies
+from flows.web.token import LEAST_DIFFERENT, LEAST_LETTERS, TOKEN, make_token
 
 SECRET = make_token()
 CHANNEL = "ws://192.0.2.7:8080/live"

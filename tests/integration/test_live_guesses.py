@@ -10,11 +10,11 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message
 
-from flows.live import guesses as room
-from flows.live.cookies import Cookies
-from flows.live.guard import Access, Guard
-from flows.live.guesses import ADDRESSES, FREE, LOG_S, RECOVERY_S, Guesses
-from flows.live.token import make_token
+from flows.web import guesses as room
+from flows.web.auth import Access, Guard
+from flows.web.cookies import Cookies
+from flows.web.guesses import ADDRESSES, FREE, LOG_S, RECOVERY_S, Guesses
+from flows.web.token import make_token
 
 TOKEN = make_token()
 

@@ -16,14 +16,14 @@ from starlette.routing import Route, WebSocketRoute
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from flows.core.model import Column, Table
-from flows.core.types import INTEGER
-from flows.cube.duckdb_cube import DuckDbCube
-from flows.live import connections, hub, listener, protocol
-from flows.live.headers import SECURE_HEADERS
-from flows.live.hub import GIVEN_WAY, Hub
-from flows.live.server import LiveServer
-from flows.live.watched import WatchedCube
+from flows.cube.duckdb.engine import DuckDbCube
+from flows.cube.observable import WatchedCube
+from flows.model.tables import Column, Table
+from flows.model.types import INTEGER
+from flows.web import connections, hub, listener, protocol
+from flows.web.headers import SECURE_HEADERS
+from flows.web.hub import GIVEN_WAY, Hub
+from flows.web.server import LiveServer
 
 TABLE = Table("t", (Column("Key", INTEGER),), ("Key",))
 LARGE = 8 << 20

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from flows.errors import DeclarationError
-from flows.live.proxy import ForwardedHeaders, Proxies
+from flows.web.proxy import ForwardedHeaders, Proxies
 
 FORWARDED = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "cube.example"}
 

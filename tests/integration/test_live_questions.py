@@ -13,13 +13,13 @@ import polars as pl
 import pytest
 from starlette.applications import Starlette
 
-from flows.core.model import Column, Query, Table
-from flows.core.types import INTEGER
 from flows.cube.bounds import Bounds
 from flows.errors import EngineLost
-from flows.live import lane
-from flows.live.api import AT_ONCE, Api
-from flows.live.server import LiveServer
+from flows.model.tables import Column, Query, Table
+from flows.model.types import INTEGER
+from flows.web import lanes
+from flows.web.api import AT_ONCE, Api
+from flows.web.server import LiveServer
 
 TABLE = Table("t", (Column("Key", INTEGER), Column("N", INTEGER)), ("Key",))
 ASK = "/api/query?measure=N.SUM&by=Key"
@@ -117,15 +117,15 @@ async def test_so_many_questions_may_wait_and_one_more_is_refused_at_once(
     slow: tuple[Slow, LiveServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, server = slow
-    assert lane.WAITING + AT_ONCE > 60
+    assert lanes.WAITING + AT_ONCE > 60
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60, limits=limits) as client:
-        asked = [asyncio.create_task(client.get(ASK)) for _ in range(AT_ONCE + lane.WAITING + 1)]
+        asked = [asyncio.create_task(client.get(ASK)) for _ in range(AT_ONCE + lanes.WAITING + 1)]
         await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         [refused] = [task for task in asked if task.done()]
         answer = refused.result()
         assert answer.status_code == 503 and answer.headers["Retry-After"]
-        assert answer.json()["most"] == AT_ONCE + lane.WAITING
+        assert answer.json()["most"] == AT_ONCE + lanes.WAITING
         source.let_go.set()
         assert sorted(answer.status_code for answer in await asyncio.gather(*asked)) == [200] * (len(asked) - 1) + [503]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.core.dataset import SkipRows
-from flows.core.findings import Verdict
+from flows.model.dataset import SkipRows
+from flows.model.findings import Verdict
 from flows.settings import Observer
 from flows.store import quarantine as quarantine_module
 from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Allowance
@@ -80,7 +80,7 @@ def test_too_many_bad_rows_refuse_the_file_and_name_the_share(tmp_path: Path, ob
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from flows.core.findings import Finding, Verdict
+from flows.model.findings import Finding, Verdict
 from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Allowance
 from flows.store.quarantine import Quarantine, write_sparsely
 rename, renames = Path.rename, 0

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.app.client import read
-from flows.cli import app
-from flows.core.changes import ChangeSet
-from flows.core.dataset import DailyBy
-from flows.core.day_report import TOO_LARGE, DayReport
+from flows.cli.main import app
+from flows.day_report.build import complete
+from flows.day_report.download import make_csv
+from flows.day_report.html import make_page
+from flows.day_report.markdown import make_markdown
 from flows.errors import RequestFailed
-from flows.report.download import make_csv
-from flows.report.making import complete
-from flows.report.markdown import make_markdown
-from flows.report.page import make_page
+from flows.ingest.client import read
+from flows.model.dataset import DailyBy
+from flows.model.day_facts import TOO_LARGE, DayReport
+from flows.model.merge import ChangeSet
 from flows.store.state import State
 from tests.integration.living import Living, live, sales
 from tests.integration.test_changes import ask
@@ -214,7 +214,7 @@ def test_a_live_segment_that_is_damaged_is_an_error_of_the_question_alone(living
 
 
 def test_a_deep_check_reads_some_of_the_files_at_a_time(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.app.closing.READ_BYTES", 1)
+    monkeypatch.setattr("flows.ingest.verification.READ_BYTES", 1)
     living.put("b.csv", sales(7, start=10))
     living.put("gone.csv", sales(8, start=20))
     living.wait_for({1: 4, 2: 6, 10: 7, 20: 8})

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.core.cost import SHARE
 from flows.settings import Observer
+from flows.validation.cost import SHARE
 from tests.integration.costly import BOMBS, NAMES, SMALL_BYTES
 from tests.integration.living import live, sales
 

@@ -18,15 +18,15 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from flows.app.compacting import compact
-from flows.app.mending import Mender
-from flows.core.changes import Horizon
-from flows.core.dataset import DailyBy, Dataset, SkipRows, Unload
-from flows.core.formats import Csv
-from flows.core.model import Table
 from flows.datasets.sales import SALES
 from flows.errors import RequestFailed, StateError
+from flows.ingest.compaction import compact
+from flows.ingest.repair import Mender
 from flows.landing.mount import Mount
+from flows.model.dataset import DailyBy, Dataset, SkipRows, Unload
+from flows.model.formats import Csv
+from flows.model.merge import Horizon
+from flows.model.tables import Table
 from flows.store import backup
 from flows.store.backup import backups_in, make_backup
 from flows.store.crashes import Crashes

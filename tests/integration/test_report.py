@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.core.calendar import day_before, span_of
-from flows.core.dataset import DailyBy
-from flows.core.day_report import DayReport
+from flows.day_report.build import complete, keep_report
 from flows.errors import RequestFailed
-from flows.report.making import complete, keep_report
+from flows.model.calendar import day_before, span_of
+from flows.model.dataset import DailyBy
+from flows.model.day_facts import DayReport
 from flows.store.state import State
 from tests.integration.living import Living, live, sales
 from tests.integration.test_changes import ask

@@ -18,16 +18,16 @@ from typing import Any
 
 import pytest
 
-from flows.app.asking import Asking
-from flows.app.client import ask as ask_owner
-from flows.app.opening import open_feed
-from flows.app.work import Work
-from flows.core.payload import MAX_NAMES
 from flows.errors import RequestFailed
+from flows.ingest.bootstrap import open_feed
+from flows.ingest.client import ask as ask_owner
+from flows.ingest.request_handlers import Asking
+from flows.ingest.work import Work
 from flows.settings import Settings
 from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
+from flows.store.payload import MAX_NAMES
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
 from tests.integration.living import DEADLINE_S, Living, live, sales
@@ -137,7 +137,7 @@ def test_ctrl_c_withdraws_the_request_or_says_that_it_is_carried_out(tmp_path: P
     settings = Settings(state=tmp_path / "state", landing=tmp_path / "landing", datasets="sales")
     with open_feed(settings) as opened:  # and nobody works for it
         ledger = opened.feed.ledger.file
-        command = [sys.executable, "-m", "flows.cli", "load", "--state", str(settings.state)]
+        command = [sys.executable, "-m", "flows.cli.main", "load", "--state", str(settings.state)]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as asking:
             box = RequestBox(opened.feed.ledger)
             wait_until(lambda: box.open_requests())
@@ -215,8 +215,8 @@ def test_a_request_written_by_hand_fails_with_its_reason_and_the_next_file_loads
 
 def test_an_answer_waits_until_the_ledger_can_be_written(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program takes the lock while a request is carried out, and keeps it for longer than a writer waits."""
-    monkeypatch.setattr("flows.app.asking.PATIENCE_S", 0.05)
-    monkeypatch.setattr("flows.app.asking.RETRY_S", 0.1)
+    monkeypatch.setattr("flows.ingest.request_handlers.PATIENCE_S", 0.05)
+    monkeypatch.setattr("flows.ingest.request_handlers.RETRY_S", 0.1)
     ledger = living.feed.ledger.file
     with closing(sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)) as other:
         verify = living.feed._days.verify
@@ -239,8 +239,8 @@ def test_an_answer_waits_until_the_ledger_can_be_written(living: Living, monkeyp
 
 
 def test_a_claim_waits_until_the_ledger_can_be_written(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.app.asking.PATIENCE_S", 0.05)
-    monkeypatch.setattr("flows.app.asking.RETRY_S", 0.1)
+    monkeypatch.setattr("flows.ingest.request_handlers.PATIENCE_S", 0.05)
+    monkeypatch.setattr("flows.ingest.request_handlers.RETRY_S", 0.1)
     ledger = living.feed.ledger.file
     with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -288,7 +288,7 @@ def test_each_part_of_a_request_is_given_out_once_while_another_one_fails(tmp_pa
 def test_the_files_of_a_request_that_fails_half_way_are_offered_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.app.feed.BATCH_FILES", 1)
+    monkeypatch.setattr("flows.ingest.feed.BATCH_FILES", 1)
     with live(tmp_path, "polling", settle_s=3600.0) as living:
         for number in range(5):
             living.put(f"{number}.csv", sales(number, start=number))

@@ -9,8 +9,8 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from flows.core.dataset import Dataset
-from flows.core.model import LINE, VERSION, parse_value
+from flows.model.dataset import Dataset
+from flows.model.tables import LINE, VERSION, parse_value
 from flows.store.footer import Footer
 from flows.store.segments import Part, Segments, versions_holding
 

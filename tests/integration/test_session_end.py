@@ -22,26 +22,27 @@ import pytest
 import uvicorn
 from polars.exceptions import PanicException
 
-from flows.app import appending, health, memory, opening, stages
-from flows.app.client import ask
-from flows.app.days import Days
-from flows.app.feed import Feed
-from flows.app.health import Health, Phase
-from flows.app.mending import Mender
-from flows.app.opening import OpenFeed
-from flows.app.stages import Window
-from flows.app.watching import watch
-from flows.core.progress import show_progress
 from flows.cube.bounds import Bounds
-from flows.cube.duckdb_cube import DuckDbCube
-from flows.cube.duckdb_sql import StoredTable
+from flows.cube.duckdb.engine import DuckDbCube
+from flows.cube.duckdb.sql import StoredTable
 from flows.errors import NotRunning, RequestFailed, SessionEnded
+from flows.ingest import bootstrap, commit, pipeline
+from flows.ingest.bootstrap import OpenFeed
+from flows.ingest.business_days import Days
+from flows.ingest.client import ask
+from flows.ingest.feed import Feed
+from flows.ingest.pipeline import Window
+from flows.ingest.repair import Mender
+from flows.ingest.watch import watch
 from flows.landing import inbox
 from flows.landing.inbox import Inbox
-from flows.live.hub import Hub
+from flows.runtime import health, memory
+from flows.runtime.health import Health, Phase
+from flows.runtime.progress import show_progress
 from flows.settings import Settings
 from flows.store.segments import Segments
 from flows.store.state import End, State
+from flows.web.hub import Hub
 from tests.integration.living import sales
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,10 +53,10 @@ ENDS: dict[str, Call] = {
     "detecting": (Feed, "poll"),
     "validating": (Feed, "validate"),
     "appending": (Feed, "append"),
-    "deciding": (appending.Appender, "_plan"),
-    "the ledger's stage": (appending, "stage_batch"),
+    "deciding": (commit.Appender, "_plan"),
+    "the ledger's stage": (commit, "stage_batch"),
     "the cube's change": (DuckDbCube, "apply"),
-    "the ledger's record": (appending, "mark_loaded"),
+    "the ledger's record": (commit, "mark_loaded"),
     "a window's checks": (Window, "_validate"),
     "a window's commits": (Window, "_append"),
     "a listener": (Hub, "poke"),
@@ -118,7 +119,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def in_order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No session has to be ended by force."""
     forced: list[SessionEnded] = []
-    monkeypatch.setattr(opening, "Health", lambda **_: Health(kill=forced.append))
+    monkeypatch.setattr(bootstrap, "Health", lambda **_: Health(kill=forced.append))
     yield
     assert forced == [], "the session did not end in order"
 
@@ -230,8 +231,8 @@ def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
 DEGRADES: dict[str, tuple[Call, BaseException]] = {
     "its landing directory cannot be listed": ((Inbox, "rescan"), PanicException("in a listing")),
     "its disk is full": ((Segments, "write"), OSError(28, "No space left on device")),
-    "its ledger is locked": ((appending, "stage_batch"), sqlite3.OperationalError("database is locked")),
-    "another of its segments is damaged": ((appending.Appender, "_change"), pl.exceptions.ComputeError("corrupt")),
+    "its ledger is locked": ((commit, "stage_batch"), sqlite3.OperationalError("database is locked")),
+    "another of its segments is damaged": ((commit.Appender, "_change"), pl.exceptions.ComputeError("corrupt")),
     "questions hold the memory": ((DuckDbCube, "apply"), duckdb.OutOfMemoryException("Out of Memory Error")),
 }
 
@@ -241,7 +242,7 @@ DEGRADES: dict[str, tuple[Call, BaseException]] = {
 def test_what_hinders_one_dataset_degrades_it_and_it_goes_on_by_itself(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    monkeypatch.setattr("flows.app.desk.RETRY_S", 3600.0)
+    monkeypatch.setattr("flows.ingest.dataset_state.RETRY_S", 3600.0)
     call, error = DEGRADES[why]
     if isinstance(error, sqlite3.OperationalError):
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -270,7 +271,7 @@ def test_a_dataset_that_cannot_be_filled_at_the_start_is_degraded_and_the_others
     drop(settings, "a")
     drop(settings, "b")
     beside(settings, lambda session: None)
-    monkeypatch.setattr("flows.app.desk.RETRY_S", 3600.0)
+    monkeypatch.setattr("flows.ingest.dataset_state.RETRY_S", 3600.0)
     mend = Mender.mend
 
     def cannot(self: Mender, dataset: Any, mount: Any) -> Any:
@@ -303,8 +304,8 @@ def test_what_a_question_raises_is_its_answer(settings: Settings, monkeypatch: p
     def story(session: Session) -> None:
         for owner, name, path in (
             (DuckDbCube, "query", "/api/query?dataset=a&measure=contributors.COUNT"),
-            (opening.FeedSource, "status", "/api/status"),
-            (opening.FeedSource, "files", "/api/files"),
+            (bootstrap.FeedSource, "status", "/api/status"),
+            (bootstrap.FeedSource, "files", "/api/files"),
         ):
             failing(monkeypatch, (owner, name), PanicException("in a question"))
             answer = session.get(path)
@@ -347,7 +348,7 @@ def test_readers_of_a_session_that_starts_are_told_how_far_it_is(
 ) -> None:
     drop(settings, "a")
     seen: list[httpx.Response] = []
-    serve = opening._serve
+    serve = bootstrap._serve
 
     def remember(*given: Any, **named: Any) -> Any:
         owner = serve(*given, **named)
@@ -362,7 +363,7 @@ def test_readers_of_a_session_that_starts_are_told_how_far_it_is(
         return looking
 
     urls: list[str] = []
-    monkeypatch.setattr(opening, "_serve", remember)
+    monkeypatch.setattr(bootstrap, "_serve", remember)
     monkeypatch.setattr(DuckDbCube, "rebuild", look(DuckDbCube.rebuild))
     monkeypatch.setattr(DuckDbCube, "apply", look(DuckDbCube.apply))
 
@@ -390,15 +391,15 @@ def test_what_stands_still_is_a_complaint_and_ends_the_session(
     released, forced = threading.Event(), list[SessionEnded]()
     owner, name = call
     monkeypatch.setattr(health, "STUCK_S", 0.6)
-    monkeypatch.setattr(stages, "STUCK_S", 0.6)
-    monkeypatch.setattr(stages, "WORK_S", 1.5)
+    monkeypatch.setattr(pipeline, "STUCK_S", 0.6)
+    monkeypatch.setattr(pipeline, "WORK_S", 1.5)
     monkeypatch.setattr(health, "END_S", 0.5)
 
     def kill(ended: SessionEnded) -> None:
         forced.append(ended)
         released.set()
 
-    monkeypatch.setattr(opening, "Health", lambda **_: Health(kill=kill))
+    monkeypatch.setattr(bootstrap, "Health", lambda **_: Health(kill=kill))
     complaints: list[str] = []
 
     original = getattr(owner, name)
@@ -460,7 +461,7 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
         (root / "declaration.py").read_text()
         + "import threading\nC = replace(A, prepare=lambda frame: threading.Event().wait())\n"
     )
-    program = "from flows import cli; from flows.app import health; health.END_S = 1.0; cli.main()"
+    program = "from flows.cli import main as cli; from flows.runtime import health; health.END_S = 1.0; cli.main()"
     command = [sys.executable, "-c", program, "watch", "--dataset", str(root / "hanging.py") + ":C"]
     environment = {
         **os.environ,
@@ -496,7 +497,7 @@ def test_what_keeps_a_session_from_opening_is_kept_in_place_of_how_an_earlier_on
     state.create()
     state.note_end(End("an earlier reason", "mend that", SessionEnded.exit_code))
     state.quarantine.touch()  # a file where a directory belongs
-    with pytest.raises(FileExistsError), opening.open_feed(settings):
+    with pytest.raises(FileExistsError), bootstrap.open_feed(settings):
         pytest.fail("it has opened")
     end = state.last_end()
     assert end is not None and end.code == 1 and "File exists" in end.why
@@ -505,7 +506,7 @@ def test_what_keeps_a_session_from_opening_is_kept_in_place_of_how_an_earlier_on
 @pytest.mark.usefixtures("quick", "in_order")
 def test_long_work_that_shows_progress_is_not_stuck(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "STUCK_S", 0.4)
-    monkeypatch.setattr(stages, "WORK_S", 0.4)
+    monkeypatch.setattr(pipeline, "WORK_S", 0.4)
     verify = Days.verify
 
     def slowly(self: Days, *given: Any, **named: Any) -> Any:

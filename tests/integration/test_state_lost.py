@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.app import desk
-from flows.app.health import Health
 from flows.errors import StateError
+from flows.ingest import dataset_state
+from flows.runtime.health import Health
 from flows.store.state import State
 from tests.integration.living import DECLARATION, live, sales
 
@@ -38,7 +38,7 @@ def replace(path: Path) -> None:
 
 def cubefeed(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    command = [sys.executable, "-m", "flows.cli", *arguments, "--state", str(state)]
+    command = [sys.executable, "-m", "flows.cli.main", *arguments, "--state", str(state)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -81,7 +81,7 @@ def test_an_owner_leaves_the_name_of_the_next_one_where_it_is(tmp_path: Path) ->
 def test_a_state_directory_that_is_away_degrades_and_is_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "RETRY_S", 0.2)
+    monkeypatch.setattr(dataset_state, "RETRY_S", 0.2)
     state, away = tmp_path / "state", tmp_path / "away"
     with live(tmp_path, "native") as living:
         living.put("a.csv", sales(1))

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, cast
 import polars as pl
 import pytest
 
-from flows.core.measures import Aggregation, Measure, adds_up
-from flows.core.model import Query, Table
 from flows.cube import frames
-from flows.cube.atoti_cube import _aggregate as atoti_aggregate
-from flows.cube.duckdb_cube import DuckDbCube
-from flows.live.cells import _part as part_of_a_cell
+from flows.cube.atoti.engine import _aggregate as atoti_aggregate
+from flows.cube.duckdb.engine import DuckDbCube
+from flows.model.measures import Aggregation, Measure, adds_up
+from flows.model.tables import Query, Table
+from flows.web.cells import _part as part_of_a_cell
 from tests.integration.cube_contract import SALES, put
 
 UNREACHABLE = "Expected code to be unreachable"

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from flows.unreadable import end_unreadable_runs
+from flows.orchestration.unreadable_runs import end_unreadable_runs
 
 RUNS = [uuid4() for _ in range(9)]
 

@@ -11,19 +11,17 @@ from pathlib import Path
 import dataframely as dy
 import pytest
 
-from flows.app import appending, compacting
-from flows.app import closing as closing_day
-from flows.app.compacting import compact
-from flows.core.dataset import Dataset, SkipRows
-from flows.core.files import Landed, Signature
-from flows.core.formats import Csv
-from flows.core.recheck import text_of
-from flows.core.validate import validate
-from flows.cube import fold
+from flows.cli.inspection import restore_ledger_here
+from flows.cube import rebuild as fold
 from flows.datasets.sales import SALES
 from flows.errors import StateError
-from flows.landing.reader import Read, read_file
-from flows.looking import restore_ledger_here
+from flows.ingest import commit, compaction
+from flows.ingest import verification as closing_day
+from flows.ingest.compaction import compact
+from flows.model.dataset import Dataset, SkipRows
+from flows.model.files import Landed, Signature
+from flows.model.formats import Csv
+from flows.reading.file_reader import Read, read_file
 from flows.settings import Observer, Settings
 from flows.store import ledger_file
 from flows.store.backup import make_backup
@@ -33,6 +31,8 @@ from flows.store.restore import restore_ledger
 from flows.store.segments import read_segment
 from flows.store.state import State
 from flows.store.suspects import HeldFile, Suspect, write_suspects
+from flows.validation.recheck import text_of
+from flows.validation.validate import validate
 from tests.integration.living import live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -313,7 +313,7 @@ def test_a_start_looks_for_covered_rows_unless_the_last_commit_has_shown_that_th
     with live(tmp_path, observer) as living:
         living.put("b.csv", sales(3, start=3))
         living.wait_for({1: 1, 2: 2, 3: 3})
-        monkeypatch.setattr(appending, "mark_loaded", lambda *_: None)
+        monkeypatch.setattr(commit, "mark_loaded", lambda *_: None)
         living.put("c.csv", sales(4, start=4))
         living.wait_for({1: 1, 2: 2, 3: 3, 4: 4})
     monkeypatch.undo()
@@ -326,7 +326,7 @@ def test_a_start_looks_for_covered_rows_unless_the_last_commit_has_shown_that_th
 def test_compaction_merges_segments_and_changes_no_row(
     tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compacting, "FEW", 2)
+    monkeypatch.setattr(compaction, "FEW", 2)
     fill(tmp_path, observer)
     dataset = SALES
     before = segment_files(tmp_path)
@@ -341,7 +341,7 @@ def test_compaction_merges_segments_and_changes_no_row(
 
 
 def test_segments_of_files_without_rows_are_compacted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compacting, "FEW", 2)
+    monkeypatch.setattr(compaction, "FEW", 2)
     with live(tmp_path, "polling") as living:
         for name, body in (("a.csv", sales()), ("b.csv", sales().replace(b"\n", b"\r\n"))):
             living.put(name, body)
@@ -378,7 +378,7 @@ def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
 def test_many_small_segments_are_merged_while_files_keep_coming(
     tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compacting, "CROWDED", 10)
+    monkeypatch.setattr(compaction, "CROWDED", 10)
     quantities = {}
     with live(tmp_path, observer) as living:
         for each in range(1, 26):

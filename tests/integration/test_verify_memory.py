@@ -24,10 +24,10 @@ for number in range(files):
 VERIFY = """
 import sys, threading
 from pathlib import Path
-from flows.app.closing import verify
-from flows.core.model import Column, Table
-from flows.core.types import DATE, INTEGER, STRING
-from flows.cube.duckdb_cube import DuckDbCube
+from flows.ingest.verification import verify
+from flows.model.tables import Column, Table
+from flows.model.types import DATE, INTEGER, STRING
+from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.port import LiveSegment
 from flows.store.ledger import SegmentFacts
 from flows.store.segments import Part

@@ -40,6 +40,6 @@ def test_a_wheel_that_is_built_twice_is_the_same(tmp_path: Path) -> None:
     assert hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(second.read_bytes()).digest()
     with zipfile.ZipFile(first) as wheel:
         names = wheel.namelist()
-        assert {"flows/cli.py", "cubefeed/__init__.py", "cubefeed/py.typed"} <= set(names)
+        assert {"flows/cli/main.py", "cubefeed/__init__.py", "cubefeed/py.typed"} <= set(names)
         assert not any(name.endswith(".pyc") or name.startswith("flows/api/") for name in names)
         assert not any(name.startswith(("tests/", "data/", "deployments/")) for name in names)

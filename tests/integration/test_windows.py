@@ -16,14 +16,14 @@ import pytest
 from polars.exceptions import PanicException
 
 from flows import keep_cube_live
-from flows.app.feed import Feed
-from flows.app.opening import open_feed
-from flows.app.stages import Stages, Window
-from flows.app.work import Outcome, Validated, Work
-from flows.core.boundaries import SessionFailed
+from flows.ingest.bootstrap import open_feed
+from flows.ingest.feed import Feed
+from flows.ingest.pipeline import Stages, Window
+from flows.ingest.work import Outcome, Validated, Work
 from flows.load_window import load_window
 from flows.orchestration import windows as orchestrated
 from flows.orchestration.windows import Run, Windows
+from flows.runtime.boundaries import SessionFailed
 from flows.settings import Settings
 from tests.integration.living import sales
 

@@ -16,14 +16,14 @@ import polars as pl
 from sqlalchemy import Engine, QueuePool, create_engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from flows.app import appending
-from flows.app.desk import Desk
-from flows.app.feed import Feed
-from flows.app.opening import open_lookout
-from flows.core.boundaries import SessionFailed
-from flows.core.dataset import Dataset, Keep, Unload
-from flows.core.model import VERSION, Table
-from flows.cube.duckdb_cube import DuckDbCube
+from flows.cube.duckdb.engine import DuckDbCube
+from flows.ingest import commit
+from flows.ingest.bootstrap import open_lookout
+from flows.ingest.dataset_state import Desk
+from flows.ingest.feed import Feed
+from flows.model.dataset import Dataset, Keep, Unload
+from flows.model.tables import VERSION, Table
+from flows.runtime.boundaries import SessionFailed
 from flows.store.backup import backups_in, make_backup
 from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans
@@ -192,9 +192,9 @@ class Living:
     def crash_at(self, point: str) -> None:
         """Die at a named point of the commit order, start again, and let both see the directory."""
         owners = {
-            "segment": (appending, "stage_batch"),
-            "staged": (appending.Appender, "_change"),
-            "applied": (appending, "mark_loaded"),
+            "segment": (commit, "stage_batch"),
+            "staged": (commit.Appender, "_change"),
+            "applied": (commit, "mark_loaded"),
         }
 
         def crash(*_: object, **__: object) -> None:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.app import comparison
-from flows.app.comparison import Expected, compare
-from flows.core.changes import ChangeSet, Horizon, winners
-from flows.core.model import VERSION, Column, Table
-from flows.core.types import DATE, FLOAT, INTEGER, STRING
-from flows.cube.duckdb_cube import DuckDbCube
+from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.frames import row_columns
+from flows.ingest import comparison
+from flows.ingest.comparison import Expected, compare
+from flows.model.merge import ChangeSet, Horizon, winners
+from flows.model.tables import VERSION, Column, Table
+from flows.model.types import DATE, FLOAT, INTEGER, STRING
 
 COLUMNS = (
     Column("Shop", STRING),

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from flows.core.changes import ChangeSet, winners
-from flows.core.model import VERSION, Column, Query, Table, Value
-from flows.core.types import BOOLEAN, DATE, INTEGER, STRING
 from flows.cube import frames
-from flows.cube.duckdb_cube import DuckDbCube
+from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.port import LiveSegment
+from flows.model.merge import ChangeSet, winners
+from flows.model.tables import VERSION, Column, Query, Table, Value
+from flows.model.types import BOOLEAN, DATE, INTEGER, STRING
 
 COLUMNS = (
     Column("Shop", STRING),

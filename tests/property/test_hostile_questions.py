@@ -16,13 +16,13 @@ from polars.testing import assert_frame_equal
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from flows.core.changes import ChangeSet
-from flows.core.model import VERSION, Column, Query, Table
-from flows.core.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.cube import frames
-from flows.cube.duckdb_cube import DuckDbCube
+from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import QueryError
-from flows.live.api import Api
+from flows.model.merge import ChangeSet
+from flows.model.tables import VERSION, Column, Query, Table
+from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
+from flows.web.api import Api
 
 TABLE = Table(
     "edges",

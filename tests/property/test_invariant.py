@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from flows.landing import missing, settling
+from flows.landing import absence as missing
+from flows.landing import settling
 from flows.store import ledger_file
 from tests.conftest import Tell
 from tests.property.living import Cubes, Ledgers, Living
@@ -208,8 +209,8 @@ class Histories(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Files count as complete, and as gone, as soon as they are seen; what histories share is made and closed."""
-    monkeypatch.setattr(logging.getLogger("flows.app.feed"), "disabled", True)
-    monkeypatch.setattr(logging.getLogger("flows.landing.lookout"), "disabled", True)
+    monkeypatch.setattr(logging.getLogger("flows.ingest.feed"), "disabled", True)
+    monkeypatch.setattr(logging.getLogger("flows.landing.monitor"), "disabled", True)
     for name in ("NO_NEWLINE_S", "OPEN_S", "EMPTY_S"):
         monkeypatch.setattr(settling, name, 0.0)
     monkeypatch.setattr(missing, "GONE_S", 0.0)

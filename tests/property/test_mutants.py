@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-import flows.core.plan as planning
+import flows.model.plan as planning
 import flows.store.ledger as ledger
-from flows.app.appending import Appender
-from flows.core.lifecycle import Decision, Facts, State
-from flows.core.plan import Planner
+from flows.ingest.commit import Appender
+from flows.model.lifecycle import Decision, Facts, State
+from flows.model.plan import Planner
 from tests.property.test_invariant import run, settle_at_once  # noqa: F401  # a fixture that every history needs
 
 EXAMPLES = 800

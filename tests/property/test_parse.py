@@ -10,12 +10,12 @@ import dataframely as dy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.core.dataset import Dataset
-from flows.core.formats import Csv
-from flows.core.model import FILE, LINE
-from flows.core.text import TextRows
-from flows.core.validate import validate
-from flows.landing.parse import Source, parse
+from flows.model.dataset import Dataset
+from flows.model.formats import Csv
+from flows.model.tables import FILE, LINE
+from flows.reading.csv.parse import Source, parse
+from flows.validation.text_rows import TextRows
+from flows.validation.validate import validate
 
 type Table = list[list[str]]
 

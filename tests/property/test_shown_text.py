@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from flows import output
-from flows.core.findings import Finding
 from flows.errors import CubefeedError, plain
-from flows.output import Format, show
-from flows.report.escape import code, markdown, markup, spreadsheet
+from flows.model.findings import Finding
+from flows.text import output
+from flows.text.escape import code, markdown, markup, spreadsheet
+from flows.text.output import Format, show
 
 ATTACKS = [
     "![x](https://evil.example/a.png)", "[x](javascript:alert(1))", "<img src=x onerror=alert(1)>", "# heading",
@@ -106,7 +106,7 @@ def test_a_log_line_is_one_line_and_a_traceback_gives_no_command(text: str, valu
         raise ValueError(value)
     except ValueError:
         trace = sys.exc_info()
-    for name in ("flows.app.feed", "prefect.flow_runs"):
+    for name in ("flows.ingest.feed", "prefect.flow_runs"):
         record = output._PlainRecord(name, logging.ERROR, "x.py", 1, "%s", (text,), trace)
         first, *rest = logging.Formatter("%(message)s").format(record).split("\n")
         assert harmless(first) and all(map(harmless, rest)) and rest[0].startswith("Traceback")

@@ -19,14 +19,14 @@ import pyarrow as pa
 import pytest
 from atoti.tables import Tables
 
-from flows.core.changes import ChangeSet
-from flows.core.model import VERSION, Column, Query, Table
-from flows.core.types import DATE, INTEGER, STRING
-from flows.cube import atoti_cube
-from flows.cube.atoti_cube import AtotiCube
-from flows.cube.atoti_start import UNREACHABLE, StartLog, check_java_home, explain_failure, listening
+from flows.cube.atoti import engine as atoti_cube
+from flows.cube.atoti.engine import AtotiCube
+from flows.cube.atoti.start import UNREACHABLE, StartLog, check_java_home, explain_failure, listening
 from flows.cube.port import LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
+from flows.model.merge import ChangeSet
+from flows.model.tables import VERSION, Column, Query, Table
+from flows.model.types import DATE, INTEGER, STRING
 
 SALES = Table(
     "sales",

@@ -17,8 +17,13 @@ import pytest
 from polars.exceptions import PanicException
 from sqlalchemy.exc import OperationalError
 
-from flows.app.checking import check_files
-from flows.core.boundaries import (
+from flows.errors import EngineLost, QueryError
+from flows.ingest.checks import check_files
+from flows.model.dataset import Dataset
+from flows.model.files import Landed, Signature
+from flows.reading import file_reader as reader
+from flows.reading.file_reader import Read
+from flows.runtime.boundaries import (
     DatasetFailed,
     Doing,
     Failure,
@@ -29,11 +34,6 @@ from flows.core.boundaries import (
     SessionFailed,
     boundary,
 )
-from flows.core.dataset import Dataset
-from flows.core.files import Landed, Signature
-from flows.errors import EngineLost, QueryError
-from flows.landing import reader
-from flows.landing.reader import Read
 
 
 def a_panic() -> BaseException:
@@ -177,16 +177,16 @@ def test_whatever_prepare_raises_concerns_its_file_alone(
 
 
 def test_a_panic_while_a_file_is_parsed_refuses_that_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.app import checking
+    from flows.ingest import checks
 
-    parse = checking.parse
+    parse = checks.parse
 
-    def panic_at_b(dataset: Dataset, sources: list[checking.Source]) -> object:
+    def panic_at_b(dataset: Dataset, sources: list[checks.Source]) -> object:
         if any(source.name == "b.csv" for source in sources):
             raise a_panic()
         return parse(dataset, sources)
 
-    monkeypatch.setattr(checking, "parse", panic_at_b)
+    monkeypatch.setattr(checks, "parse", panic_at_b)
     files = [good(b"a.csv", 1), good(b"b.csv", 11), good(b"c.csv", 21)]
     checked = check_files(Dataset(schema=Fragile, landing="."), files)
     assert [path for path, verdict in checked.verdicts.items() if not verdict.accepted] == [b"b.csv"]
@@ -196,20 +196,20 @@ def test_a_panic_while_a_file_is_parsed_refuses_that_file(monkeypatch: pytest.Mo
 
 def test_a_file_whose_check_raises_now_and_then_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is short at one time and not at the next."""
-    from flows.app import checking
+    from flows.ingest import checks
 
-    parse, calls = checking.parse, iter(range(100))
+    parse, calls = checks.parse, iter(range(100))
 
-    def short_every_other_time(dataset: Dataset, sources: list[checking.Source]) -> object:
+    def short_every_other_time(dataset: Dataset, sources: list[checks.Source]) -> object:
         return parse(dataset, sources) if next(calls) % 2 else bytes(bytearray(1 << 60))
 
-    monkeypatch.setattr(checking, "parse", short_every_other_time)
+    monkeypatch.setattr(checks, "parse", short_every_other_time)
     verdict = check_files(Dataset(schema=Fragile, landing="."), [good(b"a.csv", 1)]).verdicts[b"a.csv"]
     assert not verdict.accepted and "MemoryError" in str(verdict.reason)
 
 
 def test_a_file_that_cannot_be_read_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.app.checking import _read
+    from flows.ingest.checks import _read
 
     def no_memory(*_: object) -> bytes:
         return bytes(bytearray(1 << 60))

@@ -22,42 +22,42 @@ CHILD = "not in the owner's process"
 BOUNDED = "a boundary is inside"
 
 KNOWN = {
-    ("app/health.py", "Health.__init__"): HOOK,
-    ("app/health.py", "Health.stop"): HOOK,
-    ("app/health.py", "Health.task"): GUARDED,
-    ("app/health.py", "Health.run_in"): GUARDED,
-    ("app/memory.py", "unused_memory_given_back"): HOOK,
-    ("app/mending.py", "Mender._mend"): CALLER,
-    ("app/stages.py", "Stages.__init__"): "its calls go through Health.run_in",
-    ("app/stages.py", "Stages.__aexit__"): CALLER,
-    ("app/stages.py", "Stages.load_waiting"): CALLER,
-    ("app/stages.py", "Window.at_home"): CALLER,
-    ("app/stages.py", "Window._arrive"): CALLER,
+    ("runtime/health.py", "Health.__init__"): HOOK,
+    ("runtime/health.py", "Health.stop"): HOOK,
+    ("runtime/health.py", "Health.task"): GUARDED,
+    ("runtime/health.py", "Health.run_in"): GUARDED,
+    ("runtime/memory.py", "unused_memory_given_back"): HOOK,
+    ("ingest/repair.py", "Mender._mend"): CALLER,
+    ("ingest/pipeline.py", "Stages.__init__"): "its calls go through Health.run_in",
+    ("ingest/pipeline.py", "Stages.__aexit__"): CALLER,
+    ("ingest/pipeline.py", "Stages.load_waiting"): CALLER,
+    ("ingest/pipeline.py", "Window.at_home"): CALLER,
+    ("ingest/pipeline.py", "Window._arrive"): CALLER,
     ("close_day.py", "report_day"): CHILD,
-    ("cube/atoti_start.py", "StartLog.__init__"): HOOK,
+    ("cube/atoti/start.py", "StartLog.__init__"): HOOK,
     ("cube/bounds.py", "Bounds.interrupting"): HOOK,
     ("datasets/__init__.py", "_real"): CALLER,
-    ("demo.py", "_expect"): CHILD,
-    ("landing/cells.py", "_parse"): CALLER,
-    ("live/lane.py", "Lane.__init__"): BOUNDED,
-    ("live/lane.py", "Lane.run"): BOUNDED,
-    ("live/hub.py", "Hub.poke"): "sets two events of the loop",
-    ("live/hub.py", "Hub.serve"): "the page's own channel, which ends with it",
-    ("live/hub.py", "Hub.run"): "Live guards the whole group",
-    ("live/hub.py", "Hub._show_cells"): BOUNDED,
-    ("live/hub.py", "Hub._show_news"): BOUNDED,
-    ("live/server.py", "Live._lifespan"): GUARDED,
-    ("live/server.py", "LiveServer.__init__"): HOOK,
+    ("installation/demo.py", "_expect"): CHILD,
+    ("reading/csv/cells.py", "_parse"): CALLER,
+    ("web/lanes.py", "Lane.__init__"): BOUNDED,
+    ("web/lanes.py", "Lane.run"): BOUNDED,
+    ("web/hub.py", "Hub.poke"): "sets two events of the loop",
+    ("web/hub.py", "Hub.serve"): "the page's own channel, which ends with it",
+    ("web/hub.py", "Hub.run"): "Live guards the whole group",
+    ("web/hub.py", "Hub._show_cells"): BOUNDED,
+    ("web/hub.py", "Hub._show_news"): BOUNDED,
+    ("web/server.py", "Live._lifespan"): GUARDED,
+    ("web/server.py", "LiveServer.__init__"): HOOK,
     ("load_files.py", "ask_owner"): CHILD,
     ("orchestration/run_thread.py", "RunThread.__init__"): HOOK,
     ("orchestration/run_thread.py", "RunThread.stop"): "stops the loop",
     ("orchestration/windows.py", "Windows._keep"): "forgets a task that is over",
-    ("reporting.py", "publish_findings"): CALLER,
-    ("reporting.py", "ProgressArtifact.__aenter__"): BOUNDED,
-    ("serve.py", "PatientRunner.handle_sigterm"): CHILD,
-    ("supervise.py", "run_installation"): CHILD,
-    ("up.py", "Up.end"): CHILD,
-    ("up.py", "Up._healthy"): CHILD,
+    ("orchestration/artifacts.py", "publish_findings"): CALLER,
+    ("orchestration/artifacts.py", "ProgressArtifact.__aenter__"): BOUNDED,
+    ("installation/deployments.py", "PatientRunner.handle_sigterm"): CHILD,
+    ("installation/foreground.py", "run_installation"): CHILD,
+    ("installation/up.py", "Up.end"): CHILD,
+    ("installation/up.py", "Up._healthy"): CHILD,
 }
 """Where something is started → where what it raises ends up."""
 HANDED_ON = {("landing/mount.py", "Call.run")}
@@ -102,7 +102,7 @@ def _raises(handler: ast.ExceptHandler) -> bool:
 def test_nobody_but_the_boundaries_catches_everything_and_goes_on() -> None:
     found = []
     for file, node, inside in parts():
-        if file == "core/boundaries.py" or (file, inside) in HANDED_ON:
+        if file == "runtime/boundaries.py" or (file, inside) in HANDED_ON:
             continue
         if isinstance(node, ast.ExceptHandler) and _broad(node.type) and not _raises(node):
             found.append(f"{file}: {inside}")

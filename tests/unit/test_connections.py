@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flows.live import connections
-from flows.live.connections import Connection, Connections
+from flows.web import connections
+from flows.web.connections import Connection, Connections
 
 
 class Wire(asyncio.Transport):

@@ -12,17 +12,17 @@ from pathlib import Path
 import dataframely as dy
 import pytest
 
-from flows.app import checking
-from flows.app.checking import check_files
-from flows.app.work import Work
-from flows.core import cost
-from flows.core.cost import BYTE, LONG_BYTE, LONG_LINE, Cost, TooCostly, memory_bytes
-from flows.core.dataset import Dataset, SkipRows
-from flows.core.files import Landed, Signature
-from flows.core.findings import Verdict
 from flows.errors import DeclarationError
-from flows.landing import reader
-from flows.landing.reader import Read, read_file
+from flows.ingest import checks
+from flows.ingest.checks import check_files
+from flows.ingest.work import Work
+from flows.model.dataset import Dataset, SkipRows
+from flows.model.files import Landed, Signature
+from flows.model.findings import Verdict
+from flows.reading import file_reader as reader
+from flows.reading.file_reader import Read, read_file
+from flows.validation import cost
+from flows.validation.cost import BYTE, LONG_BYTE, LONG_LINE, Cost, TooCostly, memory_bytes
 
 
 class Pair(dy.Schema):
@@ -72,7 +72,7 @@ WHOLE = {
 def test_a_file_that_needs_all_the_room_is_read_and_one_that_needs_a_byte_more_is_refused(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.landing.cells._BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr("flows.reading.csv.cells._BLOCK_BYTES", 1 << 16)
     body, needs = WHOLE[kind]
     room = needs(Cost(PAIRS), body)
     assert not check(within(room), body).counts["memory"]
@@ -97,7 +97,7 @@ def test_files_are_read_together_as_far_as_they_fit(pack: Callable[[bytes], byte
     one = Cost(PAIRS).worst(len(body), 101)
     reads = [read(str(number).encode(), pack(body)) for number in range(10)]
     for room, sizes in ((3 * one, [3, 3, 3, 1]), (3 * one - 1, [2, 2, 2, 2, 2]), (one - 1, [1] * 10)):
-        groups = [[each.landed.path for each, _ in group] for group in checking._that_fit(within(room), reads)]
+        groups = [[each.landed.path for each, _ in group] for group in checks._that_fit(within(room), reads)]
         assert [len(group) for group in groups] == sizes
         assert [path for group in groups for path in group] == [each.landed.path for each in reads]
     checked = check_files(within(3 * one), reads)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.core.files import Landed, Signature
 from flows.datasets.sales import SALES
+from flows.model.files import Landed, Signature
 from flows.store import suspects
 from flows.store.crashes import Crashes
 from flows.store.suspects import suspects_in

@@ -9,13 +9,13 @@ from typing import Any
 import dataframely as dy
 import pytest
 
-from flows.core.dataset import LEAST_QUARANTINE_DAYS, DailyBy, Dataset, SkipRows, Unload
-from flows.core.formats import Csv
-from flows.core.model import Column, Table
-from flows.core.types import FLOAT, INTEGER
 from flows.datasets import find_dataset, load_datasets
 from flows.datasets.sales import SALES
 from flows.errors import DeclarationError
+from flows.model.dataset import LEAST_QUARANTINE_DAYS, DailyBy, Dataset, SkipRows, Unload
+from flows.model.formats import Csv
+from flows.model.tables import Column, Table
+from flows.model.types import FLOAT, INTEGER
 from flows.settings import Settings
 
 

@@ -12,12 +12,12 @@ import dataframely as dy
 import pyarrow as pa
 import pytest
 
-from flows.app.checking import check_files
-from flows.core.dataset import Csv, Dataset, SkipRows
-from flows.core.files import Landed, Signature
-from flows.core.findings import MAX_FINDINGS, Verdict
-from flows.core.notes import SHOWN, SHOWN_EXPECTED
-from flows.landing.reader import Read
+from flows.ingest.checks import check_files
+from flows.model.dataset import Csv, Dataset, SkipRows
+from flows.model.files import Landed, Signature
+from flows.model.finding_frame import SHOWN, SHOWN_EXPECTED
+from flows.model.findings import MAX_FINDINGS, Verdict
+from flows.reading.file_reader import Read
 
 
 class Pair(dy.Schema):

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from flows.core.dataset import Dataset, Unload
-from flows.core.files import Landed, Signature
 from flows.datasets.sales import Sales
-from flows.landing import inbox, missing, settling
+from flows.landing import absence as missing
+from flows.landing import inbox, settling
+from flows.landing.events import Hint
 from flows.landing.inbox import Inbox, Settled
-from flows.landing.reader import Read, read_bytes, read_file
-from flows.landing.watcher import Hint
+from flows.model.dataset import Dataset, Unload
+from flows.model.files import Landed, Signature
+from flows.reading.file_reader import Read, read_bytes, read_file
 
 WHOLE, CUT = b"ID\n1\n", b"ID\n1"
 SETTLE_S = 1.0
@@ -198,7 +199,7 @@ def test_a_file_from_the_future_is_read_without_waiting_for_that(
 
 
 def test_a_large_file_is_read_in_pieces_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.landing.reader._PIECE_BYTES", 7)
+    monkeypatch.setattr("flows.reading.file_reader._PIECE_BYTES", 7)
     for size in (0, 1, 6, 7, 8, 14, 15, 1000):
         (tmp_path / "a").write_bytes(bytes(number % 251 for number in range(size)))
         file = os.open(tmp_path / "a", os.O_RDONLY)

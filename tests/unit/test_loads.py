@@ -7,8 +7,8 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.app.loads import KEPT, Load, Loads
-from flows.app.work import FileOutcome, Outcome
+from flows.ingest.load_summary import KEPT, Load, Loads
+from flows.ingest.work import FileOutcome, Outcome
 
 FILES = st.lists(
     st.builds(

@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
-from flows.app import memory
-from flows.app.memory import unused_memory_given_back
+from flows.runtime import memory
+from flows.runtime.memory import unused_memory_given_back
 
 ON_GLIBC = hasattr(ctypes.CDLL(None), "malloc_trim")
 

@@ -1,6 +1,6 @@
 """What a log names of a batch."""
 
-from flows.app.work import NAMED, FileOutcome, Outcome
+from flows.ingest.work import NAMED, FileOutcome, Outcome
 
 
 def test_a_log_names_the_first_files_and_the_first_refused_ones() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows import children
-from flows.children import LONGEST_WAIT_S, SHORT_LIFE_S, SLOW_S, TRIES, Pace
+from flows.installation import processes as children
+from flows.installation.processes import LONGEST_WAIT_S, SHORT_LIFE_S, SLOW_S, TRIES, Pace
 
 
 class Clock:

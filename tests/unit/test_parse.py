@@ -9,14 +9,14 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from flows.core.dataset import Dataset
-from flows.core.findings import MAX_FINDINGS, Verdict
-from flows.core.formats import Csv
-from flows.core.model import FILE, LINE
-from flows.core.text import TextRows
-from flows.landing import cells
-from flows.landing.gate import MAX_CELL_BYTES
-from flows.landing.parse import Source, parse
+from flows.model.dataset import Dataset
+from flows.model.findings import MAX_FINDINGS, Verdict
+from flows.model.formats import Csv
+from flows.model.tables import FILE, LINE
+from flows.reading.csv import cells
+from flows.reading.csv.gate import MAX_CELL_BYTES
+from flows.reading.csv.parse import Source, parse
+from flows.validation.text_rows import TextRows
 
 
 class Pair(dy.Schema):

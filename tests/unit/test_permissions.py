@@ -16,7 +16,7 @@ import pytest
 
 from flows.datasets import find_dataset
 from flows.errors import DeclarationError
-from flows.permissions import Weakness, weakness_of
+from flows.runtime.permissions import Weakness, weakness_of
 
 DECLARED = """
 import dataframely as dy

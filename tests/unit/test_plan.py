@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flows.core.findings import Verdict
-from flows.core.lifecycle import Facts, PathFacts, State, VersionFacts
-from flows.core.plan import Counters, Planner
+from flows.model.findings import Verdict
+from flows.model.lifecycle import Facts, PathFacts, State, VersionFacts
+from flows.model.plan import Counters, Planner
 
 DIGEST = b"d"
 

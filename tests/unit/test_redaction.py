@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.core.boundaries import describe
 from flows.errors import StateError
 from flows.redaction import RedactingFormatter, log_without_secrets, without_secret_variables
 from flows.redaction import without_secrets as shown
+from flows.runtime.boundaries import describe
 
 PASSWORD = "hunter2-hunter2"
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ def test_the_log_of_a_process_is_without_secrets(monkeypatch: pytest.MonkeyPatch
 def test_the_traceback_with_which_a_command_ends_is_without_secrets() -> None:
     command = f"""
 import httpx, sys
-from flows.output import plain_logs
+from flows.text.output import plain_logs
 plain_logs()
 httpx.Response(500, request=httpx.Request("GET", "http://a:{PASSWORD}@127.0.0.1:9/")).raise_for_status()
 """

@@ -13,12 +13,12 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from flows.core.day_report import DayFile, DayReport, Run, Total
-from flows.report.download import make_csv
-from flows.report.escape import markdown, spreadsheet
-from flows.report.markdown import make_markdown
-from flows.report.numbers import change, shown
-from flows.report.page import make_page
+from flows.day_report.download import make_csv
+from flows.day_report.html import make_page
+from flows.day_report.markdown import make_markdown
+from flows.day_report.numbers import change, shown
+from flows.model.day_facts import DayFile, DayReport, Run, Total
+from flows.text.escape import markdown, spreadsheet
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -191,5 +191,5 @@ def test_numbers_are_grouped_and_short() -> None:
 
 
 def test_charts_are_loaded_only_where_a_report_is_made() -> None:
-    code = "import sys, flows.cli, flows.report.making; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, flows.cli.main, flows.day_report.build; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from flows import reporting
-from flows.app.loads import Loads
-from flows.app.work import FileOutcome, Outcome
-from flows.core.findings import Finding
-from flows.reporting import Events
+from flows.ingest.load_summary import Loads
+from flows.ingest.work import FileOutcome, Outcome
+from flows.model.findings import Finding
+from flows.orchestration import artifacts as reporting
+from flows.orchestration.artifacts import Events
 
 
 @pytest.mark.parametrize(("refused", "own", "together"), [(2, 2, 0), (53, 50, 3)])

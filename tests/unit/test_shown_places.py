@@ -22,41 +22,41 @@ PLAIN = "errors.plain"
 MADE = "what is shown was made by markdown or spreadsheet, or is JSON"
 
 KNOWN = {
-    ("cli.py", "main"): ERROR,
-    ("cli.py", "query"): PLAIN,
-    ("cli.py", "status"): PLAIN,
-    ("cli.py", "report"): MADE,
-    ("cli.py", "token"): OURS,
-    ("cli.py", "prefect_password"): OURS,
-    ("cli.py", "prefect_env"): OURS,
-    ("cli.py", "restore"): PLAIN,
-    ("cli.py", "accept"): PLAIN,
-    ("cli.py", "_ask"): OURS,
-    ("cli.py", "_show_datasets"): PLAIN,
-    ("cli.py", "_show_difference"): PLAIN,
-    ("cli.py", "_show_outcome"): OURS,
-    ("demo.py", "_chapters"): OURS,
-    ("output.py", "show"): "JSON with all but ASCII escaped",
-    ("output.py", "show_one"): "JSON with all but ASCII escaped",
-    ("output.py", "_show_csv"): "escape.spreadsheet",
-    ("output.py", "_show_table"): PLAIN,
-    ("output.py", "_show_traceback"): "errors.plain_lines",
-    ("supervise.py", "_write"): "errors.plain_lines",
-    ("supervise.py", "run_watch"): OURS,
-    ("report/download.py", "make_csv"): "escape.spreadsheet",
-    ("reporting.py", "publish_table"): "escape.markdown",
-    ("reporting.py", "publish_report"): "escape.markdown",
-    ("reporting.py", "publish_links"): OURS,
-    ("reporting.py", "name_run"): "Prefect shows it as text",
-    ("reporting.py", "ProgressArtifact._send"): OURS,
-    ("unreadable.py", "_end"): "the name of a run that could not be read",
-    ("live/api.py", "reply"): "JSON",
-    ("live/protocol.py", "BoundedProtocol.send_400_response"): "JSON",
-    ("live/metrics.py", "Metrics.reply"): "the Prometheus client escapes labels, which are datasets' names",
-    ("live/door.py", "door_page"): OURS,
-    ("live/page.py", "_text_route.endpoint"): OURS,
-    ("live/page.py", "_file_route.endpoint"): OURS,
-    ("live/reports.py", "report_route.endpoint"): "escape.markup made the page",
+    ("cli/main.py", "main"): ERROR,
+    ("cli/main.py", "query"): PLAIN,
+    ("cli/main.py", "status"): PLAIN,
+    ("cli/main.py", "report"): MADE,
+    ("cli/main.py", "token"): OURS,
+    ("cli/main.py", "prefect_password"): OURS,
+    ("cli/main.py", "prefect_env"): OURS,
+    ("cli/main.py", "restore"): PLAIN,
+    ("cli/main.py", "accept"): PLAIN,
+    ("cli/main.py", "_ask"): OURS,
+    ("cli/main.py", "_show_datasets"): PLAIN,
+    ("cli/main.py", "_show_difference"): PLAIN,
+    ("cli/main.py", "_show_outcome"): OURS,
+    ("installation/demo.py", "_chapters"): OURS,
+    ("text/output.py", "show"): "JSON with all but ASCII escaped",
+    ("text/output.py", "show_one"): "JSON with all but ASCII escaped",
+    ("text/output.py", "_show_csv"): "escape.spreadsheet",
+    ("text/output.py", "_show_table"): PLAIN,
+    ("text/output.py", "_show_traceback"): "errors.plain_lines",
+    ("installation/foreground.py", "_write"): "errors.plain_lines",
+    ("installation/foreground.py", "run_watch"): OURS,
+    ("day_report/download.py", "make_csv"): "escape.spreadsheet",
+    ("orchestration/artifacts.py", "publish_table"): "escape.markdown",
+    ("orchestration/artifacts.py", "publish_report"): "escape.markdown",
+    ("orchestration/artifacts.py", "publish_links"): OURS,
+    ("orchestration/artifacts.py", "name_run"): "Prefect shows it as text",
+    ("orchestration/artifacts.py", "ProgressArtifact._send"): OURS,
+    ("orchestration/unreadable_runs.py", "_end"): "the name of a run that could not be read",
+    ("web/api.py", "reply"): "JSON",
+    ("web/protocol.py", "BoundedProtocol.send_400_response"): "JSON",
+    ("web/metrics.py", "Metrics.reply"): "the Prometheus client escapes labels, which are datasets' names",
+    ("web/sign_in.py", "door_page"): OURS,
+    ("web/page.py", "_text_route.endpoint"): OURS,
+    ("web/page.py", "_file_route.endpoint"): OURS,
+    ("web/reports.py", "report_route.endpoint"): "escape.markup made the page",
 }
 """Where something is shown → what makes text of the data in it."""
 
@@ -76,7 +76,7 @@ def test_every_place_that_shows_something_is_known_with_what_makes_text_of_the_d
 
 
 def test_the_pages_scripts_make_markup_of_no_text() -> None:
-    lines = [line for file in (FLOWS / "live" / "assets").glob("*.[jh]*") for line in file.read_text().splitlines()]
+    lines = [line for file in (FLOWS / "web" / "assets").glob("*.[jh]*") for line in file.read_text().splitlines()]
     used = [line.strip() for line in lines if SINKS.search(line)]
     assert used == [
         "if (to.dataset.shown !== made.innerHTML) {",  # these two only read it
@@ -85,5 +85,5 @@ def test_the_pages_scripts_make_markup_of_no_text() -> None:
 
 
 def test_the_pages_have_no_script_and_no_style_in_attributes_of_their_own() -> None:
-    for file in (FLOWS / "live" / "assets").glob("*.html"):
+    for file in (FLOWS / "web" / "assets").glob("*.html"):
         assert not re.search(r'\s(on\w+|style)="|javascript:', file.read_text()), file

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.app.client import read
+from flows.cli.inspection import list_files
 from flows.errors import NotRunning, StateError
-from flows.looking import list_files
+from flows.ingest.client import read
 from flows.settings import Settings
 from flows.store.atomic import make_inside, write_file
 from flows.store.backup import make_backup

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.core.dataset import Dataset, Unload
 from flows.datasets.sales import Sales
-from flows.landing import inbox, scan, settling
+from flows.landing import inbox, settling
+from flows.landing import listing as scan
 from flows.landing.inbox import Inbox
 from flows.landing.tree import MAX_STEPS, find, find_signature, open_landed
+from flows.model.dataset import Dataset, Unload
 from tests.attack import flipping
 
 TRIES = 300
@@ -170,8 +171,8 @@ def load(box: Inbox) -> None:
 def gone_after_a_while(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
     """What counts as gone when it was missing for long enough."""
     box.rescan()
-    monkeypatch.setattr("flows.landing.missing.GONE_S", 0.0)
-    monkeypatch.setattr("flows.landing.missing.GONE_SCANS", 0)
+    monkeypatch.setattr("flows.landing.absence.GONE_S", 0.0)
+    monkeypatch.setattr("flows.landing.absence.GONE_SCANS", 0)
     return set(box.settled(max_files=100, max_bytes=1).gone)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from flows.landing import unpack as unpacking
-from flows.landing.header import MAX_HEADER_CHARS, check_header
-from flows.landing.refusal import FileRefused
-from flows.landing.unpack import FREE_BYTES, MAX_RATIO, unpack
+from flows.reading import decompression as unpacking
+from flows.reading.csv.header import MAX_HEADER_CHARS, check_header
+from flows.reading.decompression import FREE_BYTES, MAX_RATIO, unpack
+from flows.reading.refusal import FileRefused
 
 PLENTY = 1 << 40
 

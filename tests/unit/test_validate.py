@@ -11,14 +11,14 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from flows.core.dataset import Dataset, RejectFile, SkipRows
-from flows.core.findings import MAX_FINDINGS, Finding, Verdict
-from flows.core.formats import Csv
-from flows.core.model import FILE, LINE
-from flows.core.recheck import text_of
-from flows.core.rules import checks_of
-from flows.core.validate import Checked, validate
-from flows.landing.parse import Source, parse
+from flows.model.dataset import Dataset, RejectFile, SkipRows
+from flows.model.findings import MAX_FINDINGS, Finding, Verdict
+from flows.model.formats import Csv
+from flows.model.tables import FILE, LINE
+from flows.reading.csv.parse import Source, parse
+from flows.validation.recheck import text_of
+from flows.validation.rules import checks_of
+from flows.validation.validate import Checked, validate
 
 
 class Sales(dy.Schema):

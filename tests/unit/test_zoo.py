@@ -7,11 +7,11 @@ import os
 import polars as pl
 import pytest
 
-from flows.core.findings import Finding, Verdict
-from flows.core.model import FILE, LINE
-from flows.core.validate import validate
-from flows.landing import cells
-from flows.landing.parse import Source, parse
+from flows.model.findings import Finding, Verdict
+from flows.model.tables import FILE, LINE
+from flows.reading.csv import cells
+from flows.reading.csv.parse import Source, parse
+from flows.validation.validate import validate
 from tests.unit.zoo import ZOO, Case
 
 each_case = pytest.mark.parametrize("case", ZOO, ids=lambda case: case.name.replace(" ", "_"))

@@ -14,8 +14,8 @@ from unittest.mock import ANY
 import dataframely as dy
 import pyarrow as pa
 
-from flows.core.dataset import Dataset, SkipRows
-from flows.core.formats import Csv
+from flows.model.dataset import Dataset, SkipRows
+from flows.model.formats import Csv
 
 
 class Sales(dy.Schema):

@@ -5,9 +5,9 @@ These are the names for who declares datasets; everything else is internal, and 
 
 from importlib.metadata import version
 
-from flows.core.dataset import DailyBy, Dataset, Keep, RejectFile, SkipRows, Unload
-from flows.core.formats import Csv
 from flows.errors import CubefeedError, DeclarationError
+from flows.model.dataset import DailyBy, Dataset, Keep, RejectFile, SkipRows, Unload
+from flows.model.formats import Csv
 
 __all__ = [
     "Csv",

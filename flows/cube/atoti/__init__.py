@@ -1,0 +1,1 @@
+"""The Atoti engine."""

@@ -1,0 +1,152 @@
+"""A cube that remembers what its changes touched, for those who show it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from flows.cube.bounds import Bounds
+from flows.cube.port import Cube, LiveSegment
+from flows.model.merge import ChangeSet, Horizon
+from flows.model.tables import Query, Table
+
+MAX_ROWS = 200_000
+"""Rows remembered per table; where more are added between two looks, all is looked at again."""
+
+
+@dataclass
+class Touched:
+    """What happened to a table between two looks.
+
+    Args:
+        added: the rows added, where nothing but additions happened; None where anything else may have.
+        commits: how many changes there were since the beginning.
+        settled: whether no change is under way.
+    """
+
+    added: list[pl.DataFrame] | None
+    commits: int
+    settled: bool
+
+
+@dataclass
+class _Notes:
+    added: list[pl.DataFrame] | None = None
+    rows: int = 0
+    commits: int = 0
+    running: bool = False
+
+    def note(self, change: ChangeSet | None) -> None:
+        self.commits += 1
+        if self.added is None:
+            return
+        plain = change is not None and not change.drop_versions and change.horizon is None
+        if change is None or not plain or self.rows + change.upserts.height > MAX_ROWS:
+            self.added, self.rows = None, 0
+        else:
+            self.added.append(change.upserts)
+            self.rows += change.upserts.height
+
+
+@dataclass
+class WatchedCube:
+    """A cube; changes are noted in the thread that makes them, which costs it microseconds.
+
+    Args:
+        cube: what does the work.
+        notify: called with the table's name after each change, from the thread that made it.
+    """
+
+    cube: Cube
+    notify: Callable[[str], None] = lambda _: None
+    _notes: dict[str, _Notes] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._notes = {table.name: _Notes() for table in self.cube.model}
+
+    @property
+    def model(self) -> tuple[Table, ...]:
+        return self.cube.model
+
+    @model.setter
+    def model(self, model: tuple[Table, ...]) -> None:
+        raise AttributeError("the model of an open cube cannot be changed")
+
+    @property
+    def engine(self) -> str:
+        return self.cube.engine
+
+    @engine.setter
+    def engine(self, engine: str) -> None:
+        raise AttributeError("the engine of an open cube cannot be changed")
+
+    @property
+    def url(self) -> str | None:
+        return self.cube.url
+
+    def apply(self, change: ChangeSet) -> int:
+        with self._changing(change.table, change):
+            return self.cube.apply(change)
+
+    def rebuild(
+        self,
+        table: str,
+        segments: Iterable[LiveSegment],
+        horizon: Horizon | None = None,
+        *,
+        keys_differ: bool = False,
+    ) -> int:
+        with self._changing(table, None):
+            return self.cube.rebuild(table, segments, horizon, keys_differ=keys_differ)
+
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
+        return self.cube.query(query, bounds=bounds)
+
+    def rows(self, table: str) -> pl.DataFrame:
+        return self.cube.rows(table)
+
+    def batches(self, table: str) -> Generator[pl.DataFrame]:
+        return self.cube.batches(table)
+
+    def row_count(self, table: str) -> int:
+        return self.cube.row_count(table)
+
+    def close(self) -> None:
+        self.cube.close()
+
+    def take(self, table: str) -> Touched:
+        """What happened since the last call; rows are remembered from now on."""
+        with self._lock:
+            notes = self._notes[table]
+            taken = Touched(notes.added, notes.commits, not notes.running)
+            notes.added, notes.rows = [], 0
+            return taken
+
+    def forget(self, table: str) -> None:
+        """Remember no rows until the next `take`."""
+        with self._lock:
+            self._notes[table].added, self._notes[table].rows = None, 0
+
+    def unchanged_since(self, touched: Touched, table: str) -> bool:
+        """Whether what a query saw, begun after `take` and ended before now, was what `take` told of."""
+        with self._lock:
+            notes = self._notes[table]
+            return touched.settled and not notes.running and notes.commits == touched.commits
+
+    @contextmanager
+    def _changing(self, table: str, change: ChangeSet | None) -> Iterator[None]:
+        notes = self._notes[table]
+        with self._lock:
+            notes.running = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                notes.running = False
+                notes.note(change)
+            self.notify(table)

@@ -1,0 +1,51 @@
+"""The report as a table to download, for people with a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from flows.model.day_facts import DayReport
+from flows.text.escape import spreadsheet
+
+COLUMNS = (
+    "part", "date", "name", "value", "day_before", "day_change", "week_before", "week_change",
+    "refused", "state", "why",
+)  # fmt: skip
+
+
+def make_csv(report: DayReport) -> str:
+    """The totals, one per line, then the files with their rows as `value`, then the check."""
+    written = io.StringIO()
+    writer = csv.DictWriter(written, COLUMNS, lineterminator="\r\n", restval="")
+    writer.writeheader()
+    for row in _rows(report):
+        writer.writerow({name: spreadsheet(value) for name, value in row.items()})
+    return written.getvalue()
+
+
+def _rows(report: DayReport) -> Iterator[dict[str, object]]:
+    for total in report.totals:
+        yield {
+            "part": "total",
+            "date": total.date,
+            "name": total.measure,
+            "value": total.value,
+            "day_before": total.day_before,
+            "day_change": total.day_change,
+            "week_before": total.week_before,
+            "week_change": total.week_change,
+        }
+    for file in report.files:
+        yield {
+            "part": file.came,
+            "date": file.detected_utc,
+            "name": file.file,
+            "value": file.rows,
+            "refused": file.refused,
+            "state": file.state,
+            "why": file.why,
+        }
+    for name, value in (("rows", report.rows), ("missing", report.missing), ("extra", report.extra)):
+        yield {"part": "check", "name": name, "value": value}

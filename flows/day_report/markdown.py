@@ -1,0 +1,66 @@
+"""The report as markdown: what Prefect shows as an artifact, and a terminal can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from flows.day_report.numbers import change, counted, moment, shown
+from flows.day_report.sentences import COUNTED, file_words, freshness, soundness, verdict
+from flows.model.day_facts import DayReport
+from flows.text.escape import markdown
+
+
+def make_markdown(report: DayReport) -> str:
+    """The same as the page, without the charts."""
+    well, lines = verdict(report)
+    parts = [
+        f"# {markdown(report.dataset)} · {report.day}",
+        "\n".join(f"- {'' if well else '! '}{markdown(line)}" for line in lines),
+        *_totals(report),
+        "## Files",
+        ", ".join(f"{name.lower()} {report.counts.get(came, 0):,}" for came, name in COUNTED.items()) + ".",
+        *_files(report),
+        "## Freshness",
+        "\n".join(f"- {name}: {value}" for name, value in freshness(report)),
+        "## Cube and ledger",
+        f"{soundness(report)}.",
+    ]
+    if report.runs:
+        parts += ["## Further", "\n".join(f"- [{markdown(run.what)}](<{run.url}>)" for run in report.runs)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _totals(report: DayReport) -> list[str]:
+    if not report.totals:
+        return []
+    heads = (report.level, "measure", "value", "change to the day before", "to the same weekday before")
+    rows = (
+        (
+            total.date,
+            total.measure,
+            shown(total.value),
+            change(total.day_change, total.day_before),
+            change(total.week_change, total.week_before),
+        )
+        for total in report.totals
+    )
+    return ["## Totals per date", _table(heads, rows, right=range(2, 5))]
+
+
+def _files(report: DayReport) -> list[str]:
+    if not report.files:
+        return []
+    heads = ("file", "came", "rows", "refused", "found", "why")
+    rows = (
+        (file.file, file_words(file), f"{file.rows:,}", f"{file.refused:,}", moment(file.detected_utc), file.why)
+        for file in report.files
+    )
+    more = [f"And {counted(report.more_files, 'file')} more."] if report.more_files else []
+    return [_table(heads, rows, right=range(2, 4)), *more]
+
+
+def _table(heads: Sequence[object], rows: Iterable[Sequence[object]], *, right: range) -> str:
+    lines = [heads, *rows]
+    rule = "|".join("---:" if index in right else "---" for index in range(len(heads)))
+    written = [f"| {' | '.join(markdown(cell) for cell in line)} |" for line in lines]
+    return "\n".join([written[0], f"|{rule}|", *written[1:]])

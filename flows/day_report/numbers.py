@@ -1,0 +1,47 @@
+"""Numbers as reports show them."""
+
+from __future__ import annotations
+
+import math
+
+from flows.model.day_facts import Number, Value
+
+NOTHING = "–"
+"""Where there is no number."""
+
+
+def shown(number: Value) -> str:
+    """`12,345` or `0.5`."""
+    if number is None:
+        return NOTHING
+    if isinstance(number, str):
+        return number
+    if isinstance(number, int) or not math.isfinite(number):
+        return f"{number:,}"
+    if number != 0 and abs(number) < 0.001:
+        return f"{number:.4g}"
+    whole, _, rest = f"{number:,.{2 if abs(number) >= 100 else 4}f}".partition(".")
+    return f"{whole}.{rest.rstrip('0') or '0'}"
+
+
+def change(number: Number | None, before: Value) -> str:
+    """`+3 (+42 %)`: by how much it changed, and by what share of what it was."""
+    if number is None or isinstance(before, str | None):
+        return NOTHING
+    sign = "" if number < 0 else "+" if number else "±"
+    share = f" ({_share(number / abs(before))})" if before and number else ""
+    return f"{sign}{shown(number)}{share}".replace("-", "−")
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:+,.{0 if abs(share) >= 0.1 else 1}f} %"
+
+
+def moment(utc: str | None) -> str:
+    """A time in UTC for people."""
+    return f"{utc[:19].replace('T', ' ')} UTC" if utc else NOTHING
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

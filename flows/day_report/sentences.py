@@ -1,0 +1,48 @@
+"""What a report says in words, in whichever form."""
+
+from __future__ import annotations
+
+from flows.day_report.numbers import counted, moment
+from flows.model.day_facts import Came, DayFile, DayReport
+
+COUNTED: dict[Came, str] = {
+    "received": "Received in time",
+    "late": "Late",
+    "corrected": "Corrected",
+    "refused": "Refused",
+    "duplicate": "Duplicates",
+}
+"""As what files came → its heading."""
+
+
+def file_words(file: DayFile) -> str:
+    """As what a file came, and what it is by now where that is something else."""
+    plain = file.state in ("loaded", "staged", "quarantined", file.came)
+    return file.came if plain else f"{file.came}, {file.state}"
+
+
+def verdict(report: DayReport) -> tuple[bool, list[str]]:
+    """Whether all is well, and why not or what that means."""
+    refused = report.counts.get("refused", 0)
+    complaints = [*report.complaints, *([f"{counted(refused, 'file')} of the day refused"] if refused else [])]
+    if complaints:
+        return False, complaints
+    return True, [f"Not due before {moment(report.until_utc)}" if report.due is False else "All is well"]
+
+
+def freshness(report: DayReport) -> list[tuple[str, str]]:
+    """How fresh the day is: heading and value."""
+    return [
+        ("Rows expected by", "no rows are expected" if report.due is None else moment(report.until_utc)),
+        ("Rows of the day last loaded", moment(report.loaded_utc)),
+        ("Stale files", f"{report.stale:,}"),
+        ("Files waiting", f"{report.waiting:,}"),
+    ]
+
+
+def soundness(report: DayReport) -> str:
+    """Whether the cube equals the ledger."""
+    rows = counted(report.rows, "row")
+    if report.sound:
+        return f"The cube equals the ledger, row for row: {rows}"
+    return f"The cube differs from the ledger: {rows}, {report.missing:,} missing, {report.extra:,} extra"

@@ -1,0 +1,224 @@
+"""Opens what a feed needs, in order, and closes it in reverse."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass
+
+from flows.cube.engines import open_cube
+from flows.cube.observable import WatchedCube
+from flows.datasets import load_datasets
+from flows.errors import CubefeedError, SessionEnded, out_of_reach
+from flows.ingest.dataset_state import Desk
+from flows.ingest.disk_warnings import Disks, landing_places, places
+from flows.ingest.feed import Feed
+from flows.ingest.status import FeedSource
+from flows.landing.identity import Memory
+from flows.landing.inbox import Inbox
+from flows.landing.listing import Identity
+from flows.landing.monitor import Lookout
+from flows.model.dataset import Dataset
+from flows.runtime.boundaries import Doing, SessionFailed, boundary, describe
+from flows.runtime.health import Health
+from flows.runtime.memory import unused_memory_given_back
+from flows.settings import Observer, Settings
+from flows.store.crashes import Crashes
+from flows.store.directories import judged_in_doubt, remember_directory, remembered_volumes
+from flows.store.hold import Hold
+from flows.store.installation import installation_id
+from flows.store.ledger import Ledger
+from flows.store.ledger_file import open_ledger
+from flows.store.orphans import settle_orphans
+from flows.store.quarantine import Quarantine
+from flows.store.reports import Reports
+from flows.store.requests import RequestBox
+from flows.store.segments import Segments
+from flows.store.state import End, Owner, State
+from flows.store.trust import PRIVATE
+from flows.web.auth import Access
+from flows.web.proxy import Proxies
+from flows.web.server import Live, LiveServer
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 0.3
+"""How long a file must be unchanged when nothing says that it is complete: writers that flush in bursts pause
+for less than this on a local disk."""
+
+
+@dataclass
+class OpenFeed:
+    """An open feed and where it is."""
+
+    feed: Feed
+    owner: Owner
+
+
+@contextmanager
+def open_feed(
+    settings: Settings,
+    *,
+    tell: Callable[[str], None] = log.info,
+    prefect_url: str | None = None,
+    run: str | None = None,
+    attend: Callable[[Feed], AbstractContextManager[object]] = nullcontext,
+) -> Iterator[OpenFeed]:
+    """Own the state directory, open the ledger, the engine and the lookouts, and serve the read API.
+
+    The cube is empty until `Feed.rebuild` is called.
+
+    Args:
+        settings: what to open.
+        tell: says what the user should know before the engine starts.
+        prefect_url: where people find Prefect's pages.
+        run: the Prefect run that holds the session.
+        attend: held from just before others are told where the session is: what ends it in order.
+    Raises:
+        StateError: another process owns the state, or it cannot be used.
+        DeclarationError: a dataset is declared wrongly.
+        EngineUnavailable: the engine cannot start.
+    """
+    datasets = load_datasets(settings)
+    state = State(settings.state)
+    state.create()
+    with ExitStack() as stack:
+        health = _own(state, stack)
+        crashes = _open_crashes(state, health, stack)
+        ledger = stack.enter_context(closing(open_ledger(state.ledger, lost=state.remembers)))
+        requests = stack.enter_context(closing(RequestBox(ledger)))
+        requests.fail_interrupted()
+        segments = Segments(state.segments)
+        segments.remove_partial()
+        settle_orphans(ledger, segments)
+        quarantine = Quarantine(state.quarantine)
+        quarantine.remove_partial()
+        Reports(state.reports).remove_partial()
+        tables = tuple(dataset.table for dataset in datasets)
+        opened_cube = open_cube(settings.engine, tables, memory=settings.memory, tell=tell)
+        cube = stack.enter_context(closing(WatchedCube(opened_cube)))
+        wake = threading.Event()
+        desks = {dataset.name: _open_desk(dataset, ledger, settings, wake, stack) for dataset in datasets}
+        feed = Feed(
+            desks,
+            cube=cube,
+            ledger=ledger,
+            segments=segments,
+            quarantine=quarantine,
+            requests=requests,
+            backups=state.backups,
+            wake=wake,
+            health=health,
+            hold=Hold.on(state.root, state.lock_file, state.ledger),
+            crashes=crashes,
+        )
+        stack.callback(feed.stop)
+        owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
+        stack.enter_context(attend(feed))
+        state.announce(owner)
+        yield OpenFeed(feed, owner)
+
+
+def _own(state: State, stack: ExitStack) -> Health:
+    """Own the state directory; from here on it is noted how the session ends."""
+    stack.callback(os.umask, os.umask(PRIVATE))
+    stack.enter_context(state.owned())
+    stack.enter_context(_end_noted(state))
+    health = stack.enter_context(Health(kill=_end_process(state)))
+    health.on_live(state.forget_end)
+    stack.enter_context(unused_memory_given_back())
+    return health
+
+
+def _open_crashes(state: State, health: Health, stack: ExitStack) -> Crashes:
+    crashes = Crashes(state.root)
+    crashes.open()
+    stack.callback(crashes.close)
+    health.on_end(lambda: crashes.end(failed=health.failure is not None))
+    return crashes
+
+
+def _open_desk(dataset: Dataset, ledger: Ledger, settings: Settings, wake: threading.Event, stack: ExitStack) -> Desk:
+    settle_s = next(s for s in (settings.settle_s, dataset.settle_s, SETTLE_S) if s is not None)
+    lookout = open_lookout(dataset, ledger, settle_s=settle_s, observer=settings.observer, wake=wake.set)
+    stack.callback(lookout.close)
+    return Desk(dataset, lookout)
+
+
+@contextmanager
+def _end_noted(state: State) -> Iterator[None]:
+    """Keep why a session could not open or had to end, whatever was raised."""
+    try:
+        with boundary(Doing.OTHER):
+            yield
+    except SessionFailed as failed:
+        state.note_end(_end_of(failed.cause))
+        raise failed.cause from failed.cause.__cause__ or failed.cause.__context__
+
+
+def _end_of(error: BaseException) -> End:
+    if isinstance(error, OSError):
+        error = out_of_reach(error)
+    if isinstance(error, CubefeedError):
+        return End(error.headline, error.next_step, SessionEnded.exit_code if isinstance(error, SessionEnded) else 1)
+    return End(describe(error), "see the log, which has the traceback", 1)
+
+
+def _end_process(state: State) -> Callable[[SessionEnded], None]:
+    """What ends this process where the session does not end in order."""
+
+    def end(ended: SessionEnded) -> None:
+        state.note_end(_end_of(ended))
+        os._exit(ended.exit_code)
+
+    return end
+
+
+def open_lookout(
+    dataset: Dataset, ledger: Ledger, *, settle_s: float, observer: Observer, wake: Callable[[], None]
+) -> Lookout:
+    """Watch a dataset's landing directory, with what the ledger knows of it."""
+    name = dataset.name
+    volumes = {path: Identity(*numbers) for path, numbers in remembered_volumes(ledger, name).items()}
+    newcomers = judged_in_doubt(ledger, name)
+    inbox = Inbox(
+        dataset,
+        ledger.signatures(name),
+        settle_s=settle_s,
+        memory=Memory(volumes, doubted=newcomers is not None),
+        newcomers=newcomers or (),
+    )
+
+    def remember(memory: Memory) -> None:
+        remember_directory(ledger, name, memory.volumes, doubted=memory.doubted)
+
+    return Lookout(inbox, observer=observer, wake=wake, remember=remember)
+
+
+def _serve(
+    feed: Feed, cube: WatchedCube, settings: Settings, stack: ExitStack, *, prefect_url: str | None, run: str | None
+) -> Owner:
+    state = State(settings.state)
+    reports = Reports(state.reports)
+    disks = Disks(places(state), landing_places(desk.dataset for desk in feed.desks.values()))
+    stack.callback(disks.close)
+    source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, disks)
+    proxies = Proxies.named(settings.proxy)
+    access = Access.at(settings.host, behind_proxy=bool(proxies.networks), installation=installation_id(state))
+    live = Live(source, cube, source.news, access, reports, feed.health, proxies)
+    server = LiveServer(live.app, host=settings.host, port=settings.port, counts_in_total=proxies.include)
+    feed.listeners.append(live.hear)
+    source.owner = Owner(
+        pid=os.getpid(),
+        engine=settings.engine,
+        url=server.url,
+        prefect_url=prefect_url,
+        run=run,
+        datasets=tuple(feed.desks),
+    )
+    stack.callback(server.stop)
+    server.start()
+    return source.owner

@@ -1,0 +1,142 @@
+"""The owner's work on whole days: closing one, checking the cube, and the facts of a report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from flows.cube.port import Cube
+from flows.ingest.commit import Appender
+from flows.ingest.day_totals import day_report
+from flows.ingest.verification import complaints_of, day_facts, read_again, retain_from, verify
+from flows.landing.inbox import Inbox
+from flows.landing.mount import Mount
+from flows.model.calendar import business_day, in_zone, shifted
+from flows.model.dataset import Dataset
+from flows.model.merge import ChangeSet
+from flows.runtime.boundaries import Doing, boundary
+from flows.store.backup import make_backup
+from flows.store.crashes import Crashes
+from flows.store.exchange import remove_old_ledgers
+from flows.store.ledger import Ledger
+from flows.store.segments import Segments
+from flows.store.upkeep import first_day, horizon_of, set_first_day
+
+log = logging.getLogger(__name__)
+
+SCRATCH = "verify-"
+
+
+class Owned(Protocol):
+    """What the owner has open."""
+
+    cube: Cube
+    ledger: Ledger
+    segments: Segments
+
+    def rebuild_table(self, name: str) -> int:
+        """Fill one table again."""
+
+    def mount(self, name: str) -> Mount:
+        """Where the files of a dataset are read."""
+
+
+class Days:
+    """Closes days, and tells what they were. All of it runs in the thread that writes the cube."""
+
+    def __init__(self, owned: Owned, appender: Appender, crashes: Crashes, backups: Path) -> None:
+        self._owned = owned
+        self._appender = appender
+        self._crashes = crashes
+        self._backups = backups
+
+    def verify(self, dataset: Dataset, *, deep: bool = False) -> dict[str, Any]:
+        """Compare the cube with the ledger's segments; with the landing files where `deep`."""
+        ledger = self._owned.ledger
+        mount = self._owned.mount(dataset.name)
+        with self._owned.segments.reading():
+            parts = self._appender.parts(dataset, ledger.live(dataset.name))
+            compare = partial(verify, dataset.table, self._owned.cube, parts, horizon=horizon_of(ledger, dataset))
+            if not deep:
+                return compare()
+            with _scratch(self._backups.parent) as directory:
+                return compare(files=read_again(dataset, ledger, parts, mount, directory, self._crashes))
+
+    def close(
+        self, dataset: Dataset, inbox: Inbox, *, as_of: datetime | None = None, run: str | None = None
+    ) -> dict[str, Any]:
+        """Close the business day that is due: move the horizon, check, report, back up, compact.
+
+        Args:
+            dataset: whose day.
+            inbox: what waits in its landing directory.
+            as_of: the moment at which it is due; now by default.
+            run: the Prefect run that asks for it.
+        """
+        moment = as_of or datetime.now(UTC)
+        self._retain(dataset)
+        checked, due = self.verify(dataset), _due_day(dataset, moment)
+        report = self._report(dataset, inbox, due or _day_before(moment), checked)
+        make_backup(self._owned.ledger.file, self._backups)
+        remove_old_ledgers(self._owned.ledger.file)
+        self._appender.compact(dataset)
+        day = day_facts(dataset, self._owned.cube, due)
+        complaints = complaints_of(checked, day, inbox.problem)
+        return {
+            "day": {"dataset": dataset.name, **day, **checked, "complaints": complaints},
+            "report": {**report, "closed_by": run},
+        }
+
+    def report(self, dataset: Dataset, inbox: Inbox, day: date | None) -> dict[str, Any]:
+        """The facts of a day; of the one that is due by default."""
+        now = datetime.now(UTC)
+        chosen = day or _due_day(dataset, now) or _day_before(now)
+        return self._report(dataset, inbox, chosen, self.verify(dataset))
+
+    def _report(self, dataset: Dataset, inbox: Inbox, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
+        cube, ledger = self._owned.cube, self._owned.ledger
+        with self._owned.segments.reading():
+            parts = self._appender.parts(dataset, {id: {} for id in ledger.segments(dataset.name)})
+            report = day_report(dataset, day, cube=cube, ledger=ledger, parts=parts, checked=checked, inbox=inbox)
+        return report.as_json()
+
+    def _retain(self, dataset: Dataset) -> None:
+        """Move the horizon; days that a longer retention brings back are rebuilt."""
+        ledger = self._owned.ledger
+        before, after = first_day(ledger, dataset.name), retain_from(dataset)
+        if before == after:
+            return
+        with self._appender.ahead(dataset.name):
+            set_first_day(ledger, dataset.name, after)
+            log.info("%s: rows from %s on are kept", dataset.name, after or "the first day")
+            horizon = horizon_of(ledger, dataset)
+            if before is not None and (after is None or after < before):
+                self._owned.rebuild_table(dataset.name)
+            elif horizon is not None:
+                with boundary(Doing.CUBE):
+                    self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
+
+
+@contextmanager
+def _scratch(root: Path) -> Iterator[Path]:
+    """A directory for the time of a check; one that a crash has left behind goes too."""
+    for left in root.glob(f"{SCRATCH}*"):
+        rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=SCRATCH, dir=root) as directory:
+        yield Path(directory)
+
+
+def _due_day(dataset: Dataset, moment: datetime) -> date | None:
+    return business_day(dataset.expect, moment) if dataset.expect else None
+
+
+def _day_before(moment: datetime) -> date:
+    day = in_zone(moment, UTC).date()
+    return shifted(day, -1) or day

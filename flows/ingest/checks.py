@@ -1,0 +1,264 @@
+"""Validate a piece of work: read its files, and make of them rows and verdicts. Knows nothing of the cube.
+
+Files are checked together, since that is many times faster. Where that raises, the file that is to blame is found by
+halving, and refused; the others are checked without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import replace
+
+import polars as pl
+
+from flows.errors import plain
+from flows.ingest.work import CheckedFiles, Validated, Work
+from flows.landing.manifest import manifest_findings
+from flows.landing.mount import Mount
+from flows.model.dataset import Dataset
+from flows.model.files import Landed, shown
+from flows.model.finding_frame import shorten
+from flows.model.findings import Finding, Verdict
+from flows.model.lifecycle import Observation
+from flows.model.tables import FILE, LINE
+from flows.reading.csv.byte_checks import count_lines
+from flows.reading.csv.parse import Source, open_source, parse
+from flows.reading.decompression import is_packed
+from flows.reading.file_reader import Read, read_file
+from flows.reading.refusal import FileRefused
+from flows.runtime.boundaries import Doing, FileFailed, boundary, describe
+from flows.store.ledger import Ledger
+from flows.validation.cost import Cost, TooCostly
+from flows.validation.faults import Fault, find_fault
+from flows.validation.validate import validate
+
+log = logging.getLogger(__name__)
+
+REFUSED_AT_ONCE = 500
+"""Files of a batch that are refused; what each leaves in the quarantine takes a millisecond or two, in which the files
+of other datasets wait."""
+
+_NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
+
+
+def check_work(
+    dataset: Dataset,
+    work: Work,
+    ledger: Ledger,
+    mount: Mount,
+    *,
+    why_aside: Callable[[Landed], str | None] = lambda _: None,
+) -> Validated:
+    """Read every file and check those whose content the ledger does not know yet.
+
+    Args:
+        dataset, work: which files.
+        ledger: what is known.
+        mount: where they are read.
+        why_aside: why a file is refused without being read, if it is.
+    Raises:
+        LandingHangs: the landing directory does not answer.
+    """
+    reads, unread = _read_all(dataset, work.landed, mount, why_aside)
+    known = ledger.known_digests(dataset.name, [read.digest for read in reads.values()])
+    ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
+    new = [read for read in ordered if _must_be_checked(read, known)]
+    together = next(_that_fit(dataset, new), [])
+    left = {read.landed.path for read in new[len(together) :]}
+    checked = _check_group(dataset, together)
+    for path, verdict in checked.verdicts.items():
+        if "manifest" in verdict.counts:
+            reads[path] = _with_its_manifest(reads[path])
+    later = _refused_later(work, checked)
+    unread |= dict.fromkeys(later, "many files before it were refused, and others come first")
+    done, rest = work.cut(left)
+    return Validated(
+        work=done,
+        reads={path: read for path, read in reads.items() if path not in left and path not in later},
+        checked=checked,
+        unread=unread,
+        rest=rest,
+    )
+
+
+def _refused_later(work: Work, checked: CheckedFiles) -> set[bytes]:
+    """The files whose refusal is not written with this batch, where nobody has asked for them."""
+    refused = [path for path, verdict in checked.verdicts.items() if not verdict.accepted]
+    return set(refused[REFUSED_AT_ONCE:]) if work.request is None else set()
+
+
+def _read_all(
+    dataset: Dataset, landed: Sequence[Landed], mount: Mount, why_aside: Callable[[Landed], str | None]
+) -> tuple[dict[bytes, Read], dict[bytes, str]]:
+    """What was read, those that are set aside included; and why the others could not be read now."""
+    aside = {each.path: Read.without_body(each, aside=why) for each in landed if (why := why_aside(each)) is not None}
+    to_read = [each for each in landed if each.path not in aside]
+    found = mount.call(lambda: [_read(dataset, each) for each in to_read]) if to_read else []
+    results = {each.path: result for each, result in zip(to_read, found, strict=True)}
+    reads = {path: result for path, result in results.items() if isinstance(result, Read)}
+    return reads | aside, {path: result for path, result in results.items() if isinstance(result, str)}
+
+
+def check_files(dataset: Dataset, reads: Sequence[Read]) -> CheckedFiles:
+    """Parse and check some files; one whose check raises is refused, and the others are not concerned.
+
+    Those that fit into memory together are checked together; where not all of them do, `texts` is left empty.
+    """
+    groups = _that_fit(dataset, reads)
+    checked = _check_group(dataset, next(groups, []))
+    for group in groups:
+        checked = replace(_both(checked, _check_group(dataset, group)), texts={})
+    return checked
+
+
+type _Opened = tuple[Read, Source]
+
+
+def _that_fit(dataset: Dataset, reads: Sequence[Read]) -> Iterator[list[_Opened]]:
+    """Groups of files, each of which fits into memory whatever its files hold, or is one file."""
+    cost = Cost(dataset)
+    group: list[_Opened] = []
+    size = worst = 0
+    for read in reads:
+        source = _open(dataset, read)
+        size += len(source.body)
+        if group and size > cost.free_bytes:  # which fit whatever they hold: nothing is counted until then
+            worst = worst or sum(_worst(cost, each) for _, each in group)
+            worst += _worst(cost, source)
+            if worst > cost.room_bytes:
+                yield group
+                group, size, worst = [], len(source.body), 0
+        group.append((read, source))
+    if group:
+        yield group
+
+
+def _worst(cost: Cost, source: Source) -> int:
+    return cost.worst(len(source.body), count_lines(source.body))
+
+
+def _open(dataset: Dataset, read: Read) -> Source:
+    source = Source(os.fsdecode(os.path.basename(read.landed.path)), read.body or b"")
+    if not is_packed(source.body):
+        return source
+    try:
+        with boundary(Doing.FILE):
+            return open_source(dataset, source)
+    except FileFailed:
+        return source  # which refuses it again when it is parsed, and says why
+
+
+def _check_group(dataset: Dataset, group: Sequence[_Opened]) -> CheckedFiles:
+    try:
+        with boundary(Doing.FILE):
+            return _check_together(dataset, group)
+    except FileFailed as failed:
+        if len(group) == 1:
+            return _refuse(dataset, *group[0], failed.cause)
+    middle = len(group) // 2
+    return _both(_check_group(dataset, group[:middle]), _check_group(dataset, group[middle:]))
+
+
+def _check_together(dataset: Dataset, group: Sequence[_Opened]) -> CheckedFiles:
+    if not group:
+        return CheckedFiles([], dataset.schema.create_empty().with_columns(_NOWHERE), {}, {})
+    files = [read.landed.path for read, _ in group]
+    verdicts = {read.landed.path: _not_read(read) for read, _ in group if read.body is None}
+    readable = [read for read, _ in group if read.body is not None]
+    text = parse(dataset, [source for read, source in group if read.body is not None])
+    for read, verdict, data_rows in zip(readable, text.verdicts, text.data_rows, strict=True):
+        _compare_with_manifest(read, verdict, data_rows)
+    checked = validate(dataset, text)
+    names = [read.landed.path for read in readable]
+    verdicts |= dict(zip(names, checked.verdicts, strict=True))
+    return CheckedFiles(
+        names,
+        checked.rows,
+        verdicts={path: verdicts[path] for path in files},
+        texts=dict(zip(names, text.bodies, strict=True)),
+    )
+
+
+def observation(read: Read) -> Observation:
+    """What the lifecycle needs to know of a file that was read."""
+    return Observation(read.landed.path, read.digest, read.signature.mtime_ns, read.landed.mode)
+
+
+def _must_be_checked(read: Read, known: Set[bytes]) -> bool:
+    return read.digest not in known or read.landed.mode != "arrival" or read.manifest is not None
+
+
+def _with_its_manifest(read: Read) -> Read:
+    """The identity of bytes refused for their manifest: beside another manifest they are judged anew."""
+    return replace(read, digest=hashlib.sha256(read.digest + (read.manifest or b"")).digest())
+
+
+def _compare_with_manifest(read: Read, verdict: Verdict, data_rows: int) -> None:
+    """Refuse a file that is not what its manifest says."""
+    if read.manifest is None or read.body is None:
+        return
+    for finding in manifest_findings(read.manifest, read.body, data_rows if verdict.accepted else None):
+        verdict.accepted = False
+        verdict.findings.append(finding)
+        verdict.counts[finding.rule] += 1
+        verdict.reason = verdict.reason or f"manifest: expected {finding.expected}, got {plain(finding.raw)}"
+
+
+def _not_read(read: Read) -> Verdict:
+    if read.aside is not None:
+        return _died_over(read, read.aside)
+    if read.failure is not None:
+        return _refusal(Fault("reading"), read.failure)
+    assert read.refused is not None
+    return read.refused.verdict()
+
+
+def _died_over(read: Read, why: str) -> Verdict:
+    again = f"it is tried again when it changes, or by: cubefeed load {shown(read.landed.path)}"
+    finding = Finding("process", raw=why, expected="a file that can be read")
+    return Verdict(accepted=False, findings=[finding], counts=Counter({"process": 1}), reason=f"{why}; {again}")
+
+
+def _read(dataset: Dataset, landed: Landed) -> Read | str:
+    try:
+        with boundary(Doing.FILE):
+            return read_file(dataset, landed, arrived=True)
+    except FileFailed as failed:
+        log.warning("%s: %s cannot be read", dataset.name, shown(landed.path), exc_info=failed.cause)
+        return Read.without_body(landed, failure=describe(failed.cause))
+
+
+def _refuse(dataset: Dataset, read: Read, source: Source, error: BaseException) -> CheckedFiles:
+    """A file whose check raised: nothing of it is loaded, and its finding says where that was."""
+    path = read.landed.path
+    if isinstance(error, TooCostly):
+        verdict = FileRefused.too_costly(error).verdict()
+    else:
+        log.warning("%s: %s is refused, since to check it failed", dataset.name, shown(path), exc_info=error)
+        verdict = _refusal(find_fault(dataset, lambda: parse(dataset, [source])), describe(error))
+    return replace(_check_together(dataset, []), files=[path], verdicts={path: verdict})
+
+
+def _refusal(fault: Fault, raised: str) -> Verdict:
+    finding = Finding(fault.rule, fault.line, fault.column, shorten(raised), "no exception")
+    return Verdict(
+        accepted=False,
+        findings=[finding],
+        counts=Counter({fault.rule: 1}),
+        reason=f"{fault.rule}{fault.where}: {plain(finding.raw)}; expected no exception",
+    )
+
+
+def _both(first: CheckedFiles, second: CheckedFiles) -> CheckedFiles:
+    """What came of two halves, as if they had been checked together."""
+    moved = second.rows.with_columns((pl.col(FILE) + len(first.files)).cast(pl.UInt32))
+    return CheckedFiles(
+        [*first.files, *second.files],
+        pl.concat([first.rows, moved]),
+        first.verdicts | second.verdicts,
+        first.texts | second.texts,
+    )

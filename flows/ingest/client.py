@@ -1,0 +1,134 @@
+"""How other processes talk to the owner: requests through the ledger, reads over HTTP on loopback."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from flows.errors import Interrupted, NotRunning, QueryError, RequestFailed, Starting
+from flows.store.state import Owner, State
+from flows.web.token import token_here
+
+TIMEOUT_S = 60.0
+STATUS_S = 15.0
+"""How long the status may take, which is there at once where the process is well."""
+LOOK_S = 0.2
+
+
+def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *, timeout_s: float = TIMEOUT_S) -> Any:
+    """GET a path of the owner's read API.
+
+    Raises:
+        QueryError: the owner refused the parameters.
+        Starting: the cube is not complete yet.
+        NotRunning: it does not answer.
+    """
+    url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters), errors='surrogateescape')}"
+    try:
+        with _opener().open(_request(url), timeout=timeout_s) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        refusal = _body(error)
+        if "error" not in refusal:
+            return refusal  # it is none, but says what is not well: /health
+        kind = Starting if error.headers.get("Retry-After") else QueryError
+        raise kind(refusal.pop("error"), next_step=refusal.pop("next"), **refusal) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise NotRunning(
+            f"The live process does not answer ({error})",
+            next_step="ask again in a minute, since a session that stands still ends by itself; else end its process",
+            pid=owner.pid,
+            url=owner.url,
+        ) from error
+
+
+def _body(error: urllib.error.HTTPError) -> dict[str, Any]:
+    """What a refusal says; something else than this API may have answered."""
+    try:
+        return dict(json.load(error))
+    except ValueError:
+        return {"error": f"The answer was {error.code} {error.reason}", "next": "see cubefeed doctor"}
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """What opens addresses on loopback: by no proxy, and without the certificates, which take long to load."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.HTTPDefaultErrorHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def _request(url: str) -> urllib.request.Request:
+    token = token_here()
+    return urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+
+
+def ask(
+    state: Path,
+    dataset: str,
+    kind: Any,
+    payload: dict[str, Any],
+    *,
+    timeout_s: float,
+    owner_within_s: float = 0.0,
+    withdrawn: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Leave a request for the owner and wait for what came of it.
+
+    Args:
+        state: the state directory.
+        dataset: the dataset's name.
+        kind: what to do.
+        payload: its parameters, JSON types only.
+        timeout_s: how long to wait.
+        owner_within_s: how long to wait for an owner where there is none yet.
+        withdrawn: whether the caller does not want it any more; asked all the time.
+
+    Raises:
+        NotRunning: nothing runs on this state directory.
+        RequestFailed: it was refused, failed, or took too long.
+        Interrupted: Ctrl-C; the error says whether the request was still withdrawn.
+    """
+    from sqlalchemy.exc import DatabaseError
+
+    from flows.store.ledger_file import open_ledger
+    from flows.store.requests import RequestBox
+
+    directory = State(state)
+    owner = _owner(directory, owner_within_s, withdrawn)
+    try:
+        with (
+            closing(open_ledger(directory.ledger, create=False)) as ledger,
+            closing(RequestBox(ledger)) as box,
+            box.asking(dataset, kind, payload) as request,
+        ):
+            try:
+                return box.wait(
+                    request, timeout_s=timeout_s, owner_alive=lambda: not withdrawn() and directory.owner() == owner
+                )
+            except KeyboardInterrupt:
+                raise Interrupted.after(box.take_back(request, "it was interrupted")) from None
+    except DatabaseError as error:
+        raise RequestFailed(
+            f"The ledger cannot be read or written ({error.orig})", next_step="see cubefeed doctor, then ask again"
+        ) from error
+
+
+def _owner(directory: State, within_s: float, withdrawn: Callable[[], bool]) -> Owner:
+    """The live owner, as soon as there is one."""
+    deadline = time.monotonic() + within_s
+    while directory.owner() is None and time.monotonic() < deadline and not withdrawn():
+        time.sleep(LOOK_S)
+    return directory.require_owner()

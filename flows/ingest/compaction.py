@@ -1,0 +1,105 @@
+"""Compaction: small and mostly dead segments become one; dead ones go.
+
+close-day does it, and the feed whenever there are many small ones: a start reads every segment, and corrections may.
+It runs in the thread that writes the cube, so never beside a rebuild. The new segment is durable before the
+ledger points to it, and the old files go last, so that a crash leaves at most files that nobody needs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from flows.model.dataset import Dataset
+from flows.model.tables import VERSION
+from flows.runtime.chunks import groups
+from flows.runtime.progress import show_progress
+from flows.store.footer import Footer
+from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.orphans import set_aside_orphans
+from flows.store.segments import Part, Segments, scan_segments
+from flows.store.upkeep import (
+    Replacement,
+    dataset_facts,
+    drop_dead_segments,
+    replace_segments,
+    rows_alive,
+    version_rows,
+)
+
+log = logging.getLogger(__name__)
+
+SMALL_ROWS = 100_000
+"""Segments below this are merged once there are FEW of them."""
+FEW = 8
+CROWDED = 1_000
+"""So many small segments do not wait for the end of the day. To merge them takes a third of a second."""
+DEAD_SHARE = 0.5
+"""A segment with a larger share of dead rows is written again."""
+MERGED_ROWS = 1_000_000
+"""A merged segment has about so many rows at most."""
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did."""
+
+    merged: int
+    into: int
+    removed: int
+
+
+def is_crowded(known: Iterable[SegmentFacts]) -> bool:
+    """Whether there are so many small segments that they should be merged now."""
+    return sum(segment.rows < SMALL_ROWS for segment in known) >= CROWDED
+
+
+def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
+    """Merge what is small or mostly dead, and remove what nobody needs."""
+    chosen = _chosen(dataset, ledger)
+    for group in chosen:
+        _merge(dataset, ledger, segments, group)
+        show_progress()
+    dead = drop_dead_segments(ledger, dataset.name)
+    segments.remove(dead)
+    orphans = set_aside_orphans(ledger, segments, dataset=dataset.name)
+    segments.remove_aged()
+    done = Compacted(sum(map(len, chosen)), len(chosen), len(dead) + len(orphans))
+    log.info("%s: %s segments merged into %s, %s removed", dataset.name, done.merged, done.into, done.removed)
+    return done
+
+
+def _chosen(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
+    """The segments that are better written again, each group as one."""
+    known, live = ledger.segments(dataset.name), ledger.live(dataset.name)
+    rows = rows_alive(ledger, dataset.name)
+    current = [id for id in live if known[id].fingerprint == dataset.fingerprint]  # others have to be mended first
+    dead = {id for id in current if rows[id] < known[id].rows * (1 - DEAD_SHARE)}
+    small = {id for id in current if known[id].rows < SMALL_ROWS} - dead
+    chosen = sorted(dead | small if len(small) >= FEW else dead)
+    together = groups(chosen, rows.__getitem__, MERGED_ROWS)
+    return [[known[id] for id in group] for group in together if len(group) > 1 or group[0] in dead]
+
+
+def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[SegmentFacts]) -> None:
+    ids = [segment.id for segment in group]
+    stay = version_rows(ledger, ids)
+    live = pl.col(VERSION).is_in(pl.Series([version.id for version in stay], dtype=pl.Int64).implode())
+    parts = [Part(segment, segments.path(segment), {}) for segment in group]
+    frames = pl.collect_all([rows.filter(live) for rows in scan_segments(parts)])
+    footer = Footer(
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        versions=tuple(stay),
+        origin="compaction",
+        after=ledger.last_batch(),
+        replaces=tuple(ids),
+        **dataset_facts(ledger, dataset.name)._asdict(),
+    )
+    rows = pl.concat(frames, how="vertical_relaxed")
+    new = segments.write(ledger.next_segment(), dataset.table, rows, footer)
+    with segments.until_staged(new):
+        replace_segments(ledger, Replacement(ids, new))

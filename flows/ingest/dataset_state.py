@@ -1,0 +1,79 @@
+"""One dataset at work: what watches it, how it stands, and when it is tried again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from flows.errors import RequestFailed
+from flows.ingest.repair import Mended
+from flows.landing.monitor import Lookout
+from flows.model.dataset import Dataset
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 5.0
+RETRY_MOST_S = 40.0
+"""How long a dataset that could not load is left alone before it is tried again: twice as long each time, so that it
+goes on within a minute of what hindered it."""
+
+
+class Unfilled(RequestFailed):
+    """Nothing can be appended to a table that is not filled."""
+
+
+@dataclass
+class Desk:
+    """One dataset at work.
+
+    Args:
+        dataset: its declaration.
+        lookout: what watches its landing directory.
+        degraded: why it cannot load now.
+        mended: what the last mending of its segments has done.
+        filled: whether the cube holds what the ledger says; else its table has to be filled again first of all.
+        retry_at: when it is tried again (monotonic seconds).
+        retry_s: how long it is left alone the next time.
+    """
+
+    dataset: Dataset
+    lookout: Lookout
+    degraded: str | None = None
+    mended: Mended = field(default_factory=Mended)
+    filled: bool = False
+    retry_at: float = 0.0
+    retry_s: float = 0.0
+
+    def degrade(self, why: str) -> None:
+        """It cannot load now; it is tried again after a while."""
+        self.retry_s = min(self.retry_s * 2, RETRY_MOST_S) or RETRY_S
+        self.retry_at = time.monotonic() + self.retry_s
+        self.degraded = f"{why}; it is tried again by itself"
+
+    def await_filling(self) -> None:
+        """Its table is to be filled: once is enough while that is under way."""
+        self.retry_at = time.monotonic() + RETRY_MOST_S
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it is not yet to be looked at again."""
+        return time.monotonic() < self.retry_at
+
+    def recover(self) -> None:
+        """It loads again."""
+        if self.degraded is not None:
+            log.info("%s loads again", self.dataset.name)
+        self.degraded, self.retry_s, self.retry_at = None, 0.0, 0.0
+
+    def require_filled(self) -> None:
+        """Refuse to append to a table that is not filled.
+
+        Raises:
+            Unfilled: it is not.
+        """
+        if not self.filled:
+            raise Unfilled(
+                f"{self.dataset.name} is degraded: {self.degraded or 'its table is not filled yet'}",
+                next_step="see cubefeed status",
+            )

@@ -1,0 +1,167 @@
+"""The facts of a business day: its totals, the files that came for it, and whether the cube is right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+
+from flows.cube.port import Cube
+from flows.ingest.verification import complaints_of, day_facts
+from flows.landing.inbox import Inbox
+from flows.model.calendar import day_before, in_zone, is_due, shifted, span_of
+from flows.model.dataset import Dataset
+from flows.model.day_facts import TOO_LARGE, Came, DayFile, DayReport, Number, Total, Value
+from flows.model.tables import Query
+from flows.model.types import DATE
+from flows.store.days import DayVersion, day_versions
+from flows.store.history import counts
+from flows.store.ledger import Ledger
+from flows.store.segments import Part, newest_dates
+
+SHOWN_DATES = 15
+SHOWN_FILES = 200
+"""A report is read by people, and its facts lie in the ledger as the answer to a request."""
+_FIRST: tuple[Came, ...] = ("refused", "late", "corrected", "received", "duplicate", "ignored")
+_WEEK_DAYS = 7
+
+Newest = Mapping[int, tuple[date | None, bool]]
+"""Version → its newest date, and whether it has rows of the day."""
+
+
+def day_report(
+    dataset: Dataset,
+    day: date,
+    *,
+    cube: Cube,
+    ledger: Ledger,
+    parts: list[Part],
+    checked: Mapping[str, Any],
+    inbox: Inbox,
+) -> DayReport:
+    """What there is to say of a day.
+
+    Args:
+        dataset: the dataset.
+        day: the business day.
+        cube: the cube.
+        ledger: the ledger.
+        parts: all segments of the dataset, also those without live rows.
+        checked: what the check of the cube against the ledger found.
+        inbox: what waits.
+    """
+    level, before, week_before = _level(dataset), day_before(dataset.expect, day), shifted(day, -_WEEK_DAYS)
+    since, until = span_of(dataset.expect, day)
+    newest = newest_dates(parts, level, day) if level else {}
+    holding = [version for version, (_, has) in newest.items() if has]
+    came = day_versions(ledger, dataset.name, since=since, until=until, holding=holding)
+    files = [_file(version, newest, day, until if dataset.expect else None) for version in came]
+    files.sort(key=lambda file: _FIRST.index(file.came))
+    due = is_due(dataset.expect, day, datetime.now(UTC))
+    stands = counts(ledger, dataset.name)
+    return DayReport(
+        dataset=dataset.name,
+        day=day.isoformat(),
+        level=level,
+        day_before=None if before is None else before.isoformat(),
+        week_before=None if week_before is None else week_before.isoformat(),
+        since_utc=_utc(since),
+        until_utc=_utc(until),
+        due=due,
+        totals=tuple(_totals(dataset, cube, level, day)),
+        counts=dict(Counter(file.came for file in files)),
+        files=tuple(files[:SHOWN_FILES]),
+        more_files=max(0, len(files) - SHOWN_FILES),
+        loaded_utc=max((v.row.loaded_utc for v in came if v.row.loaded_utc and _has(newest, v)), default=None),
+        stale=stands.stale,
+        waiting=len(inbox.waiting()),
+        rows=checked["rows"],
+        missing=checked["missing"],
+        extra=checked["extra"],
+        complaints=tuple(complaints_of(checked, day_facts(dataset, cube, day if due else None), inbox.problem)),
+    )
+
+
+def _level(dataset: Dataset) -> str | None:
+    """The column that holds the business day; the first date where the dataset does not say."""
+    if dataset.expect is not None:
+        return dataset.expect.day
+    return next((level.name for level in dataset.table.levels if level.type is DATE), None)
+
+
+def _has(newest: Newest, version: DayVersion) -> bool:
+    return newest.get(version.row.version, (None, False))[1]
+
+
+def _totals(dataset: Dataset, cube: Cube, level: str | None, day: date) -> list[Total]:
+    """The measures on the last dates until the day, and on the day itself even where it has no rows."""
+    if level is None:
+        return []
+    measures = tuple(measure.name for measure in dataset.table.measures)
+    answer = cube.query(Query(dataset.table.name, measures, (level,))).filter(pl.col(level) <= day)
+    by_date: dict[date, dict[str, Value]] = {
+        row.pop(level): {name: _value(found) for name, found in row.items()} for row in answer.to_dicts()
+    }
+    dates = sorted({*list(by_date)[-SHOWN_DATES:], day}, reverse=True)[:SHOWN_DATES]
+    return [
+        Total(
+            at.isoformat(),
+            measure,
+            by_date.get(at, {}).get(measure),
+            _on(day_before(dataset.expect, at), by_date).get(measure),
+            _on(shifted(at, -_WEEK_DAYS), by_date).get(measure),
+        )
+        for at in dates
+        for measure in measures
+    ]
+
+
+def _on(day: date | None, by_date: Mapping[date, Mapping[str, Value]]) -> Mapping[str, Value]:
+    return by_date.get(day, {}) if day is not None else {}
+
+
+def _value(found: Number | None) -> Value:
+    """What is told of a measure; whole numbers beyond 64 bits are none that a reader of JSON could hold."""
+    return TOO_LARGE if isinstance(found, int) and not -(2**63) <= found < 2**63 else found
+
+
+def _file(version: DayVersion, newest: Newest, day: date, due: datetime | None) -> DayFile:
+    row = version.row
+    came, late_for = _came(version, newest, day, due)
+    reasons = [f"rows of {late_for} came late" if late_for else "", row.reason or ""]
+    reasons += [row.first_finding.words] if row.first_finding else []
+    return DayFile(
+        file=row.file,
+        came=came,
+        state=row.state,
+        rows=row.rows,
+        refused=row.refused,
+        why="; ".join(filter(None, reasons)),
+        detected_utc=row.detected_utc,
+    )
+
+
+def _came(version: DayVersion, newest: Newest, day: date, due: datetime | None) -> tuple[Came, date | None]:
+    """As what a version came, and the day that it was late for."""
+    if not version.accepted:
+        return ("duplicate" if version.row.state == "duplicate" else _refusal(version)), None
+    if version.corrects:
+        return "corrected", None
+    last, has = newest.get(version.row.version, (None, False))
+    found = datetime.fromisoformat(version.row.detected_utc)
+    if due is not None and has and found > due:
+        return "late", day
+    if due is not None and not has and last is not None and last < day:
+        return "late", last
+    return "received", None
+
+
+def _refusal(version: DayVersion) -> Came:
+    return "refused" if version.row.state == "quarantined" else "ignored"
+
+
+def _utc(moment: datetime) -> str:
+    return in_zone(moment, UTC).isoformat(timespec="seconds")

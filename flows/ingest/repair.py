@@ -1,0 +1,241 @@
+"""Segments that are damaged, and, at a start, those that an earlier declaration of their dataset has made."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from flows.errors import LandingHangs
+from flows.ingest.checks import check_files
+from flows.landing.mount import Mount
+from flows.model.dataset import Dataset
+from flows.model.files import Landed, Signature, first_names, shown
+from flows.model.findings import Verdict
+from flows.model.tables import FILE, LINE, VERSION
+from flows.reading.file_reader import Read, read_file
+from flows.reading.refusal import is_too_costly
+from flows.runtime.progress import show_progress
+from flows.store.crashes import Crashes
+from flows.store.footer import Footer, VersionRow
+from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.quarantine import Quarantine
+from flows.store.segments import Segments, read_segment
+from flows.store.upkeep import Replacement, copies_of, dataset_facts, note_fingerprint, replace_segments, version_rows
+from flows.text.plural import counted
+from flows.validation.recheck import text_of
+from flows.validation.validate import validate
+
+log = logging.getLogger(__name__)
+
+SHOWN = 5
+THREADS = 2
+
+
+@dataclass
+class Mended:
+    """What was done for one dataset."""
+
+    changed: bool = False
+    damaged: list[str] = field(default_factory=list)
+    remade: int = 0
+    rechecked: int = 0
+    refused: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+    def words(self) -> list[str]:
+        """What people should know, one sentence each."""
+        sentences = [f"segment {what}" for what in self.damaged]
+        if self.changed:
+            sentences.append("the declaration changed since the last start; refused files are judged anew")
+        if self.remade or self.rechecked:
+            remade = f"{counted(self.remade, 'version')} made again from the files"
+            sentences.append(f"{remade}, {self.rechecked} checked again from the segments")
+        if self.refused:
+            sentences.append(f"{counted(len(self.refused), 'version')} refused now: {first_names(self.refused, SHOWN)}")
+        if self.lost:
+            sentences.append(
+                f"{counted(len(self.lost), 'version')} lost, since the files are gone too: "
+                f"{first_names(self.lost, SHOWN)}. "
+                "Put the files back into the landing directory and they are loaded again"
+            )
+        return sentences
+
+
+class Mender:
+    """Makes segments fit again: from the landing files where they still are, else from the old segment."""
+
+    def __init__(self, ledger: Ledger, segments: Segments, quarantine: Quarantine, crashes: Crashes) -> None:
+        self._ledger = ledger
+        self._segments = segments
+        self._quarantine = quarantine
+        self._crashes = crashes
+
+    def mend(self, dataset: Dataset, mount: Mount) -> Mended:
+        """At a start: mend all live segments of a dataset, each in one ledger transaction, and say what was done.
+
+        Raises:
+            Exception: the declaration cannot work on what is loaded. What was mended before stays mended, and the
+                rest is tried again at the next start.
+        """
+        done = Mended(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
+        return self._mend(dataset, done, mount)
+
+    def mend_damaged(self, dataset: Dataset, mount: Mount) -> Mended:
+        """While the session is live: mend the damaged segments. The cube has to be rebuilt where there were any.
+
+        To be called in the thread that writes the cube; see `mend` for what it may raise.
+        """
+        return self._mend(dataset, Mended(), mount)
+
+    def _mend(self, dataset: Dataset, done: Mended, mount: Mount) -> Mended:
+        known = self._ledger.segments(dataset.name)
+        live = [known[id] for id in self._ledger.live(dataset.name)]
+        damages = []
+        with ThreadPoolExecutor(THREADS) as threads:
+            for damage in threads.map(self._segments.damaged, live):
+                damages.append(damage)
+                show_progress()
+        for segment, damage in zip(live, damages, strict=True):
+            show_progress()
+            if damage is not None:
+                done.damaged.append(f"{segment.file} cannot be used: {damage}")
+            if damage is not None or segment.fingerprint != dataset.fingerprint:
+                self._mend_segment(dataset, segment, done, mount, usable=damage is None)
+        for sentence in done.words():
+            log.warning("%s: %s", dataset.name, sentence)
+        return done
+
+    def _mend_segment(
+        self, dataset: Dataset, segment: SegmentFacts, done: Mended, mount: Mount, *, usable: bool
+    ) -> None:
+        rows = version_rows(self._ledger, [segment.id])
+        frames, checked, missing = self._from_files(dataset, rows, mount)
+        done.remade += len(checked)
+        replacement = Replacement([segment.id], None, checked, damaged=not usable)
+        if usable and missing:
+            old = read_segment(self._segments.path(segment))
+            for version in missing:
+                frame, verdict = _recheck(dataset, old.filter(pl.col(VERSION) == version.id), version.id)
+                frames.append(frame)
+                checked[version.id] = verdict
+            done.rechecked += len(missing)
+        else:
+            replacement.lost = {v.id: "its segment was damaged and its file is gone" for v in missing}
+            done.lost += [shown(version.path) for version in missing]
+        for version in rows:
+            if version.id not in checked:
+                continue
+            verdict = checked[version.id]
+            if verdict.findings:
+                self._quarantine.write(dataset.name, version.id, version.path, verdict, None)
+            if not verdict.accepted:
+                done.refused.append(f"{shown(version.path)} ({verdict.reason})")
+        if not usable:
+            self._segments.set_aside(self._segments.path(segment))
+        self._write(dataset, replacement, rows, frames)
+
+    def _from_files(
+        self, dataset: Dataset, rows: Sequence[VersionRow], mount: Mount
+    ) -> tuple[list[pl.DataFrame], dict[int, Verdict], list[VersionRow]]:
+        """Rows and verdicts of the versions whose bytes still lie there, and the other versions.
+
+        A file over which sessions have died is read alone, or not at all.
+        """
+        frames: list[pl.DataFrame] = []
+        verdicts: dict[int, Verdict] = {}
+        copies = copies_of(self._ledger, dataset.name)
+        landed = {version.id: _landed(version.path, version) for version in rows}
+        apart = self._crashes.apart(dataset, landed.values())
+        read = [version for version in rows if self._crashes.why_aside(dataset, landed[version.id]) is None]
+        together = [version for version in read if version.path not in apart]
+        for group in (together, *([version] for version in read if version.path in apart)):
+            with self._crashes.holding(dataset, [landed[version.id] for version in group]):
+                rows_found, verdicts_found = _check_again(dataset, group, copies, mount)
+            frames += rows_found
+            verdicts |= verdicts_found
+        return frames, verdicts, [version for version in rows if version.id not in verdicts]
+
+    def _write(
+        self, dataset: Dataset, replacement: Replacement, rows: Sequence[VersionRow], frames: list[pl.DataFrame]
+    ) -> None:
+        columns = [*dataset.schema.columns(), VERSION, LINE]
+        kept = pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed") if frames else None
+        refused = {id for id, verdict in replacement.checked.items() if not verdict.accepted}
+        stay = [
+            _counted(version, replacement.checked.get(version.id))
+            for version in rows
+            if version.id not in refused and version.id not in replacement.lost
+        ]
+        if kept is not None and stay:
+            replacement.new = self._segments.write(
+                self._ledger.next_segment(),
+                dataset.table,
+                kept.filter(pl.col(VERSION).is_in([version.id for version in stay])),
+                Footer(
+                    dataset=dataset.name,
+                    fingerprint=dataset.fingerprint,
+                    versions=tuple(stay),
+                    origin="mending",
+                    after=self._ledger.last_batch(),
+                    replaces=tuple(replacement.old),
+                    **dataset_facts(self._ledger, dataset.name)._asdict(),
+                ),
+            )
+        with self._segments.until_staged(replacement.new):
+            replace_segments(self._ledger, replacement)
+
+
+def _landed(path: bytes, version: VersionRow) -> Landed:
+    """A file as far as the ledger's versions know it: nobody has looked how it is now."""
+    return Landed(path, Signature(0, version.mtime_ns, 0, 0))
+
+
+def _check_again(
+    dataset: Dataset,
+    rows: Sequence[VersionRow],
+    copies: Mapping[bytes, Sequence[bytes]],
+    mount: Mount,
+) -> tuple[list[pl.DataFrame], dict[int, Verdict]]:
+    """The rows and verdicts of the versions whose bytes lie at their path, or at that of a copy.
+
+    Where to read a file would cost too much now, that is no reason to take its rows away.
+    """
+    reads: list[Read] = []
+    there: list[VersionRow] = []
+    for version in rows:
+        for path in (version.path, *copies.get(version.digest, ())):
+            read = _read(dataset, _landed(path, version), mount)
+            if isinstance(read, Read) and read.digest == version.digest:
+                reads.append(read)
+                there.append(version)
+                break
+    if not there:
+        return [], {}
+    checked = check_files(dataset, reads)
+    ids = pl.Series([version.id for version in there], dtype=pl.Int64)
+    rows_found = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))
+    found = {v.id: checked.verdicts[read.landed.path] for v, read in zip(there, reads, strict=True)}
+    return [rows_found], {id: verdict for id, verdict in found.items() if not is_too_costly(verdict)}
+
+
+def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:
+    """The version with the rows that its last check let in."""
+    return version if verdict is None else version._replace(**verdict.summary)
+
+
+def _read(dataset: Dataset, landed: Landed, mount: Mount) -> Read | str:
+    """Read a file that may be there; the segment does where the landing directory does not answer."""
+    try:
+        return mount.call(lambda: read_file(dataset, landed))
+    except LandingHangs as hanging:
+        return str(hanging)
+
+
+def _recheck(dataset: Dataset, old: pl.DataFrame, version: int) -> tuple[pl.DataFrame, Verdict]:
+    plain = replace(dataset, prepare=None, source_columns=None, from_name=None)
+    checked = validate(plain, text_of(dataset, old))
+    return checked.rows.with_columns(pl.lit(version, pl.Int64).alias(VERSION)), checked.verdicts[0]

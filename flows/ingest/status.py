@@ -1,0 +1,144 @@
+"""How everything stands: what the API, the page and the command line show."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+import polars as pl
+
+from flows.cube.bounds import Bounds
+from flows.ingest.dataset_state import Desk
+from flows.ingest.disk_warnings import Disks
+from flows.ingest.feed import Feed
+from flows.model.files import first_names, shown
+from flows.model.tables import Query, Table
+from flows.runtime.clock import now_utc
+from flows.runtime.health import Phase
+from flows.store.allowance import quarantine_facts
+from flows.store.history import FileRow, counts, file_rows
+from flows.store.reports import Reports
+from flows.store.state import Owner
+from flows.text.plural import counted
+
+SHOWN_WAITING = 20
+SHOWN_FILES = 12
+
+
+@dataclass
+class FeedSource:
+    """A feed as the HTTP server sees it."""
+
+    feed: Feed
+    owner: Owner
+    reports: Reports
+    disks: Disks
+
+    def model(self) -> tuple[Table, ...]:
+        return self.feed.cube.model
+
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
+        if query.table in self.feed.desks and not self.is_ready(query.table):
+            raise self.feed.health.not_ready(query.table, self.feed.desks[query.table].degraded)
+        return self.feed.cube.query(query, bounds=bounds)
+
+    def is_ready(self, table: str) -> bool:
+        """Whether readers see all that the ledger holds; of a new cube, all that lay there at the start."""
+        started = self.feed.health.phase is not Phase.STARTING
+        return self.feed.desks[table].filled and (started or self.feed.cube.row_count(table) > 0)
+
+    def status(self) -> dict[str, Any]:
+        """See `cubefeed status`."""
+        return {
+            "pid": os.getpid(),
+            "engine": self.feed.cube.engine,
+            "url": self.owner.url,
+            "engine_url": self.feed.cube.url,
+            "prefect_url": self.owner.prefect_url,
+            "run": self.owner.run,
+            "since_utc": self.owner.since_utc,
+            "phase": self.feed.health.phase.value,
+            "progress": self.feed.health.progress or None,
+            "datasets": {name: self._dataset(desk) for name, desk in self.feed.desks.items()},
+            "disks": self.disks.as_json(),
+        }
+
+    def complaints(self) -> list[str]:
+        """What is stale, degraded or refused."""
+        own = [f"{name}: {complaint}" for name in self.feed.desks for complaint in self._complaints(name)]
+        return [*self.feed.health.complaints(), *own]
+
+    def files(
+        self, dataset: str | None, states: tuple[str, ...], limit: int, *, current_only: bool = False
+    ) -> list[FileRow]:
+        return file_rows(self.feed.ledger, dataset=dataset, states=states, current_only=current_only, limit=limit)
+
+    def news(self) -> dict[str, Any]:
+        """What the live page shows around the pivots: the status, the last files, and those refused now."""
+        refused = self.files(None, ("quarantined",), SHOWN_FILES, current_only=True)
+        return {
+            "now_utc": now_utc(),
+            **self.status(),
+            "complaints": self.complaints(),
+            "recent": [asdict(row) for row in self.files(None, (), SHOWN_FILES)],
+            "refused": [asdict(row) for row in refused],
+        }
+
+    def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
+        return self.feed.quarantine.report(dataset, version) if dataset in self.feed.desks else None
+
+    def _dataset(self, desk: Desk) -> dict[str, Any]:
+        name, inbox = desk.dataset.name, desk.lookout.inbox
+        found, waiting = counts(self.feed.ledger, name), inbox.waiting()
+        died_over = self.feed.crashes.suspects(name)
+        return {
+            "ready": self.is_ready(name),
+            "rows": self.feed.cube.row_count(desk.dataset.table.name),
+            "landing": str(desk.dataset.directory),
+            "observer": desk.lookout.observer,
+            "files": found.files,
+            "size_bytes": found.size_bytes,
+            "stale": found.stale,
+            "waiting": len(waiting),
+            "lag_s": inbox.waited_s(),
+            "scan_age_s": time.monotonic() - inbox.scanned_at if isfinite(inbox.scanned_at) else None,
+            "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
+            "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
+            "quarantine": quarantine_facts(desk.dataset, self.feed.quarantine),
+            "died_over": {shown(path): why for path, why in list(died_over.items())[:SHOWN_WAITING]},
+            "last_loaded_utc": found.last_loaded_utc,
+            "report_day": self.reports.last_day(name),
+            "age_s": _age_s(found.last_loaded_utc),
+            "degraded": desk.degraded,
+            "problem": inbox.problem,
+        }
+
+    def _complaints(self, name: str) -> list[str]:
+        desk = self.feed.desks[name]
+        found = counts(self.feed.ledger, name)
+        problem, lost, refused = desk.lookout.inbox.problem, desk.mended.lost, found.files.get("quarantined", 0)
+        died_over = self.feed.crashes.suspects(name)
+        complaints = []
+        if desk.degraded:
+            complaints.append(f"degraded: {desk.degraded}")
+        if problem:
+            complaints.append(f"waiting, because {problem}")
+        if found.stale:
+            complaints.append(f"{counted(found.stale, 'stale file')}: the rows in the cube are older than the file")
+        if lost:
+            names = first_names(lost, SHOWN_WAITING)
+            complaints.append(f"{counted(len(lost), 'version')} lost with the segment; put back {names}")
+        if died_over:
+            names = first_names([shown(path) for path in died_over], SHOWN_WAITING)
+            complaints.append(f"the process died over {counted(len(died_over), 'file')}: {names}")
+        if refused:
+            complaints.append(f"{counted(refused, 'refused file')}; see cubefeed findings")
+        return complaints
+
+
+def _age_s(utc: str | None) -> float | None:
+    return (datetime.now(UTC) - datetime.fromisoformat(utc)).total_seconds() if utc else None

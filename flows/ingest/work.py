@@ -1,0 +1,177 @@
+"""What flows from stage to stage: work, what the checks made of it, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from flows.model.files import Landed, Signature
+from flows.model.findings import Finding, Verdict
+from flows.reading.file_reader import Read
+from flows.runtime.clock import now_utc
+from flows.store.requests import Request
+
+NAMED = 50
+"""Files of one batch, and refused ones, that a log names: 100,000 lines would hold up the session for a minute. The
+ledger has them all."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to do next for one dataset.
+
+    Args:
+        dataset: its name.
+        landed: settled files, in the order of their times.
+        gone: files that are no longer there.
+        missing: files that seem to be missing, though perhaps not for good.
+        unload: files whose rows leave the cube by request.
+        request: the request that this answers.
+        more: whether it is a part, and other parts of the same request follow.
+        fill: whether the dataset's table has to be filled again first of all.
+    """
+
+    dataset: str
+    landed: tuple[Landed, ...] = ()
+    gone: tuple[bytes, ...] = ()
+    missing: tuple[bytes, ...] = ()
+    unload: tuple[bytes, ...] = ()
+    request: Request | None = None
+    more: bool = False
+    fill: bool = False
+    detected_utc: str = field(default_factory=now_utc)
+
+    def parts(self, *, max_files: int, max_bytes: int, apart: Set[bytes] = frozenset()) -> list[Work]:
+        """The same in several pieces, each bounded as a batch is; what is gone leaves with the last.
+
+        Args:
+            max_files, max_bytes: of a piece.
+            apart: files that are to be alone in theirs.
+        """
+        pieces: list[list[Landed]] = [[]]
+        size = 0
+        for landed in self.landed:
+            size += landed.signature.size_bytes
+            full = len(pieces[-1]) == max_files or size > max_bytes
+            if pieces[-1] and (full or landed.path in apart or pieces[-1][-1].path in apart):
+                pieces.append([])
+                size = landed.signature.size_bytes
+            pieces[-1].append(landed)
+        missing = (*self.missing, *self.gone)
+        first = [replace(self, landed=tuple(piece), gone=(), missing=missing, more=True) for piece in pieces[:-1]]
+        return [*first, replace(self, landed=tuple(pieces[-1]))]
+
+    def cut(self, left: Set[bytes]) -> tuple[Work, Work | None]:
+        """The same without these files, and the work that they are; what is gone leaves with them."""
+        if not left:
+            return self, None
+        missing = (*self.missing, *self.gone)
+        taken = tuple(landed for landed in self.landed if landed.path not in left)
+        rest = replace(self, landed=tuple(landed for landed in self.landed if landed.path in left))
+        return replace(self, landed=taken, gone=(), missing=missing, more=True), rest
+
+    @property
+    def claimed(self) -> list[bytes]:
+        """The files that are not offered again until they are judged or released."""
+        return [*(landed.path for landed in self.landed), *self.gone]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(landed.signature.size_bytes for landed in self.landed)
+
+    @property
+    def detection_s(self) -> tuple[float, ...]:
+        """Per file, from its last change to its detection; 0 where the file's clock is ahead."""
+        detected = datetime.fromisoformat(self.detected_utc).timestamp()
+        return tuple(max(detected - landed.signature.mtime_ns / 1e9, 0.0) for landed in self.landed)
+
+
+@dataclass(frozen=True)
+class CheckedFiles:
+    """What the checks made of some files.
+
+    Args:
+        files: `_file` → path.
+        rows: the good rows of all files, with `_file`, `_line`.
+        verdicts: path → verdict.
+        texts: path → the file's bytes, decompressed.
+    """
+
+    files: list[bytes]
+    rows: pl.DataFrame
+    verdicts: dict[bytes, Verdict]
+    texts: dict[bytes, bytes]
+
+
+@dataclass
+class Validated:
+    """What the checks made of a piece of work.
+
+    Args:
+        work: the work.
+        reads: path → the bytes read, of the files that could be read.
+        checked: what came of the files whose content was not known already.
+        unread: path → why the file has to be looked at again.
+        rest: the files that did not fit into memory beside these, to be worked on next.
+    """
+
+    work: Work
+    reads: dict[bytes, Read]
+    checked: CheckedFiles
+    unread: Mapping[bytes, str]
+    rest: Work | None = None
+
+    @property
+    def signatures(self) -> dict[bytes, Signature]:
+        return {path: read.signature for path, read in self.reads.items()}
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one file."""
+
+    file: str
+    state: str
+    rows: int = 0
+    refused: int = 0
+    findings: int = 0
+    first_finding: Finding | None = None
+    reason: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one piece of work, or would become of it; `problem` is why its dataset cannot load now."""
+
+    dataset: str
+    files: tuple[FileOutcome, ...] = ()
+    rows: int = 0
+    batch: int | None = None
+    took_s: float = 0.0
+    at_utc: str = field(default_factory=now_utc)
+    detection_s: tuple[float, ...] = ()
+    request: int | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+    dry_run: bool = False
+
+    def named(self) -> tuple[list[FileOutcome], int]:
+        """The files that a log names, and how many more there are: the first ones, and the first that were refused."""
+        chosen = sorted({*range(min(NAMED, len(self.files))), *self._first_refused()})
+        return [self.files[index] for index in chosen], len(self.files) - len(chosen)
+
+    def _first_refused(self) -> list[int]:
+        return [index for index, file in enumerate(self.files) if file.state == "quarantined"][:NAMED]
+
+    @property
+    def refused(self) -> tuple[FileOutcome, ...]:
+        return tuple(file for file in self.files if file.state == "quarantined")
+
+    @property
+    def unread(self) -> tuple[FileOutcome, ...]:
+        return tuple(file for file in self.files if file.state == "detected")

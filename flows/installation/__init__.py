@@ -1,0 +1,1 @@
+"""What `cubefeed up` starts, keeps and ends."""

@@ -1,0 +1,122 @@
+"""The guide's story, told on a copy of the sample files through the real deployments."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flows.errors import CubefeedError, NotRunning, Starting, StateError
+from flows.ingest.client import read
+from flows.installation.foreground import run_installation, tell
+from flows.installation.processes import listen
+from flows.installation.up import Addresses
+from flows.settings import Settings
+from flows.store.state import Owner, State
+from flows.text.output import Format, show
+
+FIRST_TWO = {"2021-05-01": 10, "2021-05-02": 7}
+THREE = {**FIRST_TWO, "2021-05-03": 8}
+PATIENCE_S = 60.0
+LOOK_S = 0.05
+
+
+class DemoFailed(CubefeedError):
+    """The cube showed other numbers than the guide's."""
+
+
+def run_demo(settings: Settings, *, keep: bool, state: Path | None) -> None:
+    """Open the cube, load two days, drop the third in, and see it appear.
+
+    Args:
+        settings: engine and ports.
+        keep: stay up after the story.
+        state: the state directory, which must be new; a temporary one, removed at the end, by default.
+
+    Raises:
+        DemoFailed: a number differs, or the demo was stopped before its end.
+    """
+    with tempfile.TemporaryDirectory(prefix="cubefeed-demo-") as scratch:
+        landing, samples = Path(scratch) / "landing", sample_directory()
+        kept = state if state is not None else Path(scratch) / "state"
+        if State(kept).ledger.exists():
+            raise StateError(
+                "The demo begins with an empty cube", next_step="name another --state, or remove this one", state=kept
+            )
+        shutil.copytree(samples / "current", landing)
+        chosen = replace(
+            settings, datasets="sales", landing=landing, state=kept, prefect_port=port_for(settings.prefect_port)
+        )
+
+        async def story(addresses: Addresses) -> None:
+            await _chapters(addresses, landing, samples)
+
+        if not asyncio.run(run_installation(chosen, keep=keep, story=story)):
+            raise DemoFailed("The demo was stopped before its end", next_step="start it again: cubefeed demo")
+
+
+async def _chapters(addresses: Addresses, landing: Path, samples: Path) -> None:
+    owner = addresses.owner
+    await _expect(owner, FIRST_TWO, rows=7)
+    tell(f"loaded {landing}: 7 rows, two dates. Now the third day lands …")
+    dropped = time.monotonic()
+    shutil.copy(samples / "next" / "sales_2021-05-03.csv", landing)
+    rows = await _expect(owner, THREE, rows=10)
+    tell(f"the cube shows it {time.monotonic() - dropped:.2f} s after the copy began")
+    sys.stdout.write(f"Prefect:     {addresses.prefect_url}\nlive page:   {owner.url}/\n")
+    show(rows, Format.table)
+    sys.stdout.flush()
+
+
+async def _expect(owner: Owner, quantities: dict[str, int], *, rows: int) -> list[dict[str, Any]]:
+    """Wait until the cube shows these quantities per date, and print them."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found = await asyncio.to_thread(_ask, owner)
+        if {row["Date"]: row["Quantity.SUM"] for row in found} == quantities:
+            break
+        if time.monotonic() > deadline:
+            raise DemoFailed(
+                "The cube does not show the guide's numbers",
+                next_step="see cubefeed doctor",
+                expected=quantities,
+                got=found,
+            )
+        await asyncio.sleep(LOOK_S)
+    count = sum(row["contributors.COUNT"] for row in found)
+    if count != rows:
+        raise DemoFailed(
+            "The cube holds another number of rows", next_step="see cubefeed doctor", expected=rows, got=count
+        )
+    if quantities is FIRST_TWO:
+        show(found, Format.table)
+        sys.stdout.flush()
+    return found
+
+
+def _ask(owner: Owner) -> list[dict[str, Any]]:
+    with suppress(NotRunning, Starting):
+        parameters = [("measure", "Quantity.SUM"), ("measure", "contributors.COUNT"), ("by", "Date")]
+        rows: list[dict[str, Any]] = read(owner, "/api/query", parameters)["rows"]
+        return rows
+    return []
+
+
+def port_for(wanted: int) -> int:
+    """The port that is wanted, or any where another program has it: nobody knows the port of a demo beforehand."""
+    try:
+        listen(wanted).close()
+    except StateError:
+        return 0
+    return wanted
+
+
+def sample_directory() -> Path:
+    """The sample files of this checkout."""
+    return Path(__file__).resolve().parents[2] / "data" / "sales"

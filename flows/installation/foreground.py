@@ -1,0 +1,116 @@
+"""The foreground commands: `up` and `watch`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from flows.errors import plain_lines
+from flows.ingest.bootstrap import OpenFeed
+from flows.ingest.watch import watch as watch_loop
+from flows.installation.up import Addresses, Up
+from flows.redaction import without_secrets
+from flows.settings import Settings
+from flows.store.atomic import write_file
+
+
+def tell(text: str) -> None:
+    """Say something to the user, apart from the output and without secrets."""
+    _write(without_secrets(text))
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(f"{plain_lines(text)}\n")
+    sys.stderr.flush()
+
+
+def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
+    """Keep the cube live without Prefect until SIGTERM or Ctrl-C."""
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)  # one that a killed process has left says nothing
+    try:
+        with Bar(console=Console(stderr=True), transient=True) as bar:
+            line = bar.add_task("initial load", total=None)
+
+            def progress(dataset: str, done: int, total: int) -> None:
+                bar.update(line, description=f"initial load: {dataset}", completed=done, total=total)
+
+            def ready(opened: OpenFeed) -> None:
+                bar.stop()
+                _say_waiting(opened)
+                if ready_file is not None:
+                    write_file(ready_file, f"{opened.owner.url}\n", what="the ready file", durable=False)
+                tell(f"live page: {opened.owner.url}/ (Ctrl-C ends it)")
+
+            asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=tell))
+    finally:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+    tell("stopped")
+
+
+def run_up(settings: Settings) -> None:
+    """Run everything until SIGTERM or Ctrl-C."""
+    asyncio.run(run_installation(settings, keep=True))
+
+
+async def run_installation(
+    settings: Settings, *, keep: bool, story: Callable[[Addresses], Awaitable[None]] | None = None
+) -> bool:
+    """Start everything, tell a story, stay up where that is wished, and end what was started.
+
+    Returns:
+        False when a signal came before the story was over.
+    Raises:
+        CubefeedError: something did not start, or the last session had ended by itself and no other was live.
+    """
+    running = Up(settings, tell=tell)
+    stopping = asyncio.Event()
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
+
+    async def begin() -> None:
+        addresses = await running.start()
+        _write(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
+        if story is not None:
+            await story(addresses)
+        if keep:
+            tell("Ctrl-C ends it")
+
+    beginning = asyncio.create_task(begin())
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({beginning, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if beginning.done():
+            beginning.result()
+            if keep:
+                await running.keep(stopping)
+                failure = running.failure
+                if failure is not None:
+                    raise failure
+        return beginning.done()
+    finally:
+        beginning.cancel()
+        stopped.cancel()
+        tell("stopping …")
+        await running.end()
+        tell("stopped")
+
+
+def _sign_in(addresses: Addresses) -> str:
+    """What Prefect's pages ask for; the password itself only where a person reads it, and no log."""
+    if addresses.secret is None:
+        return ""
+    return f" (password: {addresses.secret if sys.stderr.isatty() else 'see cubefeed prefect-password'})"
+
+
+def _say_waiting(opened: OpenFeed) -> None:
+    for name, desk in opened.feed.desks.items():
+        if desk.lookout.inbox.problem:
+            tell(f"{name}: waiting, because {desk.lookout.inbox.problem}")

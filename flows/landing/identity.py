@@ -1,0 +1,140 @@
+"""Whether a landing directory is the one that it was, so that a mount that is away is not taken for one whose files
+were deleted.
+
+Device and inode numbers change with a reboot, a new mount or a container: where they differ the files themselves say
+whether it is the same directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from types import MappingProxyType
+from typing import NamedTuple
+
+from flows.landing.listing import Identity, Listing
+from flows.model.files import Signature, shown
+from flows.text.plural import counted, were
+
+
+class Memory(NamedTuple):
+    """What is remembered of a landing directory from one session to the next.
+
+    Args:
+        volumes: as in a listing, of the last one that was believed.
+        doubted: whether the listings since then were not believed.
+    """
+
+    volumes: Mapping[bytes, Identity] = MappingProxyType({})
+    doubted: bool = False
+
+
+class Volumes:
+    """Judges whether what is missing from a listing is missing.
+
+    Args:
+        dataset: the dataset's name.
+        memory: what was remembered.
+        newcomers: files that were judged while the directory was in doubt: they say nothing about what it was.
+    """
+
+    def __init__(self, dataset: str, memory: Memory, newcomers: Iterable[bytes] = ()) -> None:
+        self.memory = memory
+        self.replaced = False
+        """Whether another directory lies there now, of whose files a minority is as it was: what a known file holds
+        there says nothing of it, until somebody accepts that."""
+        self._way_out = f"if it is right as it is now, say so by cubefeed landing accept {dataset}"
+        self._newcomers = set(newcomers)
+
+    def note_judged(self, paths: Iterable[bytes]) -> None:
+        """These files are known now."""
+        if self.memory.doubted:
+            self._newcomers.update(paths)
+
+    def forget_root(self) -> None:
+        """The landing directory was removed or moved: the next one in its place may have the same numbers."""
+        volumes = {directory: identity for directory, identity in self.memory.volumes.items() if directory}
+        self.memory = self.memory._replace(volumes=volumes)
+
+    def doubt(
+        self, listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes], *, unloads: bool
+    ) -> str | None:
+        """Why a listing that is whole does not say that files are gone or corrected; None where it does.
+
+        A directory that is empty is believed only where no rows leave the cube for it.
+
+        Args:
+            listing: the listing.
+            judged: the files that are known.
+            missing: those of them that are not in the listing.
+            unloads: whether the rows of files that are gone leave the cube.
+        """
+        volumes = self._seen_or_known(listing)
+        problem = self._emptied(listing, len(missing), unloads=unloads) if missing else None
+        self.replaced = False
+        if problem is None:
+            problem = self._other(volumes, listing, judged, missing)
+            self.replaced = problem is not None
+        if problem is None:
+            self.accept(listing)
+        else:
+            self.memory = self.memory._replace(doubted=True)
+        return problem
+
+    def accept(self, listing: Listing) -> None:
+        """The directory is right as it is listed: what is missing from it is gone."""
+        self._newcomers.clear()
+        self.replaced = False
+        self.memory = Memory(self._seen_or_known(listing))
+
+    def _seen_or_known(self, listing: Listing) -> dict[bytes, Identity]:
+        """The volumes that were listed, and those that are known where nothing could be seen."""
+        known = self.memory.volumes.items()
+        return {path: identity for path, identity in known if listing.is_unseen(path)} | dict(listing.volumes)
+
+    def _emptied(self, listing: Listing, missing: int, *, unloads: bool) -> str | None:
+        same = listing.volumes[b""] == self.memory.volumes.get(b"")
+        if listing.files or (same and not unloads):
+            return None
+        also = ", or let the next file land" if same else ""
+        return (
+            f"the directory is empty, as an unmounted one is, and {counted(missing, 'file')} {were(missing)} there; "
+            f"nothing is unloaded for that. Put back what was there; {self._way_out}{also}"
+        )
+
+    def _other(
+        self, now: Mapping[bytes, Identity], listing: Listing, judged: Mapping[bytes, Signature], missing: Set[bytes]
+    ) -> str | None:
+        before = self.memory.volumes
+        for directory in sorted(before.keys() | now.keys()):
+            if before.get(directory) == now.get(directory):
+                continue
+            known = [path for path in judged if path.startswith(directory) and path not in self._newcomers]
+            if missing.isdisjoint(known) and not _is_other(before.get(directory), now.get(directory)):
+                continue
+            seen = sum(_is_as_known(judged[path], listing.files.get(path)) for path in known)
+            if 2 * seen < len(known):
+                where = shown(directory) or "the landing directory"
+                kind = _kind(directory, before.get(directory), now.get(directory))
+                count = f"{seen:,}" if seen else "none"
+                return (
+                    f"{where} is {kind} now, with {count} of its {len(known):,} files; nothing is unloaded "
+                    "or corrected for that. "
+                    f"Put back what was there; {self._way_out}"
+                )
+        return None
+
+
+def _is_other(before: Identity | None, now: Identity | None) -> bool:
+    """Whether it is another directory for certain: the device may have another number after a reboot."""
+    return before is not None and now is not None and before.inode != now.inode
+
+
+def _is_as_known(known: Signature, seen: Signature | None) -> bool:
+    return seen is not None and (seen.size_bytes, seen.mtime_ns) == (known.size_bytes, known.mtime_ns)
+
+
+def _kind(directory: bytes, before: Identity | None, now: Identity | None) -> str:
+    """How a directory differs from what it was; the root may have been remembered nowhere."""
+    of_root = not directory and (before is None or now is None)
+    same_device = before is not None and now is not None and before.device == now.device
+    return "another directory" if of_root or same_device else "on another file system"

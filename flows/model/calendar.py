@@ -1,0 +1,92 @@
+"""Which business day's data is expected when. No day or moment here is beyond the calendar's first or last one."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from flows.model.dataset import DailyBy
+
+
+def shifted(day: date, days: int) -> date | None:
+    """The day so many days later; None where no calendar has it."""
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return None
+
+
+def in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    """A moment in a zone; one that would be before the first year or after the last is the first or last one there.
+
+    One without a zone is meant as the clock of this machine shows it.
+    """
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError, OSError):  # which of them it is depends on the system's clock
+        return datetime.min.replace(tzinfo=zone) if moment.year == 1 else datetime.max.replace(tzinfo=zone)
+
+
+def business_day(expect: DailyBy, now: datetime) -> date | None:
+    """The business day whose data must have come by `now`; None while none is due.
+
+    Before the time of day of `expect` the day of the check is the day before. Days that are no weekdays of
+    the declaration, and holidays, have no data; the latest earlier one that has is expected.
+
+    Args:
+        expect: when data is expected.
+        now: a moment with a time zone.
+    """
+    local = in_zone(now, ZoneInfo(expect.zone))
+    due = local.replace(hour=_time(expect).hour, minute=_time(expect).minute, second=0, microsecond=0)
+    day = shifted(local.date(), -expect.lag_days - (local < due))
+    return None if day is None else _latest(expect, day)
+
+
+def day_before(expect: DailyBy | None, day: date) -> date | None:
+    """The day before one, among those that have data; the calendar's where nothing says which do.
+
+    None where the calendar begins with the day.
+    """
+    before = shifted(day, -1)
+    return before if expect is None or before is None else _latest(expect, before) or before
+
+
+def span_of(expect: DailyBy | None, day: date) -> tuple[datetime, datetime]:
+    """When the files of a business day come: after the day before it was due, until it is due itself.
+
+    Where no day is expected, it is the calendar day, UTC.
+    """
+    if expect is None:
+        return datetime.combine(day, time(), UTC), _start(shifted(day, 1), time(), UTC)
+    before = day_before(expect, day)
+    first = datetime.min.replace(tzinfo=ZoneInfo(expect.zone))
+    return first if before is None else _due(expect, before), _due(expect, day)
+
+
+def is_due(expect: DailyBy | None, day: date, now: datetime) -> bool | None:
+    """Whether the day's data must have come by `now`; None where there is none to come."""
+    return _due(expect, day) <= now if expect is not None and _has_data(expect, day) else None
+
+
+def _has_data(expect: DailyBy, day: date) -> bool:
+    return day.weekday() in expect.weekdays and day.isoformat() not in expect.holidays
+
+
+def _due(expect: DailyBy, day: date) -> datetime:
+    return _start(shifted(day, expect.lag_days), _time(expect), ZoneInfo(expect.zone))
+
+
+def _start(day: date | None, at: time, zone: tzinfo) -> datetime:
+    """A time of a day; the last moment where the day is beyond the calendar."""
+    return datetime.max.replace(tzinfo=zone) if day is None else datetime.combine(day, at, zone)
+
+
+def _time(expect: DailyBy) -> time:
+    return time.fromisoformat(expect.time)
+
+
+def _latest(expect: DailyBy, day: date) -> date | None:
+    """The day, or the last one before it that has data."""
+    candidates = (shifted(day, -back) for back in range(366))
+    return next((one for one in candidates if one is not None and _has_data(expect, one)), None)

@@ -1,0 +1,89 @@
+"""Findings as a frame while there may be millions of them; the first of each file become objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from flows.model.findings import MAX_FINDINGS, Finding, Verdict
+from flows.model.tables import FILE, LINE
+
+NOTES = pl.Schema(
+    {
+        FILE: pl.UInt32,
+        LINE: pl.UInt32,
+        "rank": pl.UInt32,
+        "rule": pl.String,
+        "column": pl.String,
+        "raw": pl.String,
+        "expected": pl.String,
+    }
+)
+"""One finding per row; `rank` orders the findings of one line."""
+SHOWN = 200
+"""Characters of a raw text that a finding keeps."""
+SHOWN_EXPECTED = 1_000
+"""Characters that a finding keeps of what would have been right."""
+
+
+def shorten(text: str) -> str:
+    """A raw text as a finding keeps it: what is no text in UTF-8, as a lone surrogate from JSON, is escaped."""
+    return text[:SHOWN].encode("utf-8", "backslashreplace").decode()
+
+
+def make_notes(frame: pl.DataFrame, **columns: pl.Expr | pl.Series) -> pl.DataFrame:
+    """Notes from a frame that has some of their columns, others given; the rest are null, `rank` is 0."""
+    rest = {name: pl.lit(0 if name == "rank" else None) for name in NOTES if name not in frame.columns}
+    return frame.with_columns(**(rest | columns)).select(pl.col(name).cast(NOTES[name]) for name in NOTES)
+
+
+def first_of_each_file(notes: pl.DataFrame) -> pl.DataFrame:
+    """The notes that will be kept, in the order of the lines."""
+    ordered = notes.sort(FILE, LINE, "rank", maintain_order=True)
+    if ordered.height <= MAX_FINDINGS:
+        return ordered
+    return ordered.filter(pl.int_range(pl.len()).over(FILE) < MAX_FINDINGS)
+
+
+def count_notes(verdicts: Sequence[Verdict], notes: pl.DataFrame) -> None:
+    """Add to the verdicts how many notes each rule has."""
+    counts = notes.group_by(FILE, "rule").len().sort(FILE, "rule")
+    for file, rule, count in counts.iter_rows():
+        verdicts[file].counts[rule] += count
+
+
+def keep_notes(verdicts: Sequence[Verdict], notes: pl.DataFrame) -> None:
+    """Put the first notes of each file into its verdict, in line order with those already there."""
+    kept = first_of_each_file(notes).with_columns(pl.col("raw").str.head(SHOWN))
+    for file, findings in _findings(kept):
+        verdict = verdicts[file]
+        both = sorted([*verdict.findings, *findings], key=lambda finding: finding.line or 0)
+        verdict.findings = both[:MAX_FINDINGS]
+
+
+def lines_by_file(rows: pl.DataFrame) -> dict[int, list[int]]:
+    """The lines of each file in a frame with `_file` and `_line`, sorted, each once."""
+    grouped = rows.group_by(FILE).agg(pl.col(LINE).unique().sort())
+    return dict(zip(grouped[FILE].to_list(), grouped[LINE].to_list(), strict=True))
+
+
+def rows_by_file(files: pl.Series) -> dict[int, int]:
+    """How many rows each file has; the series is sorted."""
+    if files.is_empty():
+        return {}
+    runs = files.rle().struct.unnest()
+    return dict(zip(runs["value"].to_list(), runs["len"].to_list(), strict=True))
+
+
+def _findings(kept: pl.DataFrame) -> Iterator[tuple[int, list[Finding]]]:
+    cells = kept.select(FILE, LINE, "rule", "column", "raw", "expected")
+    current, findings = -1, list[Finding]()
+    for file, line, rule, column, raw, expected in cells.iter_rows():
+        if file != current:
+            if findings:
+                yield current, findings
+            current, findings = file, []
+        findings.append(Finding(rule, line, column, raw, expected))
+    if findings:
+        yield current, findings

@@ -1,0 +1,172 @@
+"""The cube's model: tables with typed columns, and from them the levels and measures that queries name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from flows.errors import QueryError
+from flows.model.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount
+from flows.model.types import DATETIME, FLOAT, INTEGER, ColumnType, Value
+
+VERSION = "_version"
+"""The hidden integer column that says which file version a row came from."""
+LINE = "_line"
+"""The 1-based physical line of a row in its file."""
+FILE = "_file"
+"""Which file of a batch a row came from, counted from 0."""
+ROW = "_row"
+"""The position of a row in its batch, counted from 0."""
+READ = "_read"
+"""Whether every cell of a row could be read as its column's type."""
+RESERVED = frozenset({VERSION, LINE, FILE, ROW, READ})
+"""Names that no column of a dataset may have."""
+CONTRIBUTORS_COUNT = "contributors.COUNT"
+TOTAL_DEPTH = "total_depth"
+"""Column of a query with totals: how many of the leading levels a row fixes (0 is the grand total)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the cube. Keyed tables hold one row per key; tables without keys hold all rows."""
+
+    name: str
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...] = ()
+
+    @property
+    def levels(self) -> tuple[Column, ...]:
+        """Keys and columns that are not numeric, in the order of the schema."""
+        return tuple(c for c in self.columns if c.name in self.keys or not c.type.numeric)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """`X.SUM` and `X.MEAN` for each numeric column that is no key, `X.COUNT` of its values where it may be null,
+        and `contributors.COUNT`."""
+        numeric = [c.name for c in self.columns if c.type.numeric and c.name not in self.keys]
+        nullable = [c.name for c in self.columns if c.name in numeric and c.nullable]
+        return (
+            *(Measure(f"{name}.SUM", Sum(name)) for name in numeric),
+            *(Measure(f"{name}.MEAN", Mean(name)) for name in numeric),
+            *(Measure(f"{name}.COUNT", ValueCount(name)) for name in nullable),
+            Measure(CONTRIBUTORS_COUNT, RowCount()),
+        )
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+    def type_of(self, aggregation: Aggregation) -> ColumnType:
+        """The type of an aggregation's answers."""
+        match aggregation:
+            case Sum(column):
+                return self.column(column).type
+            case Mean():
+                return FLOAT
+            case ValueCount() | RowCount():
+                return INTEGER
+            case _:
+                assert_never(aggregation)
+
+    def level(self, name: str) -> Column:
+        """The level of that name; raises QueryError naming the nearest one."""
+        return _named("level", name, {c.name: c for c in self.levels}, self.name)
+
+    def measure(self, name: str) -> Measure:
+        """The measure of that name; raises QueryError naming the nearest one."""
+        return _named("measure", name, {m.name: m for m in self.measures}, self.name)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to ask of one table, in Atoti's language.
+
+    Args:
+        table: the table's name.
+        measures: names of measures, at least one.
+        levels: names of levels to group by; none asks for the grand total.
+        where: level name → the values it may have (a row must match all levels named).
+        totals: also one row per leading part of `levels`, down to the grand total.
+    """
+
+    table: str
+    measures: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+    where: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    totals: bool = False
+
+    def checked(self, model: Iterable[Table]) -> Table:
+        """The table asked for; raises QueryError if the query names what the model does not have."""
+        table = _named("table", self.table, {t.name: t for t in model})
+        if not self.measures:
+            raise QueryError(
+                "A query needs at least one measure",
+                next_step=f"name one of {', '.join(m.name for m in table.measures)}",
+            )
+        for measure in self.measures:
+            table.measure(measure)
+        for level in self.levels:
+            table.level(level)
+        for level, values in self.where.items():
+            _check_values(table.level(level), values)
+        for kind, names in (("level", self.levels), ("measure", self.measures)):
+            if len(set(names)) < len(names):
+                raise QueryError(f"A {kind} is named twice", next_step=f"name each {kind} once", got=", ".join(names))
+        return table
+
+
+def parse_value(column: Column, text: str) -> Value:
+    """The value that `text` writes, in the column's type; an empty text is null.
+
+    Raises:
+        QueryError: the text is no such value.
+    """
+    if text == "":
+        return None
+    try:
+        value = column.type.parse(text)
+    except ValueError:
+        raise QueryError(
+            f"Not a value of level {column.name}",
+            next_step=f"write a {column.type.kind}, dates as 2021-05-01",
+            got=text,
+        ) from None
+    _check_values(column, [value])
+    return value
+
+
+def _check_values(level: Column, values: Iterable[Value]) -> None:
+    for value in values:
+        fits = value is None or type(value) in level.type.values
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            fits = False
+        if not fits or (isinstance(value, datetime) and value.tzinfo is not None):
+            raise QueryError(
+                f"Not a value of level {level.name}",
+                next_step=f"give a {level.type.kind}{' without a time zone' * (level.type is DATETIME)}",
+                got=repr(value),
+            )
+
+
+def _named[T](what: str, name: str, known: Mapping[str, T], table: str | None = None) -> T:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    raise QueryError(
+        f"There is no {what} of that name",
+        next_step="".join(f"did you mean {name}? " for name in near) + f"The {what}s are: {', '.join(known)}",
+        got=name,
+        table=table,
+    )

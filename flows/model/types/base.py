@@ -1,0 +1,94 @@
+"""What there is to say of a column type. One that forgets a part of it is a type error."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+
+from flows.model.formats import Csv
+
+Value = str | int | float | bool | date | datetime | None
+
+
+@dataclass(frozen=True)
+class ColumnType(ABC):
+    """One column type, in every place where it matters.
+
+    Args:
+        kind: its name for people and in JSON.
+        declared: the classes by which a schema declares it; all that it takes, it holds without loss.
+        frame: how it is stored in segments and stands in frames.
+        arrow: how it is handed to engines that take Arrow.
+        duckdb: its name in DuckDB.
+        atoti: its name in Atoti.
+        page: how the live page's engine takes it.
+        values: the Python types of its values.
+        numeric: whether its columns are measured, where they are no keys.
+        ordered: whether its values have the same order in every engine.
+    """
+
+    kind: str
+    declared: tuple[type[dy.Column], ...]
+    frame: pl.DataType
+    arrow: pa.DataType
+    duckdb: Literal["VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"]
+    atoti: Literal["String", "long", "double", "boolean", "LocalDate", "LocalDateTime"]
+    page: Literal["string", "integer", "float", "boolean", "date"]
+    values: tuple[type, ...]
+    numeric: bool = False
+    ordered: bool = True
+
+    @abstractmethod
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+        """The values of text cells, strictly: null for a text that is not exactly how the value is written.
+
+        Args:
+            text: the cells.
+            held: the same as an expression, null where a cell means "no value".
+            column: the schema's column.
+            csv: how values are written.
+        """
+
+    @abstractmethod
+    def expected(self, column: dy.Column, csv: Csv) -> str:
+        """How a value is written, in words."""
+
+    @abstractmethod
+    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+        """Values as the dataset's files write them."""
+
+    def write(self, value: object, csv: Csv) -> str:
+        """A value of any type that `prepare` has made, as text; one that is none of this type is refused as text."""
+        match value:
+            case bool():
+                return (csv.true if value else csv.false)[0]
+            case float():
+                return str(value).replace(".", csv.decimal)
+            case _:
+                return str(value)
+
+    @abstractmethod
+    def parse(self, text: str) -> Value:
+        """The value that a query writes.
+
+        Raises:
+            ValueError: the text is no such value.
+        """
+
+    def answer(self, found: pl.DataType, column: pl.Expr) -> pl.Expr:
+        """A column of an engine's answer in the type of the frame; some engines answer in texts."""
+        return column.cast(self.frame)
+
+    def shown(self, column: pl.Expr) -> pl.Expr:
+        """A column as the live page's engine takes it."""
+        return column
+
+    def is_stored_as(self, stored: pl.DataType | None) -> bool:
+        """Whether a segment's column is of this type."""
+        return stored is not None and stored.base_type() is self.frame.base_type()

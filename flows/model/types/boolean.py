@@ -1,0 +1,45 @@
+"""Truth values."""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+
+from flows.model.formats import Csv
+from flows.model.types.base import ColumnType
+
+_WRITTEN = {"true": True, "false": False}
+
+
+class BooleanType(ColumnType):
+    """True and false, in the dataset's own words."""
+
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+        return pl.when(held.is_in(list(csv.true))).then(True).when(held.is_in(list(csv.false))).then(False)
+
+    def expected(self, column: dy.Column, csv: Csv) -> str:
+        return f"one of {', '.join((*csv.true, *csv.false))}"
+
+    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+        return values.replace_strict({True: csv.true[0], False: csv.false[0]}, return_dtype=pl.String)
+
+    def parse(self, text: str) -> bool:
+        if text.lower() not in _WRITTEN:
+            raise ValueError(text)
+        return _WRITTEN[text.lower()]
+
+    def answer(self, found: pl.DataType, column: pl.Expr) -> pl.Expr:
+        return column.str.to_lowercase() == "true" if found == pl.String else super().answer(found, column)
+
+
+BOOLEAN = BooleanType(
+    kind="boolean",
+    declared=(dy.Bool,),
+    frame=pl.Boolean(),
+    arrow=pa.bool_(),
+    duckdb="BOOLEAN",
+    atoti="boolean",
+    page="boolean",
+    values=(bool,),
+)

@@ -1,0 +1,54 @@
+"""Days."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+
+from flows.model.formats import Csv
+from flows.model.types.base import ColumnType
+from flows.model.types.time_text import read_time, write_moment
+
+
+class DateType(ColumnType):
+    """Days of the calendar, in the dataset's format."""
+
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+        form = csv.date_format
+        return read_time(text, held, lambda cell: cell.str.to_date(form, strict=False), form)
+
+    def expected(self, column: dy.Column, csv: Csv) -> str:
+        return f"a date written as {csv.date_format}"
+
+    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+        return values.dt.strftime(csv.date_format)
+
+    def parse(self, text: str) -> date:
+        return date.fromisoformat(text)
+
+    def answer(self, found: pl.DataType, column: pl.Expr) -> pl.Expr:
+        return column.str.to_date("%Y-%m-%d") if found == pl.String else super().answer(found, column)
+
+    def write(self, value: object, csv: Csv) -> str:
+        match value:
+            case datetime():
+                return write_moment(value, csv.date_format)
+            case date():
+                return value.strftime(csv.date_format)
+            case _:
+                return super().write(value, csv)
+
+
+DATE = DateType(
+    kind="date",
+    declared=(dy.Date,),
+    frame=pl.Date(),
+    arrow=pa.date32(),
+    duckdb="DATE",
+    atoti="LocalDate",
+    page="date",
+    values=(date,),
+)

@@ -1,0 +1,52 @@
+"""Moments without a time zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+
+from flows.model.formats import Csv
+from flows.model.types.base import ColumnType
+from flows.model.types.time_text import read_time, write_moment
+
+
+class DatetimeType(ColumnType):
+    """Moments as the clock of some place shows them, in the dataset's format."""
+
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+        assert isinstance(column, dy.Datetime)
+        form, unit = csv.moment_format, column.time_unit
+        return read_time(text, held, lambda cell: cell.str.to_datetime(form, time_unit=unit, strict=False), form)
+
+    def expected(self, column: dy.Column, csv: Csv) -> str:
+        return f"a date and time written as {csv.datetime_format}"
+
+    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+        return values.dt.strftime(csv.moment_format)
+
+    def parse(self, text: str) -> datetime:
+        return datetime.fromisoformat(text)
+
+    def answer(self, found: pl.DataType, column: pl.Expr) -> pl.Expr:
+        return column.str.to_datetime(time_unit="us") if found == pl.String else super().answer(found, column)
+
+    def shown(self, column: pl.Expr) -> pl.Expr:
+        return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
+
+    def write(self, value: object, csv: Csv) -> str:
+        return write_moment(value, csv.datetime_format) if isinstance(value, datetime) else super().write(value, csv)
+
+
+DATETIME = DatetimeType(
+    kind="datetime",
+    declared=(dy.Datetime,),
+    frame=pl.Datetime("us"),
+    arrow=pa.timestamp("us"),
+    duckdb="TIMESTAMP",
+    atoti="LocalDateTime",
+    page="string",  # without a zone it would be moved into the reader's there
+    values=(datetime,),
+)

@@ -1,0 +1,48 @@
+"""Floating point numbers of up to 64 bits."""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+
+from flows.model.formats import Csv
+from flows.model.types.base import ColumnType
+
+
+class FloatType(ColumnType):
+    """Finite numbers with the decimal sign of the dataset."""
+
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+        plain = ~held.str.starts_with("+")
+        if csv.decimal == ",":
+            plain &= ~held.str.contains(".", literal=True)
+            held = held.str.replace(",", ".", literal=True)
+        value = held.cast(column.dtype, strict=False)
+        return pl.when(plain & value.is_finite()).then(value)
+
+    def expected(self, column: dy.Column, csv: Csv) -> str:
+        return f"a finite number such as 1{csv.decimal}5, within {column.dtype}"
+
+    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+        return values.cast(pl.String).str.replace(".", csv.decimal, literal=True)
+
+    def is_stored_as(self, stored: pl.DataType | None) -> bool:
+        return stored is not None and stored.is_float()
+
+    def parse(self, text: str) -> float:
+        return float(text)
+
+
+FLOAT = FloatType(
+    kind="float",
+    declared=(dy.Float32, dy.Float64, dy.Float),
+    frame=pl.Float64(),
+    arrow=pa.float64(),
+    duckdb="DOUBLE",
+    atoti="double",
+    page="float",
+    values=(float, int),
+    numeric=True,
+    ordered=False,  # a NaN has no place in an order
+)

@@ -1,0 +1,45 @@
+"""Whole numbers of up to 64 bits."""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+
+from flows.model.formats import Csv
+from flows.model.types.base import ColumnType
+
+
+class IntegerType(ColumnType):
+    """Whole numbers, written in plain digits."""
+
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+        # The cast takes digits with an optional sign and nothing else: these spellings remain to be refused.
+        padded = held.str.starts_with("0") & (held.str.len_bytes() > 1)
+        signed = held.str.starts_with("+") | held.str.starts_with("-0")
+        return pl.when(~(padded | signed)).then(held.cast(column.dtype, strict=False))
+
+    def expected(self, column: dy.Column, csv: Csv) -> str:
+        return f"{column.dtype} in plain digits, such as 7 or -7"
+
+    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+        return values.cast(pl.String)
+
+    def is_stored_as(self, stored: pl.DataType | None) -> bool:
+        return stored is not None and stored.is_integer()
+
+    def parse(self, text: str) -> int:
+        return int(text)
+
+
+INTEGER = IntegerType(
+    kind="integer",
+    declared=(dy.Int8, dy.Int16, dy.Int32, dy.Int64, dy.Integer, dy.UInt8, dy.UInt16, dy.UInt32),
+    frame=pl.Int64(),
+    arrow=pa.int64(),
+    duckdb="BIGINT",
+    atoti="long",
+    page="integer",
+    values=(int,),
+    numeric=True,
+)

@@ -1,0 +1,265 @@
+"""What Prefect shows of the loads: names, logs, artifacts, events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar, copy_context
+from dataclasses import asdict
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    acreate_link_artifact,
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.events import emit_event
+from prefect.runtime import flow_run
+
+from flows.ingest.load_summary import Loads
+from flows.ingest.work import FileOutcome, Outcome
+from flows.model.findings import Finding
+from flows.runtime.boundaries import Doing, NothingFailed, boundary
+from flows.store.state import Owner
+from flows.text.escape import code, markdown
+from flows.text.plural import counted
+
+TABLE_ROWS = 200
+"""Rows of a table artifact at most; the ledger has them all."""
+FINDINGS_TABLES = 50
+"""Files of one window that get a table of findings each: thousands of refused files would hold it up for minutes."""
+Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+
+def window_name(loads: Loads) -> str:
+    """A name that people can read: `sales · 12 files · 08:21:03`."""
+    files, datasets = loads.files, loads.datasets
+    what = ", ".join(datasets) if len(datasets) <= 3 else f"{len(datasets)} datasets"
+    return f"{what or 'nothing'} · {files} {'file' if files == 1 else 'files'} · {datetime.now().astimezone():%H:%M:%S}"
+
+
+async def name_run(name: str) -> None:
+    """Give the running flow run a name."""
+    async with get_client() as client:
+        await client.update_flow_run(UUID(flow_run.get_id()), name=name)
+
+
+def log_outcome(logger: Logger, outcome: Outcome) -> None:
+    """Say what became of the files, and how long the batch took; or why it could not be loaded."""
+    if outcome.problem is not None:
+        logger.error("%s cannot load: %s", outcome.dataset, outcome.problem)
+        return
+    files, more = outcome.named()
+    name = f"{outcome.dataset}, dry run" if outcome.dry_run else outcome.dataset
+    for file in files:
+        level = logging.WARNING if file.state == "quarantined" else logging.INFO
+        logger.log(level, "%s: %s", name, file_line(file))
+    if more:
+        logger.info("%s: and %s", name, counted(more, "more file"))
+    logger.info("%s: %s in %.0f ms", name, counted(outcome.rows, "row"), outcome.took_s * 1000)
+
+
+def file_line(file: FileOutcome) -> str:
+    """One file in one line: name, state, numbers, first finding."""
+    parts = [f"{file.file} {file.state}"]
+    if file.rows:
+        parts.append(counted(file.rows, "row"))
+    if file.refused:
+        parts.append(f"{file.refused:,} refused")
+    if file.reason:
+        parts.append(file.reason)
+    if file.first_finding is not None:
+        parts.append(file.first_finding.words)
+    return ", ".join(parts)
+
+
+async def publish_loads(inside: Loads, outside: Loads, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
+    """The window's artifacts: what it loaded, what was loaded without a window, and each refused file's findings."""
+    if inside.files:
+        await publish_table("last-loads", _load_rows(inside), "What came of these files, the last one first")
+    if outside.files:
+        why = "What was loaded while Prefect did not answer, or before a window had opened"
+        await publish_table("loaded-outside-windows", _load_rows(outside), why)
+    await publish_findings(outside.then(inside), findings_of)
+
+
+async def publish_findings(loads: Loads, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
+    """One table per file that was refused, or rows of which were; one for all of the rest where they are many."""
+    found_in = [(load.dataset, load.file) for load in loads.first if load.file.findings]
+    refused = [(dataset, file, file.version) for dataset, file in found_in if file.version is not None]
+    rest = refused[FINDINGS_TABLES:]
+    if rest:
+        rows = [{"dataset": dataset, "file": file.file, "findings": file_line(file)} for dataset, file, _ in rest]
+        more = loads.with_findings - FINDINGS_TABLES
+        description = f"The first findings of {more:,} more files. In a terminal: `cubefeed findings`"
+        await publish_table("findings-of-more-files", rows, description)
+    for dataset, file, version in refused[:FINDINGS_TABLES]:
+        found = await asyncio.to_thread(findings_of, dataset, version)
+        await publish_table(
+            f"findings-{_key(dataset)}",
+            [asdict(finding) for finding in found[:TABLE_ROWS]],
+            _findings_line(file),
+        )
+
+
+async def publish_links(owner: Owner, engine_url: str | None) -> None:
+    """Links to what people look at."""
+    links = {"live-page": (f"{owner.url}/", "The cube's live page")}
+    if engine_url is not None:
+        links["engine"] = (engine_url, f"The {owner.engine} user interface")
+    for key, (link, text) in links.items():
+        await acreate_link_artifact(key=key, link=link, link_text=text, description=f"{text}: {link}")
+
+
+async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+    """Any table; its texts are text, and its description is markdown, as Prefect shows both."""
+    table = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    await acreate_table_artifact(key=_key(key), table=table, description=description)
+
+
+async def publish_report(dataset: str, text: str) -> None:
+    """The report of a business day, in markdown."""
+    await acreate_markdown_artifact(key=_key(f"report-{dataset}"), markdown=text, description="The last day closed")
+
+
+def emit_session(what: str, owner: Owner) -> None:
+    """The event `cubefeed.session.started` or `.stopped`, one per dataset."""
+    for dataset in owner.datasets:
+        _emit(f"session.{what}", dataset, {"engine": owner.engine, "url": owner.url})
+
+
+class Events:
+    """Emits what Prefect's users can wait for, from the outcomes of one session."""
+
+    def __init__(self) -> None:
+        self._problems: dict[str, str] = {}
+
+    def emit(self, outcome: Outcome) -> None:
+        """The events of one outcome, in the thread that does the work; returns at once."""
+        _emit_files(outcome)
+        self._emit_problem(outcome)
+
+    def _emit_problem(self, outcome: Outcome) -> None:
+        """The events `cubefeed.session.degraded` and `.recovered`: one when a dataset begins to fail, one when it is
+        over."""
+        before = self._problems.pop(outcome.dataset, None)
+        if outcome.problem is not None:
+            self._problems[outcome.dataset] = outcome.problem
+            if before is None:
+                _emit("session.degraded", outcome.dataset, {"why": outcome.problem})
+        elif before is not None:
+            _emit("session.recovered", outcome.dataset, {"why": before})
+
+
+def _emit_files(outcome: Outcome) -> None:
+    """The events `cubefeed.file.loaded` and `.quarantined`: one per batch and state, naming its files."""
+    for state in ("loaded", "quarantined"):
+        files = [file for file in outcome.files if file.state == state and file.version is not None]
+        if files:
+            _emit(
+                f"file.{state}",
+                outcome.dataset,
+                {
+                    "count": len(files),
+                    "rows": sum(file.rows for file in files),
+                    "files": [file.file for file in files[:TABLE_ROWS]],
+                    "first": file_line(files[0]),
+                },
+            )
+
+
+def emit_late(dataset: str, business_day: str) -> None:
+    """The event `cubefeed.file.late`: nothing of the business day has come by its time."""
+    _emit("file.late", dataset, {"business_day": business_day})
+
+
+class ProgressArtifact:
+    """A progress artifact fed from other threads; at most one update a second is sent, and none is waited for."""
+
+    def __init__(self, key: str, what: str) -> None:
+        self._key, self._what = key, what
+        self._share, self._description = 0.0, what
+        self._ended = asyncio.Event()
+        self._sending: asyncio.Task[None] | None = None
+
+    def tell(self, dataset: str, done: int, total: int) -> None:
+        """How far it is, from any thread."""
+        self._share, self._description = 100.0 * done / max(total, 1), f"{self._what}: {dataset}, {done} of {total}"
+
+    async def __aenter__(self) -> ProgressArtifact:
+        self._sending = asyncio.create_task(self._send())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._share, self._description = 100.0, f"{self._what}: done"
+        self._ended.set()
+
+    async def _send(self) -> None:
+        with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
+            artifact = await acreate_progress_artifact(self._share, key=self._key, description=self._description)
+            ended = False
+            while not ended:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), 1.0)
+                ended = self._ended.is_set()
+                await aupdate_progress_artifact(artifact, self._share, description=self._description)
+
+
+def _findings_line(file: FileOutcome) -> str:
+    description = f"{markdown(file.file)}: {file.findings:,} findings. {markdown(file.reason)}"
+    more = f" The first {TABLE_ROWS} are shown; all:" if file.findings > TABLE_ROWS else " In a terminal:"
+    name = f"{'-- ' if file.file.startswith('-') else ''}{shlex.quote(file.file)}"
+    return f"{description}{more} {code(f'cubefeed findings {name}')}"
+
+
+def _cell(value: object) -> object:
+    return markdown(value) if isinstance(value, str) else value
+
+
+def _key(text: str) -> str:
+    """An artifact's key: lower case, digits and dashes."""
+    return text.lower().replace("_", "-")
+
+
+def _load_rows(loads: Loads) -> list[dict[str, Any]]:
+    return [
+        {
+            "dataset": load.dataset,
+            "file": load.file.file,
+            "state": load.file.state,
+            "rows": load.file.rows,
+            "refused": load.file.refused,
+            "findings": load.file.findings,
+            "reason": load.file.reason or "",
+            "at": load.at_utc,
+        }
+        for load in reversed(loads.last)
+    ]
+
+
+def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:
+    """Emit an event with the dataset as its resource, and no run beside it.
+
+    Prefect would add the run in whose context its events worker began, with its task, flow and deployment: not the
+    run that did the work, and most of what an event takes in the database.
+    """
+    context = copy_context()
+    running: tuple[ContextVar[Any], ...] = (FlowRunContext.__var__, TaskRunContext.__var__)
+    for variable in running:
+        context.run(variable.set, None)
+    resource = {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}
+    with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
+        context.run(emit_event, f"cubefeed.{what}", resource=resource, payload=payload)

@@ -1,0 +1,221 @@
+"""Vetted rows to text cells: the files of a batch are parsed as one text, with file and line beside it."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import accumulate, pairwise
+from typing import IO, Literal, cast
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from flows.model.dataset import Dataset
+from flows.model.finding_frame import NOTES, SHOWN, make_notes
+from flows.model.findings import MAX_FINDINGS
+from flows.model.tables import FILE, LINE
+from flows.reading.csv.gate import MAX_CELL_BYTES, Vetted
+from flows.validation.cost import Cost
+
+_BLOCK_BYTES = 1 << 20
+_PIECE_BYTES = 8 << 20
+"""Pieces of a large file have at least so many bytes."""
+_FIRST_DATA_LINE = 2
+
+
+def read_cells(dataset: Dataset, vetted: Mapping[int, Vetted]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of all files as text cells with `_file` and `_line`, and notes on the lines left out."""
+    frames = []
+    notes = [one.notes.with_columns(_file(i)) for i, one in vetted.items() if one.notes is not None]
+    for quoted in (False, True):
+        batch = {index: one for index, one in vetted.items() if one.quoted is quoted and one.rows}
+        if batch:
+            frame, ragged = _read_batch(dataset, batch, quoted)
+            frame, repeated = _split_headers(dataset, frame)
+            notes += [ragged, repeated]
+            if max(len(one.text) for one in batch.values()) > MAX_CELL_BYTES:
+                frame, long = _split_long_cells(dataset, frame)
+                notes.append(long)
+            frames.append(frame)
+    rows = pl.concat(frames) if frames else pl.DataFrame(schema=_schema(dataset))
+    if len(frames) > 1:
+        rows = rows.sort(FILE, LINE)
+    return rows, pl.concat([NOTES.to_frame(), *notes])
+
+
+class _Ragged:
+    """Called for each row with too few or too many fields; keeps the texts of the first ones of each file."""
+
+    def __init__(self, ends: Sequence[int]) -> None:
+        self._ends = ends
+        self._file = self._kept = 0
+        self.numbers = array("Q")  # there may be as many as the file has lines
+        self.fields = array("Q")
+        self.texts: list[str] = []
+
+    def __call__(self, row: arrow_csv.InvalidRow) -> Literal["skip"]:
+        assert row.number is not None
+        while row.number > self._ends[self._file]:
+            self._file += 1
+            self._kept = 0
+        self._kept += 1
+        self.numbers.append(row.number)
+        self.fields.append(row.actual_columns)
+        self.texts.append(row.text[:SHOWN] if self._kept <= MAX_FINDINGS else "")
+        return "skip"
+
+    def cleared(self) -> _Ragged:
+        """The same before the first call."""
+        return _Ragged(self._ends)
+
+    def take(self, other: _Ragged, rows: int) -> None:
+        """Add what was found in a piece below so many rows."""
+        self.numbers.extend(number + rows for number in other.numbers)
+        self.fields += other.fields
+        self.texts += other.texts
+
+
+def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+    ends = list(accumulate(one.rows for one in batch.values()))
+    texts = [one.text for one in batch.values()]
+    text = texts[0] if len(texts) == 1 else b"".join(texts)
+    table, ragged = _parse(dataset, text, quoted, ends)
+    if table.num_rows + len(ragged.numbers) != ends[-1]:
+        raise RuntimeError(f"{ends[-1]} rows went into the parser, {table.num_rows} came out as they should")
+    frame = pl.from_arrow(table, rechunk=False)
+    assert isinstance(frame, pl.DataFrame)
+    places = _places(batch)
+    if not ragged.numbers:
+        return frame.with_columns(places.get_columns()), NOTES.to_frame()
+    Cost(dataset).check_bad_rows(len(ragged.numbers))
+    numbers = pl.Series(np.frombuffer(ragged.numbers, np.uint64)) - 1
+    hurt = pl.int_range(pl.len(), dtype=pl.UInt64).is_in(numbers.implode())
+    frame = frame.with_columns(places.filter(~hurt).get_columns())
+    return frame, _ragged_notes(len(dataset.header), places.filter(hurt), ragged)
+
+
+def _parse(dataset: Dataset, text: bytes | memoryview, quoted: bool, ends: Sequence[int]) -> tuple[pa.Table, _Ragged]:
+    if len(ends) > 1 or (quoted and dataset.csv.multiline):
+        return _parse_piece(dataset, text, quoted, _Ragged(ends), len(text))
+    pieces = _pieces(text)
+    with ThreadPoolExecutor(len(pieces)) as threads:
+        parse = partial(_parse_piece, dataset, quoted=quoted, whole_bytes=len(text))
+        parsed = list(threads.map(lambda piece: parse(piece, ragged=_Ragged(ends)), pieces))
+    ragged, rows = _Ragged(ends), 0
+    for table, found in parsed:
+        ragged.take(found, rows)
+        rows += table.num_rows + len(found.numbers)
+    return pa.concat_tables(table for table, _ in parsed), ragged
+
+
+def _pieces(text: bytes | memoryview) -> list[memoryview]:
+    """A large text as pieces of whole lines, one for each processor; pyarrow's own threads would not number rows."""
+    whole = memoryview(text)
+    count = max(1, min(os.cpu_count() or 1, len(text) // _PIECE_BYTES))
+    cuts = [0]
+    for place in (len(text) * k // count for k in range(1, count)):
+        end = bytes(whole[place : place + _BLOCK_BYTES]).find(b"\n") + 1
+        if end and cuts[-1] < place + end < len(text):
+            cuts.append(place + end)
+    return [whole[start:end] for start, end in pairwise([*cuts, len(text)])]
+
+
+def _parse_piece(
+    dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, whole_bytes: int
+) -> tuple[pa.Table, _Ragged]:
+    try:
+        return _read_csv(dataset, text, quoted, ragged, _BLOCK_BYTES), ragged
+    except pa.ArrowInvalid:  # a row longer than a block
+        Cost(dataset).check_long_rows(whole_bytes)
+        again = ragged.cleared()
+        return _read_csv(dataset, text, quoted, again, len(text) + 1), again
+
+
+def _read_csv(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, block_bytes: int) -> pa.Table:
+    names = list(dataset.header)
+    return arrow_csv.read_csv(
+        cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams
+        read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block_bytes),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=dataset.csv.delimiter,
+            quote_char='"' if quoted else False,
+            newlines_in_values=quoted and dataset.csv.multiline,
+            ignore_empty_lines=False,
+            invalid_row_handler=ragged,
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
+    )
+
+
+def _places(batch: Mapping[int, Vetted]) -> pl.DataFrame:
+    """File and physical line of each row."""
+    runs = pl.DataFrame({FILE: list(batch), "rows": [one.rows for one in batch.values()]})
+    end = pl.col("rows") + _FIRST_DATA_LINE
+    lines = runs.select(pl.int_ranges(_FIRST_DATA_LINE, end, dtype=pl.UInt32).explode().alias(LINE))
+    if any(one.lines is not None for one in batch.values()):
+        lines = pl.concat(_lines(one) for one in batch.values())
+    files = runs.select(pl.col(FILE).cast(pl.UInt32).repeat_by("rows").explode())
+    return files.hstack(lines)
+
+
+def _lines(one: Vetted) -> pl.DataFrame:
+    if one.lines is not None:
+        return one.lines.alias(LINE).to_frame()
+    return pl.select(pl.int_range(_FIRST_DATA_LINE, one.rows + _FIRST_DATA_LINE, dtype=pl.UInt32).alias(LINE))
+
+
+def _ragged_notes(width: int, places: pl.DataFrame, ragged: _Ragged) -> pl.DataFrame:
+    rows = places.with_columns(
+        pl.Series("raw", ragged.texts), pl.Series("fields", np.frombuffer(ragged.fields, np.uint64))
+    )
+    expected = pl.format("{} fields, got {}", pl.lit(width), "fields")
+    return make_notes(rows, rule=pl.lit("ragged"), expected=expected)
+
+
+def _split_headers(dataset: Dataset, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Take out rows that say the header again."""
+    if not (frame[dataset.header[0]] == dataset.header[0]).any():
+        return frame, NOTES.to_frame()
+    same = pl.all_horizontal(pl.col(name) == name for name in dataset.header)
+    Cost(dataset).check_bad_rows(int(frame.select(same.sum()).item()))
+    raw = dataset.csv.delimiter.join(dataset.header)
+    notes = make_notes(
+        frame.filter(same).select(FILE, LINE),
+        rule=pl.lit("repeated_header"),
+        raw=pl.lit(raw),
+        expected=pl.lit("the header on line 1 only"),
+    )
+    return frame.filter(~same), notes
+
+
+def _split_long_cells(dataset: Dataset, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Take out rows that have a cell longer than any may be."""
+    fits = {name: pl.col(name).str.len_bytes() <= MAX_CELL_BYTES for name in dataset.header}
+    if frame.select(pl.all_horizontal(each.all() for each in fits.values())).item():
+        return frame, NOTES.to_frame()
+    notes = [
+        make_notes(
+            frame.filter(~each).select(FILE, LINE, raw=pl.col(name).str.head(SHOWN)),
+            rule=pl.lit("cell"),
+            column=pl.lit(name),
+            rank=pl.lit(rank),
+            expected=pl.lit(f"at most {MAX_CELL_BYTES:,} bytes in a cell; is a quote or a line end missing?"),
+        )
+        for rank, (name, each) in enumerate(fits.items())
+    ]
+    return frame.filter(pl.all_horizontal(fits.values())), pl.concat(notes)
+
+
+def _file(index: int) -> pl.Expr:
+    return pl.lit(index, pl.UInt32).alias(FILE)
+
+
+def _schema(dataset: Dataset) -> dict[str, type[pl.DataType]]:
+    return {**dict.fromkeys(dataset.header, pl.String), FILE: pl.UInt32, LINE: pl.UInt32}

@@ -1,0 +1,110 @@
+"""Gate and parse files as text: many of them at once, each judged as if it were alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from flows.model.dataset import Dataset
+from flows.model.finding_frame import count_notes, keep_notes, lines_by_file
+from flows.model.findings import Verdict
+from flows.model.tables import FILE, LINE
+from flows.reading.csv.cells import read_cells
+from flows.reading.csv.gate import Gate, Vetted
+from flows.reading.refusal import FileRefused
+from flows.validation.text_rows import TextRows
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file as it was read.
+
+    Args:
+        name: its name; may hold surrogates. The dataset's `from_name` is matched against it.
+        body: its bytes, perhaps compressed.
+        opened: whether they are decompressed already, see `open_source`.
+    """
+
+    name: str
+    body: bytes
+    opened: bool = False
+
+
+def open_source(dataset: Dataset, source: Source) -> Source:
+    """The file with its text decompressed.
+
+    Raises:
+        FileRefused: it is too large, or no text.
+        TooCostly: it does not fit into memory, whatever it holds.
+    """
+    return replace(source, body=Gate(dataset).open(source.body), opened=True)
+
+
+def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) -> TextRows:
+    """Let files through the gate and split them into text cells.
+
+    Args:
+        dataset: the declaration.
+        sources: the files of a batch.
+        plain: whether files that need no second look may take the short way. Both ways give the same.
+    Returns:
+        All rows that could be split without doubt; every other line, or file, has a finding.
+    Raises:
+        TooCostly: one of them, or all together, would take more memory than there is room for.
+    """
+    gate = Gate(dataset, plain=plain)
+    vetted: dict[int, Vetted] = {}
+    verdicts: list[Verdict] = []
+    names: dict[str, list[str | None]] = {name: [] for name in dataset.name_columns}
+    for index, source in enumerate(sources):
+        try:
+            values = _match_name(dataset, source.name)
+            vetted[index] = gate.vet(source.body if source.opened else gate.open(source.body))
+            verdicts.append(Verdict(refused_lines=[]))
+        except FileRefused as refusal:
+            values = dict.fromkeys(names)
+            verdicts.append(refusal.verdict())
+        for name, column in names.items():
+            column.append(values[name])
+    frame, notes = read_cells(dataset, vetted)
+    _note(verdicts, notes)
+    return TextRows(
+        frame=_with_names(dataset, frame, names),
+        data_rows=[vetted[i].data_rows if i in vetted else v.refused for i, v in enumerate(verdicts)],
+        verdicts=verdicts,
+        bodies=[vetted[i].body if i in vetted else source.body for i, source in enumerate(sources)],
+    )
+
+
+def _match_name(dataset: Dataset, name: str) -> dict[str, str | None]:
+    """The values that the file's name holds; raises FileRefused where it does not match."""
+    if dataset.from_name is None:
+        return {}
+    found = re.fullmatch(dataset.from_name, name)
+    if found is None:
+        raise FileRefused("from_name", raw=name, expected=f"a name that matches {dataset.from_name}")
+    values = found.groupdict()
+    try:
+        "".join(value or "" for value in values.values()).encode()
+    except UnicodeEncodeError:
+        raise FileRefused("from_name", raw=name, expected="a name in UTF-8") from None
+    return values
+
+
+def _with_names(dataset: Dataset, frame: pl.DataFrame, names: dict[str, list[str | None]]) -> pl.DataFrame:
+    columns = [pl.Series(name, values, pl.String).gather(frame[FILE]) for name, values in names.items()]
+    order = [*dataset.header, *dataset.name_columns, FILE, LINE]
+    return frame.with_columns(columns).select(order) if columns else frame
+
+
+def _note(verdicts: Sequence[Verdict], notes: pl.DataFrame) -> None:
+    if notes.is_empty():
+        return
+    count_notes(verdicts, notes)
+    keep_notes(verdicts, notes)
+    for file, lines in lines_by_file(notes).items():
+        verdicts[file].refused_lines = lines
+        verdicts[file].refused = len(lines)

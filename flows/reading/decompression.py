@@ -1,0 +1,93 @@
+"""Compressed bodies, known by their first bytes whatever the file's name says."""
+
+from __future__ import annotations
+
+import sys
+from io import BytesIO
+from typing import Literal
+
+import pyarrow as pa
+
+from flows.reading.refusal import FileRefused
+
+MAX_RATIO = 1_000
+"""Bytes that each byte of a compressed file may hold. Deliveries hold 3 to 100; gzip cannot hold more than 1,032, while
+88 KB of zstd can hold a gigabyte."""
+FREE_BYTES = 16 << 20
+"""So many may come out of any file: a small one of equal rows is compressed further than all others, at little cost."""
+_PIECE_BYTES = 1 << 20
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_BINARIES = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"PK\x05\x06": "an empty zip archive",
+    b"\xfd7zXZ\x00": "an xz file",
+    b"BZh": "a bzip2 file",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"\x04\x22\x4d\x18": "an lz4 file",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"Obj\x01": "an Avro file",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"%PDF-": "a PDF",
+    b"SQLite format 3\x00": "a SQLite database",
+    b"\x7fELF": "a program",
+    b"\x89PNG": "an image",
+}
+
+
+def is_packed(body: bytes) -> bool:
+    """Whether it is gzip or zstd."""
+    return body.startswith((_GZIP, _ZSTD))
+
+
+def unpack(body: bytes, max_bytes: int, room_bytes: int = sys.maxsize) -> bytes:
+    """The body decompressed, if it is gzip or zstd, of any number of members or frames.
+
+    It stops at the limit: no more than that is ever in memory. The time grows with the bytes that go in and come out.
+
+    Args:
+        body: the file's bytes.
+        max_bytes: a larger text is refused.
+        room_bytes: a larger one is not read to its end; whoever asks has to refuse it.
+    Raises:
+        FileRefused: `compression`, `size` or `ratio` (after decompression), or `binary` (another format).
+    """
+    if is_packed(body):
+        body = _decompress(body, "gzip" if body.startswith(_GZIP) else "zstd", max_bytes, room_bytes)
+        if is_packed(body):
+            raise FileRefused("binary", raw="compressed twice", expected="text, gzip or zstd")
+    for magic, meaning in _BINARIES.items():
+        if body.startswith(magic):
+            raise FileRefused("binary", raw=f"{magic!r}: {meaning}", expected="text, gzip or zstd")
+    return body
+
+
+def check_size(size_bytes: int, max_bytes: int) -> None:
+    """Refuse a body that is larger than the dataset allows."""
+    if size_bytes > max_bytes:
+        raise size_refused(f"more than {max_bytes} bytes", max_bytes)
+
+
+def size_refused(raw: str, max_bytes: int) -> FileRefused:
+    """The refusal of a file that is larger than the dataset allows."""
+    expected = f"at most {max_bytes} bytes; split the file, or raise the dataset's max_bytes"
+    return FileRefused("size", raw=raw, expected=expected)
+
+
+def _decompress(body: bytes, codec: Literal["gzip", "zstd"], max_bytes: int, room_bytes: int) -> bytes:
+    fits = max(FREE_BYTES, MAX_RATIO * len(body))
+    limit = min(max_bytes, fits, room_bytes)
+    text = BytesIO()  # which gives its bytes away without copying them
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(body), codec) as stream:
+            while text.tell() <= limit and (piece := stream.read(min(_PIECE_BYTES, limit + 1 - text.tell()))):
+                text.write(piece)
+    except OSError as error:
+        expected = f"complete {codec} streams and nothing else"
+        raise FileRefused("compression", raw=str(error), expected=expected) from None
+    check_size(text.tell(), max_bytes)
+    if text.tell() > fits:
+        expected = f"at most {FREE_BYTES} bytes or {MAX_RATIO} times its own; deliver it as text, or in smaller files"
+        raise FileRefused("ratio", raw=f"{len(body)} bytes that unpack to more than {fits}", expected=expected)
+    return text.getvalue()

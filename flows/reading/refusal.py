@@ -1,0 +1,49 @@
+"""A problem of a whole file: there is no row of it to save, whatever the dataset's policy is."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from flows.errors import plain
+from flows.model.finding_frame import SHOWN_EXPECTED, shorten
+from flows.model.findings import Finding, Verdict
+from flows.validation.cost import TooCostly
+
+BOUNDS = frozenset({"holes", "memory", "ratio", "size"})
+"""The rules of what a file may cost."""
+
+
+class FileRefused(Exception):
+    """Raised by the gate; becomes the file's verdict.
+
+    Args:
+        rule, raw, expected, line: the finding; what it quotes is cut to SHOWN and SHOWN_EXPECTED characters.
+        data_rows: rows seen in the file, as far as they could be counted.
+    """
+
+    def __init__(self, rule: str, *, raw: str, expected: str, line: int | None = None, data_rows: int = 0) -> None:
+        super().__init__(rule)
+        self.finding = Finding(rule, line, None, shorten(raw), expected[:SHOWN_EXPECTED])
+        self.data_rows = data_rows
+
+    @classmethod
+    def too_costly(cls, error: TooCostly) -> FileRefused:
+        """The refusal of a file that does not fit into memory."""
+        return cls("memory", raw=error.raw, expected=error.expected)
+
+    def verdict(self) -> Verdict:
+        """The file's verdict: nothing of it is loaded."""
+        found = self.finding
+        where = f" (line {found.line})" if found.line else ""
+        return Verdict(
+            refused=self.data_rows,
+            findings=[found],
+            counts=Counter({found.rule: 1}),
+            accepted=False,
+            reason=f"{found.rule}{where}: expected {found.expected}, got {plain(found.raw)}",
+        )
+
+
+def is_too_costly(verdict: Verdict) -> bool:
+    """Whether a file was refused for what it would cost to read it, so that nobody knows what it holds."""
+    return not verdict.accepted and not BOUNDS.isdisjoint(verdict.counts)

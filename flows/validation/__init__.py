@@ -1,0 +1,1 @@
+"""Text to typed rows: casts, rules, findings."""

@@ -1,0 +1,57 @@
+"""Text to typed values, strictly: a text that is not exactly how the value is written is no such value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dataframely as dy
+import polars as pl
+
+from flows.model.formats import Csv
+from flows.model.tables import FILE, LINE, READ, ROW
+from flows.model.types import type_of
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Rows cast to the schema's types.
+
+    Args:
+        frame: the schema's columns, `_file`, `_line`, `_row` (position in the text frame) and `_read`
+            (whether every cell could be cast).
+        unread: column → one flag per row, set where a text stands that is no value of the type. Columns that
+            could be read everywhere are not named.
+    """
+
+    frame: pl.DataFrame
+    unread: dict[str, pl.Series]
+
+
+def cast_rows(schema: type[dy.Schema], csv: Csv, text: pl.DataFrame) -> Typed:
+    """Cast the text of each column of the schema; a null token or a null is "no value" in every type."""
+    columns = schema.columns()
+    held = {name: _held(csv, name) for name in columns}
+    values = text.select(
+        type_of(column).read(text[name], held[name], column, csv).alias(name) for name, column in columns.items()
+    )
+    unread = _unread(text, values, held)
+    read = pl.lit(True) if not unread else ~pl.any_horizontal(pl.lit(flags) for flags in unread.values())
+    frame = values.with_columns(
+        text[FILE], text[LINE], pl.int_range(pl.len(), dtype=pl.UInt32).alias(ROW), read.alias(READ)
+    )
+    return Typed(frame, unread)
+
+
+def _held(csv: Csv, name: str) -> pl.Expr:
+    cell = pl.col(name)
+    if not csv.nulls:
+        return cell
+    absent = cell == csv.nulls[0] if len(csv.nulls) == 1 else cell.is_in(list(csv.nulls))
+    return pl.when(~absent).then(cell)
+
+
+def _unread(text: pl.DataFrame, values: pl.DataFrame, held: dict[str, pl.Expr]) -> dict[str, pl.Series]:
+    with_nulls = [name for name in held if values[name].null_count()]
+    absent = text.select(held[name].is_null().alias(name) for name in with_nulls)
+    flags = {name: values[name].is_null() & ~absent[name] for name in with_nulls}
+    return {name: flag for name, flag in flags.items() if flag.any()}

@@ -1,0 +1,92 @@
+"""Where the check of a file raised: the step, the rule, the column and the line, as far as they can be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import polars as pl
+
+from flows.model.dataset import Dataset
+from flows.model.findings import Verdict
+from flows.model.tables import LINE
+from flows.runtime.boundaries import Doing, FileFailed, boundary
+from flows.validation.casts import cast_rows
+from flows.validation.prepare import prepare_files
+from flows.validation.rules import checks_of, expressions
+from flows.validation.text_rows import TextRows
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What raised.
+
+    Args:
+        rule: the step (`reading`, `prepare`, `cast`, `check`), or the rule of the schema.
+        column: the rule's column, if it belongs to one.
+        line: the first physical line at which it raises by itself.
+    """
+
+    rule: str
+    column: str | None = None
+    line: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The line and the column in brackets, with a blank before; empty where they are not known."""
+        known = [f"line {self.line}" if self.line else "", f"column {self.column}" if self.column else ""]
+        return f" ({', '.join(filter(None, known))})" if any(known) else ""
+
+
+def find_fault(dataset: Dataset, parse: Callable[[], TextRows]) -> Fault:
+    """Take the steps of a file's check one by one, until one raises again.
+
+    Each step is taken once on the whole file, so that one that raises now and then raises here and nowhere else.
+
+    Args:
+        dataset: the declaration.
+        parse: reads the file as text.
+    """
+    text = _attempt(parse)
+    if text is None:
+        return Fault("reading")
+    prepare = partial(prepare_files, dataset, verdicts=[Verdict()])
+    rows = _attempt(prepare, text.frame)
+    if rows is None:
+        return Fault("prepare")
+    cast = partial(cast_rows, dataset.schema, dataset.csv)
+    typed = _attempt(cast, rows)
+    if typed is None:
+        return Fault("cast", line=_first_line(rows, cast))
+    for rule, expression in expressions(checks_of(dataset.schema)):
+        check = partial(_select, expression)
+        if _attempt(check, typed.frame) is None:
+            return Fault(rule.name, rule.column, _first_line(typed.frame, check))
+    return Fault("check")
+
+
+def _select(expression: pl.Expr, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(expression)
+
+
+def _attempt[**P, T](call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """What a call returns; None where it raises."""
+    try:
+        with boundary(Doing.FILE):
+            return call(*args, **kwargs)
+    except FileFailed:
+        return None
+
+
+def _first_line(rows: pl.DataFrame, call: Callable[[pl.DataFrame], object]) -> int | None:
+    """The line of the first row at which the call raises, where that row alone makes it do so."""
+    passing, raising = 0, rows.height
+    while passing + 1 < raising:
+        middle = (passing + raising) // 2
+        if _attempt(call, rows.head(middle)) is None:
+            raising = middle
+        else:
+            passing = middle
+    last = rows.slice(raising - 1, 1)
+    return int(last[LINE][0]) if raising and _attempt(call, last) is None else None

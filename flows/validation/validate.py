@@ -1,0 +1,185 @@
+"""Split the rows of a batch of files into loadable rows and findings, and judge each file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from flows.model.dataset import Dataset, SkipRows
+from flows.model.finding_frame import (
+    NOTES,
+    count_notes,
+    first_of_each_file,
+    keep_notes,
+    lines_by_file,
+    make_notes,
+    rows_by_file,
+)
+from flows.model.findings import Verdict
+from flows.model.tables import FILE, LINE, ROW
+from flows.model.types import type_of
+from flows.validation.casts import Typed, cast_rows
+from flows.validation.cost import Cost
+from flows.validation.prepare import prepare_files
+from flows.validation.rules import Checks, broken, checks_of, repeats
+from flows.validation.text_rows import TextRows
+
+
+@dataclass
+class Checked:
+    """What the checks make of a batch of files.
+
+    Args:
+        rows: the good rows of the accepted files: the schema's columns, `_file` and `_line`, in file order
+            and inside a file in line order (or as its `prepare` left them).
+        verdicts: one per file, final.
+    """
+
+    rows: pl.DataFrame
+    verdicts: list[Verdict]
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    good: pl.DataFrame
+    failing: pl.DataFrame
+    typed: Typed
+    collapsed: pl.Series  # the file of each row that was left out as a repeat
+
+
+def validate(dataset: Dataset, text: TextRows) -> Checked:
+    """Cast and check the rows of a batch; keys, shares and rules are judged per file.
+
+    Args:
+        dataset: the declaration: schema, formats, policy.
+        text: the rows as text, with the gate's verdicts; it is left as it is.
+    Returns:
+        Every row of an accepted file is good, collapsed into an identical one, or refused with a finding.
+    """
+    verdicts = [_copy(verdict) for verdict in text.verdicts]
+    frame = prepare_files(dataset, text.frame, verdicts)
+    checks = checks_of(dataset.schema)
+    found = _sort(dataset, checks, frame)
+    if not found.failing.is_empty():
+        thin = _thin_notes(dataset, checks, found)
+        count_notes(verdicts, thin)
+        keep_notes(verdicts, _full_notes(dataset, checks, first_of_each_file(thin), frame))
+    _judge(dataset, verdicts, text, found, rows_by_file(frame[FILE]))
+    accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
+    good = found.good if accepted.all() else found.good.filter(accepted.gather(found.good[FILE]))
+    return Checked(good.select(*dataset.schema.columns(), FILE, LINE), verdicts)
+
+
+def _copy(verdict: Verdict) -> Verdict:
+    lines = verdict.refused_lines
+    return replace(
+        verdict,
+        findings=list(verdict.findings),
+        counts=Counter(verdict.counts),
+        refused_lines=list(lines) if lines is not None else None,
+    )
+
+
+def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _Sorted:
+    """Filter once; where a file repeats rows, leave the repeats out and filter again."""
+    typed, cost = cast_rows(dataset.schema, dataset.csv, text), Cost(dataset)
+    good, failing = checks.filter(typed.frame, cost)
+    if failing.is_empty():
+        return _Sorted(good, failing, typed, text[FILE].clear())
+    again = repeats(checks, failing, typed, text)
+    if len(again):
+        good, failing = checks.filter(typed.frame.filter(~pl.col(ROW).is_in(again.implode())), cost)
+    return _Sorted(good, failing, typed, text[FILE].gather(again))
+
+
+_THIN = [FILE, LINE, ROW]
+_THIN_NOTES = pl.Schema({**dict.fromkeys(_THIN, pl.UInt32), "rule": pl.String, "check": pl.Int32, "rank": pl.Int32})
+
+
+def _thin_notes(dataset: Dataset, checks: Checks, found: _Sorted) -> pl.DataFrame:
+    """One row per finding, without the texts, which are looked up for those that are kept."""
+    columns = dataset.schema.columns()
+    position = {name: index for index, name in enumerate(columns)}
+    left = found.failing.select(*_THIN)
+    notes = [
+        left.filter(flags.gather(left[ROW])).with_columns(
+            rule=pl.lit(type_of(columns[name]).kind), check=-1 - position[name], rank=position[name]
+        )
+        for name, flags in found.typed.unread.items()
+    ]
+    for check, rule in enumerate(checks.rules):
+        rows = broken(rule, found.failing, found.typed)
+        notes.append(rows.select(*_THIN, rule=pl.lit(rule.name), check=check, rank=rule.rank))
+    return pl.concat([_THIN_NOTES.to_frame(), *notes])
+
+
+def _full_notes(dataset: Dataset, checks: Checks, thin: pl.DataFrame, text: pl.DataFrame) -> pl.DataFrame:
+    notes = [NOTES.to_frame()]
+    for (check,), rows in thin.group_by("check", maintain_order=True):
+        assert isinstance(check, int)
+        column, expected = _words(dataset, checks, check)
+        raw = text[column].gather(rows[ROW]) if column else pl.lit(None, pl.String)
+        given = {"column": pl.lit(column, pl.String), "raw": raw, "expected": pl.lit(expected)}
+        notes.append(make_notes(rows, **given))
+    return pl.concat(notes)
+
+
+def _words(dataset: Dataset, checks: Checks, check: int) -> tuple[str | None, str]:
+    if check >= 0:
+        return checks.rules[check].column, checks.rules[check].expected
+    name, column = list(dataset.schema.columns().items())[-1 - check]
+    return name, type_of(column).expected(column, dataset.csv)
+
+
+def _judge(
+    dataset: Dataset, verdicts: Sequence[Verdict], text: TextRows, found: _Sorted, prepared: dict[int, int]
+) -> None:
+    good, failed = rows_by_file(found.good[FILE]), rows_by_file(found.failing[FILE])
+    collapsed = rows_by_file(found.collapsed)
+    lines = lines_by_file(_refused_lines(dataset, text, found)) if failed else {}
+    for file, verdict in enumerate(verdicts):
+        if not verdict.accepted:
+            _refuse(verdict, text.data_rows[file])
+            continue
+        judged = verdict.refused + prepared.get(file, 0)
+        verdict.refused += failed.get(file, 0)
+        verdict.reason = _reason(dataset, verdict, judged)
+        if verdict.reason:
+            _refuse(verdict, judged)
+        else:
+            verdict.rows = good.get(file, 0)
+            verdict.collapsed = collapsed.get(file, 0)
+            verdict.refused_lines = sorted({*(verdict.refused_lines or ()), *lines.get(file, ())})
+
+
+def _refuse(verdict: Verdict, data_rows: int) -> None:
+    verdict.accepted = False
+    verdict.rows = verdict.collapsed = 0
+    verdict.refused = data_rows
+    verdict.refused_lines = None
+
+
+def _reason(dataset: Dataset, verdict: Verdict, judged: int) -> str | None:
+    """Why the dataset's policy refuses the file, or None."""
+    policy = dataset.bad_rows
+    found = ", ".join(f"{rule} {count}" for rule, count in sorted(verdict.counts.items()))
+    if not isinstance(policy, SkipRows):
+        return f"findings: {found}" if found else None
+    if not judged or verdict.refused / judged <= policy.up_to:
+        return None
+    share = f"{verdict.refused} of {judged} rows ({verdict.refused / judged:.2%})"
+    return f"{share} are refused, at most {policy.up_to:.2%} may be; findings: {found}"
+
+
+def _refused_lines(dataset: Dataset, text: TextRows, found: _Sorted) -> pl.DataFrame:
+    """The physical lines of failing rows; a row whose cells hold line ends stands on several."""
+    rows = found.failing.select(FILE, LINE)
+    if not dataset.csv.multiline:
+        return rows
+    cells = [pl.col(name).str.count_matches("\n", literal=True) for name in dataset.header]
+    hurt = text.frame.join(rows, on=[FILE, LINE], how="semi")
+    end = pl.col(LINE) + 1 + pl.sum_horizontal(cells)
+    return hurt.select(FILE, pl.int_ranges(LINE, end, dtype=pl.UInt32).alias(LINE)).explode(LINE)

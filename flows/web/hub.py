@@ -1,0 +1,210 @@
+"""What open pages are told: the cells of every table, and the news. One way, from here to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio.to_thread
+import orjson
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from flows.cube.observable import WatchedCube
+from flows.errors import CubefeedError, EngineFailed, TooSlow
+from flows.runtime.boundaries import Doing, QuestionFailed, boundary
+from flows.web import connections
+from flows.web.board import Board
+from flows.web.proxy import PROXIED
+
+log = logging.getLogger(__name__)
+
+NEWS_S = 2.0
+"""How often pages are told the news; a page that hears nothing for several times as long connects again."""
+NEWS_PAUSE_S = 0.25
+PAUSE_S = 0.02
+"""The least time between two looks, so that commits in quick succession are seen together."""
+READY_S = 0.5
+"""How often a page looks whether a table that is being filled is complete."""
+MAX_PAGES = 128
+"""Pages that are open at a time; half of all connections at most, so that others can ask meanwhile. From one other
+computer come half of what may come from there, for the same reason."""
+GIVEN_WAY = 1013
+"""The code with which a channel is closed whose place another page has taken: the page comes back when it is looked
+at, or after a while."""
+
+News = Callable[[], dict[str, Any]]
+
+
+class Page:
+    """One open page. It has no queue: when it is ready for more, it takes what it has not seen, and where that is
+    no longer kept, a snapshot. So it can be as slow as it likes."""
+
+    def __init__(self, hub: Hub, address: str = "") -> None:
+        self.address = address
+        self.wake = asyncio.Event()
+        self.gives_way = asyncio.Event()
+        self._hub = hub
+        self._seen: dict[str, int] = {}
+        self._news: bytes | None = None
+
+    async def tell(self, socket: WebSocket) -> None:
+        """Tell the page everything until it goes."""
+        while True:
+            self.wake.clear()
+            news = self._hub.news
+            if news is not None and news is not self._news:
+                self._news = news
+                await socket.send_text(news.decode())
+            for board in self._hub.boards:
+                name = board.table.name
+                self._seen[name], messages = board.since(self._seen.get(name, 0))
+                for message in messages:
+                    await socket.send_bytes(message)
+            await self.wake.wait()
+
+
+class Hub:
+    """Serves all open pages from one loop. Nothing is held or asked while there are none.
+
+    Args:
+        cube: whose tables are shown.
+        news: how everything stands, in JSON types; called in a thread.
+        is_ready: whether a table is complete, so that it can be shown.
+    """
+
+    def __init__(self, cube: WatchedCube, news: News, is_ready: Callable[[str], bool]) -> None:
+        self.boards: Sequence[Board] = [Board(cube, table) for table in cube.model]
+        self.news: bytes | None = None
+        self.pages: dict[Page, None] = {}
+        """Those that are open, the oldest first."""
+        self._make_news = news
+        self._is_ready = is_ready
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._happened = asyncio.Event()
+        cube.notify = lambda _: self.poke()
+
+    def poke(self) -> None:
+        """Something has changed; may be called from any thread, and returns at once."""
+        loop = self._loop
+        if loop is not None and self.pages:
+            with contextlib.suppress(RuntimeError):  # the loop has ended in this moment
+                loop.call_soon_threadsafe(self._stir)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One page's channel, until either side ends it. What the page sends is dropped unread.
+
+        Where too many are open, the oldest gives way, of the address from which most have come: so nobody can shut
+        others out, and the page that somebody opens now is shown.
+        """
+        self._make_room(socket)
+        await socket.accept()
+        page = Page(self, _address(socket))
+        self.pages[page] = None
+        self._stir()
+        telling = asyncio.create_task(page.tell(socket))
+        ends = [telling, asyncio.create_task(_until_gone(socket)), asyncio.create_task(page.gives_way.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.pages.pop(page, None)
+            self._stir()
+            for task in ends:
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
+                await telling
+        if page.gives_way.is_set():
+            with contextlib.suppress(WebSocketDisconnect):
+                await socket.close(GIVEN_WAY, "another page has taken its place")
+
+    def _make_room(self, socket: WebSocket) -> None:
+        """Let go of pages until one more may be open, from everywhere and from where it comes."""
+        while len(self.pages) >= most_pages():
+            most, _ = Counter(page.address for page in self.pages).most_common(1)[0]
+            self._let_go(most)
+        address = _address(socket)
+        if socket.scope.get(PROXIED) or not address or connections.is_loopback(address):
+            return  # its connections count in total only
+        while sum(page.address == address for page in self.pages) >= connections.MOST_PER_ADDRESS // 2:
+            self._let_go(address)
+
+    def _let_go(self, address: str) -> None:
+        """Close the oldest page of those that have come from an address."""
+        oldest = next(page for page in self.pages if page.address == address)
+        del self.pages[oldest]
+        oldest.gives_way.set()
+
+    async def run(self) -> None:
+        """Keep the boards and the news up to date while there are pages; until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._show_cells())
+            loops.create_task(self._show_news())
+
+    async def _show_cells(self) -> None:
+        while True:
+            held_back = bool(self.pages) and not all(self._is_ready(board.table.name) for board in self.boards)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), READY_S if held_back else None)
+            self._changed.clear()
+            for board in self.boards:
+                if self.pages and self._is_ready(board.table.name):
+                    await anyio.to_thread.run_sync(_refresh, board)
+                else:
+                    board.forget()
+            self._wake()
+            await asyncio.sleep(PAUSE_S)
+
+    async def _show_news(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._happened.wait(), NEWS_S if self.pages else None)
+            self._happened.clear()
+            self.news = await anyio.to_thread.run_sync(self._tell_news) if self.pages else None
+            self._wake()
+            await asyncio.sleep(NEWS_PAUSE_S)
+
+    def _tell_news(self) -> bytes | None:
+        try:
+            with boundary(Doing.QUESTION):
+                return orjson.dumps({"kind": "news", **self._make_news()}, default=str)
+        except (QuestionFailed, CubefeedError):
+            log.exception("the pages cannot be told the news")
+            return self.news
+
+    def _wake(self) -> None:
+        for page in self.pages:
+            page.wake.set()
+
+    def _stir(self) -> None:
+        self._changed.set()
+        self._happened.set()
+
+
+def most_pages() -> int:
+    """How many pages are open at most."""
+    return min(MAX_PAGES, connections.most_connections() // 2)
+
+
+def _address(socket: WebSocket) -> str:
+    return socket.client.host if socket.client else ""
+
+
+def _refresh(board: Board) -> None:
+    try:
+        with boundary(Doing.QUESTION):
+            board.refresh()
+    except (EngineFailed, TooSlow):
+        board.forget()  # the cube is closed, new data needs the memory, or it takes too long: all is looked at again
+    except (QuestionFailed, CubefeedError):
+        log.exception("%s: the page cannot be brought up to date", board.table.name)
+        board.forget()
+
+
+async def _until_gone(socket: WebSocket) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass

@@ -1,0 +1,73 @@
+"""The page and its files, all from this process: it works without the internet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from flows.web.headers import POLICY, policy
+
+PERSPECTIVE = "perspective-anywidget"
+"""The files of the installed perspective-python that hold its browser engine, its table and its charts."""
+_TYPES = {"js": "text/javascript", "css": "text/css", "html": "text/html", "svg": "image/svg+xml"}
+_FOR_EVER = "private, max-age=31536000, immutable"
+_POLICY = policy(
+    script_src="'self' blob: 'wasm-unsafe-eval'",  # Perspective imports parts of its own text as blobs
+    worker_src="blob: data:",  # Perspective's engine starts its worker from its own text
+    connect_src="'self' data: blob:",  # … and its WebAssembly from a data address
+    style_src="'self' 'unsafe-inline'",  # its elements bring their styles with them
+    img_src="'self' data: blob:",
+    font_src="'self' data:",
+)
+
+
+def page_routes() -> list[Route]:
+    """The page at `/` and its files under `/assets`.
+
+    Perspective's files carry their version in the address and are kept for ever; our own are asked for again each
+    time, and sent again only when they have changed.
+    """
+    engine = version("perspective-python")
+    own = files("flows.web") / "assets"
+    page = (own / "page.html").read_text(encoding="utf-8").replace("{perspective}", f"assets/{engine}/{PERSPECTIVE}")
+    routes = [Route("/", _text_route(page, "html"), methods=["GET"])]
+    for name in ("page.js", "page.css", "look.js", "icon.svg"):
+        text = (own / name).read_text(encoding="utf-8")
+        routes.append(Route(f"/assets/{name}", _text_route(text, name.rpartition(".")[2]), methods=["GET"]))
+    for kind in ("js", "css"):
+        path = f"/assets/{engine}/{PERSPECTIVE}.{kind}"
+        routes.append(Route(path, _file_route(_perspective(kind), _TYPES[kind]), methods=["GET"]))
+    return routes
+
+
+def _perspective(kind: str) -> Path:
+    found = find_spec("perspective")  # not imported: its engine for the server side is not needed
+    assert found is not None and found.origin is not None
+    return Path(found.origin).parent / "widget" / "static" / f"{PERSPECTIVE}.{kind}"
+
+
+def _text_route(text: str, kind: str) -> Callable[[Request], Response]:
+    mark = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+    headers = {"ETag": mark, "Cache-Control": "no-cache", **({POLICY: _POLICY} if kind == "html" else {})}
+
+    async def endpoint(request: Request) -> Response:
+        if mark in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(text, headers=headers, media_type=_TYPES[kind])
+
+    return endpoint  # type: ignore[return-value]  # Starlette takes coroutine functions too
+
+
+def _file_route(file: Path, media_type: str) -> Callable[[Request], Response]:
+    async def endpoint(request: Request) -> Response:
+        return FileResponse(file, media_type=media_type, headers={"Cache-Control": _FOR_EVER})
+
+    return endpoint  # type: ignore[return-value]  # as above
