@@ -105,7 +105,8 @@ def as_stranger(*command: str, timeout_s: float = 20.0) -> subprocess.CompletedP
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="backslashreplace",  # names of other programs may hold any bytes
         timeout=timeout_s,
         check=False,
     )
