@@ -60,7 +60,8 @@ def make_directory(landing: Path, outside: Path, number: int) -> tuple[Path, Pat
 def main() -> None:
     landing, outside, kind, seconds = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])
     make = make_file if kind == "file" else make_directory
-    print(flip([make(landing, outside, number) for number in range(PAIRS)], seconds))
+    first = len(list(landing.glob(".*-*")))  # what was made before lies there still
+    print(flip([make(landing, outside, number) for number in range(first, first + PAIRS)], seconds))
 
 
 if __name__ == "__main__":
