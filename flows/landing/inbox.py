@@ -406,10 +406,7 @@ class Inbox:
 
     def _root_has_changed(self) -> bool:
         """Whether another directory lies there than was listed last. What happened to its files says nothing then."""
-        try:
-            return self._root is not None and Identity.of(os.stat(self.root)) != self._root
-        except OSError:
-            return False  # the next listing says why
+        return self._root is not None and Identity.at(self.root) not in (self._root, None)
 
     def _look_at_links(self, path: bytes, now: float) -> None:
         """Have a file wait until its other names have gone, which changes its signature."""

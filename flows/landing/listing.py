@@ -56,6 +56,15 @@ class Identity(NamedTuple):
         """The identity in a stat result; both numbers are cut to what SQLite's integers hold."""
         return cls(status.st_dev & (2**63 - 1), status.st_ino & (2**63 - 1))
 
+    @classmethod
+    def at(cls, path: bytes) -> Identity | None:
+        """The identity of the directory at a path; None where there is none to be seen."""
+        try:
+            status = os.stat(path)
+        except (OSError, ValueError):
+            return None
+        return cls.of(status) if stat.S_ISDIR(status.st_mode) else None
+
 
 @dataclass
 class Listing:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import stat
 import sys
 import time
 from collections.abc import Callable
@@ -173,7 +171,7 @@ class Lookout:
         if now - self._looked_at < ROOT_S and self._root is not None and not deaf:
             return False
         self._looked_at = now
-        root = _identity(self.inbox.root)
+        root = Identity.at(self.inbox.root)
         unwatched = self._watcher is None and root is not None and now >= self._rearm_at
         if root == self._root and not (deaf or unwatched):
             return False
@@ -237,12 +235,3 @@ class Lookout:
         if memory != self._remembered:
             self._remember(memory)
             self._remembered = memory
-
-
-def _identity(root: bytes) -> Identity | None:
-    """Which directory this is; None where there is none to be seen."""
-    try:
-        status = os.stat(root)
-    except (OSError, ValueError):
-        return None
-    return Identity.of(status) if stat.S_ISDIR(status.st_mode) else None

@@ -23,6 +23,8 @@ import psutil
 from tests.bench import peer_guide
 from tests.bench.apart import environment
 from tests.bench.files import SEED, SPARE_KEY, sales
+from tests.bench.installed import steady_for
+from tests.e2e.running import until
 
 LOOK_S = 0.004
 PATIENCE_S = 180.0
@@ -59,11 +61,8 @@ class OurSide:
     def delay_s(self) -> float:
         """From a rename to the answer that shows its row."""
         _, key, closed = self._producer.drop()
-        while time.monotonic() < closed + PATIENCE_S:
-            if self.rows(f"&where=ID%3D{key}"):
-                return time.monotonic() - closed
-            time.sleep(LOOK_S)
-        raise RuntimeError(f"a file was not seen within {PATIENCE_S:g} s")
+        until(lambda: self.rows(f"&where=ID%3D{key}"), what="the row", patience_s=PATIENCE_S, every_s=LOOK_S)
+        return time.monotonic() - closed
 
     def rows(self, condition: str = "") -> int:
         """How many rows the cube has; none while it is being filled."""
@@ -164,7 +163,7 @@ def in_turn(ours: OurSide, guide: GuideSide, times: int) -> tuple[list[float], l
     for moment in moments:
         with guide.held():
             delays[0].append(ours.delay_s())
-        time.sleep(moment)
+        steady_for(moment)
         delays[1].append(guide.delay_s())
     return delays
 
@@ -177,6 +176,6 @@ def idle_cpu(processes: list[psutil.Process], *, seconds: float) -> list[float]:
         return float(times.user + times.system)
 
     before, started = [used(process) for process in processes], time.monotonic()
-    time.sleep(seconds)
+    steady_for(seconds)
     took = time.monotonic() - started
     return [(used(process) - was) / took for process, was in zip(processes, before, strict=True)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
@@ -16,6 +15,7 @@ import psutil
 from tests.bench.apart import QUIET
 from tests.bench.arrivals import PATIENCE_S, GuideSide, OurSide, guide_on, idle_cpu, in_turn
 from tests.bench.files import write_small_files
+from tests.bench.installed import steady_for
 from tests.bench.ours import DECLARED
 from tests.bench.rows import Measured
 from tests.bench.workspace import Workspace, say
@@ -60,7 +60,7 @@ def polled(on: Workspace) -> Iterator[Measured]:
 
 
 def _idle(on: Workspace, live: Installation, guide: GuideSide, files: int) -> Measured:
-    time.sleep(WINDOW_S)
+    steady_for(WINDOW_S)
     server = [p for p in live.place.processes() if "server" in " ".join(p.cmdline()) and "prefect" in str(p.cmdline())]
     processes = [live.owner_process, psutil.Process(guide.process.pid), *server]
     own, guides, *servers = idle_cpu(processes, seconds=IDLE_S if on.scale == 1 else IDLE_S / 12)

@@ -23,6 +23,8 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCES = f"{ROOT}:{ROOT / 'flows' / 'api'}"
+"""Where this tree's `flows` and `cubefeed` are imported from, as `PYTHONPATH` has it."""
 SAMPLES = ROOT / "data" / "sales"
 MARK = "CUBEFEED_TEST_MARK"
 PATIENCE_S = 30.0
@@ -75,7 +77,7 @@ class Place:
         }
         own = {
             MARK: self.mark,
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'flows' / 'api'}",
+            "PYTHONPATH": SOURCES,
             "CUBEFEED_STATE": str(self.state),
             "HOME": str(self.root),
         }

@@ -43,9 +43,9 @@ from flows.settings import Settings
 from flows.store.segments import Segments
 from flows.store.state import End, State
 from flows.web.hub import Hub
+from tests.e2e.running import ROOT, SOURCES
 from tests.integration.living import sales
 
-ROOT = Path(__file__).resolve().parents[2]
 Owner = object
 Call = tuple[Owner, str]
 
@@ -466,7 +466,7 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
     environment = {
         **os.environ,
         "CUBEFEED_STATE": str(settings.state),
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'flows' / 'api'}",
+        "PYTHONPATH": SOURCES,
     }
     drop(settings, "a")
     with (root / "log").open("wb") as log:

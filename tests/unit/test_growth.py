@@ -18,11 +18,7 @@ from flows.model.files import Landed, Signature
 from flows.model.finding_frame import SHOWN, SHOWN_EXPECTED
 from flows.model.findings import MAX_FINDINGS, Verdict
 from flows.reading.file_reader import Read
-
-
-class Pair(dy.Schema):
-    A = dy.String(nullable=True)
-    B = dy.String(nullable=True)
+from tests.integration.costly import Pair
 
 
 class Keyed(dy.Schema):
