@@ -89,7 +89,7 @@ class Crashes:
         if held:
             self._suspects = after_death(self._suspects, held)
             self._log_death(held)
-            self._save()
+            write_suspects(self._directory, self._suspects.values())
         with room_for("the note of what is in hand", self._directory, _BLOCK_BYTES):
             os.pwrite(self._note, _framed(b"").ljust(_BLOCK_BYTES, b"\n"), 0)
         os.ftruncate(self._note, _BLOCK_BYTES)

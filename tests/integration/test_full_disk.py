@@ -28,6 +28,7 @@ from flows.ingest.business_days import Days
 from flows.ingest.compaction import compact
 from flows.model.dataset import Dataset
 from flows.settings import Settings
+from flows.store.crashes import Crashes
 from flows.store.disk import Mount
 from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
@@ -36,6 +37,7 @@ from flows.store.state import Owner, State
 from tests.integration.living import SETTLE_S, Living, sales
 from tests.integration.small_disk import FILLER, PAGE, SmallDisk, small_disk
 from tests.integration.test_changes import ask
+from tests.unit.test_crashes import A, deaths, die_with
 
 pytestmark = pytest.mark.usefixtures("quick", "soon_again")
 
@@ -428,3 +430,14 @@ def test_a_backup_for_which_there_is_no_room_fails_its_request_and_takes_no_olde
         disks["backups"].make_room()
         ask(living, "close-day")
         assert backups(tmp_path) != before
+
+
+def test_a_death_is_not_forgotten_where_there_is_no_room_to_remember_it(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "state") as disk:
+        die_with(disk.path, A)
+        disk.fill()
+        with pytest.raises(DiskFull, match="files that a process died over"):
+            Crashes(disk.path).open()
+        disk.make_room()
+        Crashes(disk.path).open()
+        assert deaths(disk.path) == {A.path: (1, False)}
