@@ -1,5 +1,6 @@
 # Cubefeed. `make help` lists what there is.
 ENGINE ?= duckdb
+TESTS  ?= tests/unit tests/integration
 VENV   := .venv
 BIN    := $(VENV)/bin
 LOCK   := deployments/requirements.lock
@@ -23,8 +24,8 @@ up: $(READY)          ## the same system, kept running until Ctrl-C
 test: $(READY)        ## all tests, three at a time, since many of them wait for processes
 	@$(BIN)/python -m pytest -n 3
 
-test-fast: $(READY)   ## the tests without servers and browsers
-	@$(BIN)/python -m pytest -n 2 tests/unit tests/integration -m "not deep and not slow"
+test-fast: $(READY)   ## the tests without servers and browsers, or a part of them: TESTS=tests/unit/landing
+	@$(BIN)/python -m pytest -n 2 $(TESTS) -m "not deep and not slow"
 
 test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
 	@$(BIN)/python -m pytest -m atoti

@@ -150,7 +150,7 @@ def test_another_port_of_the_host_is_not_sent_the_cookie_and_another_installatio
     guarded.assert_still_loading()
 
 
-@pytest.mark.deep  # the same is tested without processes in tests/integration/test_live_guard.py
+@pytest.mark.deep  # the same is tested without processes in tests/integration/web/test_live_guard.py
 def test_a_stolen_cookie_ends_with_the_token(tmp_path: Path) -> None:
     place = Place(tmp_path, environment={TOKEN: SECRET, "CUBEFEED_LANDING": str(tmp_path / "landing")})
     place.landing.mkdir()

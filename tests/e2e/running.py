@@ -22,7 +22,8 @@ from typing import Any
 import httpx
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.repository import ROOT
+
 SOURCES = f"{ROOT}:{ROOT / 'flows' / 'api'}"
 """Where this tree's `flows` and `cubefeed` are imported from, as `PYTHONPATH` has it."""
 SAMPLES = ROOT / "data" / "sales"

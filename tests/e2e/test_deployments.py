@@ -15,7 +15,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.e2e.running import ROOT, SAMPLES, Installation, Place, Prefect, Started, started, started_program, until
+from tests.e2e.running import SAMPLES, Installation, Place, Prefect, Started, started, started_program, until
+from tests.repository import ROOT
 
 DEPLOYMENTS = ROOT / "deployments"
 SECRET = "admin:secret"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import ROOT, SAMPLES, Place, until
+from tests.e2e.running import SAMPLES, Place, until
 from tests.e2e.test_up import OPEN
+from tests.repository import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from flows.landing import absence as missing
 from flows.landing import inbox, settling
 from flows.landing import monitor as lookout
 from flows.settings import Observer
-from tests.integration.living import Living, live
+from tests.integration.live_feed import Living, live
 
 type Start = Callable[..., Living]
 

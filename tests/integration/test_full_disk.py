@@ -34,10 +34,10 @@ from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
 from flows.store.segments import read_segment
 from flows.store.state import Owner, State
-from tests.integration.living import SETTLE_S, Living, sales
+from tests.integration.ingest.test_changes import ask
+from tests.integration.live_feed import SETTLE_S, Living, sales
 from tests.integration.small_disk import FILLER, PAGE, SmallDisk, small_disk
-from tests.integration.test_changes import ask
-from tests.unit.test_crashes import A, deaths, die_with
+from tests.unit.store.test_crashes import A, deaths, die_with
 
 pytestmark = pytest.mark.usefixtures("quick", "soon_again")
 

@@ -10,7 +10,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.e2e.running import ROOT
+from tests.repository import ROOT
 
 MADE = 1_700_000_000
 BUILT_FROM = ("flows", "pyproject.toml", "README.md", "LICENSE")

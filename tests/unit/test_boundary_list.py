@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-FLOWS = Path(__file__).resolve().parents[2] / "flows"
+from tests.repository import FLOWS
 
 STARTERS = {
     "Thread", "Timer", "Process", "ThreadPoolExecutor", "ProcessPoolExecutor", "create_task", "ensure_future",

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.e2e.running import ROOT
+from tests.repository import ROOT
 
 ARCHITECTURE = (ROOT / "flows" / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ import logging
 import subprocess
 import sys
 import traceback
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,9 +15,9 @@ from flows.errors import StateError
 from flows.redaction import RedactingFormatter, log_without_secrets, without_secret_variables
 from flows.redaction import without_secrets as shown
 from flows.runtime.boundaries import describe
+from tests.repository import ROOT
 
 PASSWORD = "hunter2-hunter2"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from tests.unit.test_boundary_list import FLOWS, parts
+from tests.repository import FLOWS
+from tests.unit.test_boundary_list import parts
 
 WRITERS = {
     "sys.stdout.write", "sys.stderr.write", "print", "writelines", "writerow", "writerows", "echo", "secho",

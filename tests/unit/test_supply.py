@@ -11,8 +11,7 @@ import pytest
 
 from deployments.audit import judge
 from deployments.licences import EXCEPTIONS, Licence, licence_of, main, shipped
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.repository import ROOT
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "audit.lock"])

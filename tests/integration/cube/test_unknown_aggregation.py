@@ -1,0 +1,64 @@
+"""An aggregation that a part of the program does not know is refused there: it never answers another one's number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar, cast
+
+import polars as pl
+import pytest
+
+from flows.cube import frames
+from flows.cube.atoti.engine import _aggregate as atoti_aggregate
+from flows.cube.duckdb.engine import DuckDbCube
+from flows.model.measures import Aggregation, Measure, adds_up
+from flows.model.tables import Query, Table
+from flows.web.cells import _part as part_of_a_cell
+from tests.integration.cube.cube_contract import SALES, put
+
+UNREACHABLE = "Expected code to be unreachable"
+
+
+@dataclass(frozen=True)
+class Largest:
+    """An aggregation that nobody knows."""
+
+    column: str
+    word: ClassVar = "MAX"
+
+
+LARGEST = cast(Aggregation, Largest("Quantity"))
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    """A table of which the model has a measure by that aggregation."""
+    monkeypatch.setattr(Table, "measures", (Measure("Quantity.MAX", LARGEST),))
+    return SALES
+
+
+def test_the_embedded_engine_refuses_it(table: Table) -> None:
+    with closing(DuckDbCube((table,))) as cube:
+        put(cube, table, (1, date(2021, 5, 1), "phone", 4))
+        with pytest.raises(AssertionError, match=UNREACHABLE):
+            cube.query(Query(table.name, ("Quantity.MAX",)))
+
+
+def test_atoti_refuses_it(table: Table) -> None:
+    with pytest.raises(AssertionError, match=UNREACHABLE):
+        atoti_aggregate(cast(Any, None), LARGEST)
+
+
+def test_an_answer_from_rows_refuses_it(table: Table) -> None:
+    rows = pl.DataFrame(schema={column.name: column.type.frame for column in table.columns})
+    with pytest.raises(AssertionError, match=UNREACHABLE):
+        frames.aggregate(table, Query(table.name, ("Quantity.MAX",)), rows)
+
+
+def test_the_page_and_the_model_refuse_it(table: Table) -> None:
+    for refuse in (part_of_a_cell, adds_up, table.type_of):
+        with pytest.raises(AssertionError, match=UNREACHABLE):
+            refuse(LARGEST)
