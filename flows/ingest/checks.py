@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 import polars as pl
@@ -31,6 +31,7 @@ from flows.reading.decompression import is_packed
 from flows.reading.file_reader import Read, read_file
 from flows.reading.refusal import FileRefused
 from flows.runtime.boundaries import Doing, FileFailed, boundary, describe
+from flows.store.crashes import HeldFiles
 from flows.store.ledger import Ledger
 from flows.validation.cost import Cost, TooCostly
 from flows.validation.faults import Fault, find_fault
@@ -45,25 +46,18 @@ of other datasets wait."""
 _NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
 
 
-def check_work(
-    dataset: Dataset,
-    work: Work,
-    ledger: Ledger,
-    mount: Mount,
-    *,
-    why_aside: Callable[[Landed], str | None] = lambda _: None,
-) -> Validated:
+def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: Mount, held: HeldFiles) -> Validated:
     """Read every file and check those whose content the ledger does not know yet.
 
     Args:
         dataset, work: which files.
         ledger: what is known.
         mount: where they are read.
-        why_aside: why a file is refused without being read, if it is.
+        held: the files that are in hand; those that are set aside are refused without being read.
     Raises:
         LandingHangs: the landing directory does not answer.
     """
-    reads, unread = _read_all(dataset, work.landed, mount, why_aside)
+    reads, unread = _read_all(dataset, held, mount)
     known = ledger.known_digests(dataset.name, [read.digest for read in reads.values()])
     ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
     new = [read for read in ordered if _must_be_checked(read, known)]
@@ -81,6 +75,7 @@ def check_work(
         reads={path: read for path, read in reads.items() if path not in left and path not in later},
         checked=checked,
         unread=unread,
+        held=held,
         rest=rest,
     )
 
@@ -91,14 +86,11 @@ def _refused_later(work: Work, checked: CheckedFiles) -> set[bytes]:
     return set(refused[REFUSED_AT_ONCE:]) if work.request is None else set()
 
 
-def _read_all(
-    dataset: Dataset, landed: Sequence[Landed], mount: Mount, why_aside: Callable[[Landed], str | None]
-) -> tuple[dict[bytes, Read], dict[bytes, str]]:
+def _read_all(dataset: Dataset, held: HeldFiles, mount: Mount) -> tuple[dict[bytes, Read], dict[bytes, str]]:
     """What was read, those that are set aside included; and why the others could not be read now."""
-    aside = {each.path: Read.without_body(each, aside=why) for each in landed if (why := why_aside(each)) is not None}
-    to_read = [each for each in landed if each.path not in aside]
-    found = mount.call(lambda: [_read(dataset, each) for each in to_read]) if to_read else []
-    results = {each.path: result for each, result in zip(to_read, found, strict=True)}
+    aside = {each.path: Read.without_body(each, aside=why) for each, why in held.aside}
+    found = mount.call(lambda: [_read(dataset, each) for each in held.to_read]) if held.to_read else []
+    results = {each.path: result for each, result in zip(held.to_read, found, strict=True)}
     reads = {path: result for path, result in results.items() if isinstance(result, Read)}
     return reads | aside, {path: result for path, result in results.items() if isinstance(result, str)}
 

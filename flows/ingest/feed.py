@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +211,7 @@ class Feed:
     def _work_of(self, desk: Desk, found: Settled) -> Work | None:
         """Work on what was found; files that may end the process come after all others, each by itself."""
         name = desk.dataset.name
-        apart = self.crashes.apart(desk.dataset, found.landed)
+        apart = self.crashes.to_read_alone(desk.dataset, found.landed)
         if not apart:
             return Work(name, *found)
         self._alone.extend(Work(name, (landed,)) for landed in found.landed if landed.path in apart)
@@ -238,17 +237,14 @@ class Feed:
     def validate(self, work: Work) -> Validated | Outcome:
         """Read and check the files of a piece of work; or an outcome, where that fails as a whole."""
         desk = self.desks[work.dataset]
-        why_aside = partial(self.crashes.why_aside, desk.dataset)
-        self.crashes.take(id(work), desk.dataset, work.landed)
+        held = self.crashes.hold(desk.dataset, work.landed)
         try:
             with boundary(Doing.DATASET):
-                validated = check_work(desk.dataset, work, self.ledger, desk.lookout.reads, why_aside=why_aside)
+                validated = check_work(desk.dataset, work, self.ledger, desk.lookout.reads, held)
         except DatasetFailed as failed:
-            self.crashes.put_down(id(work))
+            held.release()
             return self._degrade(desk, work, failed)
-        if validated.work is not work:  # the rest is in hand no more
-            self.crashes.take(id(validated.work), desk.dataset, validated.work.landed)
-            self.crashes.put_down(id(work))
+        held.keep(validated.work.landed)
         return validated
 
     def append(self, validated: Validated | Outcome) -> Outcome:
@@ -261,10 +257,10 @@ class Feed:
             return validated
         outcome = self._append(validated)
         if outcome.problem is None:
-            self.crashes.put_down(id(validated.work), harmless=validated.reads)
+            validated.held.release(recorded=validated.reads)
             self.crashes.forget(outcome.dataset, validated.work.gone)
         else:
-            self.crashes.put_down(id(validated.work))
+            validated.held.release()
         return outcome
 
     def _append(self, validated: Validated) -> Outcome:

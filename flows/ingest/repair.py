@@ -148,13 +148,11 @@ class Mender:
         frames: list[pl.DataFrame] = []
         verdicts: dict[int, Verdict] = {}
         copies = copies_of(self._ledger, dataset.name)
-        landed = {version.id: _landed(version.path, version) for version in rows}
-        apart = self._crashes.apart(dataset, landed.values())
-        read = [version for version in rows if self._crashes.why_aside(dataset, landed[version.id]) is None]
-        together = [version for version in read if version.path not in apart]
-        for group in (together, *([version] for version in read if version.path in apart)):
-            with self._crashes.holding(dataset, [landed[version.id] for version in group]):
-                rows_found, verdicts_found = _check_again(dataset, group, copies, mount)
+        at = {version.path: version for version in rows}
+        for group in self._crashes.groups(dataset, [_landed(version.path, version) for version in rows]):
+            with self._crashes.hold(dataset, group, wait=False) as held:
+                read = [at[each.path] for each in held.to_read]
+                rows_found, verdicts_found = _check_again(dataset, read, copies, mount)
             frames += rows_found
             verdicts |= verdicts_found
         return frames, verdicts, [version for version in rows if version.id not in verdicts]

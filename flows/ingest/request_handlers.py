@@ -127,7 +127,7 @@ class Asking:
         try:
             with boundary(Doing.REQUEST):
                 work = self._work(found.checked())
-                apart = self._crashes.apart(self._desks[work.dataset].dataset, work.landed)
+                apart = self._crashes.to_read_alone(self._desks[work.dataset].dataset, work.landed)
                 parts = work.parts(max_files=max_files, max_bytes=max_bytes, apart=apart)
                 with self._lock:
                     self._rest.extend(parts)

@@ -93,12 +93,11 @@ def read_again(
 def _rows_from_files(
     dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: Mount, crashes: Crashes
 ) -> pl.DataFrame:
-    landed = {version.id: Landed(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions}
-    died_over = crashes.suspects(dataset.name)  # what these hold is in the segments
-    landed = {id: each for id, each in landed.items() if each.path not in died_over}
-    with crashes.holding(dataset, list(landed.values())):
-        reads = mount.call(lambda: {id: read_file(dataset, each) for id, each in landed.items()})
-        there = [(v, read) for v in versions if isinstance(read := reads.get(v.id), Read) and read.digest == v.digest]
+    landed = [Landed(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions]
+    # What sessions have died over is in the segments too.
+    with crashes.hold(dataset, landed, wait=False, without_suspects=True) as held:
+        reads = mount.call(lambda: {each.path: read_file(dataset, each) for each in held.to_read})
+        there = [(v, read) for v in versions if isinstance(read := reads.get(v.path), Read) and read.digest == v.digest]
         checked = check_files(dataset, [read for _, read in there])
     ids = pl.Series([version.id for version, _ in there], dtype=pl.Int64)
     fresh = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))

@@ -13,6 +13,7 @@ from flows.model.files import Landed, Signature
 from flows.model.findings import Finding, Verdict
 from flows.reading.file_reader import Read
 from flows.runtime.clock import now_utc
+from flows.store.crashes import HeldFiles
 from flows.store.requests import Request
 
 NAMED = 50
@@ -116,6 +117,7 @@ class Validated:
         reads: path → the bytes read, of the files that could be read.
         checked: what came of the files whose content was not known already.
         unread: path → why the file has to be looked at again.
+        held: the files in hand, until the work is recorded.
         rest: the files that did not fit into memory beside these, to be worked on next.
     """
 
@@ -123,6 +125,7 @@ class Validated:
     reads: dict[bytes, Read]
     checked: CheckedFiles
     unread: Mapping[bytes, str]
+    held: HeldFiles
     rest: Work | None = None
 
     @property

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flows.model.files import Signature
+from flows.model.files import Signature, first_names, shown
 from flows.store.atomic import write_file
 from flows.store.trust import own_text
+from flows.text.plural import counted
+
+log = logging.getLogger(__name__)
 
 ALONE_AFTER = 2
 """Deaths in a row after which a file is read alone: one may be anybody's."""
@@ -20,6 +24,9 @@ MOST = 20_000
 """Files that are suspected at most, those of the last deaths: two batches are in hand at once, of 10,000 files each."""
 _FILE_BYTES = MOST * 9_000
 """What a file says of them at most: a path has 4,096 bytes at most, of two digits each."""
+
+SHOWN = 5
+"""Files that a message names."""
 
 type Key = tuple[str, bytes]
 """A dataset and a path."""
@@ -76,6 +83,16 @@ def after_death(suspects: Mapping[Key, Suspect], held: Sequence[HeldFile]) -> di
         found.pop(each.key, None)
         found[each.key] = Suspect(each, deaths, aside=len(held) == 1 and deaths >= ASIDE_AFTER)
     return dict(list(found.items())[-MOST:])
+
+
+def log_death(suspects: Mapping[Key, Suspect], held: Sequence[HeldFile]) -> None:
+    """Say that a process has died with these files in hand, and which of them is set aside for it."""
+    named = first_names([f"{each.dataset}: {shown(each.path)}" for each in held], SHOWN)
+    log.warning("the session before died while it had %s in hand: %s", counted(len(held), "file"), named)
+    for each in held if len(held) == 1 else ():
+        suspect = suspects[each.key]
+        if suspect.aside:
+            log.warning("%s: %s is set aside: %s", each.dataset, shown(each.path), suspect.words)
 
 
 def suspects_in(directory: Path) -> list[Suspect]:
