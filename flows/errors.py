@@ -143,6 +143,10 @@ class RequestFailed(CubefeedError):
     outcome: Mapping[str, Any] = MappingProxyType({})
 
 
+class LedgerUnavailable(RequestFailed):
+    """The ledger cannot be read or written now, so that a request is as it was."""
+
+
 class Interrupted(CubefeedError):
     """Who asked did not want to wait any longer."""
 

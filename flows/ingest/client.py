@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from flows.errors import Interrupted, NotRunning, QueryError, RequestFailed, Starting
+from flows.errors import Interrupted, NotRunning, QueryError, Starting
 from flows.store.state import Owner, State
 from flows.web.token import token_here
 
@@ -101,29 +101,23 @@ def ask(
         RequestFailed: it was refused, failed, or took too long.
         Interrupted: Ctrl-C; the error says whether the request was still withdrawn.
     """
-    from sqlalchemy.exc import DatabaseError
-
-    from flows.store.ledger_file import open_ledger
+    from flows.store.ledger_file import ledger_required, open_ledger
     from flows.store.requests import RequestBox
 
     directory = State(state)
     owner = _owner(directory, owner_within_s, withdrawn)
-    try:
-        with (
-            closing(open_ledger(directory.ledger, create=False)) as ledger,
-            closing(RequestBox(ledger)) as box,
-            box.asking(dataset, kind, payload) as request,
-        ):
-            try:
-                return box.wait(
-                    request, timeout_s=timeout_s, owner_alive=lambda: not withdrawn() and directory.owner() == owner
-                )
-            except KeyboardInterrupt:
-                raise Interrupted.after(box.take_back(request, "it was interrupted")) from None
-    except DatabaseError as error:
-        raise RequestFailed(
-            f"The ledger cannot be read or written ({error.orig})", next_step="see cubefeed doctor, then ask again"
-        ) from error
+    with (
+        ledger_required(),
+        closing(open_ledger(directory.ledger, create=False)) as ledger,
+        closing(RequestBox(ledger)) as box,
+        box.leave_attended(dataset, kind, payload) as request,
+    ):
+        try:
+            return box.wait(
+                request, timeout_s=timeout_s, owner_alive=lambda: not withdrawn() and directory.owner() == owner
+            )
+        except KeyboardInterrupt:
+            raise Interrupted.after(box.take_back(request, "it was interrupted")) from None
 
 
 def _owner(directory: State, within_s: float, withdrawn: Callable[[], bool]) -> Owner:

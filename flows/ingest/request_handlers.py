@@ -12,9 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import DatabaseError
-
-from flows.errors import CubefeedError, DiskFull, RequestFailed
+from flows.errors import CubefeedError, DiskFull, LedgerUnavailable, RequestFailed
 from flows.ingest.dataset_state import Desk
 from flows.ingest.load_summary import Loads
 from flows.ingest.selection import choose_paths
@@ -72,7 +70,7 @@ class Asking:
         if part is not None:
             return part
         self._answers.send_again()
-        if time.monotonic() < self._retry_at or not (self._requests.news() or self._more):
+        if time.monotonic() < self._retry_at or not (self._requests.has_changed() or self._more):
             return None
         self._more = False
         for request in self._requests.open_requests():
@@ -119,8 +117,8 @@ class Asking:
         try:
             if not self._requests.claim(found.id, patience_s=PATIENCE_S):
                 return False
-        except (DatabaseError, DiskFull) as error:  # the ledger is locked or full, which passes
-            log.warning("request %s has to wait: %s", found.id, describe(error))
+        except (LedgerUnavailable, DiskFull) as error:  # the ledger is locked or full, which passes
+            log.warning("request %s has to wait: %s", found.id, _why(error))
             self._more, self._retry_at = True, time.monotonic() + RETRY_S
             return False
         log.info("%s: %s asked for %s", found.dataset, found.who, found.kind)
@@ -250,11 +248,17 @@ class _Answers:
         for id, (failed, answer) in list(self._kept.items()):
             try:
                 self._requests.finish(id, failed=failed, outcome=answer, patience_s=PATIENCE_S)
-            except (DatabaseError, DiskFull) as error:
-                log.warning("the answer to request %s is kept, since the ledger is not: %s", id, describe(error))
+            except (LedgerUnavailable, DiskFull) as error:
+                log.warning("the answer to request %s is kept, since the ledger is not: %s", id, _why(error))
                 self._retry_at = time.monotonic() + RETRY_S
                 return
             del self._kept[id]
+
+
+def _why(error: CubefeedError) -> str:
+    """Why the ledger cannot be written, as its library says it."""
+    cause = error.__cause__ if isinstance(error, LedgerUnavailable) else None
+    return describe(cause or error)
 
 
 def _require_begun(request: Request) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 
-from flows.errors import StateError
+from flows.errors import LedgerUnavailable, StateError
 from flows.store.disk import room_for
 from flows.store.exchange import finish_exchange
 from flows.store.ledger import BUSY_TIMEOUT_S, ROOM_BYTES, Ledger
@@ -60,6 +61,21 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
             raise _unusable(file, error.orig) from error
         raise
     return ledger
+
+
+@contextmanager
+def ledger_required() -> Iterator[None]:
+    """Where the block cannot read or write the ledger, it is locked or damaged: that is said without its library.
+
+    Raises:
+        LedgerUnavailable: so it is; its cause is what SQLAlchemy has raised.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        raise LedgerUnavailable(
+            f"The ledger cannot be read or written ({error.orig})", next_step="see cubefeed doctor, then ask again"
+        ) from error
 
 
 def _is_empty(file: Path) -> bool:

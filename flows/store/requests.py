@@ -7,35 +7,31 @@ Who asks leaves a request `open`, and may withdraw it as long as it is. The owne
 anything for it, so that what was withdrawn is never carried out. One that was running when the process ended is failed
 at the next start: nobody knows how far it came, and to do it again may not be what was wanted.
 
-Who asks holds the lock of a file of the request's number beside the ledger. The kernel lets go of it when the process
-ends, however it ends; so the owner knows that nobody waits any more, and withdraws the request. A request without such
-a file was left on purpose, and is carried out.
+A request whose process has ended meanwhile is withdrawn, as `requesters` says of it; one that was left by who does not
+wait is carried out.
 """
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from sqlalchemy import LargeBinary, cast, func, insert, select, text, update
 
 from flows.errors import RequestFailed, plain
 from flows.runtime.clock import now_utc
 from flows.store.ledger import BUSY_TIMEOUT_S, Ledger
+from flows.store.ledger_file import ledger_required
 from flows.store.payload import MAX_BYTES, Kind, Payload, parse_kind, parse_payload
+from flows.store.requesters import Requesters, this_requester
 from flows.store.schema import requests
 
 POLL_S = 0.1
-LISTED = 100
-"""Requests that are looked at together."""
+LISTED = 100  # requests that are looked at together
 OPEN, RUNNING, DONE, FAILED, WITHDRAWN = "open", "running", "done", "failed", "withdrawn"
 
 
@@ -82,12 +78,12 @@ class RequestBox:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._askers = ledger.file.parent / "askers"
+        self._requesters = Requesters(ledger.file)
         self._watching = ledger.engine.connect()
         self._seen_version: int | None = None
 
     def close(self) -> None:
-        """Close the connection that watches for news."""
+        """Close the connection that sees whether anybody has written."""
         self._watching.close()
 
     def leave(self, dataset: str, kind: str, payload: dict[str, Any]) -> int:
@@ -95,29 +91,25 @@ class RequestBox:
         return self._leave(dataset, kind, payload, lambda _: None)
 
     @contextmanager
-    def asking(self, dataset: str, kind: str, payload: dict[str, Any]) -> Iterator[int]:
+    def leave_attended(self, dataset: str, kind: str, payload: dict[str, Any]) -> Iterator[int]:
         """Leave a request that the owner withdraws when this process ends before it is carried out. Yields its id."""
-        self._askers.mkdir(mode=0o700, exist_ok=True)
-        lock: FileLock | None = None
+        with ExitStack() as stack:
 
-        def hold(id: int) -> None:
-            nonlocal lock
-            lock = FileLock(self._asker(id))
-            lock.acquire(timeout=BUSY_TIMEOUT_S)
+            def hold(id: int) -> None:
+                stack.callback(self._requesters.hold(id, timeout_s=BUSY_TIMEOUT_S).release)
 
-        try:
             yield self._leave(dataset, kind, payload, hold)
-        finally:
-            if lock is not None:
-                lock.release()
 
-    def news(self) -> bool:
-        """Whether another connection has written since the last call; costs microseconds."""
+    def has_changed(self) -> bool:
+        """Whether another connection has written into the ledger since the last call; costs microseconds.
+
+        See https://www.sqlite.org/pragma.html#pragma_data_version: what this connection itself writes does not count,
+        so it never does.
+        """
         version = self._watching.scalar(text("PRAGMA data_version"))
         self._watching.rollback()
-        changed = bool(version != self._seen_version)
-        self._seen_version = version
-        return changed
+        before, self._seen_version = self._seen_version, version
+        return bool(version != before)
 
     def open_requests(self) -> list[OpenRequest]:
         """The first of the requests that wait, in order."""
@@ -134,19 +126,21 @@ class RequestBox:
         """Begin to carry a request out. False where it was withdrawn, or where who asked is gone: then it is now.
 
         Raises:
-            DatabaseError: the ledger cannot be written; it stays open.
+            LedgerUnavailable, DiskFull: the ledger cannot be written; it stays open.
         """
-        gone = self._is_gone(id)
-        begun = self._change(id, OPEN, WITHDRAWN if gone else RUNNING, patience_s=patience_s)
+        gone = self._requesters.is_gone(id)
+        with ledger_required():
+            begun = self._change(id, OPEN, WITHDRAWN if gone else RUNNING, patience_s=patience_s)
         return begun and not gone
 
     def finish(self, id: int, *, failed: bool, outcome: dict[str, Any], patience_s: float = BUSY_TIMEOUT_S) -> None:
         """Record what came of a request that was claimed; the first outcome counts.
 
         Raises:
-            DatabaseError: the ledger cannot be written.
+            LedgerUnavailable, DiskFull: the ledger cannot be written.
         """
-        self._change(id, RUNNING, FAILED if failed else DONE, outcome, patience_s=patience_s)
+        with ledger_required():
+            self._change(id, RUNNING, FAILED if failed else DONE, outcome, patience_s=patience_s)
 
     def fail_interrupted(self) -> int:
         """Fail what was being carried out when the process before this one ended. Returns how many there were.
@@ -159,10 +153,8 @@ class RequestBox:
         }
         with self._ledger.writing() as connection:
             ended = connection.execute(_ending(FAILED, outcome).where(requests.c.state == RUNNING)).rowcount
-            waiting = {str(id) for id in connection.scalars(select(requests.c.id).where(requests.c.state == OPEN))}
-            for file in self._askers.glob("*"):  # nobody can leave one meanwhile
-                if file.name not in waiting:
-                    _remove(file)
+            waiting = set(connection.scalars(select(requests.c.id).where(requests.c.state == OPEN)))
+            self._requesters.forget_others(waiting)  # nobody can leave one meanwhile
         return ended
 
     def withdraw(self, id: int) -> bool:
@@ -205,7 +197,7 @@ class RequestBox:
             "dataset": plain(dataset),
             "kind": kind,
             "payload": json.dumps(payload),
-            "who": f"{_user()} (pid {os.getpid()})",
+            "who": this_requester(),
             "created_utc": now_utc(),
             "state": OPEN,
         }
@@ -245,41 +237,14 @@ class RequestBox:
         with self._ledger.writing(patience_s=patience_s) as connection:
             found = connection.execute(change.where(requests.c.id == id, requests.c.state == before))
         if found.rowcount and after != RUNNING:
-            _remove(self._asker(id))
+            self._requesters.forget(id)
         return found.rowcount == 1
-
-    def _asker(self, id: int) -> Path:
-        return self._askers / str(id)
-
-    def _is_gone(self, id: int) -> bool:
-        """Whether who asked has ended; unknown, and so no, where there is nothing that says so."""
-        file = self._asker(id)
-        if not file.exists():
-            return False
-        try:
-            with FileLock(file).acquire(timeout=0):
-                return True
-        except (Timeout, OSError):
-            return False
 
 
 def _ending(state: str, outcome: dict[str, Any] | None) -> Any:
     return update(requests).values(state=state, outcome=json.dumps(outcome), ended_utc=now_utc())
 
 
-def _remove(file: Path) -> None:
-    with suppress(OSError):  # another user's; it says nothing any more
-        file.unlink(missing_ok=True)
-
-
 def _text(raw: bytes | None) -> str:
     """A text that is safe to print; SQLite has null for the beginning of an empty one."""
     return plain((raw or b"").decode(errors="replace"))
-
-
-def _user() -> str:
-    """Who runs this process; a number in a container that knows no name for it."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return f"uid {os.getuid()}"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from flows.errors import RequestFailed
+from flows.errors import LedgerUnavailable, RequestFailed
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.client import ask as ask_owner
 from flows.ingest.request_handlers import Asking
@@ -90,6 +90,15 @@ def test_what_was_withdrawn_is_never_claimed_and_what_was_claimed_is_never_withd
     assert box.wait(second, timeout_s=0, owner_alive=lambda: True) == {"rows": 3}
 
 
+def test_what_cannot_be_claimed_since_the_ledger_is_locked_stays_open(tmp_path: Path, box: RequestBox) -> None:
+    id = box.leave("sales", "load", {})
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailable, match="database is locked"):
+            box.claim(id, patience_s=0.01)
+    assert [found.id for found in box.open_requests()] == [id] and box.claim(id)
+
+
 def test_a_request_that_was_running_when_the_process_ended_fails_once_and_is_not_repeated(tmp_path: Path) -> None:
     with live(tmp_path, "polling") as living:
         living.put("a.csv", sales(4))
@@ -110,7 +119,7 @@ from pathlib import Path
 from flows.store.ledger_file import open_ledger
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
-with RequestBox(open_ledger(Path(sys.argv[1]))).asking("sales", "unload", {}) as id:
+with RequestBox(open_ledger(Path(sys.argv[1]))).leave_attended("sales", "unload", {}) as id:
     print(id, flush=True)
     time.sleep(600)
 """
