@@ -23,9 +23,9 @@ from flows.orchestration.runs import (
     LIVE_DEPLOYMENT,
     LIVE_FLOW,
     client_of,
-    put_automation,
-    silent_runs_crash,
-    take_declared_parameters_only,
+    ensure_automation,
+    heartbeat_automation,
+    refuse_undeclared_parameters,
 )
 
 WEBHOOK = "cubefeed-notify"
@@ -60,7 +60,7 @@ def restart_on_crash(live: UUID) -> AutomationCore:
 
 async def create(*, restart: bool, webhook: str | None) -> list[str]:
     """Create what is missing. Returns the names of all that are wished."""
-    wished = [silent_runs_crash()]
+    wished = [heartbeat_automation()]
     async with client_of() as client:
         if webhook is not None:
             block = Webhook(method="POST", url=webhook)  # type: ignore[arg-type]  # becomes a SecretStr
@@ -69,8 +69,8 @@ async def create(*, restart: bool, webhook: str | None) -> list[str]:
             live = await client.read_deployment_by_name(LIVE_DEPLOYMENT)
             wished.append(restart_on_crash(live.id))
         for automation in wished:
-            await put_automation(client, automation)
-        await take_declared_parameters_only(client)
+            await ensure_automation(client, automation)
+        await refuse_undeclared_parameters(client)
     return [automation.name for automation in wished]
 
 

@@ -13,7 +13,8 @@ from prefect.states import Completed, Failed
 
 from flows.errors import CubefeedError
 from flows.load_files import ask_owner
-from flows.orchestration.artifacts import emit_late, name_run, publish_report, publish_table
+from flows.orchestration.artifacts import name_run, publish_report, publish_table
+from flows.orchestration.events import emit_late
 from flows.settings import Settings
 from flows.text.output import plain_logs
 

@@ -26,7 +26,8 @@ from flows.ingest.load_summary import Loads
 from flows.ingest.pipeline import Stages
 from flows.ingest.work import Work
 from flows.load_window import load_window
-from flows.orchestration.artifacts import Events, emit_session, publish_links, publish_loads
+from flows.orchestration.artifacts import publish_links, publish_loads
+from flows.orchestration.events import Events, emit_session
 from flows.orchestration.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.orchestration.windows import IDLE_S, Windows
 from flows.redaction import without_secrets

@@ -8,7 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from flows.ingest.load_summary import Loads
 from flows.ingest.pipeline import Stages, Window
 from flows.ingest.work import Work
-from flows.orchestration.artifacts import ProgressArtifact, log_outcome
+from flows.orchestration.artifacts import ProgressArtifact
+from flows.orchestration.run_log import log_outcome
 
 DETECT_S = 3600.0
 """How long one run of the sensor waits, so that a quiet day costs few runs."""
@@ -20,8 +21,8 @@ async def initial_load(stages: Stages) -> Loads:
     logger = get_run_logger()
     progress = ProgressArtifact("initial-load", "Initial load")
     async with progress:
-        await stages.rebuild(progress.tell)
-        loads = await stages.load_waiting(progress.tell, lambda outcome: log_outcome(logger, outcome))
+        await stages.rebuild(progress.update)
+        loads = await stages.load_waiting(progress.update, lambda outcome: log_outcome(logger, outcome))
     for name, desk in stages.feed.desks.items():
         logger.info("%s: %s rows in the cube", name, f"{stages.feed.cube.row_count(desk.dataset.table.name):,}")
     return loads

@@ -25,8 +25,8 @@ from flows.errors import CubefeedError
 from flows.keep_cube_live import keep_cube_live
 from flows.load_files import load_files
 from flows.model.dataset import Dataset
-from flows.orchestration.runs import client_of, take_declared_parameters_only
-from flows.orchestration.unreadable_runs import end_unreadable_runs
+from flows.orchestration.corrupt_runs import end_corrupt_runs
+from flows.orchestration.runs import client_of, refuse_undeclared_parameters
 from flows.redaction import log_without_secrets
 from flows.runtime.boundaries import Doing, NothingFailed, boundary
 from flows.settings import Settings
@@ -78,15 +78,15 @@ class PatientRunner(Runner):
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 log.warning("Prefect does not answer (%s); the live session goes on", error)
                 if isinstance(error, httpx.HTTPStatusError) and error.response.is_server_error:
-                    await self._end_unreadable_runs()
+                    await self._end_corrupt_runs()
                 return []
 
         self._client.get_scheduled_flow_runs_for_deployments = ask_patiently  # type: ignore[method-assign]
         return self
 
-    async def _end_unreadable_runs(self) -> None:
+    async def _end_corrupt_runs(self) -> None:
         with suppress(NothingFailed), boundary(Doing.PREFECT):
-            for ended in await end_unreadable_runs(self._client):
+            for ended in await end_corrupt_runs(self._client):
                 log.warning("%s", ended)
 
     def handle_sigterm(self, *args: Any, **kwargs: Any) -> None:
@@ -100,7 +100,7 @@ async def serve(datasets: tuple[Dataset, ...]) -> None:
     for deployment in await deployments(datasets):
         await runner.aadd_deployment(deployment)
     async with client_of() as client:
-        await take_declared_parameters_only(client)
+        await refuse_undeclared_parameters(client)
     await runner.start()
 
 

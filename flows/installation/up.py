@@ -206,8 +206,8 @@ class Up:
         return await asyncio.to_thread(answers, f"{self.api_url}/health")
 
     async def _start_serving(self) -> None:
-        from flows.orchestration.runs import client_of, find_live_deployment, put_automation, silent_runs_crash
-        from flows.orchestration.unreadable_runs import end_unreadable_runs
+        from flows.orchestration.corrupt_runs import end_corrupt_runs
+        from flows.orchestration.runs import client_of, ensure_automation, find_live_deployment, heartbeat_automation
 
         self._serving = Child(
             "the process that serves the deployments",
@@ -218,10 +218,10 @@ class Up:
         )
         self._tell("serving the deployments …")
         async with client_of() as client:
-            for ended in await end_unreadable_runs(client):
+            for ended in await end_corrupt_runs(client):
                 self._tell(ended)
             await self._bury("found Running at the start, with no process left")
-            await put_automation(client, silent_runs_crash())
+            await ensure_automation(client, heartbeat_automation())
             self._serving.start()
 
             async def served() -> bool:
@@ -316,11 +316,11 @@ class Up:
         """Declare dead what Prefect believes to run while no owner is alive."""
         if self._owner() is not None:
             return
-        from flows.orchestration.runs import OUR_FLOWS, OWNERS_FLOWS, bury, client_of
+        from flows.orchestration.runs import OUR_FLOWS, SESSION_FLOWS, client_of, declare_crashed
 
-        flows = OUR_FLOWS if all_flows else OWNERS_FLOWS[1:] if windows_only else OWNERS_FLOWS
+        flows = OUR_FLOWS if all_flows else SESSION_FLOWS[1:] if windows_only else SESSION_FLOWS
         async with client_of(retries=1) as client:
-            await bury(client, flows, f"The run's process has ended: {why}")
+            await declare_crashed(client, flows, f"The run's process has ended: {why}")
 
     async def _cancel_run(self) -> None:
         owner = self._owner()

@@ -1,13 +1,11 @@
-"""What Prefect shows of the loads: names, logs, artifacts, events."""
+"""What Prefect shows of the loads: the names of runs, and artifacts."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar, copy_context
 from dataclasses import asdict
 from datetime import datetime
 from types import TracebackType
@@ -22,23 +20,20 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext, TaskRunContext
-from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from flows.ingest.load_summary import Loads
-from flows.ingest.work import FileOutcome, Outcome
+from flows.ingest.work import FileOutcome
 from flows.model.findings import Finding
+from flows.orchestration.run_log import file_line
 from flows.runtime.boundaries import Doing, NothingFailed, boundary
 from flows.store.state import Owner
 from flows.text.escape import code, markdown
-from flows.text.plural import counted
 
 TABLE_ROWS = 200
 """Rows of a table artifact at most; the ledger has them all."""
 FINDINGS_TABLES = 50
 """Files of one window that get a table of findings each: thousands of refused files would hold it up for minutes."""
-Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
 def window_name(loads: Loads) -> str:
@@ -52,35 +47,6 @@ async def name_run(name: str) -> None:
     """Give the running flow run a name."""
     async with get_client() as client:
         await client.update_flow_run(UUID(flow_run.get_id()), name=name)
-
-
-def log_outcome(logger: Logger, outcome: Outcome) -> None:
-    """Say what became of the files, and how long the batch took; or why it could not be loaded."""
-    if outcome.problem is not None:
-        logger.error("%s cannot load: %s", outcome.dataset, outcome.problem)
-        return
-    files, more = outcome.named()
-    name = f"{outcome.dataset}, dry run" if outcome.dry_run else outcome.dataset
-    for file in files:
-        level = logging.WARNING if file.state == "quarantined" else logging.INFO
-        logger.log(level, "%s: %s", name, file_line(file))
-    if more:
-        logger.info("%s: and %s", name, counted(more, "more file"))
-    logger.info("%s: %s in %.0f ms", name, counted(outcome.rows, "row"), outcome.took_s * 1000)
-
-
-def file_line(file: FileOutcome) -> str:
-    """One file in one line: name, state, numbers, first finding."""
-    parts = [f"{file.file} {file.state}"]
-    if file.rows:
-        parts.append(counted(file.rows, "row"))
-    if file.refused:
-        parts.append(f"{file.refused:,} refused")
-    if file.reason:
-        parts.append(file.reason)
-    if file.first_finding is not None:
-        parts.append(file.first_finding.words)
-    return ", ".join(parts)
 
 
 async def publish_loads(inside: Loads, outside: Loads, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
@@ -132,57 +98,6 @@ async def publish_report(dataset: str, text: str) -> None:
     await acreate_markdown_artifact(key=_key(f"report-{dataset}"), markdown=text, description="The last day closed")
 
 
-def emit_session(what: str, owner: Owner) -> None:
-    """The event `cubefeed.session.started` or `.stopped`, one per dataset."""
-    for dataset in owner.datasets:
-        _emit(f"session.{what}", dataset, {"engine": owner.engine, "url": owner.url})
-
-
-class Events:
-    """Emits what Prefect's users can wait for, from the outcomes of one session."""
-
-    def __init__(self) -> None:
-        self._problems: dict[str, str] = {}
-
-    def emit(self, outcome: Outcome) -> None:
-        """The events of one outcome, in the thread that does the work; returns at once."""
-        _emit_files(outcome)
-        self._emit_problem(outcome)
-
-    def _emit_problem(self, outcome: Outcome) -> None:
-        """The events `cubefeed.session.degraded` and `.recovered`: one when a dataset begins to fail, one when it is
-        over."""
-        before = self._problems.pop(outcome.dataset, None)
-        if outcome.problem is not None:
-            self._problems[outcome.dataset] = outcome.problem
-            if before is None:
-                _emit("session.degraded", outcome.dataset, {"why": outcome.problem})
-        elif before is not None:
-            _emit("session.recovered", outcome.dataset, {"why": before})
-
-
-def _emit_files(outcome: Outcome) -> None:
-    """The events `cubefeed.file.loaded` and `.quarantined`: one per batch and state, naming its files."""
-    for state in ("loaded", "quarantined"):
-        files = [file for file in outcome.files if file.state == state and file.version is not None]
-        if files:
-            _emit(
-                f"file.{state}",
-                outcome.dataset,
-                {
-                    "count": len(files),
-                    "rows": sum(file.rows for file in files),
-                    "files": [file.file for file in files[:TABLE_ROWS]],
-                    "first": file_line(files[0]),
-                },
-            )
-
-
-def emit_late(dataset: str, business_day: str) -> None:
-    """The event `cubefeed.file.late`: nothing of the business day has come by its time."""
-    _emit("file.late", dataset, {"business_day": business_day})
-
-
 class ProgressArtifact:
     """A progress artifact fed from other threads; at most one update a second is sent, and none is waited for."""
 
@@ -192,7 +107,7 @@ class ProgressArtifact:
         self._ended = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
 
-    def tell(self, dataset: str, done: int, total: int) -> None:
+    def update(self, dataset: str, done: int, total: int) -> None:
         """How far it is, from any thread."""
         self._share, self._description = 100.0 * done / max(total, 1), f"{self._what}: {dataset}, {done} of {total}"
 
@@ -248,18 +163,3 @@ def _load_rows(loads: Loads) -> list[dict[str, Any]]:
         }
         for load in reversed(loads.last)
     ]
-
-
-def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:
-    """Emit an event with the dataset as its resource, and no run beside it.
-
-    Prefect would add the run in whose context its events worker began, with its task, flow and deployment: not the
-    run that did the work, and most of what an event takes in the database.
-    """
-    context = copy_context()
-    running: tuple[ContextVar[Any], ...] = (FlowRunContext.__var__, TaskRunContext.__var__)
-    for variable in running:
-        context.run(variable.set, None)
-    resource = {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}
-    with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
-        context.run(emit_event, f"cubefeed.{what}", resource=resource, payload=payload)

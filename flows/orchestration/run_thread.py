@@ -1,4 +1,13 @@
-"""A second event loop, for the windows' flow runs. One loop for all would be simpler; three things speak against it."""
+"""A second event loop, for the windows' flow runs. One loop for all would be simpler; three things speak against it.
+
+- Prefect's vacuum deletes old runs, but none below another one, and the run of the session never ends
+  (`vacuum_old_flow_runs` in https://github.com/PrefectHQ/prefect/tree/3.8.8/src/prefect/server/services/db_vacuum.py).
+  In a thread that knows of no other run, the windows' runs have none above them.
+- Around each run Prefect has SIGTERM raise an exception in the main thread, wherever that is (`capture_sigterm` in
+  https://github.com/PrefectHQ/prefect/tree/3.8.8/src/prefect/utilities/engine): the loop would end, and with it all
+  that was under way. Outside of the main thread it leaves SIGTERM to the session, which ends in order.
+- What Prefect does between its awaits never delays the data.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +18,7 @@ from collections.abc import Coroutine
 
 
 class RunThread:
-    """An event loop in a thread of its own.
-
-    There the windows' runs are top-level runs, since the thread knows of no other (Prefect's vacuum deletes nothing
-    below a run that is still running); Prefect installs no signal handler there (it would cancel every coroutine of
-    the process at once); and what Prefect does between its awaits never delays the data.
-    """
+    """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -23,6 +27,7 @@ class RunThread:
 
     async def run(self, coroutine: Coroutine[None, None, None]) -> None:
         """Run a coroutine there and wait for its end."""
+        # An empty context: Prefect's names the session's run, which the window's would else be a part of.
         future = contextvars.Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop)
         await asyncio.wrap_future(future)
 

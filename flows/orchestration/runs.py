@@ -25,9 +25,9 @@ from prefect.states import Cancelling, Completed, Crashed, Running
 
 LIVE_FLOW = "keep-cube-live"
 LIVE_DEPLOYMENT = f"{LIVE_FLOW}/cube"
-OWNERS_FLOWS = (LIVE_FLOW, "load_window")
+SESSION_FLOWS = (LIVE_FLOW, "load_window")
 """The flows whose runs live in the owner's process, and die with it."""
-OUR_FLOWS = (*OWNERS_FLOWS, "load-files", "close-day")
+OUR_FLOWS = (*SESSION_FLOWS, "load-files", "close-day")
 
 HEARTBEAT_S = 30
 """The shortest that Prefect allows."""
@@ -58,7 +58,7 @@ async def find_live_deployment(client: PrefectClient) -> UUID | None:
     return deployment.id if str(deployment.status).endswith("READY") else None
 
 
-async def take_declared_parameters_only(client: PrefectClient) -> None:
+async def refuse_undeclared_parameters(client: PrefectClient) -> None:
     """Let the deployments of our flows refuse at once what they do not declare, which Prefect's own schemas allow."""
     ours, offset = FlowFilter(name=FlowFilterName(any_=list(OUR_FLOWS))), 0
     while found := await client.read_deployments(flow_filter=ours, offset=offset):
@@ -87,7 +87,7 @@ async def declare_running(client: PrefectClient, run: UUID) -> None:
     await client.set_flow_run_state(run, Running(message="The process is alive"), force=True)
 
 
-async def end_unheard(client: PrefectClient, run: UUID) -> None:
+async def end_unreported(client: PrefectClient, run: UUID) -> None:
     """End a run that was over while Prefect did not answer; one that is final stays as it is."""
     with suppress(ObjectNotFound):
         await client.set_flow_run_state(run, Completed(message="It was over while Prefect did not answer"))
@@ -98,7 +98,7 @@ async def cancel(client: PrefectClient, run: UUID, why: str) -> None:
     await client.set_flow_run_state(run, Cancelling(message=why), force=True)
 
 
-async def bury(client: PrefectClient, flows: Iterable[str], why: str) -> list[FlowRun]:
+async def declare_crashed(client: PrefectClient, flows: Iterable[str], why: str) -> list[FlowRun]:
     """Declare the started runs of these flows crashed. Only for who knows that their process is gone."""
     dead = await client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=list(flows))),
@@ -109,7 +109,7 @@ async def bury(client: PrefectClient, flows: Iterable[str], why: str) -> list[Fl
     return dead
 
 
-def silent_runs_crash() -> AutomationCore:
+def heartbeat_automation() -> AutomationCore:
     """The automation that marks a run of ours as Crashed when its heartbeats stop."""
     return AutomationCore(
         name="cubefeed: a run whose heartbeat stops has crashed",
@@ -135,7 +135,7 @@ def silent_runs_crash() -> AutomationCore:
     )
 
 
-async def put_automation(client: PrefectClient, wanted: AutomationCore) -> None:
+async def ensure_automation(client: PrefectClient, wanted: AutomationCore) -> None:
     """Create an automation, or leave it be where one of that name exists (people may have changed it)."""
     if not await client.read_automations_by_name(wanted.name):
         await client.create_automation(wanted)

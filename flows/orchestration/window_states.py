@@ -1,4 +1,8 @@
-"""When a window is opened, renewed and closed: the states, the events, and what follows from them, in one table."""
+"""When a window takes work: the states, the events, and what follows from them, in one table.
+
+`windows` finds out what has happened: a clock, a queue, or a run of Prefect. Whether that means anything now, and what
+then, only this table says.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from enum import Enum
 from typing import assert_never
 
 
-class Phase(Enum):
+class WindowState(Enum):
     """Which windows there are."""
 
     CLOSED = "no window: work goes on without one"
@@ -17,69 +21,76 @@ class Phase(Enum):
     ENDED = "the session ends: no window is opened any more"
 
 
-class Event(Enum):
+class WindowEvent(Enum):
     """What happens to windows."""
 
-    WANTED = "there is work, or something to report, and no window"
+    WANTED = "there is work, or something to report, and Prefect may be tried"
     STARTED = "the run of the window that is being opened has begun"
     OPENING_LOST = "the run of the window that is being opened is over"
     OPEN_LOST = "the run of the open window is over"
     OLD = "the open window has been open for long enough"
-    IDLE = "the open window has had no work for long enough, and Prefect can hear of its end"
+    IDLE = "the open window has had no work for long enough, and Prefect answers"
     ENDING = "the session ends"
 
 
-TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = {
-    (Phase.CLOSED, Event.WANTED): Phase.OPENING,
-    (Phase.OPENING, Event.STARTED): Phase.OPEN,
-    (Phase.OPENING, Event.OPENING_LOST): Phase.CLOSED,
-    (Phase.OPEN, Event.OLD): Phase.RENEWING,
-    (Phase.OPEN, Event.IDLE): Phase.CLOSED,
-    (Phase.OPEN, Event.OPEN_LOST): Phase.CLOSED,
-    (Phase.RENEWING, Event.STARTED): Phase.OPEN,
-    (Phase.RENEWING, Event.OPENING_LOST): Phase.OPEN,
-    (Phase.RENEWING, Event.OPEN_LOST): Phase.OPENING,
-    (Phase.RENEWING, Event.IDLE): Phase.OPENING,
-    (Phase.CLOSED, Event.ENDING): Phase.ENDED,
-    (Phase.OPENING, Event.ENDING): Phase.ENDED,
-    (Phase.OPEN, Event.ENDING): Phase.ENDED,
-    (Phase.RENEWING, Event.ENDING): Phase.ENDED,
+TRANSITIONS: Mapping[tuple[WindowState, WindowEvent], WindowState] = {
+    (WindowState.CLOSED, WindowEvent.WANTED): WindowState.OPENING,
+    (WindowState.OPENING, WindowEvent.STARTED): WindowState.OPEN,
+    (WindowState.OPENING, WindowEvent.OPENING_LOST): WindowState.CLOSED,
+    (WindowState.OPEN, WindowEvent.OLD): WindowState.RENEWING,
+    (WindowState.OPEN, WindowEvent.IDLE): WindowState.CLOSED,
+    (WindowState.OPEN, WindowEvent.OPEN_LOST): WindowState.CLOSED,
+    (WindowState.RENEWING, WindowEvent.STARTED): WindowState.OPEN,
+    (WindowState.RENEWING, WindowEvent.OPENING_LOST): WindowState.OPEN,
+    (WindowState.RENEWING, WindowEvent.OPEN_LOST): WindowState.OPENING,
+    (WindowState.RENEWING, WindowEvent.IDLE): WindowState.OPENING,
+    (WindowState.CLOSED, WindowEvent.ENDING): WindowState.ENDED,
+    (WindowState.OPENING, WindowEvent.ENDING): WindowState.ENDED,
+    (WindowState.OPEN, WindowEvent.ENDING): WindowState.ENDED,
+    (WindowState.RENEWING, WindowEvent.ENDING): WindowState.ENDED,
 }
-"""What is not here cannot happen; where it does, that is a defect, and ends the session."""
+"""What is not here means nothing in that state: who asks first (`expects`) leaves it, who does not has a defect."""
 
 
 class WindowStates[W]:
-    """The window that takes work, and the one that is being opened."""
+    """The window that takes work, and the one that is being opened.
+
+    The first is there in OPEN and RENEWING, the second in OPENING and RENEWING, and neither in any other state.
+    """
 
     def __init__(self) -> None:
-        self.phase = Phase.CLOSED
+        self.state = WindowState.CLOSED
         self.open: W | None = None
         self.opening: W | None = None
 
-    def handle(self, event: Event, new: W | None = None) -> list[W]:
+    def expects(self, event: WindowEvent) -> bool:
+        """Whether an event means anything in this state."""
+        return (self.state, event) in TRANSITIONS
+
+    def handle(self, event: WindowEvent, new: W | None = None) -> list[W]:
         """Go from one state to the next. Returns the windows that take no more work from now on, and are to be closed.
 
         Args:
             event: what has happened.
             new: the window that is to be opened, where the event asks for one.
         Raises:
-            KeyError: that cannot happen in this state.
+            KeyError: that cannot happen in this state: a defect, which ends the session.
         """
-        self.phase = TRANSITIONS[self.phase, event]
+        self.state = TRANSITIONS[self.state, event]
         leaving: list[W | None] = []
         match event:
-            case Event.WANTED | Event.OLD:
+            case WindowEvent.WANTED | WindowEvent.OLD:
                 self.opening = new
-            case Event.STARTED:
+            case WindowEvent.STARTED:
                 leaving = [self.open]
                 self.open, self.opening = self.opening, None
-            case Event.OPENING_LOST:
+            case WindowEvent.OPENING_LOST:
                 self.opening = None
-            case Event.OPEN_LOST:
+            case WindowEvent.OPEN_LOST:
                 self.open = None
-            case Event.IDLE:
+            case WindowEvent.IDLE:
                 leaving, self.open = [self.open], None
-            case Event.ENDING:
+            case WindowEvent.ENDING:
                 leaving, self.open, self.opening = [self.open, self.opening], None, None
             case _:
                 assert_never(event)

@@ -1,4 +1,10 @@
-"""The owner's HTTP server: the live page and the read API. Loopback by default; nothing here writes."""
+"""The owner's HTTP server: the live page and the read API. Loopback by default; nothing here writes.
+
+It has an event loop in a thread of its own. In the session's loop it could answer nothing while the session opens and
+closes what it needs, which are no coroutines; what strangers send, and pages that are slow, would hold up the data; and
+on the main thread uvicorn takes SIGTERM and Ctrl-C, which end the session in order, for itself (`capture_signals` in
+https://github.com/Kludex/uvicorn/blob/main/uvicorn/server.py).
+"""
 
 from __future__ import annotations
 

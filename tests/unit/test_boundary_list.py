@@ -50,7 +50,7 @@ KNOWN = {
     ("load_files.py", "ask_owner"): CHILD,
     ("orchestration/run_thread.py", "RunThread.__init__"): HOOK,
     ("orchestration/run_thread.py", "RunThread.stop"): "stops the loop",
-    ("orchestration/windows.py", "Windows._keep"): "forgets a task that is over",
+    ("orchestration/windows.py", "Windows._run_in_background"): "forgets a task that is over",
     ("orchestration/artifacts.py", "publish_findings"): CALLER,
     ("orchestration/artifacts.py", "ProgressArtifact.__aenter__"): BOUNDED,
     ("installation/deployments.py", "PatientRunner.handle_sigterm"): CHILD,

@@ -50,7 +50,7 @@ KNOWN = {
     ("orchestration/artifacts.py", "publish_links"): OURS,
     ("orchestration/artifacts.py", "name_run"): "Prefect shows it as text",
     ("orchestration/artifacts.py", "ProgressArtifact._send"): OURS,
-    ("orchestration/unreadable_runs.py", "_end"): "the name of a run that could not be read",
+    ("orchestration/corrupt_runs.py", "_end"): "the name of a run that could not be read",
     ("web/api.py", "reply"): "JSON",
     ("web/protocol.py", "BoundedProtocol.send_400_response"): "JSON",
     ("web/metrics.py", "Metrics.reply"): "the Prometheus client escapes labels, which are datasets' names",

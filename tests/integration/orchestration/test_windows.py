@@ -89,8 +89,8 @@ async def panic(*_: object, **__: object) -> None:
     raise PanicException("in a task")
 
 
-def break_the_minder(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Windows, "_mind", panic)
+def break_the_watch_over_the_windows(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Windows, "_watch_windows", panic)
 
 
 def break_the_watch_over_the_parent(patch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def break_the_loop_of_the_runs(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "breaks",
     [
-        break_the_minder,
+        break_the_watch_over_the_windows,
         break_the_watch_over_the_parent,
         break_the_watch_over_the_state,
         break_a_window,

@@ -12,7 +12,9 @@ from flows.ingest.load_summary import Loads
 from flows.ingest.work import FileOutcome, Outcome
 from flows.model.findings import Finding
 from flows.orchestration import artifacts as reporting
-from flows.orchestration.artifacts import Events
+from flows.orchestration import events as prefect_events
+from flows.orchestration.events import Events
+from flows.orchestration.run_log import file_line
 
 
 @pytest.mark.parametrize(("refused", "own", "together"), [(2, 2, 0), (53, 50, 3)])
@@ -51,15 +53,13 @@ def test_each_refused_file_has_a_table_of_findings_unless_they_are_very_many(
     ],
 )
 def test_a_log_names_a_finding_by_what_is_known_of_it(finding: Finding, words: str) -> None:
-    assert (
-        reporting.file_line(FileOutcome("a.csv", "quarantined", first_finding=finding)) == f"a.csv quarantined, {words}"
-    )
+    assert file_line(FileOutcome("a.csv", "quarantined", first_finding=finding)) == f"a.csv quarantined, {words}"
 
 
 def test_a_dataset_that_is_degraded_and_recovers_makes_one_event_each(monkeypatch: pytest.MonkeyPatch) -> None:
     emitted: list[tuple[str, object]] = []
     monkeypatch.setattr(
-        reporting, "emit_event", lambda name, *, resource, payload: emitted.append((name, payload.get("why")))
+        prefect_events, "emit_event", lambda name, *, resource, payload: emitted.append((name, payload.get("why")))
     )
     events = Events()
     for problem in (None, "the disk is full", "the disk is full", None, None):
@@ -74,5 +74,5 @@ def test_what_prefect_raises_when_it_is_told_of_a_load_ends_nothing(monkeypatch:
     def away(*_: object, **__: object) -> None:
         raise ConnectionError("Prefect is away")
 
-    monkeypatch.setattr(reporting, "emit_event", away)
+    monkeypatch.setattr(prefect_events, "emit_event", away)
     Events().emit(Outcome("sales", problem="the disk is full"))

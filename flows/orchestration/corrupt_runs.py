@@ -16,10 +16,10 @@ from prefect.states import Failed
 
 from flows.orchestration.runs import OUR_FLOWS
 
-ASKED = 200
-"""Runs asked for at once, which is as many as Prefect answers."""
-LISTED = 1000
-"""Identifiers listed at once, likewise."""
+RUNS_AT_ONCE = 200
+"""Runs in one answer, which is as many as Prefect gives."""
+IDS_AT_ONCE = 1000
+"""Identifiers in one answer, likewise."""
 WHY = "Prefect cannot read this run again: it holds text that is no Unicode, or what no JSON has. Start another one."
 _UNFINISHED = (
     StateType.SCHEDULED,
@@ -30,7 +30,7 @@ _UNFINISHED = (
 )
 
 
-async def end_unreadable_runs(client: PrefectClient) -> list[str]:
+async def end_corrupt_runs(client: PrefectClient) -> list[str]:
     """Fail the unfinished runs of our flows that Prefect cannot read; delete those that stay unreadable all the same.
 
     Nothing is done where the server fails for runs that are sound too, or has failed once only.
@@ -39,23 +39,27 @@ async def end_unreadable_runs(client: PrefectClient) -> list[str]:
         what was done, a sentence each.
     """
     runs = await _unfinished(client)
-    suspects = [run for begin in range(0, len(runs), ASKED) for run in await _find(client, runs[begin : begin + ASKED])]
-    if not suspects or not await _answered(client, [uuid4()]):
+    suspects = [
+        run
+        for begin in range(0, len(runs), RUNS_AT_ONCE)
+        for run in await _corrupt_among(client, runs[begin : begin + RUNS_AT_ONCE])
+    ]
+    if not suspects or not await _can_read(client, [uuid4()]):
         return []
-    return [await _end(client, run) for run in suspects if not await _answered(client, [run])]
+    return [await _end(client, run) for run in suspects if not await _can_read(client, [run])]
 
 
 async def _unfinished(client: PrefectClient) -> list[UUID]:
     """Their identifiers, from the one question whose answer holds nothing else that was given."""
     found: list[UUID] = []
-    while len(found) % LISTED == 0:
-        asked = {
+    while len(found) % IDS_AT_ONCE == 0:
+        body = {
             "flows": {"name": {"any_": OUR_FLOWS}},
             "flow_runs": {"state": {"type": {"any_": _UNFINISHED}}},
-            "limit": LISTED,
+            "limit": IDS_AT_ONCE,
             "offset": len(found),
         }
-        answer = await client.request("POST", "/ui/flow_runs/history", json=asked)
+        answer = await client.request("POST", "/ui/flow_runs/history", json=body)
         page = [UUID(run["id"]) for run in answer.json()]
         found += page
         if not page:
@@ -63,21 +67,21 @@ async def _unfinished(client: PrefectClient) -> list[UUID]:
     return found
 
 
-async def _find(client: PrefectClient, runs: Sequence[UUID]) -> list[UUID]:
+async def _corrupt_among(client: PrefectClient, runs: Sequence[UUID]) -> list[UUID]:
     """Those that cannot be read, by halves."""
-    if not runs or await _answered(client, runs):
+    if not runs or await _can_read(client, runs):
         return []
     if len(runs) == 1:
         return list(runs)
     half = len(runs) // 2
-    return await _find(client, runs[:half]) + await _find(client, runs[half:])
+    return await _corrupt_among(client, runs[:half]) + await _corrupt_among(client, runs[half:])
 
 
-async def _answered(client: PrefectClient, runs: Sequence[UUID]) -> bool:
-    asked = {"flow_runs": {"id": {"any_": [str(run) for run in runs]}}}
+async def _can_read(client: PrefectClient, runs: Sequence[UUID]) -> bool:
+    body = {"flow_runs": {"id": {"any_": [str(run) for run in runs]}}}
     alone = {"Connection": "close"}  # the server drops the connection after a 500, and the next question would wait
     try:
-        await client.request("POST", "/flow_runs/filter", json=asked, headers=alone)
+        await client.request("POST", "/flow_runs/filter", json=body, headers=alone)
     except httpx.HTTPStatusError as error:
         if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
             raise
@@ -88,7 +92,7 @@ async def _answered(client: PrefectClient, runs: Sequence[UUID]) -> bool:
 async def _end(client: PrefectClient, run: UUID) -> str:
     await client.update_flow_run(run, name="unreadable", parameters={}, tags=(), job_variables={})
     await client.set_flow_run_state(run, Failed(message=WHY), force=True)
-    if await _answered(client, [run]):
+    if await _can_read(client, [run]):
         return f"Prefect could not read its run {run}, so that no run would have started; it has failed now"
     await client.delete_flow_run(run)
     return f"Prefect could not read its run {run}, so that no run would have started; it was deleted"

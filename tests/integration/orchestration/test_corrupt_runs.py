@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from flows.orchestration.unreadable_runs import end_unreadable_runs
+from flows.orchestration.corrupt_runs import end_corrupt_runs
 
 RUNS = [uuid4() for _ in range(9)]
 
@@ -52,7 +52,7 @@ class Answers:
         """What is ended."""
         client = PrefectClient("http://127.0.0.1:9/api", httpx_settings={"transport": httpx.MockTransport(self)})
         async with client:
-            return await end_unreadable_runs(client)
+            return await end_corrupt_runs(client)
 
 
 @pytest.mark.parametrize("bad", [{0}, {8}, {3, 4}, set(range(9))])

@@ -1,0 +1,84 @@
+"""The events that Prefect's automations can wait for: of files, datasets and sessions."""
+
+from __future__ import annotations
+
+import contextlib
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.events import emit_event
+
+from flows.ingest.work import Outcome
+from flows.orchestration.run_log import file_line
+from flows.runtime.boundaries import Doing, NothingFailed, boundary
+from flows.store.state import Owner
+
+NAMED_FILES = 200
+"""Files that an event names at most; the ledger has them all."""
+
+
+def emit_session(what: str, owner: Owner) -> None:
+    """The event `cubefeed.session.started` or `.stopped`, one per dataset."""
+    for dataset in owner.datasets:
+        _emit(f"session.{what}", dataset, {"engine": owner.engine, "url": owner.url})
+
+
+class Events:
+    """Emits what Prefect's users can wait for, from the outcomes of one session."""
+
+    def __init__(self) -> None:
+        self._problems: dict[str, str] = {}
+
+    def emit(self, outcome: Outcome) -> None:
+        """The events of one outcome, in the thread that does the work; returns at once."""
+        _emit_files(outcome)
+        self._emit_problem(outcome)
+
+    def _emit_problem(self, outcome: Outcome) -> None:
+        """The events `cubefeed.session.degraded` and `.recovered`: one when a dataset begins to fail, one when it is
+        over."""
+        before = self._problems.pop(outcome.dataset, None)
+        if outcome.problem is not None:
+            self._problems[outcome.dataset] = outcome.problem
+            if before is None:
+                _emit("session.degraded", outcome.dataset, {"why": outcome.problem})
+        elif before is not None:
+            _emit("session.recovered", outcome.dataset, {"why": before})
+
+
+def _emit_files(outcome: Outcome) -> None:
+    """The events `cubefeed.file.loaded` and `.quarantined`: one per batch and state, naming its files."""
+    for state in ("loaded", "quarantined"):
+        files = [file for file in outcome.files if file.state == state and file.version is not None]
+        if files:
+            _emit(
+                f"file.{state}",
+                outcome.dataset,
+                {
+                    "count": len(files),
+                    "rows": sum(file.rows for file in files),
+                    "files": [file.file for file in files[:NAMED_FILES]],
+                    "first": file_line(files[0]),
+                },
+            )
+
+
+def emit_late(dataset: str, business_day: str) -> None:
+    """The event `cubefeed.file.late`: nothing of the business day has come by its time."""
+    _emit("file.late", dataset, {"business_day": business_day})
+
+
+def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:
+    """Emit an event with the dataset as its resource, and no run beside it.
+
+    Prefect would add the run in whose context its events worker began, with its task, flow and deployment: not the
+    run that did the work, and most of what an event takes in the database.
+    """
+    context = copy_context()
+    running: tuple[ContextVar[Any], ...] = (FlowRunContext.__var__, TaskRunContext.__var__)
+    for variable in running:
+        context.run(variable.set, None)
+    resource = {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}
+    with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
+        context.run(emit_event, f"cubefeed.{what}", resource=resource, payload=payload)
