@@ -6,6 +6,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -14,7 +15,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from flows.day_report.numbers import shown
+from flows.day_report.numbers import format_number
 from flows.model.day_facts import DayReport, Number, Total, Value
 from flows.model.tables import CONTRIBUTORS_COUNT
 
@@ -32,8 +33,16 @@ _STYLE: dict[Any, Any] = {
 _LABELS = 5
 
 
-def draw_charts(report: DayReport) -> list[tuple[str, str]]:
-    """One chart per sum, and one of the count of rows: the measure's name and the SVG."""
+@dataclass(frozen=True)
+class Chart:
+    """A measure by date, as SVG whose texts are escaped."""
+
+    measure: str
+    svg: str
+
+
+def draw_charts(report: DayReport) -> list[Chart]:
+    """One chart per sum, and one of the count of rows."""
     sums = [name for name in report.measures if name.endswith(".SUM") or name == CONTRIBUTORS_COUNT]
     by_measure = {name: [total for total in report.totals if total.measure == name] for name in sums}
     drawn = {
@@ -41,7 +50,7 @@ def draw_charts(report: DayReport) -> list[tuple[str, str]]:
         for name, totals in by_measure.items()
         if any(not isinstance(total.value, str | None) for total in totals)
     }
-    return [(name, _draw(name, totals[::-1], report.day)) for name, totals in drawn.items()]
+    return [Chart(name, _draw(name, totals[::-1], report.day)) for name, totals in drawn.items()]
 
 
 def _draw(name: str, totals: Sequence[Total], day: str) -> str:
@@ -77,7 +86,7 @@ def _tick(number: Number) -> str:
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(number) >= size:
             return f"{number / (1e3 if letter == 'k' else size):g} {letter}"
-    return shown(int(number) if float(number).is_integer() else number)
+    return format_number(int(number) if float(number).is_integer() else number)
 
 
 def _fit_in(svg: str) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from flows.day_report.numbers import change, counted, moment, shown
-from flows.day_report.sentences import COUNTED, file_words, freshness, soundness, verdict
+from flows.day_report.numbers import format_change, format_number, format_utc
+from flows.day_report.wording import COUNTED, arrival_words, freshness, soundness, summary
 from flows.model.day_facts import DayReport
 from flows.text.escape import markdown
+from flows.text.plural import counted
 
 
 def make_markdown(report: DayReport) -> str:
     """The same as the page, without the charts."""
-    well, lines = verdict(report)
+    top = summary(report)
     parts = [
         f"# {markdown(report.dataset)} · {report.day}",
-        "\n".join(f"- {'' if well else '! '}{markdown(line)}" for line in lines),
+        "\n".join(f"- {'' if top.is_good else '! '}{markdown(sentence)}" for sentence in top.sentences),
         *_totals(report),
         "## Files",
         ", ".join(f"{name.lower()} {report.counts.get(came, 0):,}" for came, name in COUNTED.items()) + ".",
@@ -38,9 +39,9 @@ def _totals(report: DayReport) -> list[str]:
         (
             total.date,
             total.measure,
-            shown(total.value),
-            change(total.day_change, total.day_before),
-            change(total.week_change, total.week_before),
+            format_number(total.value),
+            format_change(total.day_change, total.day_before),
+            format_change(total.week_change, total.week_before),
         )
         for total in report.totals
     )
@@ -52,7 +53,7 @@ def _files(report: DayReport) -> list[str]:
         return []
     heads = ("file", "came", "rows", "refused", "found", "why")
     rows = (
-        (file.file, file_words(file), f"{file.rows:,}", f"{file.refused:,}", moment(file.detected_utc), file.why)
+        (file.file, arrival_words(file), f"{file.rows:,}", f"{file.refused:,}", format_utc(file.detected_utc), file.why)
         for file in report.files
     )
     more = [f"And {counted(report.more_files, 'file')} more."] if report.more_files else []

@@ -10,7 +10,7 @@ NOTHING = "–"
 """Where there is no number."""
 
 
-def shown(number: Value) -> str:
+def format_number(number: Value) -> str:
     """`12,345` or `0.5`."""
     if number is None:
         return NOTHING
@@ -24,24 +24,19 @@ def shown(number: Value) -> str:
     return f"{whole}.{rest.rstrip('0') or '0'}"
 
 
-def change(number: Number | None, before: Value) -> str:
+def format_change(number: Number | None, before: Value) -> str:
     """`+3 (+42 %)`: by how much it changed, and by what share of what it was."""
     if number is None or isinstance(before, str | None):
         return NOTHING
     sign = "" if number < 0 else "+" if number else "±"
     share = f" ({_share(number / abs(before))})" if before and number else ""
-    return f"{sign}{shown(number)}{share}".replace("-", "−")
+    return f"{sign}{format_number(number)}{share}".replace("-", "−")
 
 
 def _share(share: float) -> str:
     return f"{100 * share:+,.{0 if abs(share) >= 0.1 else 1}f} %"
 
 
-def moment(utc: str | None) -> str:
+def format_utc(utc: str | None) -> str:
     """A time in UTC for people."""
     return f"{utc[:19].replace('T', ' ')} UTC" if utc else NOTHING
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,12 +1,12 @@
 """Text from files, made harmless in what it is put into: one function for each medium.
 
-The terminal has `flows.errors.plain`, which all of these begin with, log lines have `flows.text.output.plain_logs`, and
-the live page's script has a `plain` of its own. JSON is the form for programs: it has every text exactly as it is.
+The terminal has `flows.errors.plain`, which all of these begin with, log lines have `flows.text.output.plain_logs`,
+HTML the templates of `flows.web.templates`, and the live page's script a `plain` of its own. JSON is the form for
+programs: it has every text exactly as it is.
 """
 
 from __future__ import annotations
 
-import html
 import re
 
 from flows.errors import plain
@@ -20,11 +20,6 @@ _FORMULA = re.compile(rf"(?:^|(?<=;))(?=[\s\"]*[{_TRIGGERS}])")
 """Where a cell begins that a spreadsheet would compute. Many of them take a semicolon for the end of a cell, whatever
 the file's separator is."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-
-
-def markup(text: object) -> str:
-    """Text safe in HTML, between tags and in quoted attributes."""
-    return html.escape(plain(text), quote=True)
 
 
 def markdown(text: object) -> str:

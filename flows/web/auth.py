@@ -18,7 +18,7 @@ from flows.web.connections import is_loopback
 from flows.web.cookies import Cookies
 from flows.web.guesses import Guesses
 from flows.web.proxy import PROXIED
-from flows.web.sign_in import door_page
+from flows.web.sign_in import sign_in_page
 from flows.web.token import NEXT, TOKEN, token_here
 
 SIGN_IN = "/sign-in"
@@ -169,7 +169,7 @@ def _unknown(scope: Scope, *, ends: bool = False) -> Response:
         ends: whether the next one needs a connection of its own.
     """
     if scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", ""):
-        answer = door_page()
+        answer = sign_in_page()
     else:
         step = f"send it as a bearer, or set {TOKEN} for the commands; in a browser, open the page and give it there"
         answer = refuse(StateError("Not without the token", next_step=step), 401)

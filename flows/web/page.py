@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from flows.web.headers import POLICY, policy
+from flows.web.templates import page_templates
 
 PERSPECTIVE = "perspective-anywidget"
 """The files of the installed perspective-python that hold its browser engine, its table and its charts."""
@@ -37,7 +38,7 @@ def page_routes() -> list[Route]:
     """
     engine = version("perspective-python")
     own = files("flows.web") / "assets"
-    page = (own / "page.html").read_text(encoding="utf-8").replace("{perspective}", f"assets/{engine}/{PERSPECTIVE}")
+    page = page_templates().get_template("page.html.jinja").render(perspective=f"assets/{engine}/{PERSPECTIVE}")
     routes = [Route("/", _text_route(page, "html"), methods=["GET"])]
     for name in ("page.js", "page.css", "look.js", "icon.svg"):
         text = (own / name).read_text(encoding="utf-8")

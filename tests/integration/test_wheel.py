@@ -41,5 +41,7 @@ def test_a_wheel_that_is_built_twice_is_the_same(tmp_path: Path) -> None:
     with zipfile.ZipFile(first) as wheel:
         names = wheel.namelist()
         assert {"flows/cli/main.py", "cubefeed/__init__.py", "cubefeed/py.typed"} <= set(names)
+        shown = {str(file.relative_to(ROOT)) for file in (ROOT / "flows").rglob("*.html.jinja")}
+        assert shown and shown <= set(names)
         assert not any(name.endswith(".pyc") or name.startswith("flows/api/") for name in names)
         assert not any(name.startswith(("tests/", "data/", "deployments/")) for name in names)

@@ -54,10 +54,10 @@ KNOWN = {
     ("web/api.py", "reply"): "JSON",
     ("web/protocol.py", "BoundedProtocol.send_400_response"): "JSON",
     ("web/metrics.py", "Metrics.reply"): "the Prometheus client escapes labels, which are datasets' names",
-    ("web/sign_in.py", "door_page"): OURS,
+    ("web/sign_in.py", "sign_in_page"): OURS,
     ("web/page.py", "_text_route.endpoint"): OURS,
     ("web/page.py", "_file_route.endpoint"): OURS,
-    ("web/reports.py", "report_route.endpoint"): "escape.markup made the page",
+    ("web/reports.py", "report_route.endpoint"): "a template made the page",
 }
 """Where something is shown → what makes text of the data in it."""
 
@@ -77,7 +77,8 @@ def test_every_place_that_shows_something_is_known_with_what_makes_text_of_the_d
 
 
 def test_the_pages_scripts_make_markup_of_no_text() -> None:
-    lines = [line for file in (FLOWS / "web" / "assets").glob("*.[jh]*") for line in file.read_text().splitlines()]
+    scripts = [file for folder in ("assets", "templates") for file in (FLOWS / "web" / folder).glob("*.[jh]*")]
+    lines = [line for file in scripts for line in file.read_text().splitlines()]
     used = [line.strip() for line in lines if SINKS.search(line)]
     assert used == [
         "if (to.dataset.shown !== made.innerHTML) {",  # these two only read it
@@ -86,5 +87,5 @@ def test_the_pages_scripts_make_markup_of_no_text() -> None:
 
 
 def test_the_pages_have_no_script_and_no_style_in_attributes_of_their_own() -> None:
-    for file in (FLOWS / "web" / "assets").glob("*.html"):
+    for file in FLOWS.rglob("*.html.jinja"):
         assert not re.search(r'\s(on\w+|style)="|javascript:', file.read_text()), file

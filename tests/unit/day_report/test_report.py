@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from flows.day_report.download import make_csv
 from flows.day_report.html import make_page
 from flows.day_report.markdown import make_markdown
-from flows.day_report.numbers import change, shown
+from flows.day_report.numbers import format_change, format_number
 from flows.model.day_facts import DayFile, DayReport, Run, Total
 from flows.text.escape import markdown, spreadsheet
 
@@ -174,18 +174,18 @@ def test_other_text_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "before", "said"),
+    ("number", "before", "text"),
     [
         (3, 10, "+3 (+30 %)"), (-12345, 10, "−12,345 (−123,450 %)"), (0, 5, "±0"), (4, 0, "+4"), (None, 3, "–"),
         (-0.5, 100.0, "−0.5 (−0.5 %)"),
     ],
 )  # fmt: skip
-def test_changes_are_said_with_their_share(number: float | None, before: float | None, said: str) -> None:
-    assert change(number, before) == said
+def test_a_change_stands_with_its_share(number: float | None, before: float | None, text: str) -> None:
+    assert format_change(number, before) == text
 
 
 def test_numbers_are_grouped_and_short() -> None:
-    assert [shown(n) for n in (None, 1234567, 0.00001234, 2.5, 1234.5678, float("inf"))] == [
+    assert [format_number(n) for n in (None, 1234567, 0.00001234, 2.5, 1234.5678, float("inf"))] == [
         "–", "1,234,567", "1.234e-05", "2.5", "1,234.57", "inf",
     ]  # fmt: skip
 

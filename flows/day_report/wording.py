@@ -1,9 +1,12 @@
-"""What a report says in words, in whichever form."""
+"""The words of a report, in whichever form."""
 
 from __future__ import annotations
 
-from flows.day_report.numbers import counted, moment
+from dataclasses import dataclass
+
+from flows.day_report.numbers import format_utc
 from flows.model.day_facts import Came, DayFile, DayReport
+from flows.text.plural import counted
 
 COUNTED: dict[Came, str] = {
     "received": "Received in time",
@@ -15,26 +18,35 @@ COUNTED: dict[Came, str] = {
 """As what files came → its heading."""
 
 
-def file_words(file: DayFile) -> str:
+def arrival_words(file: DayFile) -> str:
     """As what a file came, and what it is by now where that is something else."""
     plain = file.state in ("loaded", "staged", "quarantined", file.came)
     return file.came if plain else f"{file.came}, {file.state}"
 
 
-def verdict(report: DayReport) -> tuple[bool, list[str]]:
+@dataclass(frozen=True)
+class Summary:
     """Whether all is well, and why not or what that means."""
+
+    is_good: bool
+    sentences: tuple[str, ...]
+
+
+def summary(report: DayReport) -> Summary:
+    """What stands at the top of a report."""
     refused = report.counts.get("refused", 0)
-    complaints = [*report.complaints, *([f"{counted(refused, 'file')} of the day refused"] if refused else [])]
+    refusals = (f"{counted(refused, 'file')} of the day refused",) if refused else ()
+    complaints = (*report.complaints, *refusals)
     if complaints:
-        return False, complaints
-    return True, [f"Not due before {moment(report.until_utc)}" if report.due is False else "All is well"]
+        return Summary(False, complaints)
+    return Summary(True, (f"Not due before {format_utc(report.until_utc)}" if report.due is False else "All is well",))
 
 
 def freshness(report: DayReport) -> list[tuple[str, str]]:
     """How fresh the day is: heading and value."""
     return [
-        ("Rows expected by", "no rows are expected" if report.due is None else moment(report.until_utc)),
-        ("Rows of the day last loaded", moment(report.loaded_utc)),
+        ("Rows expected by", "no rows are expected" if report.due is None else format_utc(report.until_utc)),
+        ("Rows of the day last loaded", format_utc(report.loaded_utc)),
         ("Stale files", f"{report.stale:,}"),
         ("Files waiting", f"{report.waiting:,}"),
     ]
