@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it ships no types
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # the frames are tiny here, and threads cost more than they bring
 
@@ -15,7 +15,7 @@ _TOLD = "told"
 Tell = Callable[[object], None]
 
 
-class ByFile(LoadScopeScheduling):
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # which is untyped
     """End-to-end tests and attacks of one file stay in one process, since they share what takes long to start.
 
     The group marks of pytest-xdist 3.8 have no effect with pytest 9.2 (its issue 1386).

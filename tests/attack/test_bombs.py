@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Literal
 
 import pyarrow as pa
 import pytest
@@ -41,7 +42,7 @@ def limited_children() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def zeros(codec: str) -> bytes:
+def zeros(codec: Literal["gzip", "zstd"]) -> bytes:
     """A gigabyte of text in a few kilobytes, just below what a dataset allows."""
     head, piece, pieces = HEADER.encode(), b"1,2021-05-01,x,1\n" * 61_680, TEXT_BYTES // (17 * 61_680)
     if codec == "gzip":
@@ -66,7 +67,7 @@ def refused_with(system: System, name: str, *rules: str) -> None:
     until(rule, what=f"{name} is refused for {rules}", patience_s=30)
 
 
-BOMBS = {
+BOMBS: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "bomb_zstd.csv": (lambda: zeros("zstd"), ("ratio", "memory")),
     "bomb_gzip.csv": (lambda: zeros("gzip"), ("ratio", "memory")),
     "members.csv": (lambda: gzip.compress(b"") * 200_000, ("empty", "header")),

@@ -62,7 +62,7 @@ def require_exchange(tmp_path: Path) -> None:
 def test_what_flips_between_a_delivery_and_a_link_brings_nothing_in_from_outside(
     system: System, outside: Path, kind: str, seconds: int
 ) -> None:
-    command = [sys.executable, flipping.__file__, system.place.landing, outside, kind, str(seconds)]
+    command: list[str | Path] = [sys.executable, flipping.__file__, system.place.landing, outside, kind, str(seconds)]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True)
 

@@ -227,7 +227,8 @@ def test_up_starts_where_a_run_cannot_be_read_and_says_so(tmp_path: Path) -> Non
         id = first.prefect.get("/deployments/name/load-files/sales")["id"]
         first.serving_process.suspend()  # nobody asks for runs, and so nobody ends it
         store(first, id, UNREADABLE[0])
-        for process in (running.process, *place.processes()):
+        running.process.kill()
+        for process in place.processes():
             process.kill()
     until(lambda: State(place.state).owner() is None, what="nobody owns the directory")
     with started(place, "up", "--prefect-port", 0) as running:

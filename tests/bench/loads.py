@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def many_rows(on: Workspace) -> Iterator[Measured]:
         if ours_runs.failure:
             yield Measured(f"restart-{kind}", missing=ours_runs.failure)
             continue
-        (restarts,) = on.alternate([lambda kind=kind, e=expected: _restart(on.loaded[kind], e)])
+        (restarts,) = on.alternate([partial(_restart, on.loaded[kind], expected)])
         yield compared(f"restart-{kind}", restarts, ours_runs, sizes)
 
 

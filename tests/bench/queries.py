@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -64,9 +65,9 @@ async def _measure(landing: Path, state: Path, waiting: Path) -> Figures:
                 if cube.query(query).rows() != right or len(live.ask(*asked)) != len(right):
                     raise RuntimeError(f"{name}: the answers differ")
                 ways: dict[str, Callable[[], object]] = {
-                    "cube": lambda query=query: cube.query(query),
-                    "http": lambda asked=asked: live.ask(*asked),
-                    "sql": lambda sql=sql: plain.sql(sql).pl(),
+                    "cube": partial(cube.query, query),
+                    "http": partial(live.ask, *asked),
+                    "sql": partial(_frame_of, plain, sql),
                 }
                 for _ in range(ROUNDS):
                     for way, ask in ways.items():
@@ -74,3 +75,7 @@ async def _measure(landing: Path, state: Path, waiting: Path) -> Figures:
                         ask()
                         found.setdefault(f"{name}_{way}", []).append(time.monotonic() - started)
     return dict(found)
+
+
+def _frame_of(plain: duckdb.DuckDBPyConnection, sql: str) -> object:
+    return plain.sql(sql).pl()

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def stream(on: Soaked, *, seconds: float, slack: float = 1.0) -> Figures:
     minutes = (time.monotonic() - started_at) / 60
     opened, grown = len(on.windows()) - windows, on.size_bytes() - size
     delays = files.arrivals.delays_s()
+    queryable_p99_s = round(p99(delays), 3)
     figures = {
         "seconds": seconds,
         "files": len(delays),
@@ -63,7 +65,7 @@ def stream(on: Soaked, *, seconds: float, slack: float = 1.0) -> Figures:
         "growth_mb": round(grown / 1e6, 2),
         "growth_mb_in_ten_minutes": round(grown / 1e6 * 10 / minutes, 2),
         "queryable_p50_s": round(sorted(delays)[len(delays) // 2], 3),
-        "queryable_p99_s": round(p99(delays), 3),
+        "queryable_p99_s": queryable_p99_s,
         "queryable_max_s": round(max(delays), 3),
         "unanswered": files.failures[:3],
     }
@@ -71,7 +73,7 @@ def stream(on: Soaked, *, seconds: float, slack: float = 1.0) -> Figures:
         figures,
         each_once=not on.loaded_twice(),
         each_question_answered=not files.failures,
-        soon=figures["queryable_p99_s"] <= SEEN_S * slack,
+        soon=queryable_p99_s <= SEEN_S * slack,
         few_windows=opened <= 2 + WINDOWS_PER_MINUTE * minutes,
         little_growth=grown <= GROWTH_MB * 1e6 * max(minutes / 10, SHORTEST),
     )
@@ -192,12 +194,14 @@ def memory(place: Place, *, rounds: int, settled: int, grown_mb: float = GROWN_M
         url = (place.root / "ready").read_text().strip()
         process = psutil.Process(running.process.pid)
 
-        def total() -> int:
-            return int(client.get(f"{url}/api/query?measure=Quantity.SUM").json()["rows"][0]["Quantity.SUM"])
+        def total_is(number: int) -> bool:
+            return CORRECTED * number == int(
+                client.get(f"{url}/api/query?measure=Quantity.SUM").json()["rows"][0]["Quantity.SUM"]
+            )
 
         for number in range(1, rounds + 1):
             _correct(place, number)
-            until(lambda n=number: total() == CORRECTED * n, what=f"correction {number} of every file", every_s=0.01)
+            until(partial(total_is, number), what=f"correction {number} of every file", every_s=0.01)
             sizes.append(process.memory_info().rss)
     grown = (sizes[-1] - sizes[settled - 1]) / 1e6
     figures = {
@@ -234,7 +238,7 @@ def _check(figures: Figures, **facts: bool) -> None:
 def _installed(place: Place, scenarios: Mapping[str, Callable[[Soaked], Figures]]) -> Iterator[tuple[str, Figures]]:
     with soaked(place) as on:
         for name, scenario in scenarios.items():
-            yield name, _run(name, lambda run=scenario: run(on))
+            yield name, _run(name, partial(scenario, on))
 
 
 def _run(name: str, scenario: Callable[[], Figures]) -> Figures:

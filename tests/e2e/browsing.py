@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
@@ -26,6 +28,21 @@ BROWSER = [
 ]
 
 
+@dataclass
+class Traffic:
+    """What a page asked for, and what went wrong in it."""
+
+    urls: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def note_violation(self, text: str) -> None:
+        if "Content Security Policy" in text:
+            self.failures.append(text)
+
+
+_TRAFFIC: WeakKeyDictionary[Page, Traffic] = WeakKeyDictionary()
+
+
 def arguments(place: Place, port: int) -> tuple[object, ...]:
     return ("--dataset", "sales", "--landing", place.landing, "--port", port)
 
@@ -34,17 +51,12 @@ def opened(context: BrowserContext, port: int, *, rest: str = "", slower: int = 
     """The page, with all that it asked for and all that went wrong in it, on a computer so many times slower."""
     page = context.new_page()
     context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
-    page.asked, page.failed = [], []  # type: ignore[attr-defined]
-    page.on("request", lambda request: page.asked.append(request.url))  # type: ignore[attr-defined]
-    page.on("pageerror", lambda error: page.failed.append(str(error)))  # type: ignore[attr-defined]
-    page.on("console", lambda said: _note_violation(page, said.text))
+    traffic = _TRAFFIC[page] = Traffic()
+    page.on("request", lambda request: traffic.urls.append(request.url))
+    page.on("pageerror", lambda error: traffic.failures.append(str(error)))
+    page.on("console", lambda message: traffic.note_violation(message.text))
     page.goto(f"http://127.0.0.1:{port}/{rest}")
     return page
-
-
-def _note_violation(page: Page, text: str) -> None:
-    if "Content Security Policy" in text:
-        page.failed.append(text)  # type: ignore[attr-defined]
 
 
 def numbers(page: Page) -> list[str]:
@@ -64,9 +76,14 @@ def state(page: Page) -> str:
     return page.locator("#connection").inner_text()
 
 
+def failures(page: Page) -> list[str]:
+    """What went wrong in the page, with what its policy forbade."""
+    return _TRAFFIC[page].failures
+
+
 def beyond(page: Page) -> set[str]:
     """What the page asked of other computers."""
-    asked = [url for url in page.asked if urlsplit(url).hostname not in ("127.0.0.1", None)]  # type: ignore[attr-defined]
+    asked = [url for url in _TRAFFIC[page].urls if urlsplit(url).hostname not in ("127.0.0.1", None)]
     return {url for url in asked if not url.startswith(("blob:", "data:"))}
 
 

@@ -31,7 +31,7 @@ MARK = "CUBEFEED_TEST_MARK"
 PATIENCE_S = 30.0
 
 
-def until[T](look: Callable[[], T], *, what: str, patience_s: float = PATIENCE_S, every_s: float = 0.05) -> T:
+def until[T](look: Callable[[], T | None], *, what: str, patience_s: float = PATIENCE_S, every_s: float = 0.05) -> T:
     """What `look` returns once that is true; it fails when that takes too long. An AssertionError or an HTTP error
     counts as not yet."""
     deadline = time.monotonic() + patience_s

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from tests.e2e.running import SAMPLES, Installation, Place, Prefect, Started, started, started_program, until
 from tests.repository import ROOT
@@ -135,7 +135,7 @@ def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:
 
 def test_compose_publishes_on_loopback_only_and_protects_prefect() -> None:
     text = (DEPLOYMENTS / "compose.yaml").read_text()
-    compose = yaml.safe_load(text)
+    compose = YAML(typ="safe").load(text)
     services = compose["services"]
     for name, service in services.items():
         assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", [])), name
@@ -158,7 +158,7 @@ def test_compose_is_what_docker_understands() -> None:
     if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
         pytest.skip("docker has no compose plugin here")
     secrets = dict.fromkeys(("PREFECT_AUTH", "POSTGRES_PASSWORD", "CUBEFEED_TOKEN"), "admin:secret")
-    command = ["docker", "compose", "-f", DEPLOYMENTS / "compose.yaml", "config", "--quiet"]
+    command: list[str | Path] = ["docker", "compose", "-f", DEPLOYMENTS / "compose.yaml", "config", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **secrets})
     assert done.returncode == 0, done.stderr
 

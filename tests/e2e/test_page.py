@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.e2e.browsing import BROWSER, arguments, beyond, numbers, opened, state, third_day, wait
+from tests.e2e.browsing import BROWSER, arguments, beyond, failures, numbers, opened, state, third_day, wait
 from tests.e2e.running import SAMPLES, Place, watching
 
 pytestmark = BROWSER
@@ -30,7 +30,7 @@ def test_the_third_day_appears_without_a_reload_and_nothing_leaves_this_computer
         days = page.locator("perspective-viewer-datagrid th").all_inner_texts()
         assert {"2021-05-01", "2021-05-02", "2021-05-03"} <= set(days)
         assert not beyond(page)
-        assert page.failed == []  # type: ignore[attr-defined]
+        assert failures(page) == []
 
 
 def test_a_page_finds_back_after_a_crash_and_says_when_the_session_has_stopped(
@@ -68,8 +68,7 @@ def test_a_correction_and_a_deletion_are_seen_and_refused_files_are_named(
 def test_what_a_script_does_to_one_page_no_other_page_sees(two_days: Place, context: BrowserContext, port: int) -> None:
     with watching(two_days, *arguments(two_days, port)):
         page, other = opened(context, port), opened(context, port)
-        for each in (page, other):
-            wait(each, lambda each=each: {"10", "7"} <= set(numbers(each)))
+        wait(page, lambda: {"10", "7"} <= set(numbers(page)) & set(numbers(other)))
         page.evaluate(
             """async () => {
                 const table = await document.querySelector("perspective-viewer").getTable();

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from flows.web.token import TOKEN, make_token
-from tests.e2e.browsing import BROWSER, arguments, beyond, numbers, opened, state, third_day, wait
+from tests.e2e.browsing import BROWSER, arguments, beyond, failures, numbers, opened, state, third_day, wait
 from tests.e2e.running import Place, watching
 
 pytestmark = BROWSER
@@ -60,7 +60,7 @@ def test_each_dataset_has_its_pivot_and_means_leave_nulls_out(
         wait(page, lambda: {"42", "40"} <= shown(page, "sold") and {"6.00", "3.00", "2.00"} <= shown(page, "priced"))
         two_datasets.drop("priced/b.csv", "Item,Day,Price\nd,2021-05-02,\ne,2021-05-02,9\n")
         wait(page, lambda: {"15.00", "5.00", "6.50"} <= shown(page, "priced"))
-        assert "42" in shown(page, "sold") and page.failed == []  # type: ignore[attr-defined]
+        assert "42" in shown(page, "sold") and failures(page) == []
         page.evaluate("document.querySelectorAll('perspective-viewer')[1].restore({group_by: ['Item']})")
         wait(page, lambda: "priced=" in urlsplit(page.url).fragment)
         assert "sold=" not in urlsplit(page.url).fragment
@@ -93,7 +93,7 @@ def test_the_token_opens_the_page_once_and_stays_out_of_sight(
         page.get_by_role("link").click()
         page.wait_for_url(f"{inside}**")
         wait(page, lambda: {"10", "7", "8"} <= set(numbers(page)) and page.url == inside)
-        assert page.failed == [] and not beyond(page) - {"http://elsewhere.example/"}  # type: ignore[attr-defined]
+        assert failures(page) == [] and not beyond(page) - {"http://elsewhere.example/"}
         with browser.new_context() as stranger:
             other = stranger.new_page()
             answer = other.goto(f"{root}?token=wrong")
@@ -143,4 +143,4 @@ def test_the_report_is_linked_and_read_everywhere(
             page.get_by_role("link", name="Download as CSV").click()
         assert "Quantity.SUM,7,10,-3" in download.value.path().read_text()
         (tmp_path / f"report-{width}.png").write_bytes(page.screenshot(full_page=True))
-        assert page.failed == [] and not beyond(page)  # type: ignore[attr-defined]
+        assert failures(page) == [] and not beyond(page)

@@ -29,7 +29,7 @@ from flows.ingest.compaction import compact
 from flows.model.dataset import Dataset
 from flows.settings import Settings
 from flows.store.crashes import Crashes
-from flows.store.disk import Mount
+from flows.store.disk import Mount, mounts_in_use
 from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
 from flows.store.segments import read_segment
@@ -254,7 +254,7 @@ def test_a_disk_that_will_soon_be_full_is_a_warning_and_no_complaint(
 
 
 def test_a_landing_mount_that_hangs_holds_up_no_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure, answers = app_disks.mounts_in_use, threading.Event()
+    measure, answers = mounts_in_use, threading.Event()
 
     def hang(places: Mapping[str, Path]) -> list[Mount]:
         if "landing" in places:
@@ -389,7 +389,7 @@ def test_a_restore_for_which_there_is_no_room_leaves_the_ledger_as_it_is_and_tak
         living.wait_until(lambda: others(living) == 400)
     ledger = disks["ledger"].path / "ledger.db"
     before, tables = ledger.read_bytes(), [SALES.table, replace(SALES, name="others").table]
-    outcomes = set()
+    outcomes = set[str | None]()
     for room_bytes in range(8 * PAGE, 2 * len(before), len(before) // 6):
         disks["ledger"].fill(leave_bytes=room_bytes)
         try:

@@ -10,6 +10,7 @@ import threading
 from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import dataframely as dy
 import polars as pl
@@ -60,17 +61,18 @@ class Ledgers:
 
     def __init__(self) -> None:
         self.file = ""
-        self.options: dict[str, object] = {}
+        self.options: dict[str, Any] = {}
         self.engine = create_engine("sqlite:///", creator=self._connect, poolclass=QueuePool)
 
-    def open(self, url: str, *, connect_args: dict[str, object]) -> Engine:
+    def open(self, url: str, *, connect_args: dict[str, Any]) -> Engine:
         """In place of `create_engine`."""
         self.engine.dispose()
         self.file, self.options = url.removeprefix("sqlite:///"), connect_args
         return self.engine
 
     def _connect(self) -> DBAPIConnection:
-        return sqlite3.connect(self.file, **self.options)  # type: ignore[arg-type, return-value]
+        connection: DBAPIConnection = sqlite3.connect(self.file, **self.options)
+        return connection
 
     def __enter__(self) -> Ledgers:
         return self
@@ -180,7 +182,7 @@ class Living:
 
     def ask(self, name: str, kind: str, *, force: bool = False) -> None:
         """Ask for one file; the feed answers before it looks at the directory again."""
-        self.requests.leave("t", kind, {"paths": [name], "force": force})  # type: ignore[arg-type]
+        self.requests.leave("t", kind, {"paths": [name], "force": force})
         self._work()
         if kind == "unload":
             self.model.unload(name)

@@ -202,7 +202,7 @@ class Model:
             moved = path.place is not None and recorded.get(path.place) != name
             if moved and directory.get(name) != path.accepted:
                 found.add("renamed and gone")
-            if moved and recorded.get(path.place) in directory:
+            if path.place is not None and moved and recorded.get(path.place) in directory:
                 found.add("renamed in a chain")
         footers = [(name, place) for name, place, _ in self.footers]
         for name, place, giver, at in self.replaced:

@@ -17,8 +17,9 @@ from flows.cube import frames
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.port import LiveSegment
 from flows.model.merge import ChangeSet, winners
-from flows.model.tables import VERSION, Column, Query, Table, Value
+from flows.model.tables import VERSION, Column, Query, Table
 from flows.model.types import BOOLEAN, DATE, INTEGER, STRING
+from flows.model.types.base import Value
 
 COLUMNS = (
     Column("Shop", STRING),

@@ -118,8 +118,8 @@ def client() -> Iterator[TestClient]:
         query = staticmethod(cube.query)
         files = staticmethod(lambda *_, **__: [])
         findings = staticmethod(lambda *_: None)
-        status = staticmethod(dict)
-        complaints = staticmethod(list)
+        status = staticmethod(lambda: dict[str, object]())
+        complaints = staticmethod(lambda: list[str]())
 
     api = Api(Source(), fail=lambda *_: None)  # type: ignore[arg-type]
     with TestClient(Starlette(routes=api.routes)) as opened:

@@ -98,7 +98,7 @@ class Histories(RuleBasedStateMachine):
         self.put(self.there(pick), content)
         self.done("correct")
 
-    @precondition(several_contents)
+    @precondition(lambda self: bool(self.several_contents()))
     @rule(pick=st.integers(0, 9), which=st.integers(0, 9))
     def revert(self, pick: int, which: int) -> None:
         names = self.several_contents()
@@ -128,7 +128,7 @@ class Histories(RuleBasedStateMachine):
         self.living.remove(self.there(pick))
         self.done("delete")
 
-    @precondition(gone)
+    @precondition(lambda self: bool(self.gone()))
     @rule(pick=st.integers(0, 9), content=ROWS)
     def return_(self, pick: int, content: Content) -> None:
         gone = self.gone()
@@ -144,7 +144,7 @@ class Histories(RuleBasedStateMachine):
             self.put(new, self.living.directory[name])
             self.done("re-delivery")
 
-    @precondition(several_contents)
+    @precondition(lambda self: bool(self.several_contents()))
     @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
     def copy_stale(self, pick: int, to: int) -> None:
         names = self.several_contents()
@@ -234,7 +234,7 @@ def run(examples: int, *, part: int = 0) -> None:
         phases=PHASES,
         database=None,
     )
-    run_state_machine_as_test(seed(part)(Histories), settings=chosen)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(seed(part)(Histories), settings=chosen)
 
 
 def what_was_tried() -> str:

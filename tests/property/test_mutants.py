@@ -11,7 +11,7 @@ import pytest
 import flows.model.plan as planning
 import flows.store.ledger as ledger
 from flows.ingest.commit import Appender
-from flows.model.lifecycle import Decision, Facts, State
+from flows.model.lifecycle import Decision, Facts, State, judge
 from flows.model.plan import Planner
 from tests.property.test_invariant import run, settle_at_once  # noqa: F401  # a fixture that every history needs
 
@@ -34,7 +34,6 @@ def a_covered_row_is_not_restored(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_stale_copy_wins(patch: pytest.MonkeyPatch) -> None:
-    judge = planning.judge
 
     def mutant(facts: Facts, seen: Any) -> Decision:
         decision = judge(facts, seen)

@@ -54,7 +54,7 @@ def run(examples: int, *, steps: int, part: int = 0) -> None:
         phases=[Phase.explicit, Phase.generate],
         database=None,
     )
-    run_state_machine_as_test(seed(part)(Losses), settings=chosen)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(seed(part)(Losses), settings=chosen)
 
 
 def what_was_lost() -> str:

@@ -68,9 +68,11 @@ def parts() -> Iterator[tuple[str, ast.AST, str]]:
 
     def walk(node: ast.AST, inside: str) -> Iterator[tuple[ast.AST, str]]:
         for child in ast.iter_child_nodes(node):
-            named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
             yield child, inside
-            yield from walk(child, f"{inside}.{child.name}".lstrip(".") if named else inside)
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield from walk(child, f"{inside}.{child.name}".lstrip("."))
+            else:
+                yield from walk(child, inside)
 
     for file in sorted(FLOWS.rglob("*.py")):
         name = file.relative_to(FLOWS).as_posix()

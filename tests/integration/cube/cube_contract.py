@@ -22,6 +22,7 @@ from flows.errors import NobodyWaits, QueryError, TooManyRows, TooSlow
 from flows.model.merge import ChangeSet, winners
 from flows.model.tables import LINE, VERSION, Column, Query, Table
 from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
+from flows.model.types.base import Value
 
 SALES = Table(
     "sales",
@@ -198,7 +199,7 @@ class CubeContract:
 
     def test_where_takes_rows_that_match_all_levels(self, cube: Cube) -> None:
         put(cube, SALES, *DAYS)
-        where = {"Date": [MAY_1, MAY_2], "Product": ["phone", "nothing"]}
+        where: dict[str, list[Value]] = {"Date": [MAY_1, MAY_2], "Product": ["phone", "nothing"]}
         assert_answer(cube.query(Query("sales", ("Quantity.SUM",), where=where)), {"Quantity.SUM": [11]})
         where = {"Product": ["phone", None]}
         assert_answer(cube.query(Query("sales", ("Quantity.SUM",), where=where)), {"Quantity.SUM": [11]})
@@ -236,7 +237,7 @@ class CubeContract:
         measures = ("Quantity.SUM", "Quantity.MEAN", "contributors.COUNT")
         types = {"Quantity.SUM": pl.Int64, "Quantity.MEAN": pl.Float64, "contributors.COUNT": pl.Int64}
         nothing: dict[str, list[Any]] = {name: [] for name in measures}
-        one = {"Quantity.SUM": [None], "Quantity.MEAN": [None], "contributors.COUNT": [0]}
+        one: dict[str, list[Any]] = {"Quantity.SUM": [None], "Quantity.MEAN": [None], "contributors.COUNT": [0]}
         assert_answer(cube.query(Query("sales", measures, where=where)), one, **types)
         found = cube.query(Query("sales", measures, ("Date",), where=where))
         assert_answer(found, {"Date": [], **nothing}, Date=pl.Date, **types)
@@ -290,7 +291,7 @@ class CubeContract:
         measures = ("Number.SUM", "Share.SUM", "Number.COUNT", "contributors.COUNT")
         found = cube.query(Query("kinds", measures, ("Text",)))
         assert found.schema["Number.SUM"] == pl.Int128
-        expected = {
+        expected: dict[str, list[Any]] = {
             "Text": [None, "large", "least", "small"],
             "Number.SUM": [None, 2 * most, -(2**63), -3],
             "Share.SUM": [0.5, 1.0, 0.5, 0.5],

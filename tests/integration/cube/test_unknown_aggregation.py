@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
@@ -34,7 +33,7 @@ LARGEST = cast(Aggregation, Largest("Quantity"))
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     """A table of which the model has a measure by that aggregation."""
     monkeypatch.setattr(Table, "measures", (Measure("Quantity.MAX", LARGEST),))
     return SALES

@@ -17,7 +17,8 @@ from flows.errors import RequestFailed
 from flows.ingest.work import Outcome, Validated, Work
 from flows.model.dataset import Unload
 from flows.model.merge import ChangeSet
-from flows.store.requests import Kind, RequestBox
+from flows.store.payload import Kind
+from flows.store.requests import RequestBox
 from tests.integration.live_feed import Living, sales
 
 type Start = Callable[..., Living]

@@ -49,10 +49,13 @@ def test_a_day_that_has_not_arrived_is_a_complaint(tmp_path: Path, observer: Obs
         assert close(living)["complaints"] == [f"no row of {day(1)} has come"]
 
 
-def test_close_day_loads_what_has_settled_before_it_judges(tmp_path: Path, observer: Observer) -> None:
+def test_close_day_has_no_complaint_once_a_file_has_settled_and_then_its_rows_are_there(
+    tmp_path: Path, observer: Observer
+) -> None:
     with live(tmp_path, observer, expect=EXPECT) as living:
         living.put("a.csv", sales(1, day=day(1)))
-        assert close(living)["complaints"] == [] or living.wait_for({1: 1}) is None
+        living.wait_until(lambda: close(living)["complaints"] == [])
+        assert living.quantities() == {1: 1}
 
 
 def test_retention_takes_old_days_out_and_a_longer_one_brings_them_back(tmp_path: Path, observer: Observer) -> None:

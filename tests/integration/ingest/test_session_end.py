@@ -33,6 +33,7 @@ from flows.ingest.client import ask
 from flows.ingest.feed import Feed
 from flows.ingest.pipeline import Window
 from flows.ingest.repair import Mender
+from flows.ingest.status import FeedSource
 from flows.ingest.watch import watch
 from flows.landing import inbox
 from flows.landing.inbox import Inbox
@@ -305,8 +306,8 @@ def test_what_a_question_raises_is_its_answer(settings: Settings, monkeypatch: p
     def story(session: Session) -> None:
         for owner, name, path in (
             (DuckDbCube, "query", "/api/query?dataset=a&measure=contributors.COUNT"),
-            (bootstrap.FeedSource, "status", "/api/status"),
-            (bootstrap.FeedSource, "files", "/api/files"),
+            (FeedSource, "status", "/api/status"),
+            (FeedSource, "files", "/api/files"),
         ):
             failing(monkeypatch, (owner, name), PanicException("in a question"))
             answer = session.get(path)
@@ -353,6 +354,7 @@ def test_readers_of_a_session_that_starts_are_told_how_far_it_is(
 
     def remember(*given: Any, **named: Any) -> Any:
         owner = serve(*given, **named)
+        assert owner.url
         urls.append(owner.url)
         return owner
 

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dataframely as dy
 import pytest
@@ -42,7 +43,7 @@ def segment_files(root: Path) -> list[Path]:
     return sorted((root / "state" / "segments").glob("*.parquet"))
 
 
-def fill(root: Path, observer: Observer, **options: object) -> None:
+def fill(root: Path, observer: Observer, **options: Any) -> None:
     """Three files; the second is corrected and covers a row of the first."""
     with live(root, observer, **options) as living:
         living.put("a.csv", sales(1, 2))
@@ -221,7 +222,7 @@ def test_what_a_changed_declaration_refused_is_still_counted_after_a_restore(
     with live(tmp_path, observer) as living:
         living.put("a.csv", sales(1, 2) + b"3,2021-05-01,none,3\n")
         living.wait_for({1: 1, 2: 2, 3: 3})
-    stricter = {"csv": Csv(nulls=("none",)), "bad_rows": SkipRows(up_to=0.5)}
+    stricter: dict[str, Any] = {"csv": Csv(nulls=("none",)), "bad_rows": SkipRows(up_to=0.5)}
     with live(tmp_path, observer, **stricter) as living:
         assert living.quantities() == {1: 1, 2: 2}
         assert counted() == (2, 1)
@@ -290,7 +291,12 @@ def test_a_start_looks_for_covered_rows_unless_the_last_commit_has_shown_that_th
 ) -> None:
     looked: list[bool] = []
     contested = fold._contested
-    monkeypatch.setattr(fold, "_contested", lambda *given: looked.append(True) or contested(*given))
+
+    def note(*given: Any) -> Any:
+        looked.append(True)
+        return contested(*given)
+
+    monkeypatch.setattr(fold, "_contested", note)
 
     def start_again() -> bool:
         looked.clear()
@@ -317,7 +323,7 @@ def test_a_start_looks_for_covered_rows_unless_the_last_commit_has_shown_that_th
         living.put("c.csv", sales(4, start=4))
         living.wait_for({1: 1, 2: 2, 3: 3, 4: 4})
     monkeypatch.undo()
-    monkeypatch.setattr(fold, "_contested", lambda *given: looked.append(True) or contested(*given))
+    monkeypatch.setattr(fold, "_contested", note)
     assert start_again(), "the last commit was not recorded"
     assert not start_again()
     assert held == [{1: 1, 2: 2, 3: 3}, {1: 1, 2: 20}, {1: 1, 2: 20}, *[{1: 1, 2: 2, 3: 3, 4: 4}] * 2]
@@ -361,7 +367,7 @@ def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
         dbapi.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, few)
 
     monkeypatch.setattr(ledger_file, "_prepare_connection", prepare_for_few)
-    quantities = {}
+    quantities: dict[int, int] = {}
     with live(tmp_path, observer) as living:
         for each in range(1, few + 5):
             living.put(f"{each}.csv", sales(each, start=each))
@@ -379,7 +385,7 @@ def test_many_small_segments_are_merged_while_files_keep_coming(
     tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "CROWDED", 10)
-    quantities = {}
+    quantities: dict[int, int] = {}
     with live(tmp_path, observer) as living:
         for each in range(1, 26):
             living.put(f"{each}.csv", sales(each, 0, start=each))  # each covers a row of the one before

@@ -12,8 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
 from flows.errors import RequestFailed, StateError
@@ -343,7 +342,7 @@ def test_a_directory_that_is_made_again_takes_nothing_along_though_it_has_the_nu
     before = living.landing.stat().st_ino
     shutil.rmtree(living.landing)
     living.wait_until(lambda: living.status()["problem"] == "the directory does not exist")
-    made = []
+    made: list[Path] = []
     while not made or (made[-1].stat().st_ino != before and len(made) < 100):
         made.append(living.landing.with_name(f"made-{len(made)}"))
         made[-1].mkdir()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 from uuid import uuid4
 
 import httpx
@@ -67,18 +67,24 @@ def test_a_window_whose_run_fails_while_it_validates_loses_no_work(
     asyncio.run(story())
 
 
-@asynccontextmanager
-async def nobody(*, retries: int = 5) -> AsyncIterator[Any]:
+class AbsentServer:
     """The client of a server that is away."""
-    raise httpx.ConnectError("All connection attempts failed")
-    yield
+
+    def __init__(self, *, retries: int = 5) -> None:
+        pass
+
+    async def __aenter__(self) -> Never:
+        raise httpx.ConnectError("All connection attempts failed")
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prefect does not answer, and no server is started for it."""
-    monkeypatch.setattr(orchestrated, "client_of", nobody)
-    monkeypatch.setattr(keep_cube_live, "client_of", nobody)
+    monkeypatch.setattr(orchestrated, "client_of", AbsentServer)
+    monkeypatch.setattr(keep_cube_live, "client_of", AbsentServer)
     monkeypatch.setattr(keep_cube_live, "detect_files", lambda stages: stages.detect(1.0))
 
 

@@ -14,8 +14,9 @@ import dataframely as dy
 import pyarrow as pa
 
 from flows.ingest.checks import check_files
-from flows.model.dataset import Csv, Dataset, SkipRows
+from flows.model.dataset import Dataset, SkipRows
 from flows.model.files import Landed, Signature
+from flows.model.formats import Csv
 from flows.reading.file_reader import Read
 from flows.validation.cost import memory_bytes
 
@@ -36,7 +37,7 @@ class Sales(dy.Schema):
     Quantity = dy.Float64()
 
 
-WIDE = type("Wide", (dy.Schema,), {f"C{number}": dy.Integer(nullable=True) for number in range(100)})
+WIDE: type[dy.Schema] = type("Wide", (dy.Schema,), {f"C{number}": dy.Integer(nullable=True) for number in range(100)})
 SKIP = SkipRows(up_to=1.0)
 ONE = Dataset(schema=One, landing=".", bad_rows=SKIP)
 PAIRS = Dataset(schema=Pair, landing=".", bad_rows=SKIP)

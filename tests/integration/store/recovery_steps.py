@@ -67,13 +67,13 @@ class Steps:
             sync(file)
 
         def connected(*arguments: Any, **named: Any) -> sqlite3.Connection:
-            connection = connect(*arguments, **named)
+            connection: sqlite3.Connection = connect(*arguments, **named)
             connection.set_trace_callback(self._executed)
             return connection
 
         os.fsync = synced  # type: ignore[assignment]
         for module in (sqlite3, sqlite3.dbapi2):
-            module.connect = connected  # type: ignore[assignment]
+            vars(module)["connect"] = connected
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("os.rename", "os.remove"):

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dataframely as dy
 import polars as pl
@@ -159,8 +160,8 @@ def test_what_a_person_unloaded_stays_out_after_a_restore(tmp_path: Path) -> Non
 
 
 def test_retention_goes_on_after_a_restore_without_a_backup(tmp_path: Path) -> None:
-    keeping = {"expect": DailyBy("18:00", "Europe/Paris", "Date"), "retain_days": 5}
-    dataset = replace(SALES, landing=tmp_path / "landing", **keeping)  # type: ignore[arg-type]
+    keeping: dict[str, Any] = {"expect": DailyBy("18:00", "Europe/Paris", "Date"), "retain_days": 5}
+    dataset = replace(SALES, landing=tmp_path / "landing", **keeping)
     with live(tmp_path, "native", **keeping) as living:
         set_first_day(living.feed.ledger, "sales", date(2021, 5, 2))
         living.put("a.csv", sales(1, day="2021-05-01"))

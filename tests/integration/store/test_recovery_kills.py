@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,7 @@ def prepare(filled: Path, root: Path, what: str) -> dict[int, int]:
 
 def compare(root: Path, what: str, expected: dict[int, int]) -> None:
     """Start, and compare the cube and the segments."""
-    options = {"revision": 1} if what == "mending" else {}
+    options: dict[str, Any] = {"revision": 1} if what == "mending" else {}
     with live(root, "native", **options) as living:
         living.look()
         living.wait_for(expected)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import polars as pl
@@ -17,7 +18,8 @@ from schemathesis import GenerationMode
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from flows.cube.bounds import Bounds
 from flows.cube.duckdb.engine import DuckDbCube
@@ -200,7 +202,7 @@ def test_pages_and_assets_are_kept_as_they_should_be(session: Asked) -> None:
     assert "://" not in page.text.replace("http://www.w3.org", "")
 
 
-def hear(channel: ClientConnection, page: Reader) -> None:
+def hear(channel: Connection, page: Reader) -> None:
     """Take the next message about cells; news are skipped."""
     while True:
         message = channel.recv(timeout=20)
@@ -269,7 +271,7 @@ def test_no_answer_contradicts_the_description(session: Asked, path: str) -> Non
 
         @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(operation.as_strategy(generation_mode=mode))
-        def answered(case: schemathesis.Case) -> None:
+        def answered(case: schemathesis.Case[Any]) -> None:
             case.call_and_validate(excluded_checks=excluded)
 
         answered()

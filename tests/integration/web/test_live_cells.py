@@ -207,7 +207,7 @@ def test_no_two_cells_have_one_key(values: list[tuple[str | None, ...]]) -> None
 def test_a_moment_is_shown_as_it_stands_and_a_column_called_cell_keeps_its_name() -> None:
     table = Table("t", (Column("cell", DATETIME), Column("Amount", INTEGER)))
     cube = DuckDbCube((table,))
-    schema = {"cell": pl.Datetime("us"), "Amount": pl.Int64, VERSION: pl.Int64}
+    schema = {"cell": pl.Datetime("us"), "Amount": pl.Int64(), VERSION: pl.Int64()}
     at = datetime(2021, 5, 1, 23, 59, 59)  # noqa: DTZ001  # the cube's moments have no zone
     cube.apply(ChangeSet("t", frozenset(), pl.DataFrame([(at, 1, 1)], schema=schema, orient="row")))
     layout = choose_layout(table, cube.query, 1)

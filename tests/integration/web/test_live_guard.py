@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -139,7 +141,9 @@ def test_the_token_is_needed_and_taken_as_a_bearer(guarded: TestClient) -> None:
         {"Authorization": f"Basic {SECRET}"},
         {"Cookie": "cubefeed=x"},
     ):
-        answer = guarded.get("/api/status", headers={name: value.encode("latin-1") for name, value in headers.items()})
+        answer = guarded.get(
+            "/api/status", headers={name.encode(): value.encode("latin-1") for name, value in headers.items()}
+        )
         assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == "Bearer"
     assert guarded.get("/api/status", headers={"Authorization": f"Bearer {SECRET}"}).text == "hello"
 
@@ -194,13 +198,13 @@ def test_a_cookie_is_gone_when_the_token_changes(guarded: TestClient, monkeypatc
 def test_a_cookie_ends_where_it_says_whatever_the_browser_does(
     guarded: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cookie_room.time, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
     path, cookie = signed_in(guarded)
     name, _, value = cookie.partition(";")[0].partition("=")
     guarded.cookies.clear()
 
     def asked(value: str, now: float) -> int:
-        monkeypatch.setattr(cookie_room.time, "time", lambda: now)
+        monkeypatch.setattr(time, "time", lambda: now)
         return guarded.get(f"{path}api/status", headers={"Cookie": f"{name}={value}"}).status_code
 
     ends = 1_000_000 + cookie_room.AGE_S

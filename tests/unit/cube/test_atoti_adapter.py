@@ -149,16 +149,15 @@ def test_a_transaction_that_atoti_refuses_is_our_error_too(stage: Stage, failing
 
 def test_rows_are_loaded_in_the_types_of_the_table(stage: Stage) -> None:
     stage.open().apply(ChangeSet("sales", frozenset(), ROWS.with_columns(pl.col("Quantity").cast(pl.Int8))))
-    assert stage.loaded[0].schema == pa.schema(
-        [
-            ("ID", pa.int64()),
-            ("Date", pa.date32()),
-            ("Product", pa.string()),
-            ("Region", pa.string()),
-            ("Quantity", pa.int64()),
-            (VERSION, pa.int64()),
-        ]
-    )
+    types: dict[str, pa.DataType] = {
+        "ID": pa.int64(),
+        "Date": pa.date32(),
+        "Product": pa.string(),
+        "Region": pa.string(),
+        "Quantity": pa.int64(),
+        VERSION: pa.int64(),
+    }
+    assert stage.loaded[0].schema == pa.schema(types)
     assert stage.loaded[0].to_pylist() == ROWS.to_dicts()
 
 
@@ -227,7 +226,7 @@ def test_a_query_is_asked_of_the_cube_in_atotis_language(stage: Stage) -> None:
 
 def test_totals_are_asked_one_leading_part_at_a_time(stage: Stage) -> None:
     stage.cube.levels.__getitem__.side_effect = lambda key: key[2]
-    answers = {
+    answers: dict[tuple[str, ...], dict[str, list[Any]]] = {
         (): {"Quantity.SUM": [17]},
         ("Date",): {"Date": ["2021-05-02", "2021-05-01"], "Quantity.SUM": [7, 10]},
         ("Date", "Product"): {"Date": [MAY_1, MAY_2], "Product": ["phone", "phone"], "Quantity.SUM": [10, 7]},

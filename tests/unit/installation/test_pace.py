@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from flows.installation import processes as children
 from flows.installation.processes import LONGEST_WAIT_S, SHORT_LIFE_S, SLOW_S, TRIES, Pace
 
 
 class Clock:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        patch.setattr(children.time, "monotonic", lambda: self.now)
+        patch.setattr(time, "monotonic", lambda: self.now)
 
 
 def test_what_dies_soon_is_started_again_ever_later_and_then_slowly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from flows.landing import absence as missing
 from flows.landing import inbox, settling
 from flows.landing.events import Hint
 from flows.landing.inbox import Inbox, Settled
+from flows.landing.listing import TICK_S
 from flows.model.dataset import Dataset, Unload
 from flows.model.files import Landed, Signature
 from flows.reading.file_reader import Read, read_bytes, read_file
@@ -87,15 +88,15 @@ def make(tmp_path: Path) -> Callable[..., Box]:
     [
         (Hint.UNKNOWN, WHOLE, {}, SETTLE_S),
         (Hint.UNKNOWN, CUT, {}, settling.NO_NEWLINE_S),
-        (Hint.COMPLETE, WHOLE, {}, settling.TICK_S),
+        (Hint.COMPLETE, WHOLE, {}, TICK_S),
         (Hint.COMPLETE, CUT, {}, settling.NO_NEWLINE_S),
         (Hint.COMPLETE, WHOLE, {"manifest": ".json"}, SETTLE_S),
         (Hint.OPEN, WHOLE, {}, settling.OPEN_S),
         (Hint.OPEN, CUT, {}, settling.OPEN_S),
         (Hint.UNKNOWN, b"", {}, settling.EMPTY_S),
         (Hint.COMPLETE, b"", {}, settling.EMPTY_S),
-        (Hint.OPEN, CUT, {"marker": ".done"}, settling.TICK_S),
-        (Hint.UNKNOWN, b"", {"marker": ".done"}, settling.TICK_S),
+        (Hint.OPEN, CUT, {"marker": ".done"}, TICK_S),
+        (Hint.UNKNOWN, b"", {"marker": ".done"}, TICK_S),
     ],
 )
 def test_a_file_is_complete_when_it_was_unchanged_for_so_long(

@@ -59,7 +59,7 @@ def test_nothing_outside_is_opened_however_often_a_name_is_exchanged_for_a_link(
     root: Path, outside: Path, kind: str
 ) -> None:
     path = b"bait-0.csv" if kind == "file" else b"day-0/a.csv"
-    command = [sys.executable, flipping.__file__, root, outside, kind, "30"]
+    command: list[str | Path] = [sys.executable, flipping.__file__, root, outside, kind, "30"]
     flips = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     read: list[bytes] = []
     deadline = time.monotonic() + 20
@@ -124,7 +124,12 @@ def test_links_that_lead_to_each_other_are_followed_so_far_and_no_further(
     (root / f"{number}.csv").write_bytes(b"inside")
     followed: list[object] = []
     readlink = os.readlink
-    monkeypatch.setattr(os, "readlink", lambda path: followed.append(path) or readlink(path))
+
+    def note(path: str) -> str:
+        followed.append(path)
+        return readlink(path)
+
+    monkeypatch.setattr(os, "readlink", note)
     assert body(root, b"%d.csv" % (number - 9)) == b"inside"
     box = make_inbox(root)
     followed.clear()

@@ -104,9 +104,13 @@ def test_a_wrong_option_names_the_field(field: str, make: Any) -> None:
     ("name", "least"), [("quarantine_bytes", 0), ("quarantine_days", LEAST_QUARANTINE_DAYS), ("read_memory_bytes", 1)]
 )
 def test_a_bound_of_what_files_may_take_has_a_least_value(name: str, least: int) -> None:
-    assert getattr(replace(SALES, **{name: least}), name) == least
+    def bounded(bound: int) -> Dataset:
+        options: dict[str, Any] = {name: bound}
+        return replace(SALES, **options)
+
+    assert getattr(bounded(least), name) == least
     with pytest.raises(DeclarationError, match=name):
-        replace(SALES, **{name: least - 1})
+        bounded(least - 1)
 
 
 def test_the_schema_gives_the_table_its_levels_and_measures() -> None:
@@ -128,7 +132,12 @@ def test_a_column_that_may_be_null_has_a_count_of_its_values() -> None:
 def test_the_fingerprint_changes_with_what_could_give_other_rows() -> None:
     same = declared().fingerprint
     assert declared(landing="elsewhere", when_deleted=Unload()).fingerprint == same
-    changed = [{"revision": 1}, {"csv": Csv(delimiter=";")}, {"bad_rows": SkipRows(0.1)}, {"rows": (0, 9)}]
+    changed: list[dict[str, Any]] = [
+        {"revision": 1},
+        {"csv": Csv(delimiter=";")},
+        {"bad_rows": SkipRows(0.1)},
+        {"rows": (0, 9)},
+    ]
     assert len({same, *(declared(**options).fingerprint for options in changed)}) == 5
 
 

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pytest
 
 from flows.ingest.checks import check_files
-from flows.model.dataset import Csv, Dataset, SkipRows
+from flows.model.dataset import Dataset, SkipRows
 from flows.model.files import Landed, Signature
 from flows.model.finding_frame import SHOWN, SHOWN_EXPECTED
 from flows.model.findings import MAX_FINDINGS, Verdict
+from flows.model.formats import Csv
 from flows.reading.file_reader import Read
 from tests.integration.reading.costly_files import Pair
 

@@ -22,6 +22,7 @@ from flows.ingest.checks import check_files
 from flows.model.dataset import Dataset
 from flows.model.files import Landed, Signature
 from flows.reading import file_reader as reader
+from flows.reading.csv.parse import Source, parse
 from flows.reading.file_reader import Read
 from flows.runtime.boundaries import (
     DatasetFailed,
@@ -38,9 +39,8 @@ from flows.runtime.boundaries import (
 
 def a_panic() -> BaseException:
     """What Polars raises when its Rust code panics; it is no Exception."""
-    panic = PanicException("index out of bounds")
-    assert not isinstance(panic, Exception)
-    return panic
+    assert Exception not in PanicException.__mro__
+    return PanicException("index out of bounds")
 
 
 def a_locked_ledger() -> BaseException:
@@ -179,9 +179,7 @@ def test_whatever_prepare_raises_concerns_its_file_alone(
 def test_a_panic_while_a_file_is_parsed_refuses_that_file(monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.ingest import checks
 
-    parse = checks.parse
-
-    def panic_at_b(dataset: Dataset, sources: list[checks.Source]) -> object:
+    def panic_at_b(dataset: Dataset, sources: list[Source]) -> object:
         if any(source.name == "b.csv" for source in sources):
             raise a_panic()
         return parse(dataset, sources)
@@ -198,9 +196,9 @@ def test_a_file_whose_check_raises_now_and_then_is_refused_all_the_same(monkeypa
     """Memory is short at one time and not at the next."""
     from flows.ingest import checks
 
-    parse, calls = checks.parse, iter(range(100))
+    calls = iter(range(100))
 
-    def short_every_other_time(dataset: Dataset, sources: list[checks.Source]) -> object:
+    def short_every_other_time(dataset: Dataset, sources: list[Source]) -> object:
         return parse(dataset, sources) if next(calls) % 2 else bytes(bytearray(1 << 60))
 
     monkeypatch.setattr(checks, "parse", short_every_other_time)

@@ -54,7 +54,7 @@ def fresh() -> Iterator[None]:
     memory_bytes.cache_clear()
 
 
-WHOLE = {
+WHOLE: dict[str, tuple[bytes, Callable[[Cost, bytes], int]]] = {
     "rows": (H + b"1,x\n" * 1_000, lambda cost, body: BYTE * len(body) + 1_001 * cost._line),
     "a stray quote": (
         H + b"1,x\n" * 1_000 + b'"2,x\n',
@@ -144,7 +144,7 @@ def test_a_file_too_large_for_the_memory_is_not_read(tmp_path: Path, monkeypatch
         found = read_file(replace(within(room), landing=tmp_path), landed)
         assert isinstance(found, Read)
         assert (found.body is not None) == is_read
-    assert found.refused is not None and found.refused.finding.rule == "memory"
+        assert is_read or (found.refused is not None and found.refused.finding.rule == "memory")
 
 
 def test_the_room_is_a_share_of_the_machine_unless_the_dataset_says_otherwise(fresh: None) -> None:
