@@ -22,9 +22,11 @@ from flows.model.plan import Counters, NewVersion, Plan, Planner
 from flows.model.tables import FILE, LINE, VERSION
 from flows.runtime.boundaries import DatasetFailed, Doing, boundary
 from flows.store.footer import Footer, VersionRow
+from flows.store.key_range import may_hold
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
-from flows.store.segments import Part, Segments, may_hold, rows_of, rows_with_keys
+from flows.store.segment_rows import Part, rows_of, rows_with_keys
+from flows.store.segments import Segments
 from flows.store.staging import mark_loaded, stage_batch
 from flows.store.upkeep import dataset_facts, horizon_of
 

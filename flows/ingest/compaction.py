@@ -20,7 +20,8 @@ from flows.runtime.progress import show_progress
 from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.orphans import set_aside_orphans
-from flows.store.segments import Part, Segments, scan_segments
+from flows.store.segment_rows import Part, scan_segments
+from flows.store.segments import Segments
 from flows.store.upkeep import (
     Replacement,
     dataset_facts,

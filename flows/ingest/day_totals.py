@@ -20,7 +20,7 @@ from flows.model.types import DATE
 from flows.store.days import DayVersion, day_versions
 from flows.store.history import counts
 from flows.store.ledger import Ledger
-from flows.store.segments import Part, newest_dates
+from flows.store.segment_rows import Part, newest_dates
 
 SHOWN_DATES = 15
 SHOWN_FILES = 200

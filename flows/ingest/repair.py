@@ -23,7 +23,8 @@ from flows.store.crashes import Crashes
 from flows.store.footer import Footer, VersionRow
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine
-from flows.store.segments import Segments, read_segment
+from flows.store.segment_rows import read_segment
+from flows.store.segments import Segments
 from flows.store.upkeep import Replacement, copies_of, dataset_facts, note_fingerprint, replace_segments, version_rows
 from flows.text.plural import counted
 from flows.validation.recheck import text_of

@@ -15,7 +15,8 @@ from flows.model.tables import parse_value
 from flows.model.types import Value
 from flows.store.ledger import Ledger
 from flows.store.payload import Payload
-from flows.store.segments import Part, Segments, versions_holding
+from flows.store.segment_rows import Part, versions_holding
+from flows.store.segments import Segments
 from flows.store.upkeep import AcceptedVersion, accepted_versions
 
 MAX_PATTERNS = 100

@@ -26,7 +26,7 @@ from flows.store.crashes import Crashes
 from flows.store.disk import room_for
 from flows.store.footer import VersionRow
 from flows.store.ledger import Ledger
-from flows.store.segments import Part, legible, rows_of, scan_segments
+from flows.store.segment_rows import Part, legible, rows_of, scan_segments
 from flows.store.upkeep import version_rows
 
 READ_BYTES = 64 << 20

@@ -19,7 +19,8 @@ from flows.store.evidence import FoundSegment, evidence_of
 from flows.store.ledger import Ledger, SegmentFacts, among
 from flows.store.replay import KnownPath, KnownVersion, Replay
 from flows.store.schema import batches, datasets, paths, requests, segments, versions
-from flows.store.segments import Segments, number_of, read_segment
+from flows.store.segment_rows import read_segment
+from flows.store.segments import Segments, number_of
 from flows.store.upkeep import NEVER, DatasetFacts, write_summaries
 from flows.text.plural import counted
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import polars as pl
 
-from flows.errors import RequestFailed
-from flows.model.tables import VERSION, Column, Table
-from flows.model.types import DATE, Value
+from flows.model.tables import VERSION, Table
 from flows.runtime.shortages import is_full, is_locked
 from flows.store.atomic import make_inside, private_name, remove_partials, sync_directory
 from flows.store.checksum import checksum, checksum_of
 from flows.store.disk import room_for
 from flows.store.footer import KEY, Footer, footer_text
+from flows.store.key_range import key_range
 from flows.store.lease import Lease
 from flows.store.ledger import SegmentFacts
 from flows.store.state import QUARANTINE
@@ -39,7 +35,7 @@ ASIDE_FEW = 20
 
 
 @dataclass(frozen=True)
-class Unstaged:
+class UnstagedSegment:
     """A segment's file that no ledger names yet.
 
     It is removed where the block finds a full disk or a locked ledger, since nothing was staged then, and it would
@@ -56,15 +52,6 @@ class Unstaged:
     ) -> None:
         if self.file is not None and error is not None and (is_full(error) or is_locked(error)):
             self.file.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class Part:
-    """The live part of one segment: its file, its facts, and version → place of its current versions."""
-
-    facts: SegmentFacts
-    path: Path
-    places: Mapping[int, int]
 
 
 class Segments:
@@ -110,12 +97,12 @@ class Segments:
                 size = file.tell()
             partial.rename(target)
         sync_directory(self.directory)
-        low, high = _key_range(table, rows)
+        low, high = key_range(table, rows)
         return SegmentFacts(id, table.name, name, digest, size, rows.height, footer.fingerprint, low, high, footer.uuid)
 
-    def until_staged(self, segment: SegmentFacts | None) -> Unstaged:
+    def until_staged(self, segment: SegmentFacts | None) -> UnstagedSegment:
         """Where the ledger cannot be written now, a segment that it does not name yet goes, for it is written again."""
-        return Unstaged(self.path(segment) if segment is not None else None)
+        return UnstagedSegment(self.path(segment) if segment is not None else None)
 
     def describe(self, file: Path, footer: Footer, table: Table, *, id: int) -> SegmentFacts:
         """The facts of a segment, from its file; without the keys' range where an earlier declaration named them
@@ -126,7 +113,7 @@ class Segments:
         """
         there = pl.read_parquet_schema(file)
         keys = pl.read_parquet(file, columns=[*(k for k in table.keys[:1] if k in there), VERSION], glob=False)
-        low, high = _key_range(table, keys)
+        low, high = key_range(table, keys)
         size = file.stat().st_size
         return SegmentFacts(
             id, table.name, file.name, checksum(file), size, keys.height, footer.fingerprint, low, high, footer.uuid
@@ -197,138 +184,3 @@ def number_of(file: Path) -> int:
     """The number in a segment's name; 0 where it has none."""
     last = file.stem.rsplit("-", 1)[-1]
     return int(last) if last.isdecimal() else 0
-
-
-def read_segment(file: Path) -> pl.DataFrame:
-    """All rows and columns of a segment, dead rows included."""
-    return pl.read_parquet(file, glob=False, hive_partitioning=False)
-
-
-def scan_segments(parts: Iterable[Part]) -> list[pl.LazyFrame]:
-    """All rows of segments, dead ones included: one scan for all that have the same columns, since they come from one
-    declaration. To scan each by itself takes ten times as long, and a thread for each."""
-    alike: dict[str, list[Path]] = {}
-    for part in parts:
-        alike.setdefault(part.facts.fingerprint, []).append(part.path)
-    return [pl.scan_parquet(files, glob=False, hive_partitioning=False) for files in alike.values()]
-
-
-def versions_holding(parts: Iterable[Part], column: Column, value: Value) -> set[int]:
-    """The versions that have a row with this value in a column.
-
-    Rows that an earlier declaration has made, without the column or with another type of it, hold no value of it.
-
-    Raises:
-        RequestFailed: a segment cannot be read.
-    """
-    holds = pl.col(column.name).eq_missing(pl.lit(value, column.type.frame))
-    frames = _each(parts, column, lambda rows: rows.filter(holds).select(VERSION).unique())
-    return {version for frame in frames for version in frame[VERSION]}
-
-
-def newest_dates(parts: Iterable[Part], column: str, day: date) -> dict[int, tuple[date | None, bool]]:
-    """Version → its newest date in a column, and whether it has a row of this day.
-
-    Versions of which that is not known are left out: their segment is damaged or gone, or an earlier declaration has
-    made it, without the column. Dead ones are among them, and nobody mends those.
-    """
-    found = pl.col(column)
-
-    def summed(rows: pl.LazyFrame) -> pl.LazyFrame:
-        return rows.group_by(VERSION).agg(found.max(), (found == day).any().alias("has"))
-
-    dates = Column(column, DATE)
-    there = [part for part in parts if part.path.exists()]
-    try:
-        frames = _each(there, dates, summed)
-    except RequestFailed:  # one by one, without those that are damaged
-        frames = [frame for part in there for frame in _if_whole(part, dates, summed)]
-    return {version: (newest, has) for frame in frames for version, newest, has in frame.iter_rows()}
-
-
-def _if_whole(part: Part, column: Column, narrow: Callable[[pl.LazyFrame], pl.LazyFrame]) -> list[pl.DataFrame]:
-    try:
-        return _each([part], column, narrow)
-    except RequestFailed:
-        return []
-
-
-def _each(parts: Iterable[Part], column: Column, narrow: Callable[[pl.LazyFrame], pl.LazyFrame]) -> list[pl.DataFrame]:
-    """Of segments that have a column in its type, some of the rows."""
-    parts = list(parts)
-    with legible(parts):
-        having = [
-            rows for rows in scan_segments(parts) if column.type.is_stored_as(rows.collect_schema().get(column.name))
-        ]
-        return pl.collect_all([narrow(rows) for rows in having])
-
-
-@contextmanager
-def legible(parts: Sequence[Part]) -> Iterator[None]:
-    """Raise RequestFailed where the block cannot read one of these segments, since it is damaged or gone."""
-    try:
-        yield
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise RequestFailed(
-            f"A segment cannot be read ({type(error).__name__}: {error})",
-            next_step="cubefeed verify says which, and mends it",
-            segments=", ".join(part.facts.file for part in parts[:5]),
-        ) from error
-
-
-def rows_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.DataFrame:
-    """All rows of some versions, with the table's columns and `_version`."""
-    wanted = pl.Series(list(versions), dtype=pl.Int64)
-    return _collect(parts, table, lambda frame: frame.filter(pl.col(VERSION).is_in(wanted.implode())))
-
-
-def rows_with_keys(parts: Iterable[Part], table: Table, keys: pl.DataFrame) -> pl.DataFrame:
-    """All live rows that have one of these keys.
-
-    Args:
-        parts: live segments, those that `may_hold` one.
-        table: the table that the rows belong to.
-        keys: the table's key columns.
-    """
-    parts = list(parts)
-    if not parts:
-        return pl.DataFrame(schema=_empty_schema(table))
-    columns = [*(c.name for c in table.columns), VERSION]
-    # One scan of all files, so that the keys are made ready to be looked up once.
-    rows = pl.scan_parquet([part.path for part in parts], glob=False, hive_partitioning=False, extra_columns="ignore")
-    found = rows.select(columns).join(keys.lazy(), on=list(table.keys), how="semi").collect(engine="streaming")
-    live = pl.Series([version for part in parts for version in part.places], dtype=pl.Int64)
-    return found.filter(pl.col(VERSION).is_in(live.implode()))
-
-
-def _collect(parts: Iterable[Part], table: Table, narrow: Any) -> pl.DataFrame:
-    columns = [*(c.name for c in table.columns), VERSION]
-    frames = [narrow(rows).select(columns) for rows in scan_segments(parts)]
-    return (
-        pl.concat(pl.collect_all(frames), how="vertical_relaxed")
-        if frames
-        else pl.DataFrame(schema=_empty_schema(table))
-    )
-
-
-def _empty_schema(table: Table) -> dict[str, pl.DataType]:
-    return {**{c.name: c.type.frame for c in table.columns}, VERSION: pl.Int64()}
-
-
-def _key_range(table: Table, rows: pl.DataFrame) -> tuple[str | None, str | None]:
-    if not table.keys or rows.is_empty() or table.keys[0] not in rows.columns:
-        return None, None
-    first = rows[table.keys[0]]
-    return _json(first.min()), _json(first.max())
-
-
-def _json(value: object) -> str:
-    return json.dumps(value if isinstance(value, int | float | str) else str(value))
-
-
-def may_hold(segment: SegmentFacts, keys: pl.Series) -> bool:
-    """Whether a segment can hold a row with one of these values of the first key, going by its range."""
-    if segment.key_low is None or segment.key_high is None or keys.is_empty():
-        return segment.rows > 0 and not keys.is_empty()
-    low, high = (json.loads(_json(edge)) for edge in (keys.min(), keys.max()))
-    return not (high < json.loads(segment.key_low) or low > json.loads(segment.key_high))

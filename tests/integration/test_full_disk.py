@@ -32,7 +32,7 @@ from flows.store.crashes import Crashes
 from flows.store.disk import Mount, mounts_in_use
 from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
-from flows.store.segments import read_segment
+from flows.store.segment_rows import read_segment
 from flows.store.state import Owner, State
 from tests.integration.ingest.test_changes import ask
 from tests.integration.live_feed import SETTLE_S, Living, sales

@@ -29,7 +29,7 @@ from flows.store.backup import make_backup
 from flows.store.footer import Footer
 from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
-from flows.store.segments import read_segment
+from flows.store.segment_rows import read_segment
 from flows.store.state import State
 from flows.store.suspects import HeldFile, Suspect, write_suspects
 from flows.validation.recheck import text_of

@@ -31,7 +31,7 @@ from flows.model.types import DATE, INTEGER, STRING
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.port import LiveSegment
 from flows.store.ledger import SegmentFacts
-from flows.store.segments import Part
+from flows.store.segment_rows import Part
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

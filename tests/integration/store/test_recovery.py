@@ -37,7 +37,8 @@ from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
 from flows.store.restore import Restored, restore_ledger
-from flows.store.segments import ASIDE_FEW, Segments, read_segment
+from flows.store.segment_rows import read_segment
+from flows.store.segments import ASIDE_FEW, Segments
 from flows.store.state import State
 from flows.store.upkeep import horizon_of, set_first_day
 from tests.integration.live_feed import Living, live, sales

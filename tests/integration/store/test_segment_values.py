@@ -12,7 +12,8 @@ import pytest
 from flows.model.dataset import Dataset
 from flows.model.tables import LINE, VERSION, parse_value
 from flows.store.footer import Footer
-from flows.store.segments import Part, Segments, versions_holding
+from flows.store.segment_rows import Part, versions_holding
+from flows.store.segments import Segments
 
 
 class Narrow(dy.Schema):

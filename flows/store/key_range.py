@@ -1,0 +1,30 @@
+"""Which values of the first key a segment can hold, so that most segments need not be read for a correction."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from flows.model.tables import Table
+from flows.store.ledger import SegmentFacts
+
+
+def key_range(table: Table, rows: pl.DataFrame) -> tuple[str | None, str | None]:
+    """The least and the greatest value of the first key, as the ledger writes them; None where there is none."""
+    if not table.keys or rows.is_empty() or table.keys[0] not in rows.columns:
+        return None, None
+    first = rows[table.keys[0]]
+    return _json(first.min()), _json(first.max())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value if isinstance(value, int | float | str) else str(value))
+
+
+def may_hold(segment: SegmentFacts, keys: pl.Series) -> bool:
+    """Whether a segment can hold a row with one of these values of the first key, going by its range."""
+    if segment.key_low is None or segment.key_high is None or keys.is_empty():
+        return segment.rows > 0 and not keys.is_empty()
+    low, high = (json.loads(_json(edge)) for edge in (keys.min(), keys.max()))
+    return not (high < json.loads(segment.key_low) or low > json.loads(segment.key_high))
