@@ -24,6 +24,7 @@ def open_cube(engine: str, model: tuple[Table, ...], *, memory: str = MEMORY, te
         model: the tables.
         memory: what the embedded engine may take, such as `4GB` or `60%`; Atoti's Java has a setting of its own.
         tell: says what a person has to know, before the engine starts.
+
     Raises:
         EngineUnavailable: there is no engine of that name, or it cannot start here.
     """

@@ -40,6 +40,7 @@ def live_batches(
         segments: files and the places of the versions that are current in each; other rows are dead.
         horizon: rows of earlier days are left out, after the losers.
         keys_differ: no key is held twice; the first pass is left out.
+
     Returns:
         Frames with the table's columns and `_version`, in no given order.
     """

@@ -77,6 +77,7 @@ def open_feed(
         prefect_url: where people find Prefect's pages.
         run: the Prefect run that holds the session.
         attend: held from just before others are told where the session is: what ends it in order.
+
     Raises:
         StateError: another process owns the state, or it cannot be used.
         DeclarationError: a dataset is declared wrongly.

@@ -50,10 +50,12 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: Mount, held:
     """Read every file and check those whose content the ledger does not know yet.
 
     Args:
-        dataset, work: which files.
+        dataset: whose files they are.
+        work: which files.
         ledger: what is known.
         mount: where they are read.
         held: the files that are in hand; those that are set aside are refused without being read.
+
     Raises:
         LandingHangs: the landing directory does not answer.
     """

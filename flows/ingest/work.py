@@ -50,7 +50,8 @@ class Work:
         """The same in several pieces, each bounded as a batch is; what is gone leaves with the last.
 
         Args:
-            max_files, max_bytes: of a piece.
+            max_files: of a piece.
+            max_bytes: of a piece.
             apart: files that are to be alone in theirs.
         """
         pieces: list[list[Landed]] = [[]]

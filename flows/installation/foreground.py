@@ -67,6 +67,7 @@ async def run_installation(
 
     Returns:
         False when a signal came before the story was over.
+
     Raises:
         CubefeedError: something did not start, or the last session had ended by itself and no other was live.
     """

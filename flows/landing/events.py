@@ -87,6 +87,7 @@ class Watcher:
         root: the landing directory, which must exist; it may be a symbolic link.
         recursive: whether directories inside it are watched too.
         wake: called, from another thread, when there is something to look at.
+
     Raises:
         OSError: the system has no more to watch with.
     """

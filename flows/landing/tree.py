@@ -101,6 +101,7 @@ def open_landed(root: bytes, path: bytes) -> Iterator[tuple[int, Signature]]:
 
     Yields:
         The file's descriptor and its signature.
+
     Raises:
         OSError: it cannot be read, is no such file, or waits for other names of it to go (see `foreign_links`).
     """

@@ -73,6 +73,7 @@ class WindowStates[W]:
         Args:
             event: what has happened.
             new: the window that is to be opened, where the event asks for one.
+
         Raises:
             KeyError: that cannot happen in this state: a defect, which ends the session.
         """

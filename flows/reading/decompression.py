@@ -50,6 +50,7 @@ def unpack(body: bytes, max_bytes: int, room_bytes: int = sys.maxsize) -> bytes:
         body: the file's bytes.
         max_bytes: a larger text is refused.
         room_bytes: a larger one is not read to its end; whoever asks has to refuse it.
+
     Raises:
         FileRefused: `compression`, `size` or `ratio` (after decompression), or `binary` (another format).
     """

@@ -73,7 +73,8 @@ def decide(
     Args:
         kept: version → what is kept of it.
         standings: version → what it is; one that is not named is taken for the only copy.
-        most_bytes, age_s: how much may be kept, and how long.
+        most_bytes: how much may be kept.
+        age_s: how long it may be kept.
         now_s: the time.
         certain: whether it is known what lies in the landing directory.
     """

@@ -27,6 +27,7 @@ def write_file(file: Path, content: str | bytes, *, what: str, durable: bool = T
         content: its bytes, or its text.
         what: what it is, in words.
         durable: whether it must survive a loss of power once this has returned.
+
     Raises:
         DiskFull: there is no room for it.
         OSError: it cannot be written.

@@ -146,6 +146,7 @@ class Crashes:
             files: the files; one that is in `to_read_alone` has to come without others.
             wait: whether this thread may wait; not the one that records what others have in hand.
             without_suspects: leave out all files that sessions have died over.
+
         Returns:
             The files that are to be read, which are in hand until they are released.
         """

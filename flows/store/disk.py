@@ -130,6 +130,7 @@ class room_for:  # noqa: N801  # it is used as a function is
         what: what is written, in words.
         path: where to.
         needed_bytes: how much room it takes, about.
+
     Raises:
         DiskFull: there is no room.
     """

@@ -72,6 +72,7 @@ class Ledger:
         Args:
             patience_s: how long.
             checking_references: whether SQLite sees to it that nothing refers to rows that go.
+
         Raises:
             DiskFull: there is no room; nothing has changed.
         """

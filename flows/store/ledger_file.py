@@ -32,6 +32,7 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
         create: whether this process owns the state directory: it makes a ledger where there is none, and migrates one
             of an earlier version.
         lost: whether one must have been there, so that a new one would forget what it knew.
+
     Raises:
         StateError: the file is missing, damaged, of a version that this program does not know, or cannot be written;
             DiskFull where there is no room.

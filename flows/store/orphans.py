@@ -29,6 +29,7 @@ def settle_orphans(ledger: Ledger, segments: Segments) -> list[Path]:
 
     Returns:
         The files that were moved.
+
     Raises:
         StateError: a segment was written after batches that the ledger does not know.
     """
@@ -46,6 +47,7 @@ def set_aside_orphans(ledger: Ledger, segments: Segments, *, dataset: str | None
         ledger: which segments are known.
         segments: where they are.
         dataset: whose; of all by default.
+
     Returns:
         The files that were moved.
     """

@@ -73,6 +73,7 @@ class Quarantine:
             verdict: the findings.
             refused: the refused bytes; None where they are not known: those that are kept already stay, if there are
                 any (a file that was too large to be read has none).
+
         Raises:
             DiskFull: there is no room; nothing has changed.
             OSError: it cannot be written; nothing has changed.

@@ -80,6 +80,7 @@ class Segments:
             table: the table that the rows belong to.
             rows: the table's columns, `_version` and `_line`.
             footer: what the file says of itself; it lets a lost ledger be restored.
+
         Raises:
             DiskFull: there is no room; nothing is left behind.
             OSError, polars.exceptions.PolarsError: it cannot be written; likewise.

@@ -56,6 +56,7 @@ def validate(dataset: Dataset, text: TextRows) -> Checked:
     Args:
         dataset: the declaration: schema, formats, policy.
         text: the rows as text, with the gate's verdicts; it is left as it is.
+
     Returns:
         Every row of an accepted file is good, collapsed into an identical one, or refused with a finding.
     """

@@ -102,6 +102,8 @@ class Api:
         """A route whose answer is made in a thread, within the time limit.
 
         Args:
+            path: where it is asked for.
+            answer: what answers, from the parameters.
             lane: whose threads: those for questions to the cube, which may take long; those for lists out of the
                 ledger; or that for what watches the session, which waits for neither.
         """

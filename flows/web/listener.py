@@ -30,7 +30,7 @@ class Listener(socket.socket):
     _failed_at = 0.0
 
     def listen(self, backlog: int = BACKLOG, /) -> None:
-        """asyncio listens with the number of connections that it takes at once."""
+        """Listen with the number of connections that asyncio takes at once."""
         super().listen(BACKLOG)
 
     def accept(self) -> tuple[socket.socket, Any]:

@@ -134,6 +134,7 @@ class LiveServer:
 
     Args:
         counts_in_total: whether an address stands for many people, such as that of a reverse proxy.
+
     Raises:
         StateError: it cannot listen there.
     """

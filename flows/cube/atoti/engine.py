@@ -45,6 +45,7 @@ class AtotiCube:
         Args:
             model: the tables.
             tell: says what a person has to know.
+
         Raises:
             EngineUnavailable: Atoti cannot start here.
         """

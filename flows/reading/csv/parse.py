@@ -50,8 +50,10 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
         dataset: the declaration.
         sources: the files of a batch.
         plain: whether files that need no second look may take the short way. Both ways give the same.
+
     Returns:
         All rows that could be split without doubt; every other line, or file, has a finding.
+
     Raises:
         TooCostly: one of them, or all together, would take more memory than there is room for.
     """
