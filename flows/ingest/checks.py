@@ -91,7 +91,7 @@ def _refused_later(work: Work, checked: CheckedFiles) -> set[bytes]:
 def _read_all(dataset: Dataset, held: HeldFiles, mount: Mount) -> tuple[dict[bytes, Read], dict[bytes, str]]:
     """What was read, those that are set aside included; and why the others could not be read now."""
     aside = {each.path: Read.without_body(each, aside=why) for each, why in held.aside}
-    found = mount.call(lambda: [_read(dataset, each) for each in held.to_read]) if held.to_read else []
+    found = mount.call(lambda: [read_or_refuse(dataset, each) for each in held.to_read]) if held.to_read else []
     results = {each.path: result for each, result in zip(held.to_read, found, strict=True)}
     reads = {path: result for path, result in results.items() if isinstance(result, Read)}
     return reads | aside, {path: result for path, result in results.items() if isinstance(result, str)}
@@ -217,7 +217,8 @@ def _died_over(read: Read, why: str) -> Verdict:
     return Verdict(accepted=False, findings=[finding], counts=Counter({"process": 1}), reason=f"{why}; {again}")
 
 
-def _read(dataset: Dataset, landed: Landed) -> Read | str:
+def read_or_refuse(dataset: Dataset, landed: Landed) -> Read | str:
+    """Read a file, or say why it waits; a file whose reading raises is one to be refused, without its bytes."""
     try:
         with boundary(Doing.FILE):
             return read_file(dataset, landed, arrived=True)

@@ -141,7 +141,7 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     names = [level.name for level in layout.levels]
     additive = [measure for measure in layout.measures if adds_up(measure.aggregation)]
     totals = [measure.name for measure in additive]
-    parts = [_part(measure.aggregation).alias(measure.name) for measure in additive]
+    parts = [cell_part(measure.aggregation).alias(measure.name) for measure in additive]
     rows = pl.concat(added)
     grouped = rows.group_by(names).agg(parts) if names else rows.select(parts)
     if not layout.fits(grouped) or any(level.type is FLOAT for level in layout.levels):
@@ -154,7 +154,7 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     return (before, _with_means(layout, after).select(cells.columns)) if room <= layout.max_cells else None
 
 
-def _part(aggregation: Aggregation) -> pl.Expr:
+def cell_part(aggregation: Aggregation) -> pl.Expr:
     """What rows add to a cell."""
     match aggregation:
         case RowCount():

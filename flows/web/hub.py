@@ -153,7 +153,7 @@ class Hub:
             self._changed.clear()
             for board in self.boards:
                 if self.pages and self._is_ready(board.table.name):
-                    await anyio.to_thread.run_sync(_refresh, board)
+                    await anyio.to_thread.run_sync(refresh_board, board)
                 else:
                     board.forget()
             self._wake()
@@ -194,7 +194,8 @@ def _address(socket: WebSocket) -> str:
     return socket.client.host if socket.client else ""
 
 
-def _refresh(board: Board) -> None:
+def refresh_board(board: Board) -> None:
+    """Bring the cells that pages show up to date; where that is not possible now, all is looked at again later."""
     try:
         with boundary(Doing.QUESTION):
             board.refresh()

@@ -167,7 +167,7 @@ class AtotiCube:
             )
             cube = self._session.create_cube(stored, table.name, mode="manual")
             cube.hierarchies.update({(table.name, c.name): [stored[c.name]] for c in table.levels})
-            made = {measure.name: _aggregate(stored, measure.aggregation) for measure in table.measures}
+            made = {measure.name: compile_aggregation(stored, measure.aggregation) for measure in table.measures}
             cube.measures.update({name: measure for name, measure in made.items() if measure is not None})
         self._tables[table.name], self._cubes[table.name] = stored, cube
 
@@ -268,7 +268,9 @@ class _Seen:
         return any(self._rows * self._largest.get(column or "", 0) >= 2**63 for column in columns)
 
 
-def _aggregate(stored: tt.Table, aggregation: Aggregation) -> Any:  # the type of what Atoti computes is not public
+def compile_aggregation(
+    stored: tt.Table, aggregation: Aggregation
+) -> Any:  # the type of what Atoti computes is not public
     """What Atoti computes; None for what it has by itself, and for what is answered from rows."""
     match aggregation:
         case Sum(column):

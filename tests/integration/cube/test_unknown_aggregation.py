@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from flows.cube import frames
-from flows.cube.atoti.engine import _aggregate as atoti_aggregate
+from flows.cube.atoti.engine import compile_aggregation
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.model.measures import Aggregation, Measure, adds_up
 from flows.model.tables import Query, Table
-from flows.web.cells import _part as part_of_a_cell
+from flows.web.cells import cell_part
 from tests.integration.cube.cube_contract import SALES, put
 
 UNREACHABLE = "Expected code to be unreachable"
@@ -48,7 +48,7 @@ def test_the_embedded_engine_refuses_it(table: Table) -> None:
 
 def test_atoti_refuses_it(table: Table) -> None:
     with pytest.raises(AssertionError, match=UNREACHABLE):
-        atoti_aggregate(cast(Any, None), LARGEST)
+        compile_aggregation(cast(Any, None), LARGEST)
 
 
 def test_an_answer_from_rows_refuses_it(table: Table) -> None:
@@ -58,6 +58,6 @@ def test_an_answer_from_rows_refuses_it(table: Table) -> None:
 
 
 def test_the_page_and_the_model_refuse_it(table: Table) -> None:
-    for refuse in (part_of_a_cell, adds_up, table.type_of):
+    for refuse in (cell_part, adds_up, table.type_of):
         with pytest.raises(AssertionError, match=UNREACHABLE):
             refuse(LARGEST)

@@ -20,7 +20,7 @@ from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Column, Query, Table
 from flows.model.types import DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.web.board import Board
 from flows.web.cells import Layout, choose_layout, with_keys
-from flows.web.hub import _refresh
+from flows.web.hub import refresh_board
 from tests.integration.web.channel import Reader
 
 TABLE = Table(
@@ -124,14 +124,14 @@ def test_a_look_that_was_ended_for_a_commits_memory_is_made_up_for(monkeypatch: 
     """What moved before it is shown after it, though the next commit alone would explain the count of rows."""
     _, watched, board, reader = opened()
     put(watched, rows((1, DAY, "a", 1, 1.0), (2, DAY, "b", 1, 1.0)))
-    _refresh(board)
+    refresh_board(board)
     reader.read()
     put(watched, rows((1, DAY, "b", 1, 1.0), version=2))
     with monkeypatch.context() as patched:
         patched.setattr(duckdb_cube, "_answer", _interrupted)
-        _refresh(board)
+        refresh_board(board)
     put(watched, rows((4, DAY, "a", 10, 1.0), version=3))
-    _refresh(board)
+    refresh_board(board)
     reader.read()
     assert reader.sums("Shop") == {("a",): 10, ("b",): 2}
 

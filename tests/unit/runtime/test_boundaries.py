@@ -207,14 +207,14 @@ def test_a_file_whose_check_raises_now_and_then_is_refused_all_the_same(monkeypa
 
 
 def test_a_file_that_cannot_be_read_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.ingest.checks import _read
+    from flows.ingest.checks import read_or_refuse
 
     def no_memory(*_: object) -> bytes:
         return bytes(bytearray(1 << 60))
 
     monkeypatch.setattr(reader, "read_bytes", no_memory)
     dataset = Dataset(schema=Fragile, landing="data/sales/current")
-    found = _read(dataset, Landed(b"sales_2021-05-01.csv", Signature(1, 1, 1, 1), "load"))
+    found = read_or_refuse(dataset, Landed(b"sales_2021-05-01.csv", Signature(1, 1, 1, 1), "load"))
     assert isinstance(found, Read) and found.body is None
     verdict = check_files(dataset, [found]).verdicts[b"sales_2021-05-01.csv"]
     assert not verdict.accepted and verdict.findings[0].rule == "reading" and "MemoryError" in str(verdict.reason)

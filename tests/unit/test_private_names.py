@@ -1,0 +1,83 @@
+"""A name that begins with an underscore is its module's own: no other module imports it, nor reaches for it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+
+from tests.repository import ROOT
+
+CODE = ("flows", "deployments", "tests")
+OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}
+
+
+def private_imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and name of what a module imports of what is another one's own."""
+    for node, path in imports_in(tree):
+        if is_private(path):
+            yield node.lineno, path
+
+
+def private_attributes(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and name of what a module reaches for in what it has imported."""
+    modules = {path.rpartition(".")[2] for _, path in imports_in(tree)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in modules and is_private(attribute):
+                if attribute not in OF_NAMED_TUPLES:
+                    yield node.lineno, f"{name}.{attribute}"
+
+
+def imports_in(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
+    """Each import of something of this repository, with its whole name."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module)):
+                found = [f"{module}.{each.name}" for each in node.names]
+            case ast.Import():
+                found = [each.name for each in node.names]
+            case _:
+                continue
+        yield from ((node, path) for path in found if path.partition(".")[0] in CODE)
+
+
+def is_private(path: str) -> bool:
+    return any(part.startswith("_") and not part.endswith("__") for part in path.split("."))
+
+
+def places(find: Callable[[ast.Module], Iterable[tuple[int, str]]], *folders: str) -> list[str]:
+    return [
+        f"{file.relative_to(ROOT)}:{line}: {name}"
+        for folder in folders
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        for line, name in find(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("from flows.web.hub import _refresh", ["flows.web.hub._refresh"]),
+        ("from flows.web.hub import _refresh as refresh", ["flows.web.hub._refresh"]),
+        ("from flows.web._hub import Hub", ["flows.web._hub.Hub"]),
+        ("import flows._web", ["flows._web"]),
+        ("from flows.web import hub\nhub._refresh()", ["hub._refresh"]),
+        ("from flows.web.hub import Hub\nself._hub = Hub", []),
+        ("from flows import __version__", []),
+        ("from flows.model.files import Signature\nSignature._fields", []),
+    ],
+)
+def test_what_is_another_modules_own_is_seen(code: str, found: list[str]) -> None:
+    tree = ast.parse(code)
+    assert [name for _, name in (*private_imports(tree), *private_attributes(tree))] == found
+
+
+def test_no_module_imports_what_is_another_ones_own() -> None:
+    assert places(private_imports, *CODE) == []
+
+
+def test_nothing_that_ships_reaches_for_what_is_another_modules_own() -> None:
+    """Tests do, to make something fail inside."""
+    assert places(private_attributes, "flows", "deployments") == []
