@@ -13,7 +13,7 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
 .DEFAULT_GOAL := help
-.PHONY: demo up test test-fast test-atoti test-deep test-attack soak bench bench-full bench-guard bench-against check audit licences clean help
+.PHONY: demo up test test-fast test-atoti test-deep test-attack soak bench bench-full bench-guard bench-against check hooks audit licences clean help
 
 demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
 	@$(BIN)/cubefeed demo --engine $(ENGINE)
@@ -58,6 +58,14 @@ check: $(READY)       ## style, types and the direction of imports
 	    echo "== $$each"; $(BIN)/$$each || failed=1; \
 	done; \
 	exit $$failed
+
+hooks: $(READY)       ## before each commit, `make check` of what is staged
+	@hook=$$(git rev-parse --git-path hooks)/pre-commit; \
+	if [ -e "$$hook" ] && ! grep -q .ci/pre-commit "$$hook"; then \
+	    echo "$$hook is there already: let it call .ci/pre-commit" >&2; exit 2; \
+	fi; \
+	mkdir -p "$$(dirname "$$hook")" && \
+	printf '#!/bin/sh\nexec "$$(git rev-parse --show-toplevel)/.ci/pre-commit"\n' >"$$hook" && chmod +x "$$hook"
 
 audit: $(READY)       ## known defects in the locked packages: asks PyPI; findings are judged in .github/SECURITY.md
 	@test -x $(AUDIT)/bin/pip-audit || { \

@@ -81,3 +81,12 @@ def test_no_module_imports_what_is_another_ones_own() -> None:
 def test_nothing_that_ships_reaches_for_what_is_another_modules_own() -> None:
     """Tests do, to make something fail inside."""
     assert places(private_attributes, "flows", "deployments") == []
+
+
+def test_nobody_imports_the_public_names_from_where_they_lie() -> None:
+    """It would be the package `cubefeed` a second time."""
+
+    def inside(tree: ast.Module) -> Iterator[tuple[int, str]]:
+        return ((node.lineno, path) for node, path in imports_in(tree) if f"{path}.".startswith("flows.api."))
+
+    assert places(inside, *CODE) == []
