@@ -135,7 +135,7 @@ def accept_landing_here(settings: Settings, name: str, *, dry_run: bool) -> dict
         LandingHangs: it does not answer.
     """
     from flows.datasets import load_datasets
-    from flows.ingest.bootstrap import open_lookout
+    from flows.ingest.bootstrap import open_monitor
     from flows.ingest.request_handlers import NAMED, require_seen
 
     dataset = next((each for each in load_datasets(settings) if each.name == name), None)
@@ -144,9 +144,9 @@ def accept_landing_here(settings: Settings, name: str, *, dry_run: bool) -> dict
         _require_known(ledger, name)
         if dataset is None:
             raise QueryError("No declaration has that name", next_step="name its file in CUBEFEED_DATASETS", got=name)
-        lookout = open_lookout(dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
+        monitor = open_monitor(dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
         try:
-            listing = lookout.call(lookout.inbox.rescan)
+            listing = monitor.call(monitor.inbox.rescan)
             require_seen(dataset, listing)
             if not listing.files:
                 raise RequestFailed(
@@ -154,9 +154,9 @@ def accept_landing_here(settings: Settings, name: str, *, dry_run: bool) -> dict
                     next_step=f"start a session, then cubefeed landing accept {name}",
                     landing=dataset.directory,
                 )
-            gone = lookout.inbox.lacking(listing if dry_run else lookout.call(lookout.inbox.accept))
+            gone = monitor.inbox.list_missing(listing if dry_run else monitor.call(monitor.inbox.accept))
         finally:
-            lookout.close()
+            monitor.close()
     why = "it leaves when the next session starts"
     named = [{"file": shown(path), "state": "missing", "reason": why} for path in sorted(gone)[:NAMED]]
     return {"dataset": name, "files": named, "file_count": len(gone)}

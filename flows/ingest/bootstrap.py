@@ -17,10 +17,10 @@ from flows.ingest.dataset_state import Desk
 from flows.ingest.disk_warnings import Disks, landing_places, places
 from flows.ingest.feed import Feed
 from flows.ingest.status import FeedSource
-from flows.landing.identity import Memory
+from flows.landing.identity import DirectoryRecord
 from flows.landing.inbox import Inbox
-from flows.landing.listing import Identity
-from flows.landing.monitor import Lookout
+from flows.landing.listing import DirectoryIdentity
+from flows.landing.monitor import DirectoryMonitor
 from flows.model.dataset import Dataset
 from flows.runtime.boundaries import Doing, SessionFailed, boundary, describe
 from flows.runtime.health import Health
@@ -144,9 +144,9 @@ def _open_crashes(state: State, health: Health, stack: ExitStack) -> Crashes:
 
 def _open_desk(dataset: Dataset, ledger: Ledger, settings: Settings, wake: threading.Event, stack: ExitStack) -> Desk:
     settle_s = next(s for s in (settings.settle_s, dataset.settle_s, SETTLE_S) if s is not None)
-    lookout = open_lookout(dataset, ledger, settle_s=settle_s, observer=settings.observer, wake=wake.set)
-    stack.callback(lookout.close)
-    return Desk(dataset, lookout)
+    monitor = open_monitor(dataset, ledger, settle_s=settle_s, observer=settings.observer, wake=wake.set)
+    stack.callback(monitor.close)
+    return Desk(dataset, monitor)
 
 
 @contextmanager
@@ -178,25 +178,25 @@ def _end_process(state: State) -> Callable[[SessionEnded], None]:
     return end
 
 
-def open_lookout(
+def open_monitor(
     dataset: Dataset, ledger: Ledger, *, settle_s: float, observer: Observer, wake: Callable[[], None]
-) -> Lookout:
+) -> DirectoryMonitor:
     """Watch a dataset's landing directory, with what the ledger knows of it."""
     name = dataset.name
-    volumes = {path: Identity(*numbers) for path, numbers in remembered_volumes(ledger, name).items()}
+    identities = {path: DirectoryIdentity(*numbers) for path, numbers in remembered_volumes(ledger, name).items()}
     newcomers = judged_in_doubt(ledger, name)
     inbox = Inbox(
         dataset,
         ledger.signatures(name),
         settle_s=settle_s,
-        memory=Memory(volumes, doubted=newcomers is not None),
+        directory_record=DirectoryRecord(identities, doubted=newcomers is not None),
         newcomers=newcomers or (),
     )
 
-    def remember(memory: Memory) -> None:
-        remember_directory(ledger, name, memory.volumes, doubted=memory.doubted)
+    def remember(record: DirectoryRecord) -> None:
+        remember_directory(ledger, name, record.identities, doubted=record.doubted)
 
-    return Lookout(inbox, observer=observer, wake=wake, remember=remember)
+    return DirectoryMonitor(inbox, observer=observer, wake=wake, remember=remember)
 
 
 def _serve(

@@ -17,7 +17,7 @@ from flows.ingest.commit import Appender
 from flows.ingest.day_totals import day_report
 from flows.ingest.verification import complaints_of, day_facts, read_again, retain_from, verify
 from flows.landing.inbox import Inbox
-from flows.landing.mount import Mount
+from flows.landing.mount_thread import MountThread
 from flows.model.calendar import business_day, in_zone, shifted
 from flows.model.dataset import Dataset
 from flows.model.merge import ChangeSet
@@ -44,7 +44,7 @@ class Owned(Protocol):
     def rebuild_table(self, name: str) -> int:
         """Fill one table again."""
 
-    def mount(self, name: str) -> Mount:
+    def mount(self, name: str) -> MountThread:
         """Where the files of a dataset are read."""
 
 

@@ -18,9 +18,9 @@ import polars as pl
 from flows.errors import plain
 from flows.ingest.work import CheckedFiles, Validated, Work
 from flows.landing.manifest import manifest_findings
-from flows.landing.mount import Mount
+from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
-from flows.model.files import Landed, shown
+from flows.model.files import SettledFile, shown
 from flows.model.finding_frame import shorten
 from flows.model.findings import Finding, Verdict
 from flows.model.lifecycle import Observation
@@ -46,7 +46,7 @@ of other datasets wait."""
 _NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
 
 
-def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: Mount, held: HeldFiles) -> Validated:
+def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread, held: HeldFiles) -> Validated:
     """Read every file and check those whose content the ledger does not know yet.
 
     Args:
@@ -88,7 +88,7 @@ def _refused_later(work: Work, checked: CheckedFiles) -> set[bytes]:
     return set(refused[REFUSED_AT_ONCE:]) if work.request is None else set()
 
 
-def _read_all(dataset: Dataset, held: HeldFiles, mount: Mount) -> tuple[dict[bytes, Read], dict[bytes, str]]:
+def _read_all(dataset: Dataset, held: HeldFiles, mount: MountThread) -> tuple[dict[bytes, Read], dict[bytes, str]]:
     """What was read, those that are set aside included; and why the others could not be read now."""
     aside = {each.path: Read.without_body(each, aside=why) for each, why in held.aside}
     found = mount.call(lambda: [read_or_refuse(dataset, each) for each in held.to_read]) if held.to_read else []
@@ -217,7 +217,7 @@ def _died_over(read: Read, why: str) -> Verdict:
     return Verdict(accepted=False, findings=[finding], counts=Counter({"process": 1}), reason=f"{why}; {again}")
 
 
-def read_or_refuse(dataset: Dataset, landed: Landed) -> Read | str:
+def read_or_refuse(dataset: Dataset, landed: SettledFile) -> Read | str:
     """Read a file, or say why it waits; a file whose reading raises is one to be refused, without its bytes."""
     try:
         with boundary(Doing.FILE):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from flows.errors import RequestFailed
 from flows.ingest.repair import Mended
-from flows.landing.monitor import Lookout
+from flows.landing.monitor import DirectoryMonitor
 from flows.model.dataset import Dataset
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Desk:
 
     Args:
         dataset: its declaration.
-        lookout: what watches its landing directory.
+        monitor: what watches its landing directory.
         degraded: why it cannot load now.
         mended: what the last mending of its segments has done.
         filled: whether the cube holds what the ledger says; else its table has to be filled again first of all.
@@ -38,7 +38,7 @@ class Desk:
     """
 
     dataset: Dataset
-    lookout: Lookout
+    monitor: DirectoryMonitor
     degraded: str | None = None
     mended: Mended = field(default_factory=Mended)
     filled: bool = False

@@ -77,7 +77,7 @@ def day_report(
         more_files=max(0, len(files) - SHOWN_FILES),
         loaded_utc=max((v.row.loaded_utc for v in came if v.row.loaded_utc and _has(newest, v)), default=None),
         stale=stands.stale,
-        waiting=len(inbox.waiting()),
+        waiting=len(inbox.list_waiting()),
         rows=checked["rows"],
         missing=checked["missing"],
         extra=checked["extra"],

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.landing.mount import Call
-from flows.landing.mount import Mount as LandingMount
+from flows.landing.mount_thread import MountCall, MountThread
 from flows.model.dataset import Dataset
 from flows.store.disk import Mount, mounts_in_use
 from flows.store.state import State
@@ -66,8 +65,8 @@ class Disks:
         self._all = {**places, **landing}
         self._measured: list[Mount] = []
         self._due_at = 0.0
-        self._asked: Call[list[Mount]] | None = None
-        self._thread = LandingMount("the disks in use")
+        self._asked: MountCall[list[Mount]] | None = None
+        self._thread = MountThread("the disks in use")
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -95,7 +94,7 @@ class Disks:
             return self._measured
 
     def _measure(self) -> list[Mount]:
-        asked = self._asked or self._thread.begin(lambda: mounts_in_use(self._all))
+        asked = self._asked or self._thread.submit(lambda: mounts_in_use(self._all))
         if not asked.wait(PATIENCE_S):
             self._asked = asked
             return mounts_in_use(self._own)

@@ -21,8 +21,8 @@ from flows.ingest.outcome_log import OutcomeLog
 from flows.ingest.repair import Mender
 from flows.ingest.request_handlers import Asking
 from flows.ingest.work import Outcome, Validated, Work
-from flows.landing.inbox import Settled
-from flows.landing.mount import Mount
+from flows.landing.inbox import ClaimedFiles
+from flows.landing.mount_thread import MountThread
 from flows.runtime.boundaries import DatasetFailed, Doing, RequestLost, boundary, describe
 from flows.runtime.health import Health
 from flows.runtime.progress import Show, progress_here, progress_shown_by
@@ -114,8 +114,8 @@ class Feed:
         name = desk.dataset.name
         try:
             with boundary(Doing.DATASET):
-                desk.mended = self._mender.mend(desk.dataset, desk.lookout.reads)
-                desk.lookout.inbox.know(self.ledger.signatures(name))
+                desk.mended = self._mender.mend(desk.dataset, desk.monitor.read_thread)
+                desk.monitor.inbox.reset(self.ledger.signatures(name))
                 rows = live_rows(self.ledger, name)
                 differ = keys_differ(self.ledger, name, rows)
             with progress_shown_by(_counted(name, rows, progress)):
@@ -158,7 +158,7 @@ class Feed:
 
     def _due_s(self, desk: Desk) -> float:
         """Seconds until a dataset wants to be looked at again."""
-        return max(desk.lookout.next_due_s(), desk.retry_at - time.monotonic())
+        return max(desk.monitor.next_due_s(), desk.retry_at - time.monotonic())
 
     def find_work(self) -> Work | None:
         """The next work that is ready now; the looks that are under way are waited for."""
@@ -168,7 +168,7 @@ class Feed:
         return work
 
     def _is_looking(self, desk: Desk) -> bool:
-        return desk.lookout.looking and not desk.is_left_alone and not self.stopping
+        return desk.monitor.is_scanning and not desk.is_left_alone and not self.stopping
 
     def poll(self) -> Work | None:
         """The next work that is ready now, from each dataset in turn.
@@ -194,29 +194,29 @@ class Feed:
 
     def _look(self, desk: Desk) -> Work | None:
         """What is settled or gone in a landing directory."""
-        inbox = desk.lookout.inbox
+        inbox = desk.monitor.inbox
         try:
             with boundary(Doing.DATASET):
                 self._hold.require_there()
-                found = desk.lookout.look(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
+                found = desk.monitor.claim_settled(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
         except DatasetFailed as failed:
             self._degrade(desk, Work(desk.dataset.name), failed)
             return None
-        if found.landed or found.gone:
+        if found.settled or found.deleted:
             return self._work_of(desk, found)
-        if desk.degraded is not None and not inbox.waiting():
+        if desk.degraded is not None and not inbox.list_waiting():
             self._recover(desk)
         return None
 
-    def _work_of(self, desk: Desk, found: Settled) -> Work | None:
+    def _work_of(self, desk: Desk, found: ClaimedFiles) -> Work | None:
         """Work on what was found; files that may end the process come after all others, each by itself."""
         name = desk.dataset.name
-        apart = self.crashes.to_read_alone(desk.dataset, found.landed)
+        apart = self.crashes.to_read_alone(desk.dataset, found.settled)
         if not apart:
             return Work(name, *found)
-        self._alone.extend(Work(name, (landed,)) for landed in found.landed if landed.path in apart)
-        others = tuple(landed for landed in found.landed if landed.path not in apart)
-        return Work(name, others, found.gone, found.missing) if others or found.gone else None
+        self._alone.extend(Work(name, (landed,)) for landed in found.settled if landed.path in apart)
+        others = tuple(landed for landed in found.settled if landed.path not in apart)
+        return Work(name, others, found.deleted, found.missing) if others or found.deleted else None
 
     def _next_alone(self) -> Work | None:
         """A file that may end the process, of a dataset that can load."""
@@ -226,13 +226,13 @@ class Feed:
             self._alone.remove(work)
         return work
 
-    def mount(self, name: str) -> Mount:
+    def mount(self, name: str) -> MountThread:
         """Where the files of a dataset are read."""
-        return self.desks[name].lookout.reads
+        return self.desks[name].monitor.read_thread
 
     def waiting(self) -> int:
         """How many files wait in all datasets."""
-        return sum(len(desk.lookout.inbox.waiting()) for desk in self.desks.values())
+        return sum(len(desk.monitor.inbox.list_waiting()) for desk in self.desks.values())
 
     def validate(self, work: Work) -> Validated | Outcome:
         """Read and check the files of a piece of work; or an outcome, where that fails as a whole."""
@@ -240,7 +240,7 @@ class Feed:
         held = self.crashes.hold(desk.dataset, work.landed)
         try:
             with boundary(Doing.DATASET):
-                validated = check_work(desk.dataset, work, self.ledger, desk.lookout.reads, held)
+                validated = check_work(desk.dataset, work, self.ledger, desk.monitor.read_thread, held)
         except DatasetFailed as failed:
             held.release()
             return self._degrade(desk, work, failed)
@@ -274,10 +274,10 @@ class Feed:
         except DatasetFailed as failed:
             return self._degrade(desk, work, failed)
         if not outcome.dry_run:
-            desk.lookout.inbox.judged(validated.signatures, work.gone)
+            desk.monitor.inbox.record(validated.signatures, work.gone)
         else:
-            desk.lookout.inbox.release(list(validated.reads))
-        desk.lookout.inbox.release(validated.unread)
+            desk.monitor.inbox.release(list(validated.reads))
+        desk.monitor.inbox.release(validated.unread)
         desk.recover()
         if work.request is not None:
             outcome = self._answer(desk, work, work.request, outcome)
@@ -290,16 +290,16 @@ class Feed:
     def _forget_absent(self) -> None:
         """Once all that lay there was read, what was to be read alone and was not found has gone."""
         for name, desk in self.desks.items():
-            inbox = desk.lookout.inbox
+            inbox = desk.monitor.inbox
             if inbox.problem is None and desk.degraded is None:
-                self.crashes.forget_absent(name, inbox.waiting())
+                self.crashes.forget_absent(name, inbox.list_waiting())
 
     def _tidy(self, desk: Desk, batch: int | None) -> None:
         """Free what nobody needs any more of what was refused, and of the ledger; what hinders that can wait until the
         next time."""
         try:
             with boundary(Doing.DATASET):
-                certain = desk.lookout.inbox.problem is None
+                certain = desk.monitor.inbox.problem is None
                 self._allowance.after_batch(desk.dataset, self._appender.touched, certain=certain)
             if batch is not None:
                 with boundary(Doing.CUBE):
@@ -333,9 +333,9 @@ class Feed:
         if kind == "unload" and not dry_run:
             self._back_up_unload(dataset.name)
         if kind == "close-day":
-            return self._days.close(dataset, desk.lookout.inbox, as_of=payload.as_of, run=payload.run)
+            return self._days.close(dataset, desk.monitor.inbox, as_of=payload.as_of, run=payload.run)
         if kind == "report":
-            return {"report": self._days.report(dataset, desk.lookout.inbox, payload.date)}
+            return {"report": self._days.report(dataset, desk.monitor.inbox, payload.date)}
         return {}
 
     def _back_up_unload(self, name: str) -> None:
@@ -355,10 +355,10 @@ class Feed:
         name = desk.dataset.name
         with self._appender.ahead(name):
             with boundary(Doing.DATASET):
-                done = self._mender.mend_damaged(desk.dataset, desk.lookout.reads)
+                done = self._mender.mend_damaged(desk.dataset, desk.monitor.read_thread)
                 if done.damaged:
                     desk.mended = replace(done, lost=[*desk.mended.lost, *done.lost])
-                    desk.lookout.inbox.know(self.ledger.signatures(name))
+                    desk.monitor.inbox.reset(self.ledger.signatures(name))
             if done.damaged:
                 self.rebuild_table(name)
         return done.words()
@@ -390,7 +390,7 @@ class Feed:
             text = "%s cannot load and is tried again in %g s; the other datasets go on. %s"
             trace = None if isinstance(failed.cause, CubefeedError) else failed.cause  # an error says all by itself
             log.error(text, work.dataset, desk.retry_s, failed, exc_info=trace)
-        desk.lookout.inbox.release(work.claimed)
+        desk.monitor.inbox.release(work.claimed)
         if work.request is not None:
             self._asking.fail(work.request, failed.cause)
         outcome = Outcome(work.dataset, problem=desk.degraded or str(failed))

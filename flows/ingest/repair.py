@@ -11,9 +11,9 @@ import polars as pl
 
 from flows.errors import LandingHangs
 from flows.ingest.checks import check_files
-from flows.landing.mount import Mount
+from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
-from flows.model.files import Landed, Signature, first_names, shown
+from flows.model.files import SettledFile, Signature, first_names, shown
 from flows.model.findings import Verdict
 from flows.model.tables import FILE, LINE, VERSION
 from flows.reading.file_reader import Read, read_file
@@ -75,7 +75,7 @@ class Mender:
         self._quarantine = quarantine
         self._crashes = crashes
 
-    def mend(self, dataset: Dataset, mount: Mount) -> Mended:
+    def mend(self, dataset: Dataset, mount: MountThread) -> Mended:
         """At a start: mend all live segments of a dataset, each in one ledger transaction, and say what was done.
 
         Raises:
@@ -85,14 +85,14 @@ class Mender:
         done = Mended(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
         return self._mend(dataset, done, mount)
 
-    def mend_damaged(self, dataset: Dataset, mount: Mount) -> Mended:
+    def mend_damaged(self, dataset: Dataset, mount: MountThread) -> Mended:
         """While the session is live: mend the damaged segments. The cube has to be rebuilt where there were any.
 
         To be called in the thread that writes the cube; see `mend` for what it may raise.
         """
         return self._mend(dataset, Mended(), mount)
 
-    def _mend(self, dataset: Dataset, done: Mended, mount: Mount) -> Mended:
+    def _mend(self, dataset: Dataset, done: Mended, mount: MountThread) -> Mended:
         known = self._ledger.segments(dataset.name)
         live = [known[id] for id in self._ledger.live(dataset.name)]
         damages = []
@@ -111,7 +111,7 @@ class Mender:
         return done
 
     def _mend_segment(
-        self, dataset: Dataset, segment: SegmentFacts, done: Mended, mount: Mount, *, usable: bool
+        self, dataset: Dataset, segment: SegmentFacts, done: Mended, mount: MountThread, *, usable: bool
     ) -> None:
         rows = version_rows(self._ledger, [segment.id])
         frames, checked, missing = self._from_files(dataset, rows, mount)
@@ -140,7 +140,7 @@ class Mender:
         self._write(dataset, replacement, rows, frames)
 
     def _from_files(
-        self, dataset: Dataset, rows: Sequence[VersionRow], mount: Mount
+        self, dataset: Dataset, rows: Sequence[VersionRow], mount: MountThread
     ) -> tuple[list[pl.DataFrame], dict[int, Verdict], list[VersionRow]]:
         """Rows and verdicts of the versions whose bytes still lie there, and the other versions.
 
@@ -188,16 +188,16 @@ class Mender:
             replace_segments(self._ledger, replacement)
 
 
-def _landed(path: bytes, version: VersionRow) -> Landed:
+def _landed(path: bytes, version: VersionRow) -> SettledFile:
     """A file as far as the ledger's versions know it: nobody has looked how it is now."""
-    return Landed(path, Signature(0, version.mtime_ns, 0, 0))
+    return SettledFile(path, Signature(0, version.mtime_ns, 0, 0))
 
 
 def _check_again(
     dataset: Dataset,
     rows: Sequence[VersionRow],
     copies: Mapping[bytes, Sequence[bytes]],
-    mount: Mount,
+    mount: MountThread,
 ) -> tuple[list[pl.DataFrame], dict[int, Verdict]]:
     """The rows and verdicts of the versions whose bytes lie at their path, or at that of a copy.
 
@@ -226,7 +226,7 @@ def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:
     return version if verdict is None else version._replace(**verdict.summary)
 
 
-def _read(dataset: Dataset, landed: Landed, mount: Mount) -> Read | str:
+def _read(dataset: Dataset, landed: SettledFile, mount: MountThread) -> Read | str:
     """Read a file that may be there; the segment does where the landing directory does not answer."""
     try:
         return mount.call(lambda: read_file(dataset, landed))

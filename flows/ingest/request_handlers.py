@@ -20,7 +20,7 @@ from flows.ingest.work import Outcome, Work
 from flows.landing.listing import Listing
 from flows.landing.tree import find
 from flows.model.dataset import Dataset
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.model.lifecycle import Mode
 from flows.runtime.boundaries import Doing, RequestLost, boundary, describe
 from flows.store.crashes import Crashes
@@ -154,7 +154,7 @@ class Asking:
             for work in dropped:
                 self._rest.remove(work)
         for work in dropped:
-            self._desks[work.dataset].lookout.inbox.release(work.claimed)
+            self._desks[work.dataset].monitor.inbox.release(work.claimed)
 
     def _work(self, request: Request) -> Work:
         desk = self._desks.get(request.dataset)
@@ -168,27 +168,27 @@ class Asking:
             _require_begun(request)
             return Work(request.dataset, request=request)
         if request.kind == "close-day":
-            found = desk.lookout.look_again()
+            found = desk.monitor.scan_and_claim()
             return Work(request.dataset, *found, request=request)
         if request.kind == "accept":
             return Work(request.dataset, gone=_accept(desk, dry_run=request.payload.dry_run), request=request)
         if request.kind == "unload":
             paths = self._ledger.live_paths(request.dataset)
-            listing = desk.lookout.call(desk.lookout.inbox.rescan)  # first: paths of what hangs cannot be told either
+            listing = desk.monitor.call(desk.monitor.inbox.rescan)  # first: paths of what hangs cannot be told either
             chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, paths)
             gone = tuple(path for path in chosen if listing.lacks(path))
             return Work(request.dataset, unload=tuple(chosen), gone=gone, request=request)
         mode: Mode = "reload" if request.kind == "reload" else "force" if request.payload.force else "load"
         return Work(request.dataset, landed=self._landed(desk, request, mode), request=request)
 
-    def _landed(self, desk: Desk, request: Request, mode: Mode) -> tuple[Landed, ...]:
-        inbox = desk.lookout.inbox
-        listing = desk.lookout.call(inbox.rescan)
+    def _landed(self, desk: Desk, request: Request, mode: Mode) -> tuple[SettledFile, ...]:
+        inbox = desk.monitor.inbox
+        listing = desk.monitor.call(inbox.rescan)
         require_seen(desk.dataset, listing)
         chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
-        found = desk.lookout.call(lambda: {path: find(inbox.root, path) for path in chosen})
+        found = desk.monitor.call(lambda: {path: find(inbox.root, path) for path in chosen})
         landed = [
-            Landed(path, Signature.of(status), mode)
+            SettledFile(path, Signature.of(status), mode)
             for path, status in found.items()
             if isinstance(status, os.stat_result)
         ]
@@ -212,12 +212,12 @@ def require_seen(dataset: Dataset, listing: Listing) -> None:
 
 def _accept(desk: Desk, *, dry_run: bool) -> tuple[bytes, ...]:
     """Believe a landing directory as it is now; returns the known files that are gone with that."""
-    inbox = desk.lookout.inbox
-    listing = desk.lookout.call(inbox.rescan if dry_run else inbox.accept)
+    inbox = desk.monitor.inbox
+    listing = desk.monitor.call(inbox.rescan if dry_run else inbox.accept)
     require_seen(desk.dataset, listing)
-    gone = inbox.lacking(listing)
+    gone = inbox.list_missing(listing)
     if not dry_run:
-        inbox.claim_gone(gone)
+        inbox.claim_deleted(gone)
     return tuple(gone)
 
 

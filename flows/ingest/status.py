@@ -92,19 +92,19 @@ class FeedSource:
         return self.feed.quarantine.report(dataset, version) if dataset in self.feed.desks else None
 
     def _dataset(self, desk: Desk) -> dict[str, Any]:
-        name, inbox = desk.dataset.name, desk.lookout.inbox
-        found, waiting = counts(self.feed.ledger, name), inbox.waiting()
+        name, inbox = desk.dataset.name, desk.monitor.inbox
+        found, waiting = counts(self.feed.ledger, name), inbox.list_waiting()
         died_over = self.feed.crashes.suspects(name)
         return {
             "ready": self.is_ready(name),
             "rows": self.feed.cube.row_count(desk.dataset.table.name),
             "landing": str(desk.dataset.directory),
-            "observer": desk.lookout.observer,
+            "observer": desk.monitor.observer,
             "files": found.files,
             "size_bytes": found.size_bytes,
             "stale": found.stale,
             "waiting": len(waiting),
-            "lag_s": inbox.waited_s(),
+            "lag_s": inbox.longest_wait_s(),
             "scan_age_s": time.monotonic() - inbox.scanned_at if isfinite(inbox.scanned_at) else None,
             "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
             "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
@@ -120,7 +120,7 @@ class FeedSource:
     def _complaints(self, name: str) -> list[str]:
         desk = self.feed.desks[name]
         found = counts(self.feed.ledger, name)
-        problem, lost, refused = desk.lookout.inbox.problem, desk.mended.lost, found.files.get("quarantined", 0)
+        problem, lost, refused = desk.monitor.inbox.problem, desk.mended.lost, found.files.get("quarantined", 0)
         died_over = self.feed.crashes.suspects(name)
         complaints = []
         if desk.degraded:

@@ -13,10 +13,10 @@ import polars as pl
 from flows.cube.port import Cube
 from flows.ingest.checks import check_files
 from flows.ingest.comparison import Expected, compare
-from flows.landing.mount import Mount
+from flows.landing.mount_thread import MountThread
 from flows.model.calendar import shifted
 from flows.model.dataset import Dataset
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.model.merge import Horizon
 from flows.model.tables import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
 from flows.reading.file_reader import Read, read_file
@@ -72,7 +72,7 @@ def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
 
 
 def read_again(
-    dataset: Dataset, ledger: Ledger, parts: list[Part], mount: Mount, directory: Path, crashes: Crashes
+    dataset: Dataset, ledger: Ledger, parts: list[Part], mount: MountThread, directory: Path, crashes: Crashes
 ) -> list[Path]:
     """Write the rows of the current versions, read again from the landing files; from the segments of those gone.
 
@@ -91,9 +91,9 @@ def read_again(
 
 
 def _rows_from_files(
-    dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: Mount, crashes: Crashes
+    dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: MountThread, crashes: Crashes
 ) -> pl.DataFrame:
-    landed = [Landed(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions]
+    landed = [SettledFile(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions]
     # What sessions have died over is in the segments too.
     with crashes.hold(dataset, landed, wait=False, without_suspects=True) as held:
         reads = mount.call(lambda: {each.path: read_file(dataset, each) for each in held.to_read})

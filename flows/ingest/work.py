@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.model.findings import Finding, Verdict
 from flows.reading.file_reader import Read
 from flows.runtime.clock import now_utc
@@ -37,7 +37,7 @@ class Work:
     """
 
     dataset: str
-    landed: tuple[Landed, ...] = ()
+    landed: tuple[SettledFile, ...] = ()
     gone: tuple[bytes, ...] = ()
     missing: tuple[bytes, ...] = ()
     unload: tuple[bytes, ...] = ()
@@ -54,7 +54,7 @@ class Work:
             max_bytes: of a piece.
             apart: files that are to be alone in theirs.
         """
-        pieces: list[list[Landed]] = [[]]
+        pieces: list[list[SettledFile]] = [[]]
         size = 0
         for landed in self.landed:
             size += landed.signature.size_bytes

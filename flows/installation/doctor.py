@@ -19,7 +19,7 @@ from flows.errors import CubefeedError, LandingHangs
 from flows.ingest.disk_warnings import landing_places, places, warning
 from flows.installation.processes import require_own_working_directory
 from flows.landing.events import choose_observer, file_system_kind
-from flows.landing.mount import Mount
+from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
 from flows.model.files import shown
 from flows.redaction import without_secrets
@@ -78,7 +78,7 @@ def _datasets(settings: Settings) -> Iterator[Row]:
     for dataset in datasets:
         yield _cost(dataset)
         try:
-            yield from Mount(dataset.name).call(partial(_landing, settings, dataset.name, dataset.directory))
+            yield from MountThread(dataset.name).call(partial(_landing, settings, dataset.name, dataset.directory))
         except LandingHangs as error:
             yield _row(f"{dataset.name}: landing", "fail", error.what, error.next_step)
 

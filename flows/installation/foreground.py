@@ -113,5 +113,5 @@ def _sign_in(addresses: Addresses) -> str:
 
 def _say_waiting(opened: OpenFeed) -> None:
     for name, desk in opened.feed.desks.items():
-        if desk.lookout.inbox.problem:
-            tell(f"{name}: waiting, because {desk.lookout.inbox.problem}")
+        if desk.monitor.inbox.problem:
+            tell(f"{name}: waiting, because {desk.monitor.inbox.problem}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import inf
 
-from flows.landing.settling import Pending
+from flows.landing.settling import PendingFile
 from flows.model.files import Signature
 
 GONE_SCANS = 20
@@ -17,7 +17,7 @@ HEIR_S = 60.0
 like it under a new name."""
 
 
-class Missing:
+class MissingFiles:
     """The known files that are not seen, and since when."""
 
     def __init__(self) -> None:
@@ -55,13 +55,13 @@ class Missing:
         return max(min((since for path, since in self._since.items() if path not in claimed), default=inf) + long_s,
                    self._look_at)  # fmt: skip
 
-    def gone(
+    def find_deleted(
         self,
         due: Collection[bytes],
         now: float,
         *,
-        judged: Mapping[bytes, Signature],
-        pending: Mapping[bytes, Pending],
+        recorded: Mapping[bytes, Signature],
+        pending: Mapping[bytes, PendingFile],
         claimed: Mapping[bytes, Signature],
         settle_s: float,
         crowded: bool,
@@ -76,7 +76,7 @@ class Missing:
         Args:
             due: files that are missing for long enough.
             now: the time.
-            judged: how the missing ones looked.
+            recorded: how the missing ones looked.
             pending: the files that settle.
             claimed: the files that are worked on.
             settle_s: as in the settling rules.
@@ -84,14 +84,14 @@ class Missing:
         """
         if not due:
             return []
-        lost = {_body(judged[path]) for path in self._since}
-        inodes = {judged[path].inode for path in self._since}
+        lost = {_body(recorded[path]) for path in self._since}
+        inodes = {recorded[path].inode for path in self._since}
         bodies = {_body(each.signature) for each in pending.values()} | {_body(each) for each in claimed.values()}
         first_seen = min(
             (
                 each.first_seen
                 for path, each in pending.items()
-                if _body(each.signature) not in lost and (path not in judged or each.signature.inode in inodes)
+                if _body(each.signature) not in lost and (path not in recorded or each.signature.inode in inodes)
             ),
             default=inf,
         )
@@ -99,7 +99,7 @@ class Missing:
         gone = []
         for path in due:
             missing_s = now - self._since[path]
-            renamed = missing_s < renamed_s and _body(judged[path]) in bodies
+            renamed = missing_s < renamed_s and _body(recorded[path]) in bodies
             copied = missing_s < GONE_S + settle_s and first_seen < self._since[path] + GONE_S
             if not (renamed or copied):
                 gone.append(path)

@@ -64,19 +64,19 @@ class Hint(Enum):
     UNKNOWN = "there may be something new"
 
 
-class Heard(NamedTuple):
-    """What was heard of a landing directory.
+class DirectoryEvents(NamedTuple):
+    """What happened in a landing directory.
 
     Args:
         hints: relative path → what the last event says of it.
         relist: directories in it came or went, so that the events do not tell all.
-        deaf: events were lost or no more will come; what listened has to be replaced.
+        broken: events were lost or no more will come; what listened has to be replaced.
         replaced: the landing directory itself was removed or moved.
     """
 
     hints: Mapping[bytes, Hint] = MappingProxyType({})
     relist: bool = False
-    deaf: bool = False
+    broken: bool = False
     replaced: bool = False
 
 
@@ -99,7 +99,7 @@ class Watcher:
         self._lock = threading.Lock()
         self._hints: dict[bytes, Hint] = {}
         self._relist = False
-        self._deaf = self._replaced = False
+        self._broken = self._replaced = False
         self._alarm = _OverflowAlarm(self._overflowed)
         self._observer: BaseObserver = Observer(**_ALL_MOVES)
         self._observer.schedule(
@@ -128,16 +128,16 @@ class Watcher:
         if self._observer.is_alive():
             self._observer.join(timeout=5)
 
-    def heard(self) -> bool:
+    def has_events(self) -> bool:
         """Whether there is something to drain."""
-        return bool(self._hints) or self._relist or self._deaf or not self._is_alive()
+        return bool(self._hints) or self._relist or self._broken or not self._is_alive()
 
-    def drain(self) -> Heard:
-        """What was heard since the last call."""
+    def drain(self) -> DirectoryEvents:
+        """What happened since the last call."""
         with self._lock:
-            heard = Heard(self._hints, self._relist, self._deaf or not self._is_alive(), self._replaced)
-            self._hints, self._relist, self._deaf, self._replaced = {}, False, False, False
-        return heard
+            events = DirectoryEvents(self._hints, self._relist, self._broken or not self._is_alive(), self._replaced)
+            self._hints, self._relist, self._broken, self._replaced = {}, False, False, False
+        return events
 
     def _is_alive(self) -> bool:
         """Whether all threads between the kernel and this object still run; an exception ends them silently."""
@@ -148,7 +148,7 @@ class Watcher:
         full = os.fsencode(path)
         with self._lock:
             if full == self._root:
-                self._deaf = self._replaced = True
+                self._broken = self._replaced = True
             elif hint is not None:
                 self._hints[full[len(self._root) + 1 :]] = hint
             else:
@@ -158,7 +158,7 @@ class Watcher:
 
     def _overflowed(self) -> None:
         with self._lock:
-            self._deaf = True
+            self._broken = True
         self._wake()
 
 

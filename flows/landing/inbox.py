@@ -1,6 +1,6 @@
 """Which files of a landing directory are new, changed or gone, and when they are complete.
 
-Level-triggered: the listing compared with what the ledger judged last is the truth; events only shorten the
+Level-triggered: the listing compared with what the ledger recorded last is the truth; events only shorten the
 wait. What cannot be seen is unknown, never deleted.
 """
 
@@ -14,16 +14,16 @@ from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
-from flows.landing.absence import Missing
+from flows.landing.absence import MissingFiles
 from flows.landing.events import Hint
-from flows.landing.identity import Memory, Volumes
-from flows.landing.listing import Identity, Listing, is_too_deep, name_filter, reason_of, scan
+from flows.landing.identity import DirectoryRecord, MountGuard
+from flows.landing.listing import DirectoryIdentity, Listing, is_too_deep, name_filter, reason_of, scan
 from flows.landing.manifest import with_manifest
-from flows.landing.mount import note_progress
-from flows.landing.settling import Pending, Settling
+from flows.landing.mount_thread import note_progress
+from flows.landing.settling import PendingFile, SettlingRules
 from flows.landing.tree import find
 from flows.model.dataset import Dataset, Unload
-from flows.model.files import Landed, Signature, shown
+from flows.model.files import SettledFile, Signature, shown
 
 RETRY_S = 5.0
 """How long a file that cannot be read is left alone before it is tried again."""
@@ -35,24 +35,24 @@ CLOCK_STEP_S = 1.0
 """A wall clock that moves by more than this against the monotonic one was set."""
 
 
-class Complete(NamedTuple):
+class ReadyFiles(NamedTuple):
     """What a look found to be complete, and the known files that it found to be gone."""
 
-    landed: tuple[Landed, ...] = ()
-    gone: tuple[bytes, ...] = ()
+    settled: tuple[SettledFile, ...] = ()
+    deleted: tuple[bytes, ...] = ()
 
 
-class Settled(NamedTuple):
+class ClaimedFiles(NamedTuple):
     """What can be worked on: complete files, files that are gone, and files that seem to be missing now, one of
     which a complete file may have been renamed from."""
 
-    landed: tuple[Landed, ...] = ()
-    gone: tuple[bytes, ...] = ()
+    settled: tuple[SettledFile, ...] = ()
+    deleted: tuple[bytes, ...] = ()
     missing: tuple[bytes, ...] = ()
 
 
 class Retry(NamedTuple):
-    """A claimed file that could not be judged: how it looked, why, and when to try again if it looks the same."""
+    """A claimed file that could not be recorded: how it looked, why, and when to try again if it looks the same."""
 
     signature: Signature
     waits_for: str
@@ -62,57 +62,58 @@ class Retry(NamedTuple):
 class Inbox:
     """The settled work of one landing directory.
 
-    `rescan`, `glance` and `complete` touch the file system, which may take for ever: they are called from the mount's
-    thread. All else only remembers, and no lock is held while the file system is asked, so that it always answers.
+    `rescan`, `check_paths` and `find_ready` touch the file system, which may take for ever: they are called from the
+    mount's thread. All else only remembers, and no lock is held while the file system is asked, so that it always
+    answers.
 
     Args:
         dataset: whose files these are.
-        judged: path → signature judged last, from the ledger, of the files present when last looked.
+        recorded: path → signature recorded last in the ledger, of the files present when last looked.
         settle_s: seconds without a change after which a file counts as complete.
-        believe_age_s: a file whose times are at least this old counts as unchanged for so long when it is first
+        trusted_age_s: a file whose times are at least this old counts as unchanged for so long when it is first
             seen; a mount whose clock may be another machine's wants more than 0.
-        memory: what an earlier session knew of the directory.
-        newcomers: files that were judged while it was in doubt.
+        directory_record: what an earlier session knew of the directory.
+        newcomers: files that were recorded while it was in doubt.
         clock: seconds from any beginning, never running back.
     """
 
     def __init__(
         self,
         dataset: Dataset,
-        judged: Mapping[bytes, Signature],
+        recorded: Mapping[bytes, Signature],
         *,
         settle_s: float,
-        believe_age_s: float = 0.0,
-        memory: Memory = Memory(),  # noqa: B008  # it is immutable
+        trusted_age_s: float = 0.0,
+        directory_record: DirectoryRecord = DirectoryRecord(),  # noqa: B008  # it is immutable
         newcomers: Iterable[bytes] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dataset = dataset
         self.root = dataset.root
-        self.settling = Settling(dataset, settle_s=settle_s)
-        self.believe_age_s = believe_age_s
+        self.settling = SettlingRules(dataset, settle_s=settle_s)
+        self.trusted_age_s = trusted_age_s
         self.problem: str | None = None
         self.scan_s = 0.0
         self.scanned_at = -inf
         self.refused: dict[bytes, str] = {}
         self._linked: dict[bytes, str] = {}
         self._accepts = name_filter(dataset)
-        self._judged = dict(judged)
-        self._pending: dict[bytes, Pending] = {}
+        self._recorded = dict(recorded)
+        self._pending: dict[bytes, PendingFile] = {}
         self._claimed: dict[bytes, Signature] = {}
         self._retries: dict[bytes, Retry] = {}
-        self._missing = Missing()
-        self._root: Identity | None = None
-        self._volumes = Volumes(dataset.name, memory, newcomers)
+        self._missing = MissingFiles()
+        self._root: DirectoryIdentity | None = None
+        self._guard = MountGuard(dataset.name, directory_record, newcomers)
         self._clock = clock
         self._wall_ahead_s = time.time() - time.monotonic()
         self._steady_since = -inf
         self._lock = threading.RLock()
 
     @property
-    def memory(self) -> Memory:
+    def directory_record(self) -> DirectoryRecord:
         """What the next session should know of the directory."""
-        return self._volumes.memory
+        return self._guard.record
 
     def rescan(self) -> Listing:
         """Look at the whole directory."""
@@ -129,14 +130,14 @@ class Inbox:
             self.refused, self._linked = listing.refused, listing.linked
             waiting = self._pending.keys() | self._retries.keys()
             for path, signature in listing.files.items():
-                if self._judged.get(path) != signature or path in waiting:
+                if self._recorded.get(path) != signature or path in waiting:
                     self._note(path, signature, None, now)
             if listing.absent:
-                self._volumes.forget_root()
-            missing = {path for path in self._judged if path not in listing.files and path not in listing.unknown}
-            self._root = listing.volumes.get(b"", self._root)
-            doubt = listing.problem or self._volumes.doubt(
-                listing, self._judged, missing, unloads=isinstance(self.dataset.when_deleted, Unload)
+                self._guard.forget_root()
+            missing = {path for path in self._recorded if path not in listing.files and path not in listing.unknown}
+            self._root = listing.identities.get(b"", self._root)
+            doubt = listing.problem or self._guard.find_doubt(
+                listing, self._recorded, missing, unloads=isinstance(self.dataset.when_deleted, Unload)
             )
             self.problem = doubt or listing.gap()
             if listing.problem is None:
@@ -151,21 +152,21 @@ class Inbox:
         listing = self.rescan()
         if listing.problem is None:
             with self._lock:
-                self._volumes.accept(listing)
+                self._guard.accept(listing)
                 self.problem = listing.gap()
         return listing
 
-    def lacking(self, listing: Listing) -> list[bytes]:
+    def list_missing(self, listing: Listing) -> list[bytes]:
         """The known files that a listing lacks, without those that are worked on."""
         with self._lock:
-            return [path for path in self._judged if listing.lacks(path) and path not in self._claimed]
+            return [path for path in self._recorded if listing.lacks(path) and path not in self._claimed]
 
-    def claim_gone(self, paths: Iterable[bytes]) -> None:
+    def claim_deleted(self, paths: Iterable[bytes]) -> None:
         """Claim known files because they are gone."""
         with self._lock:
             for path in paths:
                 self._missing.discard(path)
-                self._claimed[path] = self._judged[path]
+                self._claimed[path] = self._recorded[path]
 
     def _look_beyond(self, listing: Listing) -> None:
         """Look one by one at the known files in parts of the directory that could not be seen, and add them to the
@@ -173,7 +174,7 @@ class Inbox:
         if not listing.unseen:
             return
         with self._lock:
-            known = self._judged.keys() | self._pending.keys() | self._retries.keys()
+            known = self._recorded.keys() | self._pending.keys() | self._retries.keys()
         silent: set[bytes] = set()  # directories where the file system does not even say that; each look may take long
         for path in known - listing.files.keys():
             directory = os.path.dirname(path)
@@ -189,11 +190,11 @@ class Inbox:
             listing.unknown.add(path)
 
     def forget_root(self) -> None:
-        """The directory was removed or moved; see `Volumes.forget_root`."""
+        """The directory was removed or moved; see `MountGuard.forget_root`."""
         with self._lock:
-            self._volumes.forget_root()
+            self._guard.forget_root()
 
-    def glance(self, hints: Mapping[bytes, Hint]) -> None:
+    def check_paths(self, hints: Mapping[bytes, Hint]) -> None:
         """Look at the files that events named."""
         now, seen = self._clock(), Listing()
         if hints:
@@ -218,10 +219,10 @@ class Inbox:
                     continue
                 self._pending.pop(path, None)
                 self._retries.pop(path, None)
-                if path in self._judged:
+                if path in self._recorded:
                     self._missing.add(path, now)
 
-    def complete(self, *, max_files: int, max_bytes: int) -> Complete:
+    def find_ready(self, *, max_files: int, max_bytes: int) -> ReadyFiles:
         """The files that are complete, in the order of their times, and the files that are gone.
 
         At least one file is taken whatever its size. They are offered again until they are claimed.
@@ -231,8 +232,8 @@ class Inbox:
             self.rescan()
         with self._lock:
             released = dict.fromkeys(self._retries, Hint.UNKNOWN)
-        self.glance(released)
-        landed: list[Landed] = []
+        self.check_paths(released)
+        landed: list[SettledFile] = []
         size = 0
         crowded = False
         for path, pending in self._in_order():
@@ -242,57 +243,53 @@ class Inbox:
             crowded = len(landed) == max_files or bool(landed and size > max_bytes)
             if crowded:
                 break
-            landed.append(Landed(path, pending.signature))
-        return Complete(tuple(landed), tuple(self._gone(now, crowded=crowded)))
+            landed.append(SettledFile(path, pending.signature))
+        return ReadyFiles(tuple(landed), tuple(self._find_deleted(now, crowded=crowded)))
 
-    def claim_complete(self, complete: Complete) -> Settled:
+    def claim_ready(self, ready: ReadyFiles) -> ClaimedFiles:
         """Claim what was found to be complete or gone, as far as that holds still.
 
-        Claimed files are not offered again until `judged` or `release` is called for them.
+        Claimed files are not offered again until `record` or `release` is called for them.
         """
         with self._lock:
-            taken = [landed for landed in complete.landed if self._still_waits(landed)]
-            for landed in taken:
-                del self._pending[landed.path]
-                self._claimed[landed.path] = landed.signature
+            taken = [file for file in ready.settled if self._still_waits(file)]
+            for file in taken:
+                del self._pending[file.path]
+                self._claimed[file.path] = file.signature
             missing = tuple(self._missing) if taken else ()
-            gone = [path for path in complete.gone if path in self._missing and path not in self._claimed]
-            self.claim_gone(gone)
-        return Settled(tuple(taken), tuple(gone), missing)
+            deleted = [path for path in ready.deleted if path in self._missing and path not in self._claimed]
+            self.claim_deleted(deleted)
+        return ClaimedFiles(tuple(taken), tuple(deleted), missing)
 
-    def settled(self, *, max_files: int, max_bytes: int) -> Settled:
-        """Look for what is complete or gone, and claim it."""
-        return self.claim_complete(self.complete(max_files=max_files, max_bytes=max_bytes))
-
-    def claim(self, asked: Iterable[Landed]) -> None:
+    def claim(self, files: Iterable[SettledFile]) -> None:
         """Claim these files because somebody asked for them, settled or not.
 
         Those that are being worked on are worked on again, after that.
         """
         with self._lock:
-            for landed in asked:
-                self._pending.pop(landed.path, None)
-                self._retries.pop(landed.path, None)
-                self._claimed[landed.path] = landed.signature
+            for file in files:
+                self._pending.pop(file.path, None)
+                self._retries.pop(file.path, None)
+                self._claimed[file.path] = file.signature
 
-    def know(self, judged: Mapping[bytes, Signature]) -> None:
+    def reset(self, recorded: Mapping[bytes, Signature]) -> None:
         """Begin again with what the ledger says."""
         with self._lock:
-            self._judged = dict(judged)
+            self._recorded = dict(recorded)
             self._missing.set((), self._clock())
 
-    def judged(self, signatures: Mapping[bytes, Signature], gone: Iterable[bytes]) -> None:
+    def record(self, signatures: Mapping[bytes, Signature], deleted: Iterable[bytes]) -> None:
         """The ledger has recorded these files as they were read, and these as gone."""
         with self._lock:
-            self._judged.update(signatures)
-            self._volumes.note_judged(signatures)
+            self._recorded.update(signatures)
+            self._guard.note_recorded(signatures)
             for path, signature in signatures.items():
                 self._claimed.pop(path, None)
                 pending = self._pending.get(path)
                 if pending is not None and pending.signature == signature:
                     del self._pending[path]
-            for path in gone:
-                self._judged.pop(path, None)
+            for path in deleted:
+                self._recorded.pop(path, None)
                 self._claimed.pop(path, None)
                 self._missing.discard(path)
 
@@ -310,14 +307,14 @@ class Inbox:
                     waits_for = f"another try: {why[path]}" if path in why else "another try"
                     self._retries[path] = Retry(signature, waits_for, due)
 
-    def waiting(self) -> dict[bytes, str]:
+    def list_waiting(self) -> dict[bytes, str]:
         """Path → what it waits for, of everything that is not loaded yet."""
         with self._lock:
             waits = {path: retry.waits_for for path, retry in self._retries.items()}
             waits |= {path: pending.waits_for for path, pending in self._pending.items()}
             return waits | dict.fromkeys(self._claimed, "its turn")
 
-    def waited_s(self) -> float:
+    def longest_wait_s(self) -> float:
         """How long the file that has waited longest has been as it is; 0 when nothing waits."""
         now = self._clock()
         with self._lock:
@@ -333,19 +330,19 @@ class Inbox:
             due = min(due, self._missing.due_at(scan_s=self.scan_s, claimed=self._claimed))
         return due - now if due != inf else None
 
-    def _in_order(self) -> list[tuple[bytes, Pending]]:
+    def _in_order(self) -> list[tuple[bytes, PendingFile]]:
         with self._lock:
             return sorted(self._pending.items(), key=lambda item: (item[1].signature.mtime_ns, item[0]))
 
-    def _still_waits(self, landed: Landed) -> bool:
-        pending = self._pending.get(landed.path)
-        return pending is not None and pending.signature == landed.signature and landed.path not in self._claimed
+    def _still_waits(self, file: SettledFile) -> bool:
+        pending = self._pending.get(file.path)
+        return pending is not None and pending.signature == file.signature and file.path not in self._claimed
 
     def _note(self, path: bytes, signature: Signature, hint: Hint | None, now: float) -> None:
         """A file looks like this; `hint` is what an event says of it, None where there was none."""
         self._missing.discard(path)
         retry = self._retries.pop(path, None)
-        if self._is_judged(path, signature) or self._claimed.get(path) == signature:
+        if self._is_recorded(path, signature) or self._claimed.get(path) == signature:
             self._pending.pop(path, None)
             return
         before = self._pending.get(path)
@@ -358,22 +355,22 @@ class Inbox:
             still_open = before is not None and before.hint is Hint.OPEN and before.signature.inode == signature.inode
             hint = Hint.OPEN if still_open else Hint.UNKNOWN
         first_seen = before.first_seen if before is not None else now
-        pending = Pending(signature, self._unchanged_since(signature, now), now, first_seen, hint)
+        pending = PendingFile(signature, self._unchanged_since(signature, now), now, first_seen, hint)
         if retry is not None and retry.signature == signature:
             pending = replace(pending, waits_for=retry.waits_for, due=retry.due)
         self._pending[path] = pending
 
-    def _is_judged(self, path: bytes, signature: Signature) -> bool:
-        judged = self._judged.get(path)
-        if judged is None or judged == signature:
-            return judged is not None
-        no_manifest = self.dataset.manifest is not None and signature.ctime_ns < judged.ctime_ns
-        return no_manifest and signature == judged._replace(ctime_ns=signature.ctime_ns)
+    def _is_recorded(self, path: bytes, signature: Signature) -> bool:
+        recorded = self._recorded.get(path)
+        if recorded is None or recorded == signature:
+            return recorded is not None
+        no_manifest = self.dataset.manifest is not None and signature.ctime_ns < recorded.ctime_ns
+        return no_manifest and signature == recorded._replace(ctime_ns=signature.ctime_ns)
 
     def _unchanged_since(self, signature: Signature, now: float) -> float:
         """Since when the file has not changed, as far as its own times can be believed."""
         age_s = time.time() - max(signature.mtime_ns, signature.ctime_ns) / 1e9
-        if age_s <= 0 or age_s < self.believe_age_s:
+        if age_s <= 0 or age_s < self.trusted_age_s:
             return now
         return max(self._clock() - age_s, min(self._steady_since, now))
 
@@ -384,14 +381,14 @@ class Inbox:
             self._steady_since = now
         self._wall_ahead_s = ahead_s
 
-    def _is_settled(self, path: bytes, pending: Pending, now: float) -> bool:
+    def _is_settled(self, path: bytes, pending: PendingFile, now: float) -> bool:
         if path in self._claimed or pending.due > now:
             return False
         if path in self._linked:
             self._look_at_links(path, now)
             return False
-        unmet = self.settling.unmet(path, pending, now)
-        if self._volumes.replaced and path in self._judged:
+        unmet = self.settling.find_unmet(path, pending, now)
+        if self._guard.replaced and path in self._recorded:
             unmet = f"cubefeed landing accept {self.dataset.name}: it lies in another directory now", now + ACCEPTED_S
         if unmet is not None:
             with self._lock:
@@ -400,35 +397,35 @@ class Inbox:
             return False
         if pending.hint is Hint.COMPLETE or pending.seen >= pending.since + self.settling.quiet_s(pending.hint):
             return True
-        self.glance({path: Hint.UNKNOWN})  # the last look may be older than the time to settle
+        self.check_paths({path: Hint.UNKNOWN})  # the last look may be older than the time to settle
         seen = self._pending.get(path)
         return seen is not None and seen.signature == pending.signature
 
     def _root_has_changed(self) -> bool:
         """Whether another directory lies there than was listed last. What happened to its files says nothing then."""
-        return self._root is not None and Identity.at(self.root) not in (self._root, None)
+        return self._root is not None and DirectoryIdentity.at(self.root) not in (self._root, None)
 
     def _look_at_links(self, path: bytes, now: float) -> None:
         """Have a file wait until its other names have gone, which changes its signature."""
-        self.glance({path: Hint.UNKNOWN})
+        self.check_paths({path: Hint.UNKNOWN})
         with self._lock:
             waits_for, pending = self._linked.get(path), self._pending.get(path)
             if waits_for is not None and pending is not None:
                 self._pending[path] = replace(pending, waits_for=waits_for, due=now + LINKS_S)
 
-    def _gone(self, now: float, *, crowded: bool) -> list[bytes]:
-        if not self._absent(now, crowded=crowded):
+    def _find_deleted(self, now: float, *, crowded: bool) -> list[bytes]:
+        if not self._deleted_as_seen(now, crowded=crowded):
             return []
         self.rescan()
-        return self._absent(now, crowded=crowded)
+        return self._deleted_as_seen(now, crowded=crowded)
 
-    def _absent(self, now: float, *, crowded: bool) -> list[bytes]:
+    def _deleted_as_seen(self, now: float, *, crowded: bool) -> list[bytes]:
         """What is gone, as far as was seen."""
         with self._lock:
-            return self._missing.gone(
+            return self._missing.find_deleted(
                 self._missing.due(now, scan_s=self.scan_s, claimed=self._claimed),
                 now,
-                judged=self._judged,
+                recorded=self._recorded,
                 pending=self._pending,
                 claimed=self._claimed,
                 settle_s=self.settling.settle_s,

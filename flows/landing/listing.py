@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 from unicodedata import normalize
 
-from flows.landing.mount import note_progress
+from flows.landing.mount_thread import note_progress
 from flows.landing.tree import find, foreign_links, opened_directory, opened_root
 from flows.model.dataset import Dataset
 from flows.model.files import Signature, shown
@@ -45,19 +45,19 @@ _SLASH = ord("/")
 _NO_DIRECTORY = "the directory does not exist"
 
 
-class Identity(NamedTuple):
+class DirectoryIdentity(NamedTuple):
     """Which directory a directory is, until the next boot."""
 
     device: int
     inode: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
+    def of(cls, status: os.stat_result) -> DirectoryIdentity:
         """The identity in a stat result; both numbers are cut to what SQLite's integers hold."""
         return cls(status.st_dev & (2**63 - 1), status.st_ino & (2**63 - 1))
 
     @classmethod
-    def at(cls, path: bytes) -> Identity | None:
+    def at(cls, path: bytes) -> DirectoryIdentity | None:
         """The identity of the directory at a path; None where there is none to be seen."""
         try:
             status = os.stat(path)
@@ -75,7 +75,7 @@ class Listing:
         problem: why nothing can be seen, in words; None otherwise. What is missing then is unknown, not deleted.
         unseen: parts of it that could not be seen, and why: a path, or a directory with a slash at its end (`b""` is
             all of it). What is missing there is unknown.
-        volumes: which directory the root is (`b""`), and which those below it are where something is mounted, each
+        identities: which directory the root is (`b""`), and which those below it are where something is mounted, each
             relative to the root and with a slash at its end.
         refused: paths that are left out for a reason that people should know.
         linked: files among them that wait for other names of theirs to go, and why.
@@ -87,7 +87,7 @@ class Listing:
 
     files: dict[bytes, Signature] = field(default_factory=dict)
     problem: str | None = None
-    volumes: dict[bytes, Identity] = field(default_factory=dict)
+    identities: dict[bytes, DirectoryIdentity] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
     linked: dict[bytes, str] = field(default_factory=dict)
     unseen: dict[bytes, str] = field(default_factory=dict)
@@ -193,7 +193,7 @@ class _Look:
         self._names = 0
         status = os.fstat(top)
         self._directories = deque([(b"", status.st_dev)])
-        listing.volumes[b""] = Identity.of(status)
+        listing.identities[b""] = DirectoryIdentity.of(status)
 
     def take(self) -> None:
         """List one directory after the other.
@@ -224,7 +224,7 @@ class _Look:
         with opened_directory(self._top, below) as directory:
             status = os.fstat(directory)
             if status.st_dev != device_above:
-                self._listing.volumes[prefix] = Identity.of(status)
+                self._listing.identities[prefix] = DirectoryIdentity.of(status)
             with os.scandir(directory) as entries:
                 for first in entries:
                     note_progress()

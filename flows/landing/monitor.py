@@ -11,11 +11,11 @@ from functools import partial
 from math import inf
 
 from flows.errors import LandingHangs
-from flows.landing.events import Heard, Watcher, choose_observer
-from flows.landing.identity import Memory
-from flows.landing.inbox import Complete, Inbox, Settled
-from flows.landing.listing import Identity, reason_of
-from flows.landing.mount import STOP_S, Call, Mount
+from flows.landing.events import DirectoryEvents, Watcher, choose_observer
+from flows.landing.identity import DirectoryRecord
+from flows.landing.inbox import ClaimedFiles, Inbox, ReadyFiles
+from flows.landing.listing import DirectoryIdentity, reason_of
+from flows.landing.mount_thread import STOP_S, MountCall, MountThread
 from flows.settings import Observer
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,14 @@ PATIENCE_S = 0.1
 """How long a look may hold up the other datasets; one that takes longer goes on beside them."""
 
 
-class Lookout:
+class DirectoryMonitor:
     """One landing directory's watcher and inbox.
 
     Args:
         inbox: what is kept up to date.
         observer: how to watch.
-        wake: called from other threads when `look` has something to do.
-        remember: called, from the thread of `look`, with what the next session should know of the directory.
+        wake: called from other threads when `claim_settled` has something to do.
+        remember: called, from the thread of `claim_settled`, with what the next session should know of the directory.
     """
 
     def __init__(
@@ -54,25 +54,28 @@ class Lookout:
         *,
         observer: Observer,
         wake: Callable[[], None],
-        remember: Callable[[Memory], None] = lambda _: None,
+        remember: Callable[[DirectoryRecord], None] = lambda _: None,
     ) -> None:
         self.inbox = inbox
-        self.observer, self.why = ("polling" if observer == "polling" else "native"), "it was not looked at yet"
-        self.reads = Mount(f"{inbox.dataset.name} reads")
-        self._asked_for = observer
-        self._least_age_s = inbox.believe_age_s
-        self._looks = Mount(inbox.dataset.name, wake)
-        self._look: Call[Complete] | None = None
+        self.observer, self.observer_reason = (
+            ("polling" if observer == "polling" else "native"),
+            "it was not looked at yet",
+        )
+        self.read_thread = MountThread(f"{inbox.dataset.name} reads")
+        self._observer_choice = observer
+        self._least_age_s = inbox.trusted_age_s
+        self._scan_thread = MountThread(inbox.dataset.name, wake)
+        self._scan: MountCall[ReadyFiles] | None = None
         self._wake = wake
         self._remember = remember
-        self._remembered = inbox.memory
+        self._remembered = inbox.directory_record
         self._watcher: Watcher | None = None
-        self._root: Identity | None = None
-        self._looked_at = self._rearm_at = -inf
+        self._root: DirectoryIdentity | None = None
+        self._root_checked_at = self._rearm_at = -inf
         self._logged_problem: str | None = None
 
-    def look(self, *, max_files: int, max_bytes: int) -> Settled:
-        """Take in what happened since the last call, and claim what is settled or gone; see `Inbox.complete`.
+    def claim_settled(self, *, max_files: int, max_bytes: int) -> ClaimedFiles:
+        """Take in what happened since the last call, and claim what is settled or gone; see `Inbox.find_ready`.
 
         A look that takes long goes on while this returns; `wake` is called when it is over.
 
@@ -80,36 +83,36 @@ class Lookout:
             LandingHangs: the landing directory does not answer.
         """
         patience_s = 0.0
-        if self._look is None:
+        if self._scan is None:
             if self._due_in_s() > 0:
-                return Settled()
-            self._look = self._looks.begin(partial(self._take_in, max_files, max_bytes))
+                return ClaimedFiles()
+            self._scan = self._scan_thread.submit(partial(self._find_ready, max_files, max_bytes))
             patience_s = PATIENCE_S
-        if not self._look.wait(patience_s):
-            self._looks.check()
-            return Settled()
-        look, self._look = self._look, None
-        complete = look.result()
-        self._keep_memory()
-        return self.inbox.claim_complete(complete)
+        if not self._scan.wait(patience_s):
+            self._scan_thread.require_answer()
+            return ClaimedFiles()
+        scan, self._scan = self._scan, None
+        ready = scan.result()
+        self._keep_record()
+        return self.inbox.claim_ready(ready)
 
     @property
-    def looking(self) -> bool:
+    def is_scanning(self) -> bool:
         """Whether a look is under way."""
-        return self._look is not None
+        return self._scan is not None
 
-    def look_again(self) -> Settled:
+    def scan_and_claim(self) -> ClaimedFiles:
         """List the directory now, and claim all that is settled or gone, however much it is.
 
         Raises:
             LandingHangs: the landing directory does not answer.
         """
 
-        def take_in() -> Complete:
+        def scan_whole() -> ReadyFiles:
             self.inbox.rescan()
-            return self.inbox.complete(max_files=sys.maxsize, max_bytes=sys.maxsize)
+            return self.inbox.find_ready(max_files=sys.maxsize, max_bytes=sys.maxsize)
 
-        return self.inbox.claim_complete(self.call(take_in))
+        return self.inbox.claim_ready(self.call(scan_whole))
 
     def call[T](self, work: Callable[[], T]) -> T:
         """Do something that touches the landing directory, after the look that is under way.
@@ -117,65 +120,65 @@ class Lookout:
         Raises:
             LandingHangs: the landing directory does not answer.
         """
-        result = self._looks.call(work)
-        self._keep_memory()
+        result = self._scan_thread.call(work)
+        self._keep_record()
         return result
 
     def next_due_s(self) -> float:
-        """Seconds until `look` should be called again even when nothing wakes it."""
+        """Seconds until `claim_settled` should be called again even when nothing wakes it."""
         return max(self._due_in_s(), 0.005)
 
     def close(self) -> None:
         """Stop watching. What hangs is left to the end of the process."""
         with contextlib.suppress(LandingHangs):
-            self._looks.call(self._unwatch, quiet_s=STOP_S)
-        self._looks.stop()
-        self.reads.stop()
+            self._scan_thread.call(self._unwatch, quiet_s=STOP_S)
+        self._scan_thread.stop()
+        self.read_thread.stop()
 
     def _due_in_s(self) -> float:
         """Seconds until there is something to look at; none or less where there is already."""
-        if self._look is not None:
-            return 0.0 if self._look.done else ROOT_S
-        if self._watcher is not None and self._watcher.heard():
+        if self._scan is not None:
+            return 0.0 if self._scan.done else ROOT_S
+        if self._watcher is not None and self._watcher.has_events():
             return 0.0
         now = time.monotonic()
         until_rescan = self.inbox.scanned_at + self._interval_s() - now
-        until_root = self._looked_at + ROOT_S - now
+        until_root = self._root_checked_at + ROOT_S - now
         until_settled = self.inbox.next_due_s()
         return min(until_rescan, until_root, until_settled if until_settled is not None else inf)
 
-    def _take_in(self, max_files: int, max_bytes: int) -> Complete:
-        heard = self._watcher.drain() if self._watcher is not None else Heard()
-        if heard.replaced:
+    def _find_ready(self, max_files: int, max_bytes: int) -> ReadyFiles:
+        events = self._watcher.drain() if self._watcher is not None else DirectoryEvents()
+        if events.replaced:
             self.inbox.forget_root()
-        rescan = self._check_root(deaf=heard.deaf) or heard.relist
-        self.inbox.glance(heard.hints)
+        rescan = self._check_root(broken=events.broken) or events.relist
+        self.inbox.check_paths(events.hints)
         if (rescan or time.monotonic() - self.inbox.scanned_at >= self._interval_s()) and self.inbox.rescan().too_deep:
             self._poll_for_now(_TOO_DEEP)
-        complete = self.inbox.complete(max_files=max_files, max_bytes=max_bytes)
+        ready = self.inbox.find_ready(max_files=max_files, max_bytes=max_bytes)
         self._log_problem()
-        return complete
+        return ready
 
     def _interval_s(self) -> float:
         without_events = ROOT_S if self.inbox.problem else RESCAN_S
         least = POLL_S if self.observer == "polling" else without_events
         return max(least, self.inbox.scan_s / SHARE)
 
-    def _check_root(self, *, deaf: bool) -> bool:
+    def _check_root(self, *, broken: bool) -> bool:
         """Watch again when the directory was removed and made again, or when events were lost.
 
         A directory made anew may have the inode of the old one, so that only the watcher knows the difference.
         Returns whether the directory has to be listed.
         """
         now = time.monotonic()
-        if now - self._looked_at < ROOT_S and self._root is not None and not deaf:
+        if now - self._root_checked_at < ROOT_S and self._root is not None and not broken:
             return False
-        self._looked_at = now
-        root = Identity.at(self.inbox.root)
+        self._root_checked_at = now
+        root = DirectoryIdentity.at(self.inbox.root)
         unwatched = self._watcher is None and root is not None and now >= self._rearm_at
-        if root == self._root and not (deaf or unwatched):
+        if root == self._root and not (broken or unwatched):
             return False
-        if root == self._root and deaf:
+        if root == self._root and broken:
             log.warning("%s: events were lost; listing the directory", self.inbox.dataset.name)
         self._unwatch()
         self._root = root
@@ -185,16 +188,16 @@ class Lookout:
 
     def _watch(self) -> None:
         """Choose how to watch, and begin to."""
-        before = self.observer, self.why
+        before = self.observer, self.observer_reason
         self._rearm_at = inf
-        self.observer, self.why = choose_observer(self._asked_for, self.inbox.dataset.directory)
-        remote = self.observer == "polling" and self._asked_for == "auto"
-        self.inbox.believe_age_s = max(REMOTE_AGE_S if remote else 0.0, self._least_age_s)
+        self.observer, self.observer_reason = choose_observer(self._observer_choice, self.inbox.dataset.directory)
+        remote = self.observer == "polling" and self._observer_choice == "auto"
+        self.inbox.trusted_age_s = max(REMOTE_AGE_S if remote else 0.0, self._least_age_s)
         if self.observer == "native":
             self._arm()
-        if (self.observer, self.why) != before:
+        if (self.observer, self.observer_reason) != before:
             name, where = self.inbox.dataset.name, self.inbox.dataset.directory
-            log.info("%s: %s observer for %s, because %s", name, self.observer, where, self.why)
+            log.info("%s: %s observer for %s, because %s", name, self.observer, where, self.observer_reason)
 
     def _arm(self) -> None:
         try:
@@ -212,7 +215,7 @@ class Lookout:
         if self._watcher is not None:
             self._unwatch()
             log.info("%s: polling observer, because %s", self.inbox.dataset.name, why)
-        self.observer, self.why = "polling", why
+        self.observer, self.observer_reason = "polling", why
 
     def _unwatch(self) -> None:
         if self._watcher is not None:
@@ -229,9 +232,9 @@ class Lookout:
                 log.info("%s: %s can be read again", name, where)
             self._logged_problem = problem
 
-    def _keep_memory(self) -> None:
+    def _keep_record(self) -> None:
         """Have it remembered before anything is judged that was found since."""
-        memory = self.inbox.memory
-        if memory != self._remembered:
-            self._remember(memory)
-            self._remembered = memory
+        record = self.inbox.directory_record
+        if record != self._remembered:
+            self._remember(record)
+            self._remembered = record

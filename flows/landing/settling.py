@@ -26,7 +26,7 @@ COMPANION_S = 1.0
 
 
 @dataclass(frozen=True)
-class Pending:
+class PendingFile:
     """A new or changed file that is not loaded yet.
 
     Args:
@@ -48,7 +48,7 @@ class Pending:
     due: float = -inf
 
 
-class Settling:
+class SettlingRules:
     """The rules of one dataset.
 
     Args:
@@ -70,7 +70,7 @@ class Settling:
         own_event_tells_all = hint is Hint.COMPLETE and self._dataset.manifest is None
         return TICK_S if own_event_tells_all else self.settle_s
 
-    def unmet(self, path: bytes, pending: Pending, now: float) -> tuple[str, float] | None:
+    def find_unmet(self, path: bytes, pending: PendingFile, now: float) -> tuple[str, float] | None:
         """What a file waits for and when that may have come; None where it is complete."""
         companion = self._companion_unmet(path)
         if companion is not None:

@@ -42,7 +42,7 @@ def allocated_bytes(status: os.stat_result) -> int:
 
 
 @dataclass(frozen=True)
-class Landed:
+class SettledFile:
     """A settled file that waits to be loaded."""
 
     path: bytes

@@ -12,10 +12,10 @@ from io import BytesIO
 
 from flows.landing.listing import TICK_S, reason_of
 from flows.landing.manifest import MAX_BYTES, joined
-from flows.landing.mount import note_progress
+from flows.landing.mount_thread import note_progress
 from flows.landing.tree import open_landed
 from flows.model.dataset import Dataset
-from flows.model.files import Landed, Signature, allocated_bytes
+from flows.model.files import SettledFile, Signature, allocated_bytes
 from flows.reading.decompression import FREE_BYTES, size_refused
 from flows.reading.refusal import FileRefused
 from flows.validation.cost import Cost, TooCostly
@@ -40,7 +40,7 @@ class Read:
         refused: why it was not read, where that was seen before.
     """
 
-    landed: Landed
+    landed: SettledFile
     signature: Signature
     body: bytes | None
     digest: bytes
@@ -50,7 +50,7 @@ class Read:
     refused: FileRefused | None = None
 
     @classmethod
-    def without_body(cls, landed: Landed, *, failure: str | None = None, aside: str | None = None) -> Read:
+    def without_body(cls, landed: SettledFile, *, failure: str | None = None, aside: str | None = None) -> Read:
         """A file whose bytes are not known, for one of these reasons."""
         digest = unknown_digest(landed.signature)
         return cls(landed, landed.signature, None, digest, failure=failure, aside=aside)
@@ -74,7 +74,7 @@ def read_bytes(file: int, size: int) -> bytes:
     return pieces.getvalue()
 
 
-def read_file(dataset: Dataset, landed: Landed, *, arrived: bool = False) -> Read | str:
+def read_file(dataset: Dataset, landed: SettledFile, *, arrived: bool = False) -> Read | str:
     """Read a file; or say why it cannot be read now and must be looked at again.
 
     Args:

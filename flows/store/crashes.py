@@ -22,7 +22,7 @@ from pathlib import Path
 
 from flows.errors import DiskFull
 from flows.model.dataset import Dataset
-from flows.model.files import Landed
+from flows.model.files import SettledFile
 from flows.runtime.progress import show_progress
 from flows.store.reading_note import ReadingNote, note_line
 from flows.store.suspects import HeldFile, Key, Suspect, after_death, log_death, suspects_in, write_suspects
@@ -51,8 +51,8 @@ class HeldFiles:
         self,
         crashes: Crashes,
         dataset: Dataset,
-        to_read: Sequence[Landed],
-        aside: Sequence[tuple[Landed, str]],
+        to_read: Sequence[SettledFile],
+        aside: Sequence[tuple[SettledFile, str]],
         *,
         alone: bool,
     ) -> None:
@@ -63,7 +63,7 @@ class HeldFiles:
         self.alone = alone
         self.line = note_line(dataset, to_read)
 
-    def keep(self, files: Iterable[Landed]) -> None:
+    def keep(self, files: Iterable[SettledFile]) -> None:
         """Only these are still in hand."""
         kept = {each.path for each in files}
         if any(each.path not in kept for each in self.to_read):
@@ -136,7 +136,7 @@ class Crashes:
             self._changed.notify_all()
 
     def hold(
-        self, dataset: Dataset, files: Iterable[Landed], *, wait: bool = True, without_suspects: bool = False
+        self, dataset: Dataset, files: Iterable[SettledFile], *, wait: bool = True, without_suspects: bool = False
     ) -> HeldFiles:
         """Note that files are about to be read, but for those that are set aside. A suspected one waits until nothing
         else is in hand, and others wait until it is not any more.
@@ -165,13 +165,13 @@ class Crashes:
                 self._write_note()
         return held
 
-    def groups(self, dataset: Dataset, files: Sequence[Landed]) -> list[list[Landed]]:
+    def groups(self, dataset: Dataset, files: Sequence[SettledFile]) -> list[list[SettledFile]]:
         """Files in groups that may be in hand together: each that is to be read alone by itself, after the others."""
         alone = self.to_read_alone(dataset, files)
         together = [each for each in files if each.path not in alone]
         return [group for group in (together, *([each] for each in files if each.path in alone)) if group]
 
-    def to_read_alone(self, dataset: Dataset, files: Iterable[Landed]) -> set[bytes]:
+    def to_read_alone(self, dataset: Dataset, files: Iterable[SettledFile]) -> set[bytes]:
         """The paths of those of the files that are to be read, each with no other in hand."""
         if not self._suspects:
             return set()
@@ -216,7 +216,7 @@ class Crashes:
             keys = [key for key, suspect in self._suspects.items() if key[0] == dataset and not suspect.aside]
             self._drop(key for key in keys if key[1] not in waiting)
 
-    def _why_aside(self, dataset: Dataset, landed: Landed) -> str | None:
+    def _why_aside(self, dataset: Dataset, landed: SettledFile) -> str | None:
         """Why a file that nobody asked for is not read; None where it is."""
         suspect = self._suspects.get((dataset.name, landed.path))
         if suspect is None or not suspect.aside or landed.mode != "arrival":

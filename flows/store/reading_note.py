@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flows.model.dataset import Dataset
-from flows.model.files import Landed
+from flows.model.files import SettledFile
 from flows.store.disk import room_for
 from flows.store.suspects import HeldFile, parse_held_file
 
@@ -68,7 +68,7 @@ class ReadingNote:
         os.close(self._file)
 
 
-def note_line(dataset: Dataset, landed: Iterable[Landed]) -> bytes:
+def note_line(dataset: Dataset, landed: Iterable[SettledFile]) -> bytes:
     """The line of the note for files that are taken in hand together."""
     files = [(each.path.hex(), *each.signature) for each in landed]
     return json.dumps([dataset.name, dataset.fingerprint, files]).encode() + b"\n"

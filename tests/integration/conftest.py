@@ -10,8 +10,7 @@ import pytest
 
 from flows.ingest import feed
 from flows.landing import absence as missing
-from flows.landing import inbox, settling
-from flows.landing import monitor as lookout
+from flows.landing import inbox, monitor, settling
 from flows.settings import Observer
 from tests.integration.live_feed import Living, live
 
@@ -39,9 +38,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (missing, "GONE_S", 0.1),
         (settling, "COMPANION_S", 0.1),
         (inbox, "RETRY_S", 0.2),
-        (lookout, "ROOT_S", 0.1),
-        (lookout, "POLL_S", 0.03),
-        (lookout, "RESCAN_S", 3600.0),
+        (monitor, "ROOT_S", 0.1),
+        (monitor, "POLL_S", 0.03),
+        (monitor, "RESCAN_S", 3600.0),
     ):
         monkeypatch.setattr(module, name, value)
 

@@ -63,7 +63,7 @@ class Living:
 
     @property
     def inbox(self) -> Inbox:
-        return self.desk.lookout.inbox
+        return self.desk.monitor.inbox
 
     def put(self, name: str | bytes, body: bytes) -> Path:
         """Write a file in place, as most programs do."""
@@ -90,7 +90,7 @@ class Living:
 
     def waits(self, name: str | bytes) -> str | None:
         """What a file waits for."""
-        return self.inbox.waiting().get(os.fsencode(name))
+        return self.inbox.list_waiting().get(os.fsencode(name))
 
     def told(self, name: str | bytes) -> list[str]:
         """The states that a file's outcomes had, in order."""
@@ -114,7 +114,7 @@ class Living:
     def look(self) -> None:
         """List the directory and wait until all that is complete is worked on."""
         self.inbox.rescan()
-        self.wait_until(lambda: not {"to settle", "its turn"} & set(self.inbox.waiting().values()))
+        self.wait_until(lambda: not {"to settle", "its turn"} & set(self.inbox.list_waiting().values()))
 
     def wait_until(self, condition: Callable[[], object], timeout_s: float = DEADLINE_S) -> None:
         """Return once a condition is true and no work is under way.
@@ -129,7 +129,7 @@ class Living:
                 files = [(row.file, row.state, row.reason, row.current) for row in self.files()[:20]]
                 pytest.fail(
                     f"not within {timeout_s:g} s: cube {str(self.quantities())[:500]}, files {files}, "
-                    f"waiting {list(self.inbox.waiting().items())[:20]}, problem {self.inbox.problem}, "
+                    f"waiting {list(self.inbox.list_waiting().items())[:20]}, problem {self.inbox.problem}, "
                     f"told {[(f.file, f.state, f.reason) for o in self.outcomes[-20:] for f in o.files[:20]]}"
                 )
             time.sleep(0.005)

@@ -19,7 +19,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.ingest import commit
-from flows.ingest.bootstrap import open_lookout
+from flows.ingest.bootstrap import open_monitor
 from flows.ingest.dataset_state import Desk
 from flows.ingest.feed import Feed
 from flows.model.dataset import Dataset, Keep, Unload
@@ -133,10 +133,10 @@ class Living:
         self._open.callback(requests.close)
         segments = Segments(self.root / "segments")
         settle_orphans(ledger, segments)
-        lookout = open_lookout(self.dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
-        self._open.callback(lookout.close)
+        monitor = open_monitor(self.dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
+        self._open.callback(monitor.close)
         self.feed = Feed(
-            {"t": Desk(self.dataset, lookout)},
+            {"t": Desk(self.dataset, monitor)},
             cube=self._cubes.of(self.dataset.table),
             ledger=ledger,
             segments=segments,
@@ -287,7 +287,7 @@ class Living:
         return f"{self.directory}\n    model  {model}\n    ledger {dict(sorted(ledger.items()))}"
 
     def _work(self) -> None:
-        self.feed.desks["t"].lookout.inbox.rescan()
+        self.feed.desks["t"].monitor.inbox.rescan()
         while (work := self.feed.find_work()) is not None:
             self.feed.append(self.feed.validate(work))
 

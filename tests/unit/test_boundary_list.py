@@ -59,7 +59,7 @@ KNOWN = {
     ("installation/up.py", "Up._healthy"): CHILD,
 }
 """Where something is started → where what it raises ends up."""
-HANDED_ON = {("landing/mount.py", "Call.run")}
+HANDED_ON = {("landing/mount_thread.py", "Call.run")}
 """What keeps an exception for the one who asked, where it is raised again."""
 
 

@@ -44,7 +44,7 @@ def wait_for_all(living: Living, count: int, timeout_s: float = 60.0) -> None:
     told = [(file.file, file.state) for outcome in living.outcomes for file in outcome.files]
     told = [each for each in told if each[1] != "detected"]
     assert len(told) == len(set(told)) == count and {state for _, state in told} == {"loaded"}
-    living.wait_until(lambda: not living.inbox.waiting())
+    living.wait_until(lambda: not living.inbox.list_waiting())
 
 
 def test_10_000_small_files_at_once_lose_nothing(start: Start) -> None:
@@ -92,7 +92,7 @@ def test_fast_renames_of_loaded_files_load_nothing_again(start: Start) -> None:
 @contextmanager
 def frozen(living: Living) -> Iterator[None]:
     """Hold up the thread that reads the kernel's events."""
-    watcher = living.desk.lookout._watcher
+    watcher = living.desk.monitor._watcher
     assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
     with watcher._observer._inotify_fd._lock:
         yield
@@ -128,9 +128,9 @@ def test_events_that_are_lost_without_a_word_are_made_good_by_the_next_listing(
     living = start()
     living.put("1.csv", sales(1))
     living.wait_for(numbers(1))
-    lookout = living.desk.lookout
-    if lookout._watcher is not None:
-        monkeypatch.setattr(lookout._watcher, "_note", lambda *_: None)
+    monitor = living.desk.monitor
+    if monitor._watcher is not None:
+        monkeypatch.setattr(monitor._watcher, "_note", lambda *_: None)
     for number in range(2, 12):
         living.put(f"{number}.csv", sales(number, start=number))
     monkeypatch.setattr("flows.landing.monitor.RESCAN_S", 0.2)
@@ -143,7 +143,7 @@ def test_a_thread_of_the_observer_that_ends_is_replaced(start: Start, which: str
     living = start()
     living.put("1.csv", sales(1))
     living.wait_for(numbers(1))
-    watcher = living.desk.lookout._watcher
+    watcher = living.desk.monitor._watcher
     assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
     threads = {
         "observer": watcher._observer,
@@ -151,7 +151,7 @@ def test_a_thread_of_the_observer_that_ends_is_replaced(start: Start, which: str
         "reader": watcher._observer._inotify_fd,
     }
     threads[which].stop()
-    living.wait_until(lambda: living.desk.lookout._watcher not in (None, watcher))
+    living.wait_until(lambda: living.desk.monitor._watcher not in (None, watcher))
     living.put("2.csv", sales(2, start=2))
     living.wait_for(numbers(2))
 
@@ -166,7 +166,7 @@ def test_what_kills_a_thread_of_the_observer_lets_nothing_be_missed(
     living = start()
     living.put("1.csv", sales(1))
     living.wait_for(numbers(1))
-    watcher = living.desk.lookout._watcher
+    watcher = living.desk.monitor._watcher
     assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
     owner, name = {
         "dispatcher": (watcher._observer, "dispatch_events"),
@@ -182,7 +182,7 @@ def test_what_kills_a_thread_of_the_observer_lets_nothing_be_missed(
     for number in range(2, 12):
         living.put(f"{number}.csv", sales(number, start=number))
     wait_for_all(living, 11)
-    assert living.desk.lookout._watcher not in (None, watcher)
+    assert living.desk.monitor._watcher not in (None, watcher)
     assert living.status()["observer"] == "native"
     living.put("12.csv", sales(12, start=12))
     wait_for_all(living, 12)
@@ -199,7 +199,7 @@ def test_a_directory_that_could_not_be_watched_is_watched_when_that_is_possible_
     with monkeypatch.context() as patched:
         patched.setattr("flows.landing.events.Observer", refuse)
         living = start()
-        living.wait_until(lambda: "cannot be watched (inotify watch limit" in living.desk.lookout.why)
+        living.wait_until(lambda: "cannot be watched (inotify watch limit" in living.desk.monitor.observer_reason)
         assert living.status()["observer"] == "polling"
     living.wait_until(lambda: living.status()["observer"] == "native")
     living.put("1.csv", sales(1))
@@ -248,7 +248,7 @@ async def test_an_initial_load_ends_although_files_keep_coming(
 
         def validate_while_one_more_lands(work: Work) -> Validated | Outcome:
             write()
-            feed.desks["sales"].lookout.inbox.rescan()
+            feed.desks["sales"].monitor.inbox.rescan()
             return validate(work)
 
         monkeypatch.setattr(feed, "validate", validate_while_one_more_lands)
@@ -271,14 +271,14 @@ async def test_an_initial_load_also_loads_what_landed_meanwhile_and_did_not_fit_
             for number in range(10, 17):
                 (landing / f"{number}.csv").write_bytes(sales(number, start=number))
             monkeypatch.setattr(feed, "find_work", find_work)
-            feed.desks["sales"].lookout.inbox.rescan()
+            feed.desks["sales"].monitor.inbox.rescan()
             return find_work()
 
         monkeypatch.setattr(feed, "find_work", find_what_lands_now)
         async with Stages(feed) as stages:
             await stages.rebuild()
             found = await asyncio.wait_for(stages.load_waiting(), 10)
-        assert (found.files, feed.desks["sales"].lookout.inbox.waiting()) == (7, {})
+        assert (found.files, feed.desks["sales"].monitor.inbox.list_waiting()) == (7, {})
 
 
 async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
@@ -296,7 +296,7 @@ async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
             for start in range(0, 3 * burst, burst):
                 for number in range(start, start + burst):
                     (landing / f"{number}.csv").write_bytes(sales(-1 if number == burst else 1, start=number))
-                opened.feed.desks["sales"].lookout.inbox.rescan()
+                opened.feed.desks["sales"].monitor.inbox.rescan()
                 while (work := await stages.detect(0.2)) is not None:
                     await window.put(work)
             await window.close()
@@ -348,7 +348,7 @@ async def test_all_files_of_a_batch_that_is_cut_are_loaded_at_the_start_and_in_a
             found = await stages.load_waiting()
             assert (found.files, found.rows) == (10, 10)
             put(20)
-            opened.feed.desks["sales"].lookout.inbox.rescan()
+            opened.feed.desks["sales"].monitor.inbox.rescan()
             window = Window(stages)
             while (work := await stages.detect(0.2)) is not None:
                 await window.put(work)

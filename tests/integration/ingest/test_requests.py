@@ -305,7 +305,7 @@ def test_the_files_of_a_request_that_fails_half_way_are_offered_again(
             patched.setattr(Segments, "write", full)
             with pytest.raises(RequestFailed, match="No space left"):
                 ask(living, "load")
-        living.wait_until(lambda: "its turn" not in living.inbox.waiting().values())
+        living.wait_until(lambda: "its turn" not in living.inbox.list_waiting().values())
 
 
 def full(*_: object) -> None:

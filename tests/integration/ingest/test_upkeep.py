@@ -20,7 +20,7 @@ from flows.ingest import commit, compaction
 from flows.ingest import verification as closing_day
 from flows.ingest.compaction import compact
 from flows.model.dataset import Dataset, SkipRows
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.model.formats import Csv
 from flows.reading.file_reader import Read, read_file
 from flows.settings import Observer, Settings
@@ -461,7 +461,7 @@ def test_a_deep_verification_reads_no_file_that_sessions_have_died_over(
         mended = Signature(0, (tmp_path / "landing" / "10.csv").stat().st_mtime_ns, 0, 0)  # as a mender sees it
     read: list[bytes] = []
 
-    def note(dataset: Dataset, landed: Landed) -> Read | str:
+    def note(dataset: Dataset, landed: SettledFile) -> Read | str:
         read.append(landed.path)
         return read_file(dataset, landed)
 

@@ -293,7 +293,7 @@ def test_temporary_names_of_copy_tools_never_load_and_their_final_names_do(start
     living.put("other.csv", sales(7, start=1000))
     living.wait_for({1000: 7})
     living.look()
-    assert living.inbox.waiting() == {}
+    assert living.inbox.list_waiting() == {}
     assert [row.file for row in living.files()] == ["other.csv"]
     for number, name in enumerate(TEMPORARY, start=1):
         (living.landing / name).rename(living.landing / f"{number}.csv")
@@ -362,7 +362,7 @@ def test_nested_directories_are_left_alone_otherwise(start: Start) -> None:
     living.wait_for({2: 2})
     living.look()
     assert [row.file for row in living.files()] == ["b.csv"]
-    assert living.inbox.waiting() == {}
+    assert living.inbox.list_waiting() == {}
 
 
 def test_links_are_followed_to_files_inside_only(start: Start, tmp_path: Path) -> None:
@@ -406,10 +406,10 @@ def test_a_nested_directory_that_becomes_a_link_is_not_followed(start: Start, tm
     living.wait_for({1: 1, 2: 2})
     shutil.rmtree(living.landing / "day")
     (living.landing / "day").symlink_to(tmp_path / "outside")
-    living.inbox.glance({b"day/a.csv": Hint.COMPLETE})
+    living.inbox.check_paths({b"day/a.csv": Hint.COMPLETE})
     living.wait_until(lambda: living.told("day/a.csv")[-1:] == ["gone"])
     assert living.quantities() == {1: 1, 2: 2}
-    assert living.inbox.waiting() == {}
+    assert living.inbox.list_waiting() == {}
 
 
 def test_the_landing_directory_may_be_a_link_itself(start: Start, tmp_path: Path) -> None:
@@ -479,7 +479,7 @@ def test_a_file_waits_for_a_marker_that_is_not_older(start: Start) -> None:
     (living.landing / "a.csv.done").unlink()
     living.look()
     assert [row.file for row in living.files()] == ["a.csv"]
-    assert living.inbox.waiting() == {}
+    assert living.inbox.list_waiting() == {}
 
 
 def test_a_marker_says_that_a_file_is_complete_whatever_else_it_looks_like(start: Start) -> None:
@@ -515,10 +515,10 @@ def test_a_file_waits_for_its_manifest_and_is_loaded_when_it_agrees(start: Start
         "3.csv.json", b'\xef\xbb\xbf{"sha256": "%s"}' % hashlib.sha256(bodies["3.csv"]).hexdigest().upper().encode()
     )
     living.wait_for({1: 1, 2: 2, 3: 3})
-    assert living.inbox.waiting() == {b"4.csv": "its manifest 4.csv.json"}
+    assert living.inbox.list_waiting() == {b"4.csv": "its manifest 4.csv.json"}
     (living.landing / "1.csv.json").unlink()
     living.look()
-    assert living.inbox.waiting() == {b"4.csv": "its manifest 4.csv.json"}
+    assert living.inbox.list_waiting() == {b"4.csv": "its manifest 4.csv.json"}
     assert {row.file for row in living.files()} == {"1.csv", "2.csv", "3.csv"}
 
 

@@ -18,8 +18,7 @@ from flows.ingest.bootstrap import OpenFeed, open_feed
 from flows.ingest.disk_warnings import Disks
 from flows.ingest.status import FeedSource
 from flows.ingest.work import Work
-from flows.landing import monitor as lookout
-from flows.landing import mount
+from flows.landing import monitor, mount_thread
 from flows.model.tables import Query
 from flows.settings import Settings
 from flows.store.reports import Reports
@@ -77,10 +76,10 @@ class Two:
 def soon(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What hangs is found to hang soon, and is tried again soon."""
     for module, name, value in (
-        (mount, "QUIET_S", 0.3),
-        (mount, "STOP_S", 0.3),
+        (mount_thread, "QUIET_S", 0.3),
+        (mount_thread, "STOP_S", 0.3),
         (datasets, "RESOLVE_S", 0.1),
-        (lookout, "PATIENCE_S", 0.02),
+        (monitor, "PATIENCE_S", 0.02),
         (dataset_state, "RETRY_S", 0.1),
         (dataset_state, "RETRY_MOST_S", 0.2),
     ):
@@ -118,7 +117,7 @@ def behind(tmp_path: Path) -> Path:
 def test_a_mount_that_hangs_degrades_its_dataset_and_recovers_when_it_answers(tmp_path: Path, behind: Path) -> None:
     with fuse(behind, tmp_path / "remote") as server, two(tmp_path) as running:
         until(lambda: running.quantities("remote") == {1: 1}, what="the first file")
-        assert running.feed.desks["remote"].lookout.observer == "polling"
+        assert running.feed.desks["remote"].monitor.observer == "polling"
         server.stop_answering()
         (behind / "2.csv").write_bytes(sales(2, start=2))
         until(
@@ -129,7 +128,7 @@ def test_a_mount_that_hangs_degrades_its_dataset_and_recovers_when_it_answers(tm
         until(lambda: running.quantities("local") == {1: 7}, what="the file of the other dataset")
         assert running.quantities("remote") == {1: 1}
         with pytest.raises(LandingHangs, match="look after its mount"):
-            running.feed.desks["remote"].lookout.look_again()
+            running.feed.desks["remote"].monitor.scan_and_claim()
         server.answer()
         until(lambda: running.quantities("remote") == {1: 1, 2: 2}, what="the file that landed meanwhile")
         until(lambda: not running.complaints(), what="no complaint")

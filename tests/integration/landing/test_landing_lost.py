@@ -385,7 +385,7 @@ def test_another_directory_corrects_no_file_of_the_same_name_until_a_person_says
         living.landing.symlink_to(other)
         living.wait_for(ALL | {5: 5})
         doubt_of(living, "another directory now, with none of its 4 files")
-        waits = living.inbox.waiting()
+        waits = living.inbox.list_waiting()
         assert waits and all("cubefeed landing accept sales" in why for why in waits.values())
         assert living.quantities() == ALL | {5: 5}
         ask(living, "accept")

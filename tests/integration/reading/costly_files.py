@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from flows.ingest.checks import check_files
 from flows.model.dataset import Dataset, SkipRows
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.model.formats import Csv
 from flows.reading.file_reader import Read
 from flows.validation.cost import memory_bytes
@@ -122,7 +122,7 @@ def sizes(name: str) -> tuple[int, int]:
 
 def check(dataset: Dataset, body: bytes) -> dict[str, int]:
     signature = Signature(len(body), 0, 0, 1)
-    read = Read(Landed(b"f.csv", signature), signature, body, b"")
+    read = Read(SettledFile(b"f.csv", signature), signature, body, b"")
     return dict(check_files(dataset, [read]).verdicts[b"f.csv"].counts)
 
 

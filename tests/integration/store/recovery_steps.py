@@ -20,7 +20,7 @@ from typing import Any
 from flows.datasets.sales import SALES
 from flows.ingest import compaction as segments_compaction
 from flows.ingest.repair import Mender
-from flows.landing.mount import Mount
+from flows.landing.mount_thread import MountThread
 from flows.store.crashes import Crashes
 from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
@@ -104,7 +104,7 @@ def compaction(state: Path, landing: Path) -> None:
 def mending(state: Path, landing: Path) -> None:
     """Mend the segments for another declaration."""
     dataset = replace(SALES, landing=landing, revision=1)
-    mount = Mount("landing")
+    mount = MountThread("landing")
     with closing(open_ledger(State(state).ledger)) as ledger:
         mender = Mender(ledger, Segments(State(state).segments), Quarantine(State(state).quarantine), Crashes())
         mender.mend(dataset, mount)

@@ -23,7 +23,7 @@ from flows.datasets.sales import SALES
 from flows.errors import RequestFailed, StateError
 from flows.ingest.compaction import compact
 from flows.ingest.repair import Mender
-from flows.landing.mount import Mount
+from flows.landing.mount_thread import MountThread
 from flows.model.dataset import DailyBy, Dataset, SkipRows, Unload
 from flows.model.formats import Csv
 from flows.model.merge import Horizon
@@ -501,7 +501,7 @@ def test_a_declaration_that_raises_on_loaded_rows_leaves_all_that_was_loaded(tmp
         living.wait_until(lambda: not any(row.present for row in living.files()))
     state = State(tmp_path / "state")
     fragile = Dataset(schema=Fragile, landing=tmp_path / "landing", name="sales")
-    mount = Mount("landing")
+    mount = MountThread("landing")
     ledger = open_ledger(state.ledger)
     segments = Segments(state.segments)
     with pytest.raises(pl.exceptions.PolarsError, match="conversion from"):

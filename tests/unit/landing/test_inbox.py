@@ -17,10 +17,10 @@ from flows.datasets.sales import Sales
 from flows.landing import absence as missing
 from flows.landing import inbox, settling
 from flows.landing.events import Hint
-from flows.landing.inbox import Inbox, Settled
+from flows.landing.inbox import ClaimedFiles, Inbox
 from flows.landing.listing import TICK_S
 from flows.model.dataset import Dataset, Unload
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.reading.file_reader import Read, read_bytes, read_file
 
 WHOLE, CUT = b"ID\n1\n", b"ID\n1"
@@ -40,14 +40,14 @@ class Clock:
 class Box(Inbox):
     """An inbox over a real directory, which does not believe the times of its files."""
 
-    def __init__(self, root: Path, *, judged: dict[bytes, Signature] | None = None, **options: Any) -> None:
+    def __init__(self, root: Path, *, recorded: dict[bytes, Signature] | None = None, **options: Any) -> None:
         self.turn = Clock()
         self.directory = root
         super().__init__(
             Dataset(schema=Sales, landing=root, **options),
-            judged or {},
+            recorded or {},
             settle_s=SETTLE_S,
-            believe_age_s=inf,
+            trusted_age_s=inf,
             clock=self.turn,
         )
 
@@ -57,21 +57,21 @@ class Box(Inbox):
         self.hear(name, hint)
 
     def hear(self, name: str, hint: Hint = Hint.UNKNOWN) -> None:
-        self.glance({name.encode(): hint})
+        self.check_paths({name.encode(): hint})
 
-    def take(self, *, max_files: int = 100, max_bytes: int = 1 << 20) -> Settled:
-        return self.settled(max_files=max_files, max_bytes=max_bytes)
+    def take(self, *, max_files: int = 100, max_bytes: int = 1 << 20) -> ClaimedFiles:
+        return self.claim_ready(self.find_ready(max_files=max_files, max_bytes=max_bytes))
 
     def taken(self) -> list[str]:
         """The names of the files that are complete now."""
-        return [landed.path.decode() for landed in self.take().landed]
+        return [landed.path.decode() for landed in self.take().settled]
 
     def load(self, *names: str) -> None:
-        """Let files be complete, and judged."""
+        """Let files be complete, and recorded."""
         for name in names:
             self.put(name)
         self.turn.now += SETTLE_S
-        self.judged({landed.path: landed.signature for landed in self.take().landed}, ())
+        self.record({landed.path: landed.signature for landed in self.take().settled}, ())
         self.rescan()
 
     def pass_s(self, seconds: float) -> None:
@@ -158,12 +158,12 @@ def test_what_is_said_of_a_companion_says_nothing_of_the_file(make: Callable[...
     box.put("a.csv.json", b"{}", Hint.COMPLETE)
     box.pass_s(2)
     assert box.taken() == []
-    assert box.waiting() == {b"a.csv": "to settle"}
+    assert box.list_waiting() == {b"a.csv": "to settle"}
 
 
 def test_a_time_in_the_future_does_not_delay_a_file(make: Callable[..., Box]) -> None:
     box = make()
-    box.believe_age_s = 0.0
+    box.trusted_age_s = 0.0
     (box.directory / "a.csv").write_bytes(WHOLE)
     os.utime(box.directory / "a.csv", (2**33, 2**33))
     box.rescan()
@@ -176,7 +176,7 @@ def test_a_clock_that_was_set_makes_no_file_old(
     make: Callable[..., Box], monkeypatch: pytest.MonkeyPatch, jump_s: int
 ) -> None:
     box = make()
-    box.believe_age_s = 0.0
+    box.trusted_age_s = 0.0
     (box.directory / "a.csv").write_bytes(WHOLE)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + jump_s)
@@ -194,7 +194,7 @@ def test_a_file_from_the_future_is_read_without_waiting_for_that(
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() - 365 * 86400)
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it was waited for"))
-    landed = Landed(b"a.csv", Signature.of(file.stat()), "load")
+    landed = SettledFile(b"a.csv", Signature.of(file.stat()), "load")
     read = read_file(Dataset(schema=Sales, landing=tmp_path), landed, arrived=True)
     assert isinstance(read, Read) and read.body == WHOLE
 
@@ -215,13 +215,13 @@ def test_a_file_at_work_is_not_offered_again_and_a_later_change_is(make: Callabl
     box = make()
     box.put("a.csv")
     box.pass_s(SETTLE_S)
-    (landed,) = box.take().landed
+    (landed,) = box.take().settled
     box.rescan()
     assert box.taken() == []
     box.put("a.csv", WHOLE * 2)
     box.pass_s(SETTLE_S)
     assert box.taken() == []
-    box.judged({b"a.csv": landed.signature}, ())
+    box.record({b"a.csv": landed.signature}, ())
     assert box.taken() == ["a.csv"]
 
 
@@ -231,10 +231,10 @@ def test_a_change_that_was_read_already_is_not_offered_again(make: Callable[...,
     box.pass_s(SETTLE_S)
     assert box.taken() == ["a.csv"]
     box.put("a.csv", WHOLE * 2)
-    box.judged({b"a.csv": Signature.of(os.stat(box.directory / "a.csv"))}, ())
+    box.record({b"a.csv": Signature.of(os.stat(box.directory / "a.csv"))}, ())
     box.pass_s(SETTLE_S)
     assert box.taken() == []
-    assert box.waiting() == {}
+    assert box.list_waiting() == {}
 
 
 def test_a_file_that_could_not_be_read_is_left_alone_for_a_while(make: Callable[..., Box]) -> None:
@@ -246,7 +246,7 @@ def test_a_file_that_could_not_be_read_is_left_alone_for_a_while(make: Callable[
     box.rescan()
     box.pass_s(inbox.RETRY_S - 0.1)
     assert box.taken() == []
-    assert box.waiting() == {b"a.csv": "another try: it cannot be read"}
+    assert box.list_waiting() == {b"a.csv": "another try: it cannot be read"}
     box.pass_s(0.2)
     assert box.taken() == ["a.csv"]
 
@@ -287,9 +287,9 @@ def test_files_are_taken_in_the_order_of_their_times_and_at_least_one(make: Call
         os.utime(box.directory / name, ns=(number // 2, number // 2))
     box.rescan()
     box.pass_s(SETTLE_S)
-    assert [landed.path for landed in box.take(max_bytes=1).landed] == [b"a.csv"]
-    assert [landed.path for landed in box.take(max_files=1).landed] == [b"c.csv"]
-    assert [landed.path for landed in box.take().landed] == [b"b.csv"]
+    assert [landed.path for landed in box.take(max_bytes=1).settled] == [b"a.csv"]
+    assert [landed.path for landed in box.take(max_files=1).settled] == [b"c.csv"]
+    assert [landed.path for landed in box.take().settled] == [b"b.csv"]
 
 
 def test_a_file_is_gone_when_it_was_missing_for_a_while(make: Callable[..., Box]) -> None:
@@ -298,15 +298,15 @@ def test_a_file_is_gone_when_it_was_missing_for_a_while(make: Callable[..., Box]
     (box.directory / "a.csv").unlink()
     box.hear("a.csv")
     box.pass_s(missing.GONE_S / 2)
-    assert box.take().gone == ()
+    assert box.take().deleted == ()
     box.pass_s(missing.GONE_S)
-    assert box.take().gone == (b"a.csv",)
+    assert box.take().deleted == (b"a.csv",)
     box.hear("a.csv")
-    assert box.take().gone == ()
-    box.judged({}, [b"a.csv"])
+    assert box.take().deleted == ()
+    box.record({}, [b"a.csv"])
     box.pass_s(missing.GONE_S)
-    assert box.take().gone == ()
-    assert box.waiting() == {}
+    assert box.take().deleted == ()
+    assert box.list_waiting() == {}
 
 
 def test_a_file_that_comes_back_in_time_is_not_gone(make: Callable[..., Box]) -> None:
@@ -317,7 +317,7 @@ def test_a_file_that_comes_back_in_time_is_not_gone(make: Callable[..., Box]) ->
     box.pass_s(missing.GONE_S / 2)
     (box.directory / "away").rename(box.directory / "a.csv")
     box.pass_s(missing.GONE_S)
-    assert box.take().gone == ()
+    assert box.take().deleted == ()
 
 
 def test_only_a_new_name_that_still_settles_keeps_a_file_from_being_gone(make: Callable[..., Box]) -> None:
@@ -325,16 +325,16 @@ def test_only_a_new_name_that_still_settles_keeps_a_file_from_being_gone(make: C
     box.settling.settle_s = 1.5
     box.load("a.csv", "b.csv", "c.csv")
     box.pass_s(1)
-    box.judged({landed.path: landed.signature for landed in box.take().landed}, ())
+    box.record({landed.path: landed.signature for landed in box.take().settled}, ())
     (box.directory / "a.csv").unlink()
     (box.directory / "b.csv").rename(box.directory / "new.csv")
     box.rescan()
     box.pass_s(missing.GONE_S)
     box.put("busy.csv")
-    assert box.take().gone == (b"a.csv",)
+    assert box.take().deleted == (b"a.csv",)
     box.pass_s(0.5)
     found = box.take()
-    assert [landed.path for landed in found.landed] == [b"new.csv"]
+    assert [landed.path for landed in found.settled] == [b"new.csv"]
     assert found.missing == (b"b.csv",)
 
 
@@ -345,7 +345,7 @@ def test_the_last_files_of_a_directory_are_never_gone_where_that_would_unload_th
         (box.directory / name).unlink()
         box.hear(name)
     box.pass_s(missing.GONE_S * 2)
-    assert box.take().gone == ()
+    assert box.take().deleted == ()
     assert "empty" in str(box.problem)
 
 
@@ -356,7 +356,7 @@ def test_a_directory_that_was_seen_with_files_was_emptied_where_their_rows_stay(
         (box.directory / name).unlink()
         box.hear(name)
     box.pass_s(missing.GONE_S * 2)
-    assert set(box.take().gone) == {b"a.csv", b"b.csv"}
+    assert set(box.take().deleted) == {b"a.csv", b"b.csv"}
     assert box.problem is None
 
 
@@ -366,16 +366,16 @@ def test_an_empty_directory_that_was_never_seen_with_its_files_may_be_an_unmount
     before = make()
     before.load("a.csv")
     (before.directory / "a.csv").unlink()
-    box = make(judged=before._judged)
+    box = make(recorded=before._recorded)
     box.rescan()
     box.pass_s(missing.GONE_S * 2)
-    assert box.take().gone == ()
+    assert box.take().deleted == ()
     assert "empty, as an unmounted one is, and 1 file was there" in str(box.problem)
     tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-unmounted"))
     tmp_path.mkdir()
     before.rescan()
     before.pass_s(missing.GONE_S * 2)
-    assert before.take().gone == () and "empty" in str(before.problem)
+    assert before.take().deleted == () and "empty" in str(before.problem)
 
 
 def test_another_file_system_without_any_of_the_files_says_nothing_of_them(
@@ -397,13 +397,13 @@ def test_another_file_system_without_any_of_the_files_says_nothing_of_them(
         patched.setattr(os, "fstat", fstat)
         box.rescan()
         box.pass_s(missing.GONE_S * 2)
-        assert box.take().gone == ()
+        assert box.take().deleted == ()
         assert "another file system" in str(box.problem)
         (tmp_path / "away" / "a.csv").rename(box.directory / "a.csv")
         box.rescan()
         assert box.problem is None
         box.pass_s(missing.GONE_S * 2)
-        assert box.take().gone == (b"b.csv",)
+        assert box.take().deleted == (b"b.csv",)
 
 
 @pytest.mark.parametrize("mount_point", ["left", "removed"])
@@ -426,13 +426,13 @@ def test_a_file_system_that_was_mounted_below_and_is_not_any_more_says_nothing_o
     (box.directory / "b.csv").unlink()
     box.rescan()
     box.pass_s(missing.GONE_S * 2)
-    assert box.take().gone == ()
+    assert box.take().deleted == ()
     assert str(box.problem).startswith("shop/ is on another file system now, with none of its 1 files; nothing is")
     shop.mkdir(exist_ok=True)
     (shop / "c.csv").write_bytes(b"ID\n2\n")
     box.rescan()
     box.pass_s(missing.GONE_S * 2)
-    assert (box.take().gone, box.problem) == ((b"b.csv",), None)
+    assert (box.take().deleted, box.problem) == ((b"b.csv",), None)
 
 
 def test_a_directory_that_was_removed_with_its_files_is_gone(make: Callable[..., Box]) -> None:
@@ -444,7 +444,7 @@ def test_a_directory_that_was_removed_with_its_files_is_gone(make: Callable[...,
     (box.directory / "shop").rmdir()
     box.rescan()
     box.pass_s(missing.GONE_S * 2)
-    assert (box.take().gone, box.problem) == ((b"shop/c.csv",), None)
+    assert (box.take().deleted, box.problem) == ((b"shop/c.csv",), None)
 
 
 def test_a_problem_makes_no_waiting_file_forgotten(make: Callable[..., Box], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,7 +170,7 @@ def make_inbox(root: Path, **options: object) -> Inbox:
 
 def load(box: Inbox) -> None:
     """Have all that lies there be judged."""
-    box.judged(box.rescan().files, ())
+    box.record(box.rescan().files, ())
 
 
 def gone_after_a_while(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
@@ -178,7 +178,7 @@ def gone_after_a_while(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> set[bytes
     box.rescan()
     monkeypatch.setattr("flows.landing.absence.GONE_S", 0.0)
     monkeypatch.setattr("flows.landing.absence.GONE_SCANS", 0)
-    return set(box.settled(max_files=100, max_bytes=1).gone)
+    return set(box.find_ready(max_files=100, max_bytes=1).deleted)
 
 
 def test_directories_are_searched_so_deep_and_no_deeper_and_what_is_known_below_is_not_lost(
@@ -196,7 +196,7 @@ def test_directories_are_searched_so_deep_and_no_deeper_and_what_is_known_below_
     assert set(box.rescan().files) == {b"b.csv", b"d/" * scan.MAX_DEPTH + b"a.csv"}
     assert "lies more than 32 directories deep, where none is searched; move up what is in it" in str(box.problem)
     known = {b"d/" * scan.MAX_DEPTH + b"e/c.csv", b"d/" * scan.MAX_DEPTH + b"e/gone.csv"}
-    box.judged(dict.fromkeys(known, box.rescan().files[b"b.csv"]), ())  # as an earlier edition has loaded them
+    box.record(dict.fromkeys(known, box.rescan().files[b"b.csv"]), ())  # as an earlier edition has loaded them
     (root / "b.csv").unlink()
     assert gone_after_a_while(box, monkeypatch) == {b"b.csv", b"d/" * scan.MAX_DEPTH + b"e/gone.csv"}
 
@@ -244,13 +244,13 @@ def test_a_third_person_s_file_with_other_names_waits_until_they_are_gone(
     monkeypatch.setattr(inbox, "LINKS_S", 0.0)
     monkeypatch.setattr(settling, "NO_NEWLINE_S", 0.0)
     box.rescan()
-    assert box.settled(max_files=1, max_bytes=1).landed == ()
+    assert box.find_ready(max_files=1, max_bytes=1).settled == ()
     words = "its other names to go: it has 2 hard links, and belongs to user 65534"
-    assert box.waiting()[b"a.csv"].startswith(words)
+    assert box.list_waiting()[b"a.csv"].startswith(words)
     assert words in str(refusal(root, b"a.csv").strerror)
     (tmp_path / "theirs").unlink()
     deadline = time.monotonic() + 5
-    while not (landed := box.settled(max_files=1, max_bytes=1).landed):
+    while not (landed := box.find_ready(max_files=1, max_bytes=1).settled):
         assert time.monotonic() < deadline
     assert [each.path for each in landed] == [b"a.csv"]
 

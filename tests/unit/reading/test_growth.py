@@ -14,7 +14,7 @@ import pytest
 
 from flows.ingest.checks import check_files
 from flows.model.dataset import Dataset, SkipRows
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.model.finding_frame import SHOWN, SHOWN_EXPECTED
 from flows.model.findings import MAX_FINDINGS, Verdict
 from flows.model.formats import Csv
@@ -71,7 +71,7 @@ TRIES = 3
 
 def check(dataset: Dataset, body: bytes) -> Verdict:
     signature = Signature(len(body), 0, 0, 1)
-    read = Read(Landed(b"f.csv", signature), signature, body, b"")
+    read = Read(SettledFile(b"f.csv", signature), signature, body, b"")
     return check_files(dataset, [read]).verdicts[b"f.csv"]
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from flows.errors import EngineLost, QueryError
 from flows.ingest.checks import check_files
 from flows.model.dataset import Dataset
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.reading import file_reader as reader
 from flows.reading.csv.parse import Source, parse
 from flows.reading.file_reader import Read
@@ -127,7 +127,7 @@ class Fragile(dy.Schema):
 def read(name: bytes, *rows: str) -> Read:
     body = "\n".join(["ID,Text", *rows, ""]).encode()
     signature = Signature(len(body), 1, 1, 1)
-    return Read(Landed(name, signature), signature, body, name)
+    return Read(SettledFile(name, signature), signature, body, name)
 
 
 def good(name: bytes, first: int) -> Read:
@@ -214,7 +214,7 @@ def test_a_file_that_cannot_be_read_for_memory_is_refused(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(reader, "read_bytes", no_memory)
     dataset = Dataset(schema=Fragile, landing="data/sales/current")
-    found = read_or_refuse(dataset, Landed(b"sales_2021-05-01.csv", Signature(1, 1, 1, 1), "load"))
+    found = read_or_refuse(dataset, SettledFile(b"sales_2021-05-01.csv", Signature(1, 1, 1, 1), "load"))
     assert isinstance(found, Read) and found.body is None
     verdict = check_files(dataset, [found]).verdicts[b"sales_2021-05-01.csv"]
     assert not verdict.accepted and verdict.findings[0].rule == "reading" and "MemoryError" in str(verdict.reason)

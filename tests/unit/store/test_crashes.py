@@ -10,12 +10,12 @@ import pytest
 
 from flows.datasets.sales import SALES
 from flows.model.dataset import Dataset
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.store import suspects
 from flows.store.crashes import Crashes
 from flows.store.suspects import suspects_in
 
-A, B, C = (Landed(name, Signature(1, 2, 3, 4)) for name in (b"a.csv", b"b.csv", b"c.csv"))
+A, B, C = (SettledFile(name, Signature(1, 2, 3, 4)) for name in (b"a.csv", b"b.csv", b"c.csv"))
 
 
 def session(state: Path) -> Crashes:
@@ -24,7 +24,7 @@ def session(state: Path) -> Crashes:
     return opened
 
 
-def die_with(state: Path, *landed: Landed) -> None:
+def die_with(state: Path, *landed: SettledFile) -> None:
     """A session that takes files in hand and dies; the kernel closes what it has open."""
     dying = session(state)
     dying.hold(SALES, landed)
@@ -32,7 +32,7 @@ def die_with(state: Path, *landed: Landed) -> None:
     dying._note.close()
 
 
-def is_read(crashes: Crashes, landed: Landed, dataset: Dataset = SALES) -> bool:
+def is_read(crashes: Crashes, landed: SettledFile, dataset: Dataset = SALES) -> bool:
     with crashes.hold(dataset, [landed]) as held:
         return held.to_read == [landed]
 
@@ -108,7 +108,7 @@ def test_a_session_that_fails_over_a_file_counts(tmp_path: Path) -> None:
     ],
     ids=["it changes", "somebody asks for it", "its declaration changes"],
 )
-def test_what_is_set_aside_is_tried_again_alone_when(tmp_path: Path, dataset: Dataset, landed: Landed) -> None:
+def test_what_is_set_aside_is_tried_again_alone_when(tmp_path: Path, dataset: Dataset, landed: SettledFile) -> None:
     for _ in range(3):
         die_with(tmp_path, A)
     after = session(tmp_path)
@@ -227,7 +227,7 @@ def test_the_suspects_of_the_last_deaths_are_kept_up_to_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int
 ) -> None:
     monkeypatch.setattr(suspects, "MOST", 3)
-    many = [Landed(b"%d.csv" % number, A.signature) for number in range(3 + more)]
+    many = [SettledFile(b"%d.csv" % number, A.signature) for number in range(3 + more)]
     for _ in range(2):
         die_with(tmp_path, *many)
     assert session(tmp_path).to_read_alone(SALES, many) == {landed.path for landed in many[more:]}

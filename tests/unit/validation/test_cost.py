@@ -17,7 +17,7 @@ from flows.ingest import checks
 from flows.ingest.checks import check_files
 from flows.ingest.work import Work
 from flows.model.dataset import Dataset, SkipRows
-from flows.model.files import Landed, Signature
+from flows.model.files import SettledFile, Signature
 from flows.model.findings import Verdict
 from flows.reading import file_reader as reader
 from flows.reading.file_reader import Read, read_file
@@ -36,7 +36,7 @@ H = b"A,B\n"
 
 def read(name: bytes, body: bytes) -> Read:
     signature = Signature(len(body), 0, 0, 1)
-    return Read(Landed(name, signature), signature, body, name)
+    return Read(SettledFile(name, signature), signature, body, name)
 
 
 def check(dataset: Dataset, body: bytes) -> Verdict:
@@ -106,7 +106,7 @@ def test_files_are_read_together_as_far_as_they_fit(pack: Callable[[bytes], byte
 
 
 def test_work_that_is_cut_goes_on_with_the_rest_and_what_is_gone_leaves_with_it() -> None:
-    landed = tuple(Landed(name, Signature(1, 0, 0, 1)) for name in (b"a", b"b", b"c"))
+    landed = tuple(SettledFile(name, Signature(1, 0, 0, 1)) for name in (b"a", b"b", b"c"))
     work = Work("pairs", landed, gone=(b"g",), missing=(b"m",))
     assert work.cut(set()) == (work, None)
     done, rest = work.cut({b"b", b"c"})
@@ -125,7 +125,7 @@ def test_a_file_of_holes_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
             made.write(b"x" * written)
             made.truncate(2 * half)
             os.fsync(made.fileno())
-        found = read_file(dataset, Landed(b"f.csv", Signature.of(file.stat())))
+        found = read_file(dataset, SettledFile(b"f.csv", Signature.of(file.stat())))
         assert isinstance(found, Read)
         if not refused:
             assert found.body == b"x" * half + bytes(half)
@@ -139,7 +139,7 @@ def test_a_file_too_large_for_the_memory_is_not_read(tmp_path: Path, monkeypatch
     monkeypatch.setattr(reader, "FREE_BYTES", 0)
     file = tmp_path / "f.csv"
     file.write_bytes(b"x" * 1_000)
-    landed = Landed(b"f.csv", Signature.of(file.stat()))
+    landed = SettledFile(b"f.csv", Signature.of(file.stat()))
     for room, is_read in ((1_000 * BYTE, True), (1_000 * BYTE - 1, False)):
         found = read_file(replace(within(room), landing=tmp_path), landed)
         assert isinstance(found, Read)

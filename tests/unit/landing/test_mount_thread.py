@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from flows.errors import LandingHangs
-from flows.landing.mount import Mount, note_progress
+from flows.landing.mount_thread import MountThread, note_progress
 
 QUIET_S = 0.05
 
 
 @pytest.fixture
-def mount() -> Iterator[Mount]:
-    mount = Mount("sales")
+def mount() -> Iterator[MountThread]:
+    mount = MountThread("sales")
     yield mount
     mount.stop()
 
@@ -34,14 +34,14 @@ class Gate:
         return "through"
 
 
-def test_a_call_brings_its_result_or_raises_what_it_raised(mount: Mount) -> None:
+def test_a_call_brings_its_result_or_raises_what_it_raised(mount: MountThread) -> None:
     assert mount.call(lambda: threading.current_thread().daemon) is True
     with pytest.raises(SystemExit):
         mount.call(lambda: exec("raise SystemExit(3)"))
     assert mount.call(lambda: "again") == "again"
 
 
-def test_while_a_call_hangs_the_others_fail_at_once_and_are_not_made_later(mount: Mount) -> None:
+def test_while_a_call_hangs_the_others_fail_at_once_and_are_not_made_later(mount: MountThread) -> None:
     gate, made = Gate(), threading.Event()
     with pytest.raises(LandingHangs, match="landing directory of sales has not answered for 0 s"):
         mount.call(gate, quiet_s=QUIET_S)
@@ -59,7 +59,7 @@ def test_while_a_call_hangs_the_others_fail_at_once_and_are_not_made_later(mount
     assert not made.is_set()
 
 
-def test_a_call_that_makes_progress_does_not_hang(mount: Mount) -> None:
+def test_a_call_that_makes_progress_does_not_hang(mount: MountThread) -> None:
     def move() -> int:
         ends = time.monotonic() + 4 * QUIET_S
         steps = 0
@@ -73,9 +73,9 @@ def test_a_call_that_makes_progress_does_not_hang(mount: Mount) -> None:
 
 def test_one_who_does_not_wait_is_woken_when_the_call_is_over() -> None:
     woken, gate = threading.Event(), Gate()
-    mount = Mount("sales", woken.set)
+    mount = MountThread("sales", woken.set)
     try:
-        call = mount.begin(gate)
+        call = mount.submit(gate)
         assert not call.wait(0)
         assert not woken.is_set()
         gate.open.set()
@@ -85,9 +85,9 @@ def test_one_who_does_not_wait_is_woken_when_the_call_is_over() -> None:
 
 
 def test_the_end_waits_for_no_call_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.landing.mount.STOP_S", 0.1)
-    gate, mount = Gate(), Mount("sales")
-    mount.begin(gate)
+    monkeypatch.setattr("flows.landing.mount_thread.STOP_S", 0.1)
+    gate, mount = Gate(), MountThread("sales")
+    mount.submit(gate)
     assert gate.begun.wait(20)
     mount.stop()
     assert not gate.ended.is_set()

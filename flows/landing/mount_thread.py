@@ -19,14 +19,14 @@ STOP_S = 5.0
 """How long the end of a session waits for a call that makes progress."""
 
 
-class Call[T]:
+class MountCall[T]:
     """One call under way, or done."""
 
     def __init__(self, work: Callable[[], T], wake: Callable[[], None] | None = None) -> None:
         self._work = work
         self._wake = wake
         self._done = threading.Event()
-        self._left = self._dropped = False
+        self._abandoned = self._cancelled = False
         self._result: T | None = None
         self._error: BaseException | None = None
 
@@ -37,13 +37,13 @@ class Call[T]:
     def wait(self, timeout_s: float) -> bool:
         """Whether it is done within the time. If not, `wake` is called once it is."""
         if not self._done.wait(timeout_s):
-            self._left = True
+            self._abandoned = True
         return self.done  # also when it ended before it could see that nobody waits
 
-    def drop(self) -> None:
+    def cancel(self) -> None:
         """Nobody wants it any more: it is not made, unless it was begun."""
         self._wake = None
-        self._dropped = True
+        self._cancelled = True
 
     def result(self) -> T:
         """What the call returned; raises what it raised."""
@@ -54,19 +54,19 @@ class Call[T]:
 
     def run(self) -> None:
         """Make the call; whatever it raises is for the one who asked."""
-        if self._dropped:
+        if self._cancelled:
             return
         try:
             self._result = self._work()
         except BaseException as error:
             self._error = error
         self._done.set()
-        wake = self._wake  # which `drop` may take away in this moment
-        if self._left and wake is not None:
+        wake = self._wake  # which `cancel` may take away in this moment
+        if self._abandoned and wake is not None:
             wake()
 
 
-class Mount:
+class MountThread:
     """Makes the calls of one dataset, one after the other, and says when they hang.
 
     The thread starts with the first call. It is a daemon: one that the kernel holds does not hold up the end.
@@ -79,14 +79,14 @@ class Mount:
     def __init__(self, name: str, wake: Callable[[], None] | None = None) -> None:
         self.name = name
         self._wake = wake
-        self._calls: SimpleQueue[Call[Any] | None] = SimpleQueue()
-        self._thread: _MountThread | None = None
+        self._calls: SimpleQueue[MountCall[Any] | None] = SimpleQueue()
+        self._thread: _CallThread | None = None
 
-    def begin[T](self, work: Callable[[], T]) -> Call[T]:
+    def submit[T](self, work: Callable[[], T]) -> MountCall[T]:
         """Have something done, after what was begun before."""
-        call = Call(work, self._wake)
+        call = MountCall(work, self._wake)
         if self._thread is None:
-            self._thread = _MountThread(f"mount {self.name}", self._calls)
+            self._thread = _CallThread(f"mount {self.name}", self._calls)
             self._thread.start()
         self._calls.put(call)
         return call
@@ -99,17 +99,17 @@ class Mount:
                 every other call raises this at once.
         """
         quiet_s = QUIET_S if quiet_s is None else quiet_s
-        self.check(quiet_s=quiet_s)
-        call = self.begin(work)
+        self.require_answer(quiet_s=quiet_s)
+        call = self.submit(work)
         try:
             while not call.wait(max(quiet_s - self._quiet_s(), 0.001)):
-                self.check(quiet_s=quiet_s)
+                self.require_answer(quiet_s=quiet_s)
         except LandingHangs:
-            call.drop()
+            call.cancel()
             raise
         return call.result()
 
-    def check(self, *, quiet_s: float | None = None) -> None:
+    def require_answer(self, *, quiet_s: float | None = None) -> None:
         """Raises LandingHangs when the call under way has made no progress for so long."""
         quiet = self._quiet_s()
         if quiet >= (QUIET_S if quiet_s is None else quiet_s):
@@ -129,31 +129,31 @@ class Mount:
 
     def _quiet_s(self) -> float:
         """For how long the call under way has made no progress; 0 where there is none."""
-        moved_at = self._thread.moved_at if self._thread is not None else None
-        return time.monotonic() - moved_at if moved_at is not None else 0.0
+        progress_at = self._thread.progress_at if self._thread is not None else None
+        return time.monotonic() - progress_at if progress_at is not None else 0.0
 
 
 def note_progress() -> None:
     """Say, from inside a call, that the mount still answers."""
     thread = threading.current_thread()
-    if isinstance(thread, _MountThread):
-        thread.moved_at = time.monotonic()
+    if isinstance(thread, _CallThread):
+        thread.progress_at = time.monotonic()
 
 
-class _MountThread(threading.Thread):
+class _CallThread(threading.Thread):
     """Makes calls until it is given None.
 
     Args:
-        moved_at: when the call under way last made progress; None between calls.
+        progress_at: when the call under way last made progress; None between calls.
     """
 
-    def __init__(self, name: str, calls: SimpleQueue[Call[Any] | None]) -> None:
+    def __init__(self, name: str, calls: SimpleQueue[MountCall[Any] | None]) -> None:
         super().__init__(name=name, daemon=True)
-        self.moved_at: float | None = None
+        self.progress_at: float | None = None
         self._calls = calls
 
     def run(self) -> None:
         while (call := self._calls.get()) is not None:
-            self.moved_at = time.monotonic()
+            self.progress_at = time.monotonic()
             call.run()
-            self.moved_at = None
+            self.progress_at = None
