@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flows.errors import StateError
-from flows.web.api import refuse, reply
+from flows.web.answers import refuse, reply
 from flows.web.connections import is_loopback
 from flows.web.cookies import Cookies
 from flows.web.guesses import Guesses

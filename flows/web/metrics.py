@@ -11,6 +11,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
+from flows.web.endpoint import Endpoint
+from flows.web.parameters import IgnoredParameters
+
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _GAUGES = {
     "rows": ("Rows in the cube", "rows"),
@@ -49,8 +52,20 @@ class Metrics:
         for seconds in detection_s:
             detection.observe(max(seconds, 0.0))
 
-    def reply(self) -> Response:
-        """The figures in Prometheus' text format."""
+    @property
+    def endpoint(self) -> Endpoint[IgnoredParameters]:
+        """Where Prometheus reads them."""
+        return Endpoint(
+            "/metrics",
+            "Figures for Prometheus",
+            IgnoredParameters,  # Prometheus may be told to send some
+            lambda _: self._reply(),
+            {"type": "string"},
+            lane="health",
+            media_type="text/plain",
+        )
+
+    def _reply(self) -> Response:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
     def _histogram(self, name: str, what: str) -> Histogram:

@@ -1,16 +1,33 @@
-"""What the URL parameters of the read API may be. A refusal names the field and what is allowed."""
+"""What the URL parameters of the read API may be: declared once, as Pydantic models.
+
+A model checks what a request gives (`parse`), and its JSON schema is what the API's description says (`schemas`), so
+that neither can say anything else than the other. Pydantic was taken because it was there (Prefect is built on it, and
+dataframely loads half of it anyway), knows its errors by kind and place, so that each is said in a form of our own,
+and writes JSON Schema in the dialect of OpenAPI 3.1. msgspec would be new, and has only sentences for errors; apispec
+describes models of other libraries; FastAPI would bring routes and answers of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import ErrorDetails
 
 from flows.errors import QueryError
 from flows.model.lifecycle import State
-from flows.model.tables import Query, Table, parse_value
+from flows.model.tables import Table
+from flows.web.conditions import not_a_condition
+from flows.web.table_names import LEVELS, MEASURES, TableNames, refusal, table_named
 
-Given = Mapping[str, list[str]]
+type Given = Mapping[str, list[str]]
 """Parameter → the values given."""
+type Json = dict[str, Any]
 
 MAX_FILES = 100_000
 FILES = 1_000
@@ -18,121 +35,170 @@ MAX_ROWS = 100_000
 """Rows that one answer may have."""
 MAX_NAMES = 100
 """How often a parameter may be repeated."""
-STATES = tuple(state.value for state in State)
-_YES, _NO = ("true", "1", ""), ("false", "0")
 
 
-def parse_query(model: tuple[Table, ...], given: Given) -> Query:
-    """The query that URL parameters ask for: `measure`, `by`, `where` (LEVEL=VALUE), `totals`, `dataset`.
+@dataclass(frozen=True)
+class Needed:
+    """What is said where a parameter is missing."""
 
-    Raises:
-        QueryError: a parameter names what the cube does not have; its `field` and `allowed` say which and what.
-    """
-    check_known(given, ("dataset", "measure", "by", "where", "totals", "limit"))
-    table = _dataset(model, given)
-    measures, levels = tuple(given.get("measure", ())), tuple(given.get("by", ()))
-    totals = one_of(given, "totals", (*_YES, *_NO), "false") in _YES
-    _checked("measure", measures, table.measure, [measure.name for measure in table.measures])
-    _checked("by", levels, table.level, [level.name for level in table.levels])
-    if not measures:
-        raise _refusal(
-            "measure", "A query needs at least one measure", [m.name for m in table.measures], next_step="name one"
-        )
-    return Query(table.name, measures, levels, _conditions(table, given.get("where", ())), totals)
+    what: str
+    next_step: str
 
 
-def check_known(given: Given, known: Iterable[str]) -> None:
-    """Refuse parameters of other names, and too many of one."""
-    allowed = sorted(known)
-    for name, values in given.items():
-        if name not in allowed:
-            raise _refusal(name, "There is no parameter of that name", allowed)
-        if len(values) > MAX_NAMES:
-            raise QueryError(f"{name} is given too often", next_step=f"give it {MAX_NAMES} times at most", field=name)
-
-
-def one(given: Given, name: str, default: str) -> str:
-    """The value of a parameter that may be given once."""
-    values = given.get(name, [default])
+def _one(values: list[str], info: ValidationInfo) -> str:
     if len(values) > 1:
+        name = info.field_name
         raise QueryError(f"{name} is given {len(values)} times", next_step="give it once", field=name)
     return values[0]
 
 
-def one_of(given: Given, name: str, allowed: Iterable[str], default: str) -> str:
-    """The value of a parameter that may be given once, and has to be one of some."""
-    value, choices = one(given, name, default), list(allowed)
-    if value not in choices:
-        raise _refusal(name, f"{name} has no such value", choices, got=value)
-    return value
+def _whole(values: list[str], info: ValidationInfo) -> int | str:
+    """The number; Python and Pydantic would also take `+1`, `1_0` and digits of other scripts."""
+    text = _one(values, info)
+    return int(text) if re.fullmatch("[0-9]{1,19}", text) else text
 
 
-def whole(given: Given, name: str, default: int, most: int) -> int:
-    """A number from 1 to `most`."""
-    text = one(given, name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= most):
-        raise QueryError(f"{name} cannot be used", next_step=f"make it a number from 1 to {most}", got=text, field=name)
-    return int(text)
+def _dataset(values: list[str] | None, info: ValidationInfo[tuple[Table, ...]]) -> str:
+    return table_named(info.context, _one(values, info) if values else None).name
 
 
-def states(given: Given) -> tuple[str, ...]:
-    """The states asked for; none asks for all."""
-    for state in given.get("state", ()):
-        if state not in STATES:
-            raise _refusal("state", "There is no state of that name", STATES, got=state)
-    return tuple(given.get("state", ()))
+# Bounds come before validators: behind one, Pydantic 2.14 no longer knows of which type they are, and describes none.
+# https://pydantic.dev/docs/validation/latest/concepts/validators/#ordering-of-validators
+ONE, WHOLE, DATASET = BeforeValidator(_one), BeforeValidator(_whole), BeforeValidator(_dataset)
+Condition = Annotated[str, Field(min_length=2)]
+_VERSION = Needed("A file's version is needed", "give dataset and version; see /api/files for versions")
 
 
-def dataset_of(model: tuple[Table, ...], given: Given) -> str | None:
-    """The dataset asked for, if any."""
-    return _dataset(model, given).name if "dataset" in given else None
+class Parameters(BaseModel):
+    """The parameters of an address; of this one, none. Those of other names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _dataset(model: tuple[Table, ...], given: Given) -> Table:
-    tables = {table.name: table for table in model}
-    default = next(iter(tables)) if len(tables) == 1 else ""
-    if not default and "dataset" not in given:
-        raise _refusal("dataset", "There are several datasets", tables, next_step="name one")
-    name = one(given, "dataset", default)
-    if name not in tables:
-        raise _refusal("dataset", "There is no dataset of that name", tables, got=name)
-    return tables[name]
+class IgnoredParameters(Parameters):
+    """Whatever is given is ignored."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
-def _checked(field: str, names: tuple[str, ...], find: Callable[[str], object], allowed: list[str]) -> None:
-    for name in names:
-        try:
-            find(name)
-        except QueryError as error:
-            raise QueryError(error.what, next_step=error.next_step, got=name, field=field, allowed=allowed) from None
-    if len(set(names)) < len(names):
-        raise QueryError(f"A {field} is named twice", next_step="name each once", got=", ".join(names), field=field)
+class QueryParameters(Parameters):
+    """A question to the cube. Where there is one dataset, it is that one."""
+
+    dataset: Annotated[str | SkipJsonSchema[None], Field(description="The dataset", validate_default=True), DATASET] = (
+        None
+    )
+    measure: Annotated[
+        tuple[str, ...],
+        Field(description="What to compute", min_length=1, max_length=MAX_NAMES),
+        MEASURES,
+        Needed("A query needs at least one measure", "name one"),
+    ]
+    by: Annotated[tuple[str, ...], Field(description="Levels to group by", max_length=MAX_NAMES), LEVELS] = ()
+    where: Annotated[
+        tuple[Condition, ...],
+        Field(description="LEVEL=VALUE; the values of one level are alternatives", max_length=MAX_NAMES),
+    ] = ()
+    totals: Annotated[
+        Literal["true", "1", "", "false", "0"], Field(description="Also a row per leading part of the levels"), ONE
+    ] = "false"
+    limit: Annotated[
+        int,
+        Field(description="Rows that the answer may have; more are refused", strict=True, ge=1, le=MAX_ROWS),
+        WHOLE,
+    ] = MAX_ROWS
+
+    @property
+    def with_totals(self) -> bool:
+        return self.totals in ("true", "1", "")
 
 
-def _conditions(table: Table, conditions: Iterable[str]) -> dict[str, list[Any]]:
-    where: dict[str, list[Any]] = {}
-    levels = [level.name for level in table.levels]
-    for condition in conditions:
-        name, equals, value = condition.partition("=")
-        if not equals:
-            raise QueryError(
-                "A condition needs LEVEL=VALUE",
-                next_step="write for example Date=2021-05-01",
-                got=condition,
-                field="where",
-                allowed=[f"{level}=…" for level in levels],
-            )
-        _checked("where", (name,), table.level, levels)
-        try:
-            where.setdefault(name, []).append(parse_value(table.level(name), value))
-        except QueryError as error:
-            raise QueryError(error.what, next_step=error.next_step, got=value, field="where") from None
-    return where
+class FilesParameters(Parameters):
+    """Which file versions to list; without a dataset, those of all."""
+
+    dataset: Annotated[str | SkipJsonSchema[None], Field(description="The dataset"), DATASET] = None
+    state: Annotated[
+        tuple[State, ...], Field(description="Only versions in one of these states", max_length=MAX_NAMES)
+    ] = ()
+    limit: Annotated[int, Field(description="How many at most", strict=True, ge=1, le=MAX_FILES), WHOLE] = FILES
 
 
-def _refusal(
-    field: str, what: str, allowed: Iterable[str], *, next_step: str | None = None, got: str | None = None
-) -> QueryError:
-    allowed = list(allowed)
-    named = ", ".join(name for name in allowed if name)
-    return QueryError(what, next_step=f"{next_step or 'use one'} of {named}", got=got, field=field, allowed=allowed)
+class FindingsParameters(Parameters):
+    """A file version."""
+
+    dataset: Annotated[str, Field(description="The dataset"), DATASET, _VERSION]
+    version: Annotated[
+        int, Field(description="The version's id, from /api/files", strict=True, ge=1, le=2**63 - 1), WHOLE, _VERSION
+    ]
+
+
+def parse[P: Parameters](kind: type[P], given: Given, tables: tuple[Table, ...]) -> P:
+    """The parameters that a request gives.
+
+    Raises:
+        QueryError: one is not as declared; its `field` and `allowed` say which, and what would be.
+    """
+    if kind.model_config["extra"] == "forbid":
+        for name in (name for name in given if name not in kind.model_fields):
+            raise refusal(name, "There is no parameter of that name", sorted(kind.model_fields))
+    try:
+        return kind.model_validate(given, context=tables)
+    except ValidationError as error:
+        raise _refusal_of(error.errors(include_url=False)[0], kind, given, tables) from None
+
+
+@cache
+def schemas(kind: type[Parameters]) -> Mapping[str, Json]:
+    """Parameter → its JSON schema."""
+    whole = kind.model_json_schema()
+    references = {f"#/$defs/{name}": _bare(schema) for name, schema in whole.get("$defs", {}).items()}
+    found = {name: _bare(schema) for name, schema in whole["properties"].items()}
+    for schema in found.values():
+        if "items" in schema:
+            schema["items"] = references.get(schema["items"].get("$ref"), schema["items"])
+    return found
+
+
+def _bare(schema: Json) -> Json:
+    """Without what is said elsewhere, or is only how a default is written in Python."""
+    return {
+        name: value
+        for name, value in schema.items()
+        if name not in ("title", "description") and (name, value) not in (("default", None), ("default", []))
+    }
+
+
+def _refusal_of(error: ErrorDetails, kind: type[Parameters], given: Given, tables: tuple[Table, ...]) -> QueryError:
+    """An error of Pydantic's in our form."""
+    name, index = str(error["loc"][0]), int(error["loc"][1]) if len(error["loc"]) > 1 else 0
+    schema = schemas(kind)[name]
+    got = given[name][index] if name in given else None
+    match error["type"]:
+        case "missing":
+            return _missing(name, kind, tables, given)
+        case "too_long":
+            most = schema["maxItems"]
+            return QueryError(f"{name} is given too often", next_step=f"give it {most} times at most", field=name)
+        case "enum":
+            return refusal(name, f"There is no {name} of that name", schema["items"]["enum"], got=got)
+        case "literal_error":
+            return refusal(name, f"{name} has no such value", schema["enum"], got=got)
+        case "string_too_short":
+            return not_a_condition(str(got), LEVELS.of(_chosen(tables, given)))
+        case "int_type" | "greater_than_equal" | "less_than_equal":
+            step = f"make it a number from {schema['minimum']} to {schema['maximum']}"
+            return QueryError(f"{name} cannot be used", next_step=step, got=got, field=name)
+        case _:
+            return QueryError(f"{name} cannot be used", next_step="see /openapi.json", got=got, field=name)
+
+
+def _missing(name: str, kind: type[Parameters], tables: tuple[Table, ...], given: Given) -> QueryError:
+    marks = kind.model_fields[name].metadata
+    needed = next(mark for mark in marks if isinstance(mark, Needed))
+    names = next((mark for mark in marks if isinstance(mark, TableNames)), None)
+    if names is None:
+        return QueryError(needed.what, next_step=needed.next_step, field=name)
+    return refusal(name, needed.what, names.of(_chosen(tables, given)), next_step=needed.next_step)
+
+
+def _chosen(tables: tuple[Table, ...], given: Given) -> Table:
+    return table_named(tables, next(iter(given.get("dataset", ())), None))

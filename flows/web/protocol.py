@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from flows.errors import QueryError
-from flows.web.api import refuse
+from flows.web.answers import refuse
 from flows.web.connections import Connection, Connections
 from flows.web.headers import SECURE_HEADERS
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from flows.errors import QueryError
 from flows.store.reports import Reports
-from flows.web.api import refuse
+from flows.web.answers import refuse
 from flows.web.headers import POLICY, policy
 
 _POLICY = policy(style_src="'unsafe-inline'")

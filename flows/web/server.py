@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 
 from flows.cube.observable import WatchedCube
 from flows.store.reports import Reports
-from flows.web.api import Api, Source
+from flows.web.api import Api
 from flows.web.auth import Access, Guard
 from flows.web.connections import Connections
 from flows.web.headers import SecureHeaders
@@ -36,6 +36,7 @@ from flows.web.page import page_routes
 from flows.web.protocol import MESSAGE_BYTES, BoundedProtocol
 from flows.web.proxy import ForwardedHeaders, Proxies
 from flows.web.reports import report_route
+from flows.web.source import Source
 
 PAGE = "the live page"
 
@@ -93,12 +94,11 @@ class Live:
         self.hub = Hub(cube, news, source.is_ready)
         names = [table.name for table in cube.model]
         self.metrics = Metrics(source.status, lambda: len(self.hub.pages), names)
-        self.api = Api(source, fail=watch.fail)
+        self.api = Api(source, others=[self.metrics.endpoint], fail=watch.fail)
         routes = [
             *page_routes(),
             report_route(reports, names),
             *self.api.routes,
-            self.api.route("/metrics", lambda _: self.metrics.reply(), lane="health"),
             WebSocketRoute("/live", self.hub.serve),
         ]
         guarded = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)

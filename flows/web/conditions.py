@@ -1,0 +1,40 @@
+"""The conditions of a question: `LEVEL=VALUE`, as text and as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flows.errors import QueryError
+from flows.model.tables import Table, parse_value
+from flows.web.table_names import LEVELS
+
+
+def parse_conditions(table: Table, conditions: Iterable[str]) -> dict[str, list[Any]]:
+    """Level → the values that it may have.
+
+    Raises:
+        QueryError: a condition has another form, names no level, or its value is not of the level's type.
+    """
+    where: dict[str, list[Any]] = {}
+    for condition in conditions:
+        name, equals, text = condition.partition("=")
+        if not equals:
+            raise not_a_condition(condition, LEVELS.of(table))
+        LEVELS.require("where", name, table)
+        try:
+            where.setdefault(name, []).append(parse_value(table.level(name), text))
+        except QueryError as error:
+            raise QueryError(error.what, next_step=error.next_step, got=text, field="where") from None
+    return where
+
+
+def not_a_condition(text: str, levels: Iterable[str]) -> QueryError:
+    """The error about a text that has another form."""
+    return QueryError(
+        "A condition needs LEVEL=VALUE",
+        next_step="write for example Date=2021-05-01",
+        got=text,
+        field="where",
+        allowed=[f"{level}=…" for level in levels],
+    )

@@ -1,0 +1,106 @@
+"""What the read API answers. Nothing here writes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from starlette.responses import Response
+
+from flows.cube.frames import fitting, sum_overflow
+from flows.errors import QueryError, TooManyRows
+from flows.model.tables import Query
+from flows.web.answers import error_fields, refuse, reply
+from flows.web.conditions import parse_conditions
+from flows.web.endpoint import Endpoint, Question, json_array, json_object
+from flows.web.openapi import REFUSAL
+from flows.web.parameters import MAX_ROWS, FilesParameters, FindingsParameters, Parameters, QueryParameters
+from flows.web.table_names import table_named
+
+
+def _query(question: Question[QueryParameters]) -> Response:
+    given = question.parameters
+    table = table_named(question.source.model(), given.dataset)
+    query = Query(table.name, given.measure, given.by, parse_conditions(table, given.where), given.with_totals)
+    question.bounds.most_rows = given.limit
+    try:
+        frame = question.source.query(query, bounds=question.bounds)
+    except TooManyRows as error:
+        raise QueryError(
+            error.what,
+            next_step="ask for fewer levels, add a condition, or raise limit",
+            field="limit",
+            got=given.limit,
+            most=MAX_ROWS,
+        ) from error
+    rows, too_large = fitting(frame)
+    errors = [error_fields(sum_overflow(measure)) for measure in too_large]
+    return reply({"dataset": query.table, "rows": rows.to_dicts(), **({"errors": errors} if errors else {})})
+
+
+def _status(question: Question[Parameters]) -> Response:
+    return reply(question.source.status())
+
+
+def _files(question: Question[FilesParameters]) -> Response:
+    given = question.parameters
+    states = tuple(state.value for state in given.state)
+    return reply([asdict(row) for row in question.source.files(given.dataset, states, given.limit)])
+
+
+def _findings(question: Question[FindingsParameters]) -> Response:
+    version = question.parameters.version
+    report = question.source.findings(question.parameters.dataset, version)
+    if report is None:
+        none = QueryError("That version has no findings", next_step="see /api/files for versions", version=version)
+        return refuse(none, 404)
+    return reply(report)
+
+
+def _health(question: Question[Parameters]) -> Response:
+    complaints = question.source.complaints()
+    return reply({"healthy": not complaints, "complaints": complaints}, 503 if complaints else 200)
+
+
+_SUMS = {
+    **json_array(json_object("measure", "error", "next")),
+    "description": "Measures of which a sum does not fit into 64 bits; it is null in the rows",
+}
+_ROWS = json_object("dataset", rows=json_array({"type": "object"}))
+_ROWS["properties"] |= {"errors": _SUMS}
+_HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
+
+ENDPOINTS: tuple[Endpoint[Any], ...] = (
+    Endpoint("/api/query", "Ask the cube", QueryParameters, _query, _ROWS, lane="question"),
+    Endpoint(
+        "/api/status",
+        "How everything stands",
+        Parameters,
+        _status,
+        json_object("engine", datasets={"type": "object"}),
+    ),
+    Endpoint(
+        "/api/files",
+        "File versions, the newest first",
+        FilesParameters,
+        _files,
+        json_array(json_object("dataset", "file", "state")),
+    ),
+    Endpoint(
+        "/api/findings",
+        "What was found in a version",
+        FindingsParameters,
+        _findings,
+        json_object("file", findings=json_array({"type": "object"})),
+        others={404: ("There is none", REFUSAL)},
+    ),
+    Endpoint(
+        "/health",
+        "Whether all is well",
+        Parameters,
+        _health,
+        _HEALTH,
+        lane="health",
+        others={503: ("Not all is well", _HEALTH)},
+    ),
+)

@@ -1,0 +1,38 @@
+"""What the read API and the page show, as the session offers it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import polars as pl
+
+from flows.cube.bounds import Bounds
+from flows.model.tables import Query, Table
+from flows.store.history import FileRow
+
+
+class Source(Protocol):
+    """What is shown."""
+
+    def model(self) -> tuple[Table, ...]:
+        """The cube's tables."""
+
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
+        """Ask the cube; raises Starting while the table is not complete, and what says that it takes too much."""
+
+    def is_ready(self, table: str) -> bool:
+        """Whether a table is complete."""
+
+    def status(self) -> dict[str, Any]:
+        """How everything stands, in JSON types."""
+
+    def complaints(self) -> list[str]:
+        """What is stale, degraded or refused, in words; empty when all is well."""
+
+    def files(
+        self, dataset: str | None, states: tuple[str, ...], limit: int, *, current_only: bool = False
+    ) -> list[FileRow]:
+        """File versions, the newest first."""
+
+    def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
+        """The quarantine report of a version."""
