@@ -23,6 +23,7 @@ from flows.store.allowance import quarantine_facts
 from flows.store.history import FileRow, counts, file_rows
 from flows.store.reports import Reports
 from flows.store.state import Owner
+from flows.text.hindrances import hindrances
 from flows.text.plural import counted
 
 SHOWN_WAITING = 20
@@ -122,11 +123,7 @@ class FeedSource:
         found = counts(self.feed.ledger, name)
         problem, lost, refused = desk.monitor.inbox.problem, desk.mended.lost, found.files.get("quarantined", 0)
         died_over = self.feed.crashes.suspects(name)
-        complaints = []
-        if desk.degraded:
-            complaints.append(f"degraded: {desk.degraded}")
-        if problem:
-            complaints.append(f"waiting, because {problem}")
+        complaints = list(hindrances(degraded=desk.degraded, problem=problem))
         if found.stale:
             complaints.append(f"{counted(found.stale, 'stale file')}: the rows in the cube are older than the file")
         if lost:

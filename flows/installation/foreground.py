@@ -18,6 +18,7 @@ from flows.installation.up import Addresses, Up
 from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.atomic import write_file
+from flows.text.hindrances import hindrances
 
 
 def tell(text: str) -> None:
@@ -113,5 +114,5 @@ def _sign_in(addresses: Addresses) -> str:
 
 def _say_waiting(opened: OpenFeed) -> None:
     for name, desk in opened.feed.desks.items():
-        if desk.monitor.inbox.problem:
-            tell(f"{name}: waiting, because {desk.monitor.inbox.problem}")
+        for hindrance in hindrances(degraded=None, problem=desk.monitor.inbox.problem):
+            tell(f"{name}: {hindrance}")

@@ -12,7 +12,7 @@ from typing import Any
 import dataframely as dy
 import pytest
 
-from flows.cli.inspection import restore_ledger_here
+from flows.cli.offline import restore_ledger_offline
 from flows.cube import rebuild as fold
 from flows.datasets.sales import SALES
 from flows.errors import StateError
@@ -268,7 +268,7 @@ def test_a_restore_that_would_forget_segments_is_refused(tmp_path: Path, observe
 
 def test_nothing_is_restored_where_nothing_is(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="nothing to make one from"):
-        restore_ledger_here(Settings(state=tmp_path / "state"))
+        restore_ledger_offline(Settings(state=tmp_path / "state"))
     assert not (tmp_path / "state").exists()
 
 

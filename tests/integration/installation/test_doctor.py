@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.inspection import list_files
+from flows.cli.records import list_files
 from flows.errors import StateError
 from flows.installation.doctor import examine
 from flows.settings import Settings

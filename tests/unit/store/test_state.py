@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.inspection import list_files
+from flows.cli.records import list_files
 from flows.errors import NotRunning, StateError
 from flows.ingest.client import read
 from flows.settings import Settings

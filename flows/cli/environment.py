@@ -1,0 +1,59 @@
+"""Commands about what surrounds a session: what it needs, and the secrets that guard it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+import typer
+
+from flows.cli.options import DatasetsOption, EngineOption, FormatOption, LandingOption, StateOption, settings_of
+from flows.errors import NotRunning
+from flows.settings import Settings
+from flows.text.output import Format, show
+
+commands = typer.Typer()
+
+
+@commands.command()
+def doctor(
+    dataset: DatasetsOption = None, landing: LandingOption = None, state: StateOption = None,
+    engine: EngineOption = None, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Check what Cubefeed needs, and say what to do about each failure."""
+    from flows.installation.doctor import examine
+
+    results = examine(settings_of(datasets=dataset, landing=landing, state=state, engine=engine))
+    show(results, form)
+    if any(result["result"] == "fail" for result in results):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def token() -> None:
+    """A new token for CUBEFEED_TOKEN, which readers of the live page then have to know."""
+    from flows.web.token import make_token
+
+    sys.stdout.write(f"{make_token()}\n")
+
+
+@commands.command("prefect-password")
+def prefect_password(state: StateOption = None) -> None:
+    """What to sign in with on the Prefect server that `up` has started. Whoever has it can run code as you."""
+    from flows.store.secret import known_secret
+
+    sys.stdout.write(f"{known_secret(Settings.read(state=state).state)}\n")
+
+
+@commands.command("prefect-env")
+def prefect_env(state: StateOption = None) -> None:
+    """What a shell needs for Prefect's own commands: eval "$(cubefeed prefect-env)"."""
+    from flows.store.secret import known_secret
+    from flows.store.state import State
+
+    settings = Settings.read(state=state)
+    url = State(settings.state).require_owner().prefect_url
+    if url is None:
+        raise NotRunning("No Prefect server belongs to this session", next_step="start one with: cubefeed up")
+    for name, value in (("PREFECT_API_URL", f"{url}/api"), ("PREFECT_API_AUTH_STRING", known_secret(settings.state))):
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")

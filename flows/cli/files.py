@@ -1,0 +1,147 @@
+"""Commands about files: what became of them, what was found in them, and what shall become of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.options import (
+    DatasetOption,
+    DryRunOption,
+    FormatOption,
+    PathsArgument,
+    SinceOption,
+    StateOption,
+    TimeoutOption,
+    WhereOption,
+    dataset_named,
+    settings_of,
+)
+from flows.cli.session_client import request_of_session
+from flows.errors import RequestFailed, plain
+from flows.settings import Settings
+from flows.text.output import Format, show
+from flows.text.plural import counted
+
+commands = typer.Typer()
+landing_commands = typer.Typer(help="The directories where files land.", no_args_is_help=True)
+commands.add_typer(landing_commands, name="landing")
+
+FILE_COLUMNS = ("dataset", "file", "state", "rows", "refused", "first_finding", "reason", "loaded_utc")
+FINDING_COLUMNS = ("file", "line", "column", "rule", "raw", "expected")
+OUTCOME_COLUMNS = ("file", "state", "rows", "refused", "findings", "reason")
+
+
+@commands.command()
+def files(
+    dataset: DatasetOption = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only versions in this state, such as loaded. May be repeated."),
+    ] = None,
+    all_versions: Annotated[bool, typer.Option("--all", help="Also versions that are history.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 1000,
+    state: StateOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Each file version: its state, rows, first finding, times. Works without a live process too."""
+    from flows.cli.records import list_files
+
+    rows = list_files(settings_of(state=state), dataset, tuple(only or ()), history=all_versions, limit=limit)
+    show(rows, form, columns=FILE_COLUMNS, grouped=("rows", "refused"))
+
+
+@commands.command()
+def findings(
+    file: Annotated[str | None, typer.Argument(help="A file's name; all refused files by default.")] = None,
+    dataset: DatasetOption = None,
+    state: StateOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """What the checks found: file, line, column, rule, raw value."""
+    from flows.cli.records import list_findings
+
+    show(list_findings(settings_of(state=state), file, dataset), form, columns=FINDING_COLUMNS)
+
+
+@commands.command()
+def load(
+    paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also copies of bytes that were loaded already.")] = False,
+    since: SinceOption = None, where: WhereOption = None,
+    dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Load files now, also those that were unloaded."""
+    _change_files("load", paths, dataset, state, timeout, form, force=force, dry_run=dry_run, since=since, where=where)
+
+
+@commands.command()
+def reload(
+    paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
+    since: SinceOption = None, where: WhereOption = None,
+    dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Read files again, even where nothing seems to have changed."""
+    _change_files("reload", paths, dataset, state, timeout, form, dry_run=dry_run, since=since, where=where)
+
+
+@commands.command()
+def unload(
+    paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
+    since: SinceOption = None, where: WhereOption = None,
+    dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Take files' rows out of the cube; they stay out until `load`, or until the files change."""
+    _change_files("unload", paths, dataset, state, timeout, form, dry_run=dry_run, since=since, where=where)
+
+
+@landing_commands.command()
+def accept(
+    dataset: Annotated[str, typer.Argument(help="A dataset's name, or path/to/file.py:NAME.")],
+    state: StateOption = None, dry_run: DryRunOption = False,
+    timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
+) -> None:  # fmt: skip
+    """Say that a landing directory is right as it is now, though it is another one or lacks most of its files.
+
+    What it lacks is gone with that. Works without a live process too, unless nothing at all lies in it.
+    """
+    from flows.cli.offline import accept_landing_offline
+    from flows.store.state import State
+
+    settings, name = dataset_named(Settings.read(state=state), dataset)
+    if State(settings.state).owner() is None:
+        outcome = accept_landing_offline(settings, name, dry_run=dry_run)
+    else:
+        outcome = request_of_session("accept", name, state, timeout, dry_run=dry_run)
+    if form is Format.table:
+        done = "would be accepted" if dry_run else "is accepted"
+        gone = f"{counted(outcome['file_count'], 'known file')} not in it"
+        sys.stdout.write(f"{plain(name)}: the landing directory {done} as it is now, with {gone}\n")
+    _show_outcome(outcome, form)
+
+
+def _change_files(
+    kind: str, paths: list[str] | None, dataset: str | None, state: Path | None,
+    timeout: float, form: Format, **payload: object,
+) -> None:  # fmt: skip
+    if payload.get("dry_run"):
+        sys.stderr.write("dry run: nothing is changed; this is what would be\n")
+    payload |= {"paths": paths or [], "asked_in": str(Path.cwd())}
+    try:
+        outcome = request_of_session(kind, dataset, state, timeout, **payload)
+    except RequestFailed as error:
+        if error.outcome.get("files"):
+            _show_outcome(error.outcome, form)
+        raise
+    _show_outcome(outcome, form)
+
+
+def _show_outcome(outcome: Mapping[str, Any], form: Format) -> None:
+    show(outcome["files"], form, columns=OUTCOME_COLUMNS, grouped=("rows", "refused", "findings"))
+    more = outcome["file_count"] - len(outcome["files"])
+    if more:
+        sys.stderr.write(f"and {more:,} more files; see cubefeed files\n")

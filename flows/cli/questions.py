@@ -1,0 +1,127 @@
+"""Commands that ask a live session: of its cube, of itself, of a business day."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.options import DatasetOption, FormatOption, StateOption, TimeoutOption
+from flows.cli.session_client import only_dataset, read_from_session
+from flows.day_report.formats import ReportFormat
+from flows.errors import plain
+from flows.settings import Settings
+from flows.text.hindrances import hindrances
+from flows.text.output import Format, show, show_one
+
+SHOWN_REFUSED = 1_000
+NAMED_WAITING = 5
+
+commands = typer.Typer()
+
+
+@commands.command()
+def query(
+    measures: Annotated[list[str], typer.Argument(help="Measures, such as Quantity.SUM or contributors.COUNT.")],
+    by: Annotated[list[str] | None, typer.Option(help="Level to group by. May be repeated.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="LEVEL=VALUE. May be repeated.")] = None,
+    totals: Annotated[bool, typer.Option("--totals", help="Also the totals.")] = False,
+    dataset: DatasetOption = None,
+    state: StateOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Ask the live cube."""
+    parameters = [("measure", name) for name in measures] + [("by", name) for name in by or ()]
+    parameters += [("where", condition) for condition in where or ()]
+    parameters += [("dataset", dataset)] if dataset else []
+    parameters += [("totals", "true")] if totals else []
+    answer = read_from_session(state, "/api/query", parameters)
+    show(answer["rows"], form, grouped=measures)
+    for error in answer.get("errors", ()):
+        sys.stderr.write(
+            f"cubefeed: {plain(error['measure'])}: {plain(error['error'])}. Next: {plain(error['next'])}\n"
+        )
+    if answer.get("errors"):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def status(
+    state: StateOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 and name what is stale, degraded or refused.")] = False,
+    form: FormatOption = Format.table,
+) -> None:
+    """How the live process and its datasets stand."""
+    found = read_from_session(state, "/api/status")
+    complaints = _complaints(state) if check else []
+    if form is Format.json:
+        show_one(found | ({"complaints": complaints} if check else {}), form)
+    else:
+        _show_status(found, form)
+    for complaint in complaints:
+        sys.stderr.write(f"{plain(complaint)}\n")
+    if complaints:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def report(
+    date: Annotated[str | None, typer.Option("--date", help="The business day; by default the one due.")] = None,
+    dataset: DatasetOption = None, state: StateOption = None, timeout: TimeoutOption = 600.0,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="html keeps a page and says where; the others are printed.")
+    ] = ReportFormat.html,
+) -> None:  # fmt: skip
+    """The report of a business day: totals and their changes, the files, freshness, whether the cube is right."""
+    from flows.day_report.build import tell_report
+
+    settings = Settings.read(state=state)
+    chosen = dataset or only_dataset(settings)
+    sys.stdout.write(tell_report(settings.state, chosen, date, form, timeout_s=timeout))
+
+
+def _complaints(state: Path | None) -> list[str]:
+    """What is not well, with the files that are refused now."""
+    from flows.cli.records import list_files
+
+    complaints = [str(complaint) for complaint in read_from_session(state, "/health")["complaints"]]
+    rows = list_files(Settings.read(state=state), None, (), history=False, limit=SHOWN_REFUSED)
+    refused = [row for row in rows if row["state"] == "quarantined"]
+    return complaints + [
+        f"{row['dataset']}: {row['file']} is refused: {row['first_finding'] or row['reason']}" for row in refused
+    ]
+
+
+def _show_status(found: dict[str, Any], form: Format) -> None:
+    datasets, disks = found.pop("datasets"), found.pop("disks")
+    if form is Format.table:  # one table only for programs
+        show_one(found, form)
+    _show_datasets(datasets, form)
+    for place in [*disks, *(facts["quarantine"] for facts in datasets.values())]:
+        if place["warning"]:
+            sys.stderr.write(f"warning: {plain(place['warning'])}\n")
+
+
+def _show_datasets(datasets: dict[str, dict[str, Any]], form: Format) -> None:
+    columns = ("dataset", "rows", "files", "stale", "waiting", "last_loaded_utc")
+    rows = [{"dataset": name, **facts} for name, facts in datasets.items()]
+    if form is Format.table:
+        for row in rows:
+            row["files"] = ", ".join(f"{count:,} {state}" for state, count in row["files"].items())
+    show(rows, form, columns=columns, grouped=("rows", "stale", "waiting"))
+    if form is Format.table:  # sentences, which no column is wide enough for
+        for row in rows:
+            for line in _sentences(row):
+                sys.stdout.write(f"{plain(row['dataset'])}: {plain(line)}\n")
+
+
+def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What a dataset waits for, in words."""
+    yield from hindrances(degraded=facts["degraded"], problem=facts["problem"])
+    yield from (f"{each['file']} waits: {each['for']}" for each in facts["waits"][:NAMED_WAITING])
+    if facts["waiting"] > NAMED_WAITING:
+        yield f"and {facts['waiting'] - NAMED_WAITING:,} more wait"
+    yield from (f"{file} is left out: {why}" for file, why in facts["left_out"].items())

@@ -1,0 +1,70 @@
+"""Commands that start a session: with everything around it, without Prefect, or for a story."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import (
+    DatasetsOption,
+    EngineOption,
+    LandingOption,
+    ObserverOption,
+    PortOption,
+    PrefectPortOption,
+    SettleOption,
+    StateOption,
+    settings_of,
+)
+
+commands = typer.Typer()
+
+
+@commands.command()
+def up(
+    dataset: DatasetsOption = None, landing: LandingOption = None, state: StateOption = None,
+    engine: EngineOption = None, observer: ObserverOption = None, settle: SettleOption = None,
+    port: PortOption = None, prefect_port: PrefectPortOption = None,
+) -> None:  # fmt: skip
+    """Start everything: Prefect server, deployments, live session. Ctrl-C ends it."""
+    from flows.installation.foreground import run_up
+
+    run_up(
+        settings_of(
+            datasets=dataset, landing=landing, state=state, engine=engine, observer=observer, settle_s=settle,
+            port=port, prefect_port=prefect_port,
+        )
+    )  # fmt: skip
+
+
+@commands.command()
+def watch(
+    dataset: DatasetsOption = None, landing: LandingOption = None, state: StateOption = None,
+    engine: EngineOption = None, observer: ObserverOption = None, settle: SettleOption = None,
+    port: PortOption = None,
+    ready_file: Annotated[Path | None, typer.Option(help="Written when the initial load is done.")] = None,
+) -> None:  # fmt: skip
+    """Keep the cube live without Prefect, in the foreground."""
+    from flows.installation.foreground import run_watch
+
+    settings = settings_of(
+        datasets=dataset, landing=landing, state=state, engine=engine, observer=observer, settle_s=settle, port=port
+    )
+    run_watch(settings, ready_file=ready_file)
+
+
+@commands.command()
+def demo(
+    engine: EngineOption = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up after the story, until Ctrl-C.")] = False,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="A new state directory; a temporary one by default.")
+    ] = None,
+    port: PortOption = None, prefect_port: PrefectPortOption = None,
+) -> None:  # fmt: skip
+    """Show the whole system on a copy of the sample files: 10, 7, then a third day: 8."""
+    from flows.installation.demo import run_demo
+
+    run_demo(settings_of(engine=engine, port=port, prefect_port=prefect_port), keep=keep, state=state)
