@@ -24,6 +24,7 @@ from flows.runtime.boundaries import DatasetFailed, Doing, boundary
 from flows.store.footer import Footer, VersionRow
 from flows.store.key_range import may_hold
 from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.path_facts import path_facts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segment_rows import Part, rows_of, rows_with_keys
 from flows.store.segments import Segments
@@ -132,7 +133,8 @@ class Appender:
         return planner.plan
 
     def _facts(self, dataset: Dataset, observations: Sequence[Observation], others: Sequence[bytes]) -> Facts:
-        return self._ledger.facts(
+        return path_facts(
+            self._ledger,
             dataset.name,
             seen=[*(seen.path for seen in observations), *others],
             digests=[seen.digest for seen in observations],

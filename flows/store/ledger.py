@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Select, func, select, text
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from flows.model.files import Signature
-from flows.model.lifecycle import LIVE, Cause, Facts, PathFacts, State, VersionFacts
+from flows.model.lifecycle import LIVE, State
 from flows.model.plan import Counters
 from flows.store.disk import room_for
 from flows.store.schema import batches, datasets, paths, segments, versions
@@ -62,7 +62,8 @@ class Ledger:
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of the ledger, whatever is committed meanwhile."""
         with self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")  # SQLAlchemy ends it when the connection goes back
+            # The driver begins nothing by itself (see `ledger_file`). SQLAlchemy ends it when the connection goes back.
+            connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager
@@ -77,9 +78,13 @@ class Ledger:
             DiskFull: there is no room; nothing has changed.
         """
         with room_for("the ledger", self.file, ROOM_BYTES), self.engine.connect() as connection:
+            # Each time, since the pool hands out connections as they were left. Within a transaction the second does
+            # nothing: https://www.sqlite.org/pragma.html#pragma_foreign_keys
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(1000 * patience_s)}")
             connection.exec_driver_sql(f"PRAGMA foreign_keys = {int(checking_references)}")
-            connection.execute(text("BEGIN IMMEDIATE"))
+            # At once: a transaction that begins by reading cannot wait for the lock once another one has written, and
+            # fails instead: https://www.sqlite.org/isolation.html
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.exec_driver_sql("COMMIT")
@@ -100,14 +105,14 @@ class Ledger:
             place = connection.scalar(select(func.max(versions.c.place))) or 0
         return Counters(path + 1, max(version, self._given.version) + 1, max(place, self._given.place) + 1)
 
-    def leave_out(self, taken: Numbers) -> None:
+    def reserve(self, taken: Numbers) -> None:
         """Give out only numbers above these, which lie on the disk though the ledger has none of them."""
         self._given = Numbers(*map(max, zip(self._given, taken, strict=True)))
 
     def next_segment(self) -> int:
         """The next free number of a segment; none is given out twice, whatever becomes of it."""
         if not self._counts_segments:  # one process gives them out, so the ledger is asked once
-            self.leave_out(Numbers(segment=self.last_segment()))
+            self.reserve(Numbers(segment=self.last_segment()))
             self._counts_segments = True
         self._given = self._given._replace(segment=self._given.segment + 1)
         return self._given.segment
@@ -143,7 +148,7 @@ class Ledger:
     def known_digests(self, dataset: str, digests: Iterable[bytes]) -> set[bytes]:
         """Those of the digests of which the ledger holds a version that was not refused."""
         with self.reading() as connection:
-            found = _chunked(
+            found = chunked(
                 connection,
                 lambda part: (
                     select(versions.c.digest)
@@ -154,31 +159,6 @@ class Ledger:
                 list(set(digests)),
             )
             return {row.digest for row in found}
-
-    def facts(self, dataset: str, *, seen: Sequence[bytes], digests: Iterable[bytes], unload_deleted: bool) -> Facts:
-        """The facts that a batch needs: about the paths named, and every path that has or had these bytes."""
-        with self.reading() as connection:
-            named = {
-                row.id: row
-                for row in _chunked(
-                    connection, lambda p: _path_rows(dataset).where(paths.c.path.in_(p)), list(set(seen))
-                )
-            }
-            wanted = set(digests) | {row.accepted_digest for row in named.values() if row.accepted_digest}
-            related = list(_chunked(connection, lambda p: _versions_with(dataset, p), list(wanted)))
-            missing = list({row.path_id for row in related} - named.keys())
-            named |= {
-                row.id: row
-                for row in _chunked(connection, lambda p: _path_rows(dataset).where(paths.c.id.in_(p)), missing)
-            }
-        history: dict[int, set[bytes]] = {}
-        for row in related:
-            if row.place is not None:
-                history.setdefault(row.path_id, set()).add(row.digest)
-        return Facts(
-            {row.path: _path_facts(row, frozenset(history.get(row.id, ()))) for row in named.values()},
-            unload_deleted=unload_deleted,
-        )
 
     def live(self, dataset: str, *, segment_ids: Sequence[int] | None = None) -> dict[int, dict[int, int]]:
         """Segment id → (version → place) of the current versions, of all or of the named segments."""
@@ -207,7 +187,7 @@ class Ledger:
         """Segment id → (version → place), of the named versions whatever their state."""
         found: dict[int, dict[int, int]] = {}
         with self.reading() as connection:
-            for row in _chunked(connection, _places_of, list(version_ids)):
+            for row in chunked(connection, _places_of, list(version_ids)):
                 found.setdefault(row.segment, {})[row.id] = row.place
         return found
 
@@ -235,58 +215,16 @@ def among(ids: Iterable[int]) -> Select[tuple[int]]:
     return select(named.c.value)
 
 
-def _chunked(connection: Connection, query: Any, values: Sequence[Any]) -> Iterator[Any]:
+def chunked(connection: Connection, query: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Iterator[Any]:
+    """The rows of a query about many values, some thousand of which are bound at a time.
+
+    SQLite takes 32,766 of them in a statement: https://www.sqlite.org/limits.html#max_variable_number
+    """
     for start in range(0, len(values), _IN_LIMIT):
         yield from connection.execute(query(values[start : start + _IN_LIMIT]))
-
-
-_accepted = versions.alias("accepted_version")
-_judged = versions.alias("judged_version")
-
-
-def _path_rows(dataset: str) -> Any:
-    return (
-        select(
-            paths.c.id, paths.c.path, paths.c.place, paths.c.present, paths.c.accepted, paths.c.judged,
-            _accepted.c.digest.label("accepted_digest"), _accepted.c.state.label("accepted_state"),
-            _accepted.c.cause.label("accepted_cause"),
-            _judged.c.digest.label("judged_digest"), _judged.c.state.label("judged_state"),
-            _judged.c.cause.label("judged_cause"),
-        )
-        .select_from(
-            paths.outerjoin(_accepted, _accepted.c.id == paths.c.accepted).outerjoin(
-                _judged, _judged.c.id == paths.c.judged
-            )
-        )
-        .where(paths.c.dataset == dataset)
-    )  # fmt: skip
 
 
 def _places_of(ids: Sequence[int]) -> Any:
     return select(versions.c.segment, versions.c.id, versions.c.place).where(
         versions.c.id.in_(ids), versions.c.segment.is_not(None)
-    )
-
-
-def _versions_with(dataset: str, digests: Sequence[bytes]) -> Any:
-    """Versions with these bytes that were accepted, or that are duplicates of them."""
-    return select(versions.c.path_id, versions.c.digest, versions.c.place).where(
-        versions.c.digest.in_(digests),
-        versions.c.dataset == dataset,
-        versions.c.place.is_not(None) | (versions.c.state == State.DUPLICATE.value),
-    )
-
-
-def _path_facts(row: Any, history: frozenset[bytes]) -> PathFacts:
-    def version(id: int | None, digest: bytes, state: str, cause: Cause | None) -> VersionFacts | None:
-        return VersionFacts(id, digest, State(state), cause) if id is not None else None
-
-    return PathFacts(
-        path=row.path,
-        id=row.id,
-        place=row.place,
-        accepted=version(row.accepted, row.accepted_digest, row.accepted_state, row.accepted_cause),
-        judged=version(row.judged, row.judged_digest, row.judged_state, row.judged_cause),
-        present=row.present,
-        history=history,
     )

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 
 from flows.errors import LedgerUnavailable, StateError
@@ -39,20 +39,12 @@ def open_ledger(file: Path, *, create: bool = True, lost: bool = False) -> Ledge
     """
     if create:
         finish_exchange(file)
-    if lost and _is_empty(file):
+    version = _sound_version(file, owned=create)
+    if lost and not version:
         raise _missing(file)
     if not create and not file.exists():
         raise StateError("There is no ledger here", next_step="check --state, or start with cubefeed up", file=file)
-    if file.exists():
-        with room_for("the ledger", file, ROOM_BYTES):
-            _refuse_damage(file)
-            version = _bring_up_to_date(file, owned=create)
-        if lost and not version:
-            raise _missing(file)
-    options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": _CACHED_STATEMENTS}
-    engine = create_engine(f"sqlite:///{file}", connect_args=options)
-    event.listen(engine, "connect", _prepare_connection)
-    ledger = Ledger(engine, file)
+    ledger = Ledger(_engine(file), file)
     try:
         with room_for("the ledger", file, ROOM_BYTES):
             _fill_new(ledger)
@@ -79,9 +71,17 @@ def ledger_required() -> Iterator[None]:
         ) from error
 
 
-def _is_empty(file: Path) -> bool:
-    """Whether there is no ledger or one without a byte, beside which SQLite throws away a write-ahead log."""
-    return not file.exists() or not file.stat().st_size
+def _engine(file: Path) -> Engine:
+    """The pool of connections to a ledger.
+
+    A connection goes back to the pool in one thread and is taken by another, which SQLite allows and its driver forbids
+    unless it is told otherwise:
+    https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#threading-pooling-behavior
+    """
+    options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": _CACHED_STATEMENTS}
+    engine = create_engine(f"sqlite:///{file}", connect_args=options)
+    event.listen(engine, "connect", _prepare_connection)
+    return engine
 
 
 def _missing(file: Path) -> StateError:
@@ -98,6 +98,18 @@ def _unusable(file: Path, why: object) -> StateError:
         next_step="permit that for this user, and free space if there is none",
         file=file,
     )
+
+
+def _sound_version(file: Path, *, owned: bool) -> int:
+    """The version of a ledger that was found whole; 0 where there is none, or one without content.
+
+    One without a byte is not looked at: SQLite would throw away a write-ahead log that lies beside it.
+    """
+    if not file.exists() or not file.stat().st_size:
+        return 0
+    with room_for("the ledger", file, ROOM_BYTES):
+        _refuse_damage(file)
+        return _bring_up_to_date(file, owned=owned)
 
 
 def _refuse_damage(file: Path) -> None:
@@ -146,6 +158,13 @@ def _fill_new(ledger: Ledger) -> None:
 
 
 def _prepare_connection(dbapi: Any, _record: object) -> None:
+    """Set up a connection.
+
+    The driver would begin transactions by itself, and too late: those that only read would see several states of the
+    ledger (https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#serializable-isolation-savepoints-transactional-ddl).
+    With a write-ahead log nobody who reads waits for who writes (https://www.sqlite.org/wal.html), and only FULL lets a
+    commit outlive a loss of power there (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    """
     dbapi.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         dbapi.execute(f"PRAGMA {pragma}")

@@ -57,7 +57,7 @@ def set_aside_orphans(ledger: Ledger, segments: Segments, *, dataset: str | None
 
 def _set_aside(ledger: Ledger, segments: Segments, orphans: list[Orphan]) -> list[Path]:
     for orphan in orphans:
-        ledger.leave_out(_numbers(orphan.footer))
+        ledger.reserve(_numbers(orphan.footer))
     moved = [orphan.file for orphan in orphans if segments.set_aside(orphan.file) is not None]
     for file in moved:
         log.warning("%s was written and is not in the ledger: it is set aside in %s", file.name, segments.aside)
@@ -67,7 +67,7 @@ def _set_aside(ledger: Ledger, segments: Segments, orphans: list[Orphan]) -> lis
 def _orphans(ledger: Ledger, segments: Segments) -> list[Orphan]:
     known = ledger.segment_files()
     unknown = [file for file in segments.files() if file.name not in known]
-    ledger.leave_out(Numbers(segment=max(map(number_of, unknown), default=0)))
+    ledger.reserve(Numbers(segment=max(map(number_of, unknown), default=0)))
     return [orphan for file in unknown if (orphan := _orphan(file))]
 
 

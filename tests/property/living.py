@@ -28,6 +28,7 @@ from flows.runtime.boundaries import SessionFailed
 from flows.store.backup import backups_in, make_backup
 from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans
+from flows.store.path_facts import path_facts
 from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
 from flows.store.restore import restore_ledger
@@ -274,8 +275,12 @@ class Living:
             name: (path.place, path.accepted, path.out, path.judged and path.judged[0])
             for name, path in sorted(self.model.paths.items())
         }
-        facts = self.feed.ledger.facts(
-            "t", seen=[name.encode() for name in model], digests=[], unload_deleted=self.model.unload_deleted
+        facts = path_facts(
+            self.feed.ledger,
+            "t",
+            seen=[name.encode() for name in model],
+            digests=[],
+            unload_deleted=self.model.unload_deleted,
         ).paths
         ledger = {
             path.path.decode(): (
