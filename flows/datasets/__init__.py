@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import threading
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+
+import cubefeed
 
 from flows.errors import DeclarationError
 from flows.model.dataset import Dataset
@@ -72,20 +75,36 @@ def _import_file(file: Path) -> ModuleType:
     module.__file__ = str(file.resolve())
     try:
         with boundary(Doing.DATASET):  # an author's file may raise anything
-            exec(compile(code, module.__file__, "exec", dont_inherit=True), vars(module))
+            tree = ast.parse(code, module.__file__)
+            _refuse_internals(tree, file)
+            exec(compile(tree, module.__file__, "exec", dont_inherit=True), vars(module))
     except DatasetFailed as failed:
         if isinstance(failed.cause, DeclarationError):
             raise failed.cause from None
         raise DeclarationError(
-            f"The dataset file fails: {failed}", next_step=_next_step(failed.cause), file=file
+            f"The dataset file fails: {failed}", next_step="mend it and start again", file=file
         ) from failed.cause
     return module
 
 
-def _next_step(error: BaseException) -> str:
-    """What its author can do. Where names come from inside `flows` is nobody else's business, and changes."""
-    inside = isinstance(error, ImportError) and (error.name or "").startswith("flows.")
-    return "write `from cubefeed import Dataset, Csv` instead" if inside else "mend it and start again"
+def _refuse_internals(tree: ast.Module, file: Path) -> None:
+    """Where names come from inside `flows` is nobody else's business, and changes; the datasets there may be used."""
+    for node in ast.walk(tree):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        inside = [module for module in modules if module.startswith("flows.") and not _is_dataset(module)]
+        if inside and isinstance(node, ast.Import | ast.ImportFrom):
+            public = [alias.name for alias in node.names if alias.name in cubefeed.__all__]
+            raise DeclarationError(
+                f"The dataset file imports {inside[0]}, which is internal and changes",
+                next_step=f"write `from cubefeed import {', '.join(public) or 'Dataset, Csv'}` instead",
+                file=file,
+                line=node.lineno,
+            )
+
+
+def _is_dataset(module: str) -> bool:
+    return f"{module}.".startswith(f"{__name__}.")
 
 
 def _source_of(file: Path) -> bytes:

@@ -143,7 +143,7 @@ def _open_crashes(state: State, health: Health, stack: ExitStack) -> Crashes:
 
 
 def _open_desk(dataset: Dataset, ledger: Ledger, settings: Settings, wake: threading.Event, stack: ExitStack) -> Desk:
-    settle_s = next(s for s in (settings.settle_s, dataset.settle_s, SETTLE_S) if s is not None)
+    settle_s = next(s for s in (settings.settle_s, dataset.completeness.settle_s, SETTLE_S) if s is not None)
     monitor = open_monitor(dataset, ledger, settle_s=settle_s, observer=settings.observer, wake=wake.set)
     stack.callback(monitor.close)
     return Desk(dataset, monitor)

@@ -136,7 +136,7 @@ def _worst(cost: Cost, source: Source) -> int:
 
 
 def _open(dataset: Dataset, read: Read) -> Source:
-    source = Source(os.fsdecode(os.path.basename(read.landed.path)), read.body or b"")
+    source = Source(os.fsdecode(read.landed.path), read.body or b"")
     if not is_packed(source.body):
         return source
     try:

@@ -13,12 +13,13 @@ from flows.cube.port import Cube
 from flows.ingest.checks import check_files, observation
 from flows.ingest.compaction import compact, is_crowded
 from flows.ingest.work import CheckedFiles, FileOutcome, Outcome, Validated
-from flows.model.dataset import Dataset, Unload
+from flows.model.dataset import Dataset
 from flows.model.files import shown
 from flows.model.findings import Verdict
 from flows.model.lifecycle import Cause, Decision, Facts, Observation, PathFacts, State, VersionFacts
 from flows.model.merge import ChangeSet, winners
 from flows.model.plan import Counters, NewVersion, Plan, Planner
+from flows.model.policies import unloads
 from flows.model.tables import FILE, LINE, VERSION
 from flows.runtime.boundaries import DatasetFailed, Doing, boundary
 from flows.store.footer import Footer, VersionRow
@@ -138,7 +139,7 @@ class Appender:
             dataset.name,
             seen=[*(seen.path for seen in observations), *others],
             digests=[seen.digest for seen in observations],
-            unload_deleted=isinstance(dataset.when_deleted, Unload),
+            unload_deleted=unloads(dataset.when_deleted),
         )
 
     def _commit(self, dataset: Dataset, batch: _Batch, plan: Plan) -> int:

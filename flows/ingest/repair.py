@@ -235,6 +235,6 @@ def _read(dataset: Dataset, landed: SettledFile, mount: MountThread) -> Read | s
 
 
 def _recheck(dataset: Dataset, old: pl.DataFrame, version: int) -> tuple[pl.DataFrame, Verdict]:
-    plain = replace(dataset, prepare=None, source_columns=None, from_name=None)
+    plain = replace(dataset, prepare=None, source_columns=None, from_path=None)
     checked = validate(plain, text_of(dataset, old))
     return checked.rows.with_columns(pl.lit(version, pl.Int64).alias(VERSION)), checked.verdicts[0]

@@ -86,7 +86,7 @@ def _datasets(settings: Settings) -> Iterator[Row]:
 def _cost(dataset: Dataset) -> Row:
     """How large a file may be: a larger one is refused before it is tried."""
     cost = Cost(dataset)
-    most = min(dataset.max_bytes, cost.most_bytes)
+    most = min(dataset.limits.file_bytes, cost.most_bytes)
     found = f"of at most {size(most)} of text, and of {size(cost.room_bytes)} of memory while a batch is read"
     return _row(f"{dataset.name}: files", "ok", found)
 

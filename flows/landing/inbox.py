@@ -22,8 +22,9 @@ from flows.landing.manifest import with_manifest
 from flows.landing.mount_thread import note_progress
 from flows.landing.settling import PendingFile, SettlingRules
 from flows.landing.tree import find
-from flows.model.dataset import Dataset, Unload
+from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, shown
+from flows.model.policies import unloads
 
 RETRY_S = 5.0
 """How long a file that cannot be read is left alone before it is tried again."""
@@ -120,7 +121,7 @@ class Inbox:
         now, started = self._clock(), time.monotonic()
         listing = scan(self.root, self._accepts, recursive=self.dataset.recursive)
         self._look_beyond(listing)
-        if self.dataset.manifest is not None:
+        if self.dataset.completeness.manifest is not None:
             for path, signature in listing.files.items():
                 listing.files[path] = with_manifest(self.dataset, self.root, path, signature)
         self.scan_s = time.monotonic() - started
@@ -137,7 +138,7 @@ class Inbox:
             missing = {path for path in self._recorded if path not in listing.files and path not in listing.unknown}
             self._root = listing.identities.get(b"", self._root)
             doubt = listing.problem or self._guard.find_doubt(
-                listing, self._recorded, missing, unloads=isinstance(self.dataset.when_deleted, Unload)
+                listing, self._recorded, missing, unloads=unloads(self.dataset.when_deleted)
             )
             self.problem = doubt or listing.gap()
             if listing.problem is None:
@@ -364,7 +365,7 @@ class Inbox:
         recorded = self._recorded.get(path)
         if recorded is None or recorded == signature:
             return recorded is not None
-        no_manifest = self.dataset.manifest is not None and signature.ctime_ns < recorded.ctime_ns
+        no_manifest = self.dataset.completeness.manifest is not None and signature.ctime_ns < recorded.ctime_ns
         return no_manifest and signature == recorded._replace(ctime_ns=signature.ctime_ns)
 
     def _unchanged_since(self, signature: Signature, now: float) -> float:
@@ -433,8 +434,8 @@ class Inbox:
             )
 
     def _owner_of(self, path: bytes) -> bytes:
-        for suffix in (self.dataset.marker, self.dataset.manifest):
-            if suffix and path.endswith(suffix.encode()):
+        for suffix in self.dataset.completeness.companions:
+            if path.endswith(suffix.encode()):
                 return path[: -len(suffix)]
         return path
 

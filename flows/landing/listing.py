@@ -136,7 +136,7 @@ def name_filter(dataset: Dataset) -> Callable[[str], bool]:
     depends on the system that wrote it.
     """
     matches = re.compile(translate(normalize("NFC", dataset.pattern))).match
-    companions = tuple(suffix for suffix in (dataset.marker, dataset.manifest) if suffix)
+    companions = dataset.completeness.companions
 
     def accepts(name: str) -> bool:
         text = name if name.isascii() else normalize("NFC", name)

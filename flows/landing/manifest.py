@@ -18,9 +18,9 @@ MAX_BYTES = 1 << 20
 
 def with_manifest(dataset: Dataset, root: bytes, path: bytes, signature: Signature) -> Signature:
     """The signature of a file and its manifest, which differs from the one before whenever either changed."""
-    if dataset.manifest is None:
+    if dataset.completeness.manifest is None:
         return signature
-    manifest = find_signature(root, path + dataset.manifest.encode())
+    manifest = find_signature(root, path + dataset.completeness.manifest.encode())
     return signature if manifest is None else joined(signature, manifest)
 
 

@@ -63,11 +63,11 @@ class SettlingRules:
 
     def quiet_s(self, hint: Hint) -> float:
         """How long a file must be unchanged at least."""
-        if self._dataset.marker is not None:
+        if self._dataset.completeness.marker is not None:
             return TICK_S
         if hint is Hint.OPEN:
             return max(OPEN_S, self.settle_s)
-        own_event_tells_all = hint is Hint.COMPLETE and self._dataset.manifest is None
+        own_event_tells_all = hint is Hint.COMPLETE and self._dataset.completeness.manifest is None
         return TICK_S if own_event_tells_all else self.settle_s
 
     def find_unmet(self, path: bytes, pending: PendingFile, now: float) -> tuple[str, float] | None:
@@ -76,7 +76,7 @@ class SettlingRules:
         if companion is not None:
             return companion, now + COMPANION_S
         quiet_s = self.quiet_s(pending.hint)
-        if pending.signature.size_bytes == 0 and self._dataset.marker is None:
+        if pending.signature.size_bytes == 0 and self._dataset.completeness.marker is None:
             settled, ended = max(quiet_s, EMPTY_S), 0.0
             waits_for = "content: the file is empty"
         else:
@@ -84,17 +84,21 @@ class SettlingRules:
             waits_for = "to settle"
         if now < pending.since + settled:
             return waits_for, pending.since + settled
-        if now < pending.since + ended and self._dataset.marker is None and not self._ends_in_newline(path):
+        if (
+            now < pending.since + ended
+            and self._dataset.completeness.marker is None
+            and not self._ends_in_newline(path)
+        ):
             return "its last line to end", pending.since + ended
         return None
 
     def _companion_unmet(self, path: bytes) -> str | None:
-        if self._dataset.manifest is not None:
-            manifest = path + self._dataset.manifest.encode()
+        if self._dataset.completeness.manifest is not None:
+            manifest = path + self._dataset.completeness.manifest.encode()
             if find_signature(self._root, manifest) is None:
                 return f"its manifest {shown(os.path.basename(manifest))}"
-        if self._dataset.marker is not None:
-            marker = path + self._dataset.marker.encode()
+        if self._dataset.completeness.marker is not None:
+            marker = path + self._dataset.completeness.marker.encode()
             marked, file = find_signature(self._root, marker), find_signature(self._root, path)
             if marked is None or file is None:
                 return f"its marker {shown(os.path.basename(marker))}"

@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flows.model.dataset import DailyBy
+from flows.model.declaration import require, wrong
+
+
+@dataclass(frozen=True)
+class DailyBy:
+    """A business day's rows are expected by a time of day.
+
+    Args:
+        time: `HH:MM`, local time in `zone`.
+        zone: an IANA time zone such as `Europe/Paris`.
+        day: the Date column that holds the business day.
+        lag_days: how many days before the day of the check the expected business day lies.
+        weekdays: the days on which data is expected, Monday is 0.
+        holidays: ISO dates on which none is.
+    """
+
+    time: str
+    zone: str
+    day: str
+    lag_days: int = 1
+    weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    holidays: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.time) is not None, "expect.time", "HH:MM", self.time)
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise wrong("expect.zone", "an IANA time zone such as Europe/Paris", self.zone) from None
+        require(self.lag_days >= 0, "expect.lag_days", "0 or more", self.lag_days)
+        require(
+            bool(self.weekdays) and set(self.weekdays) <= set(range(7)),
+            "expect.weekdays",
+            "days from 0 (Monday) to 6",
+            self.weekdays,
+        )
+        for holiday in self.holidays:
+            require(_is_iso_date(holiday), "expect.holidays", 'dates such as "2026-12-25"', holiday)
 
 
 def shifted(day: date, days: int) -> date | None:
@@ -90,3 +129,10 @@ def _latest(expect: DailyBy, day: date) -> date | None:
     """The day, or the last one before it that has data."""
     candidates = (shifted(day, -back) for back in range(366))
     return next((one for one in candidates if one is not None and _has_data(expect, one)), None)
+
+
+def _is_iso_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except (ValueError, TypeError):
+        return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from flows.errors import DeclarationError
 
 
@@ -18,3 +20,9 @@ def require(condition: bool, name: str, expected: str, got: object) -> None:
     """
     if not condition:
         raise wrong(name, expected, got)
+
+
+def require_kind(name: str, value: object, *kinds: type) -> None:
+    """Refuse a value of another class; None is one of them where `NoneType` is named."""
+    expected = " or ".join(f"{kind.__name__}(…)" for kind in kinds if kind is not NoneType)
+    require(isinstance(value, kinds), name, expected, value)

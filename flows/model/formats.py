@@ -42,26 +42,26 @@ class Csv:
     def __post_init__(self) -> None:
         require(
             len(self.delimiter) == 1 and self.delimiter.isascii() and self.delimiter not in '"\r\n\0',
-            "csv.delimiter",
+            "format.delimiter",
             "one ASCII character, neither a quote nor a line end",
             self.delimiter,
         )
         require(
             self.decimal in (".", ",") and self.decimal != self.delimiter,
-            "csv.decimal",
+            "format.decimal",
             "`.` or `,`, and not the delimiter",
             self.decimal,
         )
         try:
             "".encode(self.encoding)  # unlike codecs.lookup it also refuses codecs that give no text
         except LookupError:
-            raise wrong("csv.encoding", "a codec that Python knows, such as utf-8", self.encoding) from None
-        require("%z" not in self.datetime_format, "csv.datetime_format", "without %z", self.datetime_format)
+            raise wrong("format.encoding", "a codec that Python knows, such as utf-8", self.encoding) from None
+        require("%z" not in self.datetime_format, "format.datetime_format", "without %z", self.datetime_format)
         expected = "a strftime format such as %d.%m.%Y"
-        require(_reads_back(self.date_format, pl.Date), "csv.date_format", expected, self.date_format)
-        require(_reads_back(self.moment_format, pl.Datetime), "csv.datetime_format", expected, self.datetime_format)
+        require(_reads_back(self.date_format, pl.Date), "format.date_format", expected, self.date_format)
+        require(_reads_back(self.moment_format, pl.Datetime), "format.datetime_format", expected, self.datetime_format)
         both = set(self.true) & set(self.false)
-        require(not both, "csv.true", "texts that are not in csv.false too", both)
+        require(not both, "format.true", "texts that are not in format.false too", both)
 
     @cached_property
     def moment_format(self) -> str:

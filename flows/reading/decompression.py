@@ -72,7 +72,7 @@ def check_size(size_bytes: int, max_bytes: int) -> None:
 
 def size_refused(raw: str, max_bytes: int) -> FileRefused:
     """The refusal of a file that is larger than the dataset allows."""
-    expected = f"at most {max_bytes} bytes; split the file, or raise the dataset's max_bytes"
+    expected = f"at most {max_bytes} bytes; split the file, or raise the dataset's limits.file_bytes"
     return FileRefused("size", raw=raw, expected=expected)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import time
 from dataclasses import dataclass
 from io import BytesIO
@@ -33,7 +32,7 @@ class Read:
         landed: the file as it was claimed.
         signature: as it was while it was read, joined with that of its manifest.
         body: its bytes; None where it is larger than the dataset allows, or could not be read.
-        digest: sha256 of the bytes and of the values taken from the file's name.
+        digest: sha256 of the bytes and of the values taken from the file's path.
         manifest: the content of its manifest, where the dataset asks for one.
         failure: what was raised when it was read, if anything was.
         aside: why it was not read at all, if it was not.
@@ -107,8 +106,8 @@ def read_file(dataset: Dataset, landed: SettledFile, *, arrived: bool = False) -
 
 def _refusal(dataset: Dataset, file: int, size: int) -> FileRefused | None:
     """Why a file is not even read: what it would cost is known before."""
-    if size > dataset.max_bytes:
-        return size_refused(str(size), dataset.max_bytes)
+    if size > dataset.limits.file_bytes:
+        return size_refused(str(size), dataset.limits.file_bytes)
     if size <= FREE_BYTES:
         return None
     try:
@@ -149,16 +148,15 @@ def _age_s(signature: Signature) -> float:
 
 
 def _read_manifest(dataset: Dataset, path: bytes, signature: Signature) -> tuple[bytes | None, Signature]:
-    if dataset.manifest is None:
+    if dataset.completeness.manifest is None:
         return None, signature
-    with open_landed(dataset.root, path + dataset.manifest.encode()) as (file, own):
+    with open_landed(dataset.root, path + dataset.completeness.manifest.encode()) as (file, own):
         return read_bytes(file, MAX_BYTES), joined(signature, own)
 
 
 def _digest(dataset: Dataset, path: bytes, body: bytes) -> bytes:
     digest = hashlib.sha256(body)
-    if dataset.from_name:
-        found = re.fullmatch(dataset.from_name, os.fsdecode(os.path.basename(path)))
-        values = found.groupdict() if found else {}
+    if dataset.from_path:
+        values = dataset.values_of_path(os.fsdecode(path)) or {}
         digest.update(b"\0" + repr(sorted(values.items())).encode("utf-8", "surrogateescape"))
     return digest.digest()

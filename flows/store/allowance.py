@@ -22,8 +22,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from flows.model.dataset import LEAST_QUARANTINE_DAYS, Dataset
+from flows.model.dataset import Dataset
 from flows.model.lifecycle import LIVE, PathFacts
+from flows.model.limits import LEAST_QUARANTINE_DAYS
 from flows.store.disk import size
 from flows.store.ledger import Ledger, among
 from flows.store.quarantine import KeptVersion, Quarantine
@@ -149,8 +150,8 @@ class Allowance:
         decision = decide(
             kept,
             standings,
-            most_bytes=dataset.quarantine_bytes,
-            age_s=dataset.quarantine_days * DAY_S,
+            most_bytes=dataset.limits.quarantine_bytes,
+            age_s=dataset.limits.quarantine_days * DAY_S,
             now_s=now_s,
             certain=certain,
         )
@@ -158,7 +159,7 @@ class Allowance:
         (self._over.add if self._is_over(dataset) else self._over.discard)(name)
 
     def _is_over(self, dataset: Dataset) -> bool:
-        return self._quarantine.size_bytes(dataset.name) > dataset.quarantine_bytes
+        return self._quarantine.size_bytes(dataset.name) > dataset.limits.quarantine_bytes
 
     def _carry_out(self, name: str, decision: Decision) -> None:
         for version in decision.announced:
@@ -214,25 +215,26 @@ def quarantine_facts(dataset: Dataset, quarantine: Quarantine) -> dict[str, Any]
     return {
         "files": len(kept),
         "size_bytes": total,
-        "most_bytes": dataset.quarantine_bytes,
+        "most_bytes": dataset.limits.quarantine_bytes,
         "announced": len(announced),
         "warning": _warning(dataset, quarantine, total, announced),
     }
 
 
 def _warning(dataset: Dataset, quarantine: Quarantine, total: int, announced: list[float]) -> str | None:
-    words = []
-    if total > dataset.quarantine_bytes:
+    words, most_bytes = [], dataset.limits.quarantine_bytes
+    if total > most_bytes:
         words.append(
-            f"the quarantine of {dataset.name} holds {size(total)}, more than {size(dataset.quarantine_bytes)}, since "
+            f"the quarantine of {dataset.name} holds {size(total)}, more than {size(most_bytes)}, since "
             f"what lies nowhere else is kept {LEAST_QUARANTINE_DAYS} days: remove what nobody needs, or raise "
-            "quarantine_bytes"
+            "limits.quarantine_bytes"
         )
     if announced:
         first = datetime.fromtimestamp(min(announced) + ANNOUNCED_DAYS * DAY_S, UTC).date()
         words.append(
             f"what was refused of {counted(len(announced), 'file')} of {dataset.name} lies nowhere else, and goes "
-            f"from {first} on: copy it away from {quarantine.directory / dataset.name}, or raise quarantine_bytes"
+            f"from {first} on: copy it away from {quarantine.directory / dataset.name}, or raise "
+            "limits.quarantine_bytes"
         )
     return "; ".join(words) or None
 

@@ -47,7 +47,7 @@ class TooCostly(Exception):
         self.raw = f"{shape}: about {needs_bytes:,} bytes of memory"
         self.expected = (
             f"at most {room_bytes:,} bytes of memory while it is read; split the file, give the session more memory, "
-            "or raise the dataset's read_memory_bytes"
+            "or raise the dataset's limits.read_memory_bytes"
         )
 
 
@@ -59,8 +59,8 @@ class Cost:
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        self.room_bytes = dataset.read_memory_bytes or memory_bytes() // SHARE
-        self._columns = max(len(dataset.header) + len(dataset.name_columns), len(dataset.schema.columns()))
+        self.room_bytes = dataset.limits.read_memory_bytes or memory_bytes() // SHARE
+        self._columns = max(len(dataset.header) + len(dataset.path_columns), len(dataset.schema.columns()))
         self._line = LINE + self._columns * (CELL if dataset.prepare is None else CELL + PREPARED_CELL)
         self.most_bytes = self.room_bytes // BYTE
         self.free_bytes = (self.room_bytes - self.bad_line) // self.worst(1, 0)

@@ -55,7 +55,7 @@ def find_fault(dataset: Dataset, parse: Callable[[], TextRows]) -> Fault:
     rows = _attempt(prepare, text.frame)
     if rows is None:
         return Fault("prepare")
-    cast = partial(cast_rows, dataset.schema, dataset.csv)
+    cast = partial(cast_rows, dataset.schema, dataset.format)
     typed = _attempt(cast, rows)
     if typed is None:
         return Fault("cast", line=_first_line(rows, cast))

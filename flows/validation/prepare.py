@@ -120,6 +120,6 @@ def _text(name: str, values: pd.Series, dataset: Dataset) -> pl.Series:
     write = type_of(dataset.schema.columns()[name]).write
     missing = values.isna().tolist()
     cells = [
-        None if absent else write(value, dataset.csv) for value, absent in zip(values.tolist(), missing, strict=True)
+        None if absent else write(value, dataset.format) for value, absent in zip(values.tolist(), missing, strict=True)
     ]
     return pl.Series(name, cells, pl.String)

@@ -20,7 +20,7 @@ def text_of(dataset: Dataset, rows: pl.DataFrame) -> TextRows:
         rows: typed rows of an earlier declaration, with `_line`.
     """
     columns = [
-        _text(dataset.csv, rows[name]).alias(name) if name in rows.columns else pl.lit(None, pl.String).alias(name)
+        _text(dataset.format, rows[name]).alias(name) if name in rows.columns else pl.lit(None, pl.String).alias(name)
         for name in dataset.schema.columns()
     ]
     frame = rows.select(*columns, pl.lit(0, pl.UInt32).alias(FILE), pl.col(LINE).cast(pl.UInt32))

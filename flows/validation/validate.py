@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import polars as pl
 
-from flows.model.dataset import Dataset, SkipRows
+from flows.model.dataset import Dataset
 from flows.model.finding_frame import (
     NOTES,
     count_notes,
@@ -19,6 +20,7 @@ from flows.model.finding_frame import (
     rows_by_file,
 )
 from flows.model.findings import Verdict
+from flows.model.policies import RejectFile, SkipRows
 from flows.model.tables import FILE, LINE, ROW
 from flows.model.types import type_of
 from flows.validation.casts import Typed, cast_rows
@@ -86,7 +88,7 @@ def _copy(verdict: Verdict) -> Verdict:
 
 def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _Sorted:
     """Filter once; where a file repeats rows, leave the repeats out and filter again."""
-    typed, cost = cast_rows(dataset.schema, dataset.csv, text), Cost(dataset)
+    typed, cost = cast_rows(dataset.schema, dataset.format, text), Cost(dataset)
     good, failing = checks.filter(typed.frame, cost)
     if failing.is_empty():
         return _Sorted(good, failing, typed, text[FILE].clear())
@@ -132,7 +134,7 @@ def _words(dataset: Dataset, checks: Checks, check: int) -> tuple[str | None, st
     if check >= 0:
         return checks.rules[check].column, checks.rules[check].expected
     name, column = list(dataset.schema.columns().items())[-1 - check]
-    return name, type_of(column).expected(column, dataset.csv)
+    return name, type_of(column).expected(column, dataset.format)
 
 
 def _judge(
@@ -165,20 +167,24 @@ def _refuse(verdict: Verdict, data_rows: int) -> None:
 
 def _reason(dataset: Dataset, verdict: Verdict, judged: int) -> str | None:
     """Why the dataset's policy refuses the file, or None."""
-    policy = dataset.bad_rows
     found = ", ".join(f"{rule} {count}" for rule, count in sorted(verdict.counts.items()))
-    if not isinstance(policy, SkipRows):
-        return f"findings: {found}" if found else None
-    if not judged or verdict.refused / judged <= policy.up_to:
-        return None
-    share = f"{verdict.refused} of {judged} rows ({verdict.refused / judged:.2%})"
-    return f"{share} are refused, at most {policy.up_to:.2%} may be; findings: {found}"
+    match dataset.bad_rows:
+        case RejectFile():
+            return f"findings: {found}" if found else None
+        case SkipRows(up_to):
+            share = verdict.refused / judged if judged else 0
+            if share <= up_to:
+                return None
+            refused = f"{verdict.refused} of {judged} rows ({share:.2%}) are refused"
+            return f"{refused}, at most {up_to:.2%} may be; findings: {found}"
+        case policy:
+            assert_never(policy)
 
 
 def _refused_lines(dataset: Dataset, text: TextRows, found: _Sorted) -> pl.DataFrame:
     """The physical lines of failing rows; a row whose cells hold line ends stands on several."""
     rows = found.failing.select(FILE, LINE)
-    if not dataset.csv.multiline:
+    if not dataset.format.multiline:
         return rows
     cells = [pl.col(name).str.count_matches("\n", literal=True) for name in dataset.header]
     hurt = text.frame.join(rows, on=[FILE, LINE], how="semi")

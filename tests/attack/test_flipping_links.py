@@ -17,9 +17,9 @@ pytestmark = pytest.mark.slow
 
 DECLARATION = """
 from dataclasses import replace
-from cubefeed import Keep
+from cubefeed import Completeness, Keep
 from flows.datasets.sales import SALES
-DEEP = replace(SALES, recursive=True, when_deleted=Keep(), settle_s=0.01)
+DEEP = replace(SALES, recursive=True, when_deleted=Keep(), completeness=Completeness(settle_s=0.01))
 """
 SECRET = "0b5d2f7c-private"
 """What the files outside hold and nothing else does."""

@@ -25,6 +25,7 @@ LIMIT_BYTES = 3600 << 20
 DECLARATION = """
 import os
 from dataclasses import replace
+from cubefeed import Limits
 from flows.datasets.sales import SALES
 
 def prepare(table):
@@ -34,7 +35,7 @@ def prepare(table):
 
 HEADER = ("ID", "Date", "Product", "Quantity")
 DEADLY = replace(SALES, prepare=prepare, source_columns=HEADER, revision={revision})
-PLAIN = replace(SALES, read_memory_bytes=1 << 40)
+PLAIN = replace(SALES, limits=Limits(read_memory_bytes=1 << 40))
 """
 
 

@@ -184,7 +184,7 @@ def test_a_name_that_is_not_utf_8_is_loaded_and_its_findings_are_found_by_it(two
 
 OWN_DATASETS = """
 import dataframely as dy
-from cubefeed import Dataset, Csv
+from cubefeed import Completeness, Csv, Dataset
 
 class Stock(dy.Schema):
     Shop = dy.String(primary_key=True)
@@ -193,7 +193,7 @@ class Stock(dy.Schema):
 def fail(rows):
     raise RuntimeError("prepare is broken")
 
-STOCK = Dataset(schema=Stock, landing="landing", recursive=True, csv=Csv(delimiter=";"))
+STOCK = Dataset(schema=Stock, landing="landing", recursive=True, format=Csv(delimiter=";"))
 BROKEN = Dataset(schema=Stock, name="broken", landing="other", prepare=fail)
 """
 
@@ -240,7 +240,8 @@ def test_a_landing_directory_that_cannot_be_used_stops_no_other_dataset(place: P
 
 def test_status_names_what_waits_and_what_is_left_out_and_why(place: Place) -> None:
     file = place.root / "mine.py"
-    file.write_text(OWN_DATASETS + 'MARKED = Dataset(schema=Stock, landing="landing", marker=".done")\n')
+    marked = 'MARKED = Dataset(schema=Stock, landing="landing", completeness=Completeness(marker=".done"))\n'
+    file.write_text(OWN_DATASETS + marked)
     for number in range(8):
         place.drop(f"half{number}.csv", f"Shop,Pieces\nParis,{number}\n")
     (place.landing / "link.csv").symlink_to("/etc/hostname")

@@ -22,7 +22,8 @@ from flows.ingest import commit
 from flows.ingest.bootstrap import open_monitor
 from flows.ingest.dataset_state import Desk
 from flows.ingest.feed import Feed
-from flows.model.dataset import Dataset, Keep, Unload
+from flows.model.dataset import Dataset
+from flows.model.policies import Keep, Unload
 from flows.model.tables import VERSION, Table
 from flows.runtime.boundaries import SessionFailed
 from flows.store.backup import backups_in, make_backup

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.model.calendar import business_day, day_before, in_zone, is_due, shifted, span_of
-from flows.model.dataset import DailyBy
+from flows.model.calendar import DailyBy, business_day, day_before, in_zone, is_due, shifted, span_of
 
 ZONES = ("UTC", "Europe/Paris", "Pacific/Kiritimati", "Pacific/Pago_Pago")
 NEAR = st.integers(0, 400)

@@ -26,7 +26,7 @@ MARKS = ",;\t|\"'  .-+0127aé€😀\u2028"
 @cache
 def dataset(width: int, delimiter: str, multiline: bool) -> Dataset:
     schema = type("Table", (dy.Schema,), {f"c{index}": dy.String(nullable=True) for index in range(width)})
-    return Dataset(schema=schema, landing="landing", csv=Csv(delimiter=delimiter, decimal=".", multiline=multiline))
+    return Dataset(schema=schema, landing="landing", format=Csv(delimiter=delimiter, decimal=".", multiline=multiline))
 
 
 def tables(alphabet: str) -> st.SearchStrategy[Table]:

@@ -17,9 +17,20 @@ def test_every_public_name_is_there() -> None:
     assert (Path(cubefeed.__file__).parent / "py.typed").exists()
 
 
-@pytest.mark.parametrize("line", ["from flows.declarations import Dataset", "from flows.errors import Nothing"])
-def test_a_dataset_file_that_imports_what_is_not_inside_is_told_the_public_names(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("from flows.core.declarations import Dataset, SkipRows", "from cubefeed import Dataset, SkipRows"),
+        ("from flows.model.dataset import Dataset", "from cubefeed import Dataset"),
+        ("from flows.errors import Nothing", "from cubefeed import Dataset, Csv"),
+        ("import flows.model.dataset", "from cubefeed import Dataset, Csv"),
+    ],
+)
+def test_a_dataset_file_that_imports_internals_is_refused_with_the_public_names(
+    tmp_path: Path, line: str, instead: str
+) -> None:
     file = tmp_path / "mine.py"
-    file.write_text(f"{line}\n")
-    with pytest.raises(DeclarationError, match="from cubefeed import Dataset, Csv"):
+    file.write_text(f"import dataframely as dy\n{line}\n")
+    with pytest.raises(DeclarationError, match=f"write `{instead}` instead") as refused:
         find_dataset(f"{file}:MINE")
+    assert refused.value.where["line"] == 2

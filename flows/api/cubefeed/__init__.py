@@ -6,16 +6,22 @@ These are the names for who declares datasets; everything else is internal, and 
 from importlib.metadata import version
 
 from flows.errors import CubefeedError, DeclarationError
-from flows.model.dataset import DailyBy, Dataset, Keep, RejectFile, SkipRows, Unload
+from flows.model.calendar import DailyBy
+from flows.model.completeness import Completeness
+from flows.model.dataset import Dataset
 from flows.model.formats import Csv
+from flows.model.limits import Limits
+from flows.model.policies import Keep, RejectFile, SkipRows, Unload
 
 __all__ = [
+    "Completeness",
     "Csv",
     "CubefeedError",
     "DailyBy",
     "Dataset",
     "DeclarationError",
     "Keep",
+    "Limits",
     "RejectFile",
     "SkipRows",
     "Unload",

@@ -100,7 +100,7 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> 
 
 
 def _parse(dataset: Dataset, text: bytes | memoryview, quoted: bool, ends: Sequence[int]) -> tuple[pa.Table, _Ragged]:
-    if len(ends) > 1 or (quoted and dataset.csv.multiline):
+    if len(ends) > 1 or (quoted and dataset.format.multiline):
         return _parse_piece(dataset, text, quoted, _Ragged(ends), len(text))
     pieces = _pieces(text)
     with ThreadPoolExecutor(len(pieces)) as threads:
@@ -142,9 +142,9 @@ def _read_csv(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: 
         cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams
         read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(
-            delimiter=dataset.csv.delimiter,
+            delimiter=dataset.format.delimiter,
             quote_char='"' if quoted else False,
-            newlines_in_values=quoted and dataset.csv.multiline,
+            newlines_in_values=quoted and dataset.format.multiline,
             ignore_empty_lines=False,
             invalid_row_handler=ragged,
         ),
@@ -185,7 +185,7 @@ def _split_headers(dataset: Dataset, frame: pl.DataFrame) -> tuple[pl.DataFrame,
         return frame, NOTES.to_frame()
     same = pl.all_horizontal(pl.col(name) == name for name in dataset.header)
     Cost(dataset).check_bad_rows(int(frame.select(same.sum()).item()))
-    raw = dataset.csv.delimiter.join(dataset.header)
+    raw = dataset.format.delimiter.join(dataset.header)
     notes = make_notes(
         frame.filter(same).select(FILE, LINE),
         rule=pl.lit("repeated_header"),

@@ -64,12 +64,12 @@ class Gate:
     def __init__(self, dataset: Dataset, *, plain: bool = True) -> None:
         self._dataset = dataset
         self._cost = Cost(dataset)
-        self._most_bytes = min(dataset.max_bytes, self._cost.most_bytes)
-        self._codec = codecs.lookup(dataset.csv.encoding).name.replace("utf-8-sig", "utf-8")
-        special = any(set(name) & {dataset.csv.delimiter, '"', "\r", "\n"} for name in dataset.header)
+        self._most_bytes = min(dataset.limits.file_bytes, self._cost.most_bytes)
+        self._codec = codecs.lookup(dataset.format.encoding).name.replace("utf-8-sig", "utf-8")
+        special = any(set(name) & {dataset.format.delimiter, '"', "\r", "\n"} for name in dataset.header)
         self._plain = plain and self._codec == "utf-8" and not special
         self._headers = _header_lines(dataset)
-        self._quotes = QuoteRules(dataset.csv.delimiter, dataset.csv.multiline)
+        self._quotes = QuoteRules(dataset.format.delimiter, dataset.format.multiline)
 
     def open(self, body: bytes) -> bytes:
         """The file's text, decompressed.
@@ -79,9 +79,9 @@ class Gate:
             TooCostly: it does not fit into memory, whatever it holds.
         """
         if len(body) > self._most_bytes:
-            check_size(len(body), self._dataset.max_bytes)
+            check_size(len(body), self._dataset.limits.file_bytes)
         if not body.startswith(self._headers):
-            body = unpack(body, self._dataset.max_bytes, self._cost.most_bytes)
+            body = unpack(body, self._dataset.limits.file_bytes, self._cost.most_bytes)
         if len(body) > self._most_bytes:
             self._cost.check_size(len(body))
         return body
@@ -130,7 +130,7 @@ class Gate:
         self._cost.check_long_way(len(body), rest.count("\n") + 1)
         if _has_long_line(rest):
             self._cost.check_long_rows(len(body))
-        check_header(header.removesuffix("\r"), self._dataset.header, self._dataset.csv.delimiter)
+        check_header(header.removesuffix("\r"), self._dataset.header, self._dataset.format.delimiter)
         split = split_lines(rest, self._quotes)
         return Vetted(body, split.text, len(split.lines), split.data_rows, True, split.lines, split.notes)
 
@@ -139,7 +139,7 @@ class Gate:
         if body.startswith(_BOM):
             marked = "utf-8"
         if marked and not re.match(marked, self._codec):
-            wanted = f"{self._dataset.csv.encoding} (the file starts with the mark of {marked})"
+            wanted = f"{self._dataset.format.encoding} (the file starts with the mark of {marked})"
             raise FileRefused("encoding", line=1, raw=repr(body[:4]), expected=wanted)
         try:
             text = body.decode(self._codec).removeprefix("\ufeff")
@@ -147,22 +147,22 @@ class Gate:
             return text
         except UnicodeDecodeError as error:
             line = body[: error.start].decode(self._codec, "replace").count("\n") + 1
-            wanted = f"{self._dataset.csv.encoding} (byte {error.start + 1} of the file: {error.reason})"
+            wanted = f"{self._dataset.format.encoding} (byte {error.start + 1} of the file: {error.reason})"
             raise FileRefused("encoding", line=line, raw=repr(body[error.start : error.end]), expected=wanted) from None
         except UnicodeError as error:
-            raise FileRefused("encoding", raw=str(error), expected=self._dataset.csv.encoding) from None
+            raise FileRefused("encoding", raw=str(error), expected=self._dataset.format.encoding) from None
 
     def _check_rows(self, data_rows: int) -> None:
-        if self._dataset.rows is None:
+        if self._dataset.completeness.rows is None:
             return
-        low, high = self._dataset.rows
+        low, high = self._dataset.completeness.rows
         if not low <= data_rows <= high:
             raise FileRefused("rows", raw=str(data_rows), expected=f"{low} to {high} data rows", data_rows=data_rows)
 
 
 def _header_lines(dataset: Dataset) -> tuple[bytes, ...]:
     """The header as it is usually written: bare or all quoted, with either line end."""
-    delimiter = dataset.csv.delimiter
+    delimiter = dataset.format.delimiter
     bare = delimiter.join(dataset.header)
     quoted = delimiter.join(f'"{name}"' for name in dataset.header)
     return tuple((line + end).encode() for line in (bare, quoted) for end in ("\n", "\r\n"))

@@ -87,7 +87,7 @@ def split_lines(text: str, rules: QuoteRules) -> Split:
 
 
 _EXPECTED = {
-    "quote": "fields quoted whole, inner quotes doubled, closed on their line unless csv.multiline",
+    "quote": "fields quoted whole, inner quotes doubled, closed on their line unless format.multiline",
     "line_end": r"lines that end with \n or \r\n",
     "blank_line": "a row",
     "encoding": "no byte order mark inside the file",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -23,12 +22,12 @@ class Source:
     """A file as it was read.
 
     Args:
-        name: its name; may hold surrogates. The dataset's `from_name` is matched against it.
+        path: inside the landing directory; may hold surrogates. The dataset's `from_path` is matched against it.
         body: its bytes, perhaps compressed.
         opened: whether they are decompressed already, see `open_source`.
     """
 
-    name: str
+    path: str
     body: bytes
     opened: bool = False
 
@@ -60,45 +59,42 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
     gate = Gate(dataset, plain=plain)
     vetted: dict[int, Vetted] = {}
     verdicts: list[Verdict] = []
-    names: dict[str, list[str | None]] = {name: [] for name in dataset.name_columns}
+    held: dict[str, list[str | None]] = {name: [] for name in dataset.path_columns}
     for index, source in enumerate(sources):
         try:
-            values = _match_name(dataset, source.name)
+            values = _values_of(dataset, source.path)
             vetted[index] = gate.vet(source.body if source.opened else gate.open(source.body))
             verdicts.append(Verdict(refused_lines=[]))
         except FileRefused as refusal:
-            values = dict.fromkeys(names)
+            values = dict.fromkeys(held)
             verdicts.append(refusal.verdict())
-        for name, column in names.items():
+        for name, column in held.items():
             column.append(values[name])
     frame, notes = read_cells(dataset, vetted)
     _note(verdicts, notes)
     return TextRows(
-        frame=_with_names(dataset, frame, names),
+        frame=_with_values(dataset, frame, held),
         data_rows=[vetted[i].data_rows if i in vetted else v.refused for i, v in enumerate(verdicts)],
         verdicts=verdicts,
         bodies=[vetted[i].body if i in vetted else source.body for i, source in enumerate(sources)],
     )
 
 
-def _match_name(dataset: Dataset, name: str) -> dict[str, str | None]:
-    """The values that the file's name holds; raises FileRefused where it does not match."""
-    if dataset.from_name is None:
-        return {}
-    found = re.fullmatch(dataset.from_name, name)
-    if found is None:
-        raise FileRefused("from_name", raw=name, expected=f"a name that matches {dataset.from_name}")
-    values = found.groupdict()
+def _values_of(dataset: Dataset, path: str) -> dict[str, str | None]:
+    """The values that the file's path holds; raises FileRefused where it does not match."""
+    values = dataset.values_of_path(path)
+    if values is None:
+        raise FileRefused("from_path", raw=path, expected=f"a path that matches {dataset.from_path}")
     try:
         "".join(value or "" for value in values.values()).encode()
     except UnicodeEncodeError:
-        raise FileRefused("from_name", raw=name, expected="a name in UTF-8") from None
+        raise FileRefused("from_path", raw=path, expected="a path in UTF-8") from None
     return values
 
 
-def _with_names(dataset: Dataset, frame: pl.DataFrame, names: dict[str, list[str | None]]) -> pl.DataFrame:
-    columns = [pl.Series(name, values, pl.String).gather(frame[FILE]) for name, values in names.items()]
-    order = [*dataset.header, *dataset.name_columns, FILE, LINE]
+def _with_values(dataset: Dataset, frame: pl.DataFrame, held: dict[str, list[str | None]]) -> pl.DataFrame:
+    columns = [pl.Series(name, values, pl.String).gather(frame[FILE]) for name, values in held.items()]
+    order = [*dataset.header, *dataset.path_columns, FILE, LINE]
     return frame.with_columns(columns).select(order) if columns else frame
 
 

@@ -12,8 +12,7 @@ import pytest
 
 from flows.day_report.build import complete, keep_report
 from flows.errors import RequestFailed
-from flows.model.calendar import day_before, span_of
-from flows.model.dataset import DailyBy
+from flows.model.calendar import DailyBy, day_before, span_of
 from flows.model.day_facts import DayReport
 from flows.store.state import State
 from tests.integration.ingest.test_changes import ask

@@ -21,6 +21,7 @@ from flows.ingest import checks, feed, load_summary
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.pipeline import Stages, Window
 from flows.ingest.work import FileOutcome, Outcome, Validated, Work
+from flows.model.limits import Limits
 from flows.settings import Settings
 from flows.validation import cost
 from flows.validation.cost import Cost
@@ -407,7 +408,7 @@ def test_small_files_of_a_batch_share_one_segment(start: Start) -> None:
 
 
 def test_a_file_larger_than_the_dataset_allows_is_refused_without_being_read(start: Start) -> None:
-    living = start(max_bytes=1000)
+    living = start(limits=Limits(file_bytes=1000))
     with (living.landing / "large.csv").open("wb") as large:
         large.write(sales(*range(20)))
         large.truncate(1 << 40)  # a hole that nobody could read

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from flows.cli.main import app
 from flows.errors import RequestFailed
 from flows.ingest.work import Outcome, Validated, Work
-from flows.model.dataset import Unload
+from flows.model.completeness import Completeness
 from flows.model.merge import ChangeSet
+from flows.model.policies import Unload
 from flows.store.payload import Kind
 from flows.store.requests import RequestBox
 from tests.integration.live_feed import Living, sales
@@ -325,7 +326,7 @@ def test_a_request_for_a_file_that_is_being_loaded_answers_for_it(
 
 
 def test_a_request_for_a_file_that_cannot_be_read_fails(start: Start) -> None:
-    living = start(manifest=".json")
+    living = start(completeness=Completeness(manifest=".json"))
     living.put("a.csv", sales(1))
     with pytest.raises(RequestFailed, match=r"1 of 1 file could not be read: a\.csv: its manifest cannot be read"):
         ask(living, "load", "a.csv")

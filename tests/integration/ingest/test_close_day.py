@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from flows.errors import RequestFailed
-from flows.model.calendar import business_day
-from flows.model.dataset import DailyBy
+from flows.model.calendar import DailyBy, business_day
 from flows.settings import Observer
 from tests.integration.ingest.test_changes import ask
 from tests.integration.live_feed import Living, live, sales

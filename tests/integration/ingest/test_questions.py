@@ -16,7 +16,7 @@ from flows.day_report.html import make_page
 from flows.day_report.markdown import make_markdown
 from flows.errors import RequestFailed
 from flows.ingest.client import read
-from flows.model.dataset import DailyBy
+from flows.model.calendar import DailyBy
 from flows.model.day_facts import TOO_LARGE, DayReport
 from flows.model.merge import ChangeSet
 from flows.store.state import State

@@ -19,9 +19,11 @@ from flows.errors import StateError
 from flows.ingest import commit, compaction
 from flows.ingest import verification as closing_day
 from flows.ingest.compaction import compact
-from flows.model.dataset import Dataset, SkipRows
+from flows.model.completeness import Completeness
+from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.formats import Csv
+from flows.model.policies import SkipRows
 from flows.reading.file_reader import Read, read_file
 from flows.settings import Observer, Settings
 from flows.store import ledger_file
@@ -68,7 +70,7 @@ def test_a_changed_rule_judges_loaded_files_anew_and_says_so(
     tmp_path: Path, observer: Observer, caplog: pytest.LogCaptureFixture
 ) -> None:
     fill(tmp_path, observer)
-    with live(tmp_path, observer, rows=(1, 1)) as living:
+    with live(tmp_path, observer, completeness=Completeness(rows=(1, 1))) as living:
         assert living.quantities() == {2: 8, 9: 5}
         assert living.state_of("a.csv") == "quarantined"
     assert "1 version refused now: a.csv" in caplog.text

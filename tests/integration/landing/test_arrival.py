@@ -18,10 +18,11 @@ import pytest
 
 from flows.landing.events import Hint
 from flows.landing.tree import MAX_STEPS
-from flows.model.dataset import Unload
+from flows.model.completeness import Completeness
 from flows.model.files import shown
 from flows.model.findings import Finding
 from flows.model.merge import ChangeSet
+from flows.model.policies import Unload
 from flows.settings import Observer
 from flows.store.requests import RequestBox
 from tests.integration.live_feed import Living, live, sales
@@ -237,7 +238,7 @@ def test_a_renamed_file_s_rows_never_leave_the_cube_however_long_the_new_name_se
 def test_a_renamed_file_s_rows_stay_while_its_new_name_waits_for_its_marker(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    living = start(when_deleted=Unload(), marker=".done")
+    living = start(when_deleted=Unload(), completeness=Completeness(marker=".done"))
     for name, first in {"a.csv": 1, "other.csv": 9}.items():
         living.put(name, sales(first, start=first))
         living.put(f"{name}.done", b"")
@@ -257,7 +258,7 @@ def test_a_renamed_file_that_never_gets_its_marker_is_gone_in_the_end(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flows.landing.absence.HEIR_S", 0.5)
-    living = start(when_deleted=Unload(), marker=".done")
+    living = start(when_deleted=Unload(), completeness=Completeness(marker=".done"))
     for name, first in {"a.csv": 1, "other.csv": 9}.items():
         living.put(name, sales(first, start=first))
         living.put(f"{name}.done", b"")
@@ -465,7 +466,7 @@ def test_a_pattern_in_one_normal_form_takes_names_in_both(start: Start) -> None:
 
 
 def test_a_file_waits_for_a_marker_that_is_not_older(start: Start) -> None:
-    living = start(marker=".done", pattern="*")
+    living = start(completeness=Completeness(marker=".done"), pattern="*")
     living.put("a.csv", sales(1))
     living.wait_until(lambda: living.waits("a.csv") == "its marker a.csv.done")
     living.put("a.csv.done", b"")
@@ -483,7 +484,7 @@ def test_a_file_waits_for_a_marker_that_is_not_older(start: Start) -> None:
 
 
 def test_a_marker_says_that_a_file_is_complete_whatever_else_it_looks_like(start: Start) -> None:
-    living = start(marker=".done", settle_s=60.0)
+    living = start(completeness=Completeness(marker=".done"), settle_s=60.0)
     with (living.landing / "a.csv").open("wb", buffering=0) as opened:
         opened.write(sales(1).rstrip(b"\n"))
         living.put("a.csv.done", b"")
@@ -491,7 +492,7 @@ def test_a_marker_says_that_a_file_is_complete_whatever_else_it_looks_like(start
 
 
 def test_a_name_too_long_to_have_a_marker_waits_and_hinders_nobody(start: Start) -> None:
-    living = start(marker=".done")
+    living = start(completeness=Completeness(marker=".done"))
     living.put(NAMES["255 bytes"], sales(1))
     living.put("b.csv", sales(2, start=2))
     living.put("b.csv.done", b"")
@@ -504,7 +505,7 @@ def manifest_of(body: bytes, **wrong: Any) -> bytes:
 
 
 def test_a_file_waits_for_its_manifest_and_is_loaded_when_it_agrees(start: Start) -> None:
-    living = start(manifest=".json", pattern="*")
+    living = start(completeness=Completeness(manifest=".json"), pattern="*")
     bodies = {f"{number}.csv": sales(number, start=number) for number in range(1, 5)}
     for name, body in bodies.items():
         living.put(name, body)
@@ -538,7 +539,7 @@ MISMATCHES = [
 
 
 def test_a_file_that_differs_from_its_manifest_is_refused_until_one_of_them_changes(start: Start) -> None:
-    living = start(manifest=".json")
+    living = start(completeness=Completeness(manifest=".json"))
     bodies = [sales(1, 2, start=start) for start in range(1, 110, 10)]
     for number, (manifest, _, _) in enumerate(MISMATCHES):
         living.put(f"{number}.csv.json", manifest)
@@ -558,7 +559,7 @@ def test_a_file_that_differs_from_its_manifest_is_refused_until_one_of_them_chan
 
 
 def test_a_correction_that_is_not_what_its_manifest_says_leaves_the_old_rows(start: Start) -> None:
-    living = start(manifest=".json")
+    living = start(completeness=Completeness(manifest=".json"))
     living.put("a.csv.json", manifest_of(sales(1, 2)))
     living.put("a.csv", sales(1, 2))
     living.wait_for({1: 1, 2: 2})
@@ -817,7 +818,7 @@ def test_a_file_that_cannot_be_read_is_tried_again_and_hinders_nobody(
 
 
 def test_a_file_that_was_only_asked_about_is_loaded_when_it_is_complete(start: Start) -> None:
-    living = start(marker=".done")
+    living = start(completeness=Completeness(marker=".done"))
     living.put("a.csv", sales(1))
     box = RequestBox(living.feed.ledger)
     try:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
 from flows.errors import RequestFailed, StateError
-from flows.model.dataset import Keep, Unload
+from flows.model.policies import Keep, Unload
 from flows.settings import Observer
 from tests.integration.ingest.test_changes import ask
 from tests.integration.live_feed import Living, live, sales

@@ -14,9 +14,10 @@ import dataframely as dy
 import pyarrow as pa
 
 from flows.ingest.checks import check_files
-from flows.model.dataset import Dataset, SkipRows
+from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.formats import Csv
+from flows.model.policies import SkipRows
 from flows.reading.file_reader import Read
 from flows.validation.cost import memory_bytes
 
@@ -41,7 +42,7 @@ WIDE: type[dy.Schema] = type("Wide", (dy.Schema,), {f"C{number}": dy.Integer(nul
 SKIP = SkipRows(up_to=1.0)
 ONE = Dataset(schema=One, landing=".", bad_rows=SKIP)
 PAIRS = Dataset(schema=Pair, landing=".", bad_rows=SKIP)
-MULTILINE = replace(PAIRS, csv=Csv(multiline=True))
+MULTILINE = replace(PAIRS, format=Csv(multiline=True))
 SALES = Dataset(schema=Sales, landing=".", bad_rows=SKIP)
 WIDES = Dataset(schema=WIDE, landing=".", bad_rows=SKIP)
 HEADER = {ONE: b"A\n", PAIRS: b"A,B\n", MULTILINE: b"A,B\n", SALES: b"ID,Day,Product,Quantity\n"}

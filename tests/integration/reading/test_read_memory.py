@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.model.limits import Limits
 from flows.settings import Observer
 from flows.validation.cost import SHARE
 from tests.integration.live_feed import live, sales
@@ -55,7 +56,7 @@ def test_rows_stay_where_their_file_would_not_fit_into_memory_any_more(
     with live(tmp_path, observer) as living:
         living.put("a.csv", sales(1, 2))
         living.wait_for({1: 1, 2: 2})
-    with live(tmp_path, observer, revision=1, read_memory_bytes=100) as living:
+    with live(tmp_path, observer, revision=1, limits=Limits(read_memory_bytes=100)) as living:
         living.look()
         assert (living.quantities(), living.state_of("a.csv")) == ({1: 1, 2: 2}, "loaded")
         living.put("b.csv", sales(3, start=3))

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.model.dataset import SkipRows
 from flows.model.findings import Verdict
+from flows.model.limits import Limits
+from flows.model.policies import SkipRows
 from flows.settings import Observer
 from flows.store import quarantine as quarantine_module
 from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Allowance
@@ -190,7 +191,7 @@ def test_of_a_file_that_is_refused_again_and_again_the_last_version_is_kept_and_
 def test_over_the_amount_the_bytes_go_that_lie_in_the_landing_directory_and_the_findings_stay(
     tmp_path: Path, observer: Observer
 ) -> None:
-    with live(tmp_path, observer, quarantine_bytes=100_000) as living:
+    with live(tmp_path, observer, limits=Limits(quarantine_bytes=100_000)) as living:
         for name in ("a.csv", "b.csv"):
             living.put(name, bad(1))
             living.wait_for_state(name, "quarantined")
@@ -210,12 +211,12 @@ def test_the_only_copy_of_refused_bytes_stays_over_the_amount_and_status_says_so
         living.wait_for_state("a.csv", "quarantined")
         (living.landing / "a.csv").unlink()
         living.wait_until(lambda: not any(row.present for row in living.files()))
-    with live(tmp_path, observer, quarantine_bytes=0) as living:
+    with live(tmp_path, observer, limits=Limits(quarantine_bytes=0)) as living:
         living.put("b.csv", sales(1))
         living.wait_for({1: 1})
         _, refused = kept(living, tmp_path, "a.csv")
         assert refused == bad(1)
-        assert "raise quarantine_bytes" in living.status()["quarantine"]["warning"]
+        assert "raise limits.quarantine_bytes" in living.status()["quarantine"]["warning"]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_the_only_copy_of_refused_bytes_goes_after_its_age_a_week_after_the_log_
         (living.landing / "a.csv").unlink()
         living.wait_until(lambda: not any(row.present for row in living.files()))
         dataset, quarantine = living.desk.dataset, living.feed.quarantine
-        age_s = dataset.quarantine_days * DAY_S
+        age_s = dataset.limits.quarantine_days * DAY_S
         for later_s in (age_s - 60, age_s + 60):
             Allowance(living.feed.ledger, quarantine, lambda: time.time() + later_s).sweep(dataset, certain=True)  # noqa: B023
             told = [record.getMessage() for record in caplog.records if "lies nowhere else" in record.getMessage()]

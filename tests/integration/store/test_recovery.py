@@ -24,9 +24,11 @@ from flows.errors import RequestFailed, StateError
 from flows.ingest.compaction import compact
 from flows.ingest.repair import Mender
 from flows.landing.mount_thread import MountThread
-from flows.model.dataset import DailyBy, Dataset, SkipRows, Unload
+from flows.model.calendar import DailyBy
+from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.model.merge import Horizon
+from flows.model.policies import SkipRows, Unload
 from flows.model.tables import Table
 from flows.store import backup
 from flows.store.backup import backups_in, make_backup
@@ -409,7 +411,7 @@ def test_what_a_changed_declaration_refuses_has_findings(tmp_path: Path) -> None
         living.put("a.csv", sales(1, 2) + b"3,2021-05-01,none,3\n")
         living.put("b.csv", b"ID,Date,Product,Quantity\n9,2021-05-01,none,3\n")
         living.wait_for({1: 1, 2: 2, 3: 3, 9: 3})
-    with live(tmp_path, "native", csv=Csv(nulls=("none",)), bad_rows=SkipRows(up_to=0.5)) as living:
+    with live(tmp_path, "native", format=Csv(nulls=("none",)), bad_rows=SkipRows(up_to=0.5)) as living:
         found = {row.file: (row.state, row.refused, row.findings) for row in living.files()}
         assert found == {"a.csv": ("loaded", 1, 1), "b.csv": ("quarantined", 1, 1)}
         first = living.file("b.csv")

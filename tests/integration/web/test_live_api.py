@@ -124,7 +124,7 @@ def test_files_findings_and_health(session: Asked) -> None:
 
 
 def test_a_name_that_is_no_text_is_shown_with_the_others(quick: None, tmp_path: Path) -> None:
-    with live(tmp_path, "native", from_name=r"sales_(?P<Product>.*)\.csv") as living:
+    with live(tmp_path, "native", from_path=r"sales_(?P<Product>.*)\.csv") as living:
         living.put(b"sales_\xe9.csv", sales(1))
         session = Asked(living, str(State(tmp_path / "state").require_owner().url))
         living.wait_until(lambda: bool(living.files()))

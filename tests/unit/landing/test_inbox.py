@@ -19,8 +19,10 @@ from flows.landing import inbox, settling
 from flows.landing.events import Hint
 from flows.landing.inbox import ClaimedFiles, Inbox
 from flows.landing.listing import TICK_S
-from flows.model.dataset import Dataset, Unload
+from flows.model.completeness import Completeness
+from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
+from flows.model.policies import Unload
 from flows.reading.file_reader import Read, read_bytes, read_file
 
 WHOLE, CUT = b"ID\n1\n", b"ID\n1"
@@ -84,27 +86,27 @@ def make(tmp_path: Path) -> Callable[..., Box]:
 
 
 @pytest.mark.parametrize(
-    ("hint", "body", "options", "seconds"),
+    ("hint", "body", "completeness", "seconds"),
     [
-        (Hint.UNKNOWN, WHOLE, {}, SETTLE_S),
-        (Hint.UNKNOWN, CUT, {}, settling.NO_NEWLINE_S),
-        (Hint.COMPLETE, WHOLE, {}, TICK_S),
-        (Hint.COMPLETE, CUT, {}, settling.NO_NEWLINE_S),
-        (Hint.COMPLETE, WHOLE, {"manifest": ".json"}, SETTLE_S),
-        (Hint.OPEN, WHOLE, {}, settling.OPEN_S),
-        (Hint.OPEN, CUT, {}, settling.OPEN_S),
-        (Hint.UNKNOWN, b"", {}, settling.EMPTY_S),
-        (Hint.COMPLETE, b"", {}, settling.EMPTY_S),
-        (Hint.OPEN, CUT, {"marker": ".done"}, TICK_S),
-        (Hint.UNKNOWN, b"", {"marker": ".done"}, TICK_S),
+        (Hint.UNKNOWN, WHOLE, Completeness(), SETTLE_S),
+        (Hint.UNKNOWN, CUT, Completeness(), settling.NO_NEWLINE_S),
+        (Hint.COMPLETE, WHOLE, Completeness(), TICK_S),
+        (Hint.COMPLETE, CUT, Completeness(), settling.NO_NEWLINE_S),
+        (Hint.COMPLETE, WHOLE, Completeness(manifest=".json"), SETTLE_S),
+        (Hint.OPEN, WHOLE, Completeness(), settling.OPEN_S),
+        (Hint.OPEN, CUT, Completeness(), settling.OPEN_S),
+        (Hint.UNKNOWN, b"", Completeness(), settling.EMPTY_S),
+        (Hint.COMPLETE, b"", Completeness(), settling.EMPTY_S),
+        (Hint.OPEN, CUT, Completeness(marker=".done"), TICK_S),
+        (Hint.UNKNOWN, b"", Completeness(marker=".done"), TICK_S),
     ],
 )
 def test_a_file_is_complete_when_it_was_unchanged_for_so_long(
-    make: Callable[..., Box], hint: Hint, body: bytes, options: dict[str, str], seconds: float
+    make: Callable[..., Box], hint: Hint, body: bytes, completeness: Completeness, seconds: float
 ) -> None:
-    box = make(**options)
+    box = make(completeness=completeness)
     box.put("a.csv", body, hint)
-    for suffix in options.values():
+    for suffix in completeness.companions:
         (box.directory / f"a.csv{suffix}").write_bytes(b"")
     box.hear("a.csv", hint)
     box.rescan()
@@ -153,7 +155,7 @@ def test_the_end_of_writing_is_believed_and_less_telling_events_do_not_undo_it(m
 
 
 def test_what_is_said_of_a_companion_says_nothing_of_the_file(make: Callable[..., Box]) -> None:
-    box = make(manifest=".json")
+    box = make(completeness=Completeness(manifest=".json"))
     box.put("a.csv", WHOLE, Hint.OPEN)
     box.put("a.csv.json", b"{}", Hint.COMPLETE)
     box.pass_s(2)
@@ -264,7 +266,7 @@ def test_a_file_that_changed_while_it_was_read_only_has_to_settle(make: Callable
 
 
 def test_files_that_wait_for_a_companion_are_looked_at_now_and_then_only(make: Callable[..., Box]) -> None:
-    box = make(marker=".done")
+    box = make(completeness=Completeness(marker=".done"))
     box.put("a.csv")
     assert box.taken() == []
     due = box.next_due_s()
@@ -272,7 +274,7 @@ def test_files_that_wait_for_a_companion_are_looked_at_now_and_then_only(make: C
 
 
 def test_a_marker_without_an_event_is_found_all_the_same(make: Callable[..., Box]) -> None:
-    box = make(marker=".done")
+    box = make(completeness=Completeness(marker=".done"))
     box.put("a.csv")
     assert box.taken() == []
     (box.directory / "a.csv.done").write_bytes(b"")

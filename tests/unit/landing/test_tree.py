@@ -19,7 +19,8 @@ from flows.landing import inbox, settling
 from flows.landing import listing as scan
 from flows.landing.inbox import Inbox
 from flows.landing.tree import MAX_STEPS, find, find_signature, open_landed
-from flows.model.dataset import Dataset, Unload
+from flows.model.dataset import Dataset
+from flows.model.policies import Unload
 from tests.attack import flipping
 
 TRIES = 300

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dataframely as dy
 import pytest
@@ -12,8 +13,12 @@ import pytest
 from flows.datasets import find_dataset, load_datasets
 from flows.datasets.sales import SALES
 from flows.errors import DeclarationError
-from flows.model.dataset import LEAST_QUARANTINE_DAYS, DailyBy, Dataset, SkipRows, Unload
+from flows.model.calendar import DailyBy
+from flows.model.completeness import Completeness
+from flows.model.dataset import Dataset
 from flows.model.formats import Csv
+from flows.model.limits import LEAST_QUARANTINE_DAYS, Limits
+from flows.model.policies import SkipRows, Unload
 from flows.model.tables import Column, Table
 from flows.model.types import FLOAT, INTEGER
 from flows.settings import Settings
@@ -52,19 +57,16 @@ def declared(**options: Any) -> Dataset:
         ("name", {"name": "../x"}),
         ("source_columns", {"source_columns": ("A", "A")}),
         ("prepare", {"source_columns": ("A",)}),
-        ("from_name", {"from_name": "("}),
-        ("from_name", {"from_name": r"sales\.csv"}),
-        ("from_name", {"from_name": r"(?P<Nowhere>.*)\.csv"}),
-        ("rows", {"rows": (5, 1)}),
-        ("rows", {"rows": 5}),
-        ("csv", {"csv": ","}),
+        ("from_path", {"from_path": "("}),
+        ("from_path", {"from_path": r"sales\.csv"}),
+        ("from_path", {"from_path": r"(?P<Nowhere>.*)\.csv"}),
+        ("format", {"format": ","}),
+        ("completeness", {"completeness": ".done"}),
+        ("limits", {"limits": 5}),
         ("bad_rows", {"bad_rows": "skip"}),
         ("bad_rows", {"bad_rows": SkipRows}),
         ("when_deleted", {"when_deleted": Unload}),
         ("expect", {"expect": "daily"}),
-        ("marker", {"marker": "x/y"}),
-        ("max_bytes", {"max_bytes": 0}),
-        ("settle_s", {"settle_s": -1}),
         ("retain_days", {"retain_days": 0}),
         ("expect", {"retain_days": 5}),
         ("expect.day", {"expect": DailyBy("07:00", "UTC", day="Amount")}),
@@ -81,14 +83,19 @@ def test_a_wrong_declaration_names_the_field_and_the_fix(field: str, options: di
 @pytest.mark.parametrize(
     ("field", "make"),
     [
-        ("csv.delimiter", lambda: Csv(delimiter=";;")),
-        ("csv.decimal", lambda: Csv(decimal=",")),
-        ("csv.encoding", lambda: Csv(encoding="utf-9")),
-        ("csv.date_format", lambda: Csv(date_format="day")),
-        ("csv.date_format", lambda: Csv(date_format="%d.%m.")),
-        ("csv.datetime_format", lambda: Csv(datetime_format="moment")),
-        ("csv.true", lambda: Csv(true=("x",), false=("x",))),
+        ("format.delimiter", lambda: Csv(delimiter=";;")),
+        ("format.decimal", lambda: Csv(decimal=",")),
+        ("format.encoding", lambda: Csv(encoding="utf-9")),
+        ("format.date_format", lambda: Csv(date_format="day")),
+        ("format.date_format", lambda: Csv(date_format="%d.%m.")),
+        ("format.datetime_format", lambda: Csv(datetime_format="moment")),
+        ("format.true", lambda: Csv(true=("x",), false=("x",))),
         ("bad_rows", lambda: SkipRows(up_to=1.5)),
+        ("completeness.rows", lambda: Completeness(rows=(5, 1))),
+        ("completeness.rows", lambda: Completeness(rows=cast(Any, 5))),
+        ("completeness.marker", lambda: Completeness(marker="x/y")),
+        ("completeness.manifest", lambda: Completeness(manifest="")),
+        ("completeness.settle_s", lambda: Completeness(settle_s=-1)),
         ("expect.time", lambda: DailyBy("7", "UTC", day="Day")),
         ("expect.zone", lambda: DailyBy("07:00", "Mars/Olympus", day="Day")),
         ("expect.holidays", lambda: DailyBy("07:00", "UTC", day="Day", holidays=("25.12.2026",))),
@@ -101,16 +108,58 @@ def test_a_wrong_option_names_the_field(field: str, make: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("quarantine_bytes", 0), ("quarantine_days", LEAST_QUARANTINE_DAYS), ("read_memory_bytes", 1)]
+    ("name", "least"),
+    [
+        ("file_bytes", 1),
+        ("quarantine_bytes", 0),
+        ("quarantine_days", LEAST_QUARANTINE_DAYS),
+        ("read_memory_bytes", 1),
+    ],
 )
 def test_a_bound_of_what_files_may_take_has_a_least_value(name: str, least: int) -> None:
-    def bounded(bound: int) -> Dataset:
+    def bounded(bound: int) -> Limits:
         options: dict[str, Any] = {name: bound}
-        return replace(SALES, **options)
+        return Limits(**options)
 
     assert getattr(bounded(least), name) == least
-    with pytest.raises(DeclarationError, match=name):
+    with pytest.raises(DeclarationError, match=f"limits.{name}"):
         bounded(least - 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"csv": Csv(delimiter=";", decimal=",")}, "format=Csv(delimiter=';', decimal=',')"),
+        ({"from_name": r"(?P<Day>.*)\.csv"}, r"from_path='(?P<Day>.*)\\.csv'"),
+        ({"marker": ".done"}, "completeness=Completeness(marker='.done')"),
+        ({"manifest": ".json"}, "completeness=Completeness(manifest='.json')"),
+        ({"rows": (1, 9)}, "completeness=Completeness(rows=(1, 9))"),
+        ({"settle_s": 0.5}, "completeness=Completeness(settle_s=0.5)"),
+        ({"max_bytes": 5}, "limits=Limits(file_bytes=5)"),
+        ({"quarantine_bytes": 0}, "limits=Limits(quarantine_bytes=0)"),
+        ({"quarantine_days": 31}, "limits=Limits(quarantine_days=31)"),
+        ({"read_memory_bytes": 7}, "limits=Limits(read_memory_bytes=7)"),
+    ],
+)
+def test_an_option_by_its_old_name_says_what_to_write_instead(old: dict[str, Any], new: str) -> None:
+    for declare in (declared, partial[Dataset](replace, SALES)):
+        with pytest.raises(DeclarationError) as refused:
+            declare(**old)
+        assert refused.value.next_step == f"write {new}"
+        assert refused.value.where["got"] in old
+
+
+def test_options_by_their_old_names_are_named_together() -> None:
+    with pytest.raises(DeclarationError) as refused:
+        declared(csv=Csv(), marker=".done", max_bytes=5, settle_s=1.0)
+    assert refused.value.next_step == (
+        "write format=Csv(), completeness=Completeness(marker='.done', settle_s=1.0), limits=Limits(file_bytes=5)"
+    )
+
+
+def test_an_option_that_there_never_was_is_refused() -> None:
+    with pytest.raises(TypeError, match="delimiter"):
+        declared(delimiter=";")
 
 
 def test_the_schema_gives_the_table_its_levels_and_measures() -> None:
@@ -134,11 +183,27 @@ def test_the_fingerprint_changes_with_what_could_give_other_rows() -> None:
     assert declared(landing="elsewhere", when_deleted=Unload()).fingerprint == same
     changed: list[dict[str, Any]] = [
         {"revision": 1},
-        {"csv": Csv(delimiter=";")},
+        {"format": Csv(delimiter=";")},
         {"bad_rows": SkipRows(0.1)},
-        {"rows": (0, 9)},
+        {"completeness": Completeness(rows=(0, 9))},
     ]
     assert len({same, *(declared(**options).fingerprint for options in changed)}) == 5
+
+
+def test_an_unchanged_declaration_has_the_fingerprint_that_earlier_editions_wrote_down() -> None:
+    """Both were computed by 0.1.0, where the options had other names: no file is checked again for that."""
+    options: dict[str, Any] = {
+        "format": Csv(delimiter=";", decimal=",", nulls=("", "NA")),
+        "from_path": r"x_(?P<Day>.*)\.csv",
+        "source_columns": ("a", "b"),
+        "prepare": lambda table: table,
+        "revision": 3,
+        "bad_rows": SkipRows(0.25),
+        "completeness": Completeness(rows=(1, 9), marker=".done"),
+        "limits": Limits(file_bytes=5),
+    }
+    assert SALES.fingerprint == "5f10343ffb8b9cad"
+    assert declared(**options).fingerprint == "fbe492ed723eaab2"
 
 
 def test_a_dataset_file_outside_the_package_is_found(tmp_path: Path) -> None:

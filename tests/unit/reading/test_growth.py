@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 
 from flows.ingest.checks import check_files
-from flows.model.dataset import Dataset, SkipRows
+from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.finding_frame import SHOWN, SHOWN_EXPECTED
 from flows.model.findings import MAX_FINDINGS, Verdict
 from flows.model.formats import Csv
+from flows.model.policies import SkipRows
 from flows.reading.file_reader import Read
 from tests.integration.reading.costly_files import Pair
 
@@ -30,7 +31,7 @@ class Keyed(dy.Schema):
 SKIP = SkipRows(up_to=1.0)
 PAIRS = Dataset(schema=Pair, landing=".", bad_rows=SKIP)
 KEYED = Dataset(schema=Keyed, landing=".", bad_rows=SKIP)
-MULTILINE = Dataset(schema=Pair, landing=".", bad_rows=SKIP, csv=Csv(multiline=True))
+MULTILINE = Dataset(schema=Pair, landing=".", bad_rows=SKIP, format=Csv(multiline=True))
 H = b"A,B\n"
 EMPTY_MEMBER = gzip.compress(b"")
 EMPTY_FRAME = pa.compress(b"", codec="zstd", asbytes=True)

@@ -30,8 +30,8 @@ class Named(Pair):
 
 
 PAIRS = Dataset(schema=Pair, landing="landing")
-MULTILINE = Dataset(schema=Pair, landing="landing", csv=Csv(multiline=True))
-NAMED = Dataset(schema=Named, landing="landing", from_name=r"(?P<Shop>[^_]+)(?:_(?P<Part>.+))?\.csv")
+MULTILINE = Dataset(schema=Pair, landing="landing", format=Csv(multiline=True))
+NAMED = Dataset(schema=Named, landing="landing", from_path=r"(?P<Shop>[^_]+)(?:_(?P<Part>.+))?\.csv")
 H = b"A,B\n"
 MANY = 20_000
 LARGE = H + b"".join(b"%d,x\n" % number for number in range(MANY))
@@ -68,7 +68,7 @@ def test_a_row_that_starts_below_a_line_end_in_quotes_has_its_physical_line() ->
 
 
 def test_bodies_are_decompressed_and_otherwise_untouched() -> None:
-    latin = Dataset(schema=Pair, landing="landing", csv=Csv(encoding="latin-1"))
+    latin = Dataset(schema=Pair, landing="landing", format=Csv(encoding="latin-1"))
     body = H + b"\xe9,x\r\n"
     text = read(gzip.compress(body), dataset=latin)
     assert text.bodies == [body]
@@ -171,7 +171,7 @@ def test_a_wrong_header_is_told_by_what_is_wrong_with_it(line: str, told: str) -
 
 def test_a_delimiter_with_a_meaning_in_patterns_is_only_a_delimiter() -> None:
     for delimiter in ("|", "^", "\\", "-", "]", ".", "*", " ", "\t", ":", "\x01", "&", "~", "x"):
-        dataset = Dataset(schema=Pair, landing="landing", csv=Csv(delimiter=delimiter, decimal=","))
+        dataset = Dataset(schema=Pair, landing="landing", format=Csv(delimiter=delimiter, decimal=","))
         body = 'A|B\n1|"a|""b"\n2|c\n3|a"b\n'.replace("|", delimiter).encode()
         text = read(body, dataset=dataset)
         assert text.frame["B"].to_list() == [f'a{delimiter}"b', "c"], delimiter

@@ -180,7 +180,7 @@ def test_a_panic_while_a_file_is_parsed_refuses_that_file(monkeypatch: pytest.Mo
     from flows.ingest import checks
 
     def panic_at_b(dataset: Dataset, sources: list[Source]) -> object:
-        if any(source.name == "b.csv" for source in sources):
+        if any(source.path == "b.csv" for source in sources):
             raise a_panic()
         return parse(dataset, sources)
 

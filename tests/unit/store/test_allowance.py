@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from flows.model.dataset import LEAST_QUARANTINE_DAYS
+from flows.model.limits import LEAST_QUARANTINE_DAYS
 from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Decision, Standing, decide
 from flows.store.quarantine import KeptVersion
 

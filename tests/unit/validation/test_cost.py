@@ -16,9 +16,11 @@ from flows.errors import DeclarationError
 from flows.ingest import checks
 from flows.ingest.checks import check_files
 from flows.ingest.work import Work
-from flows.model.dataset import Dataset, SkipRows
+from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.findings import Verdict
+from flows.model.limits import Limits
+from flows.model.policies import SkipRows
 from flows.reading import file_reader as reader
 from flows.reading.file_reader import Read, read_file
 from flows.validation import cost
@@ -44,7 +46,7 @@ def check(dataset: Dataset, body: bytes) -> Verdict:
 
 
 def within(room_bytes: int) -> Dataset:
-    return replace(PAIRS, read_memory_bytes=room_bytes)
+    return replace(PAIRS, limits=Limits(read_memory_bytes=room_bytes))
 
 
 @pytest.fixture

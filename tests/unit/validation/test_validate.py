@@ -11,9 +11,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from flows.model.dataset import Dataset, RejectFile, SkipRows
+from flows.model.dataset import Dataset
 from flows.model.findings import MAX_FINDINGS, Finding, Verdict
 from flows.model.formats import Csv
+from flows.model.policies import RejectFile, SkipRows
 from flows.model.tables import FILE, LINE
 from flows.reading.csv.parse import Source, parse
 from flows.validation.recheck import text_of
@@ -55,7 +56,7 @@ def declare(schema: type[dy.Schema] = Sales, **options: Any) -> Dataset:
 
 
 def check(dataset: Dataset, *files: str) -> Checked:
-    header = dataset.csv.delimiter.join(dataset.header)
+    header = dataset.format.delimiter.join(dataset.header)
     return validate(dataset, parse(dataset, [Source("f.csv", f"{header}\n{rows}".encode()) for rows in files]))
 
 
@@ -178,7 +179,7 @@ def test_findings_of_gate_and_checks_stand_in_line_order_up_to_the_limit() -> No
 
 
 def test_all_physical_lines_of_a_refused_row_are_named() -> None:
-    dataset = declare(Ruled, csv=Csv(multiline=True))
+    dataset = declare(Ruled, format=Csv(multiline=True))
     checked = check(dataset, '2,4,"a\n\nb"\n2,4,abc\n')
     assert checked.verdicts[0].refused_lines == [2, 3, 4]
 
@@ -195,13 +196,13 @@ def test_each_number_type_is_cast_to_itself(column: dy.Column) -> None:
 def test_percent_f_means_microseconds_in_six_digits() -> None:
     csv = Csv(datetime_format="%Y-%m-%d %H:%M:%S.%f")
     checked = check(
-        declare(type("One", (dy.Schema,), {"X": dy.Datetime()}), csv=csv),
+        declare(type("One", (dy.Schema,), {"X": dy.Datetime()}), format=csv),
         "2021-05-01 10:00:00.000005\n2021-05-01 10:00:00.5\n",
     )
     assert values(checked) == [(datetime.fromisoformat("2021-05-01 10:00:00.000005"),)]
     assert brief(checked.verdicts[0]) == [("datetime", 3, "X")]
     again = text_of(
-        declare(type("One", (dy.Schema,), {"X": dy.Datetime()}), csv=csv), checked.rows.with_columns(_line=pl.lit(2))
+        declare(type("One", (dy.Schema,), {"X": dy.Datetime()}), format=csv), checked.rows.with_columns(_line=pl.lit(2))
     )
     assert again.frame["X"].to_list() == ["2021-05-01 10:00:00.000005"]
 
@@ -209,7 +210,7 @@ def test_percent_f_means_microseconds_in_six_digits() -> None:
 def test_a_time_finer_than_its_column_is_refused() -> None:
     csv = Csv(datetime_format="%Y-%m-%d %H:%M:%S.%f")
     column = dy.Datetime(time_unit="ms")
-    checked = check(declare(type("One", (dy.Schema,), {"X": column}), csv=csv), "2021-05-01 10:00:00.000005\n")
+    checked = check(declare(type("One", (dy.Schema,), {"X": column}), format=csv), "2021-05-01 10:00:00.000005\n")
     assert brief(checked.verdicts[0]) == [("datetime", 2, "X")]
 
 
@@ -253,7 +254,7 @@ def test_prepare_may_return_values_instead_of_text() -> None:
         days = pd.to_datetime(frame["day"], format="%d.%m.%Y")
         return pd.DataFrame({LINE: frame[LINE], "ID": frame["id"].astype("int64"), "Day": days, "Quantity": [1, None]})
 
-    checked = prepared(prepare, "1,01.05.2021,x\n2,02.05.2021,x\n", csv=Csv(date_format="%d/%m/%Y"))
+    checked = prepared(prepare, "1,01.05.2021,x\n2,02.05.2021,x\n", format=Csv(date_format="%d/%m/%Y"))
     assert values(checked) == [(2, date(2021, 5, 2), None)]
     assert [(f.rule, f.line, f.raw) for f in checked.verdicts[0].findings] == [("integer", 2, "1.0")]
 
@@ -273,7 +274,7 @@ def test_values_are_written_as_the_dataset_writes_them() -> None:
         return pd.DataFrame({LINE: frame[LINE], "Price": [1.5, float("nan")], "Open": [True, False]})
 
     csv = Csv(delimiter=";", decimal=",", true=("ja",), false=("nein",))
-    checked = check(declare(schema, prepare=prepare, source_columns=("x",), csv=csv), "a\nb\n")
+    checked = check(declare(schema, prepare=prepare, source_columns=("x",), format=csv), "a\nb\n")
     assert values(checked) == [(1.5, True), (None, False)]
 
 

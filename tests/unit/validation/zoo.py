@@ -14,8 +14,11 @@ from unittest.mock import ANY
 import dataframely as dy
 import pyarrow as pa
 
-from flows.model.dataset import Dataset, SkipRows
+from flows.model.completeness import Completeness
+from flows.model.dataset import Dataset
 from flows.model.formats import Csv
+from flows.model.limits import Limits
+from flows.model.policies import SkipRows
 
 
 class Sales(dy.Schema):
@@ -41,17 +44,17 @@ def _dataset(schema: type[dy.Schema], **options: Any) -> Dataset:
 
 
 SALES = _dataset(Sales)
-EUROPEAN = _dataset(Reading, csv=Csv(delimiter=";", decimal=",", datetime_format="%d/%m/%Y %H:%M", nulls=("", "NA")))
-READINGS = _dataset(Reading, csv=Csv(true=("true", "1"), false=("false", "0")))
+EUROPEAN = _dataset(Reading, format=Csv(delimiter=";", decimal=",", datetime_format="%d/%m/%Y %H:%M", nulls=("", "NA")))
+READINGS = _dataset(Reading, format=Csv(true=("true", "1"), false=("false", "0")))
 WORDS = _dataset(Word)
-LATIN = _dataset(Sales, csv=Csv(encoding="latin-1"))
-UTF_16 = _dataset(Sales, csv=Csv(encoding="utf-16"))
-DAY_FIRST = _dataset(Sales, csv=Csv(date_format="%d/%m/%Y"))
-MULTILINE = _dataset(Sales, csv=Csv(multiline=True))
-NAMED = _dataset(Sales, from_name=r"sales_(?P<Day>\d{4}-\d\d-\d\d)\.csv")
-LOOSE = _dataset(Sales, from_name=r"sales_(?P<Day>.*)\.csv")
-FEW = _dataset(Sales, rows=(1, 2))
-TINY = _dataset(Sales, max_bytes=100)
+LATIN = _dataset(Sales, format=Csv(encoding="latin-1"))
+UTF_16 = _dataset(Sales, format=Csv(encoding="utf-16"))
+DAY_FIRST = _dataset(Sales, format=Csv(date_format="%d/%m/%Y"))
+MULTILINE = _dataset(Sales, format=Csv(multiline=True))
+NAMED = _dataset(Sales, from_path=r"sales_(?P<Day>\d{4}-\d\d-\d\d)\.csv")
+LOOSE = _dataset(Sales, from_path=r"sales_(?P<Day>.*)\.csv")
+FEW = _dataset(Sales, completeness=Completeness(rows=(1, 2)))
+TINY = _dataset(Sales, limits=Limits(file_bytes=100))
 STRICT = Dataset(schema=Sales, landing="landing")
 
 GOOD = {
@@ -92,12 +95,12 @@ class Case:
         """A good file of the same dataset."""
         if self.dataset is EUROPEAN:
             return b"Small;Price;Open;At\n1;1,5;true;01/04/2021 10:00\n"
-        if self.dataset.from_name:
+        if self.dataset.from_path:
             return b"ID,Product,Quantity\n901,good,1\n"
         good = GOOD[self.dataset.schema]
         if self.dataset is DAY_FIRST:
             good = good.replace(b"2021-04-01", b"01/04/2021")
-        return good.decode().encode(self.dataset.csv.encoding)
+        return good.decode().encode(self.dataset.format.encoding)
 
 
 H = "ID,Day,Product,Quantity\n"
@@ -146,7 +149,7 @@ def reading(name: str, column: str, text: str, rule: str | None, value: object =
     names = list(Reading.columns())
     cells = [text if name == column else "" for name in names]
     row = tuple(value if name == column else None for name in names)
-    body = "".join(dataset.csv.delimiter.join(line) + "\n" for line in (names, cells)).encode()
+    body = "".join(dataset.format.delimiter.join(line) + "\n" for line in (names, cells)).encode()
     return Case(name, body, [(rule, 2, column, text)] if rule else [], [] if rule else [row], **more)
 
 
@@ -172,8 +175,8 @@ FILES = [
     whole("fewer rows than allowed", H, "rows", None, "0", dataset=FEW),
     Case("truncated exactly at a row's end, which only a count can see", SOUND[:-len(ROW_2) - 1], rows=[ONE]),
     whole("larger than allowed", SOUND * 3, "size", None, "more than 100 bytes", dataset=TINY),
-    whole("a name that does not match", SOUND, "from_name", None, "x.csv", dataset=NAMED, file="x.csv"),
-    whole("a name that is no text", SOUND, "from_name", None, r"sales_\udce9.csv", dataset=LOOSE,
+    whole("a name that does not match", SOUND, "from_path", None, "x.csv", dataset=NAMED, file="x.csv"),
+    whole("a name that is no text", SOUND, "from_path", None, r"sales_\udce9.csv", dataset=LOOSE,
           file="sales_\udce9.csv"),
     lines("a column from the file's name", "1,a,10", header="ID,Product,Quantity\n", rows=[ONE], dataset=NAMED),
     lines("a date in the file's name that is none", "1,a,10", header="ID,Product,Quantity\n", dataset=NAMED,

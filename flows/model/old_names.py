@@ -1,0 +1,59 @@
+"""The names that the options of a dataset had in 0.1.0: each is refused with what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+
+from flows.errors import DeclarationError
+
+RENAMED = {"csv": "format", "from_name": "from_path"}
+"""Old name → new name."""
+GROUPED = {
+    "settle_s": ("completeness", "settle_s"),
+    "marker": ("completeness", "marker"),
+    "manifest": ("completeness", "manifest"),
+    "rows": ("completeness", "rows"),
+    "max_bytes": ("limits", "file_bytes"),
+    "read_memory_bytes": ("limits", "read_memory_bytes"),
+    "quarantine_bytes": ("limits", "quarantine_bytes"),
+    "quarantine_days": ("limits", "quarantine_days"),
+}
+"""Old name → the option that it is a part of now, and its name there."""
+
+
+def refuse_old_names(options: Mapping[str, object]) -> None:
+    """Refuse options by their old names, all of them together.
+
+    Raises:
+        DeclarationError: there are some; it says what to write instead, with the values given.
+    """
+    old = [name for name in options if name in RENAMED or name in GROUPED]
+    if old:
+        raise DeclarationError(
+            "Options of the dataset have other names now",
+            next_step=f"write {', '.join(_new_names({name: options[name] for name in old}))}",
+            got=", ".join(old),
+        )
+
+
+def _new_names(options: Mapping[str, object]) -> Iterator[str]:
+    groups: dict[str, list[str]] = {}
+    for old, value in options.items():
+        if old in RENAMED:
+            yield f"{RENAMED[old]}={_written(value)}"
+        else:
+            group, name = GROUPED[old]
+            groups.setdefault(group, []).append(f"{name}={_written(value)}")
+    for group, parts in groups.items():
+        yield f"{group}={group.capitalize()}({', '.join(parts)})"
+
+
+def _written(value: object) -> str:
+    """A value as one would write it: of a class, what is not as by default."""
+    if isinstance(value, type) or not is_dataclass(value):
+        return repr(value)
+    given = {each.name: getattr(value, each.name) for each in fields(value)}
+    default = {each.name: each.default for each in fields(value) if each.default is not MISSING}
+    changed = [f"{name}={part!r}" for name, part in given.items() if name not in default or default[name] != part]
+    return f"{type(value).__name__}({', '.join(changed)})"

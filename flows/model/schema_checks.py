@@ -1,0 +1,72 @@
+"""Checks of a schema, and of the options that name its columns."""
+
+from __future__ import annotations
+
+import re
+
+import dataframely as dy
+
+from flows.model.calendar import DailyBy
+from flows.model.declaration import require, wrong
+from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED
+from flows.model.types import DECLARED
+
+
+def check_schema(schema: object) -> None:
+    """Refuse what is no schema, and columns that no cube could hold."""
+    if not (isinstance(schema, type) and issubclass(schema, dy.Schema)):
+        raise wrong("schema", "a subclass of dataframely.Schema", schema)
+    require(bool(schema.columns()), "schema", "at least one column", schema.__name__)
+    for name, column in schema.columns().items():
+        _check_column(name, column)
+
+
+def _check_column(name: str, column: dy.Column) -> None:
+    known = ", ".join(sorted({declared.__name__ for declared in DECLARED}))
+    require(type(column) in DECLARED, f"schema.{name}", f"one of {known}", type(column).__name__)
+    require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
+    counted = f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable  # its count of values would be that of rows
+    require(not counted, f"schema.{name}", "another name, or not nullable", name)
+    zoned = isinstance(column, dy.Datetime) and column.time_zone is not None
+    require(not zoned, f"schema.{name}", "a Datetime without time zone", name)
+
+
+def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> None:
+    """Refuse columns of the files that could not be told apart, or that nothing makes into those of the schema."""
+    if names is None:
+        return
+    require(len(set(names)) == len(names) > 0, "source_columns", "one or more different names", names)
+    taken = sorted(RESERVED & set(names))
+    require(not taken, "source_columns", "other names; these are taken", taken)
+    require(prepared, "prepare", "a function, since source_columns is set", None)
+
+
+def check_from_path(pattern: str | None, columns: tuple[str, ...] | None, source: tuple[str, ...] | None) -> None:
+    """Refuse a pattern whose groups are no columns.
+
+    Args:
+        pattern: the regular expression.
+        columns: the names that its groups may have; None for any, where `prepare` follows.
+        source: the columns that the file itself holds, where they are declared.
+    """
+    if pattern is None:
+        return
+    try:
+        groups = tuple(re.compile(pattern).groupindex)
+    except re.error as error:
+        raise wrong("from_path", f"a regular expression ({error})", pattern) from None
+    require(bool(groups), "from_path", "at least one named group (?P<Column>…)", pattern)
+    both = sorted(set(groups) & (RESERVED | set(source or ())))
+    require(not both, "from_path", "groups named otherwise than the columns in the file", both)
+    unknown = [name for name in groups if columns is not None and name not in columns]
+    require(not unknown, "from_path", "groups named as columns of the schema", unknown)
+
+
+def check_expected_day(schema: type[dy.Schema], expect: DailyBy | None, retain_days: int | None) -> None:
+    """Refuse a business day that no column holds."""
+    require(retain_days is None or retain_days > 0, "retain_days", "1 or more", retain_days)
+    dated = retain_days is None or expect is not None
+    require(dated, "expect", "DailyBy(…), whose day retain_days counts by", None)
+    if expect is not None:
+        day = schema.columns().get(expect.day)
+        require(isinstance(day, dy.Date), "expect.day", "a Date column of the schema", expect.day)
