@@ -1,14 +1,14 @@
-"""The guide's story, told on a copy of the sample files through the real deployments."""
+"""`cubefeed demo`: the guide's story on a copy of the sample files, through the real deployments."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from flows.settings import Settings
 from flows.store.state import Owner, State
 from flows.text.output import Format, show
 
+FIRST_FILES, THIRD_FILE = ("sales_2021-05-01.csv", "sales_2021-05-02.csv"), "sales_2021-05-03.csv"
 FIRST_TWO = {"2021-05-01": 10, "2021-05-02": 7}
 THREE = {**FIRST_TWO, "2021-05-03": 8}
 PATIENCE_S = 60.0
@@ -43,30 +44,32 @@ def run_demo(settings: Settings, *, keep: bool, state: Path | None) -> None:
         DemoFailed: a number differs, or the demo was stopped before its end.
     """
     with tempfile.TemporaryDirectory(prefix="cubefeed-demo-") as scratch:
-        landing, samples = Path(scratch) / "landing", sample_directory()
+        landing = Path(scratch) / "landing"
         kept = state if state is not None else Path(scratch) / "state"
         if State(kept).ledger.exists():
             raise StateError(
                 "The demo begins with an empty cube", next_step="name another --state, or remove this one", state=kept
             )
-        shutil.copytree(samples / "current", landing)
+        landing.mkdir()
+        for name in FIRST_FILES:
+            copy_sample(name, landing)
         chosen = replace(
             settings, datasets="sales", landing=landing, state=kept, prefect_port=port_for(settings.prefect_port)
         )
 
         async def story(addresses: Addresses) -> None:
-            await _chapters(addresses, landing, samples)
+            await _chapters(addresses, landing)
 
         if not asyncio.run(run_installation(chosen, keep=keep, story=story)):
             raise DemoFailed("The demo was stopped before its end", next_step="start it again: cubefeed demo")
 
 
-async def _chapters(addresses: Addresses, landing: Path, samples: Path) -> None:
+async def _chapters(addresses: Addresses, landing: Path) -> None:
     owner = addresses.owner
     await _expect(owner, FIRST_TWO, rows=7)
     tell(f"loaded {landing}: 7 rows, two dates. Now the third day lands …")
     dropped = time.monotonic()
-    shutil.copy(samples / "next" / "sales_2021-05-03.csv", landing)
+    copy_sample(THIRD_FILE, landing)
     rows = await _expect(owner, THREE, rows=10)
     tell(f"the cube shows it {time.monotonic() - dropped:.2f} s after the copy began")
     sys.stdout.write(f"Prefect:     {addresses.prefect_url}\nlive page:   {owner.url}/\n")
@@ -78,7 +81,7 @@ async def _expect(owner: Owner, quantities: dict[str, int], *, rows: int) -> lis
     """Wait until the cube shows these quantities per date, and print them."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        found = await asyncio.to_thread(_ask, owner)
+        found = await asyncio.to_thread(_query, owner)
         if {row["Date"]: row["Quantity.SUM"] for row in found} == quantities:
             break
         if time.monotonic() > deadline:
@@ -100,7 +103,7 @@ async def _expect(owner: Owner, quantities: dict[str, int], *, rows: int) -> lis
     return found
 
 
-def _ask(owner: Owner) -> list[dict[str, Any]]:
+def _query(owner: Owner) -> list[dict[str, Any]]:
     with suppress(NotRunning, Starting):
         parameters = [("measure", "Quantity.SUM"), ("measure", "contributors.COUNT"), ("by", "Date")]
         rows: list[dict[str, Any]] = read(owner, "/api/query", parameters)["rows"]
@@ -117,6 +120,7 @@ def port_for(wanted: int) -> int:
     return wanted
 
 
-def sample_directory() -> Path:
-    """The sample files of this checkout."""
-    return Path(__file__).resolve().parents[2] / "data" / "sales"
+def copy_sample(name: str, target: Path) -> None:
+    """Copy a sample file, which comes with the package, to a directory."""
+    sample = files("flows.installation") / "samples" / name
+    (target / name).write_bytes(sample.read_bytes())

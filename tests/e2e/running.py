@@ -59,6 +59,8 @@ class Place:
     environment: dict[str, str] = field(default_factory=dict)
     through: tuple[str, ...] = ()
     """A program that runs the command line, with its options."""
+    program: tuple[str, ...] = (sys.executable, "-m", "flows.cli.main")
+    """The command line: that of this tree, or one that is installed."""
 
     @property
     def state(self) -> Path:
@@ -86,7 +88,7 @@ class Place:
 
     def command(self, *arguments: object) -> list[str]:
         """The command line."""
-        return [*self.through, sys.executable, "-m", "flows.cli.main", *(str(argument) for argument in arguments)]
+        return [*self.through, *self.program, *(str(argument) for argument in arguments)]
 
     def run(
         self, *arguments: object, code: int | None = 0, timeout_s: float = 60.0

@@ -1,12 +1,17 @@
-"""`cubefeed demo`: the guide's story, through a real Prefect server."""
+"""`cubefeed demo` where the package is installed: the guide's story, through a real Prefect server."""
 
 from __future__ import annotations
 
 import signal
+import time
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.running import Place, installation, started, states_in_the_database
+from tests.wheel import build_wheel, install_wheel
+
 
 THREE_DAYS = {"2021-05-01": 10, "2021-05-02": 7, "2021-05-03": 8}
 FINAL = {"Completed", "Failed", "Cancelled", "Crashed"}
@@ -14,7 +19,31 @@ FINAL = {"Completed", "Failed", "Cancelled", "Crashed"}
 pytestmark = pytest.mark.slow
 
 
-def test_the_story_is_told_and_the_live_process_answers_until_it_is_stopped(place: Place) -> None:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the programs of an environment lie in which the wheel is installed, outside of the repository."""
+    root = tmp_path_factory.mktemp("installed")
+    wheel = build_wheel(root / "tree", root / "wheels", umask=0o022, touched=time.time())
+    return install_wheel(wheel, root / "environment")
+
+
+@pytest.fixture
+def place(place: Place, installed: Path) -> Place:
+    """A place where the installed program runs, and nothing of the repository is imported."""
+    place.environment["PYTHONPATH"] = ""
+    place.program = (str(installed / "cubefeed"),)
+    return place
+
+
+def test_the_installed_package_says_its_version_and_has_the_public_names(place: Place, installed: Path) -> None:
+    assert place.run("--version").stdout == f"cubefeed {version('cubefeed')}\n"
+    names = "import cubefeed, flows; print(cubefeed.__version__, cubefeed.__file__, flows.__file__)"
+    shown, *files = place.run_any(str(installed / "python"), "-c", names).stdout.split()
+    assert shown == version("cubefeed")
+    assert len(files) == 2 and all(Path(file).is_relative_to(installed.parent) for file in files)
+
+
+def test_the_story_ends_well_and_the_live_process_answers_until_it_is_stopped(place: Place) -> None:
     with started(place, "demo", "--keep", "--state", place.state, "--prefect-port", 0) as running:
         up = installation(running, place)
         assert all(f"{date} │" in running.said for date in THREE_DAYS) and "Traceback" not in running.said
