@@ -31,7 +31,7 @@ from flows.orchestration.events import Events, emit_session
 from flows.orchestration.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.orchestration.windows import IDLE_S, Windows
 from flows.redaction import without_secrets
-from flows.runtime.boundaries import Doing, NothingFailed, SessionFailed, boundary
+from flows.runtime.boundaries import NothingFailed, Scope, SessionFailed, boundary
 from flows.settings import Settings
 from flows.store.state import Owner, State
 from flows.tasks import detect_files, initial_load
@@ -62,7 +62,7 @@ async def keep_cube_live() -> RunState[None]:
             with suppress(SessionFailed):  # which the health holds
                 async with Stages(opened.feed) as stages:
                     await _live(stages, opened.owner)
-            opened.feed.health.require_sound()
+            opened.feed.health.require_health()
     except StateError as error:
         other = await _other_owner(settings)
         if other is None:
@@ -75,7 +75,7 @@ async def _live(stages: Stages, owner: Owner) -> None:
     stages.feed.listeners.append(Events().emit)
     loads = await initial_load(stages)
     emit_session("started", owner)
-    shown = stages.feed.health.task("showing the first loads", lambda: _show(stages, owner, loads))
+    shown = stages.feed.health.create_task("showing the first loads", lambda: _show(stages, owner, loads))
     try:
         await _serve(stages)
     finally:
@@ -113,8 +113,8 @@ def _ended_in_order(ending: Ending, run: UUID, feed: Feed) -> Iterator[None]:
     for ending_signal in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending_signal, ending.cancel)
     watches = [
-        feed.health.task("the watch over the parent process", lambda: _watch_parent(ending)),
-        feed.health.task("the watch over the run's state", lambda: _watch_state(run, ending)),
+        feed.health.create_task("the watch over the parent process", lambda: _watch_parent(ending)),
+        feed.health.create_task("the watch over the run's state", lambda: _watch_state(run, ending)),
     ]
     try:
         yield
@@ -150,7 +150,7 @@ async def _watch_state(run: UUID, ending: Ending) -> None:
     """Prefect's runner may not tell of a cancellation after a long outage of its server, and the automation that
     looks for dead runs takes late heartbeats for none."""
     while True:
-        with suppress(NothingFailed), boundary(Doing.PREFECT):  # the server is away: the session looks again
+        with suppress(NothingFailed), boundary(Scope.PREFECT):  # the server is away: the session looks again
             async with client_of(retries=0) as client:
                 while True:
                     state = await state_of(client, run)
@@ -198,6 +198,6 @@ async def _next_work(stages: Stages, windows: Windows) -> Work | None:
 
 
 async def _show(stages: Stages, owner: Owner, loads: Loads) -> None:
-    with suppress(NothingFailed), boundary(Doing.PREFECT):
+    with suppress(NothingFailed), boundary(Scope.PREFECT):
         await publish_links(owner, stages.feed.cube.url)
         await publish_loads(loads, Loads(), stages.feed.quarantine.findings)

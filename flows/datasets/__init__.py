@@ -14,7 +14,7 @@ import cubefeed
 
 from flows.errors import DeclarationError
 from flows.model.dataset import Dataset
-from flows.runtime.boundaries import DatasetFailed, Doing, boundary
+from flows.runtime.boundaries import DatasetFailed, Scope, boundary
 from flows.runtime.permissions import weakness_of
 from flows.settings import Settings
 
@@ -74,7 +74,7 @@ def _import_file(file: Path) -> ModuleType:
     module = ModuleType(f"cubefeed_dataset_{file.stem}")
     module.__file__ = str(file.resolve())
     try:
-        with boundary(Doing.DATASET):  # an author's file may raise anything
+        with boundary(Scope.DATASET):  # an author's file may raise anything
             tree = ast.parse(code, module.__file__)
             _refuse_internals(tree, file)
             exec(compile(tree, module.__file__, "exec", dont_inherit=True), vars(module))
@@ -116,7 +116,7 @@ def _source_of(file: Path) -> bytes:
             copy = "copy it to a directory that nobody else may write, and name that one"
             raise DeclarationError(
                 f"The dataset file is code, and {weakness.what}",
-                next_step=f"look through it, then {f'type: {weakness.mend}' if weakness.mend else copy}",
+                next_step=f"look through it, then {f'type: {weakness.fix}' if weakness.fix else copy}",
                 file=file,
             )
         return file.read_bytes()

@@ -22,9 +22,9 @@ from flows.landing.inbox import Inbox
 from flows.landing.listing import DirectoryIdentity
 from flows.landing.monitor import DirectoryMonitor
 from flows.model.dataset import Dataset
-from flows.runtime.boundaries import Doing, SessionFailed, boundary, describe
+from flows.runtime.boundaries import Scope, SessionFailed, boundary, describe
 from flows.runtime.health import Health
-from flows.runtime.memory import unused_memory_given_back
+from flows.runtime.memory import periodic_memory_trim
 from flows.settings import Observer, Settings
 from flows.store.crashes import Crashes
 from flows.store.directories import judged_in_doubt, remember_directory, remembered_volumes
@@ -130,7 +130,7 @@ def _own(state: State, stack: ExitStack) -> Health:
     stack.enter_context(_end_noted(state))
     health = stack.enter_context(Health(kill=_end_process(state)))
     health.on_live(state.forget_end)
-    stack.enter_context(unused_memory_given_back())
+    stack.enter_context(periodic_memory_trim())
     return health
 
 
@@ -153,7 +153,7 @@ def _open_desk(dataset: Dataset, ledger: Ledger, settings: Settings, wake: threa
 def _end_noted(state: State) -> Iterator[None]:
     """Keep why a session could not open or had to end, whatever was raised."""
     try:
-        with boundary(Doing.OTHER):
+        with boundary(Scope.OTHER):
             yield
     except SessionFailed as failed:
         state.note_end(_end_of(failed.cause))

@@ -21,7 +21,7 @@ from flows.landing.mount_thread import MountThread
 from flows.model.calendar import business_day, in_zone, shifted
 from flows.model.dataset import Dataset
 from flows.model.merge import ChangeSet
-from flows.runtime.boundaries import Doing, boundary
+from flows.runtime.boundaries import Scope, boundary
 from flows.store.backup import make_backup
 from flows.store.crashes import Crashes
 from flows.store.exchange import remove_old_ledgers
@@ -120,7 +120,7 @@ class Days:
             if before is not None and (after is None or after < before):
                 self._owned.rebuild_table(dataset.name)
             elif horizon is not None:
-                with boundary(Doing.CUBE):
+                with boundary(Scope.CUBE):
                     self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
 
 

@@ -30,7 +30,7 @@ from flows.reading.csv.parse import Source, open_source, parse
 from flows.reading.decompression import is_packed
 from flows.reading.file_reader import Read, read_file
 from flows.reading.refusal import FileRefused
-from flows.runtime.boundaries import Doing, FileFailed, boundary, describe
+from flows.runtime.boundaries import FileFailed, Scope, boundary, describe
 from flows.store.crashes import HeldFiles
 from flows.store.ledger import Ledger
 from flows.validation.cost import Cost, TooCostly
@@ -140,7 +140,7 @@ def _open(dataset: Dataset, read: Read) -> Source:
     if not is_packed(source.body):
         return source
     try:
-        with boundary(Doing.FILE):
+        with boundary(Scope.FILE):
             return open_source(dataset, source)
     except FileFailed:
         return source  # which refuses it again when it is parsed, and says why
@@ -148,7 +148,7 @@ def _open(dataset: Dataset, read: Read) -> Source:
 
 def _check_group(dataset: Dataset, group: Sequence[_Opened]) -> CheckedFiles:
     try:
-        with boundary(Doing.FILE):
+        with boundary(Scope.FILE):
             return _check_together(dataset, group)
     except FileFailed as failed:
         if len(group) == 1:
@@ -220,7 +220,7 @@ def _died_over(read: Read, why: str) -> Verdict:
 def read_or_refuse(dataset: Dataset, landed: SettledFile) -> Read | str:
     """Read a file, or say why it waits; a file whose reading raises is one to be refused, without its bytes."""
     try:
-        with boundary(Doing.FILE):
+        with boundary(Scope.FILE):
             return read_file(dataset, landed, arrived=True)
     except FileFailed as failed:
         log.warning("%s: %s cannot be read", dataset.name, shown(landed.path), exc_info=failed.cause)

@@ -21,7 +21,7 @@ from flows.model.merge import ChangeSet, winners
 from flows.model.plan import Counters, NewVersion, Plan, Planner
 from flows.model.policies import unloads
 from flows.model.tables import FILE, LINE, VERSION
-from flows.runtime.boundaries import DatasetFailed, Doing, boundary
+from flows.runtime.boundaries import DatasetFailed, Scope, boundary
 from flows.store.footer import Footer, VersionRow
 from flows.store.key_range import may_hold
 from flows.store.ledger import Ledger, SegmentFacts
@@ -68,7 +68,7 @@ class Appender:
             DatasetFailed: it cannot be written now. Either nothing has changed, or the dataset is `unapplied`.
             SessionFailed: the cube or the ledger failed; the next start rolls forward what was staged.
         """
-        with boundary(Doing.CUBE):
+        with boundary(Scope.CUBE):
             return self._append(dataset, validated)
 
     def _append(self, dataset: Dataset, validated: Validated) -> Outcome:
@@ -117,7 +117,7 @@ class Appender:
         if not is_crowded(self._segments_of(dataset).values()):
             return
         try:
-            with boundary(Doing.DATASET):
+            with boundary(Scope.DATASET):
                 self.compact(dataset)
         except DatasetFailed as failed:
             log.warning("%s: its segments could not be compacted, which is tried again: %s", dataset.name, failed)
@@ -146,12 +146,12 @@ class Appender:
         rows = batch.rows_of(plan.staged)
         batch_id = self._stage(dataset, batch, plan, rows)
         with self.ahead(dataset.name):
-            with boundary(Doing.DATASET):  # it may read other segments, one of which was damaged since the start
+            with boundary(Scope.DATASET):  # it may read other segments, one of which was damaged since the start
                 change = self._change(dataset, plan, rows)
             if not change.empty:
                 self._cube.apply(change)
         try:
-            with boundary(Doing.CUBE):
+            with boundary(Scope.CUBE):
                 mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})
         except DatasetFailed as failed:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, failed)
@@ -160,7 +160,7 @@ class Appender:
     def _stage(self, dataset: Dataset, batch: _Batch, plan: Plan, rows: pl.DataFrame) -> int:
         number, after = self._ledger.next_batch()
         segment = None
-        with boundary(Doing.DATASET):
+        with boundary(Scope.DATASET):
             self._write_quarantine(dataset, batch, plan)  # before the segment, which nobody would know if this fails
             if plan.staged:
                 segment = self._write_segment(dataset, rows, batch, plan, number=number, after=after)

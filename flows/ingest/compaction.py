@@ -15,7 +15,7 @@ import polars as pl
 
 from flows.model.dataset import Dataset
 from flows.model.tables import VERSION
-from flows.runtime.chunks import groups
+from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
 from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
@@ -81,7 +81,7 @@ def _chosen(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
     dead = {id for id in current if rows[id] < known[id].rows * (1 - DEAD_SHARE)}
     small = {id for id in current if known[id].rows < SMALL_ROWS} - dead
     chosen = sorted(dead | small if len(small) >= FEW else dead)
-    together = groups(chosen, rows.__getitem__, MERGED_ROWS)
+    together = group_by_size(chosen, rows.__getitem__, MERGED_ROWS)
     return [[known[id] for id in group] for group in together if len(group) > 1 or group[0] in dead]
 
 

@@ -23,7 +23,7 @@ from flows.ingest.request_handlers import Asking
 from flows.ingest.work import Outcome, Validated, Work
 from flows.landing.inbox import ClaimedFiles
 from flows.landing.mount_thread import MountThread
-from flows.runtime.boundaries import DatasetFailed, Doing, RequestLost, boundary, describe
+from flows.runtime.boundaries import DatasetFailed, RequestLost, Scope, boundary, describe
 from flows.runtime.health import Health
 from flows.runtime.progress import Show, progress_here, progress_shown_by
 from flows.store.allowance import Allowance
@@ -113,14 +113,14 @@ class Feed:
         """Mend a dataset's segments and fill its table; `progress` is told of its rows."""
         name = desk.dataset.name
         try:
-            with boundary(Doing.DATASET):
+            with boundary(Scope.DATASET):
                 desk.mended = self._mender.mend(desk.dataset, desk.monitor.read_thread)
                 desk.monitor.inbox.reset(self.ledger.signatures(name))
                 rows = live_rows(self.ledger, name)
                 differ = keys_differ(self.ledger, name, rows)
             with progress_shown_by(_counted(name, rows, progress)):
                 held = self.rebuild_table(name, keys_differ=differ)
-            with boundary(Doing.CUBE):
+            with boundary(Scope.CUBE):
                 mark_loaded(self.ledger, {name: held})
         except DatasetFailed as failed:
             return self._degrade(desk, Work(name), failed)
@@ -136,7 +136,7 @@ class Feed:
             parts = self._appender.parts(dataset, self.ledger.live(name))
             live = [LiveSegment(part.path, part.places) for part in parts]
             horizon = horizon_of(self.ledger, dataset)
-            with boundary(Doing.CUBE):
+            with boundary(Scope.CUBE):
                 rows = self.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)
         log.info("%s: %s rebuilt from %s", name, counted(rows, "row"), counted(len(parts), "segment"))
         return rows
@@ -196,7 +196,7 @@ class Feed:
         """What is settled or gone in a landing directory."""
         inbox = desk.monitor.inbox
         try:
-            with boundary(Doing.DATASET):
+            with boundary(Scope.DATASET):
                 self._hold.require_there()
                 found = desk.monitor.claim_settled(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
         except DatasetFailed as failed:
@@ -239,7 +239,7 @@ class Feed:
         desk = self.desks[work.dataset]
         held = self.crashes.hold(desk.dataset, work.landed)
         try:
-            with boundary(Doing.DATASET):
+            with boundary(Scope.DATASET):
                 validated = check_work(desk.dataset, work, self.ledger, desk.monitor.read_thread, held)
         except DatasetFailed as failed:
             held.release()
@@ -268,7 +268,7 @@ class Feed:
         if work.fill:
             return self._fill(desk)
         try:
-            with boundary(Doing.DATASET):
+            with boundary(Scope.DATASET):
                 desk.require_filled()
             outcome = self._appender.append(desk.dataset, validated)
         except DatasetFailed as failed:
@@ -298,11 +298,11 @@ class Feed:
         """Free what nobody needs any more of what was refused, and of the ledger; what hinders that can wait until the
         next time."""
         try:
-            with boundary(Doing.DATASET):
+            with boundary(Scope.DATASET):
                 certain = desk.monitor.inbox.problem is None
                 self._allowance.after_batch(desk.dataset, self._appender.touched, certain=certain)
             if batch is not None:
-                with boundary(Doing.CUBE):
+                with boundary(Scope.CUBE):
                     self._pruning.after_batch(batch)
         except DatasetFailed as failed:
             log.warning("%s: what is superfluous stays for now: %s", desk.dataset.name, failed)
@@ -310,7 +310,7 @@ class Feed:
     def _answer(self, desk: Desk, work: Work, request: Request, outcome: Outcome) -> Outcome:
         """Do what a request asks for besides its files, and answer it; it fails with whatever that raises."""
         try:
-            with boundary(Doing.REQUEST):
+            with boundary(Scope.REQUEST):
                 if work.more:
                     self._asking.finish_part(request, outcome)
                     return outcome
@@ -354,7 +354,7 @@ class Feed:
         """Mend the segments that were damaged since the start, and fill the table again where there are any."""
         name = desk.dataset.name
         with self._appender.ahead(name):
-            with boundary(Doing.DATASET):
+            with boundary(Scope.DATASET):
                 done = self._mender.mend_damaged(desk.dataset, desk.monitor.read_thread)
                 if done.damaged:
                     desk.mended = replace(done, lost=[*desk.mended.lost, *done.lost])

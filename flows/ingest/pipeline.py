@@ -33,7 +33,7 @@ class Stages:
         self._threads = {name: ThreadPoolExecutor(1, name) for name in ("detect", "validate", "append")}
 
     async def __aenter__(self) -> Stages:
-        self._turning = self.feed.health.task(LOOP, lambda: self.feed.health.keep_turning(LOOP))
+        self._turning = self.feed.health.create_task(LOOP, lambda: self.feed.health.run_heartbeat(LOOP))
         return self
 
     async def __aexit__(
@@ -123,7 +123,7 @@ class Stages:
         return loads
 
     async def _in[T](self, stage: str, name: str, call: Callable[[], T], *, limit_s: float | None = None) -> T:
-        return await self.feed.health.run_in(self._threads[stage], name, call, limit_s=limit_s or WORK_S)
+        return await self.feed.health.run_in_thread(self._threads[stage], name, call, limit_s=limit_s or WORK_S)
 
 
 class Window:
@@ -147,8 +147,8 @@ class Window:
         self._arrivals: asyncio.Queue[Work | None] = asyncio.Queue(1)
         self._validated: asyncio.Queue[Validated | Outcome | None] = asyncio.Queue(1)
         health = stages.feed.health
-        self._validating = health.task("a window's checks", self._validate)
-        self._appending = health.task("a window's commits", self._append)
+        self._validating = health.create_task("a window's checks", self._validate)
+        self._appending = health.create_task("a window's commits", self._append)
 
     async def put(self, work: Work) -> None:
         """Give it work; waits while the stage before is full."""

@@ -22,7 +22,7 @@ from flows.landing.tree import find
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.lifecycle import Mode
-from flows.runtime.boundaries import Doing, RequestLost, boundary, describe
+from flows.runtime.boundaries import RequestLost, Scope, boundary, describe
 from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
 from flows.store.requests import OpenRequest, Request, RequestBox
@@ -123,7 +123,7 @@ class Asking:
             return False
         log.info("%s: %s asked for %s", found.dataset, found.who, found.kind)
         try:
-            with boundary(Doing.REQUEST):
+            with boundary(Scope.REQUEST):
                 work = self._work(found.checked())
                 apart = self._crashes.to_read_alone(self._desks[work.dataset].dataset, work.landed)
                 parts = work.parts(max_files=max_files, max_bytes=max_bytes, apart=apart)

@@ -44,7 +44,7 @@ class FeedSource:
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         if query.table in self.feed.desks and not self.is_ready(query.table):
-            raise self.feed.health.not_ready(query.table, self.feed.desks[query.table].degraded)
+            raise self.feed.health.starting_error(query.table, self.feed.desks[query.table].degraded)
         return self.feed.cube.query(query, bounds=bounds)
 
     def is_ready(self, table: str) -> bool:
@@ -71,7 +71,7 @@ class FeedSource:
     def complaints(self) -> list[str]:
         """What is stale, degraded or refused."""
         own = [f"{name}: {complaint}" for name in self.feed.desks for complaint in self._complaints(name)]
-        return [*self.feed.health.complaints(), *own]
+        return [*self.feed.health.list_complaints(), *own]
 
     def files(
         self, dataset: str | None, states: tuple[str, ...], limit: int, *, current_only: bool = False

@@ -20,7 +20,7 @@ from flows.model.files import SettledFile, Signature
 from flows.model.merge import Horizon
 from flows.model.tables import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
 from flows.reading.file_reader import Read, read_file
-from flows.runtime.chunks import groups
+from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
 from flows.store.crashes import Crashes
 from flows.store.disk import room_for
@@ -81,7 +81,7 @@ def read_again(
     """
     versions = version_rows(ledger, [part.facts.id for part in parts])
     written = []
-    for number, group in enumerate(groups(versions, lambda version: version.size_bytes, READ_BYTES)):
+    for number, group in enumerate(group_by_size(versions, lambda version: version.size_bytes, READ_BYTES)):
         written.append(directory / f"{number}.parquet")
         rows = _rows_from_files(dataset, group, parts, mount, crashes)
         with room_for("the check", directory, int(rows.estimated_size())):

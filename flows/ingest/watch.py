@@ -45,7 +45,7 @@ async def watch(
                 if not opened.feed.stopping:
                     on_ready(opened)
                     await _pump(stages)
-        opened.feed.health.require_sound()
+        opened.feed.health.require_health()
 
 
 @contextmanager

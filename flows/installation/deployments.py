@@ -28,7 +28,7 @@ from flows.model.dataset import Dataset
 from flows.orchestration.corrupt_runs import end_corrupt_runs
 from flows.orchestration.runs import client_of, refuse_undeclared_parameters
 from flows.redaction import log_without_secrets
-from flows.runtime.boundaries import Doing, NothingFailed, boundary
+from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.settings import Settings
 from flows.store.trust import PRIVATE
 from flows.text.output import outlive_full_logs, plain_logs
@@ -85,7 +85,7 @@ class PatientRunner(Runner):
         return self
 
     async def _end_corrupt_runs(self) -> None:
-        with suppress(NothingFailed), boundary(Doing.PREFECT):
+        with suppress(NothingFailed), boundary(Scope.PREFECT):
             for ended in await end_corrupt_runs(self._client):
                 log.warning("%s", ended)
 

@@ -168,7 +168,7 @@ def require_own_working_directory() -> None:
     if weakness is not None:
         raise StateError(
             f"Prefect takes settings from the directory where it is started, and {weakness.what}",
-            next_step="start in another directory" + (f", or type: {weakness.mend}" if weakness.mend else ""),
+            next_step="start in another directory" + (f", or type: {weakness.fix}" if weakness.fix else ""),
             directory=here,
         )
 

@@ -20,7 +20,7 @@ from flows.datasets import load_datasets
 from flows.errors import CubefeedError, SessionEnded, StateError
 from flows.installation.processes import SLOW_S, Child, Pace, answers, free_port, listen, require_own_working_directory
 from flows.redaction import without_secrets
-from flows.runtime.boundaries import Doing, NothingFailed, boundary
+from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.runtime.clock import now_utc
 from flows.settings import Settings
 from flows.store.secret import prefect_secret
@@ -118,7 +118,7 @@ class Up:
         """Start again what has died, until told to stop."""
         while not stopping.is_set():
             try:
-                with boundary(Doing.PREFECT):
+                with boundary(Scope.PREFECT):
                     await self._revive()
                 self._last_trouble = ""
             except NothingFailed as failed:  # the next round tries again
@@ -142,11 +142,11 @@ class Up:
     async def end(self) -> None:
         """End the live run in order, then what was started, the last first; nothing that others have started."""
         if self._serving is not None:
-            with suppress(NothingFailed), boundary(Doing.PREFECT):  # the processes are ended below in any case
+            with suppress(NothingFailed), boundary(Scope.PREFECT):  # the processes are ended below in any case
                 await asyncio.wait_for(self._cancel_run(), CANCEL_S)
             await self._end_owner()
             await asyncio.to_thread(self._serving.end)
-            with suppress(NothingFailed), boundary(Doing.PREFECT):  # honest states may be too late for it
+            with suppress(NothingFailed), boundary(Scope.PREFECT):  # honest states may be too late for it
                 await asyncio.wait_for(self._bury("cubefeed up was stopped", all_flows=True), CANCEL_S)
         if self._server is not None:
             await asyncio.to_thread(self._server.end)

@@ -26,7 +26,7 @@ from flows.ingest.load_summary import Loads
 from flows.ingest.work import FileOutcome
 from flows.model.findings import Finding
 from flows.orchestration.run_log import file_line
-from flows.runtime.boundaries import Doing, NothingFailed, boundary
+from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.store.state import Owner
 from flows.text.escape import code, markdown
 
@@ -123,7 +123,7 @@ class ProgressArtifact:
         self._ended.set()
 
     async def _send(self) -> None:
-        with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
+        with contextlib.suppress(NothingFailed), boundary(Scope.PREFECT):
             artifact = await acreate_progress_artifact(self._share, key=self._key, description=self._description)
             ended = False
             while not ended:

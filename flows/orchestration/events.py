@@ -11,7 +11,7 @@ from prefect.events import emit_event
 
 from flows.ingest.work import Outcome
 from flows.orchestration.run_log import file_line
-from flows.runtime.boundaries import Doing, NothingFailed, boundary
+from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.store.state import Owner
 
 NAMED_FILES = 200
@@ -80,5 +80,5 @@ def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:
     for variable in running:
         context.run(variable.set, None)
     resource = {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}
-    with contextlib.suppress(NothingFailed), boundary(Doing.PREFECT):
+    with contextlib.suppress(NothingFailed), boundary(Scope.PREFECT):
         context.run(emit_event, f"cubefeed.{what}", resource=resource, payload=payload)

@@ -20,7 +20,7 @@ from flows.ingest.work import Work
 from flows.orchestration.run_thread import RunThread
 from flows.orchestration.runs import client_of, end_unreported
 from flows.orchestration.window_states import WindowEvent, WindowStates
-from flows.runtime.boundaries import Doing, NothingFailed, boundary
+from flows.runtime.boundaries import NothingFailed, Scope, boundary
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Windows:
         self._retry_at = 0.0
         self._unreported: list[UUID] = []
         self._under_way: set[asyncio.Task[None]] = set()
-        self._watch = stages.feed.health.task("the windows", self._watch_windows)
+        self._watch = stages.feed.health.create_task("the windows", self._watch_windows)
 
     async def put(self, work: Work) -> None:
         """Load this work, in the open window or without one."""
@@ -113,7 +113,7 @@ class Windows:
 
     async def _run(self, window: Window) -> None:
         try:
-            with boundary(Doing.PREFECT):
+            with boundary(Scope.PREFECT):
                 await self._runs.run(self._run_where_prefect_answers(window))
         except NothingFailed as failed:
             log.warning("the window's run was not recorded (%s); loading goes on", failed)
@@ -158,7 +158,7 @@ class Windows:
     async def _end_idle(self) -> None:
         """End the open window, if Prefect can hear of it; in an outage it stays, and later shows what it loaded."""
         try:
-            with boundary(Doing.PREFECT):
+            with boundary(Scope.PREFECT):
                 await self._runs.run(_require_prefect(self._unreported))
         except NothingFailed:
             self._retry_at = time.monotonic() + RETRY_S
@@ -168,7 +168,7 @@ class Windows:
                 self._end(window)
 
     def _run_in_background(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        task = self._stages.feed.health.task("a window", work)
+        task = self._stages.feed.health.create_task("a window", work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

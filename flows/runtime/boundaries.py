@@ -30,8 +30,8 @@ SHOWN = 1_000
 """Characters of an exception that people are shown."""
 
 
-class Doing(Enum):
-    """What was being done."""
+class Scope(Enum):
+    """How far an exception can reach: what was being done when it was raised."""
 
     FILE = "a file"
     DATASET = "a dataset"
@@ -82,7 +82,7 @@ class SessionFailed(Failure):
 
 
 @contextmanager
-def boundary(doing: Doing) -> Iterator[None]:
+def boundary(scope: Scope) -> Iterator[None]:
     """Raise in place of whatever the block raises the failure that says what ends with it.
 
     Errors that are an answer to a question or a request (a level that there is not) pass as they are, and so does the
@@ -91,9 +91,9 @@ def boundary(doing: Doing) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, Failure) or _passes(doing, error):
+        if isinstance(error, Failure) or _passes(scope, error):
             raise
-        raise _failure(doing, error)(error) from error
+        raise _failure(scope, error)(error) from error
 
 
 def describe(error: BaseException) -> str:
@@ -107,31 +107,31 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {plain(first)}" if first else type(error).__name__
 
 
-def _passes(doing: Doing, error: BaseException) -> bool:
-    if doing is Doing.FILE:
+def _passes(scope: Scope, error: BaseException) -> bool:
+    if scope is Scope.FILE:
         return False
     if isinstance(error, asyncio.CancelledError | GeneratorExit | KeyboardInterrupt):
         return True
-    answers = doing in (Doing.QUESTION, Doing.REQUEST)
+    answers = scope in (Scope.QUESTION, Scope.REQUEST)
     return answers and isinstance(error, CubefeedError) and not isinstance(error, EngineLost)
 
 
-def _failure(doing: Doing, error: BaseException) -> type[Failure]:
-    match doing:
-        case Doing.FILE:
+def _failure(scope: Scope, error: BaseException) -> type[Failure]:
+    match scope:
+        case Scope.FILE:
             return DatasetFailed if is_full(error) else FileFailed
-        case Doing.DATASET:
+        case Scope.DATASET:
             return DatasetFailed
-        case Doing.QUESTION:
+        case Scope.QUESTION:
             return SessionFailed if isinstance(error, EngineLost) else QuestionFailed
-        case Doing.REQUEST:
+        case Scope.REQUEST:
             return SessionFailed if isinstance(error, EngineLost) else RequestLost
-        case Doing.CUBE:
+        case Scope.CUBE:
             passing = is_full(error) or is_locked(error) or is_out_of_memory(error)
             return DatasetFailed if passing else SessionFailed
-        case Doing.PREFECT:
+        case Scope.PREFECT:
             return NothingFailed
-        case Doing.OTHER:
+        case Scope.OTHER:
             return SessionFailed
         case _:
-            assert_never(doing)
+            assert_never(scope)

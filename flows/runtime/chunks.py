@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 
-def groups[T](things: Iterable[T], size: Callable[[T], int], most: int) -> Iterator[list[T]]:
+def group_by_size[T](things: Iterable[T], size: Callable[[T], int], most: int) -> Iterator[list[T]]:
     """The things in their order, as many together as are no larger than `most`; a larger one is alone."""
     group: list[T] = []
     total = 0

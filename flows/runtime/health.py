@@ -13,13 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 
 from flows.errors import CubefeedError, SessionEnded, Starting
-from flows.runtime.boundaries import Doing, SessionFailed, boundary, describe
-from flows.runtime.progress import progress_shown_by
+from flows.runtime.boundaries import Scope, SessionFailed, boundary, describe
+from flows.runtime.heartbeats import Heartbeats
 
 log = logging.getLogger(__name__)
 
@@ -41,21 +40,6 @@ class Phase(StrEnum):
     ENDING = "ending"
 
 
-@dataclass
-class Turn:
-    """A loop or a piece of work that is expected to go on.
-
-    Args:
-        name: what it is, in words.
-        limit_s: how long it may show no progress.
-        beat: when it showed progress last.
-    """
-
-    name: str
-    limit_s: float
-    beat: float
-
-
 class Health:
     """The health of one session.
 
@@ -71,7 +55,7 @@ class Health:
         self._living: list[Callable[[], None]] = []
         self._phase = Phase.STARTING
         self._progress = ""
-        self._turns: dict[str, Turn] = {}
+        self._heartbeats = Heartbeats()
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._closed.set()
@@ -142,16 +126,16 @@ class Health:
         log.critical("the session ends, because %s failed: %s", where, describe(cause), exc_info=cause)
         self.stop()
 
-    def require_sound(self) -> None:
+    def require_health(self) -> None:
         """Raise what the session has to end for, if anything.
 
         Raises:
             SessionEnded: a part of it failed.
         """
         if self.failure is not None:
-            raise self.ended() from self.failure.cause
+            raise self.end_error() from self.failure.cause
 
-    def not_ready(self, table: str, degraded: str | None) -> Starting:
+    def starting_error(self, table: str, degraded: str | None) -> Starting:
         """The error of a question to a table that is being filled, or waits for that since its dataset is degraded."""
         why = f"{table} is degraded: {degraded}" if degraded else self._progress or "the session is starting"
         return Starting(
@@ -159,13 +143,14 @@ class Health:
             next_step="ask again in a few seconds; cubefeed status shows how far it is",
         )
 
-    def complaints(self) -> list[str]:
+    def list_complaints(self) -> list[str]:
         """What is not well, in words."""
         complaints = [f"the session ends: {describe(self.failure.cause)}"] if self.failure is not None else []
         if self.phase is Phase.STARTING:
             complaints.append(f"the session is starting{f': {self._progress}' * bool(self._progress)}")
         return complaints + [
-            f"{turn.name} has shown no progress for {quiet:.0f} s" for turn, quiet in self._quiet(STUCK_S)
+            f"{each.name} has shown no progress for {quiet_s:.0f} s"
+            for each, quiet_s in self._heartbeats.list_quiet(STUCK_S)
         ]
 
     @contextmanager
@@ -176,39 +161,23 @@ class Health:
             SessionFailed: the block raised what nobody further in could contain.
         """
         try:
-            with self.turning(name, limit_s=limit_s), boundary(Doing.OTHER):
+            with self.heartbeat(name, limit_s=limit_s), boundary(Scope.OTHER):
                 yield
         except SessionFailed as failed:
             self.fail(name, failed)
             raise
 
     @contextmanager
-    def turning(self, name: str, *, limit_s: float | None) -> Iterator[None]:
+    def heartbeat(self, name: str, *, limit_s: float | None) -> Iterator[None]:
         """Watch whether this goes on, where a limit is given."""
-        if limit_s is None:
+        with self._heartbeats.expect(name, limit_s=limit_s) if limit_s is not None else nullcontext():
             yield
-            return
-        turn = Turn(name, limit_s, time.monotonic())
-        with self._lock:
-            before = self._turns.get(name)
-            self._turns[name] = turn
-        try:
-            with progress_shown_by(lambda _: self.beat(name)):
-                yield
-        finally:
-            with self._lock:
-                if before is None:
-                    self._turns.pop(name, None)
-                else:
-                    self._turns[name] = before
 
     def beat(self, name: str) -> None:
         """This goes on."""
-        turn = self._turns.get(name)
-        if turn is not None:
-            turn.beat = time.monotonic()
+        self._heartbeats.beat(name)
 
-    def task(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
+    def create_task(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
         """A task whose failure ends the session."""
 
         async def guarded() -> None:
@@ -219,14 +188,14 @@ class Health:
         task.add_done_callback(_retrieve)
         return task
 
-    async def keep_turning(self, name: str) -> None:
+    async def run_heartbeat(self, name: str) -> None:
         """Show for ever that the running loop turns."""
-        with self.turning(name, limit_s=STUCK_S):
+        with self.heartbeat(name, limit_s=STUCK_S):
             while True:
                 self.beat(name)
                 await asyncio.sleep(LOOK_S)
 
-    async def run_in[T](self, threads: Executor, name: str, call: Callable[[], T], *, limit_s: float) -> T:
+    async def run_in_thread[T](self, threads: Executor, name: str, call: Callable[[], T], *, limit_s: float) -> T:
         """Run a call in a thread; what it cannot contain ends the session, and so does its standing still."""
 
         def guarded() -> T:
@@ -235,7 +204,7 @@ class Health:
 
         return await asyncio.get_running_loop().run_in_executor(threads, guarded)
 
-    def ended(self) -> SessionEnded:
+    def end_error(self) -> SessionEnded:
         """Why the session ended, where a part of it failed."""
         assert self.failure is not None
         cause = self.failure.cause
@@ -254,35 +223,26 @@ class Health:
             return
         self.fail(f"the thread {name}", failed.exc_value)
 
-    def _quiet(self, limit_s: float) -> list[tuple[Turn, float]]:
-        """What has shown no progress for so long, and for how long."""
-        now = time.monotonic()
-        with self._lock:
-            return [(turn, now - turn.beat) for turn in self._turns.values() if now - turn.beat > limit_s]
-
     def _run_watch(self) -> None:
-        looked = time.monotonic()
+        watched_at = time.monotonic()
         while not self._closed.wait(LOOK_S):
-            now = time.monotonic()
-            if now - looked > 5 * LOOK_S:  # the whole process was stopped, and with it everything that should turn
-                with self._lock:
-                    for turn in self._turns.values():
-                        turn.beat = now
-            looked = now
-            stuck = [turn for turn, quiet_s in self._quiet(STUCK_S) if quiet_s > turn.limit_s]
-            for turn in stuck[:1]:
-                self.fail(turn.name, TimeoutError(f"it has shown no progress for {turn.limit_s:g} s"))
+            before, watched_at = watched_at, time.monotonic()
+            if watched_at - before > 5 * LOOK_S:
+                self._heartbeats.reset()
+            stuck = [each for each, quiet_s in self._heartbeats.list_quiet(STUCK_S) if quiet_s > each.limit_s]
+            for each in stuck[:1]:
+                self.fail(each.name, TimeoutError(f"it has shown no progress for {each.limit_s:g} s"))
 
     def _force_end(self) -> None:
         if not self._closed.wait(END_S):
-            at = ", ".join(sorted(self._turns)) or "nothing that is known"
+            at = ", ".join(self._heartbeats.list_names()) or "nothing that is known"
             log.critical(
                 "the session did not end in order within %g s, and is ended by force; it was at: %s", END_S, at
             )
             if self.failure is None:
                 self.failure = SessionFailed(TimeoutError(f"it did not end when it was told to; it was at: {at}"))
             logging.shutdown()
-            self._kill(self.ended())
+            self._kill(self.end_error())
 
 
 def is_watched_elsewhere(thread: threading.Thread | None) -> bool:

@@ -18,7 +18,7 @@ _M_ARENA_MAX = -8
 
 
 @contextmanager
-def unused_memory_given_back() -> Iterator[None]:
+def periodic_memory_trim() -> Iterator[None]:
     """Let all threads share one arena, and return what is unused in it again and again; this takes under a
     millisecond each time."""
     libc = ctypes.CDLL(None)

@@ -20,12 +20,12 @@ class Weakness:
 
     Args:
         what: in words.
-        mend: the command that ends it; None where this user cannot type one, or it would take from somebody else what
+        fix: the command that ends it; None where this user cannot type one, or it would take from somebody else what
             is his.
     """
 
     what: str
-    mend: str | None
+    fix: str | None
 
 
 def is_ours(status: os.stat_result) -> bool:
@@ -92,8 +92,8 @@ def _is_of_one(gid: int) -> bool:
 
 def _foreign(path: Path, status: os.stat_result) -> Weakness:
     gives_away = os.geteuid() == ROOT and not stat.S_ISDIR(status.st_mode)
-    mend = f"chown -h {ROOT} {shlex.quote(str(path))}" if gives_away else None
-    return Weakness(f"{path} belongs to another user", mend)
+    fix = f"chown -h {ROOT} {shlex.quote(str(path))}" if gives_away else None
+    return Weakness(f"{path} belongs to another user", fix)
 
 
 def _open(path: Path, status: os.stat_result) -> Weakness:

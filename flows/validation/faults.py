@@ -11,7 +11,7 @@ import polars as pl
 from flows.model.dataset import Dataset
 from flows.model.findings import Verdict
 from flows.model.tables import LINE
-from flows.runtime.boundaries import Doing, FileFailed, boundary
+from flows.runtime.boundaries import FileFailed, Scope, boundary
 from flows.validation.casts import cast_rows
 from flows.validation.prepare import prepare_files
 from flows.validation.rules import checks_of, expressions
@@ -73,7 +73,7 @@ def _select(expression: pl.Expr, rows: pl.DataFrame) -> pl.DataFrame:
 def _attempt[**P, T](call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
     """What a call returns; None where it raises."""
     try:
-        with boundary(Doing.FILE):
+        with boundary(Scope.FILE):
             return call(*args, **kwargs)
     except FileFailed:
         return None

@@ -15,7 +15,7 @@ from flows.model.finding_frame import shorten
 from flows.model.findings import Finding, Verdict
 from flows.model.tables import FILE, LINE
 from flows.model.types import type_of
-from flows.runtime.boundaries import Doing, FileFailed, boundary
+from flows.runtime.boundaries import FileFailed, Scope, boundary
 from flows.runtime.progress import show_progress
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _prepare_file(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
     given = pd.DataFrame({name: pd.Series(rows[name].to_list(), dtype=_dtype(name)) for name in rows.columns})
     assert dataset.prepare is not None
     try:
-        with boundary(Doing.FILE):  # the author's code may raise anything
+        with boundary(Scope.FILE):  # the author's code may raise anything
             returned = dataset.prepare(given)
     except FileFailed as failed:
         raise PrepareFailed(f"{failed}{_place(failed.cause, dataset.prepare)}", "no exception") from failed.cause

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from flows.cube.bounds import Bounds
 from flows.errors import CubefeedError, NobodyWaits, QueryError, TooSlow
-from flows.runtime.boundaries import Doing, QuestionFailed, SessionFailed, boundary
+from flows.runtime.boundaries import QuestionFailed, Scope, SessionFailed, boundary
 from flows.web.answers import internal_error, refuse, reply
 from flows.web.endpoint import Endpoint, Question, json_object
 from flows.web.endpoints import ENDPOINTS
@@ -93,7 +93,7 @@ class Api:
     def _answer(self, endpoint: Endpoint[Any], given: Given, bounds: Bounds) -> Response:
         bounds.require_wanted()
         try:
-            with boundary(Doing.QUESTION):
+            with boundary(Scope.QUESTION):
                 parameters = parse(endpoint.parameters, given, self._source.model())
                 return endpoint.answer(Question(self._source, parameters, bounds))
         except SessionFailed as failed:  # reported here, since nobody may wait for the answer any longer

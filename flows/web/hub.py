@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from flows.cube.observable import WatchedCube
 from flows.errors import CubefeedError, EngineFailed, TooSlow
-from flows.runtime.boundaries import Doing, QuestionFailed, boundary
+from flows.runtime.boundaries import QuestionFailed, Scope, boundary
 from flows.web import connections
 from flows.web.board import Board
 from flows.web.proxy import PROXIED
@@ -170,7 +170,7 @@ class Hub:
 
     def _tell_news(self) -> bytes | None:
         try:
-            with boundary(Doing.QUESTION):
+            with boundary(Scope.QUESTION):
                 return orjson.dumps({"kind": "news", **self._make_news()}, default=str)
         except (QuestionFailed, CubefeedError):
             log.exception("the pages cannot be told the news")
@@ -197,7 +197,7 @@ def _address(socket: WebSocket) -> str:
 def refresh_board(board: Board) -> None:
     """Bring the cells that pages show up to date; where that is not possible now, all is looked at again later."""
     try:
-        with boundary(Doing.QUESTION):
+        with boundary(Scope.QUESTION):
             board.refresh()
     except (EngineFailed, TooSlow):
         board.forget()  # the cube is closed, new data needs the memory, or it takes too long: all is looked at again

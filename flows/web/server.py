@@ -63,7 +63,7 @@ class Watch(Protocol):
     def guard(self, name: str) -> AbstractContextManager[None]:
         """Whatever the block raises is a failure."""
 
-    async def keep_turning(self, name: str) -> None:
+    async def run_heartbeat(self, name: str) -> None:
         """Show for ever that the running loop turns."""
 
 
@@ -126,7 +126,7 @@ class Live:
             await work()
 
     async def _keep_turning(self) -> None:
-        await self._watch.keep_turning(PAGE)
+        await self._watch.run_heartbeat(PAGE)
 
 
 class LiveServer:

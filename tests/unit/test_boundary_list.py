@@ -25,7 +25,7 @@ KNOWN = {
     ("runtime/health.py", "Health.stop"): HOOK,
     ("runtime/health.py", "Health.task"): GUARDED,
     ("runtime/health.py", "Health.run_in"): GUARDED,
-    ("runtime/memory.py", "unused_memory_given_back"): HOOK,
+    ("runtime/memory.py", "periodic_memory_trim"): HOOK,
     ("ingest/repair.py", "Mender._mend"): CALLER,
     ("ingest/pipeline.py", "Stages.__init__"): "its calls go through Health.run_in",
     ("ingest/pipeline.py", "Stages.__aexit__"): CALLER,

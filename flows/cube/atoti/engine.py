@@ -31,7 +31,7 @@ from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
 from flows.model.merge import ChangeSet, Horizon
 from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Query, Table
 from flows.model.types import INTEGER
-from flows.runtime.chunks import groups
+from flows.runtime.chunks import group_by_size
 
 _ROWS_TIMEOUT = timedelta(minutes=10)  # Atoti's own 30 s would cut the verification of a large cube
 
@@ -135,7 +135,7 @@ class AtotiCube:
         stored, columns = self._tables[table], frames.row_columns(self._table(table))
         with self._writing, _failing("read", table):  # all of one state of the table
             counted = pl.from_pandas(stored.query(stored[VERSION], timeout=_ROWS_TIMEOUT))[VERSION].value_counts()
-            for group in groups(counted.sort(VERSION).rows(), itemgetter(1), BATCH_ROWS):
+            for group in group_by_size(counted.sort(VERSION).rows(), itemgetter(1), BATCH_ROWS):
                 versions = [version for version, _ in group]
                 found = stored.query(filter=stored[VERSION].isin(*versions), timeout=_ROWS_TIMEOUT)
                 yield frames.typed(pl.from_pandas(found), columns)

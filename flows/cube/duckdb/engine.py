@@ -40,7 +40,7 @@ END_S = 5.0
 """How long a question may take to end when its memory is needed."""
 SWEEP_ROWS = 20_000
 SWEEP_SHARE = 1.0
-"""When the room of deleted rows is freed: once they are many, and as many as those that stay. Doing it compresses what
+"""When the room of deleted rows is freed: once they are many, and as many as those that stay. Scope it compresses what
 is new in a table, which takes 0.1 s per million rows."""
 
 

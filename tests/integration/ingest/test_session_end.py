@@ -418,9 +418,9 @@ def test_what_stands_still_is_a_complaint_and_ends_the_session(
 
     def look(opened: OpenFeed) -> None:
         while opened.feed.health.failure is None:
-            complaints.extend(opened.feed.health.complaints())
+            complaints.extend(opened.feed.health.list_complaints())
             time.sleep(0.05)
-        complaints.extend(opened.feed.health.complaints())
+        complaints.extend(opened.feed.health.list_complaints())
 
     assert "no progress" in str(end_of(settings, when_ready=stand_still))
     assert len(forced) == 1 and "no progress" in str(forced[0])
@@ -441,7 +441,7 @@ def test_a_process_that_was_stopped_as_a_whole_does_not_count_as_stuck(monkeypat
     monkeypatch.setattr(health, "STUCK_S", 0.5)
     monkeypatch.setattr(health, "LOOK_S", 0.05)
     looked = threading.Event()
-    with Health() as watched, watched.turning("a loop", limit_s=0.5):
+    with Health() as watched, watched.heartbeat("a loop", limit_s=0.5):
         wait = watched._closed.wait
 
         def stopped(timeout: float) -> bool:

@@ -61,7 +61,7 @@ def test_a_session_whose_state_directory_is_replaced_does_not_go_on(tmp_path: Pa
 def test_a_session_that_had_to_end_says_once_what_to_do() -> None:
     health = Health()
     health.fail("detecting files", StateError("The state directory is another", next_step="put it back"))
-    assert str(health.ended()).count("Next:") == 1 and "put it back" in health.ended().next_step
+    assert str(health.end_error()).count("Next:") == 1 and "put it back" in health.end_error().next_step
 
 
 @pytest.mark.usefixtures("quick")

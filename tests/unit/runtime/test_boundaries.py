@@ -26,12 +26,12 @@ from flows.reading.csv.parse import Source, parse
 from flows.reading.file_reader import Read
 from flows.runtime.boundaries import (
     DatasetFailed,
-    Doing,
     Failure,
     FileFailed,
     NothingFailed,
     QuestionFailed,
     RequestLost,
+    Scope,
     SessionFailed,
     boundary,
 )
@@ -72,31 +72,31 @@ def sqlite_error(connection: sqlite3.Connection, statement: str) -> BaseExceptio
 LOCKED, FULL = a_locked_ledger(), a_full_ledger()
 NO_SPACE = pl.exceptions.ComputeError("underlying IO error: No space left on device (os error 28)")
 
-TABLE: list[tuple[Doing, BaseException, type[BaseException]]] = [
-    *[(Doing.FILE, error, FileFailed) for error in (ValueError(), a_panic(), SystemExit(1), RecursionError())],
-    *[(Doing.FILE, error, FileFailed) for error in (MemoryError(), KeyboardInterrupt(), OSError(errno.EIO, ""))],
-    *[(Doing.FILE, error, DatasetFailed) for error in (OSError(errno.ENOSPC, ""), NO_SPACE)],
-    *[(Doing.DATASET, error, DatasetFailed) for error in (OSError(errno.ENOSPC, ""), a_panic(), ValueError())],
-    *[(Doing.QUESTION, error, QuestionFailed) for error in (OverflowError(), a_panic(), SystemExit(1))],
-    (Doing.QUESTION, QueryError("", next_step=""), QueryError),
-    (Doing.QUESTION, EngineLost("", next_step=""), SessionFailed),
-    (Doing.QUESTION, asyncio.CancelledError(), asyncio.CancelledError),
-    *[(Doing.REQUEST, error, RequestLost) for error in (OverflowError(), a_panic(), FULL)],
-    (Doing.REQUEST, EngineLost("", next_step=""), SessionFailed),
-    *[(Doing.CUBE, error, DatasetFailed) for error in (OSError(errno.ENOSPC, ""), OSError(errno.EDQUOT, ""))],
-    *[(Doing.CUBE, error, DatasetFailed) for error in (FULL, LOCKED, NO_SPACE)],
-    *[(Doing.CUBE, error, DatasetFailed) for error in (MemoryError(), duckdb.OutOfMemoryException(""))],
-    *[(Doing.CUBE, error, SessionFailed) for error in (ValueError(), a_panic(), OSError(errno.EIO, ""))],
-    *[(Doing.CUBE, error, SessionFailed) for error in (duckdb.FatalException(""), sqlite3.DatabaseError("malformed"))],
-    *[(Doing.PREFECT, error, NothingFailed) for error in (ConnectionError(), a_panic(), SystemExit(1))],
-    (Doing.PREFECT, asyncio.CancelledError(), asyncio.CancelledError),
-    *[(Doing.OTHER, error, SessionFailed) for error in (ValueError(), a_panic(), SystemExit(1), MemoryError())],
-    (Doing.OTHER, KeyboardInterrupt(), KeyboardInterrupt),
+TABLE: list[tuple[Scope, BaseException, type[BaseException]]] = [
+    *[(Scope.FILE, error, FileFailed) for error in (ValueError(), a_panic(), SystemExit(1), RecursionError())],
+    *[(Scope.FILE, error, FileFailed) for error in (MemoryError(), KeyboardInterrupt(), OSError(errno.EIO, ""))],
+    *[(Scope.FILE, error, DatasetFailed) for error in (OSError(errno.ENOSPC, ""), NO_SPACE)],
+    *[(Scope.DATASET, error, DatasetFailed) for error in (OSError(errno.ENOSPC, ""), a_panic(), ValueError())],
+    *[(Scope.QUESTION, error, QuestionFailed) for error in (OverflowError(), a_panic(), SystemExit(1))],
+    (Scope.QUESTION, QueryError("", next_step=""), QueryError),
+    (Scope.QUESTION, EngineLost("", next_step=""), SessionFailed),
+    (Scope.QUESTION, asyncio.CancelledError(), asyncio.CancelledError),
+    *[(Scope.REQUEST, error, RequestLost) for error in (OverflowError(), a_panic(), FULL)],
+    (Scope.REQUEST, EngineLost("", next_step=""), SessionFailed),
+    *[(Scope.CUBE, error, DatasetFailed) for error in (OSError(errno.ENOSPC, ""), OSError(errno.EDQUOT, ""))],
+    *[(Scope.CUBE, error, DatasetFailed) for error in (FULL, LOCKED, NO_SPACE)],
+    *[(Scope.CUBE, error, DatasetFailed) for error in (MemoryError(), duckdb.OutOfMemoryException(""))],
+    *[(Scope.CUBE, error, SessionFailed) for error in (ValueError(), a_panic(), OSError(errno.EIO, ""))],
+    *[(Scope.CUBE, error, SessionFailed) for error in (duckdb.FatalException(""), sqlite3.DatabaseError("malformed"))],
+    *[(Scope.PREFECT, error, NothingFailed) for error in (ConnectionError(), a_panic(), SystemExit(1))],
+    (Scope.PREFECT, asyncio.CancelledError(), asyncio.CancelledError),
+    *[(Scope.OTHER, error, SessionFailed) for error in (ValueError(), a_panic(), SystemExit(1), MemoryError())],
+    (Scope.OTHER, KeyboardInterrupt(), KeyboardInterrupt),
 ]
 
 
 @pytest.mark.parametrize(("doing", "raised", "ends"), TABLE, ids=lambda each: getattr(each, "__name__", repr(each)))
-def test_what_ends_goes_by_what_was_being_done(doing: Doing, raised: BaseException, ends: type[BaseException]) -> None:
+def test_what_ends_goes_by_what_was_being_done(doing: Scope, raised: BaseException, ends: type[BaseException]) -> None:
     with pytest.raises(ends) as found, boundary(doing):
         raise raised
     assert found.type is ends
@@ -104,8 +104,8 @@ def test_what_ends_goes_by_what_was_being_done(doing: Doing, raised: BaseExcepti
 
 
 def test_what_was_decided_further_in_is_not_decided_again() -> None:
-    for inner in Doing:
-        for outer in Doing:
+    for inner in Scope:
+        for outer in Scope:
             with pytest.raises(Failure) as found, boundary(outer), boundary(inner):
                 raise a_panic()
             with pytest.raises(Failure) as alone, boundary(inner):

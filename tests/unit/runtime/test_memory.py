@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from flows.runtime import memory
-from flows.runtime.memory import unused_memory_given_back
+from flows.runtime.memory import periodic_memory_trim
 
 ON_GLIBC = hasattr(ctypes.CDLL(None), "malloc_trim")
 
@@ -22,7 +22,7 @@ def test_what_is_free_between_what_is_used_goes_back_to_the_system(monkeypatch: 
     del blocks[::2]
     blocks = [*blocks[::50]]
     before = process.memory_info().rss
-    with unused_memory_given_back():
+    with periodic_memory_trim():
         deadline = time.monotonic() + 10
         while process.memory_info().rss > before - 40_000_000:
             assert time.monotonic() < deadline, f"{before} → {process.memory_info().rss}"
@@ -32,5 +32,5 @@ def test_what_is_free_between_what_is_used_goes_back_to_the_system(monkeypatch: 
 
 def test_nothing_is_done_where_the_c_library_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-    with unused_memory_given_back():
+    with periodic_memory_trim():
         pass
