@@ -75,7 +75,7 @@ async def _live(stages: Stages, owner: Owner) -> None:
     stages.feed.listeners.append(Events().emit)
     loads = await initial_load(stages)
     emit_session("started", owner)
-    shown = stages.feed.health.create_task("showing the first loads", lambda: _show(stages, owner, loads))
+    shown = stages.feed.health.start_task("showing the first loads", lambda: _show(stages, owner, loads))
     try:
         await _serve(stages)
     finally:
@@ -113,8 +113,8 @@ def _ended_in_order(ending: Ending, run: UUID, feed: Feed) -> Iterator[None]:
     for ending_signal in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending_signal, ending.cancel)
     watches = [
-        feed.health.create_task("the watch over the parent process", lambda: _watch_parent(ending)),
-        feed.health.create_task("the watch over the run's state", lambda: _watch_state(run, ending)),
+        feed.health.start_task("the watch over the parent process", lambda: _watch_parent(ending)),
+        feed.health.start_task("the watch over the run's state", lambda: _watch_state(run, ending)),
     ]
     try:
         yield

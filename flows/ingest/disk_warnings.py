@@ -94,7 +94,7 @@ class Disks:
             return self._measured
 
     def _measure(self) -> list[Mount]:
-        asked = self._asked or self._thread.submit(lambda: mounts_in_use(self._all))
+        asked = self._asked or self._thread.begin_call(lambda: mounts_in_use(self._all))
         if not asked.wait(PATIENCE_S):
             self._asked = asked
             return mounts_in_use(self._own)

@@ -33,7 +33,7 @@ class Stages:
         self._threads = {name: ThreadPoolExecutor(1, name) for name in ("detect", "validate", "append")}
 
     async def __aenter__(self) -> Stages:
-        self._turning = self.feed.health.create_task(LOOP, lambda: self.feed.health.run_heartbeat(LOOP))
+        self._turning = self.feed.health.start_task(LOOP, lambda: self.feed.health.run_heartbeat(LOOP))
         return self
 
     async def __aexit__(
@@ -147,8 +147,8 @@ class Window:
         self._arrivals: asyncio.Queue[Work | None] = asyncio.Queue(1)
         self._validated: asyncio.Queue[Validated | Outcome | None] = asyncio.Queue(1)
         health = stages.feed.health
-        self._validating = health.create_task("a window's checks", self._validate)
-        self._appending = health.create_task("a window's commits", self._append)
+        self._validating = health.start_task("a window's checks", self._validate)
+        self._appending = health.start_task("a window's commits", self._append)
 
     async def put(self, work: Work) -> None:
         """Give it work; waits while the stage before is full."""

@@ -86,7 +86,7 @@ class DirectoryMonitor:
         if self._scan is None:
             if self._due_in_s() > 0:
                 return ClaimedFiles()
-            self._scan = self._scan_thread.submit(partial(self._find_ready, max_files, max_bytes))
+            self._scan = self._scan_thread.begin_call(partial(self._find_ready, max_files, max_bytes))
             patience_s = PATIENCE_S
         if not self._scan.wait(patience_s):
             self._scan_thread.require_answer()

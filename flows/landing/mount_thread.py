@@ -82,7 +82,7 @@ class MountThread:
         self._calls: SimpleQueue[MountCall[Any] | None] = SimpleQueue()
         self._thread: _CallThread | None = None
 
-    def submit[T](self, work: Callable[[], T]) -> MountCall[T]:
+    def begin_call[T](self, work: Callable[[], T]) -> MountCall[T]:
         """Have something done, after what was begun before."""
         call = MountCall(work, self._wake)
         if self._thread is None:
@@ -100,7 +100,7 @@ class MountThread:
         """
         quiet_s = QUIET_S if quiet_s is None else quiet_s
         self.require_answer(quiet_s=quiet_s)
-        call = self.submit(work)
+        call = self.begin_call(work)
         try:
             while not call.wait(max(quiet_s - self._quiet_s(), 0.001)):
                 self.require_answer(quiet_s=quiet_s)

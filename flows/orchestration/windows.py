@@ -59,7 +59,7 @@ class Windows:
         self._retry_at = 0.0
         self._unreported: list[UUID] = []
         self._under_way: set[asyncio.Task[None]] = set()
-        self._watch = stages.feed.health.create_task("the windows", self._watch_windows)
+        self._watch = stages.feed.health.start_task("the windows", self._watch_windows)
 
     async def put(self, work: Work) -> None:
         """Load this work, in the open window or without one."""
@@ -168,7 +168,7 @@ class Windows:
                 self._end(window)
 
     def _run_in_background(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        task = self._stages.feed.health.create_task("a window", work)
+        task = self._stages.feed.health.start_task("a window", work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

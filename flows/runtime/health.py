@@ -177,7 +177,7 @@ class Health:
         """This goes on."""
         self._heartbeats.beat(name)
 
-    def create_task(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
+    def start_task(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
         """A task whose failure ends the session."""
 
         async def guarded() -> None:

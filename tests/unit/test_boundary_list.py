@@ -23,11 +23,11 @@ BOUNDED = "a boundary is inside"
 KNOWN = {
     ("runtime/health.py", "Health.__init__"): HOOK,
     ("runtime/health.py", "Health.stop"): HOOK,
-    ("runtime/health.py", "Health.task"): GUARDED,
-    ("runtime/health.py", "Health.run_in"): GUARDED,
+    ("runtime/health.py", "Health.start_task"): GUARDED,
+    ("runtime/health.py", "Health.run_in_thread"): GUARDED,
     ("runtime/memory.py", "periodic_memory_trim"): HOOK,
     ("ingest/repair.py", "Mender._mend"): CALLER,
-    ("ingest/pipeline.py", "Stages.__init__"): "its calls go through Health.run_in",
+    ("ingest/pipeline.py", "Stages.__init__"): "its calls go through Health.run_in_thread",
     ("ingest/pipeline.py", "Stages.__aexit__"): CALLER,
     ("ingest/pipeline.py", "Stages.load_waiting"): CALLER,
     ("ingest/pipeline.py", "Window.at_home"): CALLER,
@@ -59,7 +59,7 @@ KNOWN = {
     ("installation/up.py", "Up._healthy"): CHILD,
 }
 """Where something is started → where what it raises ends up."""
-HANDED_ON = {("landing/mount_thread.py", "Call.run")}
+HANDED_ON = {("landing/mount_thread.py", "MountCall.run")}
 """What keeps an exception for the one who asked, where it is raised again."""
 
 

@@ -39,6 +39,7 @@ from flows.landing import inbox
 from flows.landing.inbox import Inbox
 from flows.runtime import health, memory
 from flows.runtime.health import Health, Phase
+from flows.runtime.heartbeats import Heartbeats
 from flows.runtime.progress import show_progress
 from flows.settings import Settings
 from flows.store.segments import Segments
@@ -62,8 +63,8 @@ ENDS: dict[str, Call] = {
     "a window's checks": (Window, "_validate"),
     "a window's commits": (Window, "_append"),
     "a listener": (Hub, "poke"),
-    "the session's loop": (Health, "keep_turning"),
-    "the watch over all that turns": (Health, "_quiet"),
+    "the session's loop": (Health, "run_heartbeat"),
+    "the watch over all that turns": (Heartbeats, "list_quiet"),
     "the thread that gives memory back": (memory, "_trim"),
     "the live page": (Hub, "_show_cells"),
     "the server of the live page": (uvicorn.Server, "run"),

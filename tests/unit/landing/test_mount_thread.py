@@ -75,7 +75,7 @@ def test_one_who_does_not_wait_is_woken_when_the_call_is_over() -> None:
     woken, gate = threading.Event(), Gate()
     mount = MountThread("sales", woken.set)
     try:
-        call = mount.submit(gate)
+        call = mount.begin_call(gate)
         assert not call.wait(0)
         assert not woken.is_set()
         gate.open.set()
@@ -87,7 +87,7 @@ def test_one_who_does_not_wait_is_woken_when_the_call_is_over() -> None:
 def test_the_end_waits_for_no_call_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.landing.mount_thread.STOP_S", 0.1)
     gate, mount = Gate(), MountThread("sales")
-    mount.submit(gate)
+    mount.begin_call(gate)
     assert gate.begun.wait(20)
     mount.stop()
     assert not gate.ended.is_set()
