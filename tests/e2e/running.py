@@ -59,7 +59,7 @@ class Place:
     environment: dict[str, str] = field(default_factory=dict)
     through: tuple[str, ...] = ()
     """A program that runs the command line, with its options."""
-    program: tuple[str, ...] = (sys.executable, "-m", "flows.cli.main")
+    entry_point: tuple[str, ...] = (sys.executable, "-m", "flows.cli.main")
     """The command line: that of this tree, or one that is installed."""
 
     @property
@@ -88,7 +88,7 @@ class Place:
 
     def command(self, *arguments: object) -> list[str]:
         """The command line."""
-        return [*self.through, *self.program, *(str(argument) for argument in arguments)]
+        return [*self.through, *self.entry_point, *(str(argument) for argument in arguments)]
 
     def run(
         self, *arguments: object, code: int | None = 0, timeout_s: float = 60.0

@@ -12,7 +12,6 @@ import pytest
 from tests.e2e.running import Place, installation, started, states_in_the_database
 from tests.wheel import build_wheel, install_wheel
 
-
 THREE_DAYS = {"2021-05-01": 10, "2021-05-02": 7, "2021-05-03": 8}
 FINAL = {"Completed", "Failed", "Cancelled", "Crashed"}
 
@@ -31,7 +30,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(place: Place, installed: Path) -> Place:
     """A place where the installed program runs, and nothing of the repository is imported."""
     place.environment["PYTHONPATH"] = ""
-    place.program = (str(installed / "cubefeed"),)
+    place.entry_point = (str(installed / "cubefeed"),)
     return place
 
 
