@@ -33,7 +33,8 @@ from flows.orchestration.windows import IDLE_S, Windows
 from flows.redaction import without_secrets
 from flows.runtime.boundaries import NothingFailed, Scope, SessionFailed, boundary
 from flows.settings import Settings
-from flows.store.state import Owner, State
+from flows.store.owner import Owner
+from flows.store.state_directory import StateDirectory
 from flows.tasks import detect_files, initial_load
 from flows.text.output import plain_logs
 
@@ -166,7 +167,7 @@ async def _watch_state(run: UUID, ending: Ending) -> None:
 async def _other_owner(settings: Settings) -> Owner | None:
     deadline = time.monotonic() + NAMED_S
     while time.monotonic() < deadline:
-        owner = State(settings.state).owner()
+        owner = StateDirectory(settings.state).owner()
         if owner is not None and owner.pid != os.getpid():
             return owner
         await asyncio.sleep(0.1)

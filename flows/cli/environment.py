@@ -49,10 +49,10 @@ def prefect_password(state: StateOption = None) -> None:
 def prefect_env(state: StateOption = None) -> None:
     """What a shell needs for Prefect's own commands: eval "$(cubefeed prefect-env)"."""
     from flows.store.secret import known_secret
-    from flows.store.state import State
+    from flows.store.state_directory import StateDirectory
 
     settings = Settings.read(state=state)
-    url = State(settings.state).require_owner().prefect_url
+    url = StateDirectory(settings.state).require_owner().prefect_url
     if url is None:
         raise NotRunning("No Prefect server belongs to this session", next_step="start one with: cubefeed up")
     for name, value in (("PREFECT_API_URL", f"{url}/api"), ("PREFECT_API_AUTH_STRING", known_secret(settings.state))):

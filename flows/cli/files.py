@@ -110,10 +110,10 @@ def accept(
     What it lacks is gone with that. Works without a live process too, unless nothing at all lies in it.
     """
     from flows.cli.offline import accept_landing_offline
-    from flows.store.state import State
+    from flows.store.state_directory import StateDirectory
 
     settings, name = dataset_named(Settings.read(state=state), dataset)
-    if State(settings.state).owner() is None:
+    if StateDirectory(settings.state).owner() is None:
         outcome = accept_landing_offline(settings, name, dry_run=dry_run)
     else:
         outcome = request_of_session("accept", name, state, timeout, dry_run=dry_run)

@@ -9,7 +9,7 @@ from flows.cli.records import ledger_of, require_known_dataset
 from flows.errors import QueryError, RequestFailed, StateError
 from flows.model.files import shown
 from flows.settings import Settings
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 
 
 def restore_ledger_offline(settings: Settings) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def restore_ledger_offline(settings: Settings) -> dict[str, Any]:
     from flows.store.restore import restore_ledger
 
     tables = [dataset.table for dataset in load_datasets(settings)]
-    state = State(settings.state)
+    state = StateDirectory(settings.state)
     if not state.ledger.exists() and not state.remembers:
         raise StateError(
             "There is no ledger here, and nothing to make one from", next_step="check --state", state=state.root
@@ -46,7 +46,7 @@ def accept_landing_offline(settings: Settings, name: str, *, dry_run: bool) -> d
     from flows.ingest.request_handlers import NAMED, require_seen
 
     dataset = next((each for each in load_datasets(settings) if each.name == name), None)
-    state = State(settings.state)
+    state = StateDirectory(settings.state)
     with ledger_of(settings) as ledger, state.owned():
         require_known_dataset(ledger, name)
         if dataset is None:

@@ -16,7 +16,7 @@ from flows.store.history import FileRow, file_rows
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from flows.store.trust import require_trusted
 
 
@@ -54,7 +54,7 @@ def list_findings(settings: Settings, file: str | None, dataset: str | None) -> 
         ]
     if file is not None:
         rows = _named(rows, shown(os.fsencode(file)))
-    kept = Quarantine(State(settings.state).quarantine)
+    kept = Quarantine(StateDirectory(settings.state).quarantine)
     return [
         {"dataset": row.dataset, "file": row.file, "version": row.version, **asdict(finding)}
         for row in rows
@@ -88,7 +88,7 @@ def _named(rows: list[FileRow], file: str) -> list[FileRow]:
 @contextmanager
 def ledger_of(settings: Settings) -> Iterator[Ledger]:
     """The ledger of a state directory, for as long as it is looked at."""
-    state = State(settings.state)
+    state = StateDirectory(settings.state)
     require_trusted(state.root)
     ledger = open_ledger(state.ledger, create=False, lost=state.remembers)
     try:

@@ -17,9 +17,9 @@ def read_from_session(state: Path | None, path: str, parameters: list[tuple[str,
         QueryError: it refuses the parameters.
     """
     from flows.ingest.client import STATUS_S, TIMEOUT_S, read
-    from flows.store.state import State
+    from flows.store.state_directory import StateDirectory
 
-    owner = State(Settings.read(state=state).state).require_owner()
+    owner = StateDirectory(Settings.read(state=state).state).require_owner()
     timeout_s = STATUS_S if parameters is None else TIMEOUT_S  # a query may take its time
     return read(owner, path, parameters or (), timeout_s=timeout_s)
 
@@ -47,9 +47,9 @@ def only_dataset(settings: Settings) -> str:
         NotRunning: nothing is running.
         QueryError: there are several.
     """
-    from flows.store.state import State
+    from flows.store.state_directory import StateDirectory
 
-    names = State(settings.state).require_owner().datasets
+    names = StateDirectory(settings.state).require_owner().datasets
     if len(names) != 1:
         raise QueryError("There are several datasets", next_step="name one with --dataset", got=", ".join(names))
     return names[0]

@@ -14,8 +14,9 @@ from flows.day_report.html import make_page
 from flows.day_report.markdown import make_markdown
 from flows.ingest.client import ask
 from flows.model.day_facts import DayReport, Run
+from flows.store.owner import Owner
 from flows.store.reports import Reports
-from flows.store.state import Owner, State
+from flows.store.state_directory import StateDirectory
 
 _WRITTEN: dict[ReportFormat, Callable[[DayReport], str]] = {
     ReportFormat.markdown: make_markdown,
@@ -40,14 +41,14 @@ def tell_report(state: Path, dataset: str, day: str | None, form: ReportFormat, 
 
 def complete(state: Path, facts: Mapping[str, Any]) -> DayReport:
     """The report that the owner's facts make, with the addresses of its runs."""
-    directory = State(state)
+    directory = StateDirectory(state)
     report = Reports(directory.reports).with_its_close(DayReport.from_json(facts))
     return replace(report, runs=_runs(directory.owner(), report))
 
 
 def keep_report(state: Path, report: DayReport) -> list[str]:
     """Keep the report's page. Returns where it lies, and its address on the live page."""
-    directory = State(state)
+    directory = StateDirectory(state)
     lies = Reports(directory.reports).keep(report, make_page(report))
     owner = directory.owner()
     address = [f"{owner.url}/reports/{report.dataset}/{report.day}.html"] if owner and owner.url else []

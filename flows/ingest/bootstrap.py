@@ -33,11 +33,12 @@ from flows.store.installation import installation_id
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans
+from flows.store.owner import End, Owner
 from flows.store.quarantine import Quarantine
 from flows.store.reports import Reports
 from flows.store.requests import RequestBox
 from flows.store.segments import Segments
-from flows.store.state import End, Owner, State
+from flows.store.state_directory import StateDirectory
 from flows.store.trust import PRIVATE
 from flows.web.auth import Access
 from flows.web.proxy import Proxies
@@ -84,7 +85,7 @@ def open_feed(
         EngineUnavailable: the engine cannot start.
     """
     datasets = load_datasets(settings)
-    state = State(settings.state)
+    state = StateDirectory(settings.state)
     state.create()
     with ExitStack() as stack:
         health = _own(state, stack)
@@ -123,7 +124,7 @@ def open_feed(
         yield OpenFeed(feed, owner)
 
 
-def _own(state: State, stack: ExitStack) -> Health:
+def _own(state: StateDirectory, stack: ExitStack) -> Health:
     """Own the state directory; from here on it is noted how the session ends."""
     stack.callback(os.umask, os.umask(PRIVATE))
     stack.enter_context(state.owned())
@@ -134,7 +135,7 @@ def _own(state: State, stack: ExitStack) -> Health:
     return health
 
 
-def _open_crashes(state: State, health: Health, stack: ExitStack) -> Crashes:
+def _open_crashes(state: StateDirectory, health: Health, stack: ExitStack) -> Crashes:
     crashes = Crashes(state.root)
     crashes.open()
     stack.callback(crashes.close)
@@ -150,7 +151,7 @@ def _open_desk(dataset: Dataset, ledger: Ledger, settings: Settings, wake: threa
 
 
 @contextmanager
-def _end_noted(state: State) -> Iterator[None]:
+def _end_noted(state: StateDirectory) -> Iterator[None]:
     """Keep why a session could not open or had to end, whatever was raised."""
     try:
         with boundary(Scope.OTHER):
@@ -168,7 +169,7 @@ def _end_of(error: BaseException) -> End:
     return End(describe(error), "see the log, which has the traceback", 1)
 
 
-def _end_process(state: State) -> Callable[[SessionEnded], None]:
+def _end_process(state: StateDirectory) -> Callable[[SessionEnded], None]:
     """What ends this process where the session does not end in order."""
 
     def end(ended: SessionEnded) -> None:
@@ -202,7 +203,7 @@ def open_monitor(
 def _serve(
     feed: Feed, cube: WatchedCube, settings: Settings, stack: ExitStack, *, prefect_url: str | None, run: str | None
 ) -> Owner:
-    state = State(settings.state)
+    state = StateDirectory(settings.state)
     reports = Reports(state.reports)
     disks = Disks(places(state), landing_places(desk.dataset for desk in feed.desks.values()))
     stack.callback(disks.close)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import Interrupted, NotRunning, QueryError, Starting
-from flows.store.state import Owner, State
+from flows.store.owner import Owner
+from flows.store.state_directory import StateDirectory
 from flows.web.token import token_here
 
 TIMEOUT_S = 60.0
@@ -104,7 +105,7 @@ def ask(
     from flows.store.ledger_file import ledger_required, open_ledger
     from flows.store.requests import RequestBox
 
-    directory = State(state)
+    directory = StateDirectory(state)
     owner = _owner(directory, owner_within_s, withdrawn)
     with (
         ledger_required(),
@@ -120,7 +121,7 @@ def ask(
             raise Interrupted.after(box.take_back(request, "it was interrupted")) from None
 
 
-def _owner(directory: State, within_s: float, withdrawn: Callable[[], bool]) -> Owner:
+def _owner(directory: StateDirectory, within_s: float, withdrawn: Callable[[], bool]) -> Owner:
     """The live owner, as soon as there is one."""
     deadline = time.monotonic() + within_s
     while directory.owner() is None and time.monotonic() < deadline and not withdrawn():

@@ -18,7 +18,7 @@ from typing import Any
 from flows.landing.mount_thread import MountCall, MountThread
 from flows.model.dataset import Dataset
 from flows.store.disk import Mount, mounts_in_use
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 
 LOOK_S = 10.0
 """How long a measurement holds: the live page asks for the status after every commit."""
@@ -26,7 +26,7 @@ PATIENCE_S = 0.2
 """How long a mount may take to answer. One that hangs is left out until it does."""
 
 
-def places(state: State) -> dict[str, Path]:
+def places(state: StateDirectory) -> dict[str, Path]:
     """What this installation writes besides what it is given → where."""
     return {
         "state": state.root,

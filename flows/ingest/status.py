@@ -21,8 +21,8 @@ from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
 from flows.store.allowance import quarantine_facts
 from flows.store.history import FileRow, counts, file_rows
+from flows.store.owner import Owner
 from flows.store.reports import Reports
-from flows.store.state import Owner
 from flows.text.hindrances import hindrances
 from flows.text.plural import counted
 

@@ -18,7 +18,8 @@ from flows.installation.foreground import run_installation, tell
 from flows.installation.processes import listen
 from flows.installation.up import Addresses
 from flows.settings import Settings
-from flows.store.state import Owner, State
+from flows.store.owner import Owner
+from flows.store.state_directory import StateDirectory
 from flows.text.output import Format, show
 
 FIRST_FILES, THIRD_FILE = ("sales_2021-05-01.csv", "sales_2021-05-02.csv"), "sales_2021-05-03.csv"
@@ -46,7 +47,7 @@ def run_demo(settings: Settings, *, keep: bool, state: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="cubefeed-demo-") as scratch:
         landing = Path(scratch) / "landing"
         kept = state if state is not None else Path(scratch) / "state"
-        if State(kept).ledger.exists():
+        if StateDirectory(kept).ledger.exists():
             raise StateError(
                 "The demo begins with an empty cube", next_step="name another --state, or remove this one", state=kept
             )

@@ -27,7 +27,7 @@ from flows.settings import Settings
 from flows.store.disk import mounts_in_use, size
 from flows.store.exchange import old_ledgers
 from flows.store.ledger_file import open_ledger
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from flows.store.suspects import suspects_in
 from flows.validation.cost import Cost
 from flows.web.auth import Access
@@ -105,7 +105,7 @@ def _landing(settings: Settings, name: str, directory: Path) -> list[Row]:
 
 
 def _state(settings: Settings) -> Iterator[Row]:
-    state = State(settings.state)
+    state = StateDirectory(settings.state)
     try:
         state.create()
     except CubefeedError as error:
@@ -125,7 +125,7 @@ def _state(settings: Settings) -> Iterator[Row]:
         yield _row("old ledger", "ok", f"{file.name}: {kept}")
 
 
-def _deaths(state: State) -> Iterator[Row]:
+def _deaths(state: StateDirectory) -> Iterator[Row]:
     """The files over which sessions have died, and are read alone or not at all."""
     suspects = [suspect for suspect in suspects_in(state.root) if suspect.is_read_alone]
     for suspect in suspects[:SHOWN]:
@@ -136,7 +136,7 @@ def _deaths(state: State) -> Iterator[Row]:
         yield _row("deaths", "warn", f"{len(suspects) - SHOWN:,} more such files", "see cubefeed status")
 
 
-def _ledger(state: State) -> Iterator[Row]:
+def _ledger(state: StateDirectory) -> Iterator[Row]:
     """Whether the ledger is whole, where there is one or should be one."""
     if not state.ledger.exists() and not state.remembers:
         return
@@ -153,7 +153,7 @@ def _disks(settings: Settings) -> Iterator[Row]:
         landing = landing_places(load_datasets(settings))
     except CubefeedError:
         landing = {}  # its own check says why
-    for mount in mounts_in_use({**places(State(settings.state)), **landing}):
+    for mount in mounts_in_use({**places(StateDirectory(settings.state)), **landing}):
         used = f"{mount.path} ({', '.join(mount.uses)}): {mount.free}"
         if warning(mount) is None:
             yield _row("free disk", "ok", used)

@@ -23,8 +23,9 @@ from flows.redaction import without_secrets
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.runtime.clock import now_utc
 from flows.settings import Settings
+from flows.store.owner import Owner
 from flows.store.secret import prefect_secret
-from flows.store.state import Owner, State
+from flows.store.state_directory import StateDirectory
 from flows.store.trust import PRIVATE
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Up:
     def __init__(self, settings: Settings, *, tell: Callable[[str], None]) -> None:
         self._settings = settings
         self._tell = tell
-        self._state = State(settings.state.resolve())
+        self._state = StateDirectory(settings.state.resolve())
         self._port = settings.port or free_port()  # the same one after a restart, for open pages
         self._server: Child | None = None
         self._server_socket: socket.socket | None = None

@@ -27,7 +27,7 @@ from flows.ingest.work import FileOutcome
 from flows.model.findings import Finding
 from flows.orchestration.run_log import file_line
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
-from flows.store.state import Owner
+from flows.store.owner import Owner
 from flows.text.escape import code, markdown
 
 TABLE_ROWS = 200

@@ -12,7 +12,7 @@ from prefect.events import emit_event
 from flows.ingest.work import Outcome
 from flows.orchestration.run_log import file_line
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
-from flows.store.state import Owner
+from flows.store.owner import Owner
 
 NAMED_FILES = 200
 """Files that an event names at most; the ledger has them all."""

@@ -6,14 +6,14 @@ import os
 import re
 
 from flows.store.atomic import write_file
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from flows.store.trust import own_text
 
 _BYTES = 16
 _FILE_BYTES = 1 << 10
 
 
-def installation_id(state: State) -> str:
+def installation_id(state: StateDirectory) -> str:
     """A random text that stays the same; made where there is none yet. It is no secret.
 
     Raises:

@@ -17,7 +17,7 @@ from flows.store.exchange import finish_exchange
 from flows.store.ledger import BUSY_TIMEOUT_S, ROOM_BYTES, Ledger
 from flows.store.migrations import migrate, refuse_strange, version_of
 from flows.store.schema import SCHEMA_VERSION, metadata
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 
 _CACHED_STATEMENTS = 16
 """How many prepared statements a connection keeps: one for a batch differs with the number of its files, and takes
@@ -143,7 +143,7 @@ def _bring_up_to_date(file: Path, *, owned: bool) -> int:
             got=version,
             file=file,
         )
-    migrate(file, State(file.parent).backups)
+    migrate(file, StateDirectory(file.parent).backups)
     return version
 
 

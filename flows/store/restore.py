@@ -28,7 +28,7 @@ from flows.store.migrations import OLDEST, version_of
 from flows.store.reconstruction import Reconstruction
 from flows.store.schema import SCHEMA_VERSION, segments, versions
 from flows.store.segments import Segments
-from flows.store.state import State as StateDirectory
+from flows.store.state_directory import StateDirectory
 
 
 @dataclass(frozen=True)

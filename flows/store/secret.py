@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flows.errors import NotRunning, StateError
 from flows.store.atomic import private_name
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 
 USER = "cubefeed"
 _BYTES = 32
@@ -52,7 +52,7 @@ def known_secret(state: Path) -> str:
         NotRunning: there is none: it has never started a Prefect server.
         StateError: it cannot be used.
     """
-    file = State(state).prefect_secret
+    file = StateDirectory(state).prefect_secret
     if not file.exists():
         raise NotRunning(
             "There is no Prefect server of this state directory",

@@ -23,7 +23,7 @@ from flows.store.footer import KEY, Footer, footer_text
 from flows.store.key_range import key_range
 from flows.store.lease import Lease
 from flows.store.ledger import SegmentFacts
-from flows.store.state import QUARANTINE
+from flows.store.state_directory import QUARANTINE
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext
 
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from flows.web.token import make_token
 from tests.attack.system import HEADER, VISIBLE_S, as_stranger
 from tests.e2e.running import Installation, Place, installation, started, started_program, until
@@ -230,7 +230,7 @@ def test_up_starts_where_a_run_cannot_be_read_and_says_so(tmp_path: Path) -> Non
         running.process.kill()
         for process in place.processes():
             process.kill()
-    until(lambda: State(place.state).owner() is None, what="nobody owns the directory")
+    until(lambda: StateDirectory(place.state).owner() is None, what="nobody owns the directory")
     with started(place, "up", "--prefect-port", 0) as running:
         again = installation(running, place)
         assert "could not read its run" in running.said and "failed now" in running.said

@@ -24,7 +24,7 @@ from flows.model.tables import Query
 from flows.settings import Observer, Settings
 from flows.store.history import FileRow, file_rows
 from flows.store.reports import Reports
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 
 DEADLINE_S = 20.0
 SETTLE_S = 0.05
@@ -51,7 +51,7 @@ class Living:
         self.feed: Feed = opened.feed
         self.works: list[Work] = []
         self.outcomes: list[Outcome] = []
-        state = State(landing.parent / "state")
+        state = StateDirectory(landing.parent / "state")
         self._disks = Disks(places(state), {"landing of sales": landing})
         self._source = FeedSource(opened.feed, opened.owner, Reports(state.reports), self._disks)
         self._failure: BaseException | None = None

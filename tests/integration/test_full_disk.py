@@ -31,9 +31,10 @@ from flows.settings import Settings
 from flows.store.crashes import Crashes
 from flows.store.disk import Mount, mounts_in_use
 from flows.store.ledger_file import open_ledger
+from flows.store.owner import Owner
 from flows.store.restore import restore_ledger
 from flows.store.segment_rows import read_segment
-from flows.store.state import Owner, State
+from flows.store.state_directory import StateDirectory
 from tests.integration.ingest.test_changes import ask
 from tests.integration.live_feed import SETTLE_S, Living, sales
 from tests.integration.small_disk import FILLER, PAGE, SmallDisk, small_disk
@@ -307,7 +308,7 @@ def test_a_start_with_little_room_starts_or_says_that_there_is_none(
 
 def test_an_owner_for_whose_name_there_is_no_room_is_no_owner_and_the_name_before_stays(tmp_path: Path) -> None:
     with small_disk(tmp_path / "state") as disk:
-        state = State(tmp_path / "state")
+        state = StateDirectory(tmp_path / "state")
         with state.owned():
             state.announce(Owner(os.getpid(), "duckdb"))
             disk.fill()
@@ -393,7 +394,7 @@ def test_a_restore_for_which_there_is_no_room_leaves_the_ledger_as_it_is_and_tak
     for room_bytes in range(8 * PAGE, 2 * len(before), len(before) // 6):
         disks["ledger"].fill(leave_bytes=room_bytes)
         try:
-            restored = restore_ledger(State(tmp_path / "state"), tables)
+            restored = restore_ledger(StateDirectory(tmp_path / "state"), tables)
         except DiskFull:
             outcomes.add("no room")
             assert ledger.read_bytes() == before

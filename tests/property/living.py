@@ -34,7 +34,7 @@ from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
 from flows.store.restore import restore_ledger
 from flows.store.segments import Segments
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from tests.property.model import Content, Model
 
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -241,7 +241,7 @@ class Living:
         for file in backups[kept:]:
             file.unlink()
         before, changes = self._backups[backups[kept - 1]] if kept else (None, 0)
-        restore_ledger(State(self.root), [self.dataset.table])
+        restore_ledger(StateDirectory(self.root), [self.dataset.table])
         self.start()
         known = self.model
         self.model = known.restored(before)

@@ -14,7 +14,7 @@ from flows.day_report.build import complete, keep_report
 from flows.errors import RequestFailed
 from flows.model.calendar import DailyBy, day_before, span_of
 from flows.model.day_facts import DayReport
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from tests.integration.ingest.test_changes import ask
 from tests.integration.live_feed import Living, live, sales
 
@@ -87,7 +87,10 @@ def test_a_report_is_kept_and_made_again_it_is_the_same(living: Living) -> None:
     first = complete(state, closed["report"])
     lies, address = keep_report(state, first)
     page = Path(lies).read_bytes()
-    assert Path(lies) == State(state).reports / "sales" / f"{day(1)}.html" and f"sales · {day(1)}".encode() in page
+    assert (
+        Path(lies) == StateDirectory(state).reports / "sales" / f"{day(1)}.html"
+        and f"sales · {day(1)}".encode() in page
+    )
     for again in (ask(living, "close-day", run="run-2"), ask(living, "report", date=day(1))):
         report = complete(state, again["report"])
         assert report == first and report.closed_by == "run-1"
@@ -104,7 +107,7 @@ def test_a_report_is_kept_and_made_again_it_is_the_same(living: Living) -> None:
     "path", ["sales/2021-05-01", "other/2021-05-01", "sales/20210501x", "..%2f..%2fledger/2021-05-01"]
 )
 def test_what_is_no_report_is_not_served(living: Living, path: str) -> None:
-    owner = State(living.landing.parent / "state").require_owner()
+    owner = StateDirectory(living.landing.parent / "state").require_owner()
     assert httpx.get(f"{owner.url}/reports/{path}.html", trust_env=False).status_code == 404
     evil = httpx.get(f"{owner.url}/reports/{path}.html", headers={"Host": "evil.example"}, trust_env=False)
     assert evil.status_code == 400

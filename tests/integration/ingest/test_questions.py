@@ -19,7 +19,7 @@ from flows.ingest.client import read
 from flows.model.calendar import DailyBy
 from flows.model.day_facts import TOO_LARGE, DayReport
 from flows.model.merge import ChangeSet
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from tests.integration.ingest.test_changes import ask
 from tests.integration.live_feed import Living, live, sales
 
@@ -105,7 +105,7 @@ def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(livi
 
     state = living.landing.parent / "state"
     asked = [("measure", "Quantity.SUM"), ("measure", "contributors.COUNT"), ("by", "Date")]
-    answer = read(State(state).require_owner(), "/api/query", asked)
+    answer = read(StateDirectory(state).require_owner(), "/api/query", asked)
     assert answer["rows"] == [
         {"Date": "2021-05-01", "Quantity.SUM": 10, "contributors.COUNT": 2},
         {"Date": "2021-05-02", "Quantity.SUM": None, "contributors.COUNT": 2},

@@ -42,8 +42,9 @@ from flows.runtime.health import Health, Phase
 from flows.runtime.heartbeats import Heartbeats
 from flows.runtime.progress import show_progress
 from flows.settings import Settings
+from flows.store.owner import End
 from flows.store.segments import Segments
-from flows.store.state import End, State
+from flows.store.state_directory import StateDirectory
 from flows.web.hub import Hub
 from tests.e2e.running import SOURCES
 from tests.integration.live_feed import sales
@@ -477,7 +478,7 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         until(lambda: (settings.state / "owner.json").exists(), 30)
-        owner = State(settings.state).require_owner()
+        owner = StateDirectory(settings.state).require_owner()
         until(lambda: _waits(owner.url or ""), 30)
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == SessionEnded.exit_code
@@ -485,10 +486,10 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
         process.kill()
         process.wait()
     assert "ended by force; it was at: checking files" in (root / "log").read_text()
-    end = State(settings.state).last_end()
+    end = StateDirectory(settings.state).last_end()
     assert end is not None and end.code == SessionEnded.exit_code and "checking files" in end.why
     with pytest.raises(NotRunning, match=r"the last session ended at .*checking files"):
-        State(settings.state).require_owner()
+        StateDirectory(settings.state).require_owner()
 
 
 def _waits(url: str) -> bool:
@@ -497,7 +498,7 @@ def _waits(url: str) -> bool:
 
 
 def test_what_keeps_a_session_from_opening_is_kept_in_place_of_how_an_earlier_one_ended(settings: Settings) -> None:
-    state = State(settings.state)
+    state = StateDirectory(settings.state)
     state.create()
     state.note_end(End("an earlier reason", "mend that", SessionEnded.exit_code))
     state.quarantine.touch()  # a file where a directory belongs
@@ -531,13 +532,13 @@ def test_long_work_that_shows_progress_is_not_stuck(settings: Settings, monkeypa
 def test_a_session_that_is_told_to_end_in_the_moment_in_which_it_is_announced_ends_in_order(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    announce = State.announce
+    announce = StateDirectory.announce
 
-    def announce_and_end(state: State, owner: Any) -> None:
+    def announce_and_end(state: StateDirectory, owner: Any) -> None:
         announce(state, owner)
         assert state.owner_file.exists() and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(State, "announce", announce_and_end)
+    monkeypatch.setattr(StateDirectory, "announce", announce_and_end)
     asyncio.run(watch(settings, on_ready=lambda _: pytest.fail("it went on")))
-    assert not State(settings.state).owner_file.exists()
+    assert not StateDirectory(settings.state).owner_file.exists()

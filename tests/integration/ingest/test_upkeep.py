@@ -32,7 +32,7 @@ from flows.store.footer import Footer
 from flows.store.ledger_file import open_ledger
 from flows.store.restore import restore_ledger
 from flows.store.segment_rows import read_segment
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from flows.store.suspects import HeldFile, Suspect, write_suspects
 from flows.validation.recheck import text_of
 from flows.validation.validate import validate
@@ -181,7 +181,7 @@ def test_a_missing_ledger_beside_segments_is_refused_with_the_way_out(
     with pytest.raises(StateError, match=r"(?s)ledger is missing.*cubefeed ledger restore"), live(tmp_path, observer):
         pass
     assert {file: file.read_bytes() for file in segment_files(tmp_path)} == before
-    restore_ledger(State(tmp_path / "state"), [SALES.table])
+    restore_ledger(StateDirectory(tmp_path / "state"), [SALES.table])
     with live(tmp_path, observer) as living:
         living.wait_for({1: 1, 2: 8, 9: 5})
 
@@ -203,7 +203,7 @@ def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, observer:
         living.wait_for({1: 3, 2: 9, 3: 5})
     for file in (tmp_path / "state").glob("ledger.db*"):
         file.unlink()
-    found = restore_ledger(State(tmp_path / "state"), [SALES.table])
+    found = restore_ledger(StateDirectory(tmp_path / "state"), [SALES.table])
     assert (found.backup is not None) is (backup == "early")
     with live(tmp_path, observer) as living:
         assert living.quantities() == {1: 3, 2: 9, 3: 5}
@@ -231,7 +231,7 @@ def test_what_a_changed_declaration_refused_is_still_counted_after_a_restore(
         compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
     for file in (tmp_path / "state").glob("ledger.db*"):
         file.unlink()
-    restore_ledger(State(tmp_path / "state"), [SALES.table])
+    restore_ledger(StateDirectory(tmp_path / "state"), [SALES.table])
     with live(tmp_path, observer, **stricter) as living:
         assert living.quantities() == {1: 1, 2: 2}
         assert counted() == (2, 1)
@@ -245,7 +245,7 @@ def test_a_damaged_ledger_is_refused_with_the_way_out(tmp_path: Path, observer: 
     ledger.write_bytes(damaged)
     with pytest.raises(StateError, match="cubefeed ledger restore"), live(tmp_path, observer):
         pass
-    restore_ledger(State(tmp_path / "state"), [SALES.table])
+    restore_ledger(StateDirectory(tmp_path / "state"), [SALES.table])
     with live(tmp_path, observer) as living:
         living.wait_for({1: 1, 2: 8, 9: 5})
 
@@ -263,7 +263,7 @@ def test_a_ledger_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path, ob
 def test_a_restore_that_would_forget_segments_is_refused(tmp_path: Path, observer: Observer) -> None:
     fill(tmp_path, observer)
     with pytest.raises(StateError, match=r"segments of sales.*--dataset"):
-        restore_ledger(State(tmp_path / "state"), [])
+        restore_ledger(StateDirectory(tmp_path / "state"), [])
     with live(tmp_path, observer) as living:
         living.wait_for({1: 1, 2: 8, 9: 5})
 

@@ -14,7 +14,7 @@ from flows.errors import StateError
 from flows.installation.doctor import examine
 from flows.settings import Settings
 from flows.store.ledger_file import open_ledger
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from flows.validation import cost
 from tests.integration.small_disk import small_disk
 
@@ -73,7 +73,7 @@ def test_a_state_directory_that_cannot_be_written_is_named(healthy: Settings) ->
 
 
 def test_a_ledger_that_is_damaged_or_lost_is_named(healthy: Settings) -> None:
-    state = State(healthy.state)
+    state = StateDirectory(healthy.state)
     state.create()
     open_ledger(state.ledger).close()
     assert failures(healthy) == {}

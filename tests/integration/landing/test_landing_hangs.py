@@ -22,7 +22,7 @@ from flows.landing import monitor, mount_thread
 from flows.model.tables import Query
 from flows.settings import Settings
 from flows.store.reports import Reports
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from tests.e2e.running import Place, started_program, until, watching
 from tests.integration.landing.fuse import fuse
 from tests.integration.live_feed import SETTLE_S, sales
@@ -41,7 +41,7 @@ class Two:
     def __init__(self, opened: OpenFeed) -> None:
         self.feed = opened.feed
         self.failure: BaseException | None = None
-        nowhere = State(Path("nowhere"))
+        nowhere = StateDirectory(Path("nowhere"))
         self._source = FeedSource(opened.feed, opened.owner, Reports(nowhere.reports), Disks({}, {}))
         self._thread = threading.Thread(target=self._run, name="two")
 

@@ -26,7 +26,7 @@ from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
 from flows.store.restore import restore_ledger
 from flows.store.segments import Segments
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 
 _WRITES = (
     "BEGIN",
@@ -86,27 +86,29 @@ class Steps:
 
 def restore(state: Path, landing: Path) -> None:
     """Restore the ledger."""
-    restore_ledger(State(state), [SALES.table])
+    restore_ledger(StateDirectory(state), [SALES.table])
 
 
 def migration(state: Path, landing: Path) -> None:
     """Open a ledger of an earlier version."""
-    open_ledger(State(state).ledger).close()
+    open_ledger(StateDirectory(state).ledger).close()
 
 
 def compaction(state: Path, landing: Path) -> None:
     """Merge all segments."""
     segments_compaction.FEW = 2
-    with closing(open_ledger(State(state).ledger)) as ledger:
-        segments_compaction.compact(SALES, ledger, Segments(State(state).segments))
+    with closing(open_ledger(StateDirectory(state).ledger)) as ledger:
+        segments_compaction.compact(SALES, ledger, Segments(StateDirectory(state).segments))
 
 
 def mending(state: Path, landing: Path) -> None:
     """Mend the segments for another declaration."""
     dataset = replace(SALES, landing=landing, revision=1)
     mount = MountThread("landing")
-    with closing(open_ledger(State(state).ledger)) as ledger:
-        mender = Mender(ledger, Segments(State(state).segments), Quarantine(State(state).quarantine), Crashes())
+    with closing(open_ledger(StateDirectory(state).ledger)) as ledger:
+        mender = Mender(
+            ledger, Segments(StateDirectory(state).segments), Quarantine(StateDirectory(state).quarantine), Crashes()
+        )
         mender.mend(dataset, mount)
     mount.stop()
 

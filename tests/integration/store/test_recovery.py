@@ -41,7 +41,7 @@ from flows.store.requests import RequestBox
 from flows.store.restore import Restored, restore_ledger
 from flows.store.segment_rows import read_segment
 from flows.store.segments import ASIDE_FEW, Segments
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from flows.store.upkeep import horizon_of, set_first_day
 from tests.integration.live_feed import Living, live, sales
 
@@ -62,7 +62,7 @@ def lose_the_ledger(root: Path) -> None:
 
 
 def restore(root: Path, *tables: Table) -> Restored:
-    return restore_ledger(State(root / "state"), tables or [SALES.table])
+    return restore_ledger(StateDirectory(root / "state"), tables or [SALES.table])
 
 
 def back_up(living: Living, root: Path) -> Path:
@@ -501,7 +501,7 @@ def test_a_declaration_that_raises_on_loaded_rows_leaves_all_that_was_loaded(tmp
         for name in ("a.csv", "b.csv"):
             (living.landing / name).unlink()
         living.wait_until(lambda: not any(row.present for row in living.files()))
-    state = State(tmp_path / "state")
+    state = StateDirectory(tmp_path / "state")
     fragile = Dataset(schema=Fragile, landing=tmp_path / "landing", name="sales")
     mount = MountThread("landing")
     ledger = open_ledger(state.ledger)
@@ -548,7 +548,7 @@ def test_a_state_directory_that_was_copied_while_a_session_ran_opens_or_says_wha
     shutil.copytree(first / "landing", second / "landing", copy_function=shutil.copy2)
     owner = second / "state" / "owner.json"
     owner.write_text(json.dumps({**json.loads(owner.read_text()), "born": "another boot/1"}))
-    assert State(second / "state").owner() is None, "the copy has no owner, though it names one"
+    assert StateDirectory(second / "state").owner() is None, "the copy has no owner, though it names one"
     damage = None
     try:
         with live(second, "polling") as copied:
@@ -557,6 +557,6 @@ def test_a_state_directory_that_was_copied_while_a_session_ran_opens_or_says_wha
         damage = str(error)
     if damage is not None:
         assert "cubefeed ledger restore" in damage
-        restore_ledger(State(second / "state"), [SALES.table])
+        restore_ledger(StateDirectory(second / "state"), [SALES.table])
         with live(second, "polling") as copied:
             copied.wait_for(expected)

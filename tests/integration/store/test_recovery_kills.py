@@ -16,7 +16,7 @@ from flows.datasets.sales import SALES
 from flows.errors import StateError
 from flows.store.backup import backups_in, defect, make_backup
 from flows.store.restore import restore_ledger
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from tests.conftest import Tell
 from tests.integration.live_feed import live, sales
 from tests.integration.store.test_migrations import make, version_of
@@ -97,7 +97,7 @@ def compare(root: Path, what: str, expected: dict[int, int]) -> None:
 
 def check(root: Path, what: str, expected: dict[int, int]) -> None:
     """Start, after a restore where the old state is still what it was, and compare everything."""
-    state = State(root / "state")
+    state = StateDirectory(root / "state")
     try:
         compare(root, what, expected)
     except StateError:  # the old ledger is still the damaged one

@@ -14,11 +14,11 @@ import pytest
 from flows.errors import StateError
 from flows.ingest import dataset_state
 from flows.runtime.health import Health
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from tests.integration.live_feed import DECLARATION, live, sales
 from tests.repository import ROOT
 
-REPLACED: dict[str, Callable[[State], object]] = {
+REPLACED: dict[str, Callable[[StateDirectory], object]] = {
     "the lock is removed": lambda state: state.lock_file.unlink(),
     "another lock lies there": lambda state: replace(state.lock_file),
     "the ledger is removed": lambda state: state.ledger.unlink(),
@@ -41,12 +41,12 @@ def cubefeed(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
-def replace_beneath_a_session(root: Path, change: Callable[[State], object]) -> None:
+def replace_beneath_a_session(root: Path, change: Callable[[StateDirectory], object]) -> None:
     """Keep files live until something ends that."""
     with live(root, "native") as living:
         living.put("a.csv", sales(1))
         living.wait_for({1: 1})
-        change(State(root / "state"))
+        change(StateDirectory(root / "state"))
         living.put("b.csv", sales(2, start=2))
         living.wait_until(lambda: False)
 
@@ -66,7 +66,7 @@ def test_a_session_that_had_to_end_says_once_what_to_do() -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_an_owner_leaves_the_name_of_the_next_one_where_it_is(tmp_path: Path) -> None:
-    first, second = State(tmp_path), State(tmp_path)
+    first, second = StateDirectory(tmp_path), StateDirectory(tmp_path)
     with first.owned():
         first.lock_file.unlink()
         with second.owned():
@@ -98,7 +98,7 @@ def test_a_state_directory_that_is_away_degrades_and_is_not_made_again(
 
 @pytest.mark.usefixtures("quick")
 def test_directories_in_the_state_directory_that_are_removed_are_made_again(tmp_path: Path) -> None:
-    state = State(tmp_path / "state")
+    state = StateDirectory(tmp_path / "state")
     with live(tmp_path, "native") as living:
         for directory in (state.segments, state.quarantine):
             shutil.rmtree(directory)
@@ -112,7 +112,7 @@ def test_directories_in_the_state_directory_that_are_removed_are_made_again(tmp_
 
 @pytest.mark.usefixtures("quick")
 def test_a_command_says_what_it_cannot_use_and_what_to_do(tmp_path: Path) -> None:
-    state = State(tmp_path / "state")
+    state = StateDirectory(tmp_path / "state")
     with live(tmp_path, "native") as living:
         living.put("refused.csv", b"ID,Date,Product,Quantity\n1,x,phone,y\n")
         living.wait_for_state("refused.csv", "quarantined")
@@ -128,7 +128,7 @@ def test_a_command_says_what_it_cannot_use_and_what_to_do(tmp_path: Path) -> Non
 
 
 def test_a_session_that_cannot_use_its_state_says_so_and_keeps_why(tmp_path: Path) -> None:
-    state = State(tmp_path / "state")
+    state = StateDirectory(tmp_path / "state")
     state.create()
     state.quarantine.touch()
     (tmp_path / "landing").mkdir()

@@ -27,7 +27,7 @@ from flows.errors import TooSlow
 from flows.model.merge import ChangeSet
 from flows.model.tables import VERSION, Column, Query, Table
 from flows.model.types import INTEGER, STRING
-from flows.store.state import State
+from flows.store.state_directory import StateDirectory
 from flows.web import connections
 from flows.web.api import AT_ONCE, Api
 from tests.integration.live_feed import Living, live, sales
@@ -59,7 +59,7 @@ def session(quick: None, tmp_path: Path) -> Iterator[Asked]:
         living.put("b.csv", sales(7, start=10, day="2021-05-02"))
         living.put("bad.csv", sales(-1, start=20))
         living.wait_until(lambda: living.state_of("bad.csv") == "quarantined" and len(living.quantities()) == 3)
-        owner = State(tmp_path / "state").require_owner()
+        owner = StateDirectory(tmp_path / "state").require_owner()
         yield Asked(living, str(owner.url))
 
 
@@ -126,7 +126,7 @@ def test_files_findings_and_health(session: Asked) -> None:
 def test_a_name_that_is_no_text_is_shown_with_the_others(quick: None, tmp_path: Path) -> None:
     with live(tmp_path, "native", from_path=r"sales_(?P<Product>.*)\.csv") as living:
         living.put(b"sales_\xe9.csv", sales(1))
-        session = Asked(living, str(State(tmp_path / "state").require_owner().url))
+        session = Asked(living, str(StateDirectory(tmp_path / "state").require_owner().url))
         living.wait_until(lambda: bool(living.files()))
         answer = session.get("/api/files")
         assert answer.status_code == 200, answer.text

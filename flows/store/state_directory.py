@@ -8,17 +8,16 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from flows.errors import DiskFull, NotRunning, StateError
-from flows.runtime.clock import now_utc
 from flows.store.atomic import private_name, remove_partials, write_file
 from flows.store.disk import room_for
 from flows.store.hold import Hold
+from flows.store.owner import End, Owner, is_alive, parse_owner, with_birth
 from flows.store.trust import AS_THAT_USER, own_text, require_private, require_trusted, unreadable, untrusted
 
 ROOM_BYTES = 1_000_000
@@ -33,43 +32,9 @@ END_BYTES = 1 << 20
 QUARANTINE = "quarantine"
 """The directory of what was refused, and of segments that were set aside."""
 
-PID_MAX = 2**31 - 1
-"""No system has a greater one."""
-
 
 @dataclass(frozen=True)
-class Owner:
-    """Who owns a state directory, as in `owner.json`; `born` tells its process from a later one with its pid."""
-
-    pid: int
-    engine: str
-    url: str | None = None
-    prefect_url: str | None = None
-    run: str | None = None
-    datasets: tuple[str, ...] = ()
-    since_utc: str = field(default_factory=now_utc)
-    born: str = ""
-
-
-@dataclass(frozen=True)
-class End:
-    """How the last session ended by itself.
-
-    Args:
-        why: in words.
-        next_step: what to do about it.
-        code: its exit code.
-        at_utc: when.
-    """
-
-    why: str
-    next_step: str
-    code: int
-    at_utc: str = field(default_factory=now_utc)
-
-
-@dataclass(frozen=True)
-class State:
+class StateDirectory:
     """Where things are in a state directory."""
 
     root: Path
@@ -164,10 +129,10 @@ class State:
         Raises:
             StateError: it cannot be written.
         """
-        born = replace(owner, born=_born(owner.pid))
+        text = json.dumps(asdict(with_birth(owner))) + "\n"
         with self._writable():
             remove_partials(self.root, name=self.owner_file.name)
-            write_file(self.owner_file, json.dumps(asdict(born)) + "\n", what="the name of the owner", durable=False)
+            write_file(self.owner_file, text, what="the name of the owner", durable=False)
 
     def owner(self) -> Owner | None:
         """Who owns the directory, as far as it said so; None when nobody alive does.
@@ -180,12 +145,12 @@ class State:
         """
         try:
             require_private(self.root)
-            owner = _parse_owner(json.loads(own_text(self.owner_file, OWNER_BYTES)))
+            owner = parse_owner(json.loads(own_text(self.owner_file, OWNER_BYTES)))
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
         except OSError as error:
             raise unreadable(self.root, error) from None
-        return owner if _alive(owner.pid) and _born(owner.pid) == owner.born and self._is_held() else None
+        return owner if is_alive(owner) and self._is_held() else None
 
     def _is_held(self) -> bool:
         """Whether a process holds the lock."""
@@ -271,36 +236,3 @@ class State:
             next_step=f"{first}start it with: cubefeed up, or name another --state",
             state=self.root,
         )
-
-
-def _parse_owner(facts: Any) -> Owner:
-    """An owner from JSON.
-
-    Raises:
-        ValueError, TypeError, KeyError: it is none.
-    """
-    owner = Owner(**{**facts, "datasets": tuple(facts["datasets"])})
-    texts = (owner.engine, owner.born, owner.since_utc, *owner.datasets, owner.url or "", owner.prefect_url or "")
-    if not all(isinstance(text, str) for text in texts) or type(owner.pid) is not int or not 0 < owner.pid <= PID_MAX:
-        raise ValueError(facts)
-    return owner
-
-
-def _born(pid: int) -> str:
-    """When a process began, in ticks of this boot; empty where the system does not say."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1]
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    except (OSError, IndexError):
-        return ""
-    return f"{boot}/{after_name.split()[19]}"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

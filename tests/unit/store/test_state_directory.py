@@ -17,11 +17,12 @@ from flows.ingest.client import read
 from flows.settings import Settings
 from flows.store.atomic import make_inside, write_file
 from flows.store.backup import make_backup
-from flows.store.state import End, Owner, State
+from flows.store.owner import End, Owner
+from flows.store.state_directory import StateDirectory
 
 
 def test_an_owner_is_known_as_long_as_its_process_lives(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateDirectory(tmp_path)
     with state.owned():
         state.announce(Owner(os.getpid(), "duckdb", datasets=("sales",)))
         owner = state.owner()
@@ -29,7 +30,7 @@ def test_an_owner_is_known_as_long_as_its_process_lives(tmp_path: Path) -> None:
 
 
 def test_nobody_is_believed_who_does_not_hold_the_lock(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateDirectory(tmp_path)
     state.announce(Owner(os.getpid(), "duckdb", url="http://127.0.0.1:9"))
     assert state.owner() is None
     state.lock_file.touch()
@@ -40,7 +41,7 @@ def test_nobody_is_believed_who_does_not_hold_the_lock(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("said", [None, "no json"])
 def test_a_live_session_whose_name_was_removed_is_not_called_ended(tmp_path: Path, said: str | None) -> None:
-    state = State(tmp_path)
+    state = StateDirectory(tmp_path)
     with state.owned():
         state.announce(Owner(os.getpid(), "duckdb"))
         state.owner_file.unlink()
@@ -51,7 +52,7 @@ def test_a_live_session_whose_name_was_removed_is_not_called_ended(tmp_path: Pat
 
 
 def test_an_owner_in_a_directory_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateDirectory(tmp_path)
     with state.owned():
         state.announce(Owner(os.getpid(), "duckdb"))
         tmp_path.chmod(0o777)
@@ -64,7 +65,7 @@ def test_an_owner_in_a_directory_that_others_can_write_is_not_believed(tmp_path:
 
 
 def test_an_owner_that_is_a_link_or_a_pipe_is_not_believed(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateDirectory(tmp_path)
     with state.owned():
         state.announce(Owner(os.getpid(), "duckdb"))
         state.owner_file.rename(tmp_path / "theirs")
@@ -78,7 +79,7 @@ def test_an_owner_that_is_a_link_or_a_pipe_is_not_believed(tmp_path: Path) -> No
 
 
 def test_an_end_that_others_can_have_written_or_that_is_a_pipe_is_not_believed(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateDirectory(tmp_path)
     state.note_end(End("it failed", "see why", 1))
     assert state.last_end() is not None
     state.end_file.chmod(0o666)
@@ -90,7 +91,7 @@ def test_an_end_that_others_can_have_written_or_that_is_a_pipe_is_not_believed(t
 
 
 def test_another_process_with_the_pid_of_a_dead_owner_is_no_owner(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateDirectory(tmp_path)
     state.announce(Owner(os.getpid(), "duckdb"))
     said = json.loads(state.owner_file.read_text())
     state.owner_file.write_text(json.dumps({**said, "born": "another boot/1"}))
@@ -125,24 +126,24 @@ NAMES = '"engine": "duckdb", "datasets": [], "born": ""'
     ],
 )
 def test_an_owner_file_that_says_nothing_names_no_owner(tmp_path: Path, said: str) -> None:
-    State(tmp_path).owner_file.write_text(said)
-    assert State(tmp_path).owner() is None
+    StateDirectory(tmp_path).owner_file.write_text(said)
+    assert StateDirectory(tmp_path).owner() is None
 
 
 def test_a_state_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StateError, match=r"cannot be read.*--state"):
-        State(tmp_path / "file").owner()
+        StateDirectory(tmp_path / "file").owner()
 
 
 def test_a_new_directory_and_an_empty_one_are_closed_to_others(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     for root in (tmp_path / "new", tmp_path / "new"):
-        State(root).create()
+        StateDirectory(root).create()
         assert stat.S_IMODE(root.stat().st_mode) == 0o700
     empty = tmp_path / "empty"
     empty.mkdir(mode=0o755)
-    State(empty).create()
+    StateDirectory(empty).create()
     assert stat.S_IMODE(empty.stat().st_mode) == 0o700
 
 
@@ -151,19 +152,19 @@ def test_one_that_others_may_look_into_is_refused_with_the_command_to_type(tmp_p
     (tmp_path / "file").touch()
     tmp_path.chmod(mode)
     with pytest.raises(StateError, match=f"chmod 700 {tmp_path}"):
-        State(tmp_path).create()
+        StateDirectory(tmp_path).create()
     assert stat.S_IMODE(tmp_path.stat().st_mode) == mode and [each.name for each in tmp_path.iterdir()] == ["file"]
     tmp_path.chmod(0o700)
-    State(tmp_path).create()
+    StateDirectory(tmp_path).create()
 
 
 def test_no_link_that_lies_under_a_known_name_is_followed(tmp_path: Path) -> None:
     state, elsewhere = tmp_path / "state", tmp_path / "elsewhere"
-    State(state).create()
+    StateDirectory(state).create()
     for name in (".writable", "owner.json", "ended.json", "owner.partial", ".owner.json.0123.partial"):
         (state / name).symlink_to(elsewhere)
-    State(state).announce(Owner(os.getpid(), "duckdb"))
-    State(state).note_end(End("a reason", "mend it", 1))
+    StateDirectory(state).announce(Owner(os.getpid(), "duckdb"))
+    StateDirectory(state).note_end(End("a reason", "mend it", 1))
     assert not elsewhere.exists() and not (state / ".owner.json.0123.partial").is_symlink()
 
 
@@ -178,48 +179,48 @@ KNOWN = [
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_link_under_a_known_name_is_refused_with_the_command_to_type(tmp_path: Path, name: str) -> None:
     state, elsewhere = tmp_path / "state", tmp_path / "elsewhere"
-    State(state).create()
+    StateDirectory(state).create()
     elsewhere.mkdir()
     for target in (elsewhere, tmp_path / "nowhere"):
         (state / name).symlink_to(target)
         with pytest.raises(StateError, match=f"holds a link, {name}.*rm {state / name}"):
-            State(state).create()
+            StateDirectory(state).create()
         with pytest.raises(StateError, match="holds a link"):
             list_files(Settings(state=state), None, (), history=False, limit=1)
         (state / name).unlink()
-    State(state).create()
+    StateDirectory(state).create()
     assert not list(elsewhere.iterdir()) and not (tmp_path / "nowhere").exists()
 
 
 def test_what_others_had_put_there_or_can_write_is_refused(tmp_path: Path) -> None:
-    State(tmp_path).create()
+    StateDirectory(tmp_path).create()
     (tmp_path / "segments").mkdir(mode=0o700)
     for mode in (0o722, 0o702, 0o777):
         (tmp_path / "segments").chmod(mode)
         with pytest.raises(StateError, match=f"segments, which others can write.*chmod -R go= {tmp_path}$"):
-            State(tmp_path).create()
+            StateDirectory(tmp_path).create()
     (tmp_path / "segments").chmod(0o755)
-    State(tmp_path).create()
+    StateDirectory(tmp_path).create()
     os.mkfifo(tmp_path / "ledger.db")
     with pytest.raises(StateError, match=r"ledger.db, which is neither a file nor a directory.*rm "):
-        State(tmp_path).create()
+        StateDirectory(tmp_path).create()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_what_belongs_to_another_user_is_refused(tmp_path: Path) -> None:
-    State(tmp_path).create()
+    StateDirectory(tmp_path).create()
     (tmp_path / "ledger.db").touch()
     os.chown(tmp_path / "ledger.db", 65534, 65534)
     with pytest.raises(StateError, match=r"ledger.db, which is another user's.*rm -r"):
-        State(tmp_path).create()
+        StateDirectory(tmp_path).create()
     (tmp_path / "ledger.db").unlink()
     os.chown(tmp_path, 65534, 65534)
     with pytest.raises(StateError, match="belongs to another user"):
-        State(tmp_path).create()
+        StateDirectory(tmp_path).create()
 
 
 def test_everything_is_private_whatever_the_umask(tmp_path: Path) -> None:
-    State(tmp_path).create()
+    StateDirectory(tmp_path).create()
     previous = os.umask(0)
     try:
         make_inside(tmp_path, "reports", "sales")
@@ -233,7 +234,7 @@ def test_everything_is_private_whatever_the_umask(tmp_path: Path) -> None:
 
 
 def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
-    first, second = State(tmp_path), State(tmp_path)
+    first, second = StateDirectory(tmp_path), StateDirectory(tmp_path)
     with first.owned():
         first.announce(Owner(os.getpid(), "duckdb"))
         with pytest.raises(StateError, match=f"pid {os.getpid()}"), second.owned():
@@ -246,11 +247,11 @@ def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -
 def test_what_a_killed_owner_left_half_written_is_removed_by_the_next_one(tmp_path: Path) -> None:
     (tmp_path / ".owner.json.0123456789ab.partial").write_text("{")
     (tmp_path / ".ledger.db.0123456789ab.partial").touch()
-    State(tmp_path).announce(Owner(os.getpid(), "duckdb"))
+    StateDirectory(tmp_path).announce(Owner(os.getpid(), "duckdb"))
     assert sorted(file.name for file in tmp_path.iterdir()) == [".ledger.db.0123456789ab.partial", "owner.json"]
 
 
 def test_a_live_session_does_not_fail_over_how_the_last_one_ended(tmp_path: Path) -> None:
-    State(tmp_path).end_file.mkdir()
-    State(tmp_path).forget_end()
-    assert State(tmp_path).last_end() is None
+    StateDirectory(tmp_path).end_file.mkdir()
+    StateDirectory(tmp_path).forget_end()
+    assert StateDirectory(tmp_path).last_end() is None

@@ -1,0 +1,87 @@
+"""Who owns a state directory, and how the last one ended: what `owner.json` and `ended.json` hold."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from flows.runtime.clock import now_utc
+
+PID_MAX = 2**31 - 1
+"""No system has a greater one."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who owns a state directory, as in `owner.json`; `born` tells its process from a later one with its pid."""
+
+    pid: int
+    engine: str
+    url: str | None = None
+    prefect_url: str | None = None
+    run: str | None = None
+    datasets: tuple[str, ...] = ()
+    since_utc: str = field(default_factory=now_utc)
+    born: str = ""
+
+
+@dataclass(frozen=True)
+class End:
+    """How the last session ended by itself.
+
+    Args:
+        why: in words.
+        next_step: what to do about it.
+        code: its exit code.
+        at_utc: when.
+    """
+
+    why: str
+    next_step: str
+    code: int
+    at_utc: str = field(default_factory=now_utc)
+
+
+def with_birth(owner: Owner) -> Owner:
+    """The owner, with what tells its process from a later one of the same pid."""
+    return replace(owner, born=_born(owner.pid))
+
+
+def is_alive(owner: Owner) -> bool:
+    """Whether the process of an owner is still there."""
+    return _is_running(owner.pid) and _born(owner.pid) == owner.born
+
+
+def parse_owner(facts: Any) -> Owner:
+    """An owner from JSON.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is none.
+    """
+    owner = Owner(**{**facts, "datasets": tuple(facts["datasets"])})
+    texts = (owner.engine, owner.born, owner.since_utc, *owner.datasets, owner.url or "", owner.prefect_url or "")
+    if not all(isinstance(text, str) for text in texts) or type(owner.pid) is not int or not 0 < owner.pid <= PID_MAX:
+        raise ValueError(facts)
+    return owner
+
+
+def _born(pid: int) -> str:
+    """When a process began, in ticks of this boot; empty where the system does not say."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    except (OSError, IndexError):
+        return ""
+    return f"{boot}/{after_name.split()[19]}"
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
