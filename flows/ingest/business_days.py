@@ -62,7 +62,7 @@ class Days:
         ledger = self._owned.ledger
         mount = self._owned.mount(dataset.name)
         with self._owned.segments.reading():
-            parts = self._appender.parts(dataset, ledger.live(dataset.name))
+            parts = self._appender.live.parts(dataset.name, ledger.live(dataset.name))
             compare = partial(verify, dataset.table, self._owned.cube, parts, horizon=horizon_of(ledger, dataset))
             if not deep:
                 return compare()
@@ -103,7 +103,7 @@ class Days:
     def _report(self, dataset: Dataset, inbox: Inbox, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
         cube, ledger = self._owned.cube, self._owned.ledger
         with self._owned.segments.reading():
-            parts = self._appender.parts(dataset, {id: {} for id in ledger.segments(dataset.name)})
+            parts = self._appender.live.parts(dataset.name, {id: {} for id in ledger.segments(dataset.name)})
             report = day_report(dataset, day, cube=cube, ledger=ledger, parts=parts, checked=checked, inbox=inbox)
         return report.as_json()
 

@@ -10,20 +10,22 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 import polars as pl
 
 from flows.errors import plain
-from flows.ingest.work import CheckedFiles, Validated, Work
+from flows.ingest.work import CheckedBatch, CheckedFiles, Work
 from flows.landing.manifest import manifest_findings
 from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, shown
 from flows.model.finding_frame import shorten
 from flows.model.findings import Finding, Verdict
-from flows.model.lifecycle import Observation
+from flows.model.lifecycle import Facts, Observation
+from flows.model.plan import to_check
+from flows.model.policies import unloads
 from flows.model.tables import FILE, LINE
 from flows.reading.csv.byte_checks import count_lines
 from flows.reading.csv.parse import Source, open_source, parse
@@ -33,6 +35,7 @@ from flows.reading.refusal import FileRefused
 from flows.runtime.boundaries import FileFailed, Scope, boundary, describe
 from flows.store.crashes import HeldFiles
 from flows.store.ledger import Ledger
+from flows.store.path_facts import holders_of, path_facts
 from flows.validation.cost import Cost, TooCostly
 from flows.validation.faults import Fault, find_fault
 from flows.validation.validate import validate
@@ -46,8 +49,8 @@ of other datasets wait."""
 _NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
 
 
-def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread, held: HeldFiles) -> Validated:
-    """Read every file and check those whose content the ledger does not know yet.
+def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread, held: HeldFiles) -> CheckedBatch:
+    """Read every file and check those whose bytes would be accepted, as far as the ledger says now.
 
     Args:
         dataset: whose files they are.
@@ -60,9 +63,9 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread,
         LandingHangs: the landing directory does not answer.
     """
     reads, unread = _read_all(dataset, held, mount)
-    known = ledger.known_digests(dataset.name, [read.digest for read in reads.values()])
+    wanted = _to_check(dataset, work, ledger, reads.values())
     ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
-    new = [read for read in ordered if _must_be_checked(read, known)]
+    new = [read for read in ordered if read.landed.path in wanted]
     together = next(_that_fit(dataset, new), [])
     left = {read.landed.path for read in new[len(together) :]}
     checked = _check_group(dataset, together)
@@ -72,13 +75,49 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread,
     later = _refused_later(work, checked)
     unread |= dict.fromkeys(later, "many files before it were refused, and others come first")
     done, rest = work.cut(left)
-    return Validated(
+    return CheckedBatch(
         work=done,
         reads={path: read for path, read in reads.items() if path not in left and path not in later},
         checked=checked,
         unread=unread,
         held=held,
         rest=rest,
+    )
+
+
+def _to_check(dataset: Dataset, work: Work, ledger: Ledger, reads: Collection[Read]) -> set[bytes]:
+    """The files that have to be checked: those with new bytes, and of the others those that bring back what has left.
+
+    What somebody asked for is checked in any case, so that the answer to the request says all.
+    """
+    holders = holders_of(ledger, dataset.name, [read.digest for read in reads])
+    absent = frozenset((*work.missing, *work.gone))
+    wanted: set[bytes] = set()
+    doubtful: list[Observation] = []
+    for read in reads:
+        held_at = holders.get(read.digest)
+        if held_at is None or read.landed.mode != "arrival" or read.manifest is not None:
+            wanted.add(read.landed.path)
+        elif not _is_copy(read.landed.path, held_at, absent):
+            doubtful.append(observation(read))
+    if doubtful:
+        wanted |= to_check(facts_for(dataset, ledger, doubtful, list(absent)), doubtful, absent=absent)
+    return wanted
+
+
+def _is_copy(path: bytes, held_at: Mapping[bytes, bool], absent: Set[bytes]) -> bool:
+    """Whether a path shows bytes that others hold, which are there: nothing more has to be known of it."""
+    return path not in held_at and all(held_at.values()) and absent.isdisjoint(held_at)
+
+
+def facts_for(dataset: Dataset, ledger: Ledger, seen: Sequence[Observation], others: Sequence[bytes]) -> Facts:
+    """What the ledger says of the paths that were seen, and of others."""
+    return path_facts(
+        ledger,
+        dataset.name,
+        seen=[*(each.path for each in seen), *others],
+        digests=[each.digest for each in seen],
+        unload_deleted=unloads(dataset.when_deleted),
     )
 
 
@@ -182,10 +221,6 @@ def observation(read: Read) -> Observation:
     return Observation(read.landed.path, read.digest, read.signature.mtime_ns, read.landed.mode)
 
 
-def _must_be_checked(read: Read, known: Set[bytes]) -> bool:
-    return read.digest not in known or read.landed.mode != "arrival" or read.manifest is not None
-
-
 def _with_its_manifest(read: Read) -> Read:
     """The identity of bytes refused for their manifest: beside another manifest they are judged anew."""
     return replace(read, digest=hashlib.sha256(read.digest + (read.manifest or b"")).digest())
@@ -254,6 +289,6 @@ def _both(first: CheckedFiles, second: CheckedFiles) -> CheckedFiles:
     return CheckedFiles(
         [*first.files, *second.files],
         pl.concat([first.rows, moved]),
-        first.verdicts | second.verdicts,
-        first.texts | second.texts,
+        {**first.verdicts, **second.verdicts},
+        {**first.texts, **second.texts},
     )

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,15 @@ from flows.cube.port import Cube, LiveSegment
 from flows.errors import CubefeedError, RequestFailed
 from flows.ingest.business_days import Days
 from flows.ingest.checks import check_work
-from flows.ingest.commit import Appender
+from flows.ingest.commit import Appender, Commit
 from flows.ingest.dataset_state import Desk, Unfilled
 from flows.ingest.outcome_log import OutcomeLog
 from flows.ingest.repair import Mender
 from flows.ingest.request_handlers import Asking
-from flows.ingest.work import Outcome, Validated, Work
+from flows.ingest.work import CheckedBatch, Outcome, Work
 from flows.landing.inbox import ClaimedFiles
 from flows.landing.mount_thread import MountThread
+from flows.model.lifecycle import PathFacts
 from flows.runtime.boundaries import DatasetFailed, RequestLost, Scope, boundary, describe
 from flows.runtime.health import Health
 from flows.runtime.progress import Show, progress_here, progress_shown_by
@@ -84,6 +85,7 @@ class Feed:
         self._hold = hold or Hold()
         self.crashes = crashes or Crashes()
         self._alone: deque[Work] = deque()
+        self._further: deque[Work] = deque()
         self._appender = Appender(ledger, segments, quarantine, cube)
         self._asking = Asking(self.desks, ledger, segments, requests, self.crashes)
         self._mender = Mender(ledger, segments, quarantine, self.crashes)
@@ -133,7 +135,7 @@ class Feed:
         Returns its rows."""
         dataset = self.desks[name].dataset
         with self.segments.reading():
-            parts = self._appender.parts(dataset, self.ledger.live(name))
+            parts = self._appender.live.parts(name, self.ledger.live(name))
             live = [LiveSegment(part.path, part.places) for part in parts]
             horizon = horizon_of(self.ledger, dataset)
             with boundary(Scope.CUBE):
@@ -181,6 +183,9 @@ class Feed:
         request = self._asking.next_work(max_files=BATCH_FILES, max_bytes=BATCH_BYTES)
         if request is not None:
             return request
+        further = self._next_of(self._further)
+        if further is not None:
+            return further
         for desk in self._in_turn():
             if desk.is_left_alone:
                 continue
@@ -190,7 +195,7 @@ class Feed:
             work = self._look(desk)
             if work is not None:
                 return work
-        return self._next_alone()
+        return self._next_of(self._alone)
 
     def _look(self, desk: Desk) -> Work | None:
         """What is settled or gone in a landing directory."""
@@ -218,12 +223,12 @@ class Feed:
         others = tuple(landed for landed in found.settled if landed.path not in apart)
         return Work(name, others, found.deleted, found.missing) if others or found.deleted else None
 
-    def _next_alone(self) -> Work | None:
-        """A file that may end the process, of a dataset that can load."""
-        ready = (work for work in self._alone if not self.desks[work.dataset].is_left_alone)
+    def _next_of(self, waiting: deque[Work]) -> Work | None:
+        """The first that waits there for a dataset that can load."""
+        ready = (work for work in list(waiting) if not self.desks[work.dataset].is_left_alone)
         work = next(ready, None)
         if work is not None:
-            self._alone.remove(work)
+            waiting.remove(work)
         return work
 
     def mount(self, name: str) -> MountThread:
@@ -234,7 +239,7 @@ class Feed:
         """How many files wait in all datasets."""
         return sum(len(desk.monitor.inbox.list_waiting()) for desk in self.desks.values())
 
-    def validate(self, work: Work) -> Validated | Outcome:
+    def validate(self, work: Work) -> CheckedBatch | Outcome:
         """Read and check the files of a piece of work; or an outcome, where that fails as a whole."""
         desk = self.desks[work.dataset]
         held = self.crashes.hold(desk.dataset, work.landed)
@@ -247,7 +252,7 @@ class Feed:
         held.keep(validated.work.landed)
         return validated
 
-    def append(self, validated: Validated | Outcome) -> Outcome:
+    def append(self, validated: CheckedBatch | Outcome) -> Outcome:
         """Bring validated work into the cube and record it.
 
         Raises:
@@ -255,36 +260,44 @@ class Feed:
         """
         if isinstance(validated, Outcome):
             return validated
-        outcome = self._append(validated)
-        if outcome.problem is None:
-            validated.held.release(recorded=validated.reads)
-            self.crashes.forget(outcome.dataset, validated.work.gone)
+        commit = self._append(validated)
+        if commit.outcome.problem is None:
+            validated.held.release(recorded=commit.batch.reads)
+            self.crashes.forget(commit.outcome.dataset, validated.work.gone)
         else:
             validated.held.release()
-        return outcome
+        if commit.further is not None:
+            self._further.append(commit.further)
+            self._wake.set()
+        return commit.outcome
 
-    def _append(self, validated: Validated) -> Outcome:
-        desk, work = self.desks[validated.work.dataset], validated.work
+    def _append(self, batch: CheckedBatch) -> Commit:
+        desk, work = self.desks[batch.work.dataset], batch.work
         if work.fill:
-            return self._fill(desk)
+            return Commit(batch, self._fill(desk))
         try:
             with boundary(Scope.DATASET):
                 desk.require_filled()
-            outcome = self._appender.append(desk.dataset, validated)
+            commit = self._appender.append(desk.dataset, batch)
         except DatasetFailed as failed:
-            return self._degrade(desk, work, failed)
+            return Commit(batch, self._degrade(desk, work, failed))
+        return replace(commit, outcome=self._record(desk, commit))
+
+    def _record(self, desk: Desk, commit: Commit) -> Outcome:
+        """What a batch has done is known to the inbox, to who asked, and to who listens."""
+        batch, outcome, work = commit.batch, commit.outcome, commit.batch.work
         if not outcome.dry_run:
-            desk.monitor.inbox.record(validated.signatures, work.gone)
+            desk.monitor.inbox.record(batch.signatures, work.gone)
         else:
-            desk.monitor.inbox.release(list(validated.reads))
-        desk.monitor.inbox.release(validated.unread)
+            desk.monitor.inbox.release(list(batch.reads))
+        desk.monitor.inbox.release(batch.unread)
         desk.recover()
         if work.request is not None:
             outcome = self._answer(desk, work, work.request, outcome)
         self._note(desk, outcome)
         if outcome.batch is not None:
             self._appender.compact_if_crowded(desk.dataset)
-        self._tidy(desk, outcome.batch)
+        self._tidy(desk, commit.touched, outcome.batch)
         return outcome
 
     def _forget_absent(self) -> None:
@@ -294,13 +307,13 @@ class Feed:
             if inbox.problem is None and desk.degraded is None:
                 self.crashes.forget_absent(name, inbox.list_waiting())
 
-    def _tidy(self, desk: Desk, batch: int | None) -> None:
+    def _tidy(self, desk: Desk, touched: Sequence[PathFacts], batch: int | None) -> None:
         """Free what nobody needs any more of what was refused, and of the ledger; what hinders that can wait until the
         next time."""
         try:
             with boundary(Scope.DATASET):
                 certain = desk.monitor.inbox.problem is None
-                self._allowance.after_batch(desk.dataset, self._appender.touched, certain=certain)
+                self._allowance.after_batch(desk.dataset, touched, certain=certain)
             if batch is not None:
                 with boundary(Scope.CUBE):
                     self._pruning.after_batch(batch)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from flows.ingest.feed import DETECTING, Feed, Progress
 from flows.ingest.load_summary import Loads
-from flows.ingest.work import Outcome, Validated, Work
+from flows.ingest.work import CheckedBatch, Outcome, Work
 from flows.runtime.boundaries import SessionFailed
 from flows.runtime.health import STUCK_S, WORK_S
 
@@ -48,11 +48,11 @@ class Stages:
         """See `Feed.detect`."""
         return await self._in("detect", DETECTING, lambda: self.feed.detect(timeout_s), limit_s=STUCK_S)
 
-    async def validate(self, work: Work) -> Validated | Outcome:
+    async def validate(self, work: Work) -> CheckedBatch | Outcome:
         """See `Feed.validate`."""
         return await self._in("validate", CHECKING, lambda: self.feed.validate(work))
 
-    async def append(self, validated: Validated | Outcome) -> Outcome:
+    async def append(self, validated: CheckedBatch | Outcome) -> Outcome:
         """See `Feed.append`; nothing is appended any more once a part of the session has failed.
 
         Raises:
@@ -100,7 +100,12 @@ class Stages:
             while not self.feed.stopping and (rest is not None or newer < len(self.feed.desks)):
                 work = rest or await self._in("detect", DETECTING, self.feed.find_work, limit_s=STUCK_S)
                 if work is None:
-                    break
+                    if appending is None:
+                        break
+                    # what is appended may leave further work
+                    note(await appending)
+                    appending = None
+                    continue
                 if work.request is None:
                     newer = newer + 1 if _landed_since(begun_ns, work) else 0
                 validated = await self.validate(work)
@@ -145,7 +150,7 @@ class Window:
         self._closed = False
         self._home = asyncio.get_running_loop()
         self._arrivals: asyncio.Queue[Work | None] = asyncio.Queue(1)
-        self._validated: asyncio.Queue[Validated | Outcome | None] = asyncio.Queue(1)
+        self._validated: asyncio.Queue[CheckedBatch | Outcome | None] = asyncio.Queue(1)
         health = stages.feed.health
         self._validating = health.start_task("a window's checks", self._validate)
         self._appending = health.start_task("a window's commits", self._append)
@@ -204,6 +209,6 @@ def _landed_since(begun_ns: int, work: Work) -> bool:
     return all(begun_ns <= landed.signature.ctime_ns <= now_ns for landed in work.landed)
 
 
-def _rest(validated: Validated | Outcome) -> Work | None:
+def _rest(validated: CheckedBatch | Outcome) -> Work | None:
     """What did not fit into memory beside what was validated."""
-    return validated.rest if isinstance(validated, Validated) else None
+    return validated.rest if isinstance(validated, CheckedBatch) else None

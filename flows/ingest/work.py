@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -76,6 +76,11 @@ class Work:
         rest = replace(self, landed=tuple(landed for landed in self.landed if landed.path in left))
         return replace(self, landed=taken, gone=(), missing=missing, more=True), rest
 
+    def again(self, paths: Set[bytes]) -> Work:
+        """These of its files once more, which nobody has asked for."""
+        landed = tuple(each for each in self.landed if each.path in paths)
+        return Work(self.dataset, landed, detected_utc=self.detected_utc)
+
     @property
     def claimed(self) -> list[bytes]:
         """The files that are not offered again until they are judged or released."""
@@ -103,27 +108,27 @@ class CheckedFiles:
         texts: path → the file's bytes, decompressed.
     """
 
-    files: list[bytes]
+    files: Sequence[bytes]
     rows: pl.DataFrame
-    verdicts: dict[bytes, Verdict]
-    texts: dict[bytes, bytes]
+    verdicts: Mapping[bytes, Verdict]
+    texts: Mapping[bytes, bytes]
 
 
-@dataclass
-class Validated:
+@dataclass(frozen=True)
+class CheckedBatch:
     """What the checks made of a piece of work.
 
     Args:
         work: the work.
         reads: path → the bytes read, of the files that could be read.
-        checked: what came of the files whose content was not known already.
+        checked: what came of the files whose bytes would be accepted, as far as the ledger said when they were read.
         unread: path → why the file has to be looked at again.
         held: the files in hand, until the work is recorded.
         rest: the files that did not fit into memory beside these, to be worked on next.
     """
 
     work: Work
-    reads: dict[bytes, Read]
+    reads: Mapping[bytes, Read]
     checked: CheckedFiles
     unread: Mapping[bytes, str]
     held: HeldFiles
@@ -132,6 +137,14 @@ class Validated:
     @property
     def signatures(self) -> dict[bytes, Signature]:
         return {path: read.signature for path, read in self.reads.items()}
+
+    def without(self, paths: Set[bytes]) -> CheckedBatch:
+        """The same without these files."""
+        if not paths:
+            return self
+        landed = tuple(each for each in self.work.landed if each.path not in paths)
+        reads = {path: read for path, read in self.reads.items() if path not in paths}
+        return replace(self, work=replace(self.work, landed=landed), reads=reads)
 
 
 @dataclass(frozen=True)

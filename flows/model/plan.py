@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flows.model.files import shown
@@ -56,6 +56,7 @@ class Plan:
         moved: (giver, heir) path ids: the accepted versions of the one now belong to the other.
         tops: whether every staged version stands above all that was there before.
         decisions: what became of each path, in order.
+        unchecked: paths whose bytes have to be accepted now, though they were not checked: nothing is decided of them.
     """
 
     versions: list[NewVersion] = field(default_factory=list)
@@ -64,22 +65,26 @@ class Plan:
     moved: list[tuple[int, int]] = field(default_factory=list)
     tops: bool = True
     decisions: list[Decision] = field(default_factory=list)
+    unchecked: set[bytes] = field(default_factory=set)
 
     @property
     def staged(self) -> list[NewVersion]:
         return [v for v in self.versions if v.state is State.STAGED]
 
 
-Check = Callable[[Observation], Verdict]
-
-
 class Planner:
-    """Decides a batch path by path; each decision sees what the earlier ones did."""
+    """Decides a batch path by path; each decision sees what the earlier ones did.
 
-    def __init__(self, facts: Facts, counters: Counters, check: Check) -> None:
+    Args:
+        facts: what the ledger says of these paths.
+        counters: the next free numbers.
+        verdicts: path → verdict, of those whose bytes were checked.
+    """
+
+    def __init__(self, facts: Facts, counters: Counters, verdicts: Mapping[bytes, Verdict]) -> None:
         self._facts = facts
         self._next = counters
-        self._check = check
+        self._verdicts = verdicts
         self.plan = Plan()
 
     def observe(self, observations: Sequence[Observation]) -> None:
@@ -89,6 +94,9 @@ class Planner:
         for seen in in_order(observations):
             path = self._path(seen.path)
             decision = judge(self._facts, seen)
+            if decision.action == "accept" and seen.path not in self._verdicts:
+                self.plan.unchecked.add(seen.path)
+                continue
             match decision.action:
                 case "accept":
                     self._accept(path, seen, decision)
@@ -105,9 +113,7 @@ class Planner:
 
     def mark_absent(self, gone: Sequence[bytes]) -> None:
         """Say which files are not there, before `observe`, so that renamed files find their old path."""
-        for name in gone:
-            if name in self._facts.paths:
-                self._facts.paths[name].present = False
+        mark_present(self._facts, gone, present=False)
 
     def leave(self, gone: Sequence[bytes]) -> None:
         """Decide what becomes of the paths that are gone, after `observe` and `unload`."""
@@ -147,7 +153,7 @@ class Planner:
         self.plan.paths[path.path] = path
 
     def _accept(self, path: PathFacts, seen: Observation, decision: Decision) -> None:
-        verdict = self._check(seen)
+        verdict = self._verdicts[seen.path]
         if not verdict.accepted:
             self._write(path, seen, State.QUARANTINED, None, verdict.reason, verdict)
             return
@@ -215,3 +221,24 @@ class Planner:
     def _retire(self, path: PathFacts, state: State) -> None:
         if path.current is not None:
             self.plan.retired[path.current.id] = (state, None)
+
+
+def to_check(facts: Facts, observations: Iterable[Observation], *, absent: Iterable[bytes]) -> set[bytes]:
+    """The paths that show bytes which would be accepted, so that they have to be checked.
+
+    Args:
+        facts: what the ledger says of these paths now; a batch that is committed meanwhile may change it.
+        observations: what they show.
+        absent: the paths that are not there any more.
+    """
+    observations = list(observations)
+    mark_present(facts, absent, present=False)
+    mark_present(facts, (seen.path for seen in observations), present=True)
+    return {seen.path for seen in observations if judge(facts, seen).action == "accept"}
+
+
+def mark_present(facts: Facts, paths: Iterable[bytes], *, present: bool) -> None:
+    """Whether these paths, as far as they are known, are there."""
+    for name in paths:
+        if name in facts.paths:
+            facts.paths[name].present = present

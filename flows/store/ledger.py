@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Select, func, select
 
 from flows.model.files import Signature
-from flows.model.lifecycle import LIVE, State
+from flows.model.lifecycle import LIVE
 from flows.model.plan import Counters
 from flows.store.disk import room_for
 from flows.store.schema import batches, datasets, paths, segments, versions
@@ -144,21 +144,6 @@ class Ledger:
         query = select(*columns).where(paths.c.dataset == dataset, paths.c.present)
         with self.reading() as connection:
             return {row[0]: Signature(*row[1:]) for row in connection.execute(query) if row[1] is not None}
-
-    def known_digests(self, dataset: str, digests: Iterable[bytes]) -> set[bytes]:
-        """Those of the digests of which the ledger holds a version that was not refused."""
-        with self.reading() as connection:
-            found = chunked(
-                connection,
-                lambda part: (
-                    select(versions.c.digest)
-                    .where(versions.c.digest.in_(part), versions.c.dataset == dataset)
-                    .where(versions.c.state != State.QUARANTINED.value)
-                    .distinct()
-                ),
-                list(set(digests)),
-            )
-            return {row.digest for row in found}
 
     def live(self, dataset: str, *, segment_ids: Sequence[int] | None = None) -> dict[int, dict[int, int]]:
         """Segment id → (version → place) of the current versions, of all or of the named segments."""

@@ -34,6 +34,24 @@ def path_facts(
     )
 
 
+def holders_of(ledger: Ledger, dataset: str, digests: Iterable[bytes]) -> dict[bytes, dict[bytes, bool]]:
+    """Digest → the paths at which these bytes were accepted and not refused since → whether the file is there."""
+    found: dict[bytes, dict[bytes, bool]] = {}
+    with ledger.reading() as connection:
+        for digest, path, present in chunked(connection, lambda part: _holder_rows(dataset, part), list(set(digests))):
+            found.setdefault(digest, {})[path] = present
+    return found
+
+
+def _holder_rows(dataset: str, digests: Sequence[bytes]) -> Select[Any]:
+    return (
+        select(versions.c.digest, paths.c.path, paths.c.present)
+        .join(paths, paths.c.id == versions.c.path_id)
+        .where(versions.c.digest.in_(digests), versions.c.dataset == dataset)
+        .where(versions.c.place.is_not(None), versions.c.state != State.QUARANTINED.value)
+    )
+
+
 def _paths_named(connection: Connection, dataset: str, names: Collection[bytes]) -> dict[int, Any]:
     query = _path_rows(dataset)
     return {row.id: row for row in chunked(connection, lambda part: query.where(paths.c.path.in_(part)), list(names))}

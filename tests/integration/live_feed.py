@@ -17,7 +17,7 @@ from flows.ingest.dataset_state import Desk
 from flows.ingest.disk_warnings import Disks, places
 from flows.ingest.feed import Feed
 from flows.ingest.status import FeedSource
-from flows.ingest.work import Outcome, Validated, Work
+from flows.ingest.work import CheckedBatch, Outcome, Work
 from flows.landing.inbox import Inbox
 from flows.model.files import shown
 from flows.model.tables import Query
@@ -163,7 +163,7 @@ class Living:
                     self.works.append(work)
                     validated = self.feed.validate(work)
                     self.outcomes.append(self.feed.append(validated))
-                    work = validated.rest if isinstance(validated, Validated) else None
+                    work = validated.rest if isinstance(validated, CheckedBatch) else None
         except BaseException as failure:
             self._failure = failure
 

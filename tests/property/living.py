@@ -197,7 +197,7 @@ class Living:
         """Die at a named point of the commit order, start again, and let both see the directory."""
         owners = {
             "segment": (commit, "stage_batch"),
-            "staged": (commit.Appender, "_change"),
+            "staged": (commit, "change_set"),
             "applied": (commit, "mark_loaded"),
         }
 

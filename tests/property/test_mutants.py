@@ -10,7 +10,7 @@ import pytest
 
 import flows.model.plan as planning
 import flows.store.ledger as ledger
-from flows.ingest.commit import Appender
+from flows.ingest import cube_change
 from flows.model.lifecycle import Decision, Facts, State, judge
 from flows.model.plan import Planner
 from tests.property.test_invariant import run, settle_at_once  # noqa: F401  # a fixture that every history needs
@@ -30,7 +30,7 @@ def a_correction_moves_the_place(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_covered_row_is_not_restored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Appender, "_candidates", lambda self, dataset, plan, new, places: (new, places))
+    patch.setattr(cube_change, "_candidates", lambda dataset, plan, new, places, segments: (new, places))
 
 
 def a_stale_copy_wins(patch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ import polars as pl
 from flows.cli import main as cli
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.ingest import checks, commit, compaction
-from flows.ingest.commit import Appender
 from flows.ingest.feed import Feed
 from flows.landing.inbox import Inbox
 from flows.store.segments import Segments
@@ -26,7 +25,7 @@ POINTS: dict[str, tuple[object, str, str]] = {
     "segment half written": (pl.DataFrame, "write_parquet", "after"),
     "segment written": (Segments, "write", "after"),
     "staged": (commit, "stage_batch", "after"),
-    "change known": (Appender, "_change", "after"),
+    "change known": (commit, "change_set", "after"),
     "cube changed": (DuckDbCube, "apply", "after"),
     "recorded": (commit, "mark_loaded", "after"),
     "inbox told": (Inbox, "judged", "before"),

@@ -20,7 +20,7 @@ from flows.datasets.sales import SALES
 from flows.ingest import checks, feed, load_summary
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.pipeline import Stages, Window
-from flows.ingest.work import FileOutcome, Outcome, Validated, Work
+from flows.ingest.work import CheckedBatch, FileOutcome, Outcome, Work
 from flows.model.limits import Limits
 from flows.settings import Settings
 from flows.validation import cost
@@ -247,7 +247,7 @@ async def test_an_initial_load_ends_although_files_keep_coming(
     with open_feed(Settings(state=tmp_path / "state", landing=landing, observer="polling", settle_s=0.0)) as opened:
         feed, validate = opened.feed, opened.feed.validate
 
-        def validate_while_one_more_lands(work: Work) -> Validated | Outcome:
+        def validate_while_one_more_lands(work: Work) -> CheckedBatch | Outcome:
             write()
             feed.desks["sales"].monitor.inbox.rescan()
             return validate(work)

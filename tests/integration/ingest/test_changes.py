@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.errors import RequestFailed
-from flows.ingest.work import Outcome, Validated, Work
+from flows.ingest.work import CheckedBatch, Outcome, Work
 from flows.model.completeness import Completeness
 from flows.model.merge import ChangeSet
 from flows.model.policies import Unload
@@ -192,7 +192,7 @@ def test_a_version_written_while_a_request_reads_the_one_before_is_loaded_too(
     living.wait_for({1: 10})
     validate = living.feed.validate
 
-    def too_late(work: Work) -> Validated | Outcome:
+    def too_late(work: Work) -> CheckedBatch | Outcome:
         checked = validate(work)
         if work.request is not None:
             file = living.landing / "a.csv"
@@ -300,7 +300,7 @@ def test_a_request_for_a_file_that_is_being_loaded_answers_for_it(
     arrived, go_on = threading.Event(), threading.Event()
     validate = living.feed.validate
 
-    def slowly(work: Work) -> Validated | Outcome:
+    def slowly(work: Work) -> CheckedBatch | Outcome:
         if work.request is None:
             arrived.set()
             assert go_on.wait(20)

@@ -86,7 +86,7 @@ class Installation:
                     asked = True
                 assert time.monotonic() < deadline, (self.found(feed), sum(self.quantities.values()))
             desk = feed.desks["sales"]
-            parts = feed._appender.parts(desk.dataset, feed.ledger.live("sales"))
+            parts = feed._appender.live.parts("sales", feed.ledger.live("sales"))
             difference = verify(desk.dataset.table, feed.cube, parts)
             assert (difference["missing"], difference["extra"]) == (0, 0), difference
             rows = file_rows(feed.ledger, current_only=True, limit=100_000)

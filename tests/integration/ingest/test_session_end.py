@@ -57,7 +57,7 @@ ENDS: dict[str, Call] = {
     "detecting": (Feed, "poll"),
     "validating": (Feed, "validate"),
     "appending": (Feed, "append"),
-    "deciding": (commit.Appender, "_plan"),
+    "deciding": (commit.Appender, "_decide"),
     "the ledger's stage": (commit, "stage_batch"),
     "the cube's change": (DuckDbCube, "apply"),
     "the ledger's record": (commit, "mark_loaded"),
@@ -236,7 +236,7 @@ DEGRADES: dict[str, tuple[Call, BaseException]] = {
     "its landing directory cannot be listed": ((Inbox, "rescan"), PanicException("in a listing")),
     "its disk is full": ((Segments, "write"), OSError(28, "No space left on device")),
     "its ledger is locked": ((commit, "stage_batch"), sqlite3.OperationalError("database is locked")),
-    "another of its segments is damaged": ((commit.Appender, "_change"), pl.exceptions.ComputeError("corrupt")),
+    "another of its segments is damaged": ((commit, "change_set"), pl.exceptions.ComputeError("corrupt")),
     "questions hold the memory": ((DuckDbCube, "apply"), duckdb.OutOfMemoryException("Out of Memory Error")),
 }
 

@@ -19,7 +19,7 @@ from flows import keep_cube_live
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.feed import Feed
 from flows.ingest.pipeline import Stages, Window
-from flows.ingest.work import Outcome, Validated, Work
+from flows.ingest.work import CheckedBatch, Outcome, Work
 from flows.load_window import load_window
 from flows.orchestration import windows as orchestrated
 from flows.orchestration.windows import Run, Windows
@@ -36,7 +36,7 @@ def test_a_window_whose_run_fails_while_it_validates_loses_no_work(
     checking, released = threading.Event(), threading.Event()
     validate = Feed.validate
 
-    def slowly(self: Feed, work: Work) -> Validated | Outcome:
+    def slowly(self: Feed, work: Work) -> CheckedBatch | Outcome:
         checking.set()
         assert released.wait(20)
         return validate(self, work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flows.model.findings import Verdict
 from flows.model.lifecycle import Facts, PathFacts, State, VersionFacts
 from flows.model.plan import Counters, Planner
 
@@ -17,9 +16,7 @@ def path(name: bytes, id: int, state: State, *, place: int | None = None) -> Pat
 
 def test_one_copy_takes_over_from_one_of_two_files_that_go_together() -> None:
     there = [path(b"a", 1, State.LOADED, place=1), path(b"b", 2, State.LOADED, place=2), path(b"c", 3, State.DUPLICATE)]
-    planner = Planner(
-        Facts({one.path: one for one in there}, unload_deleted=True), Counters(4, 4, 3), lambda _: Verdict()
-    )
+    planner = Planner(Facts({one.path: one for one in there}, unload_deleted=True), Counters(4, 4, 3), {})
     planner.mark_absent([b"a", b"b"])
     planner.leave([b"a", b"b"])
     decided = [(decision.action, decision.path, decision.other) for decision in planner.plan.decisions]

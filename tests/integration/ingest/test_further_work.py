@@ -1,0 +1,55 @@
+"""A batch that is committed while the next one is checked may change what is to become of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from flows.ingest.work import CheckedBatch, Outcome, Work
+from tests.property.living import Cubes, Living
+from tests.property.test_invariant import settle_at_once  # noqa: F401  # a fixture
+
+
+@pytest.fixture
+def living() -> Iterator[Living]:
+    with Cubes() as cubes:
+        living = Living(cubes, keyed=True, unload_deleted=True)
+        yield living
+        living.die()
+        living.close()
+
+
+def test_a_copy_of_what_leaves_while_it_is_looked_at_is_checked_and_loaded_in_its_place(living: Living) -> None:
+    living.write("a.csv", ((1, 10),))
+    living.write("b.csv", ((1, 20),))
+    living.step()
+    living.remove("b.csv")
+    leaving = checked(living, work(living))
+    living.write("c.csv", ((1, 20),))
+    copy = checked(living, work(living))
+    assert not copy.checked.verdicts  # the same bytes are loaded: nothing has to be checked
+    assert states(living.feed.append(leaving)) == {"b.csv": "unloaded"}
+    assert states(living.feed.append(copy)) == {}
+    again = checked(living, work(living))
+    assert again.checked.verdicts
+    assert states(living.feed.append(again)) == {"c.csv": "loaded"}
+    assert living.feed.cube.rows("t").select("Key", "Value").rows() == [(1, 20)]
+    assert living.rebuilt_differently() is None
+
+
+def work(living: Living) -> Work:
+    living.feed.desks["t"].monitor.inbox.rescan()
+    found = living.feed.find_work()
+    assert found is not None
+    return found
+
+
+def checked(living: Living, found: Work) -> CheckedBatch:
+    batch = living.feed.validate(found)
+    assert isinstance(batch, CheckedBatch)
+    return batch
+
+
+def states(outcome: Outcome) -> dict[str, str]:
+    return {file.file: file.state for file in outcome.files}
