@@ -52,11 +52,11 @@ async def close_day(dataset: str) -> State[None]:
 @task(name="report_day", cache_policy=NO_CACHE)
 async def report_day(facts: dict[str, Any]) -> None:
     """Keep the day's report as a page, and show it as an artifact."""
-    from flows.day_report.build import complete, keep_report
+    from flows.day_report.build import complete_report, keep_report
     from flows.day_report.markdown import make_markdown
 
     state = Settings.read().state
-    report = await asyncio.to_thread(complete, state, facts)
+    report = await asyncio.to_thread(complete_report, state, facts)
     for place in await asyncio.to_thread(keep_report, state, report):
         get_run_logger().info("the report is at %s", place)
     await publish_report(report.dataset, make_markdown(report))

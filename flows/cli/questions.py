@@ -76,11 +76,11 @@ def report(
     ] = ReportFormat.html,
 ) -> None:  # fmt: skip
     """The report of a business day: totals and their changes, the files, freshness, whether the cube is right."""
-    from flows.day_report.build import tell_report
+    from flows.day_report.build import render_report
 
     settings = Settings.read(state=state)
     chosen = dataset or only_dataset(settings)
-    sys.stdout.write(tell_report(settings.state, chosen, date, form, timeout_s=timeout))
+    sys.stdout.write(render_report(settings.state, chosen, date, form, timeout_s=timeout))
 
 
 def _complaints(state: Path | None) -> list[str]:

@@ -18,14 +18,14 @@ from flows.store.owner import Owner
 from flows.store.reports import Reports
 from flows.store.state_directory import StateDirectory
 
-_WRITTEN: dict[ReportFormat, Callable[[DayReport], str]] = {
+_RENDERERS: dict[ReportFormat, Callable[[DayReport], str]] = {
     ReportFormat.markdown: make_markdown,
     ReportFormat.csv: make_csv,
     ReportFormat.json: lambda report: json.dumps(report.as_json(), indent=1, default=str) + "\n",
 }
 
 
-def tell_report(state: Path, dataset: str, day: str | None, form: ReportFormat, *, timeout_s: float) -> str:
+def render_report(state: Path, dataset: str, day: str | None, form: ReportFormat, *, timeout_s: float) -> str:
     """What `cubefeed report` prints: where the page lies now, or the report itself.
 
     Raises:
@@ -33,13 +33,13 @@ def tell_report(state: Path, dataset: str, day: str | None, form: ReportFormat, 
         RequestFailed: there is no such day.
     """
     answer = ask(state, dataset, "report", {"date": day}, timeout_s=timeout_s)
-    report = complete(state, answer["report"])
+    report = complete_report(state, answer["report"])
     if form is not ReportFormat.html:
-        return _WRITTEN[form](report)
+        return _RENDERERS[form](report)
     return "".join(f"{line}\n" for line in keep_report(state, report))
 
 
-def complete(state: Path, facts: Mapping[str, Any]) -> DayReport:
+def complete_report(state: Path, facts: Mapping[str, Any]) -> DayReport:
     """The report that the owner's facts make, with the addresses of its runs."""
     directory = StateDirectory(state)
     report = Reports(directory.reports).with_its_close(DayReport.from_json(facts))
@@ -49,10 +49,10 @@ def complete(state: Path, facts: Mapping[str, Any]) -> DayReport:
 def keep_report(state: Path, report: DayReport) -> list[str]:
     """Keep the report's page. Returns where it lies, and its address on the live page."""
     directory = StateDirectory(state)
-    lies = Reports(directory.reports).keep(report, make_page(report))
+    path = Reports(directory.reports).keep(report, make_page(report))
     owner = directory.owner()
     address = [f"{owner.url}/reports/{report.dataset}/{report.day}.html"] if owner and owner.url else []
-    return [str(lies), *address]
+    return [str(path), *address]
 
 
 def _runs(owner: Owner | None, report: DayReport) -> tuple[Run, ...]:

@@ -32,7 +32,7 @@ def make_page(report: DayReport) -> str:
     from flows.day_report.chart import draw_charts
 
     return (
-        _templates()
+        report_templates()
         .get_template("report.html.jinja")
         .render(
             policy=_policy(),
@@ -52,7 +52,8 @@ def make_page(report: DayReport) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def report_templates() -> Environment:
+    """Those of the report, with the filters by which it writes numbers and times."""
     templates = open_templates("flows.day_report")
     templates.filters |= {
         "number": format_number,
@@ -67,7 +68,7 @@ def _templates() -> Environment:
 @cache
 def _policy() -> str:
     """No script, and no style but the page's own and those of the charts' parts."""
-    style = _templates().get_template("report.css").render()
+    style = report_templates().get_template("report.css").render()
     return in_page(policy(style_src_elem=hashed(style), style_src_attr="'unsafe-inline'"))
 
 

@@ -210,9 +210,9 @@ def _serve(
     source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, disks)
     proxies = Proxies.named(settings.proxy)
     access = Access.at(settings.host, behind_proxy=bool(proxies.networks), installation=installation_id(state))
-    live = Live(source, cube, source.news, access, reports, feed.health, proxies)
+    live = Live(source, cube, source.overview, access, reports, feed.health, proxies)
     server = LiveServer(live.app, host=settings.host, port=settings.port, counts_in_total=proxies.include)
-    feed.listeners.append(live.hear)
+    feed.listeners.append(live.record)
     source.owner = Owner(
         pid=os.getpid(),
         engine=settings.engine,

@@ -78,7 +78,7 @@ class FeedSource:
     ) -> list[FileRow]:
         return file_rows(self.feed.ledger, dataset=dataset, states=states, current_only=current_only, limit=limit)
 
-    def news(self) -> dict[str, Any]:
+    def overview(self) -> dict[str, Any]:
         """What the live page shows around the pivots: the status, the last files, and those refused now."""
         refused = self.files(None, ("quarantined",), SHOWN_FILES, current_only=True)
         return {

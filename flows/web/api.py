@@ -16,16 +16,16 @@ from flows.runtime.boundaries import QuestionFailed, Scope, SessionFailed, bound
 from flows.web.answers import internal_error, refuse, reply
 from flows.web.endpoint import Endpoint, Question, json_object
 from flows.web.endpoints import ENDPOINTS
-from flows.web.lanes import Lane
 from flows.web.openapi import describe
 from flows.web.parameters import Given, Parameters, parse
 from flows.web.source import Source
+from flows.web.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30.0
 """How long an answer may take, waiting included; a query that takes longer is interrupted."""
-LEFT = 499
+CLIENT_GONE = 499
 """The answer of a request whose sender has left; nobody reads it."""
 AT_ONCE = 4
 """How many questions are worked on at the same time; others wait."""
@@ -38,7 +38,7 @@ class Api:
         source: what is shown.
         others: further endpoints.
         timeout_s: how long an answer may take.
-        fail: told of what ends the session.
+        fail: called with what ends the session.
     """
 
     def __init__(
@@ -52,28 +52,28 @@ class Api:
         self._source = source
         self._fail = fail
         self._timeout_s = timeout_s
-        self._lanes = {
-            "question": Lane("live-question", AT_ONCE),
-            "list": Lane("live-list", 2),
-            "health": Lane("live-health", 1),
+        self._pools = {
+            "question": WorkerPool("live-question", AT_ONCE),
+            "list": WorkerPool("live-list", 2),
+            "health": WorkerPool("live-health", 1),
         }
         self.endpoints = (*ENDPOINTS, *others, _description(self._describe))
         self.routes = [self._route(endpoint) for endpoint in self.endpoints]
 
     def close(self) -> None:
         """Let the threads end; one that still asks the cube ends with it."""
-        for lane in self._lanes.values():
-            lane.close()
+        for pool in self._pools.values():
+            pool.close()
 
     def _route(self, endpoint: Endpoint[Any]) -> Route:
         """A route whose answer is made in a thread, within the time limit."""
-        lane = self._lanes[endpoint.lane]
+        pool = self._pools[endpoint.pool]
 
         async def respond(request: Request) -> Response:
             given = {name: request.query_params.getlist(name) for name in request.query_params}
             bounds = Bounds(within_s=self._timeout_s)
             try:
-                return await lane.run(lambda: self._answer(endpoint, given, bounds), bounds, request)
+                return await pool.run(lambda: self._answer(endpoint, given, bounds), bounds, request)
             except QueryError as error:
                 return refuse(error, 400)
             except QuestionFailed as failed:
@@ -84,7 +84,7 @@ class Api:
             except TooSlow as error:
                 return refuse(error, 504)
             except NobodyWaits as error:
-                return refuse(error, LEFT)
+                return refuse(error, CLIENT_GONE)
             except CubefeedError as error:
                 return refuse(error, 503)
 

@@ -16,9 +16,9 @@ from flows.errors import StateError
 from flows.web.answers import refuse, reply
 from flows.web.connections import is_loopback
 from flows.web.cookies import Cookies
-from flows.web.guesses import Guesses
 from flows.web.proxy import PROXIED
 from flows.web.sign_in import sign_in_page
+from flows.web.throttle import TokenThrottle
 from flows.web.token import NEXT, TOKEN, token_here
 
 SIGN_IN = "/sign-in"
@@ -71,12 +71,12 @@ class _Credential:
     """What a request shows of who sends it.
 
     Args:
-        right: whether that is the token, or a cookie for it.
+        is_right: whether that is the token, or a cookie for it.
         by_cookie: whether it is a cookie.
         signs_in: whether it asks for one.
     """
 
-    right: bool
+    is_right: bool
     by_cookie: bool = False
     signs_in: bool = False
 
@@ -87,7 +87,7 @@ class Guard:
 
     app: ASGIApp
     access: Access
-    _guesses: Guesses = field(default_factory=Guesses)
+    _throttle: TokenThrottle = field(default_factory=TokenThrottle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -95,8 +95,8 @@ class Guard:
         answer = _refusal(scope, self.access)
         if answer is None and self.access.cookies is not None:
             answer, receive = await self._check(scope, receive, self.access.cookies)
-        elif answer is None and _shows_in_address(scope):
-            answer = _away(scope, "/")
+        elif answer is None and _has_token_in_address(scope):
+            answer = _redirect(scope, "/")
         if answer is not None and scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})  # uvicorn logs a line for any other answer
         return await (answer or self.app)(scope, receive, send)
@@ -107,17 +107,17 @@ class Guard:
         if inside is not None:
             scope["path"] = inside
             scope.pop("raw_path", None)
-        shown = _shown(scope, cookies, inside=inside is not None)
-        if shown is None:
-            return _unknown(scope), receive
-        if not shown.right:
-            self._guesses.note(scope)
-        too_many = self._guesses.are_too_many(scope)
-        if too_many and not (shown.right and shown.by_cookie):
-            receive = await self._guesses.delay(scope, receive)
-        if not shown.right:
-            return _unknown(scope, ends=too_many), receive
-        return (_signed_in(scope, cookies) if shown.signs_in else None), receive
+        credential = _credential(scope, cookies, inside=inside is not None)
+        if credential is None:
+            return _unauthorized(scope), receive
+        if not credential.is_right:
+            self._throttle.record(scope)
+        too_many = self._throttle.is_throttled(scope)
+        if too_many and not (credential.is_right and credential.by_cookie):
+            receive = await self._throttle.delay(scope, receive)
+        if not credential.is_right:
+            return _unauthorized(scope, ends=too_many), receive
+        return (_sign_in(scope, cookies) if credential.signs_in else None), receive
 
 
 def _refusal(scope: Scope, access: Access) -> Response | None:
@@ -132,36 +132,36 @@ def _refusal(scope: Scope, access: Access) -> Response | None:
     return None
 
 
-def _shown(scope: Scope, cookies: Cookies, *, inside: bool) -> _Credential | None:
+def _credential(scope: Scope, cookies: Cookies, *, inside: bool) -> _Credential | None:
     """What a request shows: a bearer, `/?token=…`, or the cookie, which counts on its own path alone."""
     headers = Headers(scope=scope)
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return _Credential(_same(bearer, cookies.token), signs_in=scope["path"] == SIGN_IN)
-    if _shows_in_address(scope):
+    if _has_token_in_address(scope):
         return _Credential(_same(_query(scope)["token"], cookies.token), signs_in=True)
-    cookie = cookies.shown(headers.get("cookie", "")) if inside else None
+    cookie = cookies.value(headers.get("cookie", "")) if inside else None
     return _Credential(cookies.is_right(cookie), by_cookie=True) if cookie is not None else None
 
 
-def _signed_in(scope: Scope, cookies: Cookies) -> Response:
+def _sign_in(scope: Scope, cookies: Cookies) -> Response:
     """The cookie, and where it holds; the token leaves the address."""
-    answer = reply({"path": cookies.path}) if scope["path"] == SIGN_IN else _away(scope, cookies.path)
+    answer = reply({"path": cookies.path}) if scope["path"] == SIGN_IN else _redirect(scope, cookies.path)
     cookies.give(answer, secure=scope["scheme"] == "https")
     return answer
 
 
-def _shows_in_address(scope: Scope) -> bool:
+def _has_token_in_address(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["path"] == "/" and "token" in _query(scope)
 
 
-def _away(scope: Scope, path: str) -> Response:
+def _redirect(scope: Scope, path: str) -> Response:
     """To the same address without the token."""
     rest = urlencode([(name, value) for name, value in _query(scope).multi_items() if name != "token"])
     return RedirectResponse(f"{path}?{rest}" if rest else path, 303, {"Cache-Control": "no-store"})
 
 
-def _unknown(scope: Scope, *, ends: bool = False) -> Response:
+def _unauthorized(scope: Scope, *, ends: bool = False) -> Response:
     """The answer to who has to show the token: a page that asks for it, where a page was asked for.
 
     Args:

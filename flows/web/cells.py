@@ -194,7 +194,7 @@ class Delta:
 
 
 def difference(layout: Layout, before: pl.DataFrame, after: pl.DataFrame) -> Delta:
-    """What to tell a page that has `before` so that it has `after`.
+    """What to send a page that has `before` so that it has `after`.
 
     Vanished cells are also in `cells`, without values: they leave every total in the same moment in which the
     other cells change, and only then are they removed.

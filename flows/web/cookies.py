@@ -62,7 +62,7 @@ class Cookies:
         given = path[:size].encode()
         return path[size - 1 :] if hmac.compare_digest(given, self.path.encode()) else None
 
-    def shown(self, header: str) -> str | None:
+    def value(self, header: str) -> str | None:
         """The cookie in a Cookie header."""
         return cookie_parser(header).get(self.name)
 

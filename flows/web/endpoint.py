@@ -13,7 +13,7 @@ from flows.web.parameters import Parameters
 from flows.web.source import Source
 
 type Json = dict[str, Any]
-LaneName = Literal["question", "list", "health"]
+PoolName = Literal["question", "list", "health"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Endpoint[P: Parameters]:
         parameters: what it takes.
         answer: makes the answer, in a thread.
         schema: the JSON schema of the answer.
-        lane: whose threads make it: those for questions to the cube, which may take long; those for lists out of the
+        pool: whose threads make it: those for questions to the cube, which may take long; those for lists out of the
             ledger; or that for what watches the session, which waits for neither.
         media_type: of the answer.
         others: status → what else it may answer, and its JSON schema.
@@ -46,7 +46,7 @@ class Endpoint[P: Parameters]:
     parameters: type[P]
     answer: Callable[[Question[P]], Response]
     schema: Json
-    lane: LaneName = "list"
+    pool: PoolName = "list"
     media_type: str = "application/json"
     others: Mapping[int, tuple[str, Json]] = field(default_factory=dict)
 

@@ -71,7 +71,7 @@ _ROWS["properties"] |= {"errors": _SUMS}
 _HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
-    Endpoint("/api/query", "Ask the cube", QueryParameters, _query, _ROWS, lane="question"),
+    Endpoint("/api/query", "Ask the cube", QueryParameters, _query, _ROWS, pool="question"),
     Endpoint(
         "/api/status",
         "How everything stands",
@@ -100,7 +100,7 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
         Parameters,
         _health,
         _HEALTH,
-        lane="health",
+        pool="health",
         others={503: ("Not all is well", _HEALTH)},
     ),
 )

@@ -1,4 +1,4 @@
-"""What the browser is told with every answer: to load nothing from elsewhere, and to show it in no frame."""
+"""The headers of every answer: the browser loads nothing from elsewhere, and shows it in no frame."""
 
 from __future__ import annotations
 

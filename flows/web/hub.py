@@ -1,4 +1,4 @@
-"""What open pages are told: the cells of every table, and the news. One way, from here to them."""
+"""The channels of open pages: the cells of every table, and the overview. One way, from here to them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from flows.cube.observable import WatchedCube
 from flows.errors import CubefeedError, EngineFailed, TooSlow
 from flows.runtime.boundaries import QuestionFailed, Scope, boundary
 from flows.web import connections
-from flows.web.board import Board
 from flows.web.proxy import PROXIED
+from flows.web.table_view import TableView
 
 log = logging.getLogger(__name__)
 
-NEWS_S = 2.0
-"""How often pages are told the news; a page that hears nothing for several times as long connects again."""
-NEWS_PAUSE_S = 0.25
+OVERVIEW_S = 2.0
+"""How often pages get the overview; a page that gets nothing for several times as long connects again."""
+OVERVIEW_PAUSE_S = 0.25
 PAUSE_S = 0.02
 """The least time between two looks, so that commits in quick succession are seen together."""
 READY_S = 0.5
@@ -36,7 +36,7 @@ GIVEN_WAY = 1013
 """The code with which a channel is closed whose place another page has taken: the page comes back when it is looked
 at, or after a while."""
 
-News = Callable[[], dict[str, Any]]
+OverviewSource = Callable[[], dict[str, Any]]
 
 
 class Page:
@@ -49,19 +49,19 @@ class Page:
         self.gives_way = asyncio.Event()
         self._hub = hub
         self._seen: dict[str, int] = {}
-        self._news: bytes | None = None
+        self._overview: bytes | None = None
 
-    async def tell(self, socket: WebSocket) -> None:
-        """Tell the page everything until it goes."""
+    async def send(self, socket: WebSocket) -> None:
+        """Send the page everything until it goes."""
         while True:
             self.wake.clear()
-            news = self._hub.news
-            if news is not None and news is not self._news:
-                self._news = news
-                await socket.send_text(news.decode())
-            for board in self._hub.boards:
-                name = board.table.name
-                self._seen[name], messages = board.since(self._seen.get(name, 0))
+            overview = self._hub.overview
+            if overview is not None and overview is not self._overview:
+                self._overview = overview
+                await socket.send_text(overview.decode())
+            for view in self._hub.views:
+                name = view.table.name
+                self._seen[name], messages = view.since(self._seen.get(name, 0))
                 for message in messages:
                     await socket.send_bytes(message)
             await self.wake.wait()
@@ -72,28 +72,28 @@ class Hub:
 
     Args:
         cube: whose tables are shown.
-        news: how everything stands, in JSON types; called in a thread.
+        overview: how everything stands, in JSON types; called in a thread.
         is_ready: whether a table is complete, so that it can be shown.
     """
 
-    def __init__(self, cube: WatchedCube, news: News, is_ready: Callable[[str], bool]) -> None:
-        self.boards: Sequence[Board] = [Board(cube, table) for table in cube.model]
-        self.news: bytes | None = None
+    def __init__(self, cube: WatchedCube, overview: OverviewSource, is_ready: Callable[[str], bool]) -> None:
+        self.views: Sequence[TableView] = [TableView(cube, table) for table in cube.model]
+        self.overview: bytes | None = None
         self.pages: dict[Page, None] = {}
         """Those that are open, the oldest first."""
-        self._make_news = news
+        self._make_overview = overview
         self._is_ready = is_ready
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
-        self._happened = asyncio.Event()
-        cube.notify = lambda _: self.poke()
+        self._overview_due = asyncio.Event()
+        cube.notify = lambda _: self.mark_changed()
 
-    def poke(self) -> None:
+    def mark_changed(self) -> None:
         """Something has changed; may be called from any thread, and returns at once."""
         loop = self._loop
         if loop is not None and self.pages:
             with contextlib.suppress(RuntimeError):  # the loop has ended in this moment
-                loop.call_soon_threadsafe(self._stir)
+                loop.call_soon_threadsafe(self._wake_loops)
 
     async def serve(self, socket: WebSocket) -> None:
         """One page's channel, until either side ends it. What the page sends is dropped unread.
@@ -105,18 +105,18 @@ class Hub:
         await socket.accept()
         page = Page(self, _address(socket))
         self.pages[page] = None
-        self._stir()
-        telling = asyncio.create_task(page.tell(socket))
-        ends = [telling, asyncio.create_task(_until_gone(socket)), asyncio.create_task(page.gives_way.wait())]
+        self._wake_loops()
+        sending = asyncio.create_task(page.send(socket))
+        ends = [sending, asyncio.create_task(_until_gone(socket)), asyncio.create_task(page.gives_way.wait())]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.pages.pop(page, None)
-            self._stir()
+            self._wake_loops()
             for task in ends:
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
-                await telling
+                await sending
         if page.gives_way.is_set():
             with contextlib.suppress(WebSocketDisconnect):
                 await socket.close(GIVEN_WAY, "another page has taken its place")
@@ -139,50 +139,50 @@ class Hub:
         oldest.gives_way.set()
 
     async def run(self) -> None:
-        """Keep the boards and the news up to date while there are pages; until cancelled."""
+        """Keep the views and the overview up to date while there are pages; until cancelled."""
         self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._show_cells())
-            loops.create_task(self._show_news())
+            loops.create_task(self._refresh_cells())
+            loops.create_task(self._refresh_overview())
 
-    async def _show_cells(self) -> None:
+    async def _refresh_cells(self) -> None:
         while True:
-            held_back = bool(self.pages) and not all(self._is_ready(board.table.name) for board in self.boards)
+            held_back = bool(self.pages) and not all(self._is_ready(view.table.name) for view in self.views)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), READY_S if held_back else None)
             self._changed.clear()
-            for board in self.boards:
-                if self.pages and self._is_ready(board.table.name):
-                    await anyio.to_thread.run_sync(refresh_board, board)
+            for view in self.views:
+                if self.pages and self._is_ready(view.table.name):
+                    await anyio.to_thread.run_sync(refresh_view, view)
                 else:
-                    board.forget()
+                    view.forget()
             self._wake()
             await asyncio.sleep(PAUSE_S)
 
-    async def _show_news(self) -> None:
+    async def _refresh_overview(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._happened.wait(), NEWS_S if self.pages else None)
-            self._happened.clear()
-            self.news = await anyio.to_thread.run_sync(self._tell_news) if self.pages else None
+                await asyncio.wait_for(self._overview_due.wait(), OVERVIEW_S if self.pages else None)
+            self._overview_due.clear()
+            self.overview = await anyio.to_thread.run_sync(self._encode_overview) if self.pages else None
             self._wake()
-            await asyncio.sleep(NEWS_PAUSE_S)
+            await asyncio.sleep(OVERVIEW_PAUSE_S)
 
-    def _tell_news(self) -> bytes | None:
+    def _encode_overview(self) -> bytes | None:
         try:
             with boundary(Scope.QUESTION):
-                return orjson.dumps({"kind": "news", **self._make_news()}, default=str)
+                return orjson.dumps({"kind": "overview", **self._make_overview()}, default=str)
         except (QuestionFailed, CubefeedError):
-            log.exception("the pages cannot be told the news")
-            return self.news
+            log.exception("the pages cannot be sent the overview")
+            return self.overview
 
     def _wake(self) -> None:
         for page in self.pages:
             page.wake.set()
 
-    def _stir(self) -> None:
+    def _wake_loops(self) -> None:
         self._changed.set()
-        self._happened.set()
+        self._overview_due.set()
 
 
 def most_pages() -> int:
@@ -194,16 +194,16 @@ def _address(socket: WebSocket) -> str:
     return socket.client.host if socket.client else ""
 
 
-def refresh_board(board: Board) -> None:
+def refresh_view(view: TableView) -> None:
     """Bring the cells that pages show up to date; where that is not possible now, all is looked at again later."""
     try:
         with boundary(Scope.QUESTION):
-            board.refresh()
+            view.refresh()
     except (EngineFailed, TooSlow):
-        board.forget()  # the cube is closed, new data needs the memory, or it takes too long: all is looked at again
+        view.forget()  # the cube is closed, new data needs the memory, or it takes too long: all is looked at again
     except (QuestionFailed, CubefeedError):
-        log.exception("%s: the page cannot be brought up to date", board.table.name)
-        board.forget()
+        log.exception("%s: the page cannot be brought up to date", view.table.name)
+        view.forget()
 
 
 async def _until_gone(socket: WebSocket) -> None:

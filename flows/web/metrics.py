@@ -43,7 +43,7 @@ class Metrics:
         for dataset in datasets:  # a figure that is not there yet looks like one that is lost
             self._commit.labels(dataset)
             self._detection.labels(dataset)
-        self._registry.register(_Standing(status, pages))
+        self._registry.register(_StatusCollector(status, pages))
 
     def observe(self, dataset: str, *, commit_s: float, detection_s: Iterable[float]) -> None:
         """Count a commit and the files that it took in."""
@@ -61,7 +61,7 @@ class Metrics:
             IgnoredParameters,  # Prometheus may be told to send some
             lambda _: self._reply(),
             {"type": "string"},
-            lane="health",
+            pool="health",
             media_type="text/plain",
         )
 
@@ -72,7 +72,7 @@ class Metrics:
         return Histogram(f"cubefeed_{name}_seconds", what, ["dataset"], buckets=_SECONDS, registry=self._registry)
 
 
-class _Standing(Collector):
+class _StatusCollector(Collector):
     def __init__(self, status: Callable[[], dict[str, Any]], pages: Callable[[], int]) -> None:
         self._status = status
         self._pages = pages

@@ -27,11 +27,11 @@ BODY_BYTES = 4_096
 """No request here has a body; what is sent all the same is thrown away up to so much."""
 MESSAGE_BYTES = 1024
 """Pages have nothing to say; one that sends more than this at once is cut off."""
-HEARD_BYTES = 8_192
-HEARD_READS = 200
-"""What a page may send in HEARD_S: a browser answers a ping of a few bytes every 20 s. It costs time of the data's to
-look at it, and so one that sends more is cut off."""
-HEARD_S = 10.0
+RECEIVED_BYTES = 8_192
+RECEIVED_READS = 200
+"""What a page may send in RECEIVED_S: a browser answers a ping of a few bytes every 20 s. It costs time of the data's
+to look at it, and so one that sends more is cut off."""
+RECEIVED_S = 10.0
 CLOSE_S = 1.0
 """How long a page may take to read that its channel is closed."""
 
@@ -148,8 +148,8 @@ class Channel(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, bounds: Connections, **options: Any) -> None:
         super().__init__(*args, **options)
         self._bounds = bounds
-        self._heard_bytes = self._heard_reads = 0
-        self._heard_since = time.monotonic()
+        self._received_bytes = self._received_reads = 0
+        self._received_since = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It was a connection over which requests come."""
@@ -171,7 +171,7 @@ class Channel(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     def send_receive_event_to_app(self) -> None:
-        """Nobody wants to know."""
+        """Drop it: nothing here takes messages of a page."""
         self.frames = []
 
     def handle_parser_exception(self) -> None:
@@ -200,8 +200,8 @@ class Channel(WebSocketsSansIOProtocol):
 
     def _is_too_much(self, size: int) -> bool:
         now = time.monotonic()
-        if now - self._heard_since > HEARD_S:
-            self._heard_bytes, self._heard_reads, self._heard_since = 0, 0, now
-        self._heard_bytes += size
-        self._heard_reads += 1
-        return self._heard_bytes > HEARD_BYTES or self._heard_reads > HEARD_READS
+        if now - self._received_since > RECEIVED_S:
+            self._received_bytes, self._received_reads, self._received_since = 0, 0, now
+        self._received_bytes += size
+        self._received_reads += 1
+        return self._received_bytes > RECEIVED_BYTES or self._received_reads > RECEIVED_READS

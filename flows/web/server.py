@@ -29,7 +29,7 @@ from flows.web.api import Api
 from flows.web.auth import Access, Guard
 from flows.web.connections import Connections
 from flows.web.headers import SecureHeaders
-from flows.web.hub import Hub, News
+from flows.web.hub import Hub, OverviewSource
 from flows.web.listener import AT_ONCE, is_without_room, listen
 from flows.web.metrics import Metrics
 from flows.web.page import page_routes
@@ -73,7 +73,7 @@ class Live:
     Args:
         source: what is shown.
         cube: the cube behind it.
-        news: what the page shows around the pivots, in JSON types.
+        overview: what the page shows around the pivots, in JSON types.
         access: who may read.
         reports: the reports of business days that are kept.
         watch: what notices failures.
@@ -84,14 +84,14 @@ class Live:
         self,
         source: Source,
         cube: WatchedCube,
-        news: News,
+        overview: OverviewSource,
         access: Access,
         reports: Reports,
         watch: Watch,
         proxies: Proxies = Proxies(),  # noqa: B008  # it is frozen
     ) -> None:
         self._watch = watch
-        self.hub = Hub(cube, news, source.is_ready)
+        self.hub = Hub(cube, overview, source.is_ready)
         names = [table.name for table in cube.model]
         self.metrics = Metrics(source.status, lambda: len(self.hub.pages), names)
         self.api = Api(source, others=[self.metrics.endpoint], fail=watch.fail)
@@ -104,9 +104,9 @@ class Live:
         guarded = Guard(Starlette(routes=routes, lifespan=self._lifespan), access)
         self.app: ASGIApp = SecureHeaders(ForwardedHeaders(guarded, proxies))
 
-    def hear(self, outcome: WorkOutcome) -> None:
-        """Something was worked on; called in the thread that does the work, and returns at once."""
-        self.hub.poke()
+    def record(self, outcome: WorkOutcome) -> None:
+        """Show and count what was worked on; called in the thread that does the work, and returns at once."""
+        self.hub.mark_changed()
         if outcome.batch is not None:
             self.metrics.observe(outcome.dataset, commit_s=outcome.took_s, detection_s=outcome.detection_s)
 
@@ -174,7 +174,7 @@ class LiveServer:
             raise RuntimeError("the server of the live page has ended by itself")
 
     def stop(self) -> None:
-        """Answer what is under way, tell the pages that the session ends, then stop."""
+        """Answer what is under way, close the channels of the pages, then stop."""
         self._server.should_exit = True
         self._thread.join(timeout=5)
         self._socket.close()

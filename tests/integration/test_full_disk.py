@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from flows.datasets.sales import SALES
-from flows.day_report.build import complete, keep_report
+from flows.day_report.build import complete_report, keep_report
 from flows.errors import DiskFull, RequestFailed
 from flows.ingest import compaction
 from flows.ingest import disk_warnings as app_disks
@@ -363,7 +363,7 @@ def test_a_report_for_which_there_is_no_room_fails_and_the_page_before_stays(tmp
     with two_datasets(tmp_path) as living:
         living.put("a.csv", sales(1))
         living.wait_for({1: 1})
-        report = complete(state, ask(living, "report", date="2021-05-01")["report"])
+        report = complete_report(state, ask(living, "report", date="2021-05-01")["report"])
         page = Path(keep_report(state, report)[0])
         before = page.read_bytes()
         disks["reports"].fill()
@@ -373,7 +373,7 @@ def test_a_report_for_which_there_is_no_room_fails_and_the_page_before_stays(tmp
         living.put("b.csv", sales(2, start=2))
         living.wait_for({1: 1, 2: 2})
         disks["reports"].make_room()
-        keep_report(state, complete(state, ask(living, "report", date="2021-05-01")["report"]))
+        keep_report(state, complete_report(state, ask(living, "report", date="2021-05-01")["report"]))
         assert page.read_bytes() != before
     assert sorted(file.name for file in page.parent.iterdir()) == ["2021-05-01.html", "2021-05-01.json"]
 

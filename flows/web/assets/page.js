@@ -1,10 +1,10 @@
 // The live page: one channel from the server, an engine in this browser, a pivot per dataset.
 // Nothing is ever sent: what is done to a table here stays in this page.
 
-import {count, showNews, tick} from "./look.js";
+import {count, showOverview, tick} from "./overview.js";
 
 const engineUrl = new URL(document.querySelector("script[data-engine]").dataset.engine, document.baseURI);
-const SILENT_MS = 9000; // the server says something every 2 s
+const SILENT_MS = 9000; // the server sends something every 2 s
 const GIVEN_WAY = 1013, AWAY_MS = 30000; // other pages have taken this one's place: it waits, unless it is looked at
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const theme = () => (dark.matches ? "Pro Dark" : "Pro Light");
@@ -72,14 +72,14 @@ class Pivot {
     if (this.shape === shape) await this.table.replace(cells);
     else await this.open(header, cells);
     this.shape = shape;
-    this.say();
+    this.describe();
   }
 
   async delta({removed}, cells) {
     if (!this.table) return;
     await this.table.update(cells); // what vanishes has left all totals with this
     if (removed.length) await this.table.remove(removed);
-    this.say();
+    this.describe();
   }
 
   async open(header, cells) {
@@ -143,7 +143,7 @@ class Pivot {
     setTimeout(() => { button.textContent = "Copy link"; }, 2500);
   }
 
-  async say() {
+  async describe() {
     const {levels, dropped} = this.header;
     const cells = count(await this.table.size(), "cell"), by = levels.map(level => level.name).join(" × ");
     this.find(".facts").textContent = by ? `${cells} by ${by}` : cells;
@@ -187,19 +187,19 @@ const fitting = (layout, {types}) => {
 const pivots = new Map();
 const pivot = name => pivots.get(name) ?? pivots.set(name, new Pivot(name)).get(name);
 const connection = document.getElementById("connection");
-const say = (state, text = state) => {
+const setConnection = (state, text = state) => {
   if (connection.textContent !== text) connection.textContent = text;
   connection.dataset.state = state;
   document.body.dataset.state = state;
 };
 
-const hear = ({data}) => {
+const receive = ({data}) => {
   if (typeof data === "string") {
-    const news = JSON.parse(data);
-    if (news.phase === "starting") say("starting", `starting: ${news.progress ?? "the cube is being filled"}`);
-    else say("live");
-    Object.keys(news.datasets).forEach(pivot);
-    return showNews(news);
+    const overview = JSON.parse(data);
+    if (overview.phase === "starting") setConnection("starting", `starting: ${overview.progress ?? "the cube is being filled"}`);
+    else setConnection("live");
+    Object.keys(overview.datasets).forEach(pivot);
+    return showOverview(overview);
   }
   const length = new DataView(data).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
@@ -207,7 +207,7 @@ const hear = ({data}) => {
 };
 
 // Where the cookie is over, or another token holds, loading the page again asks for it.
-const askAgain = () => fetch("assets/icon.svg", {cache: "no-store"}).then(
+const checkSignIn = () => fetch("assets/icon.svg", {cache: "no-store"}).then(
   answer => { if (answer.status === 401) location.reload(); }, () => {});
 
 const connect = (tries = 0) => {
@@ -225,17 +225,17 @@ const connect = (tries = 0) => {
     socket.close();
     if (code === GIVEN_WAY) return giveWay();
     const stopped = code === 1001 || code === 1012 || tries > 8 || (tries && connection.dataset.state === "stopped");
-    if (tries > 1) askAgain();
-    if (stopped) say("stopped", "session stopped"); else say("reconnecting");
+    if (tries > 1) checkSignIn();
+    if (stopped) setConnection("stopped", "session stopped"); else setConnection("reconnecting");
     setTimeout(connect, Math.min(250 * 1.5 ** tries, 3000), tries + 1);
   };
-  socket.onmessage = message => { listen(); tries = 0; hear(message); };
+  socket.onmessage = message => { listen(); tries = 0; receive(message); };
   socket.onclose = end;
   listen();
 };
 
 const giveWay = () => {
-  say("reconnecting", "too many pages are open; this one comes back when it is looked at");
+  setConnection("reconnecting", "too many pages are open; this one comes back when it is looked at");
   const back = () => {
     if (document.hidden) return;
     clearTimeout(waiting);
@@ -250,5 +250,5 @@ const giveWay = () => {
 };
 
 setInterval(tick, 1000);
-engine.catch(error => say("failed", `this browser cannot show the tables (${error})`));
+engine.catch(error => setConnection("failed", `this browser cannot show the tables (${error})`));
 connect();

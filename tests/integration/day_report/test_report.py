@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.day_report.build import complete, keep_report
+from flows.day_report.build import complete_report, keep_report
 from flows.errors import RequestFailed
 from flows.model.calendar import DailyBy, day_before, span_of
 from flows.model.day_facts import DayReport
@@ -40,7 +40,7 @@ def living(quick: None, tmp_path: Path) -> Iterator[Living]:
 
 def reported(living: Living, at: str | None = None) -> DayReport:
     facts = ask(living, "report", date=at)["report"]
-    return complete(living.landing.parent / "state", facts)
+    return complete_report(living.landing.parent / "state", facts)
 
 
 def came(report: DayReport) -> dict[str, str]:
@@ -84,7 +84,7 @@ def test_a_day_without_rows_is_reported_as_such(living: Living) -> None:
 def test_a_report_is_kept_and_made_again_it_is_the_same(living: Living) -> None:
     state = living.landing.parent / "state"
     closed = ask(living, "close-day", run="run-1")
-    first = complete(state, closed["report"])
+    first = complete_report(state, closed["report"])
     lies, address = keep_report(state, first)
     page = Path(lies).read_bytes()
     assert (
@@ -92,7 +92,7 @@ def test_a_report_is_kept_and_made_again_it_is_the_same(living: Living) -> None:
         and f"sales · {day(1)}".encode() in page
     )
     for again in (ask(living, "close-day", run="run-2"), ask(living, "report", date=day(1))):
-        report = complete(state, again["report"])
+        report = complete_report(state, again["report"])
         assert report == first and report.closed_by == "run-1"
         assert keep_report(state, report) == [lies, address] and Path(lies).read_bytes() == page
     assert sorted(file.name for file in Path(lies).parent.iterdir()) == [f"{day(1)}.html", f"{day(1)}.json"]

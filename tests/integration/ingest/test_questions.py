@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from flows.day_report.build import complete
+from flows.day_report.build import complete_report
 from flows.day_report.download import make_csv
 from flows.day_report.html import make_page
 from flows.day_report.markdown import make_markdown
@@ -43,7 +43,7 @@ def loads_on(living: Living) -> None:
 
 
 def report(living: Living, day: str) -> DayReport:
-    return complete(living.landing.parent / "state", ask(living, "report", date=day)["report"])
+    return complete_report(living.landing.parent / "state", ask(living, "report", date=day)["report"])
 
 
 def test_reports_of_the_first_days_of_the_calendar_are_made(living: Living) -> None:

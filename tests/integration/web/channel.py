@@ -7,23 +7,23 @@ from typing import Any
 
 import polars as pl
 
-from flows.web.board import Board
+from flows.web.table_view import TableView
 
 
 class Reader:
     """Does what a page does with the messages."""
 
-    def __init__(self, board: Board | None = None) -> None:
-        self.board = board
+    def __init__(self, view: TableView | None = None) -> None:
+        self.view = view
         self.header: dict[str, Any] = {}
         self.seen = 0
         self.kinds: list[str] = []
         self.cells: dict[str, dict[str, Any]] = {}
 
     def read(self) -> None:
-        """Take what the board has to say."""
-        assert self.board is not None
-        self.seen, messages = self.board.since(self.seen)
+        """Take what the view has to say."""
+        assert self.view is not None
+        self.seen, messages = self.view.since(self.seen)
         for message in messages:
             self.take(message)
 

@@ -37,7 +37,7 @@ SUM = "Quantity.SUM"
 PATHS = ("/api/query", "/api/status", "/api/files", "/api/findings", "/health", "/metrics", "/openapi.json")
 
 
-class Asked:
+class Session:
     """A session with two good files and a refused one, and how to ask it."""
 
     def __init__(self, living: Living, url: str) -> None:
@@ -53,17 +53,17 @@ class Asked:
 
 
 @pytest.fixture
-def session(quick: None, tmp_path: Path) -> Iterator[Asked]:
+def session(quick: None, tmp_path: Path) -> Iterator[Session]:
     with live(tmp_path, "native") as living:
         living.put("a.csv", sales(4, 6))
         living.put("b.csv", sales(7, start=10, day="2021-05-02"))
         living.put("bad.csv", sales(-1, start=20))
         living.wait_until(lambda: living.state_of("bad.csv") == "quarantined" and len(living.quantities()) == 3)
         owner = StateDirectory(tmp_path / "state").require_owner()
-        yield Asked(living, str(owner.url))
+        yield Session(living, str(owner.url))
 
 
-def test_queries_are_answered(session: Asked) -> None:
+def test_queries_are_answered(session: Session) -> None:
     answer = session.get("/api/query?measure=Quantity.SUM&by=Date&totals=true").json()
     assert answer == {
         "dataset": "sales",
@@ -102,15 +102,15 @@ def test_queries_are_answered(session: Asked) -> None:
     ],
 )
 def test_a_bad_parameter_is_named_with_what_is_allowed(
-    session: Asked, path: str, field: str, allowed: str | None
+    session: Session, path: str, field: str, allowed: str | None
 ) -> None:
     answer = session.get(path)
-    said = answer.json()
-    assert answer.status_code == 400 and said["field"] == field and said["error"] and said["next"]
-    assert allowed is None or allowed in said["allowed"]
+    body = answer.json()
+    assert answer.status_code == 400 and body["field"] == field and body["error"] and body["next"]
+    assert allowed is None or allowed in body["allowed"]
 
 
-def test_files_findings_and_health(session: Asked) -> None:
+def test_files_findings_and_health(session: Session) -> None:
     [refused] = session.get("/api/files?state=quarantined").json()
     assert refused["file"] == "bad.csv" and refused["first_finding"]["column"] == "Quantity"
     report = session.get(f"/api/findings?dataset=sales&version={refused['version']}").json()
@@ -126,7 +126,7 @@ def test_files_findings_and_health(session: Asked) -> None:
 def test_a_name_that_is_no_text_is_shown_with_the_others(quick: None, tmp_path: Path) -> None:
     with live(tmp_path, "native", from_path=r"sales_(?P<Product>.*)\.csv") as living:
         living.put(b"sales_\xe9.csv", sales(1))
-        session = Asked(living, str(StateDirectory(tmp_path / "state").require_owner().url))
+        session = Session(living, str(StateDirectory(tmp_path / "state").require_owner().url))
         living.wait_until(lambda: bool(living.files()))
         answer = session.get("/api/files")
         assert answer.status_code == 200, answer.text
@@ -136,7 +136,7 @@ def test_a_name_that_is_no_text_is_shown_with_the_others(quick: None, tmp_path: 
         assert report["findings"][0]["raw"] == r"sales_\udce9.csv"
 
 
-def test_the_figures_for_prometheus(session: Asked) -> None:
+def test_the_figures_for_prometheus(session: Session) -> None:
     text = session.get("/metrics").text
     for line in (
         'cubefeed_files{dataset="sales",state="loaded"} 2.0',
@@ -151,35 +151,35 @@ def test_the_figures_for_prometheus(session: Asked) -> None:
         assert f'cubefeed_{name}{{dataset="sales"}} ' in text
 
 
-def test_the_channel_tells_and_does_not_listen(session: Asked) -> None:
+def test_the_channel_tells_and_does_not_listen(session: Session) -> None:
     page = Reader()
     with connect(session.channel, proxy=None) as channel:
-        hear(channel, page)
+        receive_cells(channel, page)
         assert page.kinds == ["snapshot"] and page.sums(of=SUM) == {(): 17}
-        for said in ("{}", b"\x00" * 900, '{"kind": "snapshot"}'):
-            channel.send(said)
+        for message in ("{}", b"\x00" * 900, '{"kind": "snapshot"}'):
+            channel.send(message)
         session.living.put("c.csv", sales(8, start=30, day="2021-05-03"))
-        hear(channel, page)
+        receive_cells(channel, page)
         assert page.kinds == ["snapshot", "delta"] and page.sums(of=SUM) == {(): 25}
         assert "cubefeed_live_pages 1.0" in session.get("/metrics").text
         channel.send("x" * 2000)
         with pytest.raises(ConnectionClosed):
-            hear(channel, page)
+            receive_cells(channel, page)
     assert session.living.quantities(by="Product") == {"phone": 25}
 
 
-def test_a_page_that_does_not_read_slows_no_commit_and_catches_up(session: Asked) -> None:
+def test_a_page_that_does_not_read_slows_no_commit_and_catches_up(session: Session) -> None:
     page = Reader()
     with connect(session.channel, proxy=None, max_queue=1) as sleeping:
-        hear(sleeping, page)
+        receive_cells(sleeping, page)
         for number in range(80):
             session.living.put(f"s{number}.csv", sales(1, start=100 + number))
         session.living.wait_until(lambda: len(session.living.quantities()) == 83)
         while page.sums(of=SUM) != {(): 97}:
-            hear(sleeping, page)
+            receive_cells(sleeping, page)
 
 
-def test_other_sites_and_other_names_are_refused_on_upgrades_too(session: Asked) -> None:
+def test_other_sites_and_other_names_are_refused_on_upgrades_too(session: Session) -> None:
     assert session.get("/api/status", Host="evil.example").status_code == 400
     assert session.get("/api/status", Origin="http://evil.example").status_code == 403
     assert session.get("/api/status", Origin="null").status_code == 403
@@ -190,7 +190,7 @@ def test_other_sites_and_other_names_are_refused_on_upgrades_too(session: Asked)
         assert refused.value.response.status_code == 403
 
 
-def test_pages_and_assets_are_kept_as_they_should_be(session: Asked) -> None:
+def test_pages_and_assets_are_kept_as_they_should_be(session: Session) -> None:
     page = session.get("/")
     assert (
         page.headers["cache-control"] == "no-cache" and "default-src 'none'" in page.headers["content-security-policy"]
@@ -202,8 +202,8 @@ def test_pages_and_assets_are_kept_as_they_should_be(session: Asked) -> None:
     assert "://" not in page.text.replace("http://www.w3.org", "")
 
 
-def hear(channel: Connection, page: Reader) -> None:
-    """Take the next message about cells; news are skipped."""
+def receive_cells(channel: Connection, page: Reader) -> None:
+    """Take the next message about cells; the overview is skipped."""
     while True:
         message = channel.recv(timeout=20)
         if isinstance(message, bytes):
@@ -260,7 +260,7 @@ def test_a_query_that_takes_too_long_is_interrupted_and_frees_its_place() -> Non
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("path", PATHS)
-def test_no_answer_contradicts_the_description(session: Asked, path: str) -> None:
+def test_no_answer_contradicts_the_description(session: Session, path: str) -> None:
     refused = {"checks": {"negative_data_rejection": {"expected-statuses": ["4xx", "5xx"]}}}  # 414 among them
     config = schemathesis.Config.from_dict(refused)
     operation = schemathesis.openapi.from_url(f"{session.url}/openapi.json", config=config)[path]["GET"]
@@ -278,7 +278,7 @@ def test_no_answer_contradicts_the_description(session: Asked, path: str) -> Non
 
 
 def test_connections_that_ask_nothing_give_way_to_those_that_ask(
-    session: Asked, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "MOST", 10)
     port = int(session.url.rsplit(":", 1)[1])

@@ -1,4 +1,4 @@
-"""The cells behind the page's pivots, on a real DuckDB: always what the cube says, told in steps that are whole."""
+"""The cells behind the page's pivots, on a real DuckDB: always what the cube holds, sent in steps that are whole."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from flows.cube.observable import WatchedCube
 from flows.model.merge import ChangeSet
 from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Column, Query, Table
 from flows.model.types import DATE, DATETIME, FLOAT, INTEGER, STRING
-from flows.web.board import Board
 from flows.web.cells import Layout, choose_layout, with_keys
-from flows.web.hub import refresh_board
+from flows.web.hub import refresh_view
+from flows.web.table_view import TableView
 from tests.integration.web.channel import Reader
 
 TABLE = Table(
@@ -41,15 +41,15 @@ DAY = date(2021, 5, 1)
 
 
 class Recorded(DuckDbCube):
-    """Remembers what it was asked."""
+    """Remembers the queries."""
 
     def __init__(self, table: Table = TABLE) -> None:
         super().__init__((table,))
-        self.asked: list[Query] = []
+        self.queries: list[Query] = []
         self.meanwhile: Any = None
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
-        self.asked.append(query)
+        self.queries.append(query)
         return super().query(query, bounds=bounds)
 
     def row_count(self, table: str) -> int:
@@ -63,43 +63,43 @@ def rows(*rows: tuple[Any, ...], version: int = 1) -> pl.DataFrame:
     return pl.DataFrame([(*row, version) for row in rows], schema=SCHEMA, orient="row")
 
 
-def opened(max_cells: int = 1000) -> tuple[Recorded, WatchedCube, Board, Reader]:
+def opened(max_cells: int = 1000) -> tuple[Recorded, WatchedCube, TableView, Reader]:
     cube = Recorded()
     watched = WatchedCube(cube)
-    board = Board(watched, TABLE, max_cells)
-    return cube, watched, board, Reader(board)
+    view = TableView(watched, TABLE, max_cells)
+    return cube, watched, view, Reader(view)
 
 
 def put(cube: WatchedCube, frame: pl.DataFrame, *, drop: tuple[int, ...] = ()) -> None:
     cube.apply(ChangeSet("t", frozenset(drop), frame))
 
 
-def test_an_addition_is_told_without_asking_the_cube() -> None:
-    cube, watched, board, reader = opened()
+def test_an_addition_is_shown_without_a_query_of_the_cube() -> None:
+    cube, watched, view, reader = opened()
     put(watched, rows((1, DAY, "a", 5, 1.0), (2, date(2021, 5, 2), None, 7, None)))
-    board.refresh()
+    view.refresh()
     reader.read()
-    cube.asked.clear()
+    cube.queries.clear()
     put(watched, rows((3, DAY, None, 2, 1.5), version=2))
-    board.refresh()
+    view.refresh()
     reader.read()
     assert reader.kinds == ["snapshot", "delta"]
-    assert cube.asked == [] and len(reader.cells) == 3
+    assert cube.queries == [] and len(reader.cells) == 3
     assert reader.sums("Day", "Shop") == {(DAY, "a"): 5, (date(2021, 5, 2), None): 7, (DAY, None): 2}
     put(watched, rows((4, DAY, None, 4, None), version=3))
-    board.refresh()
+    view.refresh()
     reader.read()
     shown = next(cell for cell in reader.cells.values() if cell["ID"] == 4)
-    assert (shown["Amount.MEAN"], shown["Price.SUM"], cube.asked) == (4, None, [])
+    assert (shown["Amount.MEAN"], shown["Price.SUM"], cube.queries) == (4, None, [])
 
 
 def test_a_row_that_is_replaced_leaves_its_old_cell() -> None:
-    _, watched, board, reader = opened()
+    _, watched, view, reader = opened()
     put(watched, rows((1, DAY, "a", 5, 1.0), (2, DAY, "b", 7, 1.0)))
-    board.refresh()
+    view.refresh()
     reader.read()
     put(watched, rows((1, DAY, "b", 5, 1.0), version=2))
-    board.refresh()
+    view.refresh()
     reader.read()
     assert reader.kinds == ["snapshot", "delta"]
     assert reader.sums("Shop") == {("b",): 12}
@@ -107,14 +107,14 @@ def test_a_row_that_is_replaced_leaves_its_old_cell() -> None:
 
 def test_a_commit_during_the_look_is_seen_whole_or_not_at_all() -> None:
     """The first commit moves a row; the second makes the count of rows such as if it had been added."""
-    cube, watched, board, reader = opened()
+    cube, watched, view, reader = opened()
     put(watched, rows((1, DAY, "a", 1, 1.0), (2, DAY, "b", 1, 1.0)))
-    board.refresh()
+    view.refresh()
     reader.read()
     put(watched, rows((1, DAY, "b", 1, 1.0), version=2))
     cube.meanwhile = lambda: put(watched, rows((4, DAY, "a", 10, 1.0), version=3))
     for _ in range(3):
-        board.refresh()
+        view.refresh()
         reader.read()
         assert reader.sums("Shop") in ({("b",): 2}, {("a",): 10, ("b",): 2})
     assert reader.sums("Shop") == {("a",): 10, ("b",): 2}
@@ -122,16 +122,16 @@ def test_a_commit_during_the_look_is_seen_whole_or_not_at_all() -> None:
 
 def test_a_look_that_was_ended_for_a_commits_memory_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """What moved before it is shown after it, though the next commit alone would explain the count of rows."""
-    _, watched, board, reader = opened()
+    _, watched, view, reader = opened()
     put(watched, rows((1, DAY, "a", 1, 1.0), (2, DAY, "b", 1, 1.0)))
-    refresh_board(board)
+    refresh_view(view)
     reader.read()
     put(watched, rows((1, DAY, "b", 1, 1.0), version=2))
     with monkeypatch.context() as patched:
         patched.setattr(duckdb_cube, "_answer", _interrupted)
-        refresh_board(board)
+        refresh_view(view)
     put(watched, rows((4, DAY, "a", 10, 1.0), version=3))
-    refresh_board(board)
+    refresh_view(view)
     reader.read()
     assert reader.sums("Shop") == {("a",): 10, ("b",): 2}
 
@@ -141,27 +141,27 @@ def _interrupted(*_: object) -> pl.DataFrame:
 
 
 def test_too_many_cells_drop_the_widest_level_also_later() -> None:
-    _, watched, board, reader = opened(max_cells=4)
+    _, watched, view, reader = opened(max_cells=4)
     put(watched, rows(*((number, DAY, "ab"[number % 2], 1, 1.0) for number in range(4))))
-    board.refresh()
+    view.refresh()
     reader.read()
     assert reader.header["dropped"] == []
     put(watched, rows((9, DAY, "a", 1, 1.0), version=2))
-    board.refresh()
+    view.refresh()
     reader.read()
     assert reader.header["dropped"] == ["ID"] and reader.kinds == ["snapshot", "snapshot"]
     assert reader.sums("Shop") == {("a",): 3, ("b",): 2}
 
 
 def test_a_page_that_is_far_behind_gets_a_snapshot_and_one_that_is_not_gets_the_steps() -> None:
-    _, watched, board, reader = opened()
-    slow = Reader(board)
-    board.refresh()
+    _, watched, view, reader = opened()
+    slow = Reader(view)
+    view.refresh()
     for each in (reader, slow):
         each.read()
     for number in range(70):
         put(watched, rows((number, DAY, "a", 1, 1.0), version=number + 1))
-        board.refresh()
+        view.refresh()
         reader.read()
     slow.read()
     assert reader.kinds == ["snapshot"] + ["delta"] * 70 and slow.kinds == ["snapshot"] * 2
@@ -169,25 +169,25 @@ def test_a_page_that_is_far_behind_gets_a_snapshot_and_one_that_is_not_gets_the_
 
 
 def test_integers_beyond_the_browsers_are_shown_as_text() -> None:
-    _, watched, board, reader = opened()
+    _, watched, view, reader = opened()
     put(watched, rows((5, DAY, "a", 1, 1.0)))
-    board.refresh()
+    view.refresh()
     reader.read()
     put(watched, rows((2**32 + 5, DAY, "a", 1, 1.0), version=2))
-    board.refresh()
+    view.refresh()
     reader.read()
     assert reader.header["types"]["ID"] == "string"
     assert reader.sums("ID") == {("5",): 1, (str(2**32 + 5),): 1}
 
 
 def test_a_mean_is_weighted_by_the_count_of_its_values() -> None:
-    _, watched, board, reader = opened()
+    _, watched, view, reader = opened()
     put(watched, rows((1, DAY, "a", 5, 1.0)))
-    board.refresh()
+    view.refresh()
     reader.read()
     for version, price in enumerate((None, 4.0, None), 2):
         put(watched, rows((version, DAY, "a", 5, price), version=version))
-        board.refresh()
+        view.refresh()
         reader.read()
     assert reader.kinds == ["snapshot"] + ["delta"] * 3
     weights = {measure["name"]: measure["weight"] for measure in reader.header["measures"]}
@@ -229,15 +229,15 @@ STEP = st.tuples(st.lists(ROW, max_size=4, unique_by=lambda row: row[0]), st.lis
 def test_pages_show_what_the_cube_says_whatever_happened(
     steps: list[tuple[list[tuple[Any, ...]], list[int]]], max_cells: int, data: st.DataObject
 ) -> None:
-    cube, watched, board, reader = opened(max_cells)
+    cube, watched, view, reader = opened(max_cells)
     for version, (upserts, drop) in enumerate(steps, 1):
         put(watched, rows(*upserts, version=version), drop=tuple(each for each in drop if each < version))
         if data.draw(st.booleans()):
-            board.refresh()
+            view.refresh()
             reader.read()
-    board.refresh()
+    view.refresh()
     reader.read()
-    layout = board.layout
+    layout = view.layout
     assert layout is not None
     whole = with_keys(cube.query(layout.query), layout)
     assert {row[layout.key]: row for row in whole.to_dicts()} == {
@@ -254,13 +254,13 @@ def test_pages_show_what_the_cube_says_whatever_happened(
 
 def test_a_sum_beyond_64_bits_leaves_the_page_at_work() -> None:
     most = 2**63 - 1
-    _, watched, board, reader = opened(max_cells=2)
+    _, watched, view, reader = opened(max_cells=2)
     put(watched, rows(*((number, DAY, "ab"[number % 2], most if number % 2 else 1, 1.0) for number in range(6))))
-    board.refresh()
+    view.refresh()
     reader.read()
     assert reader.sums("Shop") == {("a",): 3, ("b",): float(3 * most)}
     put(watched, rows((6, DAY, "a", 4, 1.0), version=2))
     put(watched, rows((1, DAY, "b", most - 1, 1.0), version=3))
-    board.refresh()
+    view.refresh()
     reader.read()
     assert reader.sums("Shop") == {("a",): 7, ("b",): float(3 * most)}

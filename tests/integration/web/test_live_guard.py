@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from flows.errors import StateError
 from flows.web import cookies as cookie_room
-from flows.web import guesses as guess_room
+from flows.web import throttle
 from flows.web.auth import Access, Guard
 from flows.web.headers import SECURE_HEADERS, SecureHeaders
 from flows.web.proxy import ForwardedHeaders, Proxies
@@ -45,7 +45,7 @@ def client(host: str, at: str, *, installation: str = "one", proxy: str = "", pe
 @pytest.fixture(autouse=True)
 def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TOKEN, raising=False)
-    monkeypatch.setattr(guess_room, "HELD_S", 0.01)
+    monkeypatch.setattr(throttle, "HELD_S", 0.01)
 
 
 @pytest.fixture

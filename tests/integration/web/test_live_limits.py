@@ -198,7 +198,7 @@ def test_pages_of_one_other_computer_leave_connections_to_who_asks_from_there(
 def test_a_page_may_send_so_much_and_is_cut_off_beyond(served: Served) -> None:
     frame = "x" * 1000
     with served.channel() as page:
-        for _ in range(protocol.HEARD_BYTES // 1008):
+        for _ in range(protocol.RECEIVED_BYTES // 1008):
             page.send(frame)
         assert page.ping().wait(20)
         with contextlib.suppress(ConnectionClosed):

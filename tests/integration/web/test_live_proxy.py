@@ -14,7 +14,7 @@ from flows.web.proxy import ForwardedHeaders, Proxies
 FORWARDED = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "cube.example"}
 
 
-async def _told(scope: Scope, receive: Receive, send: Send) -> None:
+async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope)
     host = request.headers["host"]
     answer = JSONResponse({"from": request.client and request.client.host, "by": scope["scheme"], "at": host})
@@ -22,7 +22,7 @@ async def _told(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def ask(named: str, *, peer: str, **headers: str) -> dict[str, str]:
-    client = TestClient(ForwardedHeaders(_told, Proxies.named(named)), base_url="http://127.0.0.1", client=(peer, 1))
+    client = TestClient(ForwardedHeaders(_echo, Proxies.named(named)), base_url="http://127.0.0.1", client=(peer, 1))
     return dict(client.get("/", headers=FORWARDED | headers).json())
 
 

@@ -17,7 +17,7 @@ from flows.cube.bounds import Bounds
 from flows.errors import EngineLost
 from flows.model.tables import Column, Query, Table
 from flows.model.types import INTEGER
-from flows.web import lanes
+from flows.web import worker_pool
 from flows.web.api import AT_ONCE, Api
 from flows.web.server import LiveServer
 
@@ -117,15 +117,15 @@ async def test_so_many_questions_may_wait_and_one_more_is_refused_at_once(
     slow: tuple[Slow, LiveServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, server = slow
-    assert lanes.WAITING + AT_ONCE > 60
+    assert worker_pool.WAITING + AT_ONCE > 60
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60, limits=limits) as client:
-        asked = [asyncio.create_task(client.get(ASK)) for _ in range(AT_ONCE + lanes.WAITING + 1)]
+        asked = [asyncio.create_task(client.get(ASK)) for _ in range(AT_ONCE + worker_pool.WAITING + 1)]
         await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         [refused] = [task for task in asked if task.done()]
         answer = refused.result()
         assert answer.status_code == 503 and answer.headers["Retry-After"]
-        assert answer.json()["most"] == AT_ONCE + lanes.WAITING
+        assert answer.json()["most"] == AT_ONCE + worker_pool.WAITING
         source.let_go.set()
         assert sorted(answer.status_code for answer in await asyncio.gather(*asked)) == [200] * (len(asked) - 1) + [503]
 

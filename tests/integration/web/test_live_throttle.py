@@ -10,10 +10,10 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message
 
-from flows.web import guesses as room
+from flows.web import throttle as room
 from flows.web.auth import Access, Guard
 from flows.web.cookies import Cookies
-from flows.web.guesses import ADDRESSES, FREE, LOG_S, RECOVERY_S, Guesses
+from flows.web.throttle import ADDRESSES, FREE, LOG_S, RECOVERY_S, TokenThrottle
 from flows.web.token import make_token
 
 TOKEN = make_token()
@@ -36,47 +36,47 @@ def at(address: str) -> dict[str, Any]:
 
 
 def test_whoever_mistypes_is_not_held_and_whoever_goes_on_is_until_it_is_forgotten(clock: Clock) -> None:
-    guesses = Guesses(clock)
+    throttle = TokenThrottle(clock)
     for _ in range(FREE):
-        guesses.note(at("192.0.2.1"))
-    assert not guesses.are_too_many(at("192.0.2.1"))
-    guesses.note(at("192.0.2.1"))
-    assert guesses.are_too_many(at("192.0.2.1")) and not guesses.are_too_many(at("192.0.2.2"))
+        throttle.record(at("192.0.2.1"))
+    assert not throttle.is_throttled(at("192.0.2.1"))
+    throttle.record(at("192.0.2.1"))
+    assert throttle.is_throttled(at("192.0.2.1")) and not throttle.is_throttled(at("192.0.2.2"))
     for _ in range(10_000):
-        guesses.note(at("192.0.2.1"))
+        throttle.record(at("192.0.2.1"))
     clock.now += RECOVERY_S
-    assert not guesses.are_too_many(at("192.0.2.1"))  # however many there were
+    assert not throttle.is_throttled(at("192.0.2.1"))  # however many there were
 
 
 def test_an_ipv6_network_counts_as_one_and_what_is_no_address_too(clock: Clock) -> None:
-    guesses = Guesses(clock)
+    throttle = TokenThrottle(clock)
     for number in range(FREE + 1):
-        guesses.note(at(f"2001:db8::{number:x}"))
-        guesses.note(at("unknown"))
-    assert guesses.are_too_many(at("2001:db8::ffff")) and not guesses.are_too_many(at("2001:db8:0:1::"))
-    assert guesses.are_too_many(at("unknown"))
+        throttle.record(at(f"2001:db8::{number:x}"))
+        throttle.record(at("unknown"))
+    assert throttle.is_throttled(at("2001:db8::ffff")) and not throttle.is_throttled(at("2001:db8:0:1::"))
+    assert throttle.is_throttled(at("unknown"))
 
 
 def test_so_many_addresses_are_remembered_and_no_more(clock: Clock) -> None:
-    guesses = Guesses(clock)
+    throttle = TokenThrottle(clock)
     for _ in range(FREE + 1):
-        guesses.note(at("192.0.2.1"))
+        throttle.record(at("192.0.2.1"))
     for number in range(ADDRESSES - 1):
-        guesses.note(at(f"10.0.{number >> 8}.{number & 255}"))
-    assert guesses.are_too_many(at("192.0.2.1"))
-    guesses.note(at("10.1.0.0"))
-    assert not guesses.are_too_many(at("192.0.2.1")) and len(guesses._shown) == ADDRESSES
+        throttle.record(at(f"10.0.{number >> 8}.{number & 255}"))
+    assert throttle.is_throttled(at("192.0.2.1"))
+    throttle.record(at("10.1.0.0"))
+    assert not throttle.is_throttled(at("192.0.2.1")) and len(throttle._wrong) == ADDRESSES
 
 
 def test_a_flood_of_guesses_is_a_handful_of_lines_that_name_the_address(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    guesses = Guesses(clock)
+    throttle = TokenThrottle(clock)
     with caplog.at_level(logging.WARNING):
         for _ in range(13_000):
-            guesses.note(at("192.0.2.1"))
+            throttle.record(at("192.0.2.1"))
         clock.now += LOG_S
-        guesses.note(at("evil\x1b[31m\nline"))
+        throttle.record(at("evil\x1b[31m\nline"))
     assert len(caplog.messages) == 6 and "10,000" in caplog.messages[4] and "192.0.2.1" in caplog.messages[0]
     assert caplog.messages[5].isprintable()
 
@@ -124,7 +124,7 @@ async def test_so_many_are_held_and_no_more_so_that_others_find_a_connection(mon
     monkeypatch.setattr(room, "HELD_S", 3600.0)
     guard = _guard()
     for _ in range(FREE + 1):
-        guard._guesses.note(at("192.0.2.1"))
+        guard._throttle.record(at("192.0.2.1"))
     held = [asyncio.create_task(_ask(guard, "wrong")) for _ in range(10 // room.SHARE)]
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
@@ -137,7 +137,7 @@ async def test_so_many_are_held_and_no_more_so_that_others_find_a_connection(mon
 async def test_nothing_is_held_for_who_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     guard = _guard()
     for _ in range(FREE + 1):
-        guard._guesses.note(at("192.0.2.1"))
+        guard._throttle.record(at("192.0.2.1"))
     monkeypatch.setattr(room, "HELD_S", 3600.0)
 
     async def gone() -> Message:

@@ -34,8 +34,8 @@ KEPT_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
-class State:
-    """What a board shows: the cells after `number` changes."""
+class ViewState:
+    """What a view shows: the cells after `number` changes."""
 
     layout: Layout
     cells: pl.DataFrame
@@ -47,7 +47,7 @@ class State:
         return _rows(self.cells)
 
 
-class Board:
+class TableView:
     """Keeps one table's cells up to date while pages are open.
 
     `refresh` is called by one thread at a time; `since` by the loop that serves the pages. What they share is
@@ -58,7 +58,7 @@ class Board:
         self.table = table
         self._max_cells = max_cells
         self._cube = cube
-        self._state: State | None = None
+        self._state: ViewState | None = None
         self._deltas: deque[tuple[int, bytes]] = deque(maxlen=KEPT_DELTAS)
         self._snapshot: tuple[int, bytes] | None = None
         self._number = 0
@@ -86,7 +86,7 @@ class Board:
         return self._show(replace(state, cells=pl.concat([others, after]), number=state.number + 1), delta)
 
     def since(self, number: int) -> tuple[int, list[bytes]]:
-        """What a page has to be told that has seen `number` (0: nothing), and the number it has seen then."""
+        """What a page has to be sent that has seen `number` (0: nothing), and the number it has seen then."""
         state = self._state
         if state is None or state.number == number:
             return number, []
@@ -103,7 +103,7 @@ class Board:
         self._deltas.clear()
         self._cube.forget(self.table.name)
 
-    def _folded(self, state: State, touched: Touched) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    def _folded(self, state: ViewState, touched: Touched) -> tuple[pl.DataFrame, pl.DataFrame] | None:
         """The touched cells before and after, where rows were added and nothing else.
 
         Rows that replaced others have taken them from cells that nobody knows here. Whether there were such, the
@@ -136,9 +136,9 @@ class Board:
         answer = self._cube.query(layout.query, bounds=Bounds(within_s=TIMEOUT_S))
         layout = replace(layout, texts=wide_integers(answer, layout.levels))
         self._deltas.clear()
-        self._show(State(layout, with_keys(answer, layout), self._number + 2))
+        self._show(ViewState(layout, with_keys(answer, layout), self._number + 2))
 
-    def _show(self, state: State, delta: Delta | None = None) -> None:
+    def _show(self, state: ViewState, delta: Delta | None = None) -> None:
         self._number = state.number
         if delta is not None:
             header = {"kind": "delta", "dataset": self.table.name, "removed": delta.removed}
@@ -152,7 +152,7 @@ def _rows(cells: pl.DataFrame) -> int:
     return int(cells[CONTRIBUTORS_COUNT].sum())
 
 
-def _snapshot_header(state: State) -> dict[str, Any]:
+def _snapshot_header(state: ViewState) -> dict[str, Any]:
     layout = state.layout
     return {
         "kind": "snapshot",

@@ -18,10 +18,10 @@ const element = (tag, attributes = {}, ...children) => {
 
 export const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
-// A time that says how long ago it was, and goes on saying so.
+// A time that says how long ago it was, and keeps being so.
 const ago = utc => element("time", {dateTime: utc, title: utc.replace("T", " ").slice(0, 19) + " UTC"});
 
-const spoken = seconds => {
+const age = seconds => {
   if (seconds < 2) return "just now";
   for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]])
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
@@ -32,7 +32,7 @@ let clockAhead = 0; // how far this computer's clock is ahead of the server's, i
 
 export const tick = () => {
   for (const time of document.querySelectorAll("time")) {
-    const text = spoken((Date.now() - clockAhead - Date.parse(time.dateTime)) / 1000);
+    const text = age((Date.now() - clockAhead - Date.parse(time.dateTime)) / 1000);
     if (time.textContent !== text) time.textContent = text;
   }
 };
@@ -54,14 +54,14 @@ const finding = first => first && [
 ].filter(Boolean).join(" · ");
 
 const freshness = (name, facts, complaints) => {
-  const said = complaints.filter(text => text.startsWith(`${name}: `)).map(text => text.slice(name.length + 2));
-  return element("li", {className: said.length ? "bad" : facts.ready ? "good" : ""},
+  const own = complaints.filter(text => text.startsWith(`${name}: `)).map(text => text.slice(name.length + 2));
+  return element("li", {className: own.length ? "bad" : facts.ready ? "good" : ""},
     element("strong", {}, name),
     element("span", {}, facts.ready ? count(facts.rows, "row") : "being filled"),
     element("span", {className: "quiet"}, facts.last_loaded_utc ? "loaded " : "nothing loaded yet",
       facts.last_loaded_utc ? ago(facts.last_loaded_utc) : ""),
     facts.report_day && report(name, facts.report_day),
-    ...said.map(text => element("span", {className: "why"}, text)));
+    ...own.map(text => element("span", {className: "why"}, text)));
 };
 
 const fullDisk = text => element("li", {className: "bad"}, element("strong", {}, "disk"), element("span", {className: "why"}, text));
@@ -85,24 +85,24 @@ const refused = file => element("li", {className: "bad"},
 const waiting = ({file, for: why}) => element("li", {},
   element("strong", {title: file}, file), element("span", {className: "quiet"}, why));
 
-const elsewhere = news => [["Prefect", news.prefect_url], [news.engine === "atoti" ? "Atoti" : "Engine", news.engine_url]]
+const elsewhere = overview => [["Prefect", overview.prefect_url], [overview.engine === "atoti" ? "Atoti" : "Engine", overview.engine_url]]
   .filter(([, address]) => /^https?:\/\//.test(address ?? ""));
 
-const links = news => [...elsewhere(news), ["API", "openapi.json"], ["Metrics", "metrics"]]
+const links = overview => [...elsewhere(overview), ["API", "openapi.json"], ["Metrics", "metrics"]]
   .map(([text, href]) => element("a", {href, textContent: text, rel: "noreferrer"}));
 
-export const showNews = news => {
-  clockAhead = Date.now() - Date.parse(news.now_utc);
-  document.getElementById("session").textContent = `${news.engine} engine`;
-  const nav = document.getElementById("links"), made = links(news);
+export const showOverview = overview => {
+  clockAhead = Date.now() - Date.parse(overview.now_utc);
+  document.getElementById("session").textContent = `${overview.engine} engine`;
+  const nav = document.getElementById("links"), made = links(overview);
   if (made.map(a => a.href).join() !== [...nav.children].map(a => a.href).join()) nav.replaceChildren(...made);
   fill("health", [
-    ...Object.entries(news.datasets).map(([name, facts]) => freshness(name, facts, news.complaints)),
-    ...(news.disks ?? []).map(disk => disk.warning).filter(Boolean).map(fullDisk),
+    ...Object.entries(overview.datasets).map(([name, facts]) => freshness(name, facts, overview.complaints)),
+    ...(overview.disks ?? []).map(disk => disk.warning).filter(Boolean).map(fullDisk),
   ]);
-  fill("recent", news.recent.map(loaded));
-  fill("refused", news.refused.map(refused));
-  fill("waiting", Object.values(news.datasets).flatMap(facts => facts.waits).slice(0, 8).map(waiting));
-  document.body.classList.add("told");
+  fill("recent", overview.recent.map(loaded));
+  fill("refused", overview.refused.map(refused));
+  fill("waiting", Object.values(overview.datasets).flatMap(facts => facts.waits).slice(0, 8).map(waiting));
+  document.body.classList.add("has-overview");
   tick();
 };

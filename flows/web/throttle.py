@@ -26,8 +26,9 @@ HELD_S = 2.0
 """How long whoever shows a token waits for the answer after too many wrong ones from there: the right one too, or its
 quick answer would tell it from wrong ones. It is short, since an attacker may be behind the same address as others."""
 SHARE = 2
-"""Of all connections, and of those from one address, one in so many waits here at most. Who fills them is told of
-wrong tokens at once again, a connection for each; to let nobody else in would be worse: 128 bits are not guessed."""
+"""Of all connections, and of those from one address, one in so many waits here at most. Who fills them gets the
+answer to wrong tokens at once again, a connection for each; to let nobody else in would be worse: 128 bits are not
+guessed."""
 ADDRESSES = 1_024
 """Addresses remembered; the one goes that has shown nothing wrong for longest."""
 LOG_S = 60.0
@@ -37,7 +38,7 @@ IPV6_NETWORK = 64
 
 
 @dataclass
-class Guesses:
+class TokenThrottle:
     """The wrong tokens of late, by address.
 
     Args:
@@ -45,27 +46,27 @@ class Guesses:
     """
 
     clock: Callable[[], float] = time.monotonic
-    _shown: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
+    _wrong: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
     """Address → how many wrong ones count, and when that was so."""
     _delays: Counter[str] = field(default_factory=Counter)
     _since: float = -LOG_S
     _logged: int = 0
 
-    def are_too_many(self, scope: Scope) -> bool:
+    def is_throttled(self, scope: Scope) -> bool:
         """Whether whoever shows a token from there has to wait."""
         return self._counting(_address(scope)) > FREE
 
-    def note(self, scope: Scope) -> None:
+    def record(self, scope: Scope) -> None:
         """A wrong one was shown."""
         address = _address(scope)
-        self._shown[address] = self._counting(address) + 1, self.clock()
-        self._shown.move_to_end(address)
-        while len(self._shown) > ADDRESSES:
-            self._shown.popitem(last=False)
+        self._wrong[address] = self._counting(address) + 1, self.clock()
+        self._wrong.move_to_end(address)
+        while len(self._wrong) > ADDRESSES:
+            self._wrong.popitem(last=False)
         self._log(address)
 
     async def delay(self, scope: Scope, receive: Receive) -> Receive:
-        """Wait, but no longer than the asker does, and not where many wait: others find a connection all the same.
+        """Wait, but no longer than the sender does, and not where many wait: others find a connection all the same.
 
         Returns:
             what receives from then on; a request's body is dropped.
@@ -85,7 +86,7 @@ class Guesses:
         return self._delays[address] >= here // SHARE or self._delays.total() >= most_connections() // SHARE
 
     def _counting(self, address: str) -> float:
-        count, then = self._shown.get(address, (0.0, 0.0))
+        count, then = self._wrong.get(address, (0.0, 0.0))
         return max(0.0, min(count, FREE + 1) - (self.clock() - then) / RECOVERY_S)
 
     def _log(self, address: str) -> None:

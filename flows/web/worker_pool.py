@@ -16,7 +16,7 @@ WAITING = 64
 """How many answers may wait for a thread: with so many before it, one would hardly be made in time."""
 
 
-class Lane:
+class WorkerPool:
     """Some threads, and what waits for them; only the server's loop calls `run`.
 
     Args:
