@@ -19,9 +19,9 @@ from flows.model.files import first_names, shown
 from flows.model.tables import Query, Table
 from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
-from flows.store.allowance import quarantine_facts
 from flows.store.history import FileRow, counts, file_rows
 from flows.store.owner import Owner
+from flows.store.quarantine_facts import quarantine_facts
 from flows.store.reports import Reports
 from flows.text.hindrances import hindrances
 from flows.text.plural import counted

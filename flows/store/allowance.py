@@ -2,12 +2,12 @@
 
 | what | when it goes |
 |---|---|
-| a version that its path no longer shows (it was mended, or refused anew) | at once |
+| a version that its path no longer shows (it was corrected, or refused anew) | at once |
 | the refused rows of a version whose file was refused since: the report stays | at once |
 | bytes that lie in the landing directory too: the report stays | over the amount, the oldest first, or after the age |
 | bytes whose file is gone, so that they lie nowhere else | last, over the amount or after the age; never within 30 days, and announced a week before |
 
-Where only bytes that lie nowhere else are left, the amount is exceeded, and said to be.
+Where only bytes that lie nowhere else are left, the amount is exceeded, and people are warned.
 """  # noqa: E501  # the table
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -25,7 +24,6 @@ from sqlalchemy import select
 from flows.model.dataset import Dataset
 from flows.model.lifecycle import LIVE, PathFacts
 from flows.model.limits import LEAST_QUARANTINE_DAYS
-from flows.store.disk import size
 from flows.store.ledger import Ledger, among
 from flows.store.quarantine import KeptVersion, Quarantine
 from flows.store.schema import paths, versions
@@ -35,7 +33,7 @@ log = logging.getLogger(__name__)
 
 DAY_S = 86_400
 ANNOUNCED_DAYS = 7
-"""How long before they go that is said: somebody looks once a week."""
+"""How long before they go people are warned: somebody looks once a week."""
 SWEEP_S = 3600.0
 """How often all of it is looked at: ages are counted in days."""
 AGAIN_S = 60.0
@@ -79,28 +77,48 @@ def decide(
         now_s: the time.
         certain: whether it is known what lies in the landing directory.
     """
-    decision = Decision()
-    left_bytes = sum(each.size_bytes for each in kept.values())
-    of: dict[Standing, dict[int, KeptVersion]] = {standing: {} for standing in Standing}
-    for version, each in sorted(kept.items(), key=lambda item: (item[1].at_s, item[0])):
-        of[standings.get(version, Standing.GONE)][version] = each
-    decision.all_of += of[Standing.PAST]
-    decision.bytes_of += [version for version, each in of[Standing.LOADED].items() if each.has_bytes]
-    left_bytes -= sum(kept[version].size_bytes for version in (*decision.all_of, *decision.bytes_of))
+    of = _by_standing(kept, standings)
+    decision = Decision(
+        all_of=list(of[Standing.PAST]),
+        bytes_of=[version for version, each in of[Standing.LOADED].items() if each.has_bytes],
+    )
+    freed = sum(kept[version].size_bytes for version in (*decision.all_of, *decision.bytes_of))
+    bounds = _Bounds(most_bytes, age_s, now_s, sum(each.size_bytes for each in kept.values()) - freed)
     for version, each in of[Standing.SHOWN].items() if certain else ():
-        if each.has_bytes and (left_bytes > most_bytes or now_s - each.at_s > age_s):
+        if each.has_bytes and bounds.exceeded_by(each):
             decision.bytes_of.append(version)
-            left_bytes -= each.size_bytes
+            bounds.left_bytes -= each.size_bytes
     for version, each in of[Standing.GONE].items():
-        age_here_s = now_s - each.at_s
-        if age_here_s <= LEAST_QUARANTINE_DAYS * DAY_S or not (left_bytes > most_bytes or age_here_s > age_s):
-            continue
-        left_bytes -= each.size_bytes
-        if each.announced_s is None:
-            decision.announced.append(version)
-        elif now_s - each.announced_s > ANNOUNCED_DAYS * DAY_S:
-            decision.all_of.append(version)
+        if now_s - each.at_s > LEAST_QUARANTINE_DAYS * DAY_S and bounds.exceeded_by(each):
+            bounds.left_bytes -= each.size_bytes  # whether it goes now or once people were warned
+            if each.announced_s is None:
+                decision.announced.append(version)
+            elif now_s - each.announced_s > ANNOUNCED_DAYS * DAY_S:
+                decision.all_of.append(version)
     return decision
+
+
+def _by_standing(
+    kept: Mapping[int, KeptVersion], standings: Mapping[int, Standing]
+) -> dict[Standing, dict[int, KeptVersion]]:
+    """What is kept, the oldest first."""
+    found: dict[Standing, dict[int, KeptVersion]] = {standing: {} for standing in Standing}
+    for version, each in sorted(kept.items(), key=lambda item: (item[1].at_s, item[0])):
+        found[standings.get(version, Standing.GONE)][version] = each
+    return found
+
+
+@dataclass
+class _Bounds:
+    """How much may be kept, how long, and how much is left after what was decided."""
+
+    most_bytes: int
+    age_s: float
+    now_s: float
+    left_bytes: int
+
+    def exceeded_by(self, each: KeptVersion) -> bool:
+        return self.left_bytes > self.most_bytes or self.now_s - each.at_s > self.age_s
 
 
 class Allowance:
@@ -205,38 +223,6 @@ class Allowance:
         for row in rows:
             at.setdefault(row.path_id, set()).add(row.id)
         return {row.id: _standing(row) for row in rows}, at
-
-
-def quarantine_facts(dataset: Dataset, quarantine: Quarantine) -> dict[str, Any]:
-    """How much the quarantine of a dataset holds, in JSON types; `warning` is None where all is well."""
-    kept = list(quarantine.kept(dataset.name).values())
-    total = sum(each.size_bytes for each in kept)
-    announced = [each.announced_s for each in kept if each.announced_s is not None]
-    return {
-        "files": len(kept),
-        "size_bytes": total,
-        "most_bytes": dataset.limits.quarantine_bytes,
-        "announced": len(announced),
-        "warning": _warning(dataset, quarantine, total, announced),
-    }
-
-
-def _warning(dataset: Dataset, quarantine: Quarantine, total: int, announced: list[float]) -> str | None:
-    words, most_bytes = [], dataset.limits.quarantine_bytes
-    if total > most_bytes:
-        words.append(
-            f"the quarantine of {dataset.name} holds {size(total)}, more than {size(most_bytes)}, since "
-            f"what lies nowhere else is kept {LEAST_QUARANTINE_DAYS} days: remove what nobody needs, or raise "
-            "limits.quarantine_bytes"
-        )
-    if announced:
-        first = datetime.fromtimestamp(min(announced) + ANNOUNCED_DAYS * DAY_S, UTC).date()
-        words.append(
-            f"what was refused of {counted(len(announced), 'file')} of {dataset.name} lies nowhere else, and goes "
-            f"from {first} on: copy it away from {quarantine.directory / dataset.name}, or raise "
-            "limits.quarantine_bytes"
-        )
-    return "; ".join(words) or None
 
 
 def _standing(row: Any) -> Standing:

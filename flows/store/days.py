@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from flows.model.calendar import in_zone
 from flows.store.history import FileRow, file_row
@@ -35,17 +36,7 @@ def day_versions(
         until: and not after this.
         holding: other versions that are wanted too.
     """
-    earlier = versions.alias()
-    first = (
-        select(func.min(earlier.c.id))
-        .where(earlier.c.path_id == versions.c.path_id, earlier.c.place.is_not(None))
-        .scalar_subquery()
-    )
-    query = (
-        select(versions, paths.c.path, paths.c.present, paths.c.accepted, paths.c.judged, first.label("first"))
-        .join(paths, paths.c.id == versions.c.path_id)
-        .where(versions.c.dataset == dataset)
-    )
+    query = _versions_of(dataset)
     wanted = (
         query.where(versions.c.detected_utc > _utc(since), versions.c.detected_utc <= _utc(until)),
         query.where(versions.c.id.in_(among(holding))),
@@ -56,6 +47,21 @@ def day_versions(
         DayVersion(file_row(row), row.place is not None, row.place is not None and row.first < id)
         for id, row in sorted(found.items())
     ]
+
+
+def _versions_of(dataset: str) -> Select[Any]:
+    """All versions of a dataset, each with the first one that its path has accepted."""
+    earlier = versions.alias()
+    first = (
+        select(func.min(earlier.c.id))
+        .where(earlier.c.path_id == versions.c.path_id, earlier.c.place.is_not(None))
+        .scalar_subquery()
+    )
+    return (
+        select(versions, paths.c.path, paths.c.present, paths.c.accepted, paths.c.judged, first.label("first"))
+        .join(paths, paths.c.id == versions.c.path_id)
+        .where(versions.c.dataset == dataset)
+    )
 
 
 def _utc(moment: datetime) -> str:

@@ -36,7 +36,7 @@ class KeptVersion:
         size_bytes: what it takes on the disk.
         at_s: when it was written, in seconds since 1970.
         has_bytes: whether the refused bytes are still there, beside the report.
-        announced_s: when it was said that it will go; None where it was not.
+        announced_s: when people were warned that it will go; None where they were not.
     """
 
     size_bytes: int
@@ -79,19 +79,7 @@ class Quarantine:
             OSError: it cannot be written; nothing has changed.
         """
         folder = self.folder(dataset, version)
-        report = {
-            "dataset": dataset,
-            "version": version,
-            "file": shown(path),
-            "at_utc": now_utc(),
-            "accepted": verdict.accepted,
-            "reason": verdict.reason,
-            "rows": verdict.rows,
-            "refused": verdict.refused,
-            "counts": dict(verdict.counts),
-            "findings": [asdict(finding) for finding in verdict.findings],
-        }
-        text = (json.dumps(report, indent=1) + "\n").encode()
+        text = _report_text(dataset, version, path, verdict)
         if refused is None and (folder / REFUSED).exists():
             refused = (folder / REFUSED).read_bytes()
         self.kept(dataset)
@@ -124,7 +112,7 @@ class Quarantine:
         return self._sizes_bytes[dataset]
 
     def announce(self, dataset: str, version: int, *, at_s: float) -> None:
-        """Remember that it was said that a version's bytes will go; on a full disk that is said again."""
+        """Remember that people were warned that a version's bytes will go; on a full disk they are warned again."""
         with suppress(OSError):
             marker = self.folder(dataset, version) / ANNOUNCED
             marker.touch()
@@ -175,6 +163,22 @@ class Quarantine:
         """A version's findings."""
         report = self.report(dataset, version)
         return [Finding(**finding) for finding in report["findings"]] if report else []
+
+
+def _report_text(dataset: str, version: int, path: bytes, verdict: Verdict) -> bytes:
+    report = {
+        "dataset": dataset,
+        "version": version,
+        "file": shown(path),
+        "at_utc": now_utc(),
+        "accepted": verdict.accepted,
+        "reason": verdict.reason,
+        "rows": verdict.rows,
+        "refused": verdict.refused,
+        "counts": dict(verdict.counts),
+        "findings": [asdict(finding) for finding in verdict.findings],
+    }
+    return (json.dumps(report, indent=1) + "\n").encode()
 
 
 def write_sparsely(file: Path, body: bytes) -> None:

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from flows.model.files import Signature, first_names, shown
+from flows.model.files import first_names, shown
 from flows.model.lifecycle import State
 from flows.model.tables import VERSION, Table
 from flows.runtime.clock import now_utc
 from flows.store.evidence import FoundSegment, evidence_of
-from flows.store.ledger import Ledger, SegmentFacts, among
+from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.reconstruction_rows import batch_row, write_paths, write_versions
 from flows.store.replay import KnownPath, KnownVersion, Replay
 from flows.store.schema import batches, datasets, paths, requests, segments, versions
 from flows.store.segment_rows import read_segment
 from flows.store.segments import Segments, number_of
-from flows.store.upkeep import NEVER, DatasetFacts, write_summaries
+from flows.store.upkeep import DatasetFacts
 from flows.text.plural import counted
 
 SHOWN = 20
@@ -51,35 +52,35 @@ class Reconstruction:
 
     def undecided(self) -> list[str]:
         """What is not as it was, or is for the next start to decide, in words."""
-        words = []
-        if self.versions:
-            words.append(
-                f"{counted(self.versions, 'version')} known from segments alone: the next start sees in the landing "
-                "directory which of their files were renamed or deleted; what was unloaded since the backup comes "
-                f"back and has to be unloaded again: {_some(self._from_segments)}"
-            )
         homeless = [name for replay in self._replays.values() for name in replay.homeless]
-        if homeless:
-            words.append(
-                f"{counted(len(homeless), 'file')} renamed before the loss, to names that are not known: "
-                f"{_some(homeless)}"
-            )
-        if self._rows_gone:
-            words.append(
-                f"{counted(len(self._rows_gone), 'version')} without rows in any segment; files that still lie there "
-                f"are loaded again: {_some(self._rows_gone)}"
-            )
-        if self.orphans:
-            words.append(
-                f"{counted(len(self.orphans), 'segment')} written and never recorded: set aside; their files are "
-                f"loaded again where they lie: {first_names([file.name for file in self.orphans], SHOWN)}"
-            )
-        if self._requests:
-            words.append(
-                f"{counted(self._requests, 'request')} open in the backup, and not carried out again; where something "
-                "is missing in cubefeed files, ask again"
-            )
-        return [*words, *self._not_understood]
+        counts = (
+            (
+                self.versions,
+                "version",
+                "known from segments alone: the next start sees in the landing directory which of their files were "
+                "renamed or deleted; what was unloaded since the backup comes back and has to be unloaded again: "
+                f"{_some(self._from_segments)}",
+            ),
+            (len(homeless), "file", f"renamed before the loss, to names that are not known: {_some(homeless)}"),
+            (
+                len(self._rows_gone),
+                "version",
+                f"without rows in any segment; files that still lie there are loaded again: {_some(self._rows_gone)}",
+            ),
+            (
+                len(self.orphans),
+                "segment",
+                "written and never recorded: set aside; their files are loaded again where they lie: "
+                f"{first_names([file.name for file in self.orphans], SHOWN)}",
+            ),
+            (
+                self._requests,
+                "request",
+                "open in the backup, and not carried out again; where something is missing in cubefeed files, "
+                "ask again",
+            ),
+        )
+        return [*(f"{counted(count, what)} {words}" for count, what, words in counts if count), *self._not_understood]
 
     def take_in(self) -> None:
         """All footers, the oldest segment first, in one transaction."""
@@ -154,8 +155,8 @@ class Reconstruction:
             for version in lost:
                 version.state, version.touched = State.UNLOADED, True
             gone = {version.id for version in lost}
-            _write_paths(connection, name, replay, gone)
-            _write_versions(connection, name, replay, gone, own)
+            write_paths(connection, name, replay, gone)
+            write_versions(connection, name, replay, gone, own)
             self._rows_gone += [path.name for path in replay.paths.values() if path.accepted in gone]
             new = {version.path for version in replay.versions.values() if version.is_new}
             self.versions += sum(version.is_new for version in replay.versions.values())
@@ -164,12 +165,12 @@ class Reconstruction:
     def _write_batches(self, connection: Connection, own: int) -> None:
         """The batches that the new versions came with, and one for the restore itself, which is the last."""
         now = now_utc()
-        rows: dict[int, dict[str, Any]] = {own: _batch_row(own, "", now)}
+        rows: dict[int, dict[str, Any]] = {own: batch_row(own, "", now)}
         known = set(connection.scalars(select(batches.c.id)))
         for name, replay in self._replays.items():
             for version in replay.versions.values():
                 if version.is_new and version.batch is not None and version.batch not in known and version.facts:
-                    row = rows.setdefault(version.batch, _batch_row(version.batch, name, now))
+                    row = rows.setdefault(version.batch, batch_row(version.batch, name, now))
                     row["files"] += 1
                     row["rows"] += version.facts.rows
         connection.execute(insert(batches), list(rows.values()))
@@ -184,99 +185,6 @@ class Reconstruction:
             kept = {**new, "name": footer.dataset}
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=kept))
         connection.execute(update(datasets).values(held=None))
-
-
-def _write_paths(connection: Connection, dataset: str, replay: Replay, gone: set[int]) -> None:
-    touched = [path for path in replay.paths.values() if path.touched or path.accepted in gone]
-    rows = [_path_row(dataset, path, replay, gone) for path in touched]
-    if rows:
-        statement = upsert(paths)
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in ("id", "dataset", "path")}
-        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed), rows)
-
-
-def _path_row(dataset: str, path: KnownPath, replay: Replay, gone: set[int]) -> dict[str, Any]:
-    version = replay.versions.get(path.accepted) if path.accepted is not None else None
-    facts = version.facts if version else None
-    row = {
-        "id": path.id,
-        "dataset": dataset,
-        "path": path.name,
-        "place": path.place,
-        "accepted": path.accepted,
-        "judged": path.accepted,
-        "present": True,
-        "size_bytes": facts.size_bytes if facts else 0,
-        "mtime_ns": facts.mtime_ns if facts else 0,
-        **NEVER,
-    }
-    if path.accepted in gone:
-        return {**row, "present": False, **dict.fromkeys(Signature._fields)}
-    return row
-
-
-def _write_versions(connection: Connection, dataset: str, replay: Replay, gone: set[int], own_batch: int) -> None:
-    now = now_utc()
-    new = [_version_row(dataset, version, own_batch, now) for version in replay.versions.values() if version.is_new]
-    if new:
-        connection.execute(insert(versions), new)
-    old = [version for version in replay.versions.values() if version.touched and not version.is_new]
-    if not old:
-        return
-    changed = update(versions).where(versions.c.id == bindparam("version"))
-    connection.execute(
-        changed.values(
-            path_id=bindparam("at"),
-            state=bindparam("becomes"),
-            segment=bindparam("lies_in"),
-            ended_utc=func.coalesce(versions.c.ended_utc, bindparam("end")),
-        ),
-        [
-            {"version": v.id, "at": v.path, "becomes": v.state.value, "lies_in": v.segment, "end": _ended(v, now)}
-            for v in old
-        ],
-    )
-    newest = [version.facts for version in old if version.facts is not None and version.live]
-    write_summaries(connection, {facts.id: facts.summary for facts in newest})
-    if gone:
-        lost = {"cause": "lost", "reason": "its rows are in no segment any more"}
-        connection.execute(update(versions).where(versions.c.id.in_(among(gone))).values(lost))
-
-
-def _version_row(dataset: str, version: KnownVersion, own_batch: int, now: str) -> dict[str, Any]:
-    facts = version.facts
-    assert facts is not None
-    names = ("id", "digest", "size_bytes", "mtime_ns", "place")
-    detected = version.detected_utc or now
-    return {
-        **{name: getattr(facts, name) for name in names},
-        **facts.summary,
-        "dataset": dataset,
-        "path_id": version.path,
-        "state": version.state.value,
-        "segment": version.segment,
-        "batch": version.batch if version.batch is not None else own_batch,
-        "detected_utc": detected,
-        "staged_utc": detected,
-        "loaded_utc": now,
-        "ended_utc": _ended(version, now),
-    }
-
-
-def _ended(version: KnownVersion, now: str) -> str | None:
-    return None if version.live else now
-
-
-def _batch_row(number: int, dataset: str, now: str) -> dict[str, Any]:
-    return {
-        "id": number,
-        "dataset": dataset,
-        "state": State.LOADED.value,
-        "files": 0,
-        "rows": 0,
-        "staged_utc": now,
-        "loaded_utc": now,
-    }
 
 
 def _some(paths: Iterable[bytes]) -> str:

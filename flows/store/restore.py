@@ -1,6 +1,6 @@
 """How a lost ledger is made again: from the newest whole backup, and from what the segments' footers know beyond it.
 
-What neither can decide is decided by the landing directory at the next start, and said.
+What neither can decide is decided by the landing directory at the next start, and named to people.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from flows.store.state_directory import StateDirectory
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoreResult:
     """What a restore found.
 
     Args:
@@ -50,7 +50,7 @@ class Restored:
     undecided: list[str] = field(default_factory=list)
 
 
-def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> Restored:
+def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> RestoreResult:
     """Make the ledger again. It is built beside the old one, checked, and takes its place in one step; killed at any
     moment, the next start finds the old state or the new one. The old ledger is kept beside.
 
@@ -62,13 +62,7 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> Restored:
     """
     known = {table.name: table for table in tables}
     store = Segments(state.segments)
-    strange = sorted(store.datasets() - known.keys())
-    if strange:
-        raise StateError(
-            f"There are segments of {', '.join(strange)}, which would be forgotten",
-            next_step="name every dataset of this state directory with --dataset",
-            state=state.root,
-        )
+    _require_all_datasets(state, store, known)
     finish_exchange(state.ledger)
     building = building_place(state.ledger)
     try:
@@ -87,7 +81,17 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> Restored:
     aside = exchange(state.ledger)
     for file in found.orphans:
         store.set_aside(file)
-    return Restored(begun_with, found.segments, found.versions, aside, undecided)
+    return RestoreResult(begun_with, found.segments, found.versions, aside, undecided)
+
+
+def _require_all_datasets(state: StateDirectory, store: Segments, known: Mapping[str, Table]) -> None:
+    strange = sorted(store.datasets() - known.keys())
+    if strange:
+        raise StateError(
+            f"There are segments of {', '.join(strange)}, which would be forgotten",
+            next_step="name every dataset of this state directory with --dataset",
+            state=state.root,
+        )
 
 
 def _begin(state: StateDirectory, building: Path) -> str | None:

@@ -31,17 +31,7 @@ def stage_batch(
     """Write a batch as staged, with everything it replaces, in one transaction."""
     now = now_utc()
     with ledger.writing() as connection:
-        connection.execute(
-            insert(batches),
-            {
-                "id": batch,
-                "dataset": dataset,
-                "state": State.STAGED.value,
-                "files": len(plan.versions),
-                "rows": sum(v.verdict.rows for v in plan.staged),
-                "staged_utc": now,
-            },
-        )
+        connection.execute(insert(batches), _batch_row(dataset, plan, batch, now))
         connection.execute(update(datasets).where(datasets.c.name == dataset).values(held=None))
         if segment is not None:
             connection.execute(insert(segments), asdict(segment))
@@ -50,9 +40,7 @@ def stage_batch(
         rows = [_version_row(dataset, v, signatures, batch, segment_id, detected_utc, now) for v in plan.versions]
         _insert(connection, insert(versions), rows)
         _retire(connection, plan, now)
-        for giver, heir in plan.moved:
-            accepted = versions.c.place.is_not(None) & (versions.c.path_id == giver)
-            connection.execute(update(versions).where(accepted).values(path_id=heir))
+        _move(connection, plan)
 
 
 def mark_loaded(ledger: Ledger, held: Mapping[str, int]) -> None:
@@ -70,6 +58,17 @@ def mark_loaded(ledger: Ledger, held: Mapping[str, int]) -> None:
                 of_it = (table.c.state == staged) & (table.c.dataset == dataset)
                 connection.execute(update(table).where(of_it).values(loaded))
             connection.execute(update(datasets).where(datasets.c.name == dataset).values(held=rows))
+
+
+def _batch_row(dataset: str, plan: Plan, batch: int, now: str) -> dict[str, Any]:
+    return {
+        "id": batch,
+        "dataset": dataset,
+        "state": State.STAGED.value,
+        "files": len(plan.versions),
+        "rows": sum(version.verdict.rows for version in plan.staged),
+        "staged_utc": now,
+    }
 
 
 def _write_paths(connection: Connection, dataset: str, plan: Plan, signatures: Mapping[bytes, Signature]) -> None:
@@ -143,3 +142,10 @@ def _retire(connection: Connection, plan: Plan, now: str) -> None:
         .values(state=bindparam("new_state"), cause=bindparam("why"), ended_utc=now),
         rows,
     )
+
+
+def _move(connection: Connection, plan: Plan) -> None:
+    """A renamed file takes the versions that its former path has accepted with it."""
+    for giver, heir in plan.moved:
+        accepted = versions.c.place.is_not(None) & (versions.c.path_id == giver)
+        connection.execute(update(versions).where(accepted).values(path_id=heir))

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from flows.model.dataset import Dataset
 from flows.model.files import Signature
 from flows.model.findings import Verdict
-from flows.model.lifecycle import LIVE, State
+from flows.model.lifecycle import LIVE, Cause, State
 from flows.model.merge import Horizon
 from flows.runtime.clock import now_utc
 from flows.store.footer import VersionRow
@@ -110,20 +110,11 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
     with ledger.writing() as connection:
         if replacement.new is not None:
             connection.execute(insert(segments), asdict(replacement.new))
-        for state, cause, leaving in (
-            (State.QUARANTINED, None, gone),
-            (State.UNLOADED, "lost", replacement.lost),
-        ):
-            if leaving:
-                connection.execute(
-                    update(versions)
-                    .where(versions.c.id == bindparam("version"))
-                    .values(state=state.value, cause=cause, reason=bindparam("why"), segment=None, ended_utc=now),
-                    [{"version": id, "why": why} for id, why in leaving.items()],
-                )
+        _end_versions(connection, gone, State.QUARANTINED, None, now)
+        _end_versions(connection, replacement.lost, State.UNLOADED, "lost", now)
         if replacement.checked or replacement.lost:
-            mended = select(segments.c.dataset).where(segments.c.id.in_(among(replacement.old)))
-            connection.execute(update(datasets).where(datasets.c.name.in_(mended)).values(held=None))
+            theirs = select(segments.c.dataset).where(segments.c.id.in_(among(replacement.old)))
+            connection.execute(update(datasets).where(datasets.c.name.in_(theirs)).values(held=None))
         if replacement.lost:
             forgotten = dict.fromkeys(Signature._fields)
             lost = paths.c.accepted.in_(among(replacement.lost))
@@ -134,6 +125,19 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
         write_summaries(connection, {id: verdict.summary for id, verdict in replacement.checked.items()})
         if replacement.damaged:
             _forget(connection, replacement.old)
+
+
+def _end_versions(
+    connection: Connection, leaving: Mapping[int, str | None], state: State, cause: Cause | None, now: str
+) -> None:
+    """Versions leave the cube: their ids → why."""
+    if leaving:
+        connection.execute(
+            update(versions)
+            .where(versions.c.id == bindparam("version"))
+            .values(state=state.value, cause=cause, reason=bindparam("why"), segment=None, ended_utc=now),
+            [{"version": id, "why": why} for id, why in leaving.items()],
+        )
 
 
 def write_summaries(connection: Connection, summaries: Mapping[int, Mapping[str, Any]]) -> None:

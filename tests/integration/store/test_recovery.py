@@ -38,7 +38,7 @@ from flows.store.ledger import SegmentFacts
 from flows.store.ledger_file import open_ledger
 from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
-from flows.store.restore import Restored, restore_ledger
+from flows.store.restore import RestoreResult, restore_ledger
 from flows.store.segment_rows import read_segment
 from flows.store.segments import ASIDE_FEW, Segments
 from flows.store.state_directory import StateDirectory
@@ -61,7 +61,7 @@ def lose_the_ledger(root: Path) -> None:
         file.unlink()
 
 
-def restore(root: Path, *tables: Table) -> Restored:
+def restore(root: Path, *tables: Table) -> RestoreResult:
     return restore_ledger(StateDirectory(root / "state"), tables or [SALES.table])
 
 
