@@ -30,7 +30,7 @@ def choose_paths(
     """The paths that a request's payload means, out of those that it may mean.
 
     `paths` are names or patterns (all where there are none), as seen from the landing directory or else from
-    `asked_in`, the directory of who asks; `since` keeps files whose last accepted version was
+    `working_directory`, that of who asks; `since` keeps files whose last accepted version was
     found at or after that time; `where` keeps those whose last accepted version holds a row with such values.
 
     Raises:
@@ -77,7 +77,7 @@ def _matching(dataset: Dataset, payload: Payload, paths: list[bytes]) -> list[by
     """
     if not payload.paths:
         return sorted(paths)
-    meant = [_meanings(dataset, pattern, payload.asked_in) for pattern in payload.paths]
+    meant = [_meanings(dataset, pattern, payload.working_directory) for pattern in payload.paths]
     known = set(paths)
     wild = sum(not known.intersection(meanings) and any(map(_WILD.search, meanings)) for meanings in meant)
     if wild > MAX_PATTERNS:
@@ -106,12 +106,12 @@ def _match(wanted: bytes, paths: set[bytes]) -> list[bytes]:
     return [path for path in paths if fnmatch.fnmatchcase(path, wanted)]
 
 
-def _meanings(dataset: Dataset, pattern: str, asked_in: str) -> list[bytes]:
+def _meanings(dataset: Dataset, pattern: str, working_directory: str) -> list[bytes]:
     """A pattern relative to the landing directory: as seen from there, and as seen from elsewhere."""
     landing = os.path.realpath(dataset.directory)
     full = (
         os.path.normpath(os.path.join(landing, pattern)),
-        os.path.realpath(os.path.join(asked_in or landing, pattern)),
+        os.path.realpath(os.path.join(working_directory or landing, pattern)),
     )
     inside = [os.fsencode(path[len(landing) + 1 :]) for path in full if path.startswith(landing + os.sep)]
     if not inside:

@@ -42,7 +42,9 @@ _FINAL = ("Completed", "Failed", "Cancelled", "Crashed")
 async def client_of(*, retries: int = 5) -> AsyncIterator[PrefectClient]:
     """A client that gives up sooner than Prefect's own where fewer retries are wanted (2, 4, 8, … s apart).
 
-    The settings hold in the calling task only: for a whole process they would make a short outage fatal.
+    Prefect's client takes no such numbers: it reads them from the settings at each request
+    (https://github.com/PrefectHQ/prefect/tree/3.8.8/src/prefect/client/base.py). They hold in the calling task only:
+    for a whole process they would make a short outage fatal.
     """
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: retries, PREFECT_API_REQUEST_TIMEOUT: REQUEST_S}):
         async with get_client() as client:

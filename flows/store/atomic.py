@@ -99,7 +99,10 @@ def remove_partials(directory: Path, *, name: str = "", older_than_s: float = 0.
 
 
 def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
+    """Make the names in a directory durable: to sync a file does not sync the name that it lies under.
+
+    See https://man7.org/linux/man-pages/man2/fsync.2.html
+    """
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -112,12 +112,16 @@ def copy_database(source: Path, target: Path, *, still: bool = False) -> None:
         new.execute("PRAGMA journal_mode=OFF")  # a copy that fails is thrown away
         old.backup(new)
     with closing(sqlite3.connect(target)) as new:
-        new.execute("PRAGMA journal_mode=DELETE")
+        new.execute("PRAGMA journal_mode=DELETE")  # the mode is copied too, and WAL would make files beside it
     sync_file(target)
 
 
 def open_still(file: Path) -> sqlite3.Connection:
-    """Open a file that nobody writes, without making or taking in another file beside it."""
+    """Open a file that nobody writes, without making or taking in another file beside it.
+
+    That is what `immutable` means to SQLite, and a file that is written meanwhile would be read wrongly:
+    https://www.sqlite.org/uri.html#uriimmutable
+    """
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 

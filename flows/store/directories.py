@@ -41,7 +41,7 @@ def remember_directory(
     opened.
 
     Raises:
-        DatabaseError: the ledger cannot be written now.
+        Exception: the ledger cannot be written now, since a disk is full or another has its lock.
     """
     kept = json.dumps([(path.hex(), *numbers) for path, numbers in sorted(volumes.items())])
     last = select(func.coalesce(func.max(versions.c.id), 0)).scalar_subquery()

@@ -2,7 +2,8 @@
 
 It is built under one name and gets another when it is complete: that rename is the moment from which the new ledger
 counts. After it, whatever still lies in its place is the old one, which goes aside whole, its log first: SQLite would
-replay a log that lies beside a file of the same name, whoever wrote it.
+replay a log that lies beside a file of the same name, whoever wrote it
+(https://www.sqlite.org/howtocorrupt.html, "Mispairing database files and hot journals").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the ledger tells people: counts, files, last loads."""
+"""What people see of the ledger: counts, files, last loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells an installation from others on the same host."""
+"""The name that an installation has among others on the same host."""
 
 from __future__ import annotations
 

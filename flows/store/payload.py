@@ -28,7 +28,7 @@ class Payload:
 
     Args:
         paths: names or patterns of files; none means all.
-        asked_in: the working directory of who asks.
+        working_directory: that of who asks; in JSON `asked_in`.
         since: only files found at or after this moment.
         where: conditions LEVEL=VALUE on the rows of a file.
         force: load a copy of bytes that another file has loaded already.
@@ -40,7 +40,7 @@ class Payload:
     """
 
     paths: tuple[str, ...] = ()
-    asked_in: str = ""
+    working_directory: str = ""
     since: datetime | None = None
     where: tuple[str, ...] = ()
     force: bool = False
@@ -78,7 +78,7 @@ def parse_payload(text: bytes) -> Payload:
         raise RequestFailed("The request is no JSON", next_step="write a JSON object") from None
     if not isinstance(given, dict):
         raise RequestFailed("The request is no JSON object", next_step='write for example {"paths": ["a.csv"]}')
-    checked = {name: _check(name, value) for name, value in given.items() if value is not None}
+    checked = {_FIELDS.get(name, name): _check(name, value) for name, value in given.items() if value is not None}
     return Payload(**checked)
 
 
@@ -130,6 +130,8 @@ def _day(name: str, value: object) -> date | None:
         raise _refusal(name, "a date such as 2021-05-01", value) from None
 
 
+_FIELDS = {"asked_in": "working_directory"}
+"""Parameters that have another name in JSON, which is that of earlier versions."""
 _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "paths": _texts,
     "asked_in": _text,

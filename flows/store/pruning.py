@@ -54,7 +54,8 @@ class Pruning:
         """Prune where enough batches were written since the last time.
 
         Raises:
-            DiskFull, sqlalchemy.exc.DatabaseError: the ledger cannot be written now; nothing is forgotten.
+            Exception: the ledger cannot be written now, since a disk is full or another has its lock; nothing is
+                forgotten.
         """
         if self._due is not None and batch < self._due:
             return
