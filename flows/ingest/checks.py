@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
@@ -22,7 +21,7 @@ from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, shown
 from flows.model.finding_frame import shorten
-from flows.model.findings import Finding, Verdict
+from flows.model.findings import NO_FINDINGS, FileFindings, Finding, Verdict
 from flows.model.lifecycle import Facts, Observation
 from flows.model.plan import to_check
 from flows.model.policies import unloads
@@ -39,6 +38,7 @@ from flows.store.path_facts import holders_of, path_facts
 from flows.validation.cost import Cost, TooCostly
 from flows.validation.faults import Fault, find_fault
 from flows.validation.validate import validate
+from flows.validation.verdict import refuse
 
 log = logging.getLogger(__name__)
 
@@ -203,9 +203,8 @@ def _check_together(dataset: Dataset, group: Sequence[_Opened]) -> CheckedFiles:
     verdicts = {read.landed.path: _not_read(read) for read, _ in group if read.body is None}
     readable = [read for read, _ in group if read.body is not None]
     text = parse(dataset, [source for read, source in group if read.body is not None])
-    for read, verdict, data_rows in zip(readable, text.verdicts, text.data_rows, strict=True):
-        _compare_with_manifest(read, verdict, data_rows)
-    checked = validate(dataset, text)
+    found = [_with_manifest(*each) for each in zip(readable, text.found, text.data_rows, strict=True)]
+    checked = validate(dataset, replace(text, found=found))
     names = [read.landed.path for read in readable]
     verdicts |= dict(zip(names, checked.verdicts, strict=True))
     return CheckedFiles(
@@ -226,15 +225,13 @@ def _with_its_manifest(read: Read) -> Read:
     return replace(read, digest=hashlib.sha256(read.digest + (read.manifest or b"")).digest())
 
 
-def _compare_with_manifest(read: Read, verdict: Verdict, data_rows: int) -> None:
-    """Refuse a file that is not what its manifest says."""
+def _with_manifest(read: Read, found: FileFindings, data_rows: int) -> FileFindings:
+    """What is found in a file, and in what it is not as its manifest says."""
     if read.manifest is None or read.body is None:
-        return
-    for finding in manifest_findings(read.manifest, read.body, data_rows if verdict.accepted else None):
-        verdict.accepted = False
-        verdict.findings.append(finding)
-        verdict.counts[finding.rule] += 1
-        verdict.reason = verdict.reason or f"manifest: expected {finding.expected}, got {plain(finding.raw)}"
+        return found
+    for finding in manifest_findings(read.manifest, read.body, data_rows if found.refusal is None else None):
+        found = found.with_refusal(finding, f"manifest: expected {finding.expected}, got {plain(finding.raw)}")
+    return found
 
 
 def _not_read(read: Read) -> Verdict:
@@ -243,13 +240,13 @@ def _not_read(read: Read) -> Verdict:
     if read.failure is not None:
         return _refusal(Fault("reading"), read.failure)
     assert read.refused is not None
-    return read.refused.verdict()
+    return refuse(read.refused.found)
 
 
 def _died_over(read: Read, why: str) -> Verdict:
     again = f"it is tried again when it changes, or by: cubefeed load {shown(read.landed.path)}"
     finding = Finding("process", raw=why, expected="a file that can be read")
-    return Verdict(accepted=False, findings=[finding], counts=Counter({"process": 1}), reason=f"{why}; {again}")
+    return refuse(NO_FINDINGS.with_refusal(finding, f"{why}; {again}"))
 
 
 def read_or_refuse(dataset: Dataset, landed: SettledFile) -> Read | str:
@@ -266,7 +263,7 @@ def _refuse(dataset: Dataset, read: Read, source: Source, error: BaseException) 
     """A file whose check raised: nothing of it is loaded, and its finding says where that was."""
     path = read.landed.path
     if isinstance(error, TooCostly):
-        verdict = FileRefused.too_costly(error).verdict()
+        verdict = refuse(FileRefused.too_costly(error).found)
     else:
         log.warning("%s: %s is refused, since to check it failed", dataset.name, shown(path), exc_info=error)
         verdict = _refusal(find_fault(dataset, lambda: parse(dataset, [source])), describe(error))
@@ -275,12 +272,8 @@ def _refuse(dataset: Dataset, read: Read, source: Source, error: BaseException) 
 
 def _refusal(fault: Fault, raised: str) -> Verdict:
     finding = Finding(fault.rule, fault.line, fault.column, shorten(raised), "no exception")
-    return Verdict(
-        accepted=False,
-        findings=[finding],
-        counts=Counter({fault.rule: 1}),
-        reason=f"{fault.rule}{fault.where}: {plain(finding.raw)}; expected no exception",
-    )
+    reason = f"{fault.rule}{fault.where}: {plain(finding.raw)}; expected no exception"
+    return refuse(NO_FINDINGS.with_refusal(finding, reason))
 
 
 def _both(first: CheckedFiles, second: CheckedFiles) -> CheckedFiles:

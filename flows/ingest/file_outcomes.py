@@ -42,7 +42,7 @@ def _of_version(version: NewVersion) -> FileOutcome:
         state,
         rows=verdict.rows if version.state is State.STAGED else 0,
         refused=verdict.refused,
-        findings=verdict.counts.total(),
+        findings=verdict.findings_count,
         first_finding=verdict.findings[0] if verdict.findings else None,
         reason=version.reason,
         version=version.id,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from flows.model.findings import MAX_FINDINGS, Finding, Verdict
+from flows.model.findings import MAX_FINDINGS, FileFindings, Finding
 from flows.model.tables import FILE, LINE
 
 NOTES = pl.Schema(
@@ -46,20 +46,25 @@ def first_of_each_file(notes: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter(pl.int_range(pl.len()).over(FILE) < MAX_FINDINGS)
 
 
-def count_notes(verdicts: Sequence[Verdict], notes: pl.DataFrame) -> None:
-    """Add to the verdicts how many notes each rule has."""
-    counts = notes.group_by(FILE, "rule").len().sort(FILE, "rule")
-    for file, rule, count in counts.iter_rows():
-        verdicts[file].counts[rule] += count
+def with_notes(
+    found: Sequence[FileFindings], notes: pl.DataFrame, *, first: pl.DataFrame | None = None
+) -> tuple[FileFindings, ...]:
+    """What is found in each file with these notes.
 
-
-def keep_notes(verdicts: Sequence[Verdict], notes: pl.DataFrame) -> None:
-    """Put the first notes of each file into its verdict, in line order with those already there."""
-    kept = first_of_each_file(notes).with_columns(pl.col("raw").str.head(SHOWN))
-    for file, findings in _findings(kept):
-        verdict = verdicts[file]
-        both = sorted([*verdict.findings, *findings], key=lambda finding: finding.line or 0)
-        verdict.findings = both[:MAX_FINDINGS]
+    Args:
+        found: what was found before, file by file.
+        notes: all of them are counted; at least `_file` and `rule`.
+        first: those that become findings, where `notes` has not all their columns.
+    """
+    counts = dict[int, dict[str, int]]()
+    for file, rule, count in notes.group_by(FILE, "rule").len().sort(FILE, "rule").iter_rows():
+        counts.setdefault(file, {})[rule] = count
+    kept = first_of_each_file(notes if first is None else first).with_columns(pl.col("raw").str.head(SHOWN))
+    findings = dict(_findings(kept))
+    return tuple(
+        each.with_findings(findings.get(file, ()), counts[file]) if file in counts else each
+        for file, each in enumerate(found)
+    )
 
 
 def lines_by_file(rows: pl.DataFrame) -> dict[int, list[int]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from flows.errors import plain
@@ -50,16 +51,52 @@ class Finding:
         return plain(f"{where}: {self.rule}, got {self.raw if is_quoted else repr(self.raw)}")
 
 
-@dataclass
+@dataclass(frozen=True)
+class FileFindings:
+    """What is found in a file, before it is judged. Each step of the checks hands on another one.
+
+    Args:
+        findings: at most MAX_FINDINGS, in the order of the lines.
+        counts: rule → how many findings, complete.
+        refused: how many rows are refused.
+        refused_lines: their physical lines.
+        refusal: why nothing of the file can be loaded, in words; None leaves it to the dataset's policy.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    refused: int = 0
+    refused_lines: tuple[int, ...] = ()
+    refusal: str | None = None
+
+    def with_findings(self, findings: Iterable[Finding], counts: Mapping[str, int]) -> FileFindings:
+        """The same with more of them, in the order of the lines: all that are counted, or the first of them."""
+        if self.findings:
+            findings = sorted([*self.findings, *findings], key=lambda finding: finding.line or 0)[:MAX_FINDINGS]
+        together = Counter(self.counts)
+        together.update(counts)
+        return replace(self, findings=tuple(findings), counts=together)
+
+    def with_refusal(self, finding: Finding, reason: str) -> FileFindings:
+        """The same with a finding that refuses all of the file; the first reason stays."""
+        return replace(self.with_findings([finding], {finding.rule: 1}), refusal=self.refusal or reason)
+
+
+NO_FINDINGS = FileFindings()
+"""What is found in a sound file."""
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """What the checks say about one file version.
+    """What becomes of one file version. `validation/verdict.py` makes it.
 
     Args:
         rows: rows that would be loaded, after identical repeats collapsed.
-        refused_lines: the physical lines of the rows refused; None means all of the file.
+        refused: rows that are refused.
         collapsed: rows left out because an identical row stands in the same file.
         findings: at most MAX_FINDINGS, in the order of the lines.
         counts: rule → how many findings, complete.
+        refused_lines: the physical lines of the rows refused; None means all of the file.
         accepted: whether the dataset's policy lets the good rows in.
         reason: why not, in words.
     """
@@ -67,9 +104,9 @@ class Verdict:
     rows: int = 0
     refused: int = 0
     collapsed: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    refused_lines: list[int] | None = None
+    findings: tuple[Finding, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    refused_lines: tuple[int, ...] | None = ()
     accepted: bool = True
     reason: str | None = None
 
@@ -80,6 +117,11 @@ class Verdict:
             "rows": self.rows,
             "refused": self.refused,
             "collapsed": self.collapsed,
-            "findings": self.counts.total(),
+            "findings": self.findings_count,
             "first_finding": json.dumps(asdict(self.findings[0])) if self.findings else None,
         }
+
+    @property
+    def findings_count(self) -> int:
+        """How many findings there are, those that are not kept included."""
+        return sum(self.counts.values())

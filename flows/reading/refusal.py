@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from flows.errors import plain
 from flows.model.finding_frame import SHOWN_EXPECTED, shorten
-from flows.model.findings import Finding, Verdict
+from flows.model.findings import FileFindings, Finding, Verdict
 from flows.validation.cost import TooCostly
 
 BOUNDS = frozenset({"holes", "memory", "ratio", "size"})
@@ -14,7 +12,7 @@ BOUNDS = frozenset({"holes", "memory", "ratio", "size"})
 
 
 class FileRefused(Exception):
-    """Raised by the gate; becomes the file's verdict.
+    """Raised by the gate; becomes what is found in the file.
 
     Args:
         rule, raw, expected, line: the finding; what it quotes is cut to SHOWN and SHOWN_EXPECTED characters.
@@ -31,17 +29,13 @@ class FileRefused(Exception):
         """The refusal of a file that does not fit into memory."""
         return cls("memory", raw=error.raw, expected=error.expected)
 
-    def verdict(self) -> Verdict:
-        """The file's verdict: nothing of it is loaded."""
-        found = self.finding
-        where = f" (line {found.line})" if found.line else ""
-        return Verdict(
-            refused=self.data_rows,
-            findings=[found],
-            counts=Counter({found.rule: 1}),
-            accepted=False,
-            reason=f"{found.rule}{where}: expected {found.expected}, got {plain(found.raw)}",
-        )
+    @property
+    def found(self) -> FileFindings:
+        """What is found in the file: nothing of it can be loaded."""
+        finding = self.finding
+        where = f" (line {finding.line})" if finding.line else ""
+        reason = f"{finding.rule}{where}: expected {finding.expected}, got {plain(finding.raw)}"
+        return FileFindings(refused=self.data_rows).with_refusal(finding, reason)
 
 
 def is_too_costly(verdict: Verdict) -> bool:

@@ -9,7 +9,6 @@ from functools import partial
 import polars as pl
 
 from flows.model.dataset import Dataset
-from flows.model.findings import Verdict
 from flows.model.tables import LINE
 from flows.runtime.boundaries import FileFailed, Scope, boundary
 from flows.validation.casts import cast_rows
@@ -51,10 +50,10 @@ def find_fault(dataset: Dataset, parse: Callable[[], TextRows]) -> Fault:
     text = _attempt(parse)
     if text is None:
         return Fault("reading")
-    prepare = partial(prepare_files, dataset, verdicts=[Verdict()])
-    rows = _attempt(prepare, text.frame)
-    if rows is None:
+    prepared = _attempt(prepare_files, dataset, text)
+    if prepared is None:
         return Fault("prepare")
+    rows = prepared.frame
     cast = partial(cast_rows, dataset.schema, dataset.format)
     typed = _attempt(cast, rows)
     if typed is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,12 @@ import polars as pl
 
 from flows.model.dataset import Dataset
 from flows.model.finding_frame import shorten
-from flows.model.findings import Finding, Verdict
+from flows.model.findings import FileFindings, Finding
 from flows.model.tables import FILE, LINE
 from flows.model.types import type_of
 from flows.runtime.boundaries import FileFailed, Scope, boundary
 from flows.runtime.progress import show_progress
+from flows.validation.text_rows import TextRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,35 +33,30 @@ class PrepareFailed(Exception):
         self.expected = expected
 
 
-def prepare_files(dataset: Dataset, text: pl.DataFrame, verdicts: Sequence[Verdict]) -> pl.DataFrame:
+def prepare_files(dataset: Dataset, text: TextRows) -> TextRows:
     """The schema's columns as text, `_file` and `_line`, in file order; without `prepare` the files' own.
 
-    Args:
-        dataset: the declaration.
-        text: the rows as they stand in the files.
-        verdicts: one per file; a file whose `prepare` fails is refused here.
+    A file whose `prepare` fails has a finding that refuses it, and no rows.
     """
     columns = [*dataset.schema.columns(), FILE, LINE]
     if dataset.prepare is None:
-        return text.select(columns)
-    prepared = [text.clear().select(pl.lit("").alias(n) if n not in (FILE, LINE) else n for n in columns)]
-    for rows in text.partition_by(FILE, maintain_order=True):
+        return replace(text, frame=text.frame.select(columns))
+    prepared = [text.frame.clear().select(pl.lit("").alias(n) if n not in (FILE, LINE) else n for n in columns)]
+    found = list(text.found)
+    for rows in text.frame.partition_by(FILE, maintain_order=True):
         show_progress()
         file = rows[FILE][0]
         try:
             frame = _prepare_file(dataset, rows.drop(FILE))
             prepared.append(frame.with_columns(pl.lit(file, pl.UInt32).alias(FILE)).select(columns))
         except PrepareFailed as failed:
-            _refuse(verdicts[file], failed)
-    return pl.concat(prepared)
+            found[file] = _with_failure(found[file], failed)
+    return replace(text, frame=pl.concat(prepared), found=found)
 
 
-def _refuse(verdict: Verdict, failed: PrepareFailed) -> None:
+def _with_failure(found: FileFindings, failed: PrepareFailed) -> FileFindings:
     finding = Finding("prepare", raw=shorten(failed.raw), expected=failed.expected)
-    verdict.findings = [finding, *verdict.findings]
-    verdict.counts += Counter({"prepare": 1})
-    verdict.accepted = False
-    verdict.reason = f"prepare: {finding.raw}; expected {finding.expected}"
+    return found.with_refusal(finding, f"prepare: {finding.raw}; expected {finding.expected}")
 
 
 def _prepare_file(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from flows.model.dataset import Dataset
-from flows.model.findings import Verdict
+from flows.model.findings import NO_FINDINGS
 from flows.model.formats import Csv
 from flows.model.tables import FILE, LINE
 from flows.model.types import STRING, TYPES
@@ -24,7 +24,7 @@ def text_of(dataset: Dataset, rows: pl.DataFrame) -> TextRows:
         for name in dataset.schema.columns()
     ]
     frame = rows.select(*columns, pl.lit(0, pl.UInt32).alias(FILE), pl.col(LINE).cast(pl.UInt32))
-    return TextRows(frame, [rows.height], [Verdict()], [b""])
+    return TextRows(frame, [rows.height], [NO_FINDINGS], [b""])
 
 
 def _text(csv: Csv, values: pl.Series) -> pl.Series:

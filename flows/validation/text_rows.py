@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from flows.model.findings import Verdict
+from flows.model.findings import FileFindings
 
 
-@dataclass
+@dataclass(frozen=True)
 class TextRows:
     """What the gate makes of a batch of files.
 
@@ -17,11 +18,11 @@ class TextRows:
         frame: the dataset's header and name columns as text, then `_file` and `_line`. The line is the
             physical one where the row starts. Refused rows are not in it.
         data_rows: data rows seen in each file, refused ones included.
-        verdicts: one per file, with the findings of the gate; `refused_lines` are the lines refused so far.
+        found: what is found in each file so far.
         bodies: each file's bytes, decompressed but not re-encoded.
     """
 
     frame: pl.DataFrame
-    data_rows: list[int]
-    verdicts: list[Verdict]
-    bodies: list[bytes]
+    data_rows: Sequence[int]
+    found: Sequence[FileFindings]
+    bodies: Sequence[bytes]

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 import polars as pl
 
 from flows.model.dataset import Dataset
-from flows.model.finding_frame import (
-    NOTES,
-    count_notes,
-    first_of_each_file,
-    keep_notes,
-    lines_by_file,
-    make_notes,
-    rows_by_file,
-)
-from flows.model.findings import Verdict
-from flows.model.policies import RejectFile, SkipRows
+from flows.model.finding_frame import NOTES, first_of_each_file, lines_by_file, make_notes, rows_by_file, with_notes
+from flows.model.findings import FileFindings, Verdict
 from flows.model.tables import FILE, LINE, ROW
 from flows.model.types import type_of
 from flows.validation.casts import Typed, cast_rows
@@ -28,20 +17,21 @@ from flows.validation.cost import Cost
 from flows.validation.prepare import prepare_files
 from flows.validation.rules import Checks, broken, checks_of, repeats
 from flows.validation.text_rows import TextRows
+from flows.validation.verdict import judge, refuse
 
 
-@dataclass
+@dataclass(frozen=True)
 class Checked:
     """What the checks make of a batch of files.
 
     Args:
         rows: the good rows of the accepted files: the schema's columns, `_file` and `_line`, in file order
             and inside a file in line order (or as its `prepare` left them).
-        verdicts: one per file, final.
+        verdicts: one per file.
     """
 
     rows: pl.DataFrame
-    verdicts: list[Verdict]
+    verdicts: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True)
@@ -57,33 +47,23 @@ def validate(dataset: Dataset, text: TextRows) -> Checked:
 
     Args:
         dataset: the declaration: schema, formats, policy.
-        text: the rows as text, with the gate's verdicts; it is left as it is.
+        text: the rows as text, with what the gate found.
 
     Returns:
         Every row of an accepted file is good, collapsed into an identical one, or refused with a finding.
     """
-    verdicts = [_copy(verdict) for verdict in text.verdicts]
-    frame = prepare_files(dataset, text.frame, verdicts)
+    prepared = prepare_files(dataset, text)
     checks = checks_of(dataset.schema)
-    found = _sort(dataset, checks, frame)
-    if not found.failing.is_empty():
-        thin = _thin_notes(dataset, checks, found)
-        count_notes(verdicts, thin)
-        keep_notes(verdicts, _full_notes(dataset, checks, first_of_each_file(thin), frame))
-    _judge(dataset, verdicts, text, found, rows_by_file(frame[FILE]))
+    sorted_rows = _sort(dataset, checks, prepared.frame)
+    found = prepared.found
+    if not sorted_rows.failing.is_empty():
+        thin = _thin_notes(dataset, checks, sorted_rows)
+        first = _full_notes(dataset, checks, first_of_each_file(thin), prepared.frame)
+        found = with_notes(found, thin, first=first)
+    verdicts = _judge(dataset, replace(text, found=found), sorted_rows, rows_by_file(prepared.frame[FILE]))
     accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
-    good = found.good if accepted.all() else found.good.filter(accepted.gather(found.good[FILE]))
+    good = sorted_rows.good if accepted.all() else sorted_rows.good.filter(accepted.gather(sorted_rows.good[FILE]))
     return Checked(good.select(*dataset.schema.columns(), FILE, LINE), verdicts)
-
-
-def _copy(verdict: Verdict) -> Verdict:
-    lines = verdict.refused_lines
-    return replace(
-        verdict,
-        findings=list(verdict.findings),
-        counts=Counter(verdict.counts),
-        refused_lines=list(lines) if lines is not None else None,
-    )
 
 
 def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _Sorted:
@@ -137,48 +117,24 @@ def _words(dataset: Dataset, checks: Checks, check: int) -> tuple[str | None, st
     return name, type_of(column).expected(column, dataset.format)
 
 
-def _judge(
-    dataset: Dataset, verdicts: Sequence[Verdict], text: TextRows, found: _Sorted, prepared: dict[int, int]
-) -> None:
+def _judge(dataset: Dataset, text: TextRows, found: _Sorted, prepared: dict[int, int]) -> tuple[Verdict, ...]:
     good, failed = rows_by_file(found.good[FILE]), rows_by_file(found.failing[FILE])
     collapsed = rows_by_file(found.collapsed)
     lines = lines_by_file(_refused_lines(dataset, text, found)) if failed else {}
-    for file, verdict in enumerate(verdicts):
-        if not verdict.accepted:
-            _refuse(verdict, text.data_rows[file])
+    verdicts = []
+    for file, before in enumerate(text.found):
+        if before.refusal is not None:
+            verdicts.append(refuse(before, rows=text.data_rows[file]))
             continue
-        judged = verdict.refused + prepared.get(file, 0)
-        verdict.refused += failed.get(file, 0)
-        verdict.reason = _reason(dataset, verdict, judged)
-        if verdict.reason:
-            _refuse(verdict, judged)
-        else:
-            verdict.rows = good.get(file, 0)
-            verdict.collapsed = collapsed.get(file, 0)
-            verdict.refused_lines = sorted({*(verdict.refused_lines or ()), *lines.get(file, ())})
+        all_found = _with_rows(before, failed[file], lines[file]) if file in failed else before
+        counts = {"rows": good.get(file, 0), "collapsed": collapsed.get(file, 0)}
+        verdicts.append(judge(dataset.bad_rows, all_found, judged=before.refused + prepared.get(file, 0), **counts))
+    return tuple(verdicts)
 
 
-def _refuse(verdict: Verdict, data_rows: int) -> None:
-    verdict.accepted = False
-    verdict.rows = verdict.collapsed = 0
-    verdict.refused = data_rows
-    verdict.refused_lines = None
-
-
-def _reason(dataset: Dataset, verdict: Verdict, judged: int) -> str | None:
-    """Why the dataset's policy refuses the file, or None."""
-    found = ", ".join(f"{rule} {count}" for rule, count in sorted(verdict.counts.items()))
-    match dataset.bad_rows:
-        case RejectFile():
-            return f"findings: {found}" if found else None
-        case SkipRows(up_to):
-            share = verdict.refused / judged if judged else 0
-            if share <= up_to:
-                return None
-            refused = f"{verdict.refused} of {judged} rows ({share:.2%}) are refused"
-            return f"{refused}, at most {up_to:.2%} may be; findings: {found}"
-        case policy:
-            assert_never(policy)
+def _with_rows(found: FileFindings, refused: int, lines: Sequence[int]) -> FileFindings:
+    """The same with more rows refused."""
+    return replace(found, refused=found.refused + refused, refused_lines=tuple(sorted({*found.refused_lines, *lines})))
 
 
 def _refused_lines(dataset: Dataset, text: TextRows, found: _Sorted) -> pl.DataFrame:

@@ -46,7 +46,7 @@ def write(table: Table, header: tuple[str, ...], delimiter: str, quoting: int, l
 def both_ways(declared: Dataset, *bodies: bytes) -> TextRows:
     sources = [Source("f.csv", body) for body in bodies]
     short, long = parse(declared, sources), parse(declared, sources, plain=False)
-    assert short.verdicts == long.verdicts
+    assert short.found == long.found
     assert short.data_rows == long.data_rows
     assert short.frame.equals(long.frame)
     return short
@@ -71,7 +71,7 @@ def test_what_the_csv_module_writes_is_read_back(
         (*row, file, line) for file, table in enumerate(tables_of_one_width) for line, row in enumerate(table, start=2)
     ]
     assert text.frame.rows() == expected
-    assert not any(verdict.findings for verdict in text.verdicts)
+    assert not any(verdict.findings for verdict in text.found)
 
 
 @SHORT
@@ -93,7 +93,7 @@ def test_any_text_is_split_without_loss_and_no_line_is_read_as_anything_but_itse
 ) -> None:
     declared = dataset(2, ",", multiline)
     text = both_ways(declared, *(f"c0,c1\n{rest}".encode() for rest in texts))
-    for file, (rest, verdict) in enumerate(zip(texts, text.verdicts, strict=True)):
+    for file, (rest, verdict) in enumerate(zip(texts, text.found, strict=True)):
         rows = text.frame.filter(text.frame[FILE] == file)
         assert rows.height + verdict.refused == text.data_rows[file]
         assert not set(rows[LINE].to_list()) & set(verdict.refused_lines or ())
@@ -101,4 +101,4 @@ def test_any_text_is_split_without_loss_and_no_line_is_read_as_anything_but_itse
         for *cells, line in rows.drop(FILE).iter_rows():
             last = line + sum(cell.count("\n") for cell in cells)
             assert list(csv.reader(io.StringIO("\n".join(lines[line - 1 : last]), newline=""), strict=True)) == [cells]
-    assert [v.accepted for v in validate(declared, text).verdicts] == [not v.findings for v in text.verdicts]
+    assert [v.accepted for v in validate(declared, text).verdicts] == [not v.findings for v in text.found]

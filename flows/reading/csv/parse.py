@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from flows.model.dataset import Dataset
-from flows.model.finding_frame import count_notes, keep_notes, lines_by_file
-from flows.model.findings import Verdict
+from flows.model.finding_frame import lines_by_file, with_notes
+from flows.model.findings import NO_FINDINGS, FileFindings
 from flows.model.tables import FILE, LINE
 from flows.reading.csv.cells import read_cells
 from flows.reading.csv.gate import Gate, Vetted
@@ -58,24 +58,23 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
     """
     gate = Gate(dataset, plain=plain)
     vetted: dict[int, Vetted] = {}
-    verdicts: list[Verdict] = []
+    found: list[FileFindings] = []
     held: dict[str, list[str | None]] = {name: [] for name in dataset.path_columns}
     for index, source in enumerate(sources):
         try:
             values = _values_of(dataset, source.path)
             vetted[index] = gate.vet(source.body if source.opened else gate.open(source.body))
-            verdicts.append(Verdict(refused_lines=[]))
+            found.append(NO_FINDINGS)
         except FileRefused as refusal:
             values = dict.fromkeys(held)
-            verdicts.append(refusal.verdict())
+            found.append(refusal.found)
         for name, column in held.items():
             column.append(values[name])
     frame, notes = read_cells(dataset, vetted)
-    _note(verdicts, notes)
     return TextRows(
         frame=_with_values(dataset, frame, held),
-        data_rows=[vetted[i].data_rows if i in vetted else v.refused for i, v in enumerate(verdicts)],
-        verdicts=verdicts,
+        data_rows=[vetted[i].data_rows if i in vetted else each.refused for i, each in enumerate(found)],
+        found=_with_lines(found, notes),
         bodies=[vetted[i].body if i in vetted else source.body for i, source in enumerate(sources)],
     )
 
@@ -98,11 +97,12 @@ def _with_values(dataset: Dataset, frame: pl.DataFrame, held: dict[str, list[str
     return frame.with_columns(columns).select(order) if columns else frame
 
 
-def _note(verdicts: Sequence[Verdict], notes: pl.DataFrame) -> None:
+def _with_lines(found: Sequence[FileFindings], notes: pl.DataFrame) -> tuple[FileFindings, ...]:
+    """What is found in each file with the notes on its lines, each of which is refused."""
     if notes.is_empty():
-        return
-    count_notes(verdicts, notes)
-    keep_notes(verdicts, notes)
-    for file, lines in lines_by_file(notes).items():
-        verdicts[file].refused_lines = lines
-        verdicts[file].refused = len(lines)
+        return tuple(found)
+    lines = lines_by_file(notes)
+    return tuple(
+        replace(each, refused=len(lines[file]), refused_lines=tuple(lines[file])) if file in lines else each
+        for file, each in enumerate(with_notes(found, notes))
+    )

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from flows.model.dataset import Dataset
-from flows.model.findings import MAX_FINDINGS, Verdict
+from flows.model.findings import MAX_FINDINGS, NO_FINDINGS, FileFindings
 from flows.model.formats import Csv
 from flows.model.tables import FILE, LINE
 from flows.reading.csv import cells
@@ -41,8 +41,8 @@ def read(*bodies: bytes, dataset: Dataset = PAIRS, name: str = "f.csv", plain: b
     return parse(dataset, [Source(name, body) for body in bodies], plain=plain)
 
 
-def rules(verdict: Verdict) -> list[tuple[str, int | None]]:
-    return [(finding.rule, finding.line) for finding in verdict.findings]
+def rules(found: FileFindings) -> list[tuple[str, int | None]]:
+    return [(finding.rule, finding.line) for finding in found.findings]
 
 
 def test_all_columns_are_text_with_file_and_line_beside_them() -> None:
@@ -85,23 +85,23 @@ def test_groups_of_the_files_name_become_columns_and_a_group_left_out_is_null() 
 def test_data_rows_count_refused_lines_too() -> None:
     text = read(H + b"1,a\n2\n\n3,c\n", H + b'1,"a\nb"\n', b"no header")
     assert text.data_rows == [4, 2, 0]
-    assert [verdict.refused for verdict in text.verdicts] == [2, 2, 0]
-    assert [verdict.refused_lines for verdict in text.verdicts] == [[3, 4], [2, 3], None]
+    assert [found.refused for found in text.found] == [2, 2, 0]
+    assert [found.refused_lines for found in text.found] == [(3, 4), (2, 3), ()]
 
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_findings_stop_at_their_limit_per_file_and_counts_do_not(plain: bool) -> None:
     bad = H + b"1\n" * (MAX_FINDINGS + 500) + b"1,2\n"
     text = read(bad, bad, H + b"1\n", plain=plain)
-    assert [len(verdict.findings) for verdict in text.verdicts] == [MAX_FINDINGS, MAX_FINDINGS, 1]
-    assert [verdict.counts["ragged"] for verdict in text.verdicts] == [MAX_FINDINGS + 500, MAX_FINDINGS + 500, 1]
-    assert all(finding.raw == "1" for verdict in text.verdicts for finding in verdict.findings)
+    assert [len(found.findings) for found in text.found] == [MAX_FINDINGS, MAX_FINDINGS, 1]
+    assert [found.counts["ragged"] for found in text.found] == [MAX_FINDINGS + 500, MAX_FINDINGS + 500, 1]
+    assert all(finding.raw == "1" for found in text.found for finding in found.findings)
     assert text.frame[LINE].to_list() == [MAX_FINDINGS + 502] * 2
 
 
 def test_a_raw_text_is_shortened() -> None:
-    (verdict,) = read(H + b"x" * 5_000 + b"\n").verdicts
-    assert verdict.findings[0].raw == "x" * 200
+    (found,) = read(H + b"x" * 5_000 + b"\n").found
+    assert found.findings[0].raw == "x" * 200
 
 
 def test_a_large_file_is_read_whole() -> None:
@@ -109,7 +109,7 @@ def test_a_large_file_is_read_whole() -> None:
         text = read(body)
         assert text.frame["A"].to_list() == [str(number) for number in range(MANY)]
         assert text.frame[LINE].to_list() == list(range(2, MANY + 2))
-        assert text.verdicts == [Verdict(refused_lines=[])]
+        assert text.found == (NO_FINDINGS,)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_a_large_file_is_read_whole() -> None:
 )
 def test_one_bad_line_in_a_large_file_is_found_either_way(found: tuple[str, int], spoilt: bytes) -> None:
     short, long = read(spoilt), read(spoilt, plain=False)
-    assert rules(short.verdicts[0]) == [found]
-    assert short.verdicts == long.verdicts
+    assert rules(short.found[0]) == [found]
+    assert short.found == long.found
     assert short.frame.equals(long.frame)
 
 
@@ -137,7 +137,7 @@ def test_a_row_longer_than_a_block_is_read_whole() -> None:
     wide = b"x" * MAX_CELL_BYTES
     text = read(H + b"1,2\n3\n" + wide + b"," + wide + b"\n5\n")
     assert text.frame.rows() == [("1", "2", 0, 2), (wide.decode(), wide.decode(), 0, 4)]
-    assert rules(text.verdicts[0]) == [("ragged", 3), ("ragged", 5)]
+    assert rules(text.found[0]) == [("ragged", 3), ("ragged", 5)]
 
 
 @pytest.mark.parametrize("quote", [b"", b'"'])
@@ -145,7 +145,7 @@ def test_a_cell_may_have_a_length_and_no_byte_more(quote: bytes) -> None:
     longest = b"x" * MAX_CELL_BYTES
     text = read(H + b"1,2\n" + quote + longest + quote + b",3\n4," + quote + longest + b"x" + quote + b"\n5,6\n")
     assert [row[1:] for row in text.frame.rows()] == [("2", 0, 2), ("3", 0, 3), ("6", 0, 5)]
-    (finding,) = text.verdicts[0].findings
+    (finding,) = text.found[0].findings
     assert (finding.rule, finding.line, finding.column, finding.raw) == ("cell", 4, "B", "x" * 200)
     assert "at most 1,048,576 bytes" in str(finding.expected)
 
@@ -164,9 +164,9 @@ def test_a_cell_may_have_a_length_and_no_byte_more(quote: bytes) -> None:
     ],
 )
 def test_a_wrong_header_is_told_by_what_is_wrong_with_it(line: str, told: str) -> None:
-    (verdict,) = read(line.encode() + b"\n1,2\n").verdicts
-    assert verdict.findings[0].expected == f"A,B ({told})"
-    assert verdict.reason == f"header (line 1): expected A,B ({told}), got {line}"
+    (found,) = read(line.encode() + b"\n1,2\n").found
+    assert found.findings[0].expected == f"A,B ({told})"
+    assert found.refusal == f"header (line 1): expected A,B ({told}), got {line}"
 
 
 def test_a_delimiter_with_a_meaning_in_patterns_is_only_a_delimiter() -> None:
@@ -175,7 +175,7 @@ def test_a_delimiter_with_a_meaning_in_patterns_is_only_a_delimiter() -> None:
         body = 'A|B\n1|"a|""b"\n2|c\n3|a"b\n'.replace("|", delimiter).encode()
         text = read(body, dataset=dataset)
         assert text.frame["B"].to_list() == [f'a{delimiter}"b', "c"], delimiter
-        assert rules(text.verdicts[0]) == [("quote", 4)], delimiter
+        assert rules(text.found[0]) == [("quote", 4)], delimiter
 
 
 @pytest.mark.parametrize("processors", [1, 2, 5])
@@ -187,6 +187,6 @@ def test_a_large_file_is_parsed_in_pieces_and_its_ragged_lines_keep_their_number
     ragged = {7, 300, 301, 998}
     lines = [b"1,2,3" if number in ragged else f"{number},x".encode() for number in range(2, 1_001)]
     text = read(H + b"\n".join(lines) + b"\n")
-    assert [finding.line for finding in text.verdicts[0].findings] == sorted(ragged)
+    assert [finding.line for finding in text.found[0].findings] == sorted(ragged)
     assert text.frame[LINE].to_list() == [number for number in range(2, 1_001) if number not in ragged]
     assert text.frame.to_series(0).to_list() == [str(number) for number in text.frame[LINE]]

@@ -77,7 +77,7 @@ def test_a_file_that_needs_all_the_room_is_read_and_one_that_needs_a_byte_more_i
     monkeypatch.setattr("flows.reading.csv.cells._BLOCK_BYTES", 1 << 16)
     body, needs = WHOLE[kind]
     room = needs(Cost(PAIRS), body)
-    assert not check(within(room), body).counts["memory"]
+    assert not check(within(room), body).counts.get("memory")
     verdict = check(within(room - 1), body)
     assert (verdict.accepted, dict(verdict.counts)) == (False, {"memory": 1})
     assert f"{room:,} bytes of memory" in str(verdict.findings[0].raw)
@@ -89,7 +89,7 @@ def test_a_file_that_fits_is_not_concerned_by_one_that_does_not() -> None:
     large = H + b"1,x\n" * 10_000
     checked = check_files(within(500_000), [read(b"a", H + b"1,x\n"), read(b"b", large), read(b"c", H + b"2,y\n")])
     assert [checked.verdicts[name].rows for name in (b"a", b"b", b"c")] == [1, 0, 1]
-    assert checked.verdicts[b"b"].counts["memory"] == 1
+    assert checked.verdicts[b"b"].counts.get("memory") == 1
     assert checked.rows["A"].to_list() == [1, 2]
 
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from flows.model.dataset import Dataset
-from flows.model.findings import MAX_FINDINGS, Finding, Verdict
+from flows.model.findings import MAX_FINDINGS, FileFindings, Finding, Verdict
 from flows.model.formats import Csv
 from flows.model.policies import RejectFile, SkipRows
 from flows.model.tables import FILE, LINE
@@ -64,8 +64,8 @@ def values(checked: Checked) -> list[tuple[Any, ...]]:
     return checked.rows.drop(FILE, LINE).rows()
 
 
-def brief(verdict: Verdict) -> list[tuple[str, int | None, str | None]]:
-    return [(finding.rule, finding.line, finding.column) for finding in verdict.findings]
+def brief(found: Verdict | FileFindings) -> list[tuple[str, int | None, str | None]]:
+    return [(finding.rule, finding.line, finding.column) for finding in found.findings]
 
 
 def test_good_rows_have_the_schemas_types_and_know_their_file_and_line() -> None:
@@ -81,7 +81,7 @@ def test_good_rows_have_the_schemas_types_and_know_their_file_and_line() -> None
 
 
 def test_no_rows_and_no_files_are_fine() -> None:
-    assert check(declare(), "").verdicts == [Verdict(refused_lines=[])]
+    assert check(declare(), "").verdicts == (Verdict(),)
     assert check(declare()).rows.schema == check(declare(), "1,2021-05-01,3\n").rows.schema
 
 
@@ -89,15 +89,15 @@ def test_validating_twice_gives_the_same_and_leaves_the_text_as_it_was() -> None
     dataset = declare()
     text = parse(dataset, [Source("f.csv", b"ID,Day,Quantity\n1,x,3\n\n")])
     assert validate(dataset, text).verdicts == validate(dataset, text).verdicts
-    assert brief(text.verdicts[0]) == [("blank_line", 3, None)]
+    assert brief(text.found[0]) == [("blank_line", 3, None)]
 
 
 def test_a_cell_that_cannot_be_read_never_becomes_a_null() -> None:
     checked = check(declare(), "1,2021-05-01,many\n2,2021-05-01,\n")
     assert values(checked) == [(2, date(2021, 5, 1), None)]
-    assert checked.verdicts[0].findings == [
-        Finding("integer", 2, "Quantity", "many", "Int16 in plain digits, such as 7 or -7")
-    ]
+    assert checked.verdicts[0].findings == (
+        Finding("integer", 2, "Quantity", "many", "Int16 in plain digits, such as 7 or -7"),
+    )
 
 
 def test_keys_are_judged_per_file() -> None:
@@ -111,7 +111,7 @@ def test_repeats_collapse_to_the_first_and_others_of_their_key_still_conflict() 
     (verdict,) = checked.verdicts
     assert values(checked) == [(2, date(2021, 5, 1), 1)]
     assert brief(verdict) == [("primary_key", 2, None), ("primary_key", 5, None)]
-    assert (verdict.rows, verdict.collapsed, verdict.refused, verdict.refused_lines) == (1, 2, 2, [2, 5])
+    assert (verdict.rows, verdict.collapsed, verdict.refused, verdict.refused_lines) == (1, 2, 2, (2, 5))
 
 
 def test_rules_have_their_short_names_and_say_what_they_expect() -> None:
@@ -154,14 +154,14 @@ def test_one_finding_refuses_the_file_under_reject_file() -> None:
     assert values(checked) == [(3, date(2021, 5, 1), 1)]
     assert (bad.accepted, bad.rows, bad.refused, bad.refused_lines) == (False, 0, 2, None)
     assert bad.reason == "findings: min 1"
-    assert good == Verdict(rows=1, refused_lines=[])
+    assert good == Verdict(rows=1)
 
 
 def test_the_share_of_refused_rows_is_judged_per_file_and_counts_the_gates_too() -> None:
     half = "1,2021-05-01,1\n2,2021-05-01,1\n3,2021-05-01,-1\n4\n"
     checked = check(declare(bad_rows=SkipRows(0.5)), half, half + "5\n", "6,2021-05-01,1\n")
     assert [verdict.accepted for verdict in checked.verdicts] == [True, False, True]
-    assert checked.verdicts[0].refused_lines == [4, 5]
+    assert checked.verdicts[0].refused_lines == (4, 5)
     assert checked.verdicts[1].reason == (
         "3 of 5 rows (60.00%) are refused, at most 50.00% may be; findings: min 1, ragged 2"
     )
@@ -181,7 +181,7 @@ def test_findings_of_gate_and_checks_stand_in_line_order_up_to_the_limit() -> No
 def test_all_physical_lines_of_a_refused_row_are_named() -> None:
     dataset = declare(Ruled, format=Csv(multiline=True))
     checked = check(dataset, '2,4,"a\n\nb"\n2,4,abc\n')
-    assert checked.verdicts[0].refused_lines == [2, 3, 4]
+    assert checked.verdicts[0].refused_lines == (2, 3, 4)
 
 
 @pytest.mark.parametrize("column", [dy.Float32(), dy.UInt8(), dy.Int32(), dy.Integer(), dy.Float(), dy.UInt32()])
@@ -246,7 +246,7 @@ def test_prepare_may_drop_rows_and_make_several_of_one() -> None:
 
     checked = prepared(prepare, "1,2021-05-01,1\nTOTAL,,1\n2,2021-05-01,-1\n")
     assert [(row[0], row[-1]) for row in checked.rows.rows()] == [(1, 2), (10, 2)]
-    assert (checked.verdicts[0].refused, checked.verdicts[0].refused_lines) == (2, [4])
+    assert (checked.verdicts[0].refused, checked.verdicts[0].refused_lines) == (2, (4,))
 
 
 def test_prepare_may_return_values_instead_of_text() -> None:
@@ -288,7 +288,7 @@ def test_an_exception_in_prepare_refuses_its_file_only() -> None:
     checked = prepared(fail, "1,2021-05-01,1\n", "bad,2021-05-01,1\n", "3,2021-05-01,1\n")
     assert [verdict.accepted for verdict in checked.verdicts] == [True, False, True]
     raised = f"KeyError: 'no such thing' (test_validate.py, line {fail.__code__.co_firstlineno + 2})"
-    assert checked.verdicts[1].findings == [Finding("prepare", raw=raised, expected="no exception")]
+    assert checked.verdicts[1].findings == (Finding("prepare", raw=raised, expected="no exception"),)
     assert checked.verdicts[1].reason == f"prepare: {raised}; expected no exception"
     assert (checked.verdicts[1].refused, checked.verdicts[1].refused_lines) == (1, None)
     assert checked.rows[FILE].to_list() == [0, 2]
