@@ -7,8 +7,9 @@ import re
 import secrets
 
 from flows.errors import StateError
+from flows.settings import TOKEN_VARIABLE
 
-TOKEN = "CUBEFEED_TOKEN"
+TOKEN = TOKEN_VARIABLE.name
 NEXT = f'export {TOKEN}="$(cubefeed token)"'
 _BYTES = 32
 LEAST_LETTERS = 32

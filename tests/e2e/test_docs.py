@@ -73,12 +73,9 @@ def test_a_command_that_the_readme_names_exists(place: Place, command: str) -> N
 
 @pytest.mark.parametrize("variable", sorted(set(re.findall(r"`(CUBEFEED_[A-Z_]+)`", README + SECURITY))))
 def test_a_setting_of_the_readme_exists(variable: str) -> None:
-    from dataclasses import fields
+    from flows.settings import variables
 
-    from flows.settings import PREFIX, Settings
-    from flows.web.token import TOKEN
-
-    assert variable == TOKEN or variable.removeprefix(PREFIX).lower() in {field.name for field in fields(Settings)}
+    assert variable in {each.name for each in variables()}
 
 
 def test_the_token_of_the_readme_is_taken(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
