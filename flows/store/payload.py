@@ -130,7 +130,7 @@ def _day(name: str, value: object) -> date | None:
         raise _refusal(name, "a date such as 2021-05-01", value) from None
 
 
-_FIELDS = {"asked_in": "working_directory"}
+_FIELDS: Mapping[str, str] = {"asked_in": "working_directory"}
 """Parameters that have another name in JSON, which is that of earlier versions."""
 _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "paths": _texts,
