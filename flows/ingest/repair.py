@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from flows.errors import LandingHangs
-from flows.ingest.checks import check_files
+from flows.ingest.file_checks import check_files
 from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, first_names, shown

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from flows.cube.port import Cube
-from flows.ingest.checks import check_files
 from flows.ingest.comparison import Expected, compare
+from flows.ingest.file_checks import check_files
 from flows.landing.mount_thread import MountThread
 from flows.model.calendar import shifted
 from flows.model.dataset import Dataset

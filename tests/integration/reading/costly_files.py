@@ -13,7 +13,7 @@ from pathlib import Path
 import dataframely as dy
 import pyarrow as pa
 
-from flows.ingest.checks import check_files
+from flows.ingest.file_checks import check_files
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.formats import Csv

@@ -12,7 +12,7 @@ import dataframely as dy
 import pyarrow as pa
 import pytest
 
-from flows.ingest.checks import check_files
+from flows.ingest.file_checks import check_files
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.finding_frame import SHOWN, SHOWN_EXPECTED

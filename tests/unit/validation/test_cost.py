@@ -13,8 +13,8 @@ import dataframely as dy
 import pytest
 
 from flows.errors import DeclarationError
-from flows.ingest import checks
-from flows.ingest.checks import check_files
+from flows.ingest import file_checks
+from flows.ingest.file_checks import check_files
 from flows.ingest.work import Work
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
@@ -99,7 +99,7 @@ def test_files_are_read_together_as_far_as_they_fit(pack: Callable[[bytes], byte
     one = Cost(PAIRS).worst(len(body), 101)
     reads = [read(str(number).encode(), pack(body)) for number in range(10)]
     for room, sizes in ((3 * one, [3, 3, 3, 1]), (3 * one - 1, [2, 2, 2, 2, 2]), (one - 1, [1] * 10)):
-        groups = [[each.landed.path for each, _ in group] for group in checks._that_fit(within(room), reads)]
+        groups = [[each.landed.path for each, _ in group] for group in file_checks.files_that_fit(within(room), reads)]
         assert [len(group) for group in groups] == sizes
         assert [path for group in groups for path in group] == [each.landed.path for each in reads]
     checked = check_files(within(3 * one), reads)
