@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from flows.cube.port import Cube
 from flows.ingest.commit import Appender
-from flows.ingest.day_totals import day_report
+from flows.ingest.day_totals import day_report, require_data_by
 from flows.ingest.verification import complaints_of, day_facts, read_again, retain_from, verify
 from flows.landing.inbox import Inbox
 from flows.landing.mount_thread import MountThread
@@ -95,10 +95,17 @@ class Days:
         }
 
     def report(self, dataset: Dataset, inbox: Inbox, day: date | None) -> dict[str, Any]:
-        """The facts of a day; of the one that is due by default."""
+        """The facts of a day; of the one that is due by default.
+
+        Raises:
+            RequestFailed: the day lies before all data, and no file came for it.
+        """
         now = datetime.now(UTC)
         chosen = day or _due_day(dataset, now) or _day_before(now)
-        return self._report(dataset, inbox, chosen, self.verify(dataset))
+        report = self._report(dataset, inbox, chosen, self.verify(dataset))
+        if day is not None and not report["files"]:
+            require_data_by(dataset, self._owned.cube, day)
+        return report
 
     def _report(self, dataset: Dataset, inbox: Inbox, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
         cube, ledger = self._owned.cube, self._owned.ledger

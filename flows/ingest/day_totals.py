@@ -10,12 +10,13 @@ from typing import Any
 import polars as pl
 
 from flows.cube.port import Cube
+from flows.errors import RequestFailed
 from flows.ingest.verification import complaints_of, day_facts
 from flows.landing.inbox import Inbox
 from flows.model.calendar import day_before, in_zone, is_due, shifted, span_of
 from flows.model.dataset import Dataset
 from flows.model.day_facts import TOO_LARGE, Came, DayFile, DayReport, Number, Total, Value
-from flows.model.tables import Query
+from flows.model.tables import CONTRIBUTORS_COUNT, Query
 from flows.model.types import DATE
 from flows.store.days import DayVersion, day_versions
 from flows.store.history import counts
@@ -83,6 +84,20 @@ def day_report(
         extra=checked["extra"],
         complaints=tuple(complaints_of(checked, day_facts(dataset, cube, day if due else None), inbox.problem)),
     )
+
+
+def require_data_by(dataset: Dataset, cube: Cube, day: date) -> None:
+    """Refuse a day that lies before all that the cube holds; who names it has mistyped it.
+
+    Raises:
+        RequestFailed: all rows are of later days.
+    """
+    level = _level(dataset)
+    if level is None:
+        return
+    first = cube.query(Query(dataset.table.name, (CONTRIBUTORS_COUNT,), (level,)))[level].min()
+    if isinstance(first, date) and first > day:
+        raise RequestFailed("The data begins after that day", next_step=f"name {first} or a later day", got=day)
 
 
 def _level(dataset: Dataset) -> str | None:

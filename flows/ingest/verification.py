@@ -28,6 +28,7 @@ from flows.store.footer import VersionRow
 from flows.store.ledger import Ledger
 from flows.store.segment_rows import Part, legible, rows_of, scan_segments
 from flows.store.upkeep import version_rows
+from flows.text.hindrances import hindrances
 
 READ_BYTES = 64 << 20
 """Landing files that a deep check reads at once."""
@@ -125,7 +126,7 @@ def complaints_of(checked: Mapping[str, Any], day: Mapping[str, Any], problem: s
         day: what `day_facts` found.
         problem: why the landing directory cannot be seen, if it cannot.
     """
-    complaints = [f"waiting, because {problem}"] if problem else []
+    complaints = list(hindrances(degraded=None, problem=problem))
     if checked["missing"] or checked["extra"]:
         complaints.append(
             f"the cube differs from the ledger: {checked['missing']} rows missing, {checked['extra']} extra"

@@ -62,6 +62,15 @@ def test_reports_of_the_first_days_of_the_calendar_are_made(living: Living) -> N
     loads_on(living)
 
 
+def test_a_day_before_all_data_has_no_report_and_a_day_without_rows_has_one(living: Living) -> None:
+    for day in ("0001-01-01", "2021-04-29"):
+        with pytest.raises(RequestFailed, match=r"The data begins after that day .*Next: name 2021-05-01 or a later"):
+            report(living, day)
+    assert report(living, "2021-05-01").of_the_day
+    assert report(living, "2021-05-03").complaints == ("no row of 2021-05-03 has come",)
+    loads_on(living)
+
+
 @pytest.mark.parametrize(
     ("since", "files"),
     [
