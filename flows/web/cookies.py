@@ -3,6 +3,7 @@
 A browser sends a cookie to every port of a host. So this one holds for one path alone, which nobody can guess, and
 which is known to pages of this address only (their storage is by port): another program on the host can have a
 browser call it, but not by that path, and is not sent the cookie.
+https://www.rfc-editor.org/rfc/rfc6265#section-8.5
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ MAX_PAGES = 128
 computer come half of what may come from there, for the same reason."""
 GIVEN_WAY = 1013
 """The code with which a channel is closed whose place another page has taken: the page comes back when it is looked
-at, or after a while."""
+at, or after a while. It means "try again later":
+https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number"""
 
 OverviewSource = Callable[[], dict[str, Any]]
 

@@ -24,6 +24,7 @@ class Listener(socket.socket):
 
     Where no file can be opened at all, asyncio (Python 3.13) tries again as often as there may be connections waiting,
     and logs each time with a traceback; here it is told of it once in a while, and otherwise that nobody waits.
+    https://github.com/python/cpython/blob/3.13/Lib/asyncio/selector_events.py (`_accept_connection`)
     """
 
     connections: Connections

@@ -40,7 +40,7 @@ def page_routes() -> list[Route]:
     own = files("flows.web") / "assets"
     page = page_templates().get_template("page.html.jinja").render(perspective=f"assets/{engine}/{PERSPECTIVE}")
     routes = [Route("/", _text_route(page, "html"), methods=["GET"])]
-    for name in ("page.js", "page.css", "overview.js", "icon.svg"):
+    for name in ("page.js", "page.css", "layout.js", "overview.js", "icon.svg"):
         text = (own / name).read_text(encoding="utf-8")
         routes.append(Route(f"/assets/{name}", _text_route(text, name.rpartition(".")[2]), methods=["GET"]))
     for kind in ("js", "css"):

@@ -12,7 +12,10 @@ from flows.web.templates import page_templates
 
 def sign_in_page() -> Response:
     """The answer to a browser that is not known (yet): a strict cookie is not sent where a link on another site leads
-    here, as those of Prefect do. So its script asks once more first, now from this page itself."""
+    here, as those of Prefect do. So its script asks once more first, now from this page itself.
+
+    https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#samesitesamesite-value
+    """
     page, allowed = _page()
     return Response(page, 401, {"Cache-Control": "no-store", POLICY: allowed}, "text/html")
 

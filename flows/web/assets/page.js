@@ -1,6 +1,7 @@
 // The live page: one channel from the server, an engine in this browser, a pivot per dataset.
 // Nothing is ever sent: what is done to a table here stays in this page.
 
+import {attempt, fitting, keepLayout, pick, readLayout, standardLayout} from "./layout.js";
 import {count, showOverview, tick} from "./overview.js";
 
 const engineUrl = new URL(document.querySelector("script[data-engine]").dataset.engine, document.baseURI);
@@ -8,8 +9,6 @@ const SILENT_MS = 9000; // the server sends something every 2 s
 const GIVEN_WAY = 1013, AWAY_MS = 30000; // other pages have taken this one's place: it waits, unless it is looked at
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const theme = () => (dark.matches ? "Pro Dark" : "Pro Light");
-const LAYOUT = ["plugin", "plugin_config", "columns_config", "group_by", "split_by", "columns", "filter", "sort",
-  "expressions", "aggregates", "group_rollup_mode", "split_rollup_mode"];
 
 // Perspective writes a date as the browser's language does, where a layout asks for no other style. Everything else in
 // Cubefeed writes 2021-05-01, and so does Swedish.
@@ -23,26 +22,9 @@ const engine = import(engineUrl).then(async ({ready, worker}) => {
   return worker();
 });
 
-const attempt = action => { try { return action(); } catch { return null; } };
-
 // The page that asks for the token finds back to this path; other ports of this host do not know it.
 if (location.search === "?again") history.replaceState(null, "", location.pathname + location.hash);
 attempt(() => localStorage.setItem("cubefeed-path", location.pathname));
-
-// ---- layouts: in this browser, and in the address, so that a link shares them ----
-
-const pick = layout => Object.fromEntries(LAYOUT.filter(name => name in layout).map(name => [name, layout[name]]));
-const inAddress = () => new URLSearchParams(location.hash.slice(1));
-const readLayout = name => attempt(() => pick(JSON.parse(inAddress().get(name)))) ??
-  attempt(() => pick(JSON.parse(localStorage.getItem(`cubefeed:${name}`))));
-
-const keepLayout = (name, layout) => {
-  const address = inAddress();
-  if (layout) address.set(name, JSON.stringify(layout)); else address.delete(name);
-  history.replaceState(null, "", address.size ? `#${address}` : location.pathname + location.search);
-  attempt(() => layout ? localStorage.setItem(`cubefeed:${name}`, JSON.stringify(layout))
-    : localStorage.removeItem(`cubefeed:${name}`)); // a browser may forbid storage
-};
 
 // ---- one dataset's pivot ----
 
@@ -160,27 +142,6 @@ class Pivot {
     note.hidden = false;
   }
 }
-
-// By the first date where there is one: every measure, means weighted by the count of the values behind them.
-const standardLayout = ({levels, measures, count}) => ({
-  plugin: "Datagrid",
-  group_by: [levels.find(level => level.kind === "date") ?? levels[0]].filter(Boolean).map(level => level.name),
-  split_by: [], filter: [], sort: [], expressions: {},
-  columns: measures.map(measure => measure.name).filter(name => name === count || !name.endsWith(".COUNT")),
-  aggregates: Object.fromEntries(measures.map(({name, weight}) => [name, weight ? ["weighted mean", [weight]] : "sum"])),
-  columns_config: Object.fromEntries(measures.filter(measure => measure.whole).map(({name}) =>
-    [name, {number_format: {maximumFractionDigits: 0}}])),
-});
-
-// A kept layout may name columns that there are no more.
-const fitting = (layout, {types}) => {
-  if (!layout) return null;
-  const known = name => name === null || name in types || name in (layout.expressions ?? {});
-  const fitted = {...layout};
-  for (const part of ["group_by", "split_by", "columns"]) if (fitted[part]) fitted[part] = fitted[part].filter(known);
-  for (const part of ["filter", "sort"]) if (fitted[part]) fitted[part] = fitted[part].filter(([name]) => known(name));
-  return fitted;
-};
 
 // ---- the channel ----
 

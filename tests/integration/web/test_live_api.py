@@ -1,66 +1,22 @@
-"""The read API and the page's channel of a real session, over real HTTP."""
+"""The read API of a real session, over real HTTP."""
 
 from __future__ import annotations
 
-import socket
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
-import polars as pl
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
-from websockets.sync.connection import Connection
 
-from flows.cube.bounds import Bounds
-from flows.cube.duckdb.engine import DuckDbCube
-from flows.errors import TooSlow
-from flows.model.merge import ChangeSet
-from flows.model.tables import VERSION, Column, Query, Table
-from flows.model.types import INTEGER, STRING
 from flows.store.state_directory import StateDirectory
-from flows.web import connections
-from flows.web.api import AT_ONCE, Api
-from tests.integration.live_feed import Living, live, sales
-from tests.integration.web.channel import Reader
+from tests.integration.live_feed import live, sales
+from tests.integration.web.running_session import Session
 
 SUM = "Quantity.SUM"
 PATHS = ("/api/query", "/api/status", "/api/files", "/api/findings", "/health", "/metrics", "/openapi.json")
-
-
-class Session:
-    """A session with two good files and a refused one, and how to ask it."""
-
-    def __init__(self, living: Living, url: str) -> None:
-        self.living = living
-        self.url = url
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.url + path, headers=headers, trust_env=False, timeout=20)
-
-    @property
-    def channel(self) -> str:
-        return self.url.replace("http", "ws") + "/live"
-
-
-@pytest.fixture
-def session(quick: None, tmp_path: Path) -> Iterator[Session]:
-    with live(tmp_path, "native") as living:
-        living.put("a.csv", sales(4, 6))
-        living.put("b.csv", sales(7, start=10, day="2021-05-02"))
-        living.put("bad.csv", sales(-1, start=20))
-        living.wait_until(lambda: living.state_of("bad.csv") == "quarantined" and len(living.quantities()) == 3)
-        owner = StateDirectory(tmp_path / "state").require_owner()
-        yield Session(living, str(owner.url))
 
 
 def test_queries_are_answered(session: Session) -> None:
@@ -151,45 +107,6 @@ def test_the_figures_for_prometheus(session: Session) -> None:
         assert f'cubefeed_{name}{{dataset="sales"}} ' in text
 
 
-def test_the_channel_tells_and_does_not_listen(session: Session) -> None:
-    page = Reader()
-    with connect(session.channel, proxy=None) as channel:
-        receive_cells(channel, page)
-        assert page.kinds == ["snapshot"] and page.sums(of=SUM) == {(): 17}
-        for message in ("{}", b"\x00" * 900, '{"kind": "snapshot"}'):
-            channel.send(message)
-        session.living.put("c.csv", sales(8, start=30, day="2021-05-03"))
-        receive_cells(channel, page)
-        assert page.kinds == ["snapshot", "delta"] and page.sums(of=SUM) == {(): 25}
-        assert "cubefeed_live_pages 1.0" in session.get("/metrics").text
-        channel.send("x" * 2000)
-        with pytest.raises(ConnectionClosed):
-            receive_cells(channel, page)
-    assert session.living.quantities(by="Product") == {"phone": 25}
-
-
-def test_a_page_that_does_not_read_slows_no_commit_and_catches_up(session: Session) -> None:
-    page = Reader()
-    with connect(session.channel, proxy=None, max_queue=1) as sleeping:
-        receive_cells(sleeping, page)
-        for number in range(80):
-            session.living.put(f"s{number}.csv", sales(1, start=100 + number))
-        session.living.wait_until(lambda: len(session.living.quantities()) == 83)
-        while page.sums(of=SUM) != {(): 97}:
-            receive_cells(sleeping, page)
-
-
-def test_other_sites_and_other_names_are_refused_on_upgrades_too(session: Session) -> None:
-    assert session.get("/api/status", Host="evil.example").status_code == 400
-    assert session.get("/api/status", Origin="http://evil.example").status_code == 403
-    assert session.get("/api/status", Origin="null").status_code == 403
-    assert session.get("/api/status", Origin=session.url).status_code == 200
-    for headers in ({"Origin": "http://evil.example"}, {"Origin": "http://localhost:1"}):
-        with pytest.raises(InvalidStatus) as refused:
-            connect(session.channel, additional_headers=headers, proxy=None)
-        assert refused.value.response.status_code == 403
-
-
 def test_pages_and_assets_are_kept_as_they_should_be(session: Session) -> None:
     page = session.get("/")
     assert (
@@ -200,61 +117,6 @@ def test_pages_and_assets_are_kept_as_they_should_be(session: Session) -> None:
     with httpx.stream("GET", f"{session.url}/{engine}", trust_env=False) as answer:
         assert "immutable" in answer.headers["cache-control"] and int(answer.headers["content-length"]) > 1_000_000
     assert "://" not in page.text.replace("http://www.w3.org", "")
-
-
-def receive_cells(channel: Connection, page: Reader) -> None:
-    """Take the next message about cells; the overview is skipped."""
-    while True:
-        message = channel.recv(timeout=20)
-        if isinstance(message, bytes):
-            return page.take(message)
-
-
-def large_cube(rows: int) -> DuckDbCube:
-    """A table whose groups by all levels take a while."""
-    table = Table("large", (Column("A", INTEGER), Column("B", STRING), Column("Q", INTEGER)), keys=("A",))
-    cube = DuckDbCube((table,))
-    numbers = pl.int_range(rows, eager=True)
-    columns = {"A": numbers, "B": numbers.cast(pl.String), "Q": numbers, VERSION: pl.repeat(1, rows, eager=True)}
-    cube.apply(ChangeSet("large", frozenset(), pl.DataFrame(columns)))
-    return cube
-
-
-class Large:
-    """A source over a large cube; it says how long each query took until it was interrupted."""
-
-    def __init__(self, cube: DuckDbCube) -> None:
-        self.cube = cube
-        self.model = lambda: cube.model
-        self.interrupted_s: list[float] = []
-
-    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
-        begun = time.monotonic()
-        try:
-            return self.cube.query(query, bounds=bounds)
-        except TooSlow:
-            self.interrupted_s.append(time.monotonic() - begun)
-            raise
-
-
-def test_a_query_that_takes_too_long_is_interrupted_and_frees_its_place() -> None:
-    source = Large(large_cube(400_000))
-    query = Query("large", ("Q.SUM",), ("A", "B"), totals=True)
-    begun = time.monotonic()
-    source.cube.query(query)
-    whole_s = time.monotonic() - begun
-    api = Api(source, timeout_s=whole_s / 10, fail=lambda *_: None)  # type: ignore[arg-type]
-    with TestClient(Starlette(routes=api.routes)) as client:
-        for _ in range(AT_ONCE + 2):
-            answer = client.get("/api/query?measure=Q.SUM&by=A&by=B&totals=true")
-            assert answer.status_code == 504 and "longer than" in answer.json()["error"]
-    api.close()
-    assert source.interrupted_s and max(source.interrupted_s) < whole_s * 0.7
-    assert (
-        source.cube.query(Query("large", ("contributors.COUNT",)), bounds=Bounds(within_s=20))["contributors.COUNT"][0]
-        == 400_000
-    )
-    source.cube.close()
 
 
 @pytest.mark.slow
@@ -275,22 +137,3 @@ def test_no_answer_contradicts_the_description(session: Session, path: str) -> N
             case.call_and_validate(excluded_checks=excluded)
 
         answered()
-
-
-def test_connections_that_ask_nothing_give_way_to_those_that_ask(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connections, "MOST", 10)
-    port = int(session.url.rsplit(":", 1)[1])
-    with ExitStack() as stack:
-        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(40)]
-        assert session.get(f"/api/query?measure={SUM}").json()["rows"] == [{SUM: 17}]
-        assert [_is_closed(connection) for connection in idle[:30]] == [True] * 30
-
-
-def _is_closed(connection: socket.socket) -> bool:
-    """Whether the other side has let go of a connection."""
-    try:
-        return connection.recv(1) == b""
-    except ConnectionResetError:
-        return True
