@@ -17,9 +17,8 @@ from flows.ingest.dataset_state import Desk
 from flows.ingest.disk_warnings import Disks, landing_places, places
 from flows.ingest.feed import Feed
 from flows.ingest.status import FeedSource
-from flows.landing.identity import DirectoryRecord
+from flows.landing.identity import DirectoryIdentity, DirectoryRecord
 from flows.landing.inbox import Inbox
-from flows.landing.listing import DirectoryIdentity
 from flows.landing.monitor import DirectoryMonitor
 from flows.model.dataset import Dataset
 from flows.runtime.boundaries import Scope, SessionFailed, boundary, describe

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -18,7 +17,7 @@ from flows.ingest.load_summary import Loads
 from flows.ingest.selection import choose_paths
 from flows.ingest.work import Outcome, Work
 from flows.landing.listing import Listing
-from flows.landing.tree import find
+from flows.landing.tree import RegularFile, find_file
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.lifecycle import Mode
@@ -186,11 +185,11 @@ class Asking:
         listing = desk.monitor.call(inbox.rescan)
         require_seen(desk.dataset, listing)
         chosen = choose_paths(desk.dataset, self._ledger, self._segments, request.payload, listing.files)
-        found = desk.monitor.call(lambda: {path: find(inbox.root, path) for path in chosen})
+        found = desk.monitor.call(lambda: {path: find_file(inbox.root, path) for path in chosen})
         landed = [
-            SettledFile(path, Signature.of(status), mode)
-            for path, status in found.items()
-            if isinstance(status, os.stat_result)
+            SettledFile(path, Signature.of(file.status), mode)
+            for path, file in found.items()
+            if isinstance(file, RegularFile)
         ]
         inbox.claim(landed)
         return tuple(landed)

@@ -14,26 +14,26 @@ from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
-from flows.landing.absence import MissingFiles
 from flows.landing.events import Hint
-from flows.landing.identity import DirectoryRecord, MountGuard
-from flows.landing.listing import DirectoryIdentity, Listing, is_too_deep, name_filter, reason_of, scan
+from flows.landing.file_clock import FileClock
+from flows.landing.identity import DirectoryIdentity, DirectoryRecord
+from flows.landing.listing import Listing
 from flows.landing.manifest import with_manifest
-from flows.landing.mount_thread import note_progress
-from flows.landing.settling import PendingFile, SettlingRules
-from flows.landing.tree import find
+from flows.landing.missing_files import MissingFiles
+from flows.landing.mount_guard import MountGuard
+from flows.landing.names import is_hidden, name_filter, strip_companion
+from flows.landing.pending_files import PendingFile, PendingFiles, Wait
+from flows.landing.scan import SeenFiles, scan, search_unseen
+from flows.landing.settling import SettlingRules
+from flows.landing.tree import reason_of
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, shown
 from flows.model.policies import unloads
 
-RETRY_S = 5.0
-"""How long a file that cannot be read is left alone before it is tried again."""
 ACCEPTED_S = 1.0
 """How often a file that waits for a person to accept its directory is looked at."""
 LINKS_S = 1.0
 """How often a file that waits for its other names to go is looked at: no event tells of those elsewhere."""
-CLOCK_STEP_S = 1.0
-"""A wall clock that moves by more than this against the monotonic one was set."""
 
 
 class ReadyFiles(NamedTuple):
@@ -50,14 +50,6 @@ class ClaimedFiles(NamedTuple):
     settled: tuple[SettledFile, ...] = ()
     deleted: tuple[bytes, ...] = ()
     missing: tuple[bytes, ...] = ()
-
-
-class Retry(NamedTuple):
-    """A claimed file that could not be recorded: how it looked, why, and when to try again if it looks the same."""
-
-    signature: Signature
-    waits_for: str
-    due: float
 
 
 class Inbox:
@@ -92,7 +84,7 @@ class Inbox:
         self.dataset = dataset
         self.root = dataset.root
         self.settling = SettlingRules(dataset, settle_s=settle_s)
-        self.trusted_age_s = trusted_age_s
+        self.file_clock = FileClock(clock, trusted_age_s=trusted_age_s)
         self.problem: str | None = None
         self.scan_s = 0.0
         self.scanned_at = -inf
@@ -100,15 +92,12 @@ class Inbox:
         self._linked: dict[bytes, str] = {}
         self._accepts = name_filter(dataset)
         self._recorded = dict(recorded)
-        self._pending: dict[bytes, PendingFile] = {}
+        self._pending = PendingFiles(self.file_clock)
         self._claimed: dict[bytes, Signature] = {}
-        self._retries: dict[bytes, Retry] = {}
         self._missing = MissingFiles()
         self._root: DirectoryIdentity | None = None
         self._guard = MountGuard(dataset.name, directory_record, newcomers)
         self._clock = clock
-        self._wall_ahead_s = time.time() - time.monotonic()
-        self._steady_since = -inf
         self._lock = threading.RLock()
 
     @property
@@ -119,34 +108,42 @@ class Inbox:
     def rescan(self) -> Listing:
         """Look at the whole directory."""
         now, started = self._clock(), time.monotonic()
-        listing = scan(self.root, self._accepts, recursive=self.dataset.recursive)
-        self._look_beyond(listing)
-        if self.dataset.completeness.manifest is not None:
-            for path, signature in listing.files.items():
-                listing.files[path] = with_manifest(self.dataset, self.root, path, signature)
+        listing = self._scan()
         self.scan_s = time.monotonic() - started
         self.scanned_at = started
-        self._check_clock(now)
+        self.file_clock.check(now)
         with self._lock:
-            self.refused, self._linked = listing.refused, listing.linked
-            waiting = self._pending.keys() | self._retries.keys()
-            for path, signature in listing.files.items():
-                if self._recorded.get(path) != signature or path in waiting:
-                    self._note(path, signature, None, now)
-            if listing.absent:
-                self._guard.forget_root()
-            missing = {path for path in self._recorded if path not in listing.files and path not in listing.unknown}
-            self._root = listing.identities.get(b"", self._root)
-            doubt = listing.problem or self._guard.find_doubt(
-                listing, self._recorded, missing, unloads=unloads(self.dataset.when_deleted)
-            )
-            self.problem = doubt or listing.gap()
-            if listing.problem is None:
-                for path in waiting - listing.files.keys() - listing.unknown:
-                    self._pending.pop(path, None)
-                    self._retries.pop(path, None)
-            self._missing.set(missing if doubt is None else (), now)
+            self._take_in(listing, now)
         return listing
+
+    def _scan(self) -> Listing:
+        listing = scan(self.root, self._accepts, recursive=self.dataset.recursive)
+        with self._lock:
+            known = self._recorded.keys() | self._pending.paths if listing.unseen else frozenset[bytes]()
+        listing = search_unseen(self.root, listing, known)
+        if self.dataset.completeness.manifest is None:
+            return listing
+        files = {path: self._with_manifest(path, signature) for path, signature in listing.files.items()}
+        return replace(listing, files=files)
+
+    def _take_in(self, listing: Listing, now: float) -> None:
+        """Compare a whole listing with what is known."""
+        self.refused, self._linked = dict(listing.refused), dict(listing.linked)
+        waiting = self._pending.paths
+        for path, signature in listing.files.items():
+            if self._recorded.get(path) != signature or path in waiting:
+                self._note(path, signature, None, now)
+        if listing.absent:
+            self._guard.forget_root()
+        missing = {path for path in self._recorded if path not in listing.files and path not in listing.unknown}
+        self._root = listing.identities.get(b"", self._root)
+        doubt = listing.problem or self._guard.find_doubt(
+            listing, self._recorded, missing, unloads=unloads(self.dataset.when_deleted)
+        )
+        self.problem = doubt or listing.gap()
+        if listing.problem is None:
+            self._pending.discard_all(waiting - listing.files.keys() - listing.unknown)
+        self._missing.set(missing if doubt is None else (), now)
 
     def accept(self) -> Listing:
         """Look at the whole directory, and believe it as it is now because a person says so."""
@@ -169,27 +166,6 @@ class Inbox:
                 self._missing.discard(path)
                 self._claimed[path] = self._recorded[path]
 
-    def _look_beyond(self, listing: Listing) -> None:
-        """Look one by one at the known files in parts of the directory that could not be seen, and add them to the
-        listing."""
-        if not listing.unseen:
-            return
-        with self._lock:
-            known = self._recorded.keys() | self._pending.keys() | self._retries.keys()
-        silent: set[bytes] = set()  # directories where the file system does not even say that; each look may take long
-        for path in known - listing.files.keys():
-            directory = os.path.dirname(path)
-            if not listing.is_unseen(path):
-                continue
-            if directory not in silent:
-                note_progress()
-                try:
-                    listing.add(self.root, path, find(self.root, path))
-                    continue
-                except OSError:
-                    silent.add(directory)
-            listing.unknown.add(path)
-
     def forget_root(self) -> None:
         """The directory was removed or moved; see `MountGuard.forget_root`."""
         with self._lock:
@@ -197,31 +173,37 @@ class Inbox:
 
     def check_paths(self, hints: Mapping[bytes, Hint]) -> None:
         """Look at the files that events named."""
-        now, seen = self._clock(), Listing()
+        now = self._clock()
         if hints:
-            self._check_clock(now)
+            self.file_clock.check(now)
         for named, hint in hints.items():
-            path = self._owner_of(named)
-            if not self._accepts(os.fsdecode(os.path.basename(path))) or self._hidden(path):
+            path = strip_companion(self.dataset, named)
+            hidden = is_hidden(path, recursive=self.dataset.recursive)
+            if hidden or not self._accepts(os.fsdecode(os.path.basename(path))):
                 continue
             try:
-                seen.add(self.root, path, find(self.root, path))
+                self._check_path(path, hint if path == named else Hint.UNKNOWN, now)
             except OSError as error:
                 self.problem = f"{shown(path)} cannot be looked at ({reason_of(error)})"
-                continue
-            signature = seen.files.get(path)
+
+    def _check_path(self, path: bytes, hint: Hint, now: float) -> None:
+        seen = SeenFiles(self.root)
+        seen.find(path)
+        signature = seen.files.get(path)
+        if signature is not None:
+            signature = self._with_manifest(path, signature)
+        with self._lock:
+            _update(self.refused, path, seen.refused.get(path))
+            _update(self._linked, path, seen.linked.get(path))
             if signature is not None:
-                signature = with_manifest(self.dataset, self.root, path, signature)
-            with self._lock:
-                _update(self.refused, path, seen.refused.get(path))
-                _update(self._linked, path, seen.linked.get(path))
-                if signature is not None:
-                    self._note(path, signature, hint if path == named else Hint.UNKNOWN, now)
-                    continue
-                self._pending.pop(path, None)
-                self._retries.pop(path, None)
-                if path in self._recorded:
-                    self._missing.add(path, now)
+                self._note(path, signature, hint, now)
+                return
+            self._pending.discard(path)
+            if path in self._recorded:
+                self._missing.add(path, now)
+
+    def _with_manifest(self, path: bytes, signature: Signature) -> Signature:
+        return with_manifest(self.dataset, self.root, path, signature)
 
     def find_ready(self, *, max_files: int, max_bytes: int) -> ReadyFiles:
         """The files that are complete, in the order of their times, and the files that are gone.
@@ -232,20 +214,20 @@ class Inbox:
         if self._root_has_changed():
             self.rescan()
         with self._lock:
-            released = dict.fromkeys(self._retries, Hint.UNKNOWN)
+            released = dict.fromkeys(self._pending.retry_paths, Hint.UNKNOWN)
         self.check_paths(released)
-        landed: list[SettledFile] = []
+        settled: list[SettledFile] = []
         size = 0
         crowded = False
-        for path, pending in self._in_order():
+        for path, pending in self._pending_by_time():
             if not self._is_settled(path, pending, now):
                 continue
             size += pending.signature.size_bytes
-            crowded = len(landed) == max_files or bool(landed and size > max_bytes)
+            crowded = len(settled) == max_files or bool(settled and size > max_bytes)
             if crowded:
                 break
-            landed.append(SettledFile(path, pending.signature))
-        return ReadyFiles(tuple(landed), tuple(self._find_deleted(now, crowded=crowded)))
+            settled.append(SettledFile(path, pending.signature))
+        return ReadyFiles(tuple(settled), tuple(self._find_deleted(now, crowded=crowded)))
 
     def claim_ready(self, ready: ReadyFiles) -> ClaimedFiles:
         """Claim what was found to be complete or gone, as far as that holds still.
@@ -255,7 +237,7 @@ class Inbox:
         with self._lock:
             taken = [file for file in ready.settled if self._still_waits(file)]
             for file in taken:
-                del self._pending[file.path]
+                self._pending.discard_version(file.path, file.signature)
                 self._claimed[file.path] = file.signature
             missing = tuple(self._missing) if taken else ()
             deleted = [path for path in ready.deleted if path in self._missing and path not in self._claimed]
@@ -269,8 +251,7 @@ class Inbox:
         """
         with self._lock:
             for file in files:
-                self._pending.pop(file.path, None)
-                self._retries.pop(file.path, None)
+                self._pending.discard(file.path)
                 self._claimed[file.path] = file.signature
 
     def reset(self, recorded: Mapping[bytes, Signature]) -> None:
@@ -286,80 +267,57 @@ class Inbox:
             self._guard.note_recorded(signatures)
             for path, signature in signatures.items():
                 self._claimed.pop(path, None)
-                pending = self._pending.get(path)
-                if pending is not None and pending.signature == signature:
-                    del self._pending[path]
+                self._pending.discard_version(path, signature)
             for path in deleted:
                 self._recorded.pop(path, None)
                 self._claimed.pop(path, None)
                 self._missing.discard(path)
 
     def release(self, paths: Iterable[bytes] | Mapping[bytes, str]) -> None:
-        """These claimed files were not judged, for the reasons given: offer them again, after the next look.
-
-        One that looks as before would fail as before, so it is left alone for a while.
-        """
-        why = paths if isinstance(paths, Mapping) else {}
-        due = self._clock() + RETRY_S
+        """These claimed files were not recorded, for the reasons given: offer them again, after the next look."""
+        reasons = paths if isinstance(paths, Mapping) else {}
+        now = self._clock()
         with self._lock:
             for path in paths:
                 signature = self._claimed.pop(path, None)
                 if signature is not None:
-                    waits_for = f"another try: {why[path]}" if path in why else "another try"
-                    self._retries[path] = Retry(signature, waits_for, due)
+                    self._pending.retry(path, signature, reasons.get(path), now=now)
 
     def list_waiting(self) -> dict[bytes, str]:
         """Path → what it waits for, of everything that is not loaded yet."""
         with self._lock:
-            waits = {path: retry.waits_for for path, retry in self._retries.items()}
-            waits |= {path: pending.waits_for for path, pending in self._pending.items()}
-            return waits | dict.fromkeys(self._claimed, "its turn")
+            return self._pending.list_reasons() | dict.fromkeys(self._claimed, "its turn")
 
     def longest_wait_s(self) -> float:
         """How long the file that has waited longest has been as it is; 0 when nothing waits."""
-        now = self._clock()
         with self._lock:
-            return max((now - pending.since for pending in self._pending.values()), default=0.0)
+            return self._pending.longest_wait_s(self._clock())
 
     def next_due_s(self) -> float | None:
         """Seconds until something may have settled, 0 or less where that may be so already; None when nothing waits."""
         now = self._clock()
         with self._lock:
-            if self._retries:
+            if self._pending.retry_paths:
                 return 0.0
-            due = min((each.due for path, each in self._pending.items() if path not in self._claimed), default=inf)
+            due = self._pending.next_due(without=self._claimed)
             due = min(due, self._missing.due_at(scan_s=self.scan_s, claimed=self._claimed))
         return due - now if due != inf else None
 
-    def _in_order(self) -> list[tuple[bytes, PendingFile]]:
+    def _pending_by_time(self) -> list[tuple[bytes, PendingFile]]:
         with self._lock:
-            return sorted(self._pending.items(), key=lambda item: (item[1].signature.mtime_ns, item[0]))
+            return self._pending.list_by_time()
 
     def _still_waits(self, file: SettledFile) -> bool:
-        pending = self._pending.get(file.path)
+        pending = self._pending.by_path.get(file.path)
         return pending is not None and pending.signature == file.signature and file.path not in self._claimed
 
     def _note(self, path: bytes, signature: Signature, hint: Hint | None, now: float) -> None:
         """A file looks like this; `hint` is what an event says of it, None where there was none."""
         self._missing.discard(path)
-        retry = self._retries.pop(path, None)
         if self._is_recorded(path, signature) or self._claimed.get(path) == signature:
-            self._pending.pop(path, None)
-            return
-        before = self._pending.get(path)
-        if before is not None and before.signature == signature:
-            if hint is not None:
-                known = before.hint if hint is Hint.UNKNOWN else hint
-                self._pending[path] = replace(before, seen=now, hint=known, due=-inf)
-            return
-        if hint is None or hint is Hint.UNKNOWN:
-            still_open = before is not None and before.hint is Hint.OPEN and before.signature.inode == signature.inode
-            hint = Hint.OPEN if still_open else Hint.UNKNOWN
-        first_seen = before.first_seen if before is not None else now
-        pending = PendingFile(signature, self._unchanged_since(signature, now), now, first_seen, hint)
-        if retry is not None and retry.signature == signature:
-            pending = replace(pending, waits_for=retry.waits_for, due=retry.due)
-        self._pending[path] = pending
+            self._pending.discard(path)
+        else:
+            self._pending.note(path, signature, hint, now=now)
 
     def _is_recorded(self, path: bytes, signature: Signature) -> bool:
         recorded = self._recorded.get(path)
@@ -368,51 +326,40 @@ class Inbox:
         no_manifest = self.dataset.completeness.manifest is not None and signature.ctime_ns < recorded.ctime_ns
         return no_manifest and signature == recorded._replace(ctime_ns=signature.ctime_ns)
 
-    def _unchanged_since(self, signature: Signature, now: float) -> float:
-        """Since when the file has not changed, as far as its own times can be believed."""
-        age_s = time.time() - max(signature.mtime_ns, signature.ctime_ns) / 1e9
-        if age_s <= 0 or age_s < self.trusted_age_s:
-            return now
-        return max(self._clock() - age_s, min(self._steady_since, now))
-
-    def _check_clock(self, now: float) -> None:
-        """Notice that the wall clock was set: what was written before looks older or younger than it is."""
-        ahead_s = time.time() - time.monotonic()
-        if abs(ahead_s - self._wall_ahead_s) > CLOCK_STEP_S:
-            self._steady_since = now
-        self._wall_ahead_s = ahead_s
-
     def _is_settled(self, path: bytes, pending: PendingFile, now: float) -> bool:
         if path in self._claimed or pending.due > now:
             return False
         if path in self._linked:
-            self._look_at_links(path, now)
+            self._check_links(path, now)
             return False
-        unmet = self.settling.find_unmet(path, pending, now)
-        if self._guard.replaced and path in self._recorded:
-            unmet = f"cubefeed landing accept {self.dataset.name}: it lies in another directory now", now + ACCEPTED_S
-        if unmet is not None:
+        wait = self._find_wait(path, pending, now)
+        if wait is not None:
             with self._lock:
-                if self._pending.get(path) is pending:
-                    self._pending[path] = replace(pending, waits_for=unmet[0], due=unmet[1])
+                self._pending.set_wait(path, pending, wait)
             return False
         if pending.hint is Hint.COMPLETE or pending.seen >= pending.since + self.settling.quiet_s(pending.hint):
             return True
         self.check_paths({path: Hint.UNKNOWN})  # the last look may be older than the time to settle
-        seen = self._pending.get(path)
+        seen = self._pending.by_path.get(path)
         return seen is not None and seen.signature == pending.signature
+
+    def _find_wait(self, path: bytes, pending: PendingFile, now: float) -> Wait | None:
+        if self._guard.replaced and path in self._recorded:
+            reason = f"cubefeed landing accept {self.dataset.name}: it lies in another directory now"
+            return Wait(reason, now + ACCEPTED_S)
+        return self.settling.find_wait(path, pending, now)
 
     def _root_has_changed(self) -> bool:
         """Whether another directory lies there than was listed last. What happened to its files says nothing then."""
         return self._root is not None and DirectoryIdentity.at(self.root) not in (self._root, None)
 
-    def _look_at_links(self, path: bytes, now: float) -> None:
+    def _check_links(self, path: bytes, now: float) -> None:
         """Have a file wait until its other names have gone, which changes its signature."""
         self.check_paths({path: Hint.UNKNOWN})
         with self._lock:
-            waits_for, pending = self._linked.get(path), self._pending.get(path)
-            if waits_for is not None and pending is not None:
-                self._pending[path] = replace(pending, waits_for=waits_for, due=now + LINKS_S)
+            reason, pending = self._linked.get(path), self._pending.by_path.get(path)
+            if reason is not None and pending is not None:
+                self._pending.set_wait(path, pending, Wait(reason, now + LINKS_S))
 
     def _find_deleted(self, now: float, *, crowded: bool) -> list[bytes]:
         if not self._deleted_as_seen(now, crowded=crowded):
@@ -427,23 +374,11 @@ class Inbox:
                 self._missing.due(now, scan_s=self.scan_s, claimed=self._claimed),
                 now,
                 recorded=self._recorded,
-                pending=self._pending,
+                pending=self._pending.by_path,
                 claimed=self._claimed,
                 settle_s=self.settling.settle_s,
                 crowded=crowded,
             )
-
-    def _owner_of(self, path: bytes) -> bytes:
-        for suffix in self.dataset.completeness.companions:
-            if path.endswith(suffix.encode()):
-                return path[: -len(suffix)]
-        return path
-
-    def _hidden(self, path: bytes) -> bool:
-        *directories, _ = path.split(b"/")
-        if not directories:
-            return False
-        return not self.dataset.recursive or is_too_deep(path) or any(part.startswith(b".") for part in directories)
 
 
 def _update(reasons: dict[bytes, str], path: bytes, reason: str | None) -> None:

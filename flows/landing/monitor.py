@@ -12,10 +12,10 @@ from math import inf
 
 from flows.errors import LandingHangs
 from flows.landing.events import DirectoryEvents, Watcher, choose_observer
-from flows.landing.identity import DirectoryRecord
+from flows.landing.identity import DirectoryIdentity, DirectoryRecord
 from flows.landing.inbox import ClaimedFiles, Inbox, ReadyFiles
-from flows.landing.listing import DirectoryIdentity, reason_of
 from flows.landing.mount_thread import STOP_S, MountCall, MountThread
+from flows.landing.tree import reason_of
 from flows.settings import Observer
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class DirectoryMonitor:
         )
         self.read_thread = MountThread(f"{inbox.dataset.name} reads")
         self._observer_choice = observer
-        self._least_age_s = inbox.trusted_age_s
+        self._least_age_s = inbox.file_clock.trusted_age_s
         self._scan_thread = MountThread(inbox.dataset.name, wake)
         self._scan: MountCall[ReadyFiles] | None = None
         self._wake = wake
@@ -192,7 +192,7 @@ class DirectoryMonitor:
         self._rearm_at = inf
         self.observer, self.observer_reason = choose_observer(self._observer_choice, self.inbox.dataset.directory)
         remote = self.observer == "polling" and self._observer_choice == "auto"
-        self.inbox.trusted_age_s = max(REMOTE_AGE_S if remote else 0.0, self._least_age_s)
+        self.inbox.file_clock.trusted_age_s = max(REMOTE_AGE_S if remote else 0.0, self._least_age_s)
         if self.observer == "native":
             self._arm()
         if (self.observer, self.observer_reason) != before:

@@ -6,14 +6,16 @@ Nothing here is remembered. All of it may touch the file system, so it is called
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from math import inf
 
 from flows.landing.events import Hint
-from flows.landing.listing import TICK_S
-from flows.landing.tree import find_signature, open_landed
+from flows.landing.pending_files import PendingFile, Wait
+from flows.landing.tree import find_signature, open_regular_file
 from flows.model.dataset import Dataset
-from flows.model.files import Signature, shown
+from flows.model.files import shown
+
+TICK_S = 0.02
+"""The grain of a file's times, which is up to 10 ms before Linux 6.13: two writes within it may look like one, so
+that even a file said to be complete is read only after it."""
 
 NO_NEWLINE_S = 2.0
 """A file that does not end in a line end may be half written: how long it must be unchanged at least."""
@@ -23,29 +25,6 @@ EMPTY_S = 30.0
 """A file of 0 bytes is waiting to be filled; unchanged for this long it is reported."""
 COMPANION_S = 1.0
 """How often a marker or a manifest is looked for; where events are heard they tell sooner."""
-
-
-@dataclass(frozen=True)
-class PendingFile:
-    """A new or changed file that is not loaded yet.
-
-    Args:
-        signature: how it looks.
-        since: since when it looks so.
-        seen: when it was seen to look so last.
-        first_seen: when it was first seen to wait, however it looked.
-        hint: what the events say of it.
-        waits_for: what it waits for, in words.
-        due: when to look whether it still waits.
-    """
-
-    signature: Signature
-    since: float
-    seen: float
-    first_seen: float
-    hint: Hint = Hint.UNKNOWN
-    waits_for: str = "to settle"
-    due: float = -inf
 
 
 class SettlingRules:
@@ -70,11 +49,11 @@ class SettlingRules:
         own_event_tells_all = hint is Hint.COMPLETE and self._dataset.completeness.manifest is None
         return TICK_S if own_event_tells_all else self.settle_s
 
-    def find_unmet(self, path: bytes, pending: PendingFile, now: float) -> tuple[str, float] | None:
-        """What a file waits for and when that may have come; None where it is complete."""
-        companion = self._companion_unmet(path)
+    def find_wait(self, path: bytes, pending: PendingFile, now: float) -> Wait | None:
+        """What a file waits for; None where it is complete."""
+        companion = self._find_companion_wait(path)
         if companion is not None:
-            return companion, now + COMPANION_S
+            return Wait(companion, now + COMPANION_S)
         quiet_s = self.quiet_s(pending.hint)
         if pending.signature.size_bytes == 0 and self._dataset.completeness.marker is None:
             settled, ended = max(quiet_s, EMPTY_S), 0.0
@@ -83,16 +62,16 @@ class SettlingRules:
             settled, ended = quiet_s, NO_NEWLINE_S
             waits_for = "to settle"
         if now < pending.since + settled:
-            return waits_for, pending.since + settled
+            return Wait(waits_for, pending.since + settled)
         if (
             now < pending.since + ended
             and self._dataset.completeness.marker is None
             and not self._ends_in_newline(path)
         ):
-            return "its last line to end", pending.since + ended
+            return Wait("its last line to end", pending.since + ended)
         return None
 
-    def _companion_unmet(self, path: bytes) -> str | None:
+    def _find_companion_wait(self, path: bytes) -> str | None:
         if self._dataset.completeness.manifest is not None:
             manifest = path + self._dataset.completeness.manifest.encode()
             if find_signature(self._root, manifest) is None:
@@ -108,7 +87,7 @@ class SettlingRules:
 
     def _ends_in_newline(self, path: bytes) -> bool:
         try:
-            with open_landed(self._root, path) as (file, signature):
+            with open_regular_file(self._root, path) as (file, signature):
                 return os.pread(file, 1, signature.size_bytes - 1) in (b"\n", b"\r")
         except OSError:
             return False

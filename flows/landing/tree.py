@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from flows.model.files import Signature
 
@@ -63,8 +64,20 @@ def opened_directory(root: int, below: bytes) -> Iterator[int]:
         os.close(found)
 
 
-def find(root: bytes, path: bytes) -> os.stat_result | str | None:
-    """The status of a regular file; the reason why it is refused; or None when there is nothing to load.
+class RegularFile(NamedTuple):
+    """A file that may be loaded."""
+
+    status: os.stat_result
+
+
+class RefusedFile(NamedTuple):
+    """Something that is not loaded, and why people should know of it."""
+
+    reason: str
+
+
+def find_file(root: bytes, path: bytes) -> RegularFile | RefusedFile | None:
+    """What lies under a path, links followed as far as they may be; None when there is nothing to load.
 
     Raises:
         OSError: the file system cannot say.
@@ -77,26 +90,28 @@ def find(root: bytes, path: bytes) -> os.stat_result | str | None:
         if error.errno in _GONE:
             return None
         if error.strerror in (_LEADS_OUT, _TOO_FAR):
-            return error.strerror
+            return RefusedFile(error.strerror)
         raise
     if stat.S_ISREG(status.st_mode):
-        return status
+        return RegularFile(status)
     no_file = stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)
-    return None if no_file else _NOT_REGULAR
+    return None if no_file else RefusedFile(_NOT_REGULAR)
 
 
 def find_signature(root: bytes, path: bytes) -> Signature | None:
     """The signature of a file that could be opened; None where there is none, or where it cannot be told."""
     try:
-        found = find(root, path)
-        sound = isinstance(found, os.stat_result) and foreign_links(root, found) is None
+        match find_file(root, path):
+            case RegularFile(status) if foreign_links(root, status) is None:
+                return Signature.of(status)
+            case RegularFile() | RefusedFile() | None:
+                return None
     except OSError:
         return None
-    return Signature.of(found) if sound and isinstance(found, os.stat_result) else None
 
 
 @contextmanager
-def open_landed(root: bytes, path: bytes) -> Iterator[tuple[int, Signature]]:
+def open_regular_file(root: bytes, path: bytes) -> Iterator[tuple[int, Signature]]:
     """Open a regular file of the tree, and nothing else, whatever is done to its name meanwhile.
 
     Yields:
@@ -137,6 +152,11 @@ def foreign_links(root: bytes, status: os.stat_result) -> str | None:
         f"its other names to go: it has {status.st_nlink:,} hard links, and belongs to user {status.st_uid}, who is "
         "neither the owner of the landing directory nor of this process; remove the others, or deliver a copy"
     )
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """What the system says, without the path, which is said where the problem is."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 @contextmanager

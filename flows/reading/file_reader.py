@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from io import BytesIO
 
-from flows.landing.listing import TICK_S, reason_of
 from flows.landing.manifest import MAX_BYTES, joined
 from flows.landing.mount_thread import note_progress
-from flows.landing.tree import open_landed
+from flows.landing.settling import TICK_S
+from flows.landing.tree import open_regular_file, reason_of
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, allocated_bytes
 from flows.reading.decompression import FREE_BYTES, size_refused
@@ -84,7 +84,7 @@ def read_file(dataset: Dataset, landed: SettledFile, *, arrived: bool = False) -
     """
     note_progress()
     try:
-        with open_landed(dataset.root, landed.path) as (file, before):
+        with open_regular_file(dataset.root, landed.path) as (file, before):
             try:
                 manifest, signature = _read_manifest(dataset, landed.path, before) if arrived else (None, before)
             except OSError as error:
@@ -150,7 +150,7 @@ def _age_s(signature: Signature) -> float:
 def _read_manifest(dataset: Dataset, path: bytes, signature: Signature) -> tuple[bytes | None, Signature]:
     if dataset.completeness.manifest is None:
         return None, signature
-    with open_landed(dataset.root, path + dataset.completeness.manifest.encode()) as (file, own):
+    with open_regular_file(dataset.root, path + dataset.completeness.manifest.encode()) as (file, own):
         return read_bytes(file, MAX_BYTES), joined(signature, own)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from flows.datasets import find_dataset
-from flows.landing.listing import name_filter, scan
+from flows.landing.names import name_filter
+from flows.landing.scan import scan
 from flows.reading.csv.parse import Source, parse
 from tests.bench import peer_arrow, peer_scandir
 from tests.bench.apart import Figures, apart

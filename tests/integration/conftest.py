@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.ingest import feed
-from flows.landing import absence as missing
-from flows.landing import inbox, monitor, settling
+from flows.landing import missing_files as missing
+from flows.landing import monitor, pending_files, settling
 from flows.settings import Observer
 from tests.integration.live_feed import Living, live
 
@@ -37,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (settling, "EMPTY_S", 0.5),
         (missing, "GONE_S", 0.1),
         (settling, "COMPANION_S", 0.1),
-        (inbox, "RETRY_S", 0.2),
+        (pending_files, "RETRY_S", 0.2),
         (monitor, "ROOT_S", 0.1),
         (monitor, "POLL_S", 0.03),
         (monitor, "RESCAN_S", 3600.0),

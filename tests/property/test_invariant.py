@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from flows.landing import absence as missing
+from flows.landing import missing_files as missing
 from flows.landing import settling
 from flows.store import ledger_file
 from tests.conftest import Tell

@@ -35,7 +35,7 @@ from flows.ingest.pipeline import Window
 from flows.ingest.repair import Mender
 from flows.ingest.status import FeedSource
 from flows.ingest.watch import watch
-from flows.landing import inbox
+from flows.landing import pending_files
 from flows.landing.inbox import Inbox
 from flows.runtime import health, memory
 from flows.runtime.health import Health, Phase
@@ -116,7 +116,7 @@ def each_with_one_error() -> Iterator[Any]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "LOOK_S", 0.05)
     monkeypatch.setattr(memory, "EVERY_S", 0.05)
-    monkeypatch.setattr(inbox, "RETRY_S", 0.2)
+    monkeypatch.setattr(pending_files, "RETRY_S", 0.2)
 
 
 @pytest.fixture

@@ -257,7 +257,7 @@ def test_a_renamed_file_s_rows_stay_while_its_new_name_waits_for_its_marker(
 def test_a_renamed_file_that_never_gets_its_marker_is_gone_in_the_end(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.landing.absence.HEIR_S", 0.5)
+    monkeypatch.setattr("flows.landing.missing_files.HEIR_S", 0.5)
     living = start(when_deleted=Unload(), completeness=Completeness(marker=".done"))
     for name, first in {"a.csv": 1, "other.csv": 9}.items():
         living.put(name, sales(first, start=first))

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from flows.datasets.sales import Sales
-from flows.landing import absence as missing
-from flows.landing import inbox, settling
+from flows.landing import missing_files as missing
+from flows.landing import pending_files, settling
 from flows.landing.events import Hint
 from flows.landing.inbox import ClaimedFiles, Inbox
-from flows.landing.listing import TICK_S
+from flows.landing.settling import TICK_S
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
@@ -165,7 +165,7 @@ def test_what_is_said_of_a_companion_says_nothing_of_the_file(make: Callable[...
 
 def test_a_time_in_the_future_does_not_delay_a_file(make: Callable[..., Box]) -> None:
     box = make()
-    box.trusted_age_s = 0.0
+    box.file_clock.trusted_age_s = 0.0
     (box.directory / "a.csv").write_bytes(WHOLE)
     os.utime(box.directory / "a.csv", (2**33, 2**33))
     box.rescan()
@@ -178,7 +178,7 @@ def test_a_clock_that_was_set_makes_no_file_old(
     make: Callable[..., Box], monkeypatch: pytest.MonkeyPatch, jump_s: int
 ) -> None:
     box = make()
-    box.trusted_age_s = 0.0
+    box.file_clock.trusted_age_s = 0.0
     (box.directory / "a.csv").write_bytes(WHOLE)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + jump_s)
@@ -246,7 +246,7 @@ def test_a_file_that_could_not_be_read_is_left_alone_for_a_while(make: Callable[
     assert box.taken() == ["a.csv"]
     box.release({b"a.csv": "it cannot be read"})
     box.rescan()
-    box.pass_s(inbox.RETRY_S - 0.1)
+    box.pass_s(pending_files.RETRY_S - 0.1)
     assert box.taken() == []
     assert box.list_waiting() == {b"a.csv": "another try: it cannot be read"}
     box.pass_s(0.2)

@@ -16,9 +16,9 @@ import pytest
 
 from flows.datasets.sales import Sales
 from flows.landing import inbox, settling
-from flows.landing import listing as scan
 from flows.landing.inbox import Inbox
-from flows.landing.tree import MAX_STEPS, find, find_signature, open_landed
+from flows.landing.names import MAX_DEPTH
+from flows.landing.tree import MAX_STEPS, RefusedFile, find_file, find_signature, open_regular_file
 from flows.model.dataset import Dataset
 from flows.model.policies import Unload
 from tests.attack import flipping
@@ -42,14 +42,14 @@ def outside(tmp_path: Path) -> Path:
 
 def body(root: Path, path: bytes) -> bytes:
     """What is read under a path."""
-    with open_landed(os.fsencode(root), path) as (file, signature):
+    with open_regular_file(os.fsencode(root), path) as (file, signature):
         return os.read(file, signature.size_bytes)
 
 
 def refusal(root: Path, path: bytes) -> OSError:
     """Why a path is not opened."""
     try:
-        with open_landed(os.fsencode(root), path):
+        with open_regular_file(os.fsencode(root), path):
             pytest.fail(f"{path!r} was opened")
     except OSError as error:
         return error
@@ -95,10 +95,11 @@ def test_a_link_out_of_the_tree_is_refused_and_a_directory_that_is_a_link_is_non
     (root / "inner" / "a.csv").write_bytes(b"inside")
     top = os.fsencode(root)
     said = "the link leads out of the landing directory; deliver the file, or a copy"
-    assert find(top, b"a.csv") == refusal(root, b"a.csv").strerror == said
-    assert find(top, b"day/a.csv") is find(top, b"again/a.csv") is None
+    assert refusal(root, b"a.csv").strerror == said
+    assert find_file(top, b"a.csv") == RefusedFile(said)
+    assert find_file(top, b"day/a.csv") is find_file(top, b"again/a.csv") is None
     assert refusal(root, b"day/a.csv").errno == refusal(root, b"again/a.csv").errno == errno.ENOTDIR
-    assert find(top, b"../outside/a.csv") is find(top, b"inner/../inner/a.csv") is None
+    assert find_file(top, b"../outside/a.csv") is find_file(top, b"inner/../inner/a.csv") is None
     assert refusal(root, b"../outside/a.csv").errno == errno.ENOENT
 
 
@@ -113,7 +114,8 @@ def test_a_link_leads_through_so_many_names_and_no_more(root: Path, text: str) -
     (root / "a.csv").unlink()
     (root / "a.csv").symlink_to(text * (repeats + 1) + "b.csv")
     said = f"the link leads through more than {MAX_STEPS} names; deliver the file, or link to it straight"
-    assert find(top, b"a.csv") == refusal(root, b"a.csv").strerror == said
+    assert refusal(root, b"a.csv").strerror == said
+    assert find_file(top, b"a.csv") == RefusedFile(said)
 
 
 def test_links_that_lead_to_each_other_are_followed_so_far_and_no_further(
@@ -177,8 +179,8 @@ def load(box: Inbox) -> None:
 def gone_after_a_while(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> set[bytes]:
     """What counts as gone when it was missing for long enough."""
     box.rescan()
-    monkeypatch.setattr("flows.landing.absence.GONE_S", 0.0)
-    monkeypatch.setattr("flows.landing.absence.GONE_SCANS", 0)
+    monkeypatch.setattr("flows.landing.missing_files.GONE_S", 0.0)
+    monkeypatch.setattr("flows.landing.missing_files.GONE_SCANS", 0)
     return set(box.find_ready(max_files=100, max_bytes=1).deleted)
 
 
@@ -186,7 +188,7 @@ def test_directories_are_searched_so_deep_and_no_deeper_and_what_is_known_below_
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box = make_inbox(root, recursive=True)
-    inner = root.joinpath(*["d"] * scan.MAX_DEPTH)
+    inner = root.joinpath(*["d"] * MAX_DEPTH)
     inner.mkdir(parents=True)
     (inner / "a.csv").write_bytes(b"ID\n1\n")
     (root / "b.csv").write_bytes(b"ID\n1\n")
@@ -194,18 +196,18 @@ def test_directories_are_searched_so_deep_and_no_deeper_and_what_is_known_below_
     assert box.problem is None
     (inner / "e").mkdir()
     (inner / "e" / "c.csv").write_bytes(b"ID\n1\n")
-    assert set(box.rescan().files) == {b"b.csv", b"d/" * scan.MAX_DEPTH + b"a.csv"}
+    assert set(box.rescan().files) == {b"b.csv", b"d/" * MAX_DEPTH + b"a.csv"}
     assert "lies more than 32 directories deep, where none is searched; move up what is in it" in str(box.problem)
-    known = {b"d/" * scan.MAX_DEPTH + b"e/c.csv", b"d/" * scan.MAX_DEPTH + b"e/gone.csv"}
+    known = {b"d/" * MAX_DEPTH + b"e/c.csv", b"d/" * MAX_DEPTH + b"e/gone.csv"}
     box.record(dict.fromkeys(known, box.rescan().files[b"b.csv"]), ())  # as an earlier edition has loaded them
     (root / "b.csv").unlink()
-    assert gone_after_a_while(box, monkeypatch) == {b"b.csv", b"d/" * scan.MAX_DEPTH + b"e/gone.csv"}
+    assert gone_after_a_while(box, monkeypatch) == {b"b.csv", b"d/" * MAX_DEPTH + b"e/gone.csv"}
 
 
 def test_so_many_names_are_listed_and_no_more_and_what_is_known_besides_is_not_lost(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "MAX_NAMES", 20)
+    monkeypatch.setattr("flows.landing.scan.MAX_NAMES", 20)
     box = make_inbox(root)
     for number in range(20):
         (root / f"{number}.csv").write_bytes(b"ID\n1\n")
@@ -220,7 +222,7 @@ def test_so_many_names_are_listed_and_no_more_and_what_is_known_besides_is_not_l
 
 
 def test_names_with_long_paths_count_for_several(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "MAX_NAMES", 20)
+    monkeypatch.setattr("flows.landing.scan.MAX_NAMES", 20)
     long = root / ("d" * 200) / ("e" * 200)
     long.mkdir(parents=True)
     box = make_inbox(root, recursive=True)

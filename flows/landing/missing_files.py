@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import inf
 
-from flows.landing.settling import PendingFile
+from flows.landing.pending_files import PendingFile
 from flows.model.files import Signature
 
 GONE_SCANS = 20
