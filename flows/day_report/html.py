@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from flows.day_report.download import make_csv
 from flows.day_report.numbers import NOTHING, format_change, format_number, format_utc
-from flows.day_report.wording import COUNTED, arrival_words, freshness, soundness, summary
+from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, summary
 from flows.model.day_facts import DayReport, Total
 from flows.text.plural import counted
 from flows.web.headers import hashed, in_page, policy
@@ -43,7 +43,7 @@ def make_page(report: DayReport) -> str:
             figures=[Figure(chart.measure, Markup(chart.svg)) for chart in draw_charts(report)],
             date_heads=_date_heads(report),
             totals_by_date=_totals_by_date(report),
-            file_counts=[(name, format_number(report.counts.get(came, 0))) for came, name in COUNTED.items()],
+            file_counts=[(name, format_number(report.counts.get(came, 0))) for came, name in ARRIVAL_HEADINGS.items()],
             freshness=freshness(report),
             soundness=soundness(report),
             csv_base64=b64encode(make_csv(report).encode()).decode(),

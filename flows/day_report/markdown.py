@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from flows.day_report.numbers import format_change, format_number, format_utc
-from flows.day_report.wording import COUNTED, arrival_words, freshness, soundness, summary
+from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, summary
 from flows.model.day_facts import DayReport
 from flows.text.escape import markdown
 from flows.text.plural import counted
@@ -19,7 +19,7 @@ def make_markdown(report: DayReport) -> str:
         "\n".join(f"- {'' if top.is_good else '! '}{markdown(sentence)}" for sentence in top.sentences),
         *_totals(report),
         "## Files",
-        ", ".join(f"{name.lower()} {report.counts.get(came, 0):,}" for came, name in COUNTED.items()) + ".",
+        ", ".join(f"{name.lower()} {report.counts.get(came, 0):,}" for came, name in ARRIVAL_HEADINGS.items()) + ".",
         *_files(report),
         "## Freshness",
         "\n".join(f"- {name}: {value}" for name, value in freshness(report)),

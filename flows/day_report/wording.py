@@ -8,7 +8,7 @@ from flows.day_report.numbers import format_utc
 from flows.model.day_facts import Came, DayFile, DayReport
 from flows.text.plural import counted
 
-COUNTED: dict[Came, str] = {
+ARRIVAL_HEADINGS: dict[Came, str] = {
     "received": "Received in time",
     "late": "Late",
     "corrected": "Corrected",

@@ -17,7 +17,7 @@ from flows.web.answers import internal_error, refuse, reply
 from flows.web.endpoint import Endpoint, Question, json_object
 from flows.web.endpoints import ENDPOINTS
 from flows.web.openapi import describe
-from flows.web.parameters import Given, Parameters, parse
+from flows.web.parameters import Parameters, ParameterValues, parse
 from flows.web.source import Source
 from flows.web.worker_pool import WorkerPool
 
@@ -90,7 +90,7 @@ class Api:
 
         return Route(endpoint.path, respond, methods=["GET"])
 
-    def _answer(self, endpoint: Endpoint[Any], given: Given, bounds: Bounds) -> Response:
+    def _answer(self, endpoint: Endpoint[Any], given: ParameterValues, bounds: Bounds) -> Response:
         bounds.require_wanted()
         try:
             with boundary(Scope.QUESTION):

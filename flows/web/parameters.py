@@ -25,7 +25,7 @@ from flows.model.tables import Table
 from flows.web.conditions import not_a_condition
 from flows.web.table_names import LEVELS, MEASURES, TableNames, refusal, table_named
 
-type Given = Mapping[str, list[str]]
+type ParameterValues = Mapping[str, list[str]]
 """Parameter → the values given."""
 type Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ MAX_NAMES = 100
 
 
 @dataclass(frozen=True)
-class Needed:
+class Requirement:
     """What is said where a parameter is missing."""
 
     what: str
@@ -66,7 +66,7 @@ def _dataset(values: list[str] | None, info: ValidationInfo[tuple[Table, ...]]) 
 # https://pydantic.dev/docs/validation/latest/concepts/validators/#ordering-of-validators
 ONE, WHOLE, DATASET = BeforeValidator(_one), BeforeValidator(_whole), BeforeValidator(_dataset)
 Condition = Annotated[str, Field(min_length=2)]
-_VERSION = Needed("A file's version is needed", "give dataset and version; see /api/files for versions")
+_VERSION = Requirement("A file's version is needed", "give dataset and version; see /api/files for versions")
 
 
 class Parameters(BaseModel):
@@ -91,7 +91,7 @@ class QueryParameters(Parameters):
         tuple[str, ...],
         Field(description="What to compute", min_length=1, max_length=MAX_NAMES),
         MEASURES,
-        Needed("A query needs at least one measure", "name one"),
+        Requirement("A query needs at least one measure", "name one"),
     ]
     by: Annotated[tuple[str, ...], Field(description="Levels to group by", max_length=MAX_NAMES), LEVELS] = ()
     where: Annotated[
@@ -131,7 +131,7 @@ class FindingsParameters(Parameters):
     ]
 
 
-def parse[P: Parameters](kind: type[P], given: Given, tables: tuple[Table, ...]) -> P:
+def parse[P: Parameters](kind: type[P], given: ParameterValues, tables: tuple[Table, ...]) -> P:
     """The parameters that a request gives.
 
     Raises:
@@ -167,7 +167,9 @@ def _bare(schema: Json) -> Json:
     }
 
 
-def _refusal_of(error: ErrorDetails, kind: type[Parameters], given: Given, tables: tuple[Table, ...]) -> QueryError:
+def _refusal_of(
+    error: ErrorDetails, kind: type[Parameters], given: ParameterValues, tables: tuple[Table, ...]
+) -> QueryError:
     """An error of Pydantic's in our form."""
     name, index = str(error["loc"][0]), int(error["loc"][1]) if len(error["loc"]) > 1 else 0
     schema = schemas(kind)[name]
@@ -191,14 +193,14 @@ def _refusal_of(error: ErrorDetails, kind: type[Parameters], given: Given, table
             return QueryError(f"{name} cannot be used", next_step="see /openapi.json", got=got, field=name)
 
 
-def _missing(name: str, kind: type[Parameters], tables: tuple[Table, ...], given: Given) -> QueryError:
+def _missing(name: str, kind: type[Parameters], tables: tuple[Table, ...], given: ParameterValues) -> QueryError:
     marks = kind.model_fields[name].metadata
-    needed = next(mark for mark in marks if isinstance(mark, Needed))
+    needed = next(mark for mark in marks if isinstance(mark, Requirement))
     names = next((mark for mark in marks if isinstance(mark, TableNames)), None)
     if names is None:
         return QueryError(needed.what, next_step=needed.next_step, field=name)
     return refusal(name, needed.what, names.of(_chosen(tables, given)), next_step=needed.next_step)
 
 
-def _chosen(tables: tuple[Table, ...], given: Given) -> Table:
+def _chosen(tables: tuple[Table, ...], given: ParameterValues) -> Table:
     return table_named(tables, next(iter(given.get("dataset", ())), None))

@@ -40,7 +40,7 @@ SCHEMA = {
 DAY = date(2021, 5, 1)
 
 
-class Recorded(DuckDbCube):
+class RecordingCube(DuckDbCube):
     """Remembers the queries."""
 
     def __init__(self, table: Table = TABLE) -> None:
@@ -63,8 +63,8 @@ def rows(*rows: tuple[Any, ...], version: int = 1) -> pl.DataFrame:
     return pl.DataFrame([(*row, version) for row in rows], schema=SCHEMA, orient="row")
 
 
-def opened(max_cells: int = 1000) -> tuple[Recorded, WatchedCube, TableView, Reader]:
-    cube = Recorded()
+def opened(max_cells: int = 1000) -> tuple[RecordingCube, WatchedCube, TableView, Reader]:
+    cube = RecordingCube()
     watched = WatchedCube(cube)
     view = TableView(watched, TABLE, max_cells)
     return cube, watched, view, Reader(view)
