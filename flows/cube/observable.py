@@ -107,9 +107,6 @@ class WatchedCube:
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         return self.cube.query(query, bounds=bounds)
 
-    def rows(self, table: str) -> pl.DataFrame:
-        return self.cube.rows(table)
-
     def batches(self, table: str) -> Generator[pl.DataFrame]:
         return self.cube.batches(table)
 

@@ -83,11 +83,8 @@ class Cube(Protocol):
             NobodyWaits: who asked has left meanwhile.
         """
 
-    def rows(self, table: str) -> pl.DataFrame:
-        """All rows of a table with `_version`, in no given order; for verification."""
-
     def batches(self, table: str) -> Generator[pl.DataFrame]:
-        """The same rows, some at a time: of one state of the table, and none where there are none.
+        """All rows of a table with `_version`, in no given order, some at a time: of one state of the table.
 
         Who does not take all of them closes it.
         """

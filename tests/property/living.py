@@ -35,6 +35,7 @@ from flows.store.requests import RequestBox
 from flows.store.restore import restore_ledger
 from flows.store.segments import Segments
 from flows.store.state_directory import StateDirectory
+from tests.cube_rows import all_rows
 from tests.property.model import Content, Model
 
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -259,15 +260,15 @@ class Living:
 
     def differences(self) -> str | None:
         """How the live cube differs from the model; None when it does not."""
-        found = sorted(self.feed.cube.rows("t").select("Key", "Value").rows())
+        found = sorted(all_rows(self.feed.cube, "t").select("Key", "Value").rows())
         expected = sorted(self.model.fold().items()) if self.dataset.table.keys else self.model.rows()
         return None if found == expected else f"cube {found}, model {expected}"
 
     def rebuilt_differently(self) -> str | None:
         """How the live cube differs from a rebuild; None when it does not."""
-        live = self.feed.cube.rows("t").select(pl.all().sort()).sort("Key", VERSION)
+        live = all_rows(self.feed.cube, "t").select(pl.all().sort()).sort("Key", VERSION)
         self.feed.rebuild_table("t")
-        again = self.feed.cube.rows("t").select(pl.all().sort()).sort("Key", VERSION)
+        again = all_rows(self.feed.cube, "t").select(pl.all().sort()).sort("Key", VERSION)
         return None if live.equals(again) else f"live {live.rows()}, rebuilt {again.rows()}"
 
     def told(self) -> str:

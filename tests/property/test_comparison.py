@@ -18,6 +18,7 @@ from flows.ingest.comparison import Expected, compare
 from flows.model.merge import ChangeSet, Horizon, winners
 from flows.model.tables import VERSION, Column, Table
 from flows.model.types import DATE, FLOAT, INTEGER, STRING
+from tests.cube_rows import all_rows
 
 COLUMNS = (
     Column("Shop", STRING),
@@ -68,7 +69,7 @@ def test_pieces_find_what_the_whole_finds(
     try:
         for each in (held, *(frame([row]) for row in strange)):
             cube.apply(ChangeSet(table.name, frozenset(), each))
-        actual = cube.rows(table.name)
+        actual = all_rows(cube, table.name)
         found = compare(
             Expected(table, [part.lazy() for part in rows.partition_by(VERSION)], places, rows.height, horizon), cube
         )

@@ -23,6 +23,7 @@ from flows.model.merge import ChangeSet
 from flows.model.tables import VERSION, Column, Query, Table
 from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.web.api import Api
+from tests.cube_rows import all_rows
 
 TABLE = Table(
     "edges",
@@ -91,7 +92,7 @@ def agree(rows: list[tuple[Any, ...]], query: Query) -> None:
     try:
         cube.apply(ChangeSet(TABLE.name, frozenset(), frame(rows).unique(TABLE.keys, keep="first")))
         found = answer(lambda: cube.query(query))
-        held = cube.rows(TABLE.name).drop(VERSION)
+        held = all_rows(cube, TABLE.name).drop(VERSION)
         if isinstance(found, str):
             with pytest.raises(QueryError):
                 query.checked((TABLE,))

@@ -10,27 +10,27 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import reduce
 from math import ceil
 from operator import itemgetter
 from typing import Any, assert_never
-from urllib.parse import urlsplit
 
 import atoti as tt
 import polars as pl
 
 from flows.cube import frames
-from flows.cube.atoti.start import StartLog, check_java_home, explain_failure, last_words, open_addresses
+from flows.cube.atoti.answers import depths, joined_parts, narrowing, needs_rows, touched_columns
+from flows.cube.atoti.failures import failing
+from flows.cube.atoti.overflow import LargestIntegers
+from flows.cube.atoti.start import StartLog, starting, warn_of_open_port
 from flows.cube.bounds import Bounds
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, live_batches
-from flows.errors import CubefeedError, EngineFailed
 from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
 from flows.model.merge import ChangeSet, Horizon
 from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Query, Table
-from flows.model.types import INTEGER
 from flows.runtime.chunks import group_by_size
 
 _ROWS_TIMEOUT = timedelta(minutes=10)  # Atoti's own 30 s would cut the verification of a large cube
@@ -57,11 +57,11 @@ class AtotiCube:
         self._writing = threading.Lock()
         self._tables: dict[str, tt.Table] = {}
         self._cubes: dict[str, tt.Cube] = {}
-        self._seen = {table.name: _Seen() for table in model}
+        self._largest = {table.name: LargestIntegers() for table in model}
         try:
             for table in model:
                 self._create(table)
-            self._warn_of_open_port(tell)
+            warn_of_open_port(self._session.url, tell)
         except BaseException:
             self.close()
             raise
@@ -80,7 +80,7 @@ class AtotiCube:
             if change.drop_versions:
                 stored.drop(stored[VERSION].isin(*sorted(change.drop_versions)))
             if not change.upserts.is_empty():
-                self._seen[table.name].note(table, change.upserts)
+                self._largest[table.name].note(table, change.upserts)
                 stored.load(frames.to_arrow(table, change.upserts))
             if change.horizon is not None:
                 stored.drop(stored[change.horizon.column] < change.horizon.first)
@@ -98,9 +98,9 @@ class AtotiCube:
         rebuilt, count = self._table(table), 0
         with self._transaction(table) as stored:
             stored.drop()
-            self._seen[table] = _Seen()
+            self._largest[table] = LargestIntegers()
             for batch in live_batches(rebuilt, segments, horizon, keys_differ=keys_differ):
-                self._seen[table].note(rebuilt, batch)
+                self._largest[table].note(rebuilt, batch)
                 stored.load(frames.to_arrow(rebuilt, batch))
                 count += batch.height
         return count
@@ -111,9 +111,9 @@ class AtotiCube:
         bounds = bounds or Bounds()
         bounds.require_wanted()
         within_s = bounds.left_s
-        with _failing("query", table.name):
+        with failing("query", table.name):
             try:
-                if _needs_rows(table, query) or self._seen[table.name].may_overflow(table, query):
+                if needs_rows(table, query) or self._largest[table.name].may_overflow(table, query):
                     answer = frames.aggregate(table, query, self._rows_for(table, query, within_s))
                 else:
                     answer = self._ask_cube(table, query, within_s)
@@ -124,16 +124,10 @@ class AtotiCube:
         bounds.require_fits(answer.height)  # Atoti has no limit of its own
         return answer
 
-    def rows(self, table: str) -> pl.DataFrame:
-        """All rows of a table with `_version`, in no given order; for verification."""
-        with _failing("read", table):
-            found = self._tables[table].query(timeout=_ROWS_TIMEOUT)
-            return frames.typed(pl.from_pandas(found), frames.row_columns(self._table(table)))
-
     def batches(self, table: str) -> Generator[pl.DataFrame]:
         """All rows of a table with `_version`, some versions at a time: Atoti has no cursor."""
         stored, columns = self._tables[table], frames.row_columns(self._table(table))
-        with self._writing, _failing("read", table):  # all of one state of the table
+        with self._writing, failing("read", table):  # all of one state of the table
             counted = pl.from_pandas(stored.query(stored[VERSION], timeout=_ROWS_TIMEOUT))[VERSION].value_counts()
             for group in group_by_size(counted.sort(VERSION).rows(), itemgetter(1), BATCH_ROWS):
                 versions = [version for version, _ in group]
@@ -142,7 +136,7 @@ class AtotiCube:
 
     def row_count(self, table: str) -> int:
         """How many rows a table holds."""
-        with _failing("count", table):
+        with failing("count", table):
             return self._tables[table].row_count
 
     def close(self) -> None:
@@ -158,7 +152,7 @@ class AtotiCube:
         return next(table for table in self.model if table.name == name)
 
     def _create(self, table: Table) -> None:
-        with _failing("create", table.name):
+        with failing("create", table.name):
             stored = self._session.create_table(
                 table.name,
                 data_types={name: each.atoti for name, each in frames.row_columns(table).items()},
@@ -171,38 +165,23 @@ class AtotiCube:
             cube.measures.update({name: measure for name, measure in made.items() if measure is not None})
         self._tables[table.name], self._cubes[table.name] = stored, cube
 
-    def _warn_of_open_port(self, tell: Callable[[str], None]) -> None:
-        port = urlsplit(self._session.url).port
-        addresses = open_addresses(port) if port else []
-        if addresses:
-            tell(
-                f"Atoti listens on {', '.join(addresses)} port {port}: without a password, everybody who reaches this "
-                "machine can read the cube. Close the port in the firewall."
-            )
-
     @contextmanager
     def _transaction(self, table: str) -> Iterator[tt.Table]:
         """All changes to a table made inside, or none; to be left in the thread that entered it."""
         stored = self._tables[table]
         tables = self._session.tables
-        with self._writing, _failing("change", table), tables.data_transaction(allow_nested=False, tables={stored}):
+        with self._writing, failing("change", table), tables.data_transaction(allow_nested=False, tables={stored}):
             yield stored
 
     def _ask_cube(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
         allowed = {level: [v for v in values if v is not None] for level, values in query.where.items()}
         if not all(allowed.values()):
             return frames.empty(table, query)
-        if not query.totals:
-            parts = {len(query.levels): self._part(table, query, query.levels, allowed, within_s)}
-        else:
-            with self._writing:  # all parts of one answer from one state of the table
-                parts = {
-                    depth: self._part(table, query, query.levels[:depth], allowed, within_s)
-                    for depth in range(len(query.levels) + 1)
-                }
-        if parts[len(query.levels)].is_empty():
-            return frames.empty(table, query)
-        return frames.joined(table, query, parts)
+        with self._writing if query.totals else nullcontext():  # all parts of one answer from one state of the table
+            parts = {
+                depth: self._part(table, query, query.levels[:depth], allowed, within_s) for depth in depths(query)
+            }
+        return joined_parts(table, query, parts)
 
     def _part(
         self,
@@ -219,7 +198,7 @@ class AtotiCube:
         found = cube.query(
             *(cube.measures[name] for name in dict.fromkeys((*query.measures, CONTRIBUTORS_COUNT))),
             levels=[cube.levels[key[level]] for level in levels],
-            filter=reduce(operator.and_, conditions) if conditions else None,
+            filter=_all(conditions),
             mode="raw",
             context={} if within_s is None else {"queriesTimeLimit": max(1, ceil(within_s))},
         )
@@ -230,42 +209,15 @@ class AtotiCube:
 
     def _rows_for(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
         """The rows that a query may touch, with the columns that it touches."""
-        stored = self._tables[table.name]
-        measured = [table.measure(name).aggregation.column for name in query.measures]
-        names = dict.fromkeys([*query.levels, *query.where, *(name for name in measured if name is not None)])
-        narrowed: list[Any] = [
-            stored[level].isin(*values)
-            for level, values in query.where.items()
-            if values and not any(value is None for value in values)
-        ]
+        stored, names = self._tables[table.name], touched_columns(table, query)
+        narrowed = [stored[level].isin(*values) for level, values in narrowing(query).items()]
         found = stored.query(
             *(stored[name] for name in names),
-            filter=reduce(operator.and_, narrowed) if narrowed else None,
+            filter=_all(narrowed),
             timeout=_ROWS_TIMEOUT if within_s is None else timedelta(seconds=within_s),
         )
         types = frames.row_columns(table)
         return frames.typed(pl.from_pandas(found), {name: types[name] for name in names})
-
-
-class _Seen:
-    """How many rows a table was given, and the largest integers in them: whether a sum could leave 64 bits.
-
-    Atoti adds up in Java's `long`, which wraps in silence.
-    """
-
-    def __init__(self) -> None:
-        self._rows = 0
-        self._largest: dict[str, int] = {}
-
-    def note(self, table: Table, rows: pl.DataFrame) -> None:
-        self._rows += rows.height
-        for column in (c.name for c in table.columns if c.type is INTEGER):
-            edges = [int(edge) for edge in (rows[column].min(), rows[column].max()) if edge is not None]  # type: ignore[arg-type]  # of an integer column
-            self._largest[column] = max(self._largest.get(column, 0), *map(abs, edges), 0)
-
-    def may_overflow(self, table: Table, query: Query) -> bool:
-        columns = [table.measure(name).aggregation.column for name in frames.whole_sums(table, query)]
-        return any(self._rows * self._largest.get(column or "", 0) >= 2**63 for column in columns)
 
 
 def compile_aggregation(
@@ -283,10 +235,8 @@ def compile_aggregation(
             assert_never(aggregation)
 
 
-def _needs_rows(table: Table, query: Query) -> bool:
-    """Whether the cube cannot say it: Atoti has no aggregation that counts values and leaves out nulls."""
-    counted = any(isinstance(table.measure(name).aggregation, ValueCount) for name in query.measures)
-    return counted or any(table.level(level).nullable for level in (*query.levels, *query.where))
+def _all(conditions: list[Any]) -> Any:
+    return reduce(operator.and_, conditions) if conditions else None
 
 
 def start_session(log: StartLog) -> tt.Session:
@@ -295,30 +245,5 @@ def start_session(log: StartLog) -> tt.Session:
     Raises:
         EngineUnavailable: it cannot start; the reason and the way out.
     """
-    try:
-        check_java_home()
-        with log:
-            return tt.Session.start(tt.SessionConfig(port=0, java_options=log.java_options))
-    except CubefeedError:
-        log.remove()
-        raise
-    except Exception as error:
-        failure = explain_failure(error, log.text)
-        log.remove()
-        raise failure from error
-
-
-@contextmanager
-def _failing(what: str, table: str) -> Iterator[None]:
-    """Atoti's exceptions have no public types: all but ours become EngineFailed."""
-    try:
-        yield
-    except CubefeedError:
-        raise
-    except Exception as error:
-        raise EngineFailed(
-            f"Atoti did not {what} the table",
-            next_step="start again: the cube is rebuilt from the ledger",
-            table=table,
-            error=last_words(error),
-        ) from error
+    with starting(log):
+        return tt.Session.start(tt.SessionConfig(port=0, java_options=log.java_options))

@@ -13,12 +13,14 @@ import shutil
 import signal
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
-from flows.errors import EngineUnavailable
+from flows.errors import CubefeedError, EngineUnavailable
 
 TERMS = (
     "Atoti starts a Java process under ActiveViam's licence, "
@@ -128,6 +130,37 @@ def last_words(error: BaseException) -> str:
     """The kind of an error and its first line."""
     first, *_ = str(error).splitlines() or [""]
     return f"{type(error).__name__}: {first}"[:300]
+
+
+@contextmanager
+def starting(log: StartLog) -> Iterator[None]:
+    """Start Java inside; what hinders it is explained by what stands in the log.
+
+    Raises:
+        EngineUnavailable: it cannot start; the reason and the way out.
+    """
+    try:
+        check_java_home()
+        with log:
+            yield
+    except CubefeedError:
+        log.remove()
+        raise
+    except Exception as error:
+        failure = explain_failure(error, log.text)
+        log.remove()
+        raise failure from error
+
+
+def warn_of_open_port(url: str, tell: Callable[[str], None]) -> None:
+    """Say so where others than this machine reach Atoti."""
+    port = urlsplit(url).port
+    addresses = open_addresses(port) if port else []
+    if addresses:
+        tell(
+            f"Atoti listens on {', '.join(addresses)} port {port}: without a password, everybody who reaches this "
+            "machine can read the cube. Close the port in the firewall."
+        )
 
 
 def open_addresses(port: int) -> list[str]:

@@ -23,6 +23,7 @@ from flows.model.merge import ChangeSet, winners
 from flows.model.tables import LINE, VERSION, Column, Query, Table
 from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.model.types.base import Value
+from tests.cube_rows import all_rows
 
 SALES = Table(
     "sales",
@@ -72,7 +73,7 @@ def put(cube: Cube, table: Table, *rows: tuple[Any, ...], version: int = 1, drop
 
 def content(cube: Cube, table: Table) -> list[tuple[Any, ...]]:
     """The rows of a table with their version, sorted; checks the types and the count by the way."""
-    rows = cube.rows(table.name)
+    rows = all_rows(cube, table.name)
     assert rows.schema == frame(table, []).schema
     assert rows.height == cube.row_count(table.name)
     return sorted(rows.rows(), key=repr)

@@ -12,12 +12,13 @@ import polars as pl
 import pytest
 
 from flows.cube.bounds import Bounds
-from flows.cube.duckdb import engine as duckdb_cube
+from flows.cube.duckdb import database
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import EngineFailed, EngineLost, NobodyWaits
 from flows.model.merge import ChangeSet
 from flows.model.tables import VERSION, Column, Query, Table
 from flows.model.types import INTEGER, STRING
+from tests.cube_rows import all_rows
 
 TABLE = Table("t", (Column("Key", INTEGER), Column("Text", STRING), Column("N", INTEGER)), ("Key",))
 GROUPS = Query("t", ("N.SUM",), ("Text",))
@@ -86,15 +87,15 @@ def test_a_question_that_is_ended_for_its_memory_says_so() -> None:
     asking = threading.Thread(target=ask)
     asking.start()
     while not errors:
-        cube._end_questions()
+        cube._database.end_questions()
     asking.join()
     assert "memory" in str(errors[0]) and "ask for less" in str(errors[0])
     cube.close()
 
 
 def test_a_real_limit_of_memory_loses_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    limited: dict[str, Any] = {**duckdb_cube._CONFIG, "memory_limit": "100MB", "max_temp_directory_size": "0MB"}
-    monkeypatch.setattr(duckdb_cube, "_CONFIG", limited)
+    limited: dict[str, Any] = {**database.CONFIG, "memory_limit": "100MB", "max_temp_directory_size": "0MB"}
+    monkeypatch.setattr(database, "CONFIG", limited)
     cube = DuckDbCube((TABLE,))
     cube.apply(change(0, 300_000))
     stop, refused = threading.Event(), list[str]()
@@ -119,12 +120,12 @@ def test_a_real_limit_of_memory_loses_no_row(monkeypatch: pytest.MonkeyPatch) ->
         for thread in asking:
             thread.join()
     assert cube.row_count("t") == made
-    assert cube.rows("t").height == made
+    assert all_rows(cube, "t").height == made
     cube.close()
 
 
 def test_a_change_that_meets_the_limit_in_the_middle_of_questions_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duckdb_cube, "_CONFIG", {**duckdb_cube._CONFIG, "max_temp_directory_size": "0MB"})
+    monkeypatch.setattr(database, "CONFIG", {**database.CONFIG, "max_temp_directory_size": "0MB"})
     cube = DuckDbCube((TABLE,), memory="30MB")
     cube.apply(change(0, 300_000))
     stop, ended = threading.Event(), list[EngineFailed]()
@@ -153,7 +154,7 @@ def test_a_change_that_meets_the_limit_in_the_middle_of_questions_is_made(monkey
 
 
 def test_a_question_that_needs_too_much_is_told_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duckdb_cube, "_CONFIG", {**duckdb_cube._CONFIG, "max_temp_directory_size": "0MB"})
+    monkeypatch.setattr(database, "CONFIG", {**database.CONFIG, "max_temp_directory_size": "0MB"})
     cube = DuckDbCube((TABLE,), memory="12MB")
     for first in range(0, 300_000, 20_000):
         cube.apply(change(first, 20_000))
@@ -174,7 +175,7 @@ def test_a_question_ends_in_the_engine_when_who_asked_leaves() -> None:
             pass
     assert bounds.is_over
     leaving.join()
-    assert not cube._cursors
+    assert cube._database.open_cursors == 0
     cube.close()
 
 

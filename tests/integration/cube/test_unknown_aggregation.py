@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import polars as pl
 import pytest
 
 from flows.cube import frames
+from flows.cube.atoti.answers import is_answered_from_rows
 from flows.cube.atoti.engine import compile_aggregation
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.model.measures import Aggregation, Measure, adds_up
@@ -47,8 +49,9 @@ def test_the_embedded_engine_refuses_it(table: Table) -> None:
 
 
 def test_atoti_refuses_it(table: Table) -> None:
-    with pytest.raises(AssertionError, match=UNREACHABLE):
-        compile_aggregation(cast(Any, None), LARGEST)
+    for refuse in (partial(compile_aggregation, cast(Any, None)), is_answered_from_rows):
+        with pytest.raises(AssertionError, match=UNREACHABLE):
+            refuse(LARGEST)
 
 
 def test_an_answer_from_rows_refuses_it(table: Table) -> None:

@@ -20,6 +20,7 @@ from flows.model.merge import ChangeSet
 from flows.model.policies import Unload
 from flows.store.payload import Kind
 from flows.store.requests import RequestBox
+from tests.cube_rows import all_rows
 from tests.integration.live_feed import Living, sales
 
 type Start = Callable[..., Living]
@@ -230,7 +231,7 @@ def test_verify_prints_a_difference_and_says_so_by_its_exit_code(start: Start) -
     living = start()
     living.put("a.csv", sales(1, 2))
     living.wait_for({1: 1, 2: 2})
-    held = living.feed.cube.rows("sales")
+    held = all_rows(living.feed.cube, "sales")
     spoilt = held.filter(pl.col("ID") == 1).with_columns(pl.lit(5, pl.Int64).alias("Quantity"))
     living.feed.cube.apply(ChangeSet("sales", frozenset(), spoilt.select(held.columns)))
     state = living.landing.parent / "state"

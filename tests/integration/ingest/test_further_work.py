@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from flows.ingest.work import CheckedBatch, Outcome, Work
+from tests.cube_rows import all_rows
 from tests.property.living import Cubes, Living
 from tests.property.test_invariant import settle_at_once  # noqa: F401  # a fixture
 
@@ -34,7 +35,7 @@ def test_a_copy_of_what_leaves_while_it_is_looked_at_is_checked_and_loaded_in_it
     again = checked(living, work(living))
     assert again.checked.verdicts
     assert states(living.feed.append(again)) == {"c.csv": "loaded"}
-    assert living.feed.cube.rows("t").select("Key", "Value").rows() == [(1, 20)]
+    assert all_rows(living.feed.cube, "t").select("Key", "Value").rows() == [(1, 20)]
     assert living.rebuilt_differently() is None
 
 

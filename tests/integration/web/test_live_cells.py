@@ -128,7 +128,7 @@ def test_a_look_that_was_ended_for_a_commits_memory_is_made_up_for(monkeypatch: 
     reader.read()
     put(watched, rows((1, DAY, "b", 1, 1.0), version=2))
     with monkeypatch.context() as patched:
-        patched.setattr(duckdb_cube, "_answer", _interrupted)
+        patched.setattr(duckdb_cube, "answer", _interrupted)
         refresh_view(view)
     put(watched, rows((4, DAY, "a", 10, 1.0), version=3))
     refresh_view(view)

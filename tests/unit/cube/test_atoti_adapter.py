@@ -27,6 +27,7 @@ from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
 from flows.model.tables import VERSION, Column, Query, Table
 from flows.model.types import DATE, INTEGER, STRING
+from tests.cube_rows import all_rows
 
 SALES = Table(
     "sales",
@@ -281,7 +282,7 @@ def test_a_sum_that_may_leave_64_bits_is_answered_from_the_rows(stage: Stage) ->
 
 def test_rows_come_back_in_the_types_of_the_port(stage: Stage) -> None:
     stage.table.query.return_value = ROWS.to_pandas()
-    found = stage.open().rows("sales")
+    found = all_rows(stage.open(), "sales")
     assert found.schema == ROWS.schema and found.rows() == ROWS.rows()
 
 

@@ -1,0 +1,55 @@
+"""Which questions Atoti's cube answers, and how its parts become one answer. Imports no atoti."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+import polars as pl
+
+from flows.cube import frames
+from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
+from flows.model.tables import Query, Table
+from flows.model.types import Value
+
+
+def needs_rows(table: Table, query: Query) -> bool:
+    """Whether the cube cannot say it: what it shows for a null member of a level is not documented."""
+    counted = any(is_answered_from_rows(table.measure(name).aggregation) for name in query.measures)
+    return counted or any(table.level(level).nullable for level in (*query.levels, *query.where))
+
+
+def is_answered_from_rows(aggregation: Aggregation) -> bool:
+    """Whether Atoti has no such aggregation: it has none that counts values and leaves out nulls."""
+    match aggregation:
+        case ValueCount():
+            return True
+        case Sum() | Mean() | RowCount():
+            return False
+        case _:
+            assert_never(aggregation)
+
+
+def depths(query: Query) -> tuple[int, ...]:
+    """How many of the leading levels each part of the answer fixes: Atoti is asked for one after another."""
+    return tuple(range(len(query.levels) + 1)) if query.totals else (len(query.levels),)
+
+
+def joined_parts(table: Table, query: Query, parts: Mapping[int, pl.DataFrame]) -> pl.DataFrame:
+    """One answer out of the parts; without rows there is none of them."""
+    if parts[len(query.levels)].is_empty():
+        return frames.empty(table, query)
+    return frames.joined(table, query, parts)
+
+
+def touched_columns(table: Table, query: Query) -> tuple[str, ...]:
+    """The columns that a query names, or measures."""
+    measured = [table.measure(name).aggregation.column for name in query.measures]
+    return tuple(dict.fromkeys([*query.levels, *query.where, *(name for name in measured if name is not None)]))
+
+
+def narrowing(query: Query) -> dict[str, Sequence[Value]]:
+    """The conditions that Atoti can check itself: those without null."""
+    return {
+        level: values for level, values in query.where.items() if values and not any(value is None for value in values)
+    }
