@@ -11,8 +11,8 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # the frames are tiny here, and threads cost more than they bring
 
-_TOLD = "told"
-Tell = Callable[[object], None]
+_NOTE = "note"
+Note = Callable[[object], None]
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # which is untyped
@@ -32,14 +32,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Tell:
+def note(record_property: Callable[[str, object], None]) -> Note:
     """Have something printed when the test has passed, in whatever process it runs."""
-    return lambda what: record_property(_TOLD, str(what))
+    return lambda what: record_property(_NOTE, str(what))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have told."""
+    """Print what tests have noted."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
-            if name == _TOLD:
+            if name == _NOTE:
                 terminalreporter.write_line(f"{report.nodeid}\n{text}")

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.running import Place, Started, until, watching
+from tests.e2e.program import Place, RunningProgram, until, watching
 
 HEADER = "ID,Date,Product,Quantity\n"
 VISIBLE_S = 3.0
@@ -36,7 +36,7 @@ class System:
     """
 
     place: Place
-    running: Started
+    running: RunningProgram
     token: str | None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -57,9 +57,9 @@ class System:
 
     def products(self) -> set[str]:
         """All products in the cube."""
-        asked = {"measure": "contributors.COUNT", "by": "Product"}
+        question = {"measure": "contributors.COUNT", "by": "Product"}
         with self.client() as client:
-            rows = client.get("/api/query", params=asked).raise_for_status().json()["rows"]
+            rows = client.get("/api/query", params=question).raise_for_status().json()["rows"]
         return {str(row["Product"]) for row in rows}
 
     def assert_still_loading(self) -> None:
@@ -85,7 +85,7 @@ def attacked(environment: dict[str, str] | None = None, through: tuple[str, ...]
     try:
         with watching(place) as running:
             yield System(place, running, place.environment.get("CUBEFEED_TOKEN"))
-            assert running.end() == 0, running.said[-10_000:]
+            assert running.end() == 0, running.output[-10_000:]
         place.assert_nothing_left()
     finally:
         shutil.rmtree(root)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.attack.system import HEADER, System, attacked
-from tests.e2e.running import until, watching
+from tests.e2e.program import until, watching
 
 pytestmark = pytest.mark.slow
 

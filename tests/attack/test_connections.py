@@ -14,7 +14,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from tests.attack.system import HEADER, System
-from tests.e2e.running import until
+from tests.e2e.program import until
 
 pytestmark = pytest.mark.slow
 UPGRADE = (
@@ -73,7 +73,7 @@ def still_open(connections: Sequence[socket.socket]) -> int:
     return count
 
 
-def said(system: System) -> int:
+def output(system: System) -> int:
     return system.running.log.stat().st_size
 
 
@@ -87,29 +87,29 @@ def channel(system: System):  # type: ignore[no-untyped-def]  # a context manage
 
 
 def test_silent_connections_take_no_open_file_from_the_data(system: System) -> None:
-    before = said(system)
+    before = output(system)
     with files_of(system, 1024), opened(system, 1_600) as silent:
         assert len(silent) > 1_000
         system.assert_still_loading()
         assert system.owner_process.num_fds() < 1024 * 3 / 4
         assert still_open(silent) <= 256
-    assert said(system) - before < LOG_BYTES
+    assert output(system) - before < LOG_BYTES
 
 
 def test_every_file_loads_where_hardly_any_file_can_be_opened(system: System) -> None:
-    before = said(system)
+    before = output(system)
     with files_of(system, system.owner_process.num_fds() + 32), opened(system, 300):
         for number in range(200):
             system.place.drop(f"edge_{number}.csv", f"{HEADER}{number},2021-07-01,edge {number},1\n")
         wanted = {f"edge {number}" for number in range(200)}
         until(lambda: wanted <= system.products(), what="all files are loaded", every_s=0.2)
         system.assert_still_loading()
-    log = system.running.said[before:]
+    log = system.running.output[before:]
     assert "Too many open files" not in log and "degraded" not in log
 
 
 def test_where_no_file_can_be_opened_at_all_the_log_does_not_grow(system: System) -> None:
-    before = said(system)
+    before = output(system)
     with files_of(system, system.owner_process.num_fds() // 2), opened(system, 400, timeout_s=0.1) as silent:
         assert len(silent) > 100
         silent[0].settimeout(3.0)
@@ -117,7 +117,7 @@ def test_where_no_file_can_be_opened_at_all_the_log_does_not_grow(system: System
         with contextlib.suppress(TimeoutError):
             silent[0].recv(1)  # nobody answers
         assert cpu_s(system) - spent < 1.5, "it turns without end"
-    assert said(system) - before < LOG_BYTES
+    assert output(system) - before < LOG_BYTES
     system.assert_still_loading()
 
 
@@ -129,11 +129,11 @@ def test_where_no_file_can_be_opened_at_all_the_log_does_not_grow(system: System
     ],
 )
 def test_half_a_request_keeps_nobody_out(system: System, sent: str) -> None:
-    before = said(system)
+    before = output(system)
     with opened(system, 600, sent), system.client() as client:
         assert client.get("/").status_code == 200
         system.assert_still_loading()
-    assert said(system) - before < LOG_BYTES
+    assert output(system) - before < LOG_BYTES
 
 
 @pytest.mark.deep
@@ -145,17 +145,17 @@ def test_half_a_request_is_given_up_on(system: System) -> None:
 
 
 def test_pages_that_never_read_keep_no_page_out(system: System) -> None:
-    before = said(system)
+    before = output(system)
     with opened(system, 400, UPGRADE) as idle:
         with channel(system) as page:
             assert any(isinstance(page.recv(timeout=20), bytes) for _ in range(5)), "it is shown the cube"
             system.assert_still_loading()
         assert still_open(idle) <= 200
-    assert said(system) - before < LOG_BYTES
+    assert output(system) - before < LOG_BYTES
 
 
 def test_a_flood_of_frames_is_cut_off(system: System) -> None:
-    before, cut, over = said(system), [0], threading.Event()
+    before, cut, over = output(system), [0], threading.Event()
 
     def flood() -> None:
         while not over.is_set():
@@ -177,7 +177,7 @@ def test_a_flood_of_frames_is_cut_off(system: System) -> None:
         over.set()
         for thread in flooding:
             thread.join()
-    assert said(system) - before < LOG_BYTES
+    assert output(system) - before < LOG_BYTES
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_a_flood_of_frames_is_cut_off(system: System) -> None:
 )
 @pytest.mark.deep
 def test_what_is_no_request_gets_no_line_in_the_log(system: System, sent: str) -> None:
-    before = said(system)
+    before = output(system)
     with opened(system, 300, sent) as made:
         until(lambda: still_open(made) == 0, what="all are closed")
-    assert said(system) - before < LOG_BYTES
+    assert output(system) - before < LOG_BYTES
     system.assert_still_loading()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.attack.system import HEADER, System, attacked
-from tests.e2e.running import until
+from tests.e2e.program import until
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def test_rewrites_of_a_bad_file_fill_neither_quarantine_nor_log_and_leave_nothin
     size_bytes = (hasty.place.landing / "bad.csv").stat().st_size
     assert most < 3 * size_bytes, "more than the last version, and the one before for a moment, was kept"
     assert len(versions_of(hasty, "bad.csv")) == REWRITES, "its history is not there"
-    lines = [line for line in hasty.running.said.splitlines() if "bad.csv" in line]
+    lines = [line for line in hasty.running.output.splitlines() if "bad.csv" in line]
     assert len(lines) < 5, lines
     hasty.assert_still_loading()
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.attack.system import BOUND, HEADER, System, as_stranger, attacked
-from tests.e2e.running import until
+from tests.e2e.program import until
 
 pytestmark = pytest.mark.slow
 
@@ -114,8 +114,8 @@ def test_pipes_sockets_and_devices_are_left_out_and_hold_up_nothing(
     landing = system.place.landing
     monkeypatch.chdir(landing)  # a socket's path is short
     os.mkfifo("pipe.csv")
-    with closing(socket.socket(socket.AF_UNIX)) as heard:
-        heard.bind("socket.csv")
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind("socket.csv")
     if not os.geteuid():
         os.mknod("device.csv", 0o666 | 0o020000, os.makedev(1, 5))
     odd = [name for name in ("pipe.csv", "socket.csv", "device.csv") if (landing / name).exists()]

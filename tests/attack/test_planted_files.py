@@ -11,7 +11,7 @@ import pytest
 
 from flows.web.token import make_token
 from tests.attack.system import NOBODY, System, as_stranger, attacked
-from tests.e2e.running import Place, started_program
+from tests.e2e.program import Place, started_program
 
 pytestmark = pytest.mark.slow
 
@@ -60,10 +60,10 @@ def test_the_token_is_sent_to_no_owner_of_another_users_directory(system: System
     )  # fmt: skip
     with started_program(system.place, "theirs", *command) as listener:
         listener.wait_for_word("ready")
-        for asked in (("query", "Quantity.SUM"), ("prefect-env",), ("load",), ("files",), ("watch",)):
-            said = system.place.run(*asked, "--state", theirs, code=1)
-            assert "belongs to another user" in said.stderr and "Traceback" not in said.stderr, asked
-        assert listener.said == "ready\n"
+        for words in (("query", "Quantity.SUM"), ("prefect-env",), ("load",), ("files",), ("watch",)):
+            output = system.place.run(*words, "--state", theirs, code=1)
+            assert "belongs to another user" in output.stderr and "Traceback" not in output.stderr, words
+        assert listener.output == "ready\n"
     system.assert_still_loading()
 
 
@@ -75,9 +75,9 @@ def test_links_that_another_user_had_planted_are_not_followed(system: System, tm
         place.state.mkdir(exist_ok=True)
         (place.state / name).symlink_to(mine / "new" if name == "lock" else mine)
         place.state.chmod(0o700)  # as the error said that was there before
-        said = place.run("watch", "--landing", place.landing, "--dataset", "sales", code=1).stderr
-        assert f"holds a link, {name}" in said and "Traceback" not in said
-        subprocess.run(shlex.split(said.partition("Next: ")[2].partition(";")[0]), check=True)
+        output = place.run("watch", "--landing", place.landing, "--dataset", "sales", code=1).stderr
+        assert f"holds a link, {name}" in output and "Traceback" not in output
+        subprocess.run(shlex.split(output.partition("Next: ")[2].partition(";")[0]), check=True)
         assert not (place.state / name).is_symlink()
     assert not list(mine.iterdir())
     system.assert_still_loading()
@@ -87,8 +87,8 @@ def test_a_session_whose_name_was_removed_is_not_called_ended(system: System) ->
     owner = system.place.state / "owner.json"
     owner.rename(owner.with_name("away"))
     try:
-        said = system.place.run("status", code=3).stderr
-        assert "A process holds this state directory" in said and "Nothing is running" not in said
+        output = system.place.run("status", code=3).stderr
+        assert "A process holds this state directory" in output and "Nothing is running" not in output
     finally:
         owner.with_name("away").rename(owner)
     system.assert_still_loading()
@@ -122,8 +122,8 @@ def test_a_dataset_file_that_another_user_has_written_is_not_run(system: System,
     written = as_stranger("sh", "-c", f"printf %s {shlex.quote(code)} > {shlex.quote(str(file))}")
     assert written.returncode == 0 and file.read_text() == code
 
-    said = Place(tmp_path).run("watch", "--dataset", f"{file}:MINE", code=1).stderr
-    assert "The dataset file is code" in said and ("chmod go-w" in said or "chown" in said)
+    output = Place(tmp_path).run("watch", "--dataset", f"{file}:MINE", code=1).stderr
+    assert "The dataset file is code" in output and ("chmod go-w" in output or "chown" in output)
     assert not marker.exists()
     system.assert_still_loading()
 
@@ -149,7 +149,7 @@ def test_nothing_that_another_user_has_put_where_up_is_started_is_run(system: Sy
         assert as_stranger("sh", "-c", f"printf %s {shlex.quote(content)} > {here / name}").returncode == 0
     state = system.place.root / f"state-{mode:o}"
     place = Place(here, environment={"PYTHONSAFEPATH": "1", "CUBEFEED_STATE": str(state)})
-    said = place.run("up", "--prefect-port", 0, code=1).stderr
-    assert "Prefect takes settings" in said and f"chmod go-w {here}" in said
+    output = place.run("up", "--prefect-port", 0, code=1).stderr
+    assert "Prefect takes settings" in output and f"chmod go-w {here}" in output
     assert not marker.exists()
     system.assert_still_loading()

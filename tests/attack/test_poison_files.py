@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.attack.system import HEADER
-from tests.e2e.running import Place, Started, started, started_program, until
+from tests.e2e.program import Place, RunningProgram, started, started_program, until
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ class Patient:
         self.place = Place(root, environment=settings)
 
     @contextmanager
-    def session(self, *limit: str) -> Iterator[Started]:
+    def session(self, *limit: str) -> Iterator[RunningProgram]:
         """A session that is live, or has died; `limit` is a command that limits it."""
         ready = self.place.root / "ready"
         ready.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ def test_a_file_that_kills_who_reads_it_is_set_aside_at_the_third_death_and_all_
     assert noted == [b"good_10_poison.csv".hex()], "it was not alone in hand"
 
     with patient.session() as running:
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.output
         assert place.sales_of("contributors.COUNT", by="Product") == {"good": GOOD}
         refused = patient.file("good_10_poison.csv")
         assert (refused["state"], refused["findings"]) == ("quarantined", 1)
@@ -107,9 +107,9 @@ def test_a_file_that_kills_who_reads_it_is_set_aside_at_the_third_death_and_all_
         assert "good_10_poison.csv" in place.json("status")["datasets"]["sales"]["died_over"]
         assert "the process died" in place.run("findings", "good_10_poison.csv").stdout
 
-        with started(place, "load", "good_10_poison.csv") as asking:
+        with started(place, "load", "good_10_poison.csv") as client:
             assert running.process.wait(30) in (-signal.SIGABRT, 9), "nobody tried it again"
-            assert asking.process.wait(30) == 1, asking.said
+            assert client.process.wait(30) == 1, client.output
 
     advice = [row for row in place.json("doctor") if row["check"] == "sales: deaths"]
     assert len(advice) == 1 and "good_10_poison.csv" in advice[0]["found"]
@@ -118,7 +118,7 @@ def test_a_file_that_kills_who_reads_it_is_set_aside_at_the_third_death_and_all_
         place.drop("good_10_poison.csv", f"{HEADER}100,2021-05-01,mended,1\n")
         until(lambda: place.sales_of("contributors.COUNT", by="Product").get("mended"), what="the changed file")
         assert place.json("status")["datasets"]["sales"]["died_over"] == {}
-        assert running.end() == 0, running.said
+        assert running.end() == 0, running.output
 
 
 @pytest.mark.deep
@@ -132,15 +132,15 @@ def test_a_file_that_takes_more_memory_than_there_is_ends_three_starts_and_no_mo
     limit = ("prlimit", f"--as={LIMIT_BYTES}")
     for _ in range(DEATHS):
         with patient.session(*limit) as running:
-            assert running.process.wait(60) == -signal.SIGABRT, running.said
-            assert "memory allocation" in running.said
+            assert running.process.wait(60) == -signal.SIGABRT, running.output
+            assert "memory allocation" in running.output
     with patient.session(*limit) as running:
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.output
         assert place.sales_of("contributors.COUNT", by="Product") == {"good": GOOD}
         assert "3 times" in patient.file("big.csv")["reason"]
         place.drop("later.csv", f"{HEADER}5000,2021-05-01,later,1\n")
         until(lambda: place.sales_of("contributors.COUNT", by="Product").get("later"), what="a file that landed since")
-        assert running.end() == 0, running.said
+        assert running.end() == 0, running.output
 
 
 @pytest.mark.deep
@@ -152,13 +152,13 @@ def test_a_file_that_a_changed_declaration_makes_deadly_stays_in_the_cube_as_it_
     expected = {"good": GOOD, "poison": 1}
     with patient.session() as running:
         assert place.sales_of("contributors.COUNT", by="Product") == expected
-        assert running.end() == 0, running.said
+        assert running.end() == 0, running.output
     patient.declare("os.abort()", revision=1)
     for _ in range(DEATHS):
         with patient.session() as running:
-            assert running.process.wait(30) == -signal.SIGABRT, running.said
+            assert running.process.wait(30) == -signal.SIGABRT, running.output
     with patient.session() as running:
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.output
         assert place.sales_of("contributors.COUNT", by="Product") == expected
         assert place.json("verify", "--deep")["missing"] == 0
-        assert running.end() == 0, running.said
+        assert running.end() == 0, running.output

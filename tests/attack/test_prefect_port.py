@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext
 from flows.store.state_directory import StateDirectory
 from flows.web.token import make_token
 from tests.attack.system import HEADER, VISIBLE_S, as_stranger
-from tests.e2e.running import Installation, Place, installation, started, started_program, until
+from tests.e2e.program import Installation, Place, installation, started, started_program, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -51,7 +51,7 @@ def up() -> Iterator[Installation]:
     try:
         with started(place, "up", "--prefect-port", 0) as running:
             yield installation(running, place)
-            assert running.end(signal.SIGTERM) == 0, running.said
+            assert running.end(signal.SIGTERM) == 0, running.output
         place.assert_nothing_left()
     finally:
         shutil.rmtree(root)
@@ -74,12 +74,12 @@ def assert_still_loading(up: Installation) -> None:
     """A file that lands now is visible soon."""
     id = uuid.uuid4().int % 10**12
     up.place.drop(f"{id}.csv", f"{HEADER}{id},2021-06-01,{id},1\n")
-    asked = {"measure": "contributors.COUNT", "by": "Product", "where": f"Product={id}"}
+    question = {"measure": "contributors.COUNT", "by": "Product", "where": f"Product={id}"}
     headers = {"Authorization": f"Bearer {TOKEN}"}
 
     def visible() -> bool:
         url = f"{up.owner['url']}/api/query"
-        answer = httpx.get(url, params=asked, headers=headers, trust_env=False, timeout=VISIBLE_S)
+        answer = httpx.get(url, params=question, headers=headers, trust_env=False, timeout=VISIBLE_S)
         return bool(answer.raise_for_status().json()["rows"])
 
     until(visible, what="the file is visible", patience_s=VISIBLE_S)
@@ -150,14 +150,14 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
 def test_another_user_who_has_the_port_first_is_sent_nothing(up: Installation, tmp_path: Path) -> None:
     other = Place(tmp_path)
     with started_program(other, "stranger", *stranger(PYTHON, "-c", LISTENER, "0", "20")) as listener:
-        until(lambda: listener.said.strip(), what="the stranger listens")
-        port = listener.said.split()[0]
-        said = other.run("up", "--prefect-port", port, code=1).stderr
-        assert f"port={port}" in said and "--prefect-port" in said and "Traceback" not in said
+        until(lambda: listener.output.strip(), what="the stranger listens")
+        port = listener.output.split()[0]
+        output = other.run("up", "--prefect-port", port, code=1).stderr
+        assert f"port={port}" in output and "--prefect-port" in output and "Traceback" not in output
         with socket.create_connection(("127.0.0.1", int(port))) as ours:
             ours.sendall(b"the first that came")
         assert listener.process.wait(20) == 0
-    assert json.loads(listener.said.splitlines()[1]) == "the first that came"
+    assert json.loads(listener.output.splitlines()[1]) == "the first that came"
     assert not (other.state / "prefect-secret").exists()
     other.assert_nothing_left()
     assert_still_loading(up)
@@ -201,8 +201,8 @@ UNREADABLE: list[dict[str, Any]] = [
 
 def test_runs_that_prefect_cannot_read_stop_no_other(up: Installation) -> None:
     id = up.prefect.get("/deployments/name/load-files/sales")["id"]
-    for asked in UNREADABLE:
-        store(up, id, asked)
+    for run in UNREADABLE:
+        store(up, id, run)
     sound = up.prefect.start("load-files/sales")
     listed = partial(up.prefect.ask, "POST", "/flow_runs/filter", {})
     until(lambda: listed().status_code == 200, what="runs are listed", patience_s=90)
@@ -233,13 +233,13 @@ def test_up_starts_where_a_run_cannot_be_read_and_says_so(tmp_path: Path) -> Non
     until(lambda: StateDirectory(place.state).owner() is None, what="nobody owns the directory")
     with started(place, "up", "--prefect-port", 0) as running:
         again = installation(running, place)
-        assert "could not read its run" in running.said and "failed now" in running.said
+        assert "could not read its run" in running.output and "failed now" in running.output
         assert again.prefect.wait_for(again.prefect.start("load-files/sales"), "Completed")
         assert running.end() == 0
     place.assert_nothing_left()
 
 
-def store(up: Installation, deployment: str, asked: dict[str, Any]) -> None:
+def store(up: Installation, deployment: str, run: dict[str, Any]) -> None:
     """Have a run stored that cannot be read, which may be answered with an error."""
     before = up.prefect.post("/flow_runs/count", {})
     with httpx.Client(base_url=f"{up.prefect.url}/api", trust_env=False, timeout=10) as client:
@@ -248,7 +248,7 @@ def store(up: Installation, deployment: str, asked: dict[str, Any]) -> None:
         headers = {
             "Prefect-Csrf-Token": given["token"], "Prefect-Csrf-Client": "test", "Content-Type": "application/json",
         }  # fmt: skip
-        client.post(f"/deployments/{deployment}/create_flow_run", content=json.dumps(asked), headers=headers)
+        client.post(f"/deployments/{deployment}/create_flow_run", content=json.dumps(run), headers=headers)
     assert up.prefect.post("/flow_runs/count", {}) >= before
 
 
@@ -302,9 +302,11 @@ def test_a_page_of_another_site_lists_starts_and_changes_nothing(
     page = context.new_page()
     page.goto(f"{site}/")
     got = page.evaluate(PAGE, [up.prefect.url, deployment, "x" * 43])
-    streams = {name: heard for name, heard in got.items() if name.startswith("/")}
+    streams = {name: messages for name, messages in got.items() if name.startswith("/")}
     assert streams.keys() == {"/events/out", "/events/in", "/logs/out"}
-    assert not any("auth_success" in message or "event" in message for heard in streams.values() for message in heard)
+    assert not any(
+        "auth_success" in message or "event" in message for messages in streams.values() for message in messages
+    )
     blind = {name: answer for name, answer in got.items() if name.startswith("blind")}
     assert blind and all(answer in ([0, ""], ["blocked", answer[1]]) for answer in blind.values())
     readable = got.keys() - streams.keys() - blind.keys()

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.attack.system import HEADER, System, attacked
-from tests.e2e.running import until
+from tests.e2e.program import until
 
 pytestmark = pytest.mark.slow
 ROWS = 250_000
@@ -50,8 +50,8 @@ def test_questions_whose_askers_leave_are_not_worked_on(large: System) -> None:
     owner, alone_s = large.owner_process, _cost_s(large)
     before = cpu_s(owner)
     for _ in range(3):
-        asked = [ask(large) for _ in range(60)]
-        for each in asked:
+        questions = [ask(large) for _ in range(60)]
+        for each in questions:
             each.close()
     large.assert_still_loading()
     with large.client() as client:

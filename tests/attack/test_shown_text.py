@@ -14,8 +14,8 @@ from flows.ingest.work import FileOutcome, Outcome
 from flows.model.findings import Finding
 from flows.orchestration import artifacts as reporting
 from tests.attack.system import HEADER, System
-from tests.e2e.browsing import CHROMIUM, wait
-from tests.e2e.running import until
+from tests.e2e.browser import CHROMIUM, wait
+from tests.e2e.program import until
 
 pytestmark = pytest.mark.slow
 
@@ -58,9 +58,9 @@ def test_no_command_gives_the_terminal_one(system: System, command: list[str], f
 
 
 def test_neither_the_log_nor_an_error_nor_a_complaint_gives_the_terminal_one(system: System) -> None:
-    said = system.running.said
-    assert (harmless(said) and "refused" in said) or "quarantined" in said
-    assert not any(line.startswith("b: forged") for line in said.splitlines())
+    output = system.running.output
+    assert (harmless(output) and "refused" in output) or "quarantined" in output
+    assert not any(line.startswith("b: forged") for line in output.splitlines())
     done = system.place.run("findings", "\x1b[2Jnone.csv", code=1)
     assert harmless(done.stderr) and "Next:" in done.stderr
     assert harmless(system.place.run("status", "--check", code=1).stderr)
@@ -113,7 +113,7 @@ def test_prefect_is_given_text_and_no_markup(
 def test_the_page_and_the_report_show_it_and_run_nothing(system: System, context: BrowserContext) -> None:
     page, wrong = context.new_page(), []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on("console", lambda output: wrong.append(output.text) if "Content Security Policy" in output.text else None)
     page.on("request", lambda request: wrong.append(request.url) if "evil" in request.url else None)
     page.goto(system.url)
     wait(page, lambda: "img src=x" in page.locator("#refused").inner_text())

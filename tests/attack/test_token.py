@@ -17,8 +17,8 @@ from playwright.sync_api import Browser
 
 from flows.web.token import TOKEN, make_token
 from tests.attack.system import System, as_stranger, attacked
-from tests.e2e.browsing import CHROMIUM, numbers, wait
-from tests.e2e.running import Place, until, watching
+from tests.e2e.browser import CHROMIUM, numbers, wait
+from tests.e2e.program import Place, until, watching
 
 pytestmark = pytest.mark.slow
 
@@ -57,14 +57,14 @@ def test_guesses_are_slow_and_few_lines_and_keep_nobody_out_who_knows_the_token(
     guarded.assert_still_loading()
     flood.join()
     assert 0 < answers[0] < 10 * GUESSERS
-    lines = [line for line in guarded.running.said.splitlines() if "wrong token" in line]
+    lines = [line for line in guarded.running.output.splitlines() if "wrong token" in line]
     assert 0 < len(lines) < 10 and "127.0.0.1" in lines[0]
     guarded.assert_still_loading()
 
 
 def test_another_user_of_the_computer_reads_nothing_without_the_token(guarded: System) -> None:
     guarded.assert_still_loading()
-    asked = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read())"
+    code = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read())"
     for path in (
         "",
         "api/query?measure=contributors.COUNT",
@@ -74,7 +74,7 @@ def test_another_user_of_the_computer_reads_nothing_without_the_token(guarded: S
         "health",
         "assets/page.js",
     ):
-        done = as_stranger("/usr/bin/python3", "-c", asked, f"{guarded.url}/{path}")
+        done = as_stranger("/usr/bin/python3", "-c", code, f"{guarded.url}/{path}")
         assert done.stdout == "" and "401" in done.stderr
     guarded.assert_still_loading()
 
@@ -92,7 +92,7 @@ def test_the_token_is_in_no_log_no_file_and_no_command_line(guarded: System) -> 
     guarded.place.json("status")
     written = [path for path in guarded.place.root.rglob("*") if path.is_file()]
     assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
-    assert len(written) > 5 and guarded.running.said.count("\n") > 5
+    assert len(written) > 5 and guarded.running.output.count("\n") > 5
     assert SECRET not in " ".join(guarded.owner_process.cmdline())
     guarded.assert_still_loading()
 

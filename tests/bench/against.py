@@ -213,7 +213,7 @@ def _correction(on: Bench, program: Program) -> Iterator[Sample]:
     rows = on.scaled(FILE_ROWS)
     keys, middle = half_known(MANY_FILES, rows), MANY_FILES // 2
     shown = ~np.isin(keys[middle], np.concatenate(keys[middle + 1 :]))
-    asked = (("measure", "Quantity.SUM"), ("where", f"Date={FIRST_DAY.fromordinal(FIRST_DAY.toordinal() + middle)}"))
+    question = (("measure", "Quantity.SUM"), ("where", f"Date={FIRST_DAY.fromordinal(FIRST_DAY.toordinal() + middle)}"))
     with _loaded("half", on, program) as session:
         turns = iter(range(1_000, 2_000))
 
@@ -223,7 +223,7 @@ def _correction(on: Bench, program: Program) -> Iterator[Sample]:
             frame.write_csv(file)
             wanted = [{"Quantity.SUM": int(frame["Quantity"].to_numpy()[shown].sum())}]
             began = session.place.land([file])
-            return session.wait_until(lambda: session.ask(*asked), wanted, what="the correction is shown") - began
+            return session.wait_until(lambda: session.ask(*question), wanted, what="the correction is shown") - began
 
         yield lambda: _metered(session, correct_s)
 

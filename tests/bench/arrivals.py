@@ -23,8 +23,8 @@ import psutil
 from tests.bench import peer_guide
 from tests.bench.apart import environment
 from tests.bench.files import SEED, SPARE_KEY, sales
-from tests.bench.installed import steady_for
-from tests.e2e.running import until
+from tests.bench.soak_installation import steady_for
+from tests.e2e.program import until
 
 LOOK_S = 0.004
 PATIENCE_S = 180.0
@@ -93,16 +93,16 @@ class GuideSide:
     def __init__(self, process: subprocess.Popen[str], landing: Path) -> None:
         self.process = process
         self._producer = Producer(landing)
-        self._said: queue.Queue[str] = queue.Queue()
+        self._lines: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        self._said.get(timeout=600)  # ready
+        self._lines.get(timeout=600)  # ready
 
     def delay_s(self) -> float:
         """From a rename to the moment when the row can be queried."""
         name, _, closed = self._producer.drop()
         while True:
-            file, at = self._said.get(timeout=PATIENCE_S).split()
+            file, at = self._lines.get(timeout=PATIENCE_S).split()
             if file == name:
                 return float(at) - closed
 
@@ -130,7 +130,7 @@ class GuideSide:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self._said.put(line.strip())
+            self._lines.put(line.strip())
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from tests.bench.files import write_small_files
 from tests.bench.ours import DECLARED
 from tests.bench.rows import Measured
 from tests.bench.workspace import Workspace
-from tests.e2e.running import Place, watching
+from tests.e2e.program import Place, watching
 
 
 def commands(on: Workspace) -> Iterator[Measured]:

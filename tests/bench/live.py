@@ -15,11 +15,11 @@ import psutil
 from tests.bench.apart import QUIET
 from tests.bench.arrivals import PATIENCE_S, GuideSide, OurSide, guide_on, idle_cpu, in_turn
 from tests.bench.files import write_small_files
-from tests.bench.installed import steady_for
 from tests.bench.ours import DECLARED
 from tests.bench.rows import Measured
+from tests.bench.soak_installation import steady_for
 from tests.bench.workspace import Workspace, say
-from tests.e2e.running import Installation, Place, installation, started, until
+from tests.e2e.program import Installation, Place, installation, started, until
 
 FEW, MANY = 1_000, 100_000
 TIMES = 100

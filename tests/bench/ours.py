@@ -18,7 +18,7 @@ from flows.settings import Settings
 from tests.bench.apart import Figures, peak_mb
 from tests.bench.files import warm_up_file
 
-DECLARED = f"{Path(__file__).with_name('declared.py')}:SALES"
+DECLARED = f"{Path(__file__).with_name('declaration.py')}:SALES"
 SETTLED_S = 0.5
 """A file this old has settled; what is timed begins after that."""
 _TOTALS = (("measure", "contributors.COUNT"), ("measure", "Quantity.SUM"))

@@ -21,7 +21,7 @@ from tests.bench.workspace import Workspace
 ROUNDS = 15
 PRODUCTS = tuple(f"product {n:03}" for n in range(10))
 _SUM = "CAST(sum(Quantity) AS BIGINT)"
-_ASKED = {
+_QUESTIONS = {
     "date": (
         Query("sales", ("Quantity.SUM",), ("Date",)),
         f"SELECT Date, {_SUM} FROM sales GROUP BY Date ORDER BY Date NULLS FIRST",
@@ -40,7 +40,7 @@ def queries(on: Workspace) -> Iterator[Measured]:
     loaded = on.ensure("new", count=FILES, rows=rows, name="new")
     figures = apart(measure, landing=loaded.landing, state=loaded.state, waiting=on.root / "new-files")
     sizes = {"rows": FILES * rows}
-    for name in _ASKED:
+    for name in _QUESTIONS:
         yield Measured(f"query-{name}", figures[f"{name}_cube"], figures[f"{name}_sql"], sizes)
         yield Measured(f"query-{name}-http", figures[f"{name}_http"], figures[f"{name}_sql"], sizes)
 
@@ -58,15 +58,15 @@ async def _measure(landing: Path, state: Path, waiting: Path) -> Figures:
         async with session(landing, state) as live:
             await live.stages.rebuild()
             cube = live.opened.feed.cube
-            for name, (query, sql) in _ASKED.items():
-                asked = [("measure", query.measures[0]), *(("by", level) for level in query.levels)]
-                asked += [("where", f"Product={product}") for product in query.where.get("Product", ())]
+            for name, (query, sql) in _QUESTIONS.items():
+                question = [("measure", query.measures[0]), *(("by", level) for level in query.levels)]
+                question += [("where", f"Product={product}") for product in query.where.get("Product", ())]
                 right = plain.sql(sql).pl().rows()
-                if cube.query(query).rows() != right or len(live.ask(*asked)) != len(right):
+                if cube.query(query).rows() != right or len(live.ask(*question)) != len(right):
                     raise RuntimeError(f"{name}: the answers differ")
                 ways: dict[str, Callable[[], object]] = {
                     "cube": partial(cube.query, query),
-                    "http": partial(live.ask, *asked),
+                    "http": partial(live.ask, *question),
                     "sql": partial(_frame_of, plain, sql),
                 }
                 for _ in range(ROUNDS):

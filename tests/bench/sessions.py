@@ -20,7 +20,7 @@ import psutil
 from tests.bench.apart import QUIET
 from tests.bench.checkouts import Program
 from tests.bench.files import Expected
-from tests.e2e.running import Place, Started, started
+from tests.e2e.program import Place, RunningProgram, started
 
 PATIENCE_S = 300.0
 LOOK_S = 0.02
@@ -79,12 +79,12 @@ class ProgramPlace(Place):
 class Session:
     """A running `cubefeed watch`."""
 
-    def __init__(self, place: ProgramPlace, running: Started, port: int) -> None:
+    def __init__(self, place: ProgramPlace, running: RunningProgram, port: int) -> None:
         self.place = place
         self.url = f"http://127.0.0.1:{port}"
         self._running = running
         self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
-        self._asked = time.monotonic()
+        self._question_at = time.monotonic()
 
     def wait_for(self, expected: Expected) -> float:
         """Wait until the whole cube holds that. Returns when it was seen."""
@@ -100,7 +100,7 @@ class Session:
         found: object = None
         while found != wanted:
             if self._running.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"not so: {what}, but {found}\n{self._running.said[-2_000:]}")
+                raise RuntimeError(f"not so: {what}, but {found}\n{self._running.output[-2_000:]}")
             if found is not None:
                 time.sleep(LOOK_S)
             found = look()
@@ -112,9 +112,9 @@ class Session:
         Raises:
             RuntimeError: it refuses the question.
         """
-        if time.monotonic() - self._asked > IDLE_S:
+        if time.monotonic() - self._question_at > IDLE_S:
             self._client.close()
-        self._asked = time.monotonic()
+        self._question_at = time.monotonic()
         try:
             self._client.request("GET", f"/api/query?{urlencode(parameters)}")
             answer = self._client.getresponse()

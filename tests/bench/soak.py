@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.bench.installed import Soaked, soaked, steady_for
+from tests.bench.soak_installation import Soaked, soaked, steady_for
 from tests.bench.stream import HEADER, p99
-from tests.e2e.running import Place, until, watching
+from tests.e2e.program import Place, until, watching
 
 RESULTS = Path(__file__).with_suffix(".json")
 WINDOWS_PER_MINUTE = 1.2
@@ -165,9 +165,9 @@ def vacuum(on: Soaked, *, patience_s: float = 60.0) -> Figures:
     on.wait_until_quiet()
     run, windows = on.up.owner["run"], on.windows()
     on.age_runs()
-    asked = time.monotonic()
+    began = time.monotonic()
     until(lambda: not on.windows(), what="the old windows are deleted", patience_s=patience_s, every_s=0.5)
-    took_s = time.monotonic() - asked
+    took_s = time.monotonic() - began
     figures = {"windows_deleted": len(windows), "took_s": round(took_s, 1)}
     _check(
         figures,

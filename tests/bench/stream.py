@@ -132,8 +132,8 @@ class Stream:
     def _look(self) -> None:
         with httpx.Client(base_url=self._url, trust_env=False, timeout=30) as client:
             while not self._stopping.wait(LOOK_S):
-                asked = {(self._dataset(number), _day(number)) for number in self.missing}
-                for dataset, day in sorted(asked):
+                days = {(self._dataset(number), _day(number)) for number in self.missing}
+                for dataset, day in sorted(days):
                     query = {"dataset": dataset, "measure": "Quantity.SUM", "by": "Product", "where": f"Date={day}"}
                     try:
                         rows = client.get("/api/query", params=query).raise_for_status().json()["rows"]

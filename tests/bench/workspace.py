@@ -18,7 +18,7 @@ from tests.bench.files import WARM_ROWS, Expected, write_files
 from tests.bench.rows import LONG_S, Measured, Sizes
 
 if TYPE_CHECKING:
-    from tests.e2e.running import Installation  # needs packages that only some groups need
+    from tests.e2e.program import Installation  # needs packages that only some groups need
 
 KINDS = {"new": files.all_new, "half": files.half_known}
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.e2e.browsing import ARGUMENTS, CHROMIUM
-from tests.e2e.running import SAMPLES, Place
+from tests.e2e.browser import ARGUMENTS, CHROMIUM
+from tests.e2e.program import SAMPLES, Place
 
 SHOWN = 12_000
 

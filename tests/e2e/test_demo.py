@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import Place, installation, started, states_in_the_database
+from tests.e2e.program import Place, installation, started, states_in_the_database
 from tests.wheel import build_wheel, install_wheel
 
 THREE_DAYS = {"2021-05-01": 10, "2021-05-02": 7, "2021-05-03": 8}
@@ -45,8 +45,8 @@ def test_the_installed_package_says_its_version_and_has_the_public_names(place: 
 def test_the_story_ends_well_and_the_live_process_answers_until_it_is_stopped(place: Place) -> None:
     with started(place, "demo", "--keep", "--state", place.state, "--prefect-port", 0) as running:
         up = installation(running, place)
-        assert all(f"{date} │" in running.said for date in THREE_DAYS) and "Traceback" not in running.said
-        assert running.said.index("10 │") < running.said.index("the cube shows it") < running.said.index(" 8 │")
+        assert all(f"{date} │" in running.output for date in THREE_DAYS) and "Traceback" not in running.output
+        assert running.output.index("10 │") < running.output.index("the cube shows it") < running.output.index(" 8 │")
 
         assert up.sales() == THREE_DAYS
         assert place.sales() == THREE_DAYS
@@ -57,7 +57,7 @@ def test_the_story_ends_well_and_the_live_process_answers_until_it_is_stopped(pl
         assert live["state"]["name"] == "Running" and live["id"] == status["run"]
 
         assert running.end(signal.SIGINT) == 0
-        assert running.said.rstrip().endswith("stopped")
+        assert running.output.rstrip().endswith("stopped")
     place.assert_nothing_left()
     states = states_in_the_database(place)
     assert [state for state, _ in states["keep-cube-live"]] == ["Cancelled"]

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from tests.e2e.running import SAMPLES, Installation, Place, Prefect, Started, started, started_program, until
+from tests.e2e.program import SAMPLES, Installation, Place, Prefect, RunningProgram, started, started_program, until
 from tests.repository import ROOT
 
 DEPLOYMENTS = ROOT / "deployments"
@@ -55,7 +55,7 @@ def prefect(place: Place, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def wait_for_session(place: Place, server: Prefect, worker: Started) -> Installation:
+def wait_for_session(place: Place, server: Prefect, worker: RunningProgram) -> Installation:
     """The live session that a worker runs."""
     up = Installation(worker, place, server)
     up.wait_for_owner()
@@ -65,9 +65,9 @@ def wait_for_session(place: Place, server: Prefect, worker: Started) -> Installa
 def test_the_same_flows_run_on_a_work_pool(served: tuple[Place, Prefect]) -> None:
     place, server = served
     prefect(place, "work-pool", "create", "cubefeed", "--type", "process")
-    said = prefect(place, "deploy", "--prefect-file", str(DEPLOYMENTS / "prefect.yaml"), "--all")
+    output = prefect(place, "deploy", "--prefect-file", str(DEPLOYMENTS / "prefect.yaml"), "--all")
     for name in ("keep-cube-live/cube", "load-files/sales", "close-day/sales"):
-        assert server.get(f"/deployments/name/{name}")["work_pool_name"] == "cubefeed", said
+        assert server.get(f"/deployments/name/{name}")["work_pool_name"] == "cubefeed", output
     with started_program(place, "worker", sys.executable, "-m", "prefect", "worker", "start", "--pool", "cubefeed") as worker:  # fmt: skip  # noqa: E501
         live = server.start("keep-cube-live/cube")
         up = wait_for_session(place, server, worker)
@@ -116,8 +116,8 @@ def test_up_uses_the_server_that_is_named_and_leaves_it_running(served: tuple[Pl
         up = Installation(running, place, server)
         up.wait_for_owner()
         assert up.sales() == {"2021-05-01": 10, "2021-05-02": 7}
-        assert running.end(signal.SIGTERM) == 0, running.said
-    assert server.get("/health") is True and "starting the Prefect server" not in running.said
+        assert running.end(signal.SIGTERM) == 0, running.output
+    assert server.get("/health") is True and "starting the Prefect server" not in running.output
     assert not (place.state / "prefect-server.log").exists()
 
 
@@ -172,4 +172,4 @@ def test_up_uses_the_server_that_is_named_and_says_when_it_does_not_answer(place
         with pytest.raises(httpx.TransportError):
             httpx.get(url)
         assert running.end(signal.SIGINT) == 0
-        assert "127.0.0.1" in running.said and "hunter2" not in running.said
+        assert "127.0.0.1" in running.output and "hunter2" not in running.output

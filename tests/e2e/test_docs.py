@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import SAMPLES, Place, until
+from tests.e2e.program import SAMPLES, Place, until
 from tests.e2e.test_up import OPEN
 from tests.repository import ROOT
 

@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from tests.e2e.running import SAMPLES, Installation, Place, installation, started, until
+from tests.e2e.program import SAMPLES, Installation, Place, installation, started, until
 from tests.integration.small_disk import small_disk
 
 DAY_1 = (SAMPLES / "current" / "sales_2021-05-01.csv").read_text()
@@ -102,6 +102,6 @@ def shown(up: Installation, name: str) -> bool:
 
 
 def degraded(place: Place) -> bool:
-    said = place.json("status")["datasets"]["sales"]["degraded"]
-    assert said is None or "The disk is full" in said
-    return said is not None
+    reason = place.json("status")["datasets"]["sales"]["degraded"]
+    assert reason is None or "The disk is full" in reason
+    return reason is not None

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.e2e.browsing import BROWSER, arguments, beyond, failures, numbers, opened, state, third_day, wait
-from tests.e2e.running import SAMPLES, Place, watching
+from tests.e2e.browser import BROWSER, arguments, beyond, failures, numbers, opened, state, third_day, wait
+from tests.e2e.program import SAMPLES, Place, watching
 
 pytestmark = BROWSER
 

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from flows.web.token import TOKEN, make_token
-from tests.e2e.browsing import BROWSER, arguments, beyond, failures, numbers, opened, state, third_day, wait
-from tests.e2e.running import Place, watching
+from tests.e2e.browser import BROWSER, arguments, beyond, failures, numbers, opened, state, third_day, wait
+from tests.e2e.program import Place, watching
 
 pytestmark = BROWSER
 

@@ -8,9 +8,9 @@ import httpx
 from playwright.sync_api import sync_playwright
 
 from flows.web.token import TOKEN, make_token
-from tests.e2e.browsing import ARGUMENTS, BROWSER, CHROMIUM, arguments, numbers, third_day, wait
-from tests.e2e.proxying import NAME, proxied
-from tests.e2e.running import Place, watching
+from tests.e2e.browser import ARGUMENTS, BROWSER, CHROMIUM, arguments, numbers, third_day, wait
+from tests.e2e.program import Place, watching
+from tests.e2e.proxy import NAME, proxied
 
 pytestmark = BROWSER
 
@@ -31,7 +31,7 @@ def test_the_page_works_behind_a_named_proxy_with_a_cookie_for_https_alone(
     ):
         page, wrong = context.new_page(), []
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
+        page.on("console", lambda output: wrong.append(output.text) if "Content Security" in output.text else None)
         page.goto(address)
         page.get_by_label("Token").fill(SECRET)
         page.get_by_role("button").click()
@@ -50,12 +50,12 @@ def test_the_page_works_behind_a_named_proxy_with_a_cookie_for_https_alone(
 
 def test_a_proxy_that_is_not_named_is_not_believed(two_days: Place, port: int) -> None:
     two_days.environment |= {TOKEN: SECRET, "CUBEFEED_PROXY": "192.0.2.1"}
-    said = {"X-Forwarded-Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.9"}
+    output = {"X-Forwarded-Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.9"}
     with watching(two_days, *arguments(two_days, port)) as running:
-        answer = httpx.get(f"http://127.0.0.1:{port}/", params={"token": SECRET}, headers=said, trust_env=False)
+        answer = httpx.get(f"http://127.0.0.1:{port}/", params={"token": SECRET}, headers=output, trust_env=False)
         assert "Secure" not in answer.headers["set-cookie"]
-        other = httpx.get(f"http://127.0.0.1:{port}/", headers={**said, "Host": NAME}, trust_env=False)
+        other = httpx.get(f"http://127.0.0.1:{port}/", headers={**output, "Host": NAME}, trust_env=False)
         assert other.status_code == 400
-        wrong = {**said, "Authorization": "Bearer wrong"}
+        wrong = {**output, "Authorization": "Bearer wrong"}
         assert httpx.get(f"http://127.0.0.1:{port}/", headers=wrong, trust_env=False).status_code == 401
         running.wait_for_word("the last one from 127.0.0.1")

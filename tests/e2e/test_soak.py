@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench import soak
-from tests.bench.installed import Soaked, soaked
-from tests.conftest import Tell
-from tests.e2e.running import Place
+from tests.bench.soak_installation import Soaked, soaked
+from tests.conftest import Note
+from tests.e2e.program import Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -25,21 +25,21 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soaked]:
         yield found
 
 
-def test_a_file_a_second_takes_few_windows_and_each_can_be_queried_soon(on: Soaked, tell: Tell) -> None:
-    tell(soak.stream(on, seconds=SECONDS, slack=SLACK))
+def test_a_file_a_second_takes_few_windows_and_each_can_be_queried_soon(on: Soaked, note: Note) -> None:
+    note(soak.stream(on, seconds=SECONDS, slack=SLACK))
 
 
-def test_an_idle_installation_takes_no_runs(on: Soaked, tell: Tell) -> None:
-    tell(soak.idle(on, seconds=5))
+def test_an_idle_installation_takes_no_runs(on: Soaked, note: Note) -> None:
+    note(soak.idle(on, seconds=5))
 
 
-def test_an_outage_in_the_middle_of_a_stream_delays_nothing_and_is_reported(on: Soaked, tell: Tell) -> None:
-    tell(soak.outage(on, seconds=SECONDS, slack=SLACK))
+def test_an_outage_in_the_middle_of_a_stream_delays_nothing_and_is_reported(on: Soaked, note: Note) -> None:
+    note(soak.outage(on, seconds=SECONDS, slack=SLACK))
 
 
-def test_old_windows_are_deleted_while_the_session_goes_on(on: Soaked, tell: Tell) -> None:
-    tell(soak.vacuum(on))
+def test_old_windows_are_deleted_while_the_session_goes_on(on: Soaked, note: Note) -> None:
+    note(soak.vacuum(on))
 
 
-def test_corrections_of_the_same_files_do_not_make_the_process_grow(place: Place, tell: Tell) -> None:
-    tell(soak.memory(place, rounds=60, settled=30))
+def test_corrections_of_the_same_files_do_not_make_the_process_grow(place: Place, note: Note) -> None:
+    note(soak.memory(place, rounds=60, settled=30))

@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as websocket
 from websockets.typing import Subprotocol
 
-from tests.e2e.running import (
+from tests.e2e.program import (
     SAMPLES,
     Installation,
     Place,
@@ -58,8 +58,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         place.environment["PREFECT_API_AUTH_STRING"] = str(found.prefect.secret)
         found.wait_for_owner()
         yield found
-        assert running.end(signal.SIGTERM) == 0, running.said
-        assert running.said.rstrip().endswith("stopped") and "Traceback" not in running.said
+        assert running.end(signal.SIGTERM) == 0, running.output
+        assert running.output.rstrip().endswith("stopped") and "Traceback" not in running.output
     place.assert_nothing_left()
     states = states_in_the_database(place)
     assert {state for runs in states.values() for state, _ in runs} <= FINAL, states
@@ -133,9 +133,9 @@ def test_what_lands_is_seen_as_a_window_with_its_files_and_findings(up: Installa
 
 
 def test_files_are_reloaded_by_a_deployment_run_whose_state_is_the_true_one(up: Installation) -> None:
-    asked = ("-p", 'paths=["sales_2021-05-01.csv"]', "-p", "mode=reload")
-    said = prefect(up, "deployment", "run", "load-files/sales", *asked, "--watch")
-    assert "Completed" in said, said
+    parameters = ("-p", 'paths=["sales_2021-05-01.csv"]', "-p", "mode=reload")
+    output = prefect(up, "deployment", "run", "load-files/sales", *parameters, "--watch")
+    assert "Completed" in output, output
     (artifact, *_) = up.prefect.artifacts("load-files-sales")
     assert [(row["file"], row["state"], row["rows"]) for row in table(artifact)] == [
         ("sales_2021-05-01.csv", "loaded", 4)
@@ -181,8 +181,8 @@ def test_the_day_is_closed_with_a_report_that_says_what_is_missing(up: Installat
 
 
 def test_a_second_up_says_who_is_running(up: Installation) -> None:
-    said = up.place.run("up", code=1).stderr
-    assert f"pid {up.owner['pid']}" in said and up.owner["url"] in said
+    output = up.place.run("up", code=1).stderr
+    assert f"pid {up.owner['pid']}" in output and up.owner["url"] in output
 
 
 def test_a_second_live_run_ends_cancelled_and_names_the_first(up: Installation) -> None:
@@ -193,8 +193,8 @@ def test_a_second_live_run_ends_cancelled_and_names_the_first(up: Installation) 
 
 
 def test_a_foreign_page_may_not_use_the_api(up: Installation) -> None:
-    asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
-    preflight = httpx.options(f"{up.prefect.url}/api/flow_runs/filter", headers=asked, trust_env=False)
+    headers = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    preflight = httpx.options(f"{up.prefect.url}/api/flow_runs/filter", headers=headers, trust_env=False)
     assert "access-control-allow-origin" not in preflight.headers
     simple = httpx.get(f"{up.prefect.url}/api/health", headers={"Origin": "http://evil.example"}, trust_env=False)
     assert "access-control-allow-origin" not in simple.headers
@@ -284,8 +284,8 @@ def test_a_shell_gets_all_that_prefects_own_commands_need(up: Installation) -> N
 def test_a_port_that_another_program_has_is_an_error_with_a_way_out(up: Installation, tmp_path: Path) -> None:
     other = Place(tmp_path)
     port = up.prefect.url.rpartition(":")[2]
-    said = other.run("up", "--prefect-port", port, code=1).stderr
-    assert f"port={port}" in said and "--prefect-port" in said and "Traceback" not in said
+    output = other.run("up", "--prefect-port", port, code=1).stderr
+    assert f"port={port}" in output and "--prefect-port" in output and "Traceback" not in output
     other.assert_nothing_left()
 
 
@@ -325,8 +325,8 @@ def test_a_session_that_fails_says_why_and_is_started_again_until_it_lives(up: I
         up.place.drop("failing.csv", HEADER + "50,2021-05-08,phone,9\n")
         state = up.prefect.wait_for(run, "Failed", patience_s=30)["state"]
         assert "no such table" in state["message"] and "start it again" in state["message"]
-        said = "the live session ended (A part of the session failed, and so it ended: OperationalError: (sqlite3"
-        up.running.wait_for_word(said, patience_s=30)
+        output = "the live session ended (A part of the session failed, and so it ended: OperationalError: (sqlite3"
+        up.running.wait_for_word(output, patience_s=30)
         ledger.execute("ALTER TABLE away RENAME TO batches")
     up.wait_for_owner(other_than=owner.pid, patience_s=90)
     until(lambda: up.sales().get("2021-05-08") == 9, what="the file", patience_s=60)
@@ -377,10 +377,13 @@ def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_ea
     assert [run["state"]["name"] for run in closed] == ["Failed", "Completed", "Failed"]
     assert closed[0]["state"]["message"] == f"no row of {days[0]} has come"
 
-    def told() -> list[str]:
+    def late_days() -> list[str]:
         return sorted(event["payload"]["business_day"] for event in up.prefect.events("cubefeed.file.late"))
 
-    until(lambda: [day for day in told() if day in days] == [days[2], days[0]], what=f"late once each, not {told()}")
+    until(
+        lambda: [day for day in late_days() if day in days] == [days[2], days[0]],
+        what=f"late once each, not {late_days()}",
+    )
     assert {f"{day}.html" for day in days} <= {file.name for file in up.place.state.rglob("reports/*/*.html")}
 
 
@@ -424,8 +427,8 @@ def test_the_ui_shows_runs_artifacts_and_deployments(up: Installation) -> None:
     with browser.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
         page = opened.new_page(viewport={"width": 1400, "height": 900})
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        urls: list[str] = []
+        page.on("request", lambda request: urls.append(request.url))
         page.goto(up.prefect.url)
         page.locator("input[type=password]").fill(up.place.run("prefect-password").stdout.strip())
         page.keyboard.press("Enter")
@@ -436,4 +439,4 @@ def test_the_ui_shows_runs_artifacts_and_deployments(up: Installation) -> None:
                 page.get_by_text(word).first.wait_for(timeout=20_000)
             page.screenshot(path=seen / f"{path.split('/')[0]}-{path.count('/')}.png")
         opened.close()
-    assert {url.split("/")[2] for url in asked if "://" in url} == {up.prefect.url.split("/")[2]}
+    assert {url.split("/")[2] for url in urls if "://" in url} == {up.prefect.url.split("/")[2]}

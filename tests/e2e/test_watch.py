@@ -13,7 +13,7 @@ import sys
 import httpx
 import pytest
 
-from tests.e2e.running import SAMPLES, Place, Started, started_program, until, watching
+from tests.e2e.program import SAMPLES, Place, RunningProgram, started_program, until, watching
 
 HEADER = "ID,Date,Product,Quantity\n"
 DAY_1 = (SAMPLES / "current" / "sales_2021-05-01.csv").read_text()
@@ -33,7 +33,7 @@ def two_days(place: Place) -> Place:
     return place
 
 
-def ask(running: Started, path: str) -> object:
+def ask(running: RunningProgram, path: str) -> object:
     """The live process's own answer."""
     url = (running.place.root / "ready").read_text().strip()
     return httpx.get(f"{url}{path}", trust_env=False).json()
@@ -124,10 +124,10 @@ def test_a_bad_file_is_refused_named_and_loads_once_it_is_mended(two_days: Place
 def test_a_signal_ends_it_cleanly(two_days: Place, how: signal.Signals) -> None:
     with watching(two_days) as running:
         assert running.end(how) == 0
-        assert running.said.rstrip().endswith("stopped") and "Traceback" not in running.said
+        assert running.output.rstrip().endswith("stopped") and "Traceback" not in running.output
     assert not (two_days.root / "ready").exists()
-    said = two_days.run("query", "Quantity.SUM", code=3).stderr
-    assert "Nothing is running" in said and said.count("\n") == 1
+    output = two_days.run("query", "Quantity.SUM", code=3).stderr
+    assert "Nothing is running" in output and output.count("\n") == 1
     assert {row["state"] for row in two_days.json("files")} == {"loaded"}
 
 
@@ -145,8 +145,8 @@ def test_a_restart_shows_the_same_cube_and_what_has_landed_meanwhile(two_days: P
 @pytest.mark.parametrize("observer", ["native", "polling"])
 def test_a_second_owner_is_refused_with_the_pid_of_the_first(two_days: Place, observer: str) -> None:
     with watching(two_days, "--observer", observer) as running:
-        said = two_days.run("watch", "--observer", observer, code=1).stderr
-        assert f"pid {running.process.pid}" in said and "Traceback" not in said
+        output = two_days.run("watch", "--observer", observer, code=1).stderr
+        assert f"pid {running.process.pid}" in output and "Traceback" not in output
         assert f"pid {running.process.pid}" in two_days.run("up", code=1).stderr
         assert two_days.sales() == TWO_DAYS
 
@@ -165,7 +165,7 @@ def test_names_and_values_with_markup_and_control_characters_are_printed_as_plai
             for name in ("[/x].csv", "[red]a.csv", "bell\\x07.csv", "esc\\x1b[31m.csv", "new\\nline.csv"):
                 assert name in text
             assert "\x1b" not in text and "\a" not in text
-        assert "[/x]\\x1b[2J0" in shown[1] and "\x1b" not in running.said and "\a" not in running.said
+        assert "[/x]\\x1b[2J0" in shown[1] and "\x1b" not in running.output and "\a" not in running.output
         assert {row["raw"] for row in place.json("findings")} == {f"[/x]\x1b[2J{number}" for number in range(5)}
 
 
@@ -204,8 +204,8 @@ def test_a_dataset_of_ones_own_is_named_by_file_and_name(place: Place) -> None:
     place.drop("stock.csv", "Shop;Pieces\nParis;3\nLyon;4\n")
     with watching(place, "--dataset", f"{file}:STOCK"):
         assert place.sales_of("Pieces.SUM", by="Shop") == {"Lyon": 4, "Paris": 3}
-    said = place.run("watch", "--dataset", f"{file}:NONE", code=1).stderr
-    assert "no dataset of that name" in said and "Traceback" not in said
+    output = place.run("watch", "--dataset", f"{file}:NONE", code=1).stderr
+    assert "no dataset of that name" in output and "Traceback" not in output
 
 
 def test_a_dataset_that_cannot_load_stops_no_other(place: Place) -> None:
@@ -247,14 +247,16 @@ def test_status_names_what_waits_and_what_is_left_out_and_why(place: Place) -> N
     (place.landing / "link.csv").symlink_to("/etc/hostname")
     with watching(place, "--dataset", f"{file}:MARKED"):
         waits = "stock: half0.csv waits: its marker half0.csv.done"
-        shown = until(lambda: said if waits in (said := place.run("status").stdout) else "", what=waits, patience_s=10)
+        shown = until(
+            lambda: output if waits in (output := place.run("status").stdout) else "", what=waits, patience_s=10
+        )
         assert "stock: and 3 more wait" in shown and "stock: link.csv is left out: " in shown
 
 
 def test_a_landing_directory_that_does_not_exist_yet_is_waited_for_and_said(place: Place) -> None:
     place.environment["CUBEFEED_LANDING"] = str(place.landing)
     with watching(place) as running:
-        assert "waiting, because" in running.said and str(place.landing) in running.said
+        assert "waiting, because" in running.output and str(place.landing) in running.output
         assert "waiting, because" in place.run("status", "--check", code=1).stderr
         place.drop("sales_2021-05-01.csv", DAY_1)
         until(lambda: place.sales() == {"2021-05-01": 10}, what="the directory is found")

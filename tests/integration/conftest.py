@@ -12,9 +12,9 @@ from flows.ingest import feed
 from flows.landing import missing_files as missing
 from flows.landing import monitor, pending_files, settling
 from flows.settings import Observer
-from tests.integration.live_feed import Living, live
+from tests.integration.live_feed import LiveFeed, live
 
-type Start = Callable[..., Living]
+type Start = Callable[..., LiveFeed]
 
 
 @pytest.fixture(params=["native", "polling"])

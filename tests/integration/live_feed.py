@@ -43,7 +43,7 @@ def sales(*quantities: int, start: int = 1, day: str = "2021-05-01") -> bytes:
     return b"ID,Date,Product,Quantity\n" + rows.encode()
 
 
-class Living:
+class LiveFeed:
     """One feed and the thread that works for it."""
 
     def __init__(self, opened: OpenFeed, landing: Path) -> None:
@@ -92,7 +92,7 @@ class Living:
         """What a file waits for."""
         return self.inbox.list_waiting().get(os.fsencode(name))
 
-    def told(self, name: str | bytes) -> list[str]:
+    def outcome_states(self, name: str | bytes) -> list[str]:
         """The states that a file's outcomes had, in order."""
         return [
             file.state for outcome in self.outcomes for file in outcome.files if file.file == shown(os.fsencode(name))
@@ -130,7 +130,7 @@ class Living:
                 pytest.fail(
                     f"not within {timeout_s:g} s: cube {str(self.quantities())[:500]}, files {files}, "
                     f"waiting {list(self.inbox.list_waiting().items())[:20]}, problem {self.inbox.problem}, "
-                    f"told {[(f.file, f.state, f.reason) for o in self.outcomes[-20:] for f in o.files[:20]]}"
+                    f"outcomes {[(f.file, f.state, f.reason) for o in self.outcomes[-20:] for f in o.files[:20]]}"
                 )
             time.sleep(0.005)
 
@@ -171,7 +171,7 @@ class Living:
 @contextmanager
 def live(
     root: Path, observer: Observer, *, settle_s: float = SETTLE_S, make_landing: bool = True, **options: object
-) -> Iterator[Living]:
+) -> Iterator[LiveFeed]:
     """Keep the sales in `root`/landing live; `options` replace those of the dataset. A leak fails the test."""
     landing = root / "landing"
     if make_landing:
@@ -188,7 +188,7 @@ def live(
     )
     threads, handles = set(threading.enumerate()), _inotify_handles()
     with open_feed(settings) as opened:
-        living = Living(opened, landing)
+        living = LiveFeed(opened, landing)
         living.start()
         try:
             yield living

@@ -18,8 +18,8 @@ from tests.bench import against
 from tests.bench.against import Bench, Compared, Taken, main, verdict
 from tests.bench.apart import ROOT
 from tests.bench.checkouts import LOCK, Program, python_for
-from tests.conftest import Tell
-from tests.e2e.running import until
+from tests.conftest import Note
+from tests.e2e.program import until
 
 TINY = ("--scale", "0.001", "--pairs", "2")
 LINE = re.compile(r"^([a-z-]+): \d+\.\d{3} new/old, quartiles \d+\.\d{3}–\d+\.\d{3}, .+ pairs\)(; CPU .+)?$")
@@ -67,13 +67,13 @@ def start(scratch: Path, *arguments: str) -> subprocess.Popen[str]:
 
 @needs_history
 @pytest.mark.slow
-def test_a_commit_is_measured_against_the_working_tree(scratch: Path, tell: Tell) -> None:
+def test_a_commit_is_measured_against_the_working_tree(scratch: Path, note: Note) -> None:
     with start(scratch, "HEAD", "--only", "arrival", "cli-help", *TINY) as run:
         printed, _ = run.communicate()
     assert run.returncode == 0, printed
     lines = [line for line in printed.splitlines() if LINE.match(line)]
     assert [line.split(":")[0] for line in lines] == ["arrival", "cli-help"], printed
-    tell("\n".join(lines))
+    note("\n".join(lines))
 
 
 @needs_history
@@ -150,9 +150,9 @@ def test_another_lock_gets_an_environment_that_is_made_once(tmp_path: Path) -> N
 @needs_history
 @pytest.mark.deep
 @pytest.mark.timeout(900)
-def test_every_row_is_measured(scratch: Path, tell: Tell) -> None:
+def test_every_row_is_measured(scratch: Path, note: Note) -> None:
     with start(scratch, "HEAD", "--only", *against.ROWS, "--scale", "0.02", "--pairs", "5") as run:
         printed, _ = run.communicate()
     lines = [line for line in printed.splitlines() if LINE.match(line)]
     assert run.returncode == 0 and len(lines) == len(against.ROWS), printed
-    tell("\n".join(lines))
+    note("\n".join(lines))

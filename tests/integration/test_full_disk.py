@@ -36,7 +36,7 @@ from flows.store.restore import restore_ledger
 from flows.store.segment_rows import read_segment
 from flows.store.state_directory import StateDirectory
 from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import SETTLE_S, Living, sales
+from tests.integration.live_feed import SETTLE_S, LiveFeed, sales
 from tests.integration.small_disk import FILLER, PAGE, SmallDisk, small_disk
 from tests.unit.store.test_crashes import A, deaths, die_with
 
@@ -80,7 +80,7 @@ def disks(tmp_path: Path) -> Iterator[Disks]:
 
 
 @contextmanager
-def two_datasets(root: Path, declared: str = TWO) -> Iterator[Living]:
+def two_datasets(root: Path, declared: str = TWO) -> Iterator[LiveFeed]:
     """The sales, and others of which no row is ever refused."""
     for name in ("landing", "others"):
         (root / name).mkdir(exist_ok=True)
@@ -89,7 +89,7 @@ def two_datasets(root: Path, declared: str = TWO) -> Iterator[Living]:
     datasets = f"{declaration}:SALES,{declaration}:OTHERS"
     settings = Settings(state=root / "state", datasets=datasets, observer="polling", settle_s=SETTLE_S)
     with open_feed(settings) as opened:
-        living = Living(opened, root / "landing")
+        living = LiveFeed(opened, root / "landing")
         living.start()
         try:
             yield living
@@ -106,11 +106,11 @@ def fill_all(disks: Disks, names: tuple[str, ...]) -> None:
         disks[name].fill()
 
 
-def others(living: Living) -> int:
+def others(living: LiveFeed) -> int:
     return living.feed.cube.row_count("others")
 
 
-def wait_for_degraded(living: Living, *names: str) -> None:
+def wait_for_degraded(living: LiveFeed, *names: str) -> None:
     living.wait_until(lambda: all(living.feed.desks[name].degraded for name in names), PATIENCE_S)
 
 
@@ -156,8 +156,8 @@ def test_who_writes_to_a_full_disk_waits_and_says_so_and_loads_once_there_is_roo
         fill_all(disks, full)
         living.put("b.csv", WITH_A_BAD_ROW)
         wait_for_degraded(living, "sales")
-        said = living.status()["degraded"]
-        assert words in said and "needed=" in said and "free=" in said and "tried again" in said
+        output = living.status()["degraded"]
+        assert words in output and "needed=" in output and "free=" in output and "tried again" in output
         assert any(words in complaint for complaint in living.complaints())
         logged = [record for record in caplog.records if words in record.getMessage()]
         assert logged and not any(record.exc_info for record in logged)  # the message says all there is to say
@@ -204,8 +204,8 @@ def test_a_request_that_is_being_answered_when_the_ledger_has_no_room_is_answere
             return verify(days, dataset, **options)
 
         monkeypatch.setattr(Days, "verify", fill_and_verify)
-        with ThreadPoolExecutor(1) as asking:
-            answer = asking.submit(ask, living, "verify")
+        with ThreadPoolExecutor(1) as executor:
+            answer = executor.submit(ask, living, "verify")
             living.wait_until(lambda: verified)
             (tmp_path / "others" / "c.csv").write_bytes(sales(5))
             wait_for_degraded(living, "others")

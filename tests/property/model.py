@@ -59,17 +59,17 @@ class Model:
     def current(self) -> list[Path]:
         return [path for path in self.paths.values() if path.live]
 
-    def look(self, directory: dict[str, Content], touched: list[str], asked: dict[str, str] | None = None) -> None:
+    def look(self, directory: dict[str, Content], touched: list[str], requested: dict[str, str] | None = None) -> None:
         """The directory shows these files now; the touched ones were written, in this order.
 
-        `asked` are paths that somebody asked for: load, force or reload.
+        `requested` are paths that somebody asked for: load, force or reload.
         """
         if not directory and self.unload_deleted:
             return  # an empty directory may be an unmounted one: nothing is unloaded for it
-        asked = asked or {}
+        requested = requested or {}
         gone = [name for name in self.seen if name not in directory]
-        for name in dict.fromkeys([*asked, *touched]):
-            self._observe(name, directory[name], directory, asked.get(name, "arrival"))
+        for name in dict.fromkeys([*requested, *touched]):
+            self._observe(name, directory[name], directory, requested.get(name, "arrival"))
         self.seen = dict(directory)
         for name in gone:
             self._leave(name)

@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from flows.landing import missing_files as missing
 from flows.landing import settling
 from flows.store import ledger_file
-from tests.conftest import Tell
-from tests.property.living import Cubes, Ledgers, Living
+from tests.conftest import Note
 from tests.property.model import Content
+from tests.property.stepped_feed import Cubes, Ledgers, SteppedFeed
 
 NAMES = [f"{letter}.csv" for letter in "abcdef"]
 KEYS = st.integers(1, 5)
@@ -37,14 +37,14 @@ lengths: list[int] = []
 class Histories(RuleBasedStateMachine):
     """Each rule is one kind of step; it picks its files from what is there."""
 
-    living: Living
+    living: SteppedFeed
     cubes: Cubes
 
     @initialize(keyed=st.sampled_from([True, True, False]), unload_deleted=st.booleans(), content=ROWS)
     def begin(self, keyed: bool, unload_deleted: bool, content: Content) -> None:
-        self.living = Living(self.cubes, keyed=keyed, unload_deleted=unload_deleted)
+        self.living = SteppedFeed(self.cubes, keyed=keyed, unload_deleted=unload_deleted)
         self.kinds: list[str] = []
-        self.told: list[str] = []
+        self.steps: list[str] = []
         self.past: dict[str, list[Content]] = {}
         self.put(NAMES[0], content)
         self.living.step()
@@ -79,9 +79,9 @@ class Histories(RuleBasedStateMachine):
             self.living.step()
         self.kinds.append(kind)
         steps[kind] += 1
-        self.told.append(f"{kind}: {self.living.directory}")
+        self.steps.append(f"{kind}: {self.living.directory}")
         difference = self.living.differences()
-        assert difference is None, "\n".join([*self.told, self.living.told(), difference])
+        assert difference is None, "\n".join([*self.steps, self.living.journal(), difference])
 
     def put(self, name: str, content: Content) -> None:
         self.past.setdefault(name, []).append(content)
@@ -243,24 +243,24 @@ def what_was_tried() -> str:
     shares = {kind: sum(kind in history for history in histories) / count for kind in steps}
     average = sum(lengths) / count
     rare_first = sorted(shares.items(), key=lambda item: item[1])
-    told = "\n".join(f"  {share:4.0%} of them have a step of kind {kind}" for kind, share in rare_first)
-    told = f"{count} histories of {average:.1f} steps on average\n{told}"
-    assert average >= 15, told
-    assert min(shares.values()) >= 0.05, told
-    assert len(shares) == 18, told
-    return told
+    summary = "\n".join(f"  {share:4.0%} of them have a step of kind {kind}" for kind, share in rare_first)
+    summary = f"{count} histories of {average:.1f} steps on average\n{summary}"
+    assert average >= 15, summary
+    assert min(shares.values()) >= 0.05, summary
+    assert len(shares) == 18, summary
+    return summary
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_cube_equals_the_fold_after_any_history(tell: Tell, part: int) -> None:
+def test_the_cube_equals_the_fold_after_any_history(note: Note, part: int) -> None:
     run(EXAMPLES // PARTS, part=part)
-    tell(what_was_tried())
+    note(what_was_tried())
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(PARTS, PARTS + DEEP_PARTS))
-def test_the_cube_equals_the_fold_after_very_many_histories(tell: Tell, part: int) -> None:
+def test_the_cube_equals_the_fold_after_very_many_histories(note: Note, part: int) -> None:
     run(DEEP_EXAMPLES // DEEP_PARTS, part=part)
-    tell(what_was_tried())
+    note(what_was_tried())

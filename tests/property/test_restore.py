@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from tests.conftest import Tell
+from tests.conftest import Note
 from tests.property.model import EXCEPTIONS
 from tests.property.test_invariant import Histories, settle_at_once  # noqa: F401  # a fixture that every history needs
 
@@ -60,21 +60,21 @@ def run(examples: int, *, steps: int, part: int = 0) -> None:
 def what_was_lost() -> str:
     """How often the ledger was lost, and how often a restore could not tell everything."""
     undecided = "\n".join(f"  {losses[name]} times: {why}" for name, why in EXCEPTIONS.items())
-    told = f"{losses['lost']} losses; what only a journal of decisions could tell:\n{undecided}"
-    assert losses["lost"] >= 50, told
+    summary = f"{losses['lost']} losses; what only a journal of decisions could tell:\n{undecided}"
+    assert losses["lost"] >= 50, summary
     assert losses.keys() <= EXCEPTIONS.keys() | {"lost"}
-    return told
+    return summary
 
 
 @pytest.mark.timeout(600)
-def test_a_lost_ledger_is_restored_to_the_same_cube_whatever_comes_after(tell: Tell) -> None:
+def test_a_lost_ledger_is_restored_to_the_same_cube_whatever_comes_after(note: Note) -> None:
     run(EXAMPLES, steps=STEPS)
-    tell(what_was_lost())
+    note(what_was_lost())
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(1, DEEP_PARTS + 1))
-def test_very_many_lost_ledgers_are_restored_to_the_same_cube(tell: Tell, part: int) -> None:
+def test_very_many_lost_ledgers_are_restored_to_the_same_cube(note: Note, part: int) -> None:
     run(DEEP_EXAMPLES // DEEP_PARTS, steps=DEEP_STEPS, part=part)
-    tell(what_was_lost())
+    note(what_was_lost())

@@ -70,9 +70,9 @@ def test_an_error_says_what_happened_without_secrets(monkeypatch: pytest.MonkeyP
 
 
 def test_what_httpx_raises_is_shown_without_secrets() -> None:
-    asked = httpx.Request("GET", f"http://somebody:{PASSWORD}@127.0.0.1:9/api/health")
+    request = httpx.Request("GET", f"http://somebody:{PASSWORD}@127.0.0.1:9/api/health")
     with pytest.raises(httpx.HTTPStatusError) as raised:
-        httpx.Response(500, request=asked).raise_for_status()
+        httpx.Response(500, request=request).raise_for_status()
     error = raised.value
     assert PASSWORD in "".join(traceback.format_exception(error))
     assert PASSWORD not in describe(error)

@@ -261,12 +261,12 @@ class CubeContract:
         put(cube, SALES, (1, MAY_1, "a", 1), (2, MAY_1, "b", 2), (3, MAY_2, "a", 3))
         query = Query("sales", ("Quantity.SUM",), ("Date", "Product"))
         for totals, rows in ((False, 3), (True, 6)):
-            asked = replace(query, totals=totals)
-            whole = cube.query(asked)
-            assert_frame_equal(cube.query(asked, bounds=Bounds(most_rows=rows)), whole)
+            question = replace(query, totals=totals)
+            whole = cube.query(question)
+            assert_frame_equal(cube.query(question, bounds=Bounds(most_rows=rows)), whole)
             assert whole.height == rows
             with pytest.raises(TooManyRows, match=f"more than {rows - 1} rows"):
-                cube.query(asked, bounds=Bounds(most_rows=rows - 1))
+                cube.query(question, bounds=Bounds(most_rows=rows - 1))
         assert cube.query(Query("sales", ("Quantity.SUM",)), bounds=Bounds(most_rows=1)).height == 1
 
     def test_a_question_that_is_over_before_it_begins_is_not_begun(self, cube: Cube) -> None:
@@ -300,9 +300,9 @@ class CubeContract:
             "contributors.COUNT": [1, 2, 1, 1],
         }
         assert_answer(found, expected, **{"Number.SUM": pl.Int128})
-        told, too_large = fitting(found)
+        shown, too_large = fitting(found)
         assert too_large == ("Number.SUM",)
-        assert_answer(told, expected | {"Number.SUM": [None, None, -(2**63), -3]})
+        assert_answer(shown, expected | {"Number.SUM": [None, None, -(2**63), -3]})
         found = cube.query(Query("kinds", ("Number.SUM", "contributors.COUNT"), ("Text",), totals=True))
         assert found["Number.SUM"].to_list() == [2 * most - 2**63 - 3, None, 2 * most, -(2**63), -3]
         found = cube.query(Query("kinds", ("Number.SUM",), where={"Text": ["small", "least"]}))

@@ -57,8 +57,8 @@ def test_a_change_for_which_a_question_has_taken_the_memory_ends_it_and_is_made(
             answers.append(error)
 
     cube.apply(change(0, 400_000))
-    asking = threading.Thread(target=ask)
-    asking.start()
+    readers = threading.Thread(target=ask)
+    readers.start()
     try:
         while not answers:
             refused.wait(0.01)
@@ -67,7 +67,7 @@ def test_a_change_for_which_a_question_has_taken_the_memory_ends_it_and_is_made(
         assert cube.row_count("t") == 400_010
     finally:
         refused.set()
-        asking.join()
+        readers.join()
     assert cube.query(GROUPS).height == 400_010
     cube.close()
 
@@ -84,8 +84,8 @@ def test_a_question_that_is_ended_for_its_memory_says_so() -> None:
         except EngineFailed as error:
             errors.append(error)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    readers = threading.Thread(target=ask)
+    readers.start()
     while not errors:
         cube._database.end_questions()
     asking.join()
@@ -107,8 +107,8 @@ def test_a_real_limit_of_memory_loses_no_row(monkeypatch: pytest.MonkeyPatch) ->
             except (EngineFailed, duckdb.OutOfMemoryException) as error:
                 refused.append(type(error).__name__)
 
-    asking = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in asking:
+    readers = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in readers:
         thread.start()
     made = 300_000
     try:
@@ -117,7 +117,7 @@ def test_a_real_limit_of_memory_loses_no_row(monkeypatch: pytest.MonkeyPatch) ->
                 made += cube.apply(change(made, 2_000))
     finally:
         stop.set()
-        for thread in asking:
+        for thread in readers:
             thread.join()
     assert cube.row_count("t") == made
     assert all_rows(cube, "t").height == made
@@ -137,8 +137,8 @@ def test_a_change_that_meets_the_limit_in_the_middle_of_questions_is_made(monkey
             except EngineFailed as error:
                 ended.append(error)
 
-    asking = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in asking:
+    readers = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in readers:
         thread.start()
     made = 300_000
     try:
@@ -147,7 +147,7 @@ def test_a_change_that_meets_the_limit_in_the_middle_of_questions_is_made(monkey
             assert made < 600_000, "no question ever met the limit"
     finally:
         stop.set()
-        for thread in asking:
+        for thread in readers:
             thread.join()
     assert cube.row_count("t") == made and all("memory" in str(error) for error in ended)
     cube.close()

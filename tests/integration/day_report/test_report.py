@@ -16,7 +16,7 @@ from flows.model.calendar import DailyBy, day_before, span_of
 from flows.model.day_facts import DayReport
 from flows.store.state_directory import StateDirectory
 from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import Living, live, sales
+from tests.integration.live_feed import LiveFeed, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 TODAY = datetime.now(UTC).date()
@@ -28,7 +28,7 @@ def day(before: int) -> str:
 
 
 @pytest.fixture
-def living(quick: None, tmp_path: Path) -> Iterator[Living]:
+def living(quick: None, tmp_path: Path) -> Iterator[LiveFeed]:
     """A week of sales, of which nothing had come in time."""
     with live(tmp_path, "polling", expect=EXPECT) as made:
         made.put("a.csv", sales(4, 6, day=day(0)))
@@ -38,7 +38,7 @@ def living(quick: None, tmp_path: Path) -> Iterator[Living]:
         yield made
 
 
-def reported(living: Living, at: str | None = None) -> DayReport:
+def reported(living: LiveFeed, at: str | None = None) -> DayReport:
     facts = ask(living, "report", date=at)["report"]
     return complete_report(living.landing.parent / "state", facts)
 
@@ -47,7 +47,7 @@ def came(report: DayReport) -> dict[str, str]:
     return {file.file: file.came for file in report.files}
 
 
-def test_totals_are_compared_with_the_day_before_and_the_same_weekday(living: Living) -> None:
+def test_totals_are_compared_with_the_day_before_and_the_same_weekday(living: LiveFeed) -> None:
     report = reported(living, day(0))
     assert [(t.measure, t.value, t.day_change, t.week_change) for t in report.of_the_day] == [
         ("Quantity.SUM", 10, 3, 8),
@@ -58,7 +58,7 @@ def test_totals_are_compared_with_the_day_before_and_the_same_weekday(living: Li
     assert report.due is False and report.sound and report.complaints == ()
 
 
-def test_files_are_told_as_what_they_came(living: Living) -> None:
+def test_files_are_told_as_what_they_came(living: LiveFeed) -> None:
     assert came(reported(living, day(0))) == {"a.csv": "received", "b.csv": "late", "c.csv": "late"}
     assert came(reported(living, day(1))) == {"b.csv": "late"}
     living.put("a.csv", sales(4, 6, 1, day=day(0)))
@@ -74,14 +74,14 @@ def test_files_are_told_as_what_they_came(living: Living) -> None:
     assert late.why == f"rows of {day(1)} came late"
 
 
-def test_a_day_without_rows_is_reported_as_such(living: Living) -> None:
+def test_a_day_without_rows_is_reported_as_such(living: LiveFeed) -> None:
     report = reported(living, day(3))
     assert report.complaints == (f"no row of {day(3)} has come",)
     assert [total.value for total in report.of_the_day] == [None] * 3 and report.files == ()
     assert reported(living).day == day(1)
 
 
-def test_a_report_is_kept_and_made_again_it_is_the_same(living: Living) -> None:
+def test_a_report_is_kept_and_made_again_it_is_the_same(living: LiveFeed) -> None:
     state = living.landing.parent / "state"
     closed = ask(living, "close-day", run="run-1")
     first = complete_report(state, closed["report"])
@@ -106,17 +106,17 @@ def test_a_report_is_kept_and_made_again_it_is_the_same(living: Living) -> None:
 @pytest.mark.parametrize(
     "path", ["sales/2021-05-01", "other/2021-05-01", "sales/20210501x", "..%2f..%2fledger/2021-05-01"]
 )
-def test_what_is_no_report_is_not_served(living: Living, path: str) -> None:
+def test_what_is_no_report_is_not_served(living: LiveFeed, path: str) -> None:
     owner = StateDirectory(living.landing.parent / "state").require_owner()
     assert httpx.get(f"{owner.url}/reports/{path}.html", trust_env=False).status_code == 404
     evil = httpx.get(f"{owner.url}/reports/{path}.html", headers={"Host": "evil.example"}, trust_env=False)
     assert evil.status_code == 400
 
 
-@pytest.mark.parametrize("asked", ["yesterday", "2021-02-30", (TODAY + timedelta(days=9)).isoformat()])
-def test_a_day_that_is_none_is_refused_and_the_session_goes_on(living: Living, asked: str) -> None:
+@pytest.mark.parametrize("at", ["yesterday", "2021-02-30", (TODAY + timedelta(days=9)).isoformat()])
+def test_a_day_that_is_none_is_refused_and_the_session_goes_on(living: LiveFeed, at: str) -> None:
     with pytest.raises(RequestFailed):
-        reported(living, asked)
+        reported(living, at)
     living.put("d.csv", sales(1, start=50, day=day(0)))
     living.wait_until(lambda: living.state_of("d.csv") == "loaded")
 

@@ -26,9 +26,9 @@ from flows.settings import Settings
 from flows.validation import cost
 from flows.validation.cost import Cost
 from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import Living, sales
+from tests.integration.live_feed import LiveFeed, sales
 
-type Start = Callable[..., Living]
+type Start = Callable[..., LiveFeed]
 
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 
@@ -38,13 +38,13 @@ def numbers(count: int, start: int = 1) -> dict[int, int]:
     return {number: number for number in range(start, start + count)}
 
 
-def wait_for_all(living: Living, count: int, timeout_s: float = 60.0) -> None:
+def wait_for_all(living: LiveFeed, count: int, timeout_s: float = 60.0) -> None:
     """Wait until the files 1 to `count` are loaded, each once, and nothing waits."""
     living.wait_until(lambda: living.feed.cube.row_count("sales") == count, timeout_s)
     assert living.quantities() == numbers(count)
-    told = [(file.file, file.state) for outcome in living.outcomes for file in outcome.files]
-    told = [each for each in told if each[1] != "detected"]
-    assert len(told) == len(set(told)) == count and {state for _, state in told} == {"loaded"}
+    states = [(file.file, file.state) for outcome in living.outcomes for file in outcome.files]
+    states = [each for each in states if each[1] != "detected"]
+    assert len(states) == len(set(states)) == count and {state for _, state in states} == {"loaded"}
     living.wait_until(lambda: not living.inbox.list_waiting())
 
 
@@ -55,7 +55,7 @@ def test_10_000_small_files_at_once_lose_nothing(start: Start) -> None:
     wait_for_all(living, 10_000)
 
 
-def rename_fast(living: Living, tmp_path: Path, count: int) -> None:
+def rename_fast(living: LiveFeed, tmp_path: Path, count: int) -> None:
     """Put files of one row into the directory by renames alone, from inside and from outside in turn."""
     for number in range(1, count + 1):
         folder = living.landing if number % 2 else tmp_path
@@ -91,7 +91,7 @@ def test_fast_renames_of_loaded_files_load_nothing_again(start: Start) -> None:
 
 
 @contextmanager
-def frozen(living: Living) -> Iterator[None]:
+def frozen(living: LiveFeed) -> Iterator[None]:
     """Hold up the thread that reads the kernel's events."""
     watcher = living.desk.monitor._watcher
     assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
@@ -226,7 +226,7 @@ def test_where_the_system_has_no_more_watches_the_directory_is_listed_instead(
 
 
 @contextmanager
-def at_once(living: Living) -> Iterator[None]:
+def at_once(living: LiveFeed) -> Iterator[None]:
     """What is written meanwhile is found by one listing."""
     with living.inbox._lock:
         yield

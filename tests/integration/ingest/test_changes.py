@@ -21,12 +21,12 @@ from flows.model.policies import Unload
 from flows.store.payload import Kind
 from flows.store.requests import RequestBox
 from tests.cube_rows import all_rows
-from tests.integration.live_feed import Living, sales
+from tests.integration.live_feed import LiveFeed, sales
 
-type Start = Callable[..., Living]
+type Start = Callable[..., LiveFeed]
 
 
-def ask(living: Living, kind: Kind, *paths: str, **payload: object) -> dict[str, Any]:
+def ask(living: LiveFeed, kind: Kind, *paths: str, **payload: object) -> dict[str, Any]:
     """Leave a request as another process does, and wait for its answer."""
     box = RequestBox(living.feed.ledger)
     try:
@@ -62,7 +62,7 @@ def test_an_earlier_file_that_is_corrected_stays_below_a_later_one(start: Start)
     living.put("b.csv", sales(9))
     living.wait_for({1: 9})
     living.put("a.csv", sales(5))
-    living.wait_until(lambda: living.told("a.csv") == ["loaded", "loaded"])
+    living.wait_until(lambda: living.outcome_states("a.csv") == ["loaded", "loaded"])
     assert living.quantities() == {1: 9}
 
 
@@ -97,7 +97,7 @@ def test_deleting_a_file_unloads_or_keeps_its_rows(start: Start, unload: bool) -
     living.put("b.csv", sales(2, start=2))
     living.wait_for({1: 1, 2: 2})
     (living.landing / "a.csv").unlink()
-    living.wait_until(lambda: living.told("a.csv")[-1:] == (["unloaded"] if unload else ["gone"]))
+    living.wait_until(lambda: living.outcome_states("a.csv")[-1:] == (["unloaded"] if unload else ["gone"]))
     assert living.quantities() == ({2: 2} if unload else {1: 1, 2: 2})
 
 
@@ -117,7 +117,7 @@ def test_a_refused_correction_leaves_the_old_rows_and_says_stale(start: Start) -
     living.put("a.csv", sales(1))
     living.wait_for({1: 1})
     living.put("a.csv", sales(-1))
-    living.wait_until(lambda: living.told("a.csv")[-1:] == ["quarantined"])
+    living.wait_until(lambda: living.outcome_states("a.csv")[-1:] == ["quarantined"])
     assert living.quantities() == {1: 1}
     assert living.status()["stale"] == 1
     assert any(row.stale for row in living.files())
@@ -134,7 +134,7 @@ def test_unload_keeps_a_file_out_until_it_is_loaded_or_changes(start: Start) -> 
     ask(living, "unload", "*.csv")
     assert living.quantities() == {}
     (living.landing / "a.csv").touch()
-    living.wait_until(lambda: living.told("a.csv")[-1:] == ["unloaded"])
+    living.wait_until(lambda: living.outcome_states("a.csv")[-1:] == ["unloaded"])
     ask(living, "load", "a.csv")
     living.wait_for({1: 1})
     living.put("b.csv", sales(7, start=2))
@@ -159,10 +159,10 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(start: Start, kind
     living.put("a.csv", sales(1))
     living.wait_for({1: 1})
     before = living.feed.ledger.counters()
-    heard: list[object] = []
-    living.feed.listeners.append(heard.append)
+    announced: list[object] = []
+    living.feed.listeners.append(announced.append)
     answer = ask(living, kind, "a.csv", dry_run=True)
-    assert heard == []
+    assert announced == []
     expected = {"load": "loaded", "reload": "loaded", "unload": "unloaded"}
     assert [(file["file"], file["state"]) for file in answer["files"]] == [("a.csv", expected[kind])]
     assert living.quantities() == {1: 1}
@@ -212,7 +212,7 @@ def test_reload_reads_a_file_again(start: Start) -> None:
     living.put("a.csv", sales(1))
     living.wait_for({1: 1})
     ask(living, "reload", "a.csv")
-    assert living.told("a.csv") == ["loaded", "loaded"]
+    assert living.outcome_states("a.csv") == ["loaded", "loaded"]
     assert living.quantities() == {1: 1}
 
 
@@ -313,11 +313,11 @@ def test_a_request_for_a_file_that_is_being_loaded_answers_for_it(
     box = RequestBox(living.feed.ledger)
     try:
         request = box.leave("sales", "load", {"paths": ["a.csv"]})
-        asked = living.feed._asking.next_work(max_files=9, max_bytes=999)
-        assert asked is not None and [landed.path for landed in asked.landed] == [b"a.csv"]
+        work = living.feed._asking.next_work(max_files=9, max_bytes=999)
+        assert work is not None and [landed.path for landed in work.landed] == [b"a.csv"]
         go_on.set()
         living.wait_for({1: 1})
-        living.feed.append(validate(asked))
+        living.feed.append(validate(work))
         answer = box.wait(request, timeout_s=20, owner_alive=lambda: True)
     finally:
         box.close()
@@ -342,7 +342,7 @@ def test_a_directory_that_producers_empty_is_no_problem_where_rows_stay(start: S
     living.inbox.rescan()
     for name in ("a.csv", "b.csv"):
         (living.landing / name).unlink()
-        living.wait_until(lambda name=name: living.told(name)[-1:] == ["gone"])  # type: ignore[misc]
+        living.wait_until(lambda name=name: living.outcome_states(name)[-1:] == ["gone"])  # type: ignore[misc]
     assert living.complaints() == []
     assert living.quantities() == {1: 1, 2: 2}
     living.put("a.csv", sales(1))

@@ -14,7 +14,7 @@ from flows.errors import RequestFailed
 from flows.model.calendar import DailyBy, business_day
 from flows.settings import Observer
 from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import Living, live, sales
+from tests.integration.live_feed import LiveFeed, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 TODAY = datetime.now(UTC).date()
@@ -27,7 +27,7 @@ def day(before: int) -> str:
 EXPECT = DailyBy("00:00", "UTC", day="Date", lag_days=1)
 
 
-def close(living: Living) -> dict[str, Any]:
+def close(living: LiveFeed) -> dict[str, Any]:
     answer: dict[str, Any] = ask(living, "close-day")["day"]
     return answer
 

@@ -76,14 +76,14 @@ class Installation:
             feed.rebuild()
             deadline = time.monotonic() + 20
             requests = feed._asking._requests
-            asked = False
+            requested = False
             while requests.open_requests() or feed.waiting() or self.found(feed) != sum(self.quantities.values()):
                 work = feed.detect(0.2)
                 if work is not None:
                     feed.append(feed.validate(work))
-                elif not asked and (aside := self.set_aside(feed)):
+                elif not requested and (aside := self.set_aside(feed)):
                     requests.leave("sales", "load", {"paths": aside})
-                    asked = True
+                    requested = True
                 assert time.monotonic() < deadline, (self.found(feed), sum(self.quantities.values()))
             desk = feed.desks["sales"]
             parts = feed._appender.live.parts("sales", feed.ledger.live("sales"))

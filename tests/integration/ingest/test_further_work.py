@@ -8,20 +8,20 @@ import pytest
 
 from flows.ingest.work import CheckedBatch, Outcome, Work
 from tests.cube_rows import all_rows
-from tests.property.living import Cubes, Living
+from tests.property.stepped_feed import Cubes
 from tests.property.test_invariant import settle_at_once  # noqa: F401  # a fixture
 
 
 @pytest.fixture
-def living() -> Iterator[Living]:
+def living() -> Iterator[SteppedFeed]:
     with Cubes() as cubes:
-        living = Living(cubes, keyed=True, unload_deleted=True)
+        living = SteppedFeed(cubes, keyed=True, unload_deleted=True)
         yield living
         living.die()
         living.close()
 
 
-def test_a_copy_of_what_leaves_while_it_is_looked_at_is_checked_and_loaded_in_its_place(living: Living) -> None:
+def test_a_copy_of_what_leaves_while_it_is_looked_at_is_checked_and_loaded_in_its_place(living: SteppedFeed) -> None:
     living.write("a.csv", ((1, 10),))
     living.write("b.csv", ((1, 20),))
     living.step()
@@ -39,14 +39,14 @@ def test_a_copy_of_what_leaves_while_it_is_looked_at_is_checked_and_loaded_in_it
     assert living.rebuilt_differently() is None
 
 
-def work(living: Living) -> Work:
+def work(living: SteppedFeed) -> Work:
     living.feed.desks["t"].monitor.inbox.rescan()
     found = living.feed.find_work()
     assert found is not None
     return found
 
 
-def checked(living: Living, found: Work) -> CheckedBatch:
+def checked(living: SteppedFeed, found: Work) -> CheckedBatch:
     batch = living.feed.validate(found)
     assert isinstance(batch, CheckedBatch)
     return batch

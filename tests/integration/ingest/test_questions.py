@@ -21,7 +21,7 @@ from flows.model.day_facts import TOO_LARGE, DayReport
 from flows.model.merge import ChangeSet
 from flows.store.state_directory import StateDirectory
 from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import Living, live, sales
+from tests.integration.live_feed import LiveFeed, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 PARIS = DailyBy("07:00", "Europe/Paris", day="Date", lag_days=1)
@@ -29,24 +29,24 @@ MOST = 2**63 - 1
 
 
 @pytest.fixture
-def living(quick: None, tmp_path: Path) -> Iterator[Living]:
+def living(quick: None, tmp_path: Path) -> Iterator[LiveFeed]:
     with live(tmp_path, "polling", expect=PARIS) as made:
         made.put("a.csv", sales(4, 6))
         made.wait_for({1: 4, 2: 6})
         yield made
 
 
-def loads_on(living: Living) -> None:
+def loads_on(living: LiveFeed) -> None:
     """The next file loads."""
     living.put("next.csv", sales(1, start=90))
     living.wait_for_state("next.csv", "loaded")
 
 
-def report(living: Living, day: str) -> DayReport:
+def report(living: LiveFeed, day: str) -> DayReport:
     return complete_report(living.landing.parent / "state", ask(living, "report", date=day)["report"])
 
 
-def test_reports_of_the_first_days_of_the_calendar_are_made(living: Living) -> None:
+def test_reports_of_the_first_days_of_the_calendar_are_made(living: LiveFeed) -> None:
     living.put("old.csv", sales(1, 2, 3, start=10, day="0001-01-01") + b"13,0001-01-08,phone,5\n")
     living.wait_until(lambda: living.state_of("old.csv") == "loaded")
     first = report(living, "0001-01-01")
@@ -62,7 +62,7 @@ def test_reports_of_the_first_days_of_the_calendar_are_made(living: Living) -> N
     loads_on(living)
 
 
-def test_a_day_before_all_data_has_no_report_and_a_day_without_rows_has_one(living: Living) -> None:
+def test_a_day_before_all_data_has_no_report_and_a_day_without_rows_has_one(living: LiveFeed) -> None:
     for day in ("0001-01-01", "2021-04-29"):
         with pytest.raises(RequestFailed, match=r"The data begins after that day .*Next: name 2021-05-01 or a later"):
             report(living, day)
@@ -80,13 +80,13 @@ def test_a_day_before_all_data_has_no_report_and_a_day_without_rows_has_one(livi
         ("9999-12-31T23:59:59.999999-12:00", 0),
     ],
 )
-def test_since_may_be_any_moment_of_the_calendar(living: Living, since: str, files: int) -> None:
+def test_since_may_be_any_moment_of_the_calendar(living: LiveFeed, since: str, files: int) -> None:
     assert len(ask(living, "load", since=since)["files"]) == files
     loads_on(living)
 
 
 @pytest.mark.parametrize("as_of", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00"])
-def test_a_day_is_closed_as_of_any_moment(living: Living, as_of: str) -> None:
+def test_a_day_is_closed_as_of_any_moment(living: LiveFeed, as_of: str) -> None:
     answer = ask(living, "close-day", as_of=as_of)
     assert answer["day"]["missing"] == answer["day"]["extra"] == 0
     loads_on(living)
@@ -100,7 +100,7 @@ def test_retention_longer_than_the_calendar_keeps_all(tmp_path: Path) -> None:
         assert living.quantities() == {1: 4}
 
 
-def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(living: Living) -> None:
+def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(living: LiveFeed) -> None:
     living.put("large.csv", sales(MOST, MOST, start=10, day="2021-05-02"))
     living.wait_for_state("large.csv", "loaded")
     found = report(living, "2021-05-02")
@@ -113,8 +113,8 @@ def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(livi
     assert closed["day"]["missing"] == closed["day"]["extra"] == 0 and closed["report"]["rows"] == 4
 
     state = living.landing.parent / "state"
-    asked = [("measure", "Quantity.SUM"), ("measure", "contributors.COUNT"), ("by", "Date")]
-    answer = read(StateDirectory(state).require_owner(), "/api/query", asked)
+    question = [("measure", "Quantity.SUM"), ("measure", "contributors.COUNT"), ("by", "Date")]
+    answer = read(StateDirectory(state).require_owner(), "/api/query", question)
     assert answer["rows"] == [
         {"Date": "2021-05-01", "Quantity.SUM": 10, "contributors.COUNT": 2},
         {"Date": "2021-05-02", "Quantity.SUM": None, "contributors.COUNT": 2},
@@ -181,7 +181,7 @@ def test_reports_and_closes_go_on_after_the_day_column_was_renamed(tmp_path: Pat
         assert ask(living, "close-day")["day"]["missing"] == 0
 
 
-def test_a_dead_segment_that_is_damaged_or_gone_leaves_reports_as_they_are(living: Living) -> None:
+def test_a_dead_segment_that_is_damaged_or_gone_leaves_reports_as_they_are(living: LiveFeed) -> None:
     living.put("b.csv", sales(3, start=10))
     living.put("c.csv", sales(3, start=20))
     living.wait_for({1: 4, 2: 6, 10: 3, 20: 3})
@@ -201,7 +201,7 @@ def test_a_dead_segment_that_is_damaged_or_gone_leaves_reports_as_they_are(livin
 
 
 @pytest.mark.parametrize("damage", ["cut", "zeroed", "gone"])
-def test_a_live_segment_that_is_damaged_is_an_error_of_the_question_alone(living: Living, damage: str) -> None:
+def test_a_live_segment_that_is_damaged_is_an_error_of_the_question_alone(living: LiveFeed, damage: str) -> None:
     [file] = living.feed.segments.directory.glob("*.parquet")
     body = file.read_bytes()
     match damage:
@@ -222,7 +222,7 @@ def test_a_live_segment_that_is_damaged_is_an_error_of_the_question_alone(living
     assert report(living, "2021-05-01").sound
 
 
-def test_a_deep_check_reads_some_of_the_files_at_a_time(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deep_check_reads_some_of_the_files_at_a_time(living: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.ingest.verification.READ_BYTES", 1)
     living.put("b.csv", sales(7, start=10))
     living.put("gone.csv", sales(8, start=20))

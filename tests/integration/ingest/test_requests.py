@@ -31,14 +31,14 @@ from flows.store.payload import MAX_NAMES
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
 from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import DEADLINE_S, Living, live, sales
+from tests.integration.live_feed import DEADLINE_S, LiveFeed, live, sales
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
-def living(quick: None, tmp_path: Path) -> Iterator[Living]:
+def living(quick: None, tmp_path: Path) -> Iterator[LiveFeed]:
     with live(tmp_path, "polling") as made:
         made.put("a.csv", sales(4, 6))
         made.wait_for({1: 4, 2: 6})
@@ -147,25 +147,25 @@ def test_ctrl_c_withdraws_the_request_or_says_that_it_is_carried_out(tmp_path: P
     with open_feed(settings) as opened:  # and nobody works for it
         ledger = opened.feed.ledger.file
         command = [sys.executable, "-m", "flows.cli.main", "load", "--state", str(settings.state)]
-        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as asking:
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as client:
             box = RequestBox(opened.feed.ledger)
             wait_until(lambda: box.open_requests())
             [found] = box.open_requests()
             assert not claimed or box.claim(found.id)
-            asking.send_signal(signal.SIGINT)
-            _, said = asking.communicate(timeout=DEADLINE_S)
+            client.send_signal(signal.SIGINT)
+            _, output = client.communicate(timeout=DEADLINE_S)
             box.close()
-        assert asking.returncode == 130 and "Traceback" not in said
+        assert client.returncode == 130 and "Traceback" not in output
         assert row_of(ledger, found.id)[0] == ("running" if claimed else "withdrawn")
-        assert ("is being carried out" if claimed else "was withdrawn, because it was interrupted") in said
+        assert ("is being carried out" if claimed else "was withdrawn, because it was interrupted") in output
 
 
-def test_a_dataset_s_name_that_is_no_text_is_answered_like_any_that_is_unknown(living: Living) -> None:
+def test_a_dataset_s_name_that_is_no_text_is_answered_like_any_that_is_unknown(living: LiveFeed) -> None:
     with pytest.raises(RequestFailed, match="udcff"):
         ask_owner(living.landing.parent / "state", "\udcff", "verify", {}, timeout_s=DEADLINE_S)
 
 
-def test_a_user_without_a_name_may_ask(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_name_may_ask(living: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 654321)  # as in a container that was given a number
@@ -210,7 +210,7 @@ HOSTILE: dict[str, dict[str, object]] = {
 }
 
 
-def test_a_request_written_by_hand_fails_with_its_reason_and_the_next_file_loads(living: Living) -> None:
+def test_a_request_written_by_hand_fails_with_its_reason_and_the_next_file_loads(living: LiveFeed) -> None:
     ledger = living.feed.ledger.file
     left = {what: write_by_hand(ledger, **columns) for what, columns in HOSTILE.items()}
     living.wait_until(lambda: all(row_of(ledger, id)[0] == "failed" for id in left.values()))
@@ -222,7 +222,7 @@ def test_a_request_written_by_hand_fails_with_its_reason_and_the_next_file_loads
     living.wait_for_state("b.csv", "loaded")
 
 
-def test_an_answer_waits_until_the_ledger_can_be_written(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_waits_until_the_ledger_can_be_written(living: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program takes the lock while a request is carried out, and keeps it for longer than a writer waits."""
     monkeypatch.setattr("flows.ingest.request_handlers.PATIENCE_S", 0.05)
     monkeypatch.setattr("flows.ingest.request_handlers.RETRY_S", 0.1)
@@ -247,7 +247,7 @@ def test_an_answer_waits_until_the_ledger_can_be_written(living: Living, monkeyp
     living.wait_for_state("b.csv", "loaded")
 
 
-def test_a_claim_waits_until_the_ledger_can_be_written(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claim_waits_until_the_ledger_can_be_written(living: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.ingest.request_handlers.PATIENCE_S", 0.05)
     monkeypatch.setattr("flows.ingest.request_handlers.RETRY_S", 0.1)
     ledger = living.feed.ledger.file
@@ -326,7 +326,7 @@ def test_an_answer_about_many_files_names_some_and_counts_all(tmp_path: Path) ->
 
 
 def test_a_ledger_that_cannot_be_written_is_an_error_for_who_asks(
-    living: Living, monkeypatch: pytest.MonkeyPatch
+    living: LiveFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writing = Ledger.writing
     monkeypatch.setattr(Ledger, "writing", lambda self, *, patience_s=0.05: writing(self, patience_s=0.05))

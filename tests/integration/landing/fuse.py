@@ -35,7 +35,7 @@ class Fuse:
     """
 
     def __init__(self, device: int, behind: Path) -> None:
-        self.asked = threading.Event()
+        self.touched = threading.Event()
         self._answering = threading.Event()
         self._answering.set()
         self._device = device
@@ -45,12 +45,12 @@ class Fuse:
         self._thread.start()
 
     def stop_answering(self) -> None:
-        """From now on every call that needs an answer hangs; `asked` is set once there is one."""
-        self.asked.clear()
+        """From now on every call that needs an answer hangs; `message` is set once there is one."""
+        self.touched.clear()
         self._answering.clear()
 
     def answer(self) -> None:
-        """Answer again, first what was asked meanwhile."""
+        """Answer again, first what was message meanwhile."""
         self._answering.set()
 
     def join(self) -> None:
@@ -73,22 +73,22 @@ class Fuse:
         }
         while True:
             try:
-                asked = os.read(self._device, 1 << 21)
+                message = os.read(self._device, 1 << 21)
             except OSError:
-                asked = b""
-            if not asked:  # unmounted
+                message = b""
+            if not message:  # unmounted
                 return
-            _, operation, unique, node, *_ = _HEADER.unpack_from(asked)
+            _, operation, unique, node, *_ = _HEADER.unpack_from(message)
             if operation in (FORGET, BATCH_FORGET):
                 continue
             if not self._answering.is_set():
-                self.asked.set()
+                self.touched.set()
                 self._answering.wait()
             error, answer = 0, b""
             try:
                 if operation not in answers:
                     raise OSError(errno.ENOSYS, "")
-                answer = answers[operation](node, asked[_HEADER.size :])
+                answer = answers[operation](node, message[_HEADER.size :])
             except OSError as failed:
                 error = failed.errno or errno.EIO
             with contextlib.suppress(OSError):  # nobody waits for it any more

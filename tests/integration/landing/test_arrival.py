@@ -25,9 +25,9 @@ from flows.model.merge import ChangeSet
 from flows.model.policies import Unload
 from flows.settings import Observer
 from flows.store.requests import RequestBox
-from tests.integration.live_feed import Living, live, sales
+from tests.integration.live_feed import LiveFeed, live, sales
 
-type Start = Callable[..., Living]
+type Start = Callable[..., LiveFeed]
 
 TEMPORARY = [
     "sales.csv.part", "sales.csv.partial", "sales.csv.tmp", "sales.csv.TMP", "sales.csv.temp", "sales.csv~",
@@ -65,7 +65,7 @@ def test_a_slow_writer_is_waited_for(start: Start) -> None:
         for line in whole.splitlines(keepends=True):
             write(line)
     living.wait_for({number: number for number in range(1, 7)})
-    assert living.told("a.csv") == ["loaded"]
+    assert living.outcome_states("a.csv") == ["loaded"]
 
 
 def test_a_writer_slower_than_the_settle_time_is_loaded_and_then_corrected(start: Start) -> None:
@@ -86,7 +86,7 @@ def test_a_pause_in_the_middle_of_a_number_is_waited_for(start: Start) -> None:
         write(b"00")
         write(b"0\n")
     living.wait_for({1: 1000})
-    assert living.told("a.csv") == ["loaded"]
+    assert living.outcome_states("a.csv") == ["loaded"]
 
 
 def test_a_number_that_is_continued_much_later_is_corrected(start: Start) -> None:
@@ -115,7 +115,7 @@ def test_a_file_that_is_closed_and_opened_again_is_whole_in_the_end(start: Start
         write(b"3,2021-05-01,phone,3\n")
         write(b"4,2021-05-01,phone,4\n")
     living.wait_for({1: 1, 2: 2, 3: 3, 4: 4})
-    assert "quarantined" not in living.told("a.csv")
+    assert "quarantined" not in living.outcome_states("a.csv")
 
 
 def test_a_file_truncated_and_written_again_in_place_keeps_its_rows_until_it_is_complete(start: Start) -> None:
@@ -129,7 +129,7 @@ def test_a_file_truncated_and_written_again_in_place_keeps_its_rows_until_it_is_
         assert living.quantities() == {1: 1, 2: 2}
         opened.write(sales(7))
     living.wait_for({1: 7})
-    assert living.told("a.csv") == ["loaded", "loaded"]
+    assert living.outcome_states("a.csv") == ["loaded", "loaded"]
 
 
 def test_a_change_of_the_same_size_with_its_time_put_back_is_seen(start: Start) -> None:
@@ -160,7 +160,7 @@ def test_a_rename_from_a_temporary_name_inside_loads_once(start: Start) -> None:
     part.rename(living.landing / "a.csv")
     living.wait_for({1: 1, 2: 2})
     assert [row.file for row in living.files()] == ["a.csv"]
-    assert living.told("a.csv") == ["loaded"]
+    assert living.outcome_states("a.csv") == ["loaded"]
 
 
 def test_a_rename_from_outside_loads_once(start: Start, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_rename_from_outside_loads_once(start: Start, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(sales(1, 2))
     (tmp_path / "a.csv").rename(living.landing / "a.csv")
     living.wait_for({1: 1, 2: 2})
-    assert living.told("a.csv") == ["loaded"]
+    assert living.outcome_states("a.csv") == ["loaded"]
 
 
 def test_a_rename_over_another_file_brings_its_version_and_place(start: Start) -> None:
@@ -199,7 +199,7 @@ def test_a_rename_to_a_new_name_loads_nothing_again(start: Start) -> None:
     assert living.quantities() == {1: 1, 2: 2, 9: 9}
 
 
-def every_state(living: Living, monkeypatch: pytest.MonkeyPatch) -> list[dict[int, int]]:
+def every_state(living: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> list[dict[int, int]]:
     """What the cube shows after each change from now on."""
     states: list[dict[int, int]] = []
     apply = living.feed.cube.apply
@@ -308,7 +308,7 @@ def test_a_file_of_0_bytes_is_loaded_when_it_is_filled(start: Start) -> None:
     living.wait_until(lambda: living.waits("a.csv") == "content: the file is empty")
     file.write_bytes(sales(1))
     living.wait_for({1: 1})
-    assert living.told("a.csv") == ["loaded"]
+    assert living.outcome_states("a.csv") == ["loaded"]
 
 
 def test_a_file_that_stays_empty_is_reported_and_still_loaded_when_it_is_filled(start: Start) -> None:
@@ -408,7 +408,7 @@ def test_a_nested_directory_that_becomes_a_link_is_not_followed(start: Start, tm
     shutil.rmtree(living.landing / "day")
     (living.landing / "day").symlink_to(tmp_path / "outside")
     living.inbox.check_paths({b"day/a.csv": Hint.COMPLETE})
-    living.wait_until(lambda: living.told("day/a.csv")[-1:] == ["gone"])
+    living.wait_until(lambda: living.outcome_states("day/a.csv")[-1:] == ["gone"])
     assert living.quantities() == {1: 1, 2: 2}
     assert living.inbox.list_waiting() == {}
 
@@ -811,9 +811,9 @@ def test_a_file_that_cannot_be_read_is_tried_again_and_hinders_nobody(
         living.put("b.csv", sales(2, start=2))
         living.wait_for({2: 2})
         living.wait_until(lambda: living.waits("a.csv") == "another try: it cannot be read (Permission denied)")
-        tries = len(living.told("a.csv"))
+        tries = len(living.outcome_states("a.csv"))
         pause(0.25)
-        assert len(living.told("a.csv")) <= tries + 2
+        assert len(living.outcome_states("a.csv")) <= tries + 2
     living.wait_for({1: 1, 2: 2})
 
 
@@ -868,5 +868,5 @@ def test_what_arrives_changes_and_goes_while_nobody_watches_is_seen_at_the_next_
     with live(tmp_path, observer, when_deleted=Unload()) as again:
         again.wait_for({2: 2, 3: 30, 4: 4, 5: 5})
         again.look()
-        assert again.told("4.csv") == []
-        assert "loaded" not in again.told("2.csv")
+        assert again.outcome_states("4.csv") == []
+        assert "loaded" not in again.outcome_states("2.csv")

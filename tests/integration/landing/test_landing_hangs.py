@@ -23,7 +23,7 @@ from flows.model.tables import Query
 from flows.settings import Settings
 from flows.store.reports import Reports
 from flows.store.state_directory import StateDirectory
-from tests.e2e.running import Place, started_program, until, watching
+from tests.e2e.program import Place, started_program, until, watching
 from tests.integration.landing.fuse import fuse
 from tests.integration.live_feed import SETTLE_S, sales
 
@@ -175,11 +175,11 @@ def test_a_process_ends_in_order_while_a_mount_hangs(tmp_path: Path, behind: Pat
         place = Place(tmp_path, environment={"CUBEFEED_LANDING": str(tmp_path / "remote")})
         with watching(place) as running:
             server.stop_answering()
-            assert server.asked.wait(20)
+            assert server.touched.wait(20)
             running.process.terminate()
             until(lambda: not (tmp_path / "ready").exists(), what="the end of all that was open")
             server.answer()  # the kernel lets no process go of which such a server holds a call
-            assert running.process.wait(20) == 0, running.said
+            assert running.process.wait(20) == 0, running.output
 
 
 @pytest.mark.slow

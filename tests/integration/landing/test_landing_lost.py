@@ -19,9 +19,9 @@ from flows.errors import RequestFailed, StateError
 from flows.model.policies import Keep, Unload
 from flows.settings import Observer
 from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import Living, live, sales
+from tests.integration.live_feed import LiveFeed, live, sales
 
-type Start = Callable[..., Living]
+type Start = Callable[..., LiveFeed]
 
 ALL = {1: 1, 2: 2, 3: 3, 4: 4}
 
@@ -31,7 +31,7 @@ def in_short_times(quick: None) -> None:
     """All of these wait for what is missing."""
 
 
-def fill(living: Living) -> None:
+def fill(living: LiveFeed) -> None:
     for number in ALL:
         living.put(f"{number}.csv", sales(number, start=number))
     living.wait_for(ALL)
@@ -65,7 +65,7 @@ def renumber(root: Path, how: str = "reboot") -> None:
         ledger.commit()
 
 
-def doubt_of(living: Living, words: str) -> None:
+def doubt_of(living: LiveFeed, words: str) -> None:
     """Wait until what is missing is in doubt, and see that people are told, with the way out."""
     living.wait_until(lambda: words in (living.status()["problem"] or ""))
     assert "cubefeed landing accept sales" in living.status()["problem"]
@@ -99,7 +99,9 @@ def test_a_mount_that_is_away_at_the_start_takes_nothing_along_although_a_file_l
             (landing / name).write_bytes(body)
             os.utime(landing / name, ns=(times[name], times[name]))
         with live(tmp_path, observer, when_deleted=how) as living:
-            living.wait_until(lambda: living.told("new.csv") == ["gone" if isinstance(how, Keep) else "unloaded"])
+            living.wait_until(
+                lambda: living.outcome_states("new.csv") == ["gone" if isinstance(how, Keep) else "unloaded"]
+            )
             living.wait_for(ALL if isinstance(how, Unload) else ALL | {7: 9, 9: 9, 10: 9, 8: 9})
             assert living.status()["problem"] is None
 
@@ -127,7 +129,7 @@ def test_another_device_or_inode_alone_decides_nothing(
     with live(tmp_path, observer, when_deleted=Unload()) as living:
         living.look()
         assert living.quantities() == ALL and living.status()["problem"] is None
-        assert not [name for name in ALL if living.told(f"{name}.csv")]
+        assert not [name for name in ALL if living.outcome_states(f"{name}.csv")]
         (living.landing / "1.csv").unlink()
         living.wait_for({2: 2, 3: 3, 4: 4})
     assert "waiting, because" not in caplog.text
@@ -310,7 +312,7 @@ def test_a_link_that_is_turned_to_another_directory_takes_nothing_along(
     assert living.state_of("1.csv") == "loaded"
     (tmp_path / "landing").unlink()
     (tmp_path / "landing").symlink_to("one")
-    living.wait_until(lambda: living.told("5.csv")[-1] == ("gone" if isinstance(how, Keep) else "unloaded"))
+    living.wait_until(lambda: living.outcome_states("5.csv")[-1] == ("gone" if isinstance(how, Keep) else "unloaded"))
     assert living.quantities() == (ALL if isinstance(how, Unload) else ALL | {5: 5})
     assert living.status()["problem"] is None
 
@@ -350,7 +352,7 @@ def test_a_directory_that_is_made_again_takes_nothing_along_though_it_has_the_nu
     living.put("5.csv", sales(5, start=5))
     living.wait_for(ALL | {5: 5})
     doubt_of(living, "none of its 4 files")
-    assert "gone" not in living.told("1.csv")
+    assert "gone" not in living.outcome_states("1.csv")
 
 
 def test_a_directory_that_comes_in_doubt_while_the_ledger_is_locked_degrades_its_dataset_at_once(

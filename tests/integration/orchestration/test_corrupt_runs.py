@@ -20,7 +20,7 @@ class Answers:
 
     def __init__(self, fails: Callable[[list[str], int], bool]) -> None:
         self.fails = fails
-        self.asked = 0
+        self.tries = 0
         self.changed: list[tuple[str, str]] = []
         self.mended: set[str] = set()
 
@@ -35,9 +35,9 @@ class Answers:
                 found = [{"id": str(run)} for run in RUNS[body["offset"] :]]
                 return httpx.Response(200, json=found)
             case "/flow_runs/filter":
-                self.asked += 1
+                self.tries += 1
                 ids = body["flow_runs"]["id"]["any_"]
-                failing = self.fails([id for id in ids if id not in self.mended], self.asked)
+                failing = self.fails([id for id in ids if id not in self.mended], self.tries)
                 return httpx.Response(500, json={}) if failing else httpx.Response(200, json=[])
             case _:
                 self.changed.append((request.method, path))
@@ -65,16 +65,16 @@ async def test_the_unreadable_ones_are_found_and_no_others(bad: set[int]) -> Non
 
 
 async def test_a_server_that_fails_for_everything_ends_nothing() -> None:
-    server = Answers(lambda _ids, _asked: True)
+    server = Answers(lambda _ids, _tries: True)
     assert await server.end() == [] and not server.changed
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3, 4, 5])
 async def test_a_server_that_fails_for_a_while_ends_nothing(failing: int) -> None:
-    server = Answers(lambda _ids, asked: asked <= failing)
+    server = Answers(lambda _ids, tries: tries <= failing)
     assert await server.end() == [] and not server.changed
 
 
 async def test_where_all_is_well_it_is_one_question() -> None:
-    server = Answers(lambda _ids, _asked: False)
-    assert await server.end() == [] and server.asked == 1
+    server = Answers(lambda _ids, _tries: False)
+    assert await server.end() == [] and server.tries == 1

@@ -25,7 +25,7 @@ from flows.runtime.health import Health
 from flows.runtime.progress import show_progress
 from flows.settings import Settings
 from flows.store.state_directory import StateDirectory
-from tests.e2e.running import SOURCES
+from tests.e2e.program import SOURCES
 from tests.integration.runtime.watched_session import (
     Call,
     Session,

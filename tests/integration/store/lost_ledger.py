@@ -16,7 +16,7 @@ from flows.store.footer import KEY
 from flows.store.restore import RestoreResult, restore_ledger
 from flows.store.segment_rows import read_segment
 from flows.store.state_directory import StateDirectory
-from tests.integration.live_feed import Living, live, sales
+from tests.integration.live_feed import LiveFeed, live, sales
 
 
 def segment_files(root: Path) -> list[Path]:
@@ -36,11 +36,11 @@ def restore(root: Path, *tables: Table) -> RestoreResult:
     return restore_ledger(StateDirectory(root / "state"), tables or [SALES.table])
 
 
-def back_up(living: Living, root: Path) -> Path:
+def back_up(living: LiveFeed, root: Path) -> Path:
     return make_backup(living.feed.ledger.file, root / "state" / "backups")
 
 
-def load(living: Living, name: str, *quantities: int, start: int = 1) -> None:
+def load(living: LiveFeed, name: str, *quantities: int, start: int = 1) -> None:
     def version() -> int:
         file = living.file(name)
         return file.version if file is not None and file.state == "loaded" else 0

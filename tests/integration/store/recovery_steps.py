@@ -59,7 +59,7 @@ class Steps:
 
     def watch(self) -> None:
         """Count from now on."""
-        sys.addaudithook(self._heard)
+        sys.addaudithook(self._on_audit_event)
         sync, connect = os.fsync, sqlite3.dbapi2.connect
 
         def synced(file: int) -> None:
@@ -75,7 +75,7 @@ class Steps:
         for module in (sqlite3, sqlite3.dbapi2):
             vars(module)["connect"] = connected
 
-    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _on_audit_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("os.rename", "os.remove"):
             self.step(f"{event} {Path(os.fsdecode(arguments[0])).name}")
 

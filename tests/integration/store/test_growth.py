@@ -50,7 +50,7 @@ def test_a_file_that_is_rewritten_again_and_again_leaves_a_bounded_ledger_and_th
         for number in range(50):
             is_bad = content == "bad" or (content == "in turn" and number % 2)
             living.put("a.csv", sales(number + 1) + (b"2,no date,mouse,1\n" if is_bad else b""))
-            living.wait_until(lambda: len(living.told("a.csv")) > number)  # noqa: B023
+            living.wait_until(lambda: len(living.outcome_states("a.csv")) > number)  # noqa: B023
         expected = {100: 7} | {"good": {1: 50}, "bad": {}, "in turn": {1: 49}}[content]
         assert living.quantities() == expected
         found = rows_in(living.feed.ledger)
@@ -81,7 +81,7 @@ def test_what_is_in_the_cube_is_never_forgotten_however_often_its_file_is_refuse
         living.wait_for({1: 1})
         for number in range(3 * pruning.VERSIONS):
             living.put("a.csv", sales(number) + b"2,no date,mouse,1\n")
-            living.wait_until(lambda: len(living.told("a.csv")) > number + 1)  # noqa: B023
+            living.wait_until(lambda: len(living.outcome_states("a.csv")) > number + 1)  # noqa: B023
         assert prune(living.feed.ledger).versions > 0
         row = next(row for row in living.files() if row.current)
         assert (row.file, row.stale, living.quantities()) == ("a.csv", True, {1: 1})

@@ -20,7 +20,7 @@ from flows.settings import Observer
 from flows.store import quarantine as quarantine_module
 from flows.store.allowance import ANNOUNCED_DAYS, DAY_S, Allowance
 from flows.store.quarantine import KeptVersion, Quarantine, write_sparsely
-from tests.integration.live_feed import Living, live, sales
+from tests.integration.live_feed import LiveFeed, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -33,7 +33,7 @@ BODY = (
 )
 
 
-def kept(living: Living, root: Path, name: str) -> tuple[dict[str, object], bytes]:
+def kept(living: LiveFeed, root: Path, name: str) -> tuple[dict[str, object], bytes]:
     row = living.file(name)
     assert row is not None
     folder = root / "state" / "quarantine" / "sales" / f"{row.version:08d}"
@@ -175,7 +175,7 @@ def test_of_a_file_that_is_refused_again_and_again_the_last_version_is_kept_and_
     with live(tmp_path, observer) as living:
         for number in range(20):
             living.put("a.csv", bad(number))
-            living.wait_until(lambda: living.file("a.csv") is not None and len(living.told("a.csv")) > number)  # noqa: B023
+            living.wait_until(lambda: living.file("a.csv") is not None and len(living.outcome_states("a.csv")) > number)  # noqa: B023
         _, refused = kept(living, tmp_path, "a.csv")
         assert refused == bad(19)
         assert size_of(tmp_path) < 2 * len(refused)
@@ -243,8 +243,8 @@ def test_the_only_copy_of_refused_bytes_goes_after_its_age_a_week_after_the_log_
         age_s = dataset.limits.quarantine_days * DAY_S
         for later_s in (age_s - 60, age_s + 60):
             Allowance(living.feed.ledger, quarantine, lambda: time.time() + later_s).sweep(dataset, certain=True)  # noqa: B023
-            told = [record.getMessage() for record in caplog.records if "lies nowhere else" in record.getMessage()]
-            assert len(told) == (later_s > age_s)
+            warnings = [record.getMessage() for record in caplog.records if "lies nowhere else" in record.getMessage()]
+            assert len(warnings) == (later_s > age_s)
         assert "copy it away from" in living.status()["quarantine"]["warning"]
         assert kept(living, tmp_path, "a.csv")[1] == bad(1)
 

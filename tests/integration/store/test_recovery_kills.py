@@ -17,7 +17,7 @@ from flows.errors import StateError
 from flows.store.backup import backups_in, defect, make_backup
 from flows.store.restore import restore_ledger
 from flows.store.state_directory import StateDirectory
-from tests.conftest import Tell
+from tests.conftest import Note
 from tests.integration.live_feed import live, sales
 from tests.integration.store.test_migrations import make, version_of
 from tests.repository import ROOT
@@ -147,7 +147,7 @@ def test_the_next_start_says_which_ledger_a_killed_restore_has_left(
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("what", ["restore", "migration", "compaction", "mending"])
 def test_thirty_kills_before_durable_steps_of_recovery_lose_nothing(
-    filled: Path, tmp_path: Path, tell: Tell, what: str
+    filled: Path, tmp_path: Path, note: Note, what: str
 ) -> None:
     def fresh(name: str) -> Path:
         root = tmp_path / name
@@ -164,4 +164,4 @@ def test_thirty_kills_before_durable_steps_of_recovery_lose_nothing(
         assert ended == -signal.SIGKILL, step
         check(root, what, expected)
         shutil.rmtree(root)
-    tell(f"{what}: killed before {len(chosen)} of {len(names)} steps")
+    note(f"{what}: killed before {len(chosen)} of {len(names)} steps")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import httpx
 
-from tests.integration.live_feed import Living
+from tests.integration.live_feed import LiveFeed
 
 
 class Session:
     """A session with two good files and a refused one, and how to ask it."""
 
-    def __init__(self, living: Living, url: str) -> None:
+    def __init__(self, living: LiveFeed, url: str) -> None:
         self.living = living
         self.url = url
 

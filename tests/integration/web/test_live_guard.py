@@ -203,15 +203,15 @@ def test_a_cookie_ends_where_it_says_whatever_the_browser_does(
     name, _, value = cookie.partition(";")[0].partition("=")
     guarded.cookies.clear()
 
-    def asked(value: str, now: float) -> int:
+    def status_with(value: str, now: float) -> int:
         monkeypatch.setattr(time, "time", lambda: now)
         return guarded.get(f"{path}api/status", headers={"Cookie": f"{name}={value}"}).status_code
 
     ends = 1_000_000 + cookie_room.AGE_S
-    assert asked(value, ends - 1) == 200 and asked(value, ends) == 401
+    assert status_with(value, ends - 1) == 200 and status_with(value, ends) == 401
     longer = f"{ends + 1}.{value.partition('.')[2]}"
     for made_up in (longer, "", ".", f"{10**13}.x", f"-1.{value}", value[:-1], f"{ends}"):
-        assert asked(made_up, ends) == 401
+        assert status_with(made_up, ends) == 401
 
 
 def test_the_cookie_goes_through_https_alone_where_a_named_proxy_says_that_this_is_it(

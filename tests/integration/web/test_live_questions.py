@@ -91,12 +91,12 @@ async def test_questions_end_when_those_who_asked_leave_and_those_that_waited_ne
 ) -> None:
     source, server = slow
     async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60) as client:
-        asked = [asyncio.create_task(client.get(ASK)) for _ in range(40)]
+        questions = [asyncio.create_task(client.get(ASK)) for _ in range(40)]
         await until(lambda: source.begun == AT_ONCE)
-        for task in asked:
+        for task in questions:
             task.cancel()
         await until(lambda: len(source.ended) >= AT_ONCE)
-        assert set(source.ended) == {"NobodyWaits"} and source.begun < len(asked) / 2
+        assert set(source.ended) == {"NobodyWaits"} and source.begun < len(questions) / 2
         source.let_go.set()
         assert (await client.get(ASK)).json()["rows"] == [{"Key": 1, "N.SUM": 2}]
 
@@ -104,13 +104,13 @@ async def test_questions_end_when_those_who_asked_leave_and_those_that_waited_ne
 async def test_health_and_lists_wait_for_no_question(slow: tuple[Slow, LiveServer]) -> None:
     source, server = slow
     async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=20) as client:
-        asked = [asyncio.create_task(client.get(ASK)) for _ in range(AT_ONCE + 4)]
+        questions = [asyncio.create_task(client.get(ASK)) for _ in range(AT_ONCE + 4)]
         await until(lambda: source.begun == AT_ONCE)
         for path in ("/health", "/api/status", "/openapi.json"):
             assert (await client.get(path)).status_code == 200
-        assert source.begun == AT_ONCE and not any(task.done() for task in asked)
+        assert source.begun == AT_ONCE and not any(task.done() for task in questions)
         source.let_go.set()
-        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+        assert {answer.status_code for answer in await asyncio.gather(*questions)} == {200}
 
 
 async def test_so_many_questions_may_wait_and_one_more_is_refused_at_once(
@@ -120,14 +120,16 @@ async def test_so_many_questions_may_wait_and_one_more_is_refused_at_once(
     assert worker_pool.WAITING + AT_ONCE > 60
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60, limits=limits) as client:
-        asked = [asyncio.create_task(client.get(ASK)) for _ in range(AT_ONCE + worker_pool.WAITING + 1)]
-        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-        [refused] = [task for task in asked if task.done()]
+        questions = [asyncio.create_task(client.get(ASK)) for _ in range(AT_ONCE + worker_pool.WAITING + 1)]
+        await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
+        [refused] = [task for task in questions if task.done()]
         answer = refused.result()
         assert answer.status_code == 503 and answer.headers["Retry-After"]
         assert answer.json()["most"] == AT_ONCE + worker_pool.WAITING
         source.let_go.set()
-        assert sorted(answer.status_code for answer in await asyncio.gather(*asked)) == [200] * (len(asked) - 1) + [503]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*questions)) == [200] * (
+            len(questions) - 1
+        ) + [503]
 
 
 async def test_an_engine_that_is_lost_ends_the_session_though_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,9 +147,9 @@ async def test_an_engine_that_is_lost_ends_the_session_though_nobody_waits(monke
     server.start()
     try:
         async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=20) as client:
-            asked = asyncio.create_task(client.get(ASK))
+            questions = asyncio.create_task(client.get(ASK))
             await until(lambda: source.begun == 1)
-            asked.cancel()
+            questions.cancel()
             source.let_go.set()
             await until(lambda: failed)
     finally:

@@ -289,11 +289,11 @@ def test_rows_come_back_in_the_types_of_the_port(stage: Stage) -> None:
 def test_batches_are_some_versions_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(atoti_cube, "BATCH_ROWS", 3)
     rows = pl.concat([ROWS.with_columns(pl.lit(version).alias(VERSION)) for version in (1, 2, 3)])
-    asked = stage.columns[VERSION].isin
+    isin = stage.columns[VERSION].isin
     stage.table.query.side_effect = [rows[[VERSION]].to_pandas(), *[ROWS.to_pandas()] * 3]
     assert [batch.rows() for batch in stage.open().batches("sales")] == [ROWS.rows()] * 3
-    assert [call.args for call in asked.call_args_list] == [(1,), (2,), (3,)]
-    assert [call.kwargs.get("filter") for call in stage.table.query.call_args_list] == [None, *[asked.return_value] * 3]
+    assert [call.args for call in isin.call_args_list] == [(1,), (2,), (3,)]
+    assert [call.kwargs.get("filter") for call in stage.table.query.call_args_list] == [None, *[isin.return_value] * 3]
 
 
 def test_closing_twice_ends_the_session_once(stage: Stage) -> None:
@@ -319,12 +319,12 @@ def test_atoti_is_started_on_a_free_port(stage: Stage) -> None:
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="listening sockets are looked up in /proc")
 @pytest.mark.parametrize(("address", "warned"), [("0.0.0.0", True), ("127.0.0.1", False)])
 def test_a_port_open_beyond_this_machine_is_told(stage: Stage, address: str, warned: bool) -> None:
-    told: list[str] = []
+    warnings: list[str] = []
     with socket.create_server((address, 0)) as server:
         stage.session.url = f"http://localhost:{server.getsockname()[1]}"
-        stage.open(told.append)
-    assert bool(told) == warned
-    assert not warned or address in told[0]
+        stage.open(warnings.append)
+    assert bool(warnings) == warned
+    assert not warned or address in warnings[0]
 
 
 def test_loopback_and_other_ports_are_no_open_addresses() -> None:

@@ -21,7 +21,7 @@ from flows.landing.names import MAX_DEPTH
 from flows.landing.tree import MAX_STEPS, RefusedFile, find_file, find_signature, open_regular_file
 from flows.model.dataset import Dataset
 from flows.model.policies import Unload
-from tests.attack import flipping
+from tests.attack import name_exchange
 
 TRIES = 300
 
@@ -60,7 +60,7 @@ def test_nothing_outside_is_opened_however_often_a_name_is_exchanged_for_a_link(
     root: Path, outside: Path, kind: str
 ) -> None:
     path = b"bait-0.csv" if kind == "file" else b"day-0/a.csv"
-    command: list[str | Path] = [sys.executable, flipping.__file__, root, outside, kind, "30"]
+    command: list[str | Path] = [sys.executable, name_exchange.__file__, root, outside, kind, "30"]
     flips = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     read: list[bytes] = []
     deadline = time.monotonic() + 20
@@ -94,9 +94,9 @@ def test_a_link_out_of_the_tree_is_refused_and_a_directory_that_is_a_link_is_non
     (root / "again").symlink_to("inner")
     (root / "inner" / "a.csv").write_bytes(b"inside")
     top = os.fsencode(root)
-    said = "the link leads out of the landing directory; deliver the file, or a copy"
-    assert refusal(root, b"a.csv").strerror == said
-    assert find_file(top, b"a.csv") == RefusedFile(said)
+    output = "the link leads out of the landing directory; deliver the file, or a copy"
+    assert refusal(root, b"a.csv").strerror == output
+    assert find_file(top, b"a.csv") == RefusedFile(output)
     assert find_file(top, b"day/a.csv") is find_file(top, b"again/a.csv") is None
     assert refusal(root, b"day/a.csv").errno == refusal(root, b"again/a.csv").errno == errno.ENOTDIR
     assert find_file(top, b"../outside/a.csv") is find_file(top, b"inner/../inner/a.csv") is None
@@ -113,9 +113,9 @@ def test_a_link_leads_through_so_many_names_and_no_more(root: Path, text: str) -
     assert body(root, b"a.csv") == b"inside"
     (root / "a.csv").unlink()
     (root / "a.csv").symlink_to(text * (repeats + 1) + "b.csv")
-    said = f"the link leads through more than {MAX_STEPS} names; deliver the file, or link to it straight"
-    assert refusal(root, b"a.csv").strerror == said
-    assert find_file(top, b"a.csv") == RefusedFile(said)
+    output = f"the link leads through more than {MAX_STEPS} names; deliver the file, or link to it straight"
+    assert refusal(root, b"a.csv").strerror == output
+    assert find_file(top, b"a.csv") == RefusedFile(output)
 
 
 def test_links_that_lead_to_each_other_are_followed_so_far_and_no_further(
@@ -142,8 +142,8 @@ def test_links_that_lead_to_each_other_are_followed_so_far_and_no_further(
 
 
 def listen(at: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as heard:
-        heard.bind(str(at))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(at))
 
 
 def device(at: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_cell_may_have_a_length_and_no_byte_more(quote: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reason"),
     [
         ("a,b", "upper and lower case differ"),
         ("B,A", "the columns are in another order"),
@@ -163,10 +163,10 @@ def test_a_cell_may_have_a_length_and_no_byte_more(quote: bytes) -> None:
         ("<html>", "this looks like an HTML or XML page"),
     ],
 )
-def test_a_wrong_header_is_told_by_what_is_wrong_with_it(line: str, told: str) -> None:
+def test_a_wrong_header_is_told_by_what_is_wrong_with_it(line: str, reason: str) -> None:
     (found,) = read(line.encode() + b"\n1,2\n").found
-    assert found.findings[0].expected == f"A,B ({told})"
-    assert found.refusal == f"header (line 1): expected A,B ({told}), got {line}"
+    assert found.findings[0].expected == f"A,B ({reason})"
+    assert found.refusal == f"header (line 1): expected A,B ({reason}), got {line}"
 
 
 def test_a_delimiter_with_a_meaning_in_patterns_is_only_a_delimiter() -> None:

@@ -72,9 +72,11 @@ def test_a_first_line_is_compared_up_to_a_length_and_refused_beyond_it() -> None
     for length in (MAX_HEADER_CHARS, MAX_HEADER_CHARS + 1):
         with pytest.raises(FileRefused) as refused:
             check_header("A," * (length // 2) + "x" * (length % 2), ("A", "B"), ",")
-        told = str(refused.value.finding.expected)
-        assert ("twice: , A" in told or "twice: A" in told) == (length == MAX_HEADER_CHARS), told
-        assert (f"at most {MAX_HEADER_CHARS} characters, got {length}" in told) == (length > MAX_HEADER_CHARS), told
+        expected = str(refused.value.finding.expected)
+        assert ("twice: , A" in expected or "twice: A" in expected) == (length == MAX_HEADER_CHARS), expected
+        assert (f"at most {MAX_HEADER_CHARS} characters, got {length}" in expected) == (length > MAX_HEADER_CHARS), (
+            expected
+        )
 
 
 def test_a_header_that_is_declared_longer_may_be_so() -> None:

@@ -39,14 +39,14 @@ def test_nobody_is_believed_who_does_not_hold_the_lock(tmp_path: Path) -> None:
         state.require_owner()
 
 
-@pytest.mark.parametrize("said", [None, "no json"])
-def test_a_live_session_whose_name_was_removed_is_not_called_ended(tmp_path: Path, said: str | None) -> None:
+@pytest.mark.parametrize("output", [None, "no json"])
+def test_a_live_session_whose_name_was_removed_is_not_called_ended(tmp_path: Path, output: str | None) -> None:
     state = StateDirectory(tmp_path)
     with state.owned():
         state.announce(Owner(os.getpid(), "duckdb"))
         state.owner_file.unlink()
-        if said is not None:
-            state.owner_file.write_text(said)
+        if output is not None:
+            state.owner_file.write_text(output)
         with pytest.raises(NotRunning, match=r"A process holds this state directory.*fuser .*lock"):
             state.require_owner()
 
@@ -93,8 +93,8 @@ def test_an_end_that_others_can_have_written_or_that_is_a_pipe_is_not_believed(t
 def test_another_process_with_the_pid_of_a_dead_owner_is_no_owner(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path)
     state.announce(Owner(os.getpid(), "duckdb"))
-    said = json.loads(state.owner_file.read_text())
-    state.owner_file.write_text(json.dumps({**said, "born": "another boot/1"}))
+    output = json.loads(state.owner_file.read_text())
+    state.owner_file.write_text(json.dumps({**output, "born": "another boot/1"}))
     assert state.owner() is None
     with pytest.raises(NotRunning, match=r"the last session was killed .*cubefeed up"):
         state.require_owner()
@@ -111,7 +111,7 @@ NAMES = '"engine": "duckdb", "datasets": [], "born": ""'
 
 
 @pytest.mark.parametrize(
-    "said",
+    "output",
     [
         "",
         "[]",
@@ -125,8 +125,8 @@ NAMES = '"engine": "duckdb", "datasets": [], "born": ""'
         f'{{"pid": 1, "url": 5, {NAMES}}}',
     ],
 )
-def test_an_owner_file_that_says_nothing_names_no_owner(tmp_path: Path, said: str) -> None:
-    StateDirectory(tmp_path).owner_file.write_text(said)
+def test_an_owner_file_that_says_nothing_names_no_owner(tmp_path: Path, output: str) -> None:
+    StateDirectory(tmp_path).owner_file.write_text(output)
     assert StateDirectory(tmp_path).owner() is None
 
 

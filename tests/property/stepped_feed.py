@@ -103,7 +103,7 @@ class Cubes:
             cube.close()
 
 
-class Living:
+class SteppedFeed:
     """A feed and its directory. Every step brings both the feed and the model up to date."""
 
     def __init__(self, cubes: Cubes, *, keyed: bool, unload_deleted: bool) -> None:
@@ -271,7 +271,7 @@ class Living:
         again = all_rows(self.feed.cube, "t").select(pl.all().sort()).sort("Key", VERSION)
         return None if live.equals(again) else f"live {live.rows()}, rebuilt {again.rows()}"
 
-    def told(self) -> str:
+    def journal(self) -> str:
         """The directory, and what the model and the ledger hold of each path."""
         model = {
             name: (path.place, path.accepted, path.out, path.judged and path.judged[0])

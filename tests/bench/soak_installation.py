@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from tests.bench.stream import DATASETS, Stream
-from tests.e2e.running import Installation, Place, Started, installation, started, started_program, until
+from tests.e2e.program import Installation, Place, RunningProgram, installation, started, started_program, until
 
 START_S = 90.0
 VACUUM_S = 5.0
@@ -41,7 +41,7 @@ class Server:
         self.database = place.root / "server" / "prefect.db"
         self._place = Place(place.root, place.mark, {**_SERVER, "PREFECT_HOME": str(self.database.parent)})
         self._stack = contextlib.ExitStack()
-        self._running: Started | None = None
+        self._running: RunningProgram | None = None
 
     def __enter__(self) -> Server:
         self.start()
@@ -163,7 +163,7 @@ def soaked(place: Place) -> Iterator[Soaked]:
             up = installation(running, place)
             until(lambda: _is_healthy(up), what="the session has started", patience_s=60)  # questions are 503 till then
             yield Soaked(up, server, landings)
-            assert running.end() == 0, running.said
+            assert running.end() == 0, running.output
     place.assert_nothing_left()
 
 

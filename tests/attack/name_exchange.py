@@ -1,6 +1,6 @@
 """A producer who exchanges what he has delivered for links to what he may not read, and back, as fast as he can.
 
-Run as a program: flipping.py LANDING OUTSIDE file|directory SECONDS
+Run as a program: name_exchange.py LANDING OUTSIDE file|directory SECONDS
 """
 
 from __future__ import annotations

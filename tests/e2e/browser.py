@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.e2e.running import SAMPLES, Place
+from tests.e2e.program import SAMPLES, Place
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
@@ -83,8 +83,8 @@ def failures(page: Page) -> list[str]:
 
 def beyond(page: Page) -> set[str]:
     """What the page asked of other computers."""
-    asked = [url for url in _TRAFFIC[page].urls if urlsplit(url).hostname not in ("127.0.0.1", None)]
-    return {url for url in asked if not url.startswith(("blob:", "data:"))}
+    elsewhere = [url for url in _TRAFFIC[page].urls if urlsplit(url).hostname not in ("127.0.0.1", None)]
+    return {url for url in elsewhere if not url.startswith(("blob:", "data:"))}
 
 
 def third_day(place: Place) -> None:

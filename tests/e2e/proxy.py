@@ -48,13 +48,13 @@ class ReverseProxy:
         kept = [line for line in lines if not line.lower().startswith(("host:", "x-forwarded"))]
         if not any(line.lower().startswith("upgrade:") for line in kept):
             kept = [line for line in kept if not line.lower().startswith("connection:")] + ["Connection: close"]
-        said = [
+        output = [
             f"Host: 127.0.0.1:{self._upstream_port}",
             f"X-Forwarded-For: {peer}",
             "X-Forwarded-Proto: https",
             f"X-Forwarded-Host: {host}",
         ]
-        return "\r\n".join([request, *said, *kept]) + "\r\n\r\n"
+        return "\r\n".join([request, *output, *kept]) + "\r\n\r\n"
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack import flipping
+from tests.attack import name_exchange
 from tests.attack.system import HEADER, System, attacked
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def require_exchange(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).touch()
     try:
-        flipping.exchange(tmp_path / "one", tmp_path / "other")
+        name_exchange.exchange(tmp_path / "one", tmp_path / "other")
     except (OSError, AttributeError) as error:
         pytest.skip(f"two names cannot be exchanged here: {error}")
 
@@ -62,7 +62,14 @@ def require_exchange(tmp_path: Path) -> None:
 def test_what_flips_between_a_delivery_and_a_link_brings_nothing_in_from_outside(
     system: System, outside: Path, kind: str, seconds: int
 ) -> None:
-    command: list[str | Path] = [sys.executable, flipping.__file__, system.place.landing, outside, kind, str(seconds)]
+    command: list[str | Path] = [
+        sys.executable,
+        name_exchange.__file__,
+        system.place.landing,
+        outside,
+        kind,
+        str(seconds),
+    ]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True)
 
@@ -76,7 +83,7 @@ def assert_unknown(system: System) -> None:
     assert SECRET not in system.products()
     assert SECRET not in system.place.run("findings", "--format", "json").stdout
     assert SECRET not in system.place.run("files", "--all", "--format", "json").stdout
-    assert SECRET not in system.running.said
+    assert SECRET not in system.running.output
     kept = [file for file in system.place.state.rglob("*") if file.is_file()]
     assert len(kept) > 3
     assert not [file for file in kept if SECRET.encode() in file.read_bytes()]

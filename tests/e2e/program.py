@@ -149,15 +149,15 @@ class Place:
             until(lambda: not self.processes(), what="every process ended", patience_s=patience_s)
         finally:
             left = self.processes()
-            said = [f"{process.pid}: {' '.join(process.cmdline())}" for process in left]
+            commands = [f"{process.pid}: {' '.join(process.cmdline())}" for process in left]
             for process in left:
                 process.kill()
-        assert not said, said
+        assert not commands, commands
         assert not (self.state / "owner.json").exists()
 
 
 @dataclass
-class Started:
+class RunningProgram:
     """A command that goes on running."""
 
     place: Place
@@ -165,7 +165,7 @@ class Started:
     log: Path
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """What it has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
@@ -173,13 +173,13 @@ class Started:
         """Wait until it has printed a word; fails at once when it ends before."""
 
         def look() -> bool:
-            if word in self.said:
+            if word in self.output:
                 return True
             if self.process.poll() is not None:
-                raise RuntimeError(f"it ended with {self.process.returncode} before it said {word!r}:\n{self.said}")
+                raise RuntimeError(f"it ended with {self.process.returncode} before it said {word!r}:\n{self.output}")
             return False
 
-        until(look, what=f"it says {word!r}; so far {self.said!r}", patience_s=patience_s)
+        until(look, what=f"it says {word!r}; so far {self.output!r}", patience_s=patience_s)
 
     def end(self, how: signal.Signals = signal.SIGTERM, *, patience_s: float = PATIENCE_S) -> int:
         """Send a signal and wait. Returns the exit code."""
@@ -188,14 +188,14 @@ class Started:
 
 
 @contextlib.contextmanager
-def started(place: Place, *arguments: object) -> Iterator[Started]:
+def started(place: Place, *arguments: object) -> Iterator[RunningProgram]:
     """Start a command; it is ended afterwards in any case."""
     with started_program(place, str(arguments[0]), *place.command(*arguments)) as running:
         yield running
 
 
 @contextlib.contextmanager
-def started_program(place: Place, name: str, *command: str) -> Iterator[Started]:
+def started_program(place: Place, name: str, *command: str) -> Iterator[RunningProgram]:
     """As `started`, for any program."""
     log = place.root / f"{name}-{uuid.uuid4().hex[:6]}.log"
     with log.open("wb") as output:
@@ -209,7 +209,7 @@ def started_program(place: Place, name: str, *command: str) -> Iterator[Started]
             start_new_session=True,
         )
     try:
-        yield Started(place, process, log)
+        yield RunningProgram(place, process, log)
     finally:
         if process.poll() is None:
             process.terminate()
@@ -221,13 +221,13 @@ def started_program(place: Place, name: str, *command: str) -> Iterator[Started]
 
 
 @contextlib.contextmanager
-def watching(place: Place, *arguments: object) -> Iterator[Started]:
+def watching(place: Place, *arguments: object) -> Iterator[RunningProgram]:
     """`cubefeed watch`, once its initial load is done."""
     ready = place.root / "ready"
     ready.unlink(missing_ok=True)
     with started(place, "watch", "--ready-file", ready, *arguments) as running:
         until(lambda: ready.exists() or running.process.poll() is not None, what="the ready file")
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.output
         yield running
 
 
@@ -280,8 +280,8 @@ class Prefect:
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         """A flow's runs, the newest first."""
-        asked = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC"}
-        return list(self.post("/flow_runs/filter", asked))
+        body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC"}
+        return list(self.post("/flow_runs/filter", body))
 
     def started_runs(self, flow: str) -> list[dict[str, Any]]:
         """A flow's runs, without those that only wait for their time."""
@@ -294,10 +294,10 @@ class Prefect:
     def start(self, deployment: str, at: datetime | None = None, **parameters: object) -> str:
         """Ask for a run of a deployment (flow/name), now or as if it had been scheduled `at`. Returns its id."""
         id = self.get(f"/deployments/name/{deployment}")["id"]
-        asked: dict[str, object] = {"parameters": parameters}
+        body: dict[str, object] = {"parameters": parameters}
         if at is not None:
-            asked["state"] = {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}
-        return str(self.post(f"/deployments/{id}/create_flow_run", asked)["id"])
+            body["state"] = {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}
+        return str(self.post(f"/deployments/{id}/create_flow_run", body)["id"])
 
     def wait_for(self, run: str, *states: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
         """Wait until a run is in one of these states."""
@@ -310,8 +310,8 @@ class Prefect:
 
     def artifacts(self, key: str) -> list[dict[str, Any]]:
         """The artifacts of a key, the newest first."""
-        asked = {"artifacts": {"key": {"any_": [key]}}, "sort": "UPDATED_DESC"}
-        return list(self.post("/artifacts/filter", asked))
+        body = {"artifacts": {"key": {"any_": [key]}}, "sort": "UPDATED_DESC"}
+        return list(self.post("/artifacts/filter", body))
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The events of a name, the newest first."""
@@ -322,7 +322,7 @@ class Prefect:
 class Installation:
     """A running `cubefeed up`, or `demo --keep`."""
 
-    running: Started
+    running: RunningProgram
     place: Place
     prefect: Prefect
 
@@ -361,10 +361,10 @@ class Installation:
         until(look, what="a live session", patience_s=patience_s, every_s=0.2)
 
 
-def installation(running: Started, place: Place) -> Installation:
+def installation(running: RunningProgram, place: Place) -> Installation:
     """The installation that a started command runs, once it says that it is up."""
     running.wait_for_word("Ctrl-C ends it", patience_s=90)
-    url = next(line.split()[1] for line in running.said.splitlines() if line.startswith("Prefect:"))
+    url = next(line.split()[1] for line in running.output.splitlines() if line.startswith("Prefect:"))
     secret = place.state / "prefect-secret"
     return Installation(running, place, Prefect(url, secret.read_text().strip() if secret.exists() else None))
 
