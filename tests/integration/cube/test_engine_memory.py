@@ -88,7 +88,7 @@ def test_a_question_that_is_ended_for_its_memory_says_so() -> None:
     readers.start()
     while not errors:
         cube._database.end_questions()
-    asking.join()
+    readers.join()
     assert "memory" in str(errors[0]) and "ask for less" in str(errors[0])
     cube.close()
 

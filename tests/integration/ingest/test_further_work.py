@@ -8,7 +8,7 @@ import pytest
 
 from flows.ingest.work import CheckedBatch, Outcome, Work
 from tests.cube_rows import all_rows
-from tests.property.stepped_feed import Cubes
+from tests.property.stepped_feed import Cubes, SteppedFeed
 from tests.property.test_invariant import settle_at_once  # noqa: F401  # a fixture
 
 
