@@ -26,9 +26,9 @@ from flows.runtime.health import Health
 from flows.runtime.memory import periodic_memory_trim
 from flows.settings import Observer, Settings
 from flows.store.crashes import Crashes
-from flows.store.directories import judged_in_doubt, remember_directory, remembered_volumes
 from flows.store.hold import Hold
 from flows.store.installation import installation_id
+from flows.store.landing_record import judged_in_doubt, remember_directory, remembered_volumes
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans

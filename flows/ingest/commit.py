@@ -22,11 +22,11 @@ from flows.model.lifecycle import PathFacts
 from flows.model.plan import Counters, NewVersion, Plan, Planner
 from flows.model.tables import FILE, LINE, VERSION
 from flows.runtime.boundaries import DatasetFailed, Scope, boundary
+from flows.store.batches import mark_loaded, stage_batch
 from flows.store.footer import Footer, VersionRow
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Segments
-from flows.store.staging import mark_loaded, stage_batch
 from flows.store.upkeep import dataset_facts
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from flows.model.dataset import Dataset
 from flows.model.day_facts import TOO_LARGE, Came, DayFile, DayReport, Number, Total, Value
 from flows.model.tables import CONTRIBUTORS_COUNT, Query
 from flows.model.types import DATE
-from flows.store.days import DayVersion, day_versions
+from flows.store.day_versions import DayVersion, day_versions
 from flows.store.history import counts
 from flows.store.ledger import Ledger
 from flows.store.segment_rows import Part, newest_dates

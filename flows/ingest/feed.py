@@ -29,15 +29,15 @@ from flows.runtime.health import Health
 from flows.runtime.progress import Show, progress_here, progress_shown_by
 from flows.store.allowance import Allowance
 from flows.store.backup import make_backup
+from flows.store.batches import mark_loaded
 from flows.store.crashes import Crashes
+from flows.store.expiry import Expiry
 from flows.store.hold import Hold
 from flows.store.ledger import Ledger
 from flows.store.payload import Kind, Payload
-from flows.store.pruning import Pruning
 from flows.store.quarantine import Quarantine
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
-from flows.store.staging import mark_loaded
 from flows.store.upkeep import horizon_of, keys_differ, live_rows
 from flows.text.plural import counted
 
@@ -90,7 +90,7 @@ class Feed:
         self._asking = Asking(self.desks, ledger, segments, requests, self.crashes)
         self._mender = Mender(ledger, segments, quarantine, self.crashes)
         self._allowance = Allowance(ledger, quarantine)
-        self._pruning = Pruning(ledger)
+        self._expiry = Expiry(ledger)
         self._log = OutcomeLog()
         self._days = Days(self, self._appender, self.crashes, backups)
         self._turn = 0
@@ -316,7 +316,7 @@ class Feed:
                 self._allowance.after_batch(desk.dataset, touched, certain=certain)
             if batch is not None:
                 with boundary(Scope.CUBE):
-                    self._pruning.after_batch(batch)
+                    self._expiry.after_batch(batch)
         except DatasetFailed as failed:
             log.warning("%s: what is superfluous stays for now: %s", desk.dataset.name, failed)
 

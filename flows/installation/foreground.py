@@ -17,7 +17,7 @@ from flows.ingest.watch import watch as watch_loop
 from flows.installation.up import Addresses, Up
 from flows.redaction import without_secrets
 from flows.settings import Settings
-from flows.store.atomic import write_file
+from flows.store.atomic_write import write_file
 from flows.text.hindrances import hindrances
 
 

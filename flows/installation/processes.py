@@ -18,7 +18,7 @@ import httpx
 from flows.errors import DiskFull, StateError
 from flows.redaction import without_secret_variables
 from flows.runtime.permissions import weakness_inside, weakness_of
-from flows.store.atomic import write_file
+from flows.store.atomic_write import write_file
 
 END_S = 15.0
 """How long a process may take to end after each signal."""

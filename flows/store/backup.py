@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.store.atomic import private_name, remove_partials, sync_directory
+from flows.store.atomic_write import private_name, remove_partials, sync_directory
 from flows.store.checksum import checksum
 from flows.store.disk import room_for
 

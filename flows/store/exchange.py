@@ -13,7 +13,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from flows.store.atomic import sync_directory
+from flows.store.atomic_write import sync_directory
 
 log = logging.getLogger(__name__)
 

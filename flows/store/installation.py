@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from flows.store.atomic import write_file
+from flows.store.atomic_write import write_file
 from flows.store.state_directory import StateDirectory
 from flows.store.trust import own_text
 

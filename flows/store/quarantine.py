@@ -17,7 +17,7 @@ from typing import Any
 from flows.model.files import allocated_bytes, shown
 from flows.model.findings import Finding, Verdict
 from flows.runtime.clock import now_utc
-from flows.store.atomic import folder_before, make_inside, private_name, put_folder, remove_partials
+from flows.store.atomic_write import folder_before, make_inside, private_name, put_folder, remove_partials
 from flows.store.disk import room_for
 
 REPORT = "report.json"

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from flows.model.day_facts import DayReport
-from flows.store.atomic import make_inside, remove_partials, write_file
+from flows.store.atomic_write import make_inside, remove_partials, write_file
 from flows.store.disk import room_for
 
 LEFT_S = 3600.0

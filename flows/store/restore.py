@@ -18,7 +18,7 @@ from flows.errors import StateError
 from flows.model.lifecycle import LIVE
 from flows.model.tables import VERSION, Table
 from flows.runtime.shortages import is_full
-from flows.store.atomic import sync_directory
+from flows.store.atomic_write import sync_directory
 from flows.store.backup import backups_in, copy_database, defect, last_numbers, ledger_bytes, open_still, sync_file
 from flows.store.disk import room_for
 from flows.store.exchange import building_place, complete_place, exchange, finish_exchange, remove_building

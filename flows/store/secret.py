@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flows.errors import NotRunning, StateError
-from flows.store.atomic import private_name
+from flows.store.atomic_write import private_name
 from flows.store.state_directory import StateDirectory
 
 USER = "cubefeed"

@@ -16,7 +16,7 @@ import polars as pl
 
 from flows.model.tables import VERSION, Table
 from flows.runtime.shortages import is_full, is_locked
-from flows.store.atomic import make_inside, private_name, remove_partials, sync_directory
+from flows.store.atomic_write import make_inside, private_name, remove_partials, sync_directory
 from flows.store.checksum import checksum, checksum_of
 from flows.store.disk import room_for
 from flows.store.footer import KEY, Footer, footer_text

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flows.errors import DiskFull, NotRunning, StateError
-from flows.store.atomic import private_name, remove_partials, write_file
+from flows.store.atomic_write import private_name, remove_partials, write_file
 from flows.store.disk import room_for
 from flows.store.hold import Hold
 from flows.store.owner import End, Owner, is_alive, parse_owner, with_birth

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flows.model.files import Signature, first_names, shown
-from flows.store.atomic import write_file
+from flows.store.atomic_write import write_file
 from flows.store.trust import own_text
 from flows.text.plural import counted
 

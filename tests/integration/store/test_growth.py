@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from flows.ingest.outcome_log import QUIET_S, OutcomeLog
 from flows.ingest.work import FileOutcome, Outcome
-from flows.store import exchange, pruning
+from flows.store import exchange, expiry
 from flows.store.exchange import old_ledgers, remove_old_ledgers
+from flows.store.expiry import prune
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
-from flows.store.pruning import prune
 from flows.store.requests import RequestBox
 from flows.store.schema import batches, requests, versions
 from tests.integration.live_feed import live, sales
@@ -28,9 +28,9 @@ pytestmark = pytest.mark.usefixtures("quick")
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules, for fewer of all."""
-    monkeypatch.setattr(pruning, "VERSIONS", 5)
-    monkeypatch.setattr(pruning, "REQUESTS", 5)
-    monkeypatch.setattr(pruning, "EVERY_BATCHES", 10)
+    monkeypatch.setattr(expiry, "VERSIONS", 5)
+    monkeypatch.setattr(expiry, "REQUESTS", 5)
+    monkeypatch.setattr(expiry, "EVERY_BATCHES", 10)
 
 
 def rows_in(ledger: Ledger) -> tuple[int, int]:
@@ -64,13 +64,13 @@ def test_a_file_that_is_rewritten_again_and_again_leaves_a_bounded_ledger_and_th
 
 def test_up_to_the_limit_no_version_is_forgotten_and_beyond_it_the_oldest(tmp_path: Path) -> None:
     with live(tmp_path, "native") as living:
-        for number in range(pruning.VERSIONS):
+        for number in range(expiry.VERSIONS):
             living.put("a.csv", sales(number + 1))
             living.wait_for({1: number + 1})
         assert prune(living.feed.ledger).versions == 0
         living.put("a.csv", sales(100))
         living.wait_for({1: 100})
-        assert (prune(living.feed.ledger).versions, rows_in(living.feed.ledger)[0]) == (1, pruning.VERSIONS)
+        assert (prune(living.feed.ledger).versions, rows_in(living.feed.ledger)[0]) == (1, expiry.VERSIONS)
 
 
 def test_what_is_in_the_cube_is_never_forgotten_however_often_its_file_is_refused_since(
@@ -79,7 +79,7 @@ def test_what_is_in_the_cube_is_never_forgotten_however_often_its_file_is_refuse
     with live(tmp_path, "native") as living:
         living.put("a.csv", sales(1))
         living.wait_for({1: 1})
-        for number in range(3 * pruning.VERSIONS):
+        for number in range(3 * expiry.VERSIONS):
             living.put("a.csv", sales(number) + b"2,no date,mouse,1\n")
             living.wait_until(lambda: len(living.outcome_states("a.csv")) > number + 1)  # noqa: B023
         assert prune(living.feed.ledger).versions > 0
@@ -90,12 +90,12 @@ def test_what_is_in_the_cube_is_never_forgotten_however_often_its_file_is_refuse
 def test_requests_that_have_ended_are_forgotten_but_for_the_last_and_those_that_wait_are_not(tmp_path: Path) -> None:
     with closing(open_ledger(tmp_path / "ledger.db")) as ledger, closing(RequestBox(ledger)) as box:
         waits = box.leave("sales", "load", {})
-        for _ in range(pruning.REQUESTS + 2):
+        for _ in range(expiry.REQUESTS + 2):
             assert box.withdraw(box.leave("sales", "load", {}))
         assert prune(ledger).requests == 2
         with ledger.reading() as connection:
             left = list(connection.scalars(select(requests.c.id).order_by(requests.c.id)))
-        assert left == [waits, *range(waits + 3, waits + 3 + pruning.REQUESTS)]
+        assert left == [waits, *range(waits + 3, waits + 3 + expiry.REQUESTS)]
         assert box.leave("sales", "load", {}) == left[-1] + 1, "a number was given out twice"
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 from flows.errors import StateError
 from flows.settings import Observer
 from flows.store.backup import backups_in, defect
-from flows.store.directories import judged_in_doubt, remembered_volumes
+from flows.store.landing_record import judged_in_doubt, remembered_volumes
 from flows.store.ledger_file import open_ledger
 from flows.store.schema import SCHEMA_VERSION, metadata
 from tests.integration.live_feed import live, sales

@@ -15,7 +15,7 @@ from flows.cli.records import list_files
 from flows.errors import NotRunning, StateError
 from flows.ingest.client import read
 from flows.settings import Settings
-from flows.store.atomic import make_inside, write_file
+from flows.store.atomic_write import make_inside, write_file
 from flows.store.backup import make_backup
 from flows.store.owner import End, Owner
 from flows.store.state_directory import StateDirectory

@@ -35,7 +35,7 @@ _ENDED = ("done", "failed", "withdrawn")
 
 
 @dataclass(frozen=True)
-class PruneCounts:
+class ExpiryCounts:
     """How much the ledger has forgotten."""
 
     versions: int
@@ -43,7 +43,7 @@ class PruneCounts:
     requests: int
 
 
-class Pruning:
+class Expiry:
     """Prunes a ledger now and then, while batches are written. For the thread that writes them."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -66,9 +66,9 @@ class Pruning:
         self._due = batch + EVERY_BATCHES + known // _PER_BATCH
 
 
-def prune(ledger: Ledger) -> PruneCounts:
+def prune(ledger: Ledger) -> ExpiryCounts:
     """Forget what is over the bounds, in short transactions."""
-    pruned = PruneCounts(_prune_versions(ledger), _prune_batches(ledger), _prune_requests(ledger))
+    pruned = ExpiryCounts(_prune_versions(ledger), _prune_batches(ledger), _prune_requests(ledger))
     if pruned.versions:
         log.info("the ledger has forgotten %s of long ago", counted(pruned.versions, "version"))
     return pruned
