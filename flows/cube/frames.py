@@ -93,7 +93,7 @@ def empty(table: Table, query: Query) -> pl.DataFrame:
 def whole_sums(table: Table, query: Query) -> list[str]:
     """The measures asked for that are sums of integers: the only ones that may not fit."""
     asked = {name: table.measure(name).aggregation for name in query.measures}
-    return [name for name, each in asked.items() if isinstance(each, Sum) and table.type_of(each) is INTEGER]
+    return [name for name, each in asked.items() if isinstance(each, Sum) and table.type_of(each).whole]
 
 
 def narrowed(table: Table, query: Query, answer: pl.DataFrame) -> pl.DataFrame:
@@ -134,7 +134,7 @@ def _expression(table: Table, measure: Measure) -> pl.Expr:
             found = pl.col(column).count()
         case Sum(column):
             found = _of_values(column, _wide(table.column(column)).sum())
-        case Mean(column) if table.column(column).type is INTEGER:
+        case Mean(column) if table.column(column).type.whole:
             found = _of_values(column, _wide(table.column(column)).sum().cast(pl.Float64) / pl.col(column).count())
         case Mean(column):
             found = _of_values(column, pl.col(column).mean())
@@ -151,7 +151,7 @@ def _of_values(column: str, found: pl.Expr) -> pl.Expr:
 def _wide(column: Column) -> pl.Expr:
     """A column's values in a type in which their sum fits."""
     values = pl.col(column.name)
-    return values.cast(pl.Int128) if column.type is INTEGER else values
+    return values.cast(pl.Int128) if column.type.whole else values
 
 
 def _matches(level: Column, allowed: list[object]) -> pl.Expr:

@@ -9,7 +9,7 @@ import dataframely as dy
 from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
 from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED
-from flows.model.types import DECLARED
+from flows.model.types import DECLARED, type_of
 
 
 def check_schema(schema: object) -> None:
@@ -27,8 +27,9 @@ def _check_column(name: str, column: dy.Column) -> None:
     require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
     counted = f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable  # its count of values would be that of rows
     require(not counted, f"schema.{name}", "another name, or not nullable", name)
-    zoned = isinstance(column, dy.Datetime) and column.time_zone is not None
-    require(not zoned, f"schema.{name}", "a Datetime without time zone", name)
+    instead = type_of(column).instead_of(column)
+    if instead is not None:
+        raise wrong(f"schema.{name}", instead, name)
 
 
 def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import assert_never
 
 from flows.errors import QueryError
 from flows.model.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount
-from flows.model.types import DATETIME, FLOAT, INTEGER, ColumnType, Value
+from flows.model.types import FLOAT, INTEGER, ColumnType, Value
 
 VERSION = "_version"
 """The hidden integer column that says which file version a row came from."""
@@ -149,14 +148,9 @@ def parse_value(column: Column, text: str) -> Value:
 
 def _check_values(level: Column, values: Iterable[Value]) -> None:
     for value in values:
-        fits = value is None or type(value) in level.type.values
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            fits = False
-        if not fits or (isinstance(value, datetime) and value.tzinfo is not None):
+        if value is not None and not level.type.holds(value):
             raise QueryError(
-                f"Not a value of level {level.name}",
-                next_step=f"give a {level.type.kind}{' without a time zone' * (level.type is DATETIME)}",
-                got=repr(value),
+                f"Not a value of level {level.name}", next_step=f"give a {level.type.noun}", got=repr(value)
             )
 
 

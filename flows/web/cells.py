@@ -11,7 +11,6 @@ import polars as pl
 from flows.errors import TooManyRows
 from flows.model.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount, adds_up
 from flows.model.tables import CONTRIBUTORS_COUNT, Column, Query, Table
-from flows.model.types import FLOAT, INTEGER
 
 MAX_CELLS = 50_000
 """Perspective opens so many in half a second; 600,000 take seven."""
@@ -104,7 +103,7 @@ def _narrow_levels(table: Table, ask: Ask, row_count: int, max_cells: int) -> tu
 
 def wide_integers(frame: pl.DataFrame, levels: tuple[Column, ...]) -> frozenset[str]:
     """The integer levels with a value beyond 32 bits."""
-    integers = [level.name for level in levels if level.type is INTEGER]
+    integers = [level.name for level in levels if level.type.whole]
     return frozenset(name for name in integers if not frame[name].is_between(-(2**31), 2**31 - 1).all())
 
 
@@ -144,7 +143,7 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     parts = [cell_part(measure.aggregation).alias(measure.name) for measure in additive]
     rows = pl.concat(added)
     grouped = rows.group_by(names).agg(parts) if names else rows.select(parts)
-    if not layout.fits(grouped) or any(level.type is FLOAT for level in layout.levels):
+    if not layout.fits(grouped) or any(not level.type.ordered for level in layout.levels):
         return None
     new = with_keys(_with_means(layout, grouped), layout)
     before = cells.join(new, on=layout.key, how="semi")

@@ -14,7 +14,6 @@ from flows.cube.observable import Touched, WatchedCube
 from flows.errors import TooManyRows
 from flows.model.measures import Mean, Measure
 from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
-from flows.model.types import INTEGER
 from flows.web.api import TIMEOUT_S
 from flows.web.cells import (
     MAX_CELLS,
@@ -170,7 +169,7 @@ def _described(layout: Layout, measure: Measure) -> dict[str, Any]:
     return {
         "name": measure.name,
         "aggregation": measure.aggregation.word,
-        "whole": layout.table.type_of(measure.aggregation) is INTEGER,
+        "whole": layout.table.type_of(measure.aggregation).whole,
         "weight": layout.weight(measure.aggregation) if isinstance(measure.aggregation, Mean) else None,
     }
 

@@ -6,7 +6,6 @@ import polars as pl
 
 from flows.cube import frames
 from flows.model.tables import Query, Table
-from flows.model.types import INTEGER
 
 
 class LargestIntegers:
@@ -19,7 +18,7 @@ class LargestIntegers:
     def note(self, table: Table, rows: pl.DataFrame) -> None:
         """Take in rows that the table is given."""
         self._rows += rows.height
-        for column in (c.name for c in table.columns if c.type is INTEGER):
+        for column in (c.name for c in table.columns if c.type.whole):
             edges = [int(edge) for edge in (rows[column].min(), rows[column].max()) if edge is not None]  # type: ignore[arg-type]  # of an integer column
             self._largest[column] = max(self._largest.get(column, 0), *map(abs, edges), 0)
 

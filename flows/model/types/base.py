@@ -16,6 +16,11 @@ from flows.model.formats import Csv
 Value = str | int | float | bool | date | datetime | None
 
 
+def fits_64_bits(value: Value) -> bool:
+    """Whether a whole number is one that engines can hold; other values are."""
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
+
+
 @dataclass(frozen=True)
 class ColumnType(ABC):
     """One column type, in every place where it matters.
@@ -30,7 +35,8 @@ class ColumnType(ABC):
         page: how the live page's engine takes it.
         values: the Python types of its values.
         numeric: whether its columns are measured, where they are no keys.
-        ordered: whether its values have the same order in every engine.
+        whole: whether they are whole numbers, whose sums are exact and may leave 64 bits.
+        ordered: whether its values have the same order in every engine, and the same of them are equal.
     """
 
     kind: str
@@ -42,7 +48,21 @@ class ColumnType(ABC):
     page: Literal["string", "integer", "float", "boolean", "date"]
     values: tuple[type, ...]
     numeric: bool = False
+    whole: bool = False
     ordered: bool = True
+
+    @property
+    def noun(self) -> str:
+        """One of its values, in words."""
+        return self.kind
+
+    def holds(self, value: Value) -> bool:
+        """Whether it is one of its values."""
+        return type(value) in self.values
+
+    def instead_of(self, column: dy.Column) -> str | None:
+        """What to declare instead of a column that is of a class of this type and that it does not hold."""
+        return None
 
     @abstractmethod
     def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:

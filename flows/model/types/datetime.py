@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from flows.model.formats import Csv
-from flows.model.types.base import ColumnType
+from flows.model.types.base import ColumnType, Value
 from flows.model.types.time_text import read_time, write_moment
 
 
@@ -20,6 +20,17 @@ class DatetimeType(ColumnType):
         assert isinstance(column, dy.Datetime)
         form, unit = csv.moment_format, column.time_unit
         return read_time(text, held, lambda cell: cell.str.to_datetime(form, time_unit=unit, strict=False), form)
+
+    @property
+    def noun(self) -> str:
+        return "datetime without a time zone"
+
+    def holds(self, value: Value) -> bool:
+        return super().holds(value) and isinstance(value, datetime) and value.tzinfo is None
+
+    def instead_of(self, column: dy.Column) -> str | None:
+        zoned = isinstance(column, dy.Datetime) and column.time_zone is not None
+        return "a Datetime without time zone" if zoned else None
 
     def expected(self, column: dy.Column, csv: Csv) -> str:
         return f"a date and time written as {csv.datetime_format}"

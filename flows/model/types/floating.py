@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 
 from flows.model.formats import Csv
-from flows.model.types.base import ColumnType
+from flows.model.types.base import ColumnType, Value, fits_64_bits
 
 
 class FloatType(ColumnType):
@@ -20,6 +20,9 @@ class FloatType(ColumnType):
             held = held.str.replace(",", ".", literal=True)
         value = held.cast(column.dtype, strict=False)
         return pl.when(plain & value.is_finite()).then(value)
+
+    def holds(self, value: Value) -> bool:
+        return super().holds(value) and fits_64_bits(value)
 
     def expected(self, column: dy.Column, csv: Csv) -> str:
         return f"a finite number such as 1{csv.decimal}5, within {column.dtype}"

@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 
 from flows.model.formats import Csv
-from flows.model.types.base import ColumnType
+from flows.model.types.base import ColumnType, Value, fits_64_bits
 
 
 class IntegerType(ColumnType):
@@ -18,6 +18,9 @@ class IntegerType(ColumnType):
         padded = held.str.starts_with("0") & (held.str.len_bytes() > 1)
         signed = held.str.starts_with("+") | held.str.starts_with("-0")
         return pl.when(~(padded | signed)).then(held.cast(column.dtype, strict=False))
+
+    def holds(self, value: Value) -> bool:
+        return super().holds(value) and fits_64_bits(value)
 
     def expected(self, column: dy.Column, csv: Csv) -> str:
         return f"{column.dtype} in plain digits, such as 7 or -7"
@@ -42,4 +45,5 @@ INTEGER = IntegerType(
     page="integer",
     values=(int,),
     numeric=True,
+    whole=True,
 )
