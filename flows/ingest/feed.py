@@ -21,7 +21,7 @@ from flows.ingest.outcome_log import OutcomeLog
 from flows.ingest.repair import Mender
 from flows.ingest.request_handlers import Asking
 from flows.ingest.work import CheckedBatch, Outcome, Work
-from flows.landing.inbox import ClaimedFiles
+from flows.landing.file_states import ClaimedFiles
 from flows.landing.mount_thread import MountThread
 from flows.model.lifecycle import PathFacts
 from flows.runtime.boundaries import DatasetFailed, RequestLost, Scope, boundary, describe

@@ -84,10 +84,26 @@ class MissingFiles:
         """
         if not due:
             return []
+        bodies = {_body(each.signature) for each in pending.values()} | {_body(each) for each in claimed.values()}
+        newcomer_at = self._first_newcomer_at(recorded, pending)
+        renamed_s = HEIR_S * (10 if crowded else 1)
+
+        def may_be_renamed(path: bytes) -> bool:
+            missing_s = now - self._since[path]
+            renamed = missing_s < renamed_s and _body(recorded[path]) in bodies
+            copied = missing_s < GONE_S + settle_s and newcomer_at < self._since[path] + GONE_S
+            return renamed or copied
+
+        deleted = [path for path in due if not may_be_renamed(path)]
+        if not deleted:
+            self._look_at = now + GONE_S / 10
+        return deleted
+
+    def _first_newcomer_at(self, recorded: Mapping[bytes, Signature], pending: Mapping[bytes, PendingFile]) -> float:
+        """When the first file was seen that may be a missing one under a new name, although it looks otherwise."""
         lost = {_body(recorded[path]) for path in self._since}
         inodes = {recorded[path].inode for path in self._since}
-        bodies = {_body(each.signature) for each in pending.values()} | {_body(each) for each in claimed.values()}
-        first_seen = min(
+        return min(
             (
                 each.first_seen
                 for path, each in pending.items()
@@ -95,17 +111,6 @@ class MissingFiles:
             ),
             default=inf,
         )
-        renamed_s = HEIR_S * (10 if crowded else 1)
-        gone = []
-        for path in due:
-            missing_s = now - self._since[path]
-            renamed = missing_s < renamed_s and _body(recorded[path]) in bodies
-            copied = missing_s < GONE_S + settle_s and first_seen < self._since[path] + GONE_S
-            if not (renamed or copied):
-                gone.append(path)
-        if not gone:
-            self._look_at = now + GONE_S / 10
-        return gone
 
 
 def _body(signature: Signature) -> tuple[int, int]:

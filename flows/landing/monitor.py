@@ -12,8 +12,9 @@ from math import inf
 
 from flows.errors import LandingHangs
 from flows.landing.events import DirectoryEvents, Watcher, choose_observer
+from flows.landing.file_states import ClaimedFiles, ReadyFiles
 from flows.landing.identity import DirectoryIdentity, DirectoryRecord
-from flows.landing.inbox import ClaimedFiles, Inbox, ReadyFiles
+from flows.landing.inbox import Inbox
 from flows.landing.mount_thread import STOP_S, MountCall, MountThread
 from flows.landing.tree import reason_of
 from flows.settings import Observer

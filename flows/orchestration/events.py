@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from contextvars import ContextVar, copy_context
 from typing import Any
 
@@ -29,11 +30,16 @@ class Events:
 
     def __init__(self) -> None:
         self._problems: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def emit(self, outcome: Outcome) -> None:
-        """The events of one outcome, in the thread that does the work; returns at once."""
+        """The events of one outcome, in the thread that does the work; returns at once.
+
+        A dataset may fail in several threads in the same moment: while it is listed, checked and committed.
+        """
         _emit_files(outcome)
-        self._emit_problem(outcome)
+        with self._lock:
+            self._emit_problem(outcome)
 
     def _emit_problem(self, outcome: Outcome) -> None:
         """The events `cubefeed.session.degraded` and `.recovered`: one when a dataset begins to fail, one when it is

@@ -17,7 +17,8 @@ from flows.datasets.sales import Sales
 from flows.landing import missing_files as missing
 from flows.landing import pending_files, settling
 from flows.landing.events import Hint
-from flows.landing.inbox import ClaimedFiles, Inbox
+from flows.landing.file_states import ClaimedFiles
+from flows.landing.inbox import Inbox
 from flows.landing.settling import TICK_S
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,6 +69,40 @@ def test_a_dataset_that_is_degraded_and_recovers_makes_one_event_each(monkeypatc
         ("cubefeed.session.degraded", "the disk is full"),
         ("cubefeed.session.recovered", "the disk is full"),
     ]
+
+
+class HaltingName(str):
+    """A dataset's name that halts whoever notes its problem, between the look at the one before and the note."""
+
+    def __new__(cls) -> HaltingName:
+        name = super().__new__(cls, "sales")
+        name.looked, name.halted, name.other_is_done = False, threading.Event(), threading.Event()
+        return name
+
+    looked: bool
+    halted: threading.Event
+    other_is_done: threading.Event
+
+    def __hash__(self) -> int:
+        if self.looked and not self.halted.is_set():
+            self.halted.set()
+            self.other_is_done.wait(0.2)  # in vain where the other one waits for its turn
+        self.looked = True
+        return super().__hash__()
+
+
+def test_a_dataset_that_fails_in_two_threads_at_once_makes_one_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    emitted: list[str] = []
+    monkeypatch.setattr(prefect_events, "emit_event", lambda name, **_: emitted.append(name))
+    events, name = Events(), HaltingName()
+    events.emit(Outcome("stock", problem="the disk is full"))  # a dict that is empty looks nothing up
+    first = threading.Thread(target=lambda: events.emit(Outcome(name, problem="the disk is full")))
+    first.start()
+    assert name.halted.wait(10)
+    events.emit(Outcome("sales", problem="the disk is full"))
+    name.other_is_done.set()
+    first.join()
+    assert emitted == ["cubefeed.session.degraded"] * 2  # one of each dataset
 
 
 def test_what_prefect_raises_when_it_is_told_of_a_load_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
