@@ -18,8 +18,8 @@ MAX_ROWS = 200_000
 """Rows remembered per table; where more are added between two looks, all is looked at again."""
 
 
-@dataclass
-class Touched:
+@dataclass(frozen=True)
+class TableChanges:
     """What happened to a table between two looks.
 
     Args:
@@ -116,11 +116,11 @@ class WatchedCube:
     def close(self) -> None:
         self.cube.close()
 
-    def take(self, table: str) -> Touched:
+    def take(self, table: str) -> TableChanges:
         """What happened since the last call; rows are remembered from now on."""
         with self._lock:
             notes = self._notes[table]
-            taken = Touched(notes.added, notes.commits, not notes.running)
+            taken = TableChanges(notes.added, notes.commits, not notes.running)
             notes.added, notes.rows = [], 0
             return taken
 
@@ -129,11 +129,11 @@ class WatchedCube:
         with self._lock:
             self._notes[table].added, self._notes[table].rows = None, 0
 
-    def unchanged_since(self, touched: Touched, table: str) -> bool:
-        """Whether what a query saw, begun after `take` and ended before now, was what `take` told of."""
+    def unchanged_since(self, changes: TableChanges, table: str) -> bool:
+        """Whether what a query saw, begun after `take` and ended before now, was what `take` has returned."""
         with self._lock:
             notes = self._notes[table]
-            return touched.settled and not notes.running and notes.commits == touched.commits
+            return changes.settled and not notes.running and notes.commits == changes.commits
 
     @contextmanager
     def _changing(self, table: str, change: ChangeSet | None) -> Iterator[None]:

@@ -15,7 +15,7 @@ from flows.model.files import SettledFile, shown
 from flows.model.lifecycle import Facts, Observation
 from flows.model.plan import to_check
 from flows.model.policies import unloads
-from flows.reading.file_reader import Read, read_file
+from flows.reading.file_reader import FileContent, read_file
 from flows.runtime.boundaries import FileFailed, Scope, boundary, describe
 from flows.store.crashes import HeldFiles
 from flows.store.ledger import Ledger
@@ -64,7 +64,7 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread,
     )
 
 
-def _to_check(dataset: Dataset, work: Work, ledger: Ledger, reads: Collection[Read]) -> set[bytes]:
+def _to_check(dataset: Dataset, work: Work, ledger: Ledger, reads: Collection[FileContent]) -> set[bytes]:
     """The files that have to be checked: those with new bytes, and of the others those that bring back what has left.
 
     What somebody asked for is checked in any case, so that the answer to the request says all.
@@ -106,30 +106,32 @@ def _refused_later(work: Work, checked: CheckedFiles) -> set[bytes]:
     return set(refused[REFUSED_AT_ONCE:]) if work.request is None else set()
 
 
-def _read_all(dataset: Dataset, held: HeldFiles, mount: MountThread) -> tuple[dict[bytes, Read], dict[bytes, str]]:
+def _read_all(
+    dataset: Dataset, held: HeldFiles, mount: MountThread
+) -> tuple[dict[bytes, FileContent], dict[bytes, str]]:
     """What was read, those that are set aside included; and why the others could not be read now."""
-    aside = {each.path: Read.without_body(each, aside=why) for each, why in held.aside}
+    aside = {each.path: FileContent.without_body(each, aside=why) for each, why in held.aside}
     found = mount.call(lambda: [read_or_refuse(dataset, each) for each in held.to_read]) if held.to_read else []
     results = {each.path: result for each, result in zip(held.to_read, found, strict=True)}
-    reads = {path: result for path, result in results.items() if isinstance(result, Read)}
+    reads = {path: result for path, result in results.items() if isinstance(result, FileContent)}
     return reads | aside, {path: result for path, result in results.items() if isinstance(result, str)}
 
 
-def observation(read: Read) -> Observation:
+def observation(read: FileContent) -> Observation:
     """What the lifecycle needs to know of a file that was read."""
     return Observation(read.landed.path, read.digest, read.signature.mtime_ns, read.landed.mode)
 
 
-def _with_its_manifest(read: Read) -> Read:
+def _with_its_manifest(read: FileContent) -> FileContent:
     """The identity of bytes refused for their manifest: beside another manifest they are judged anew."""
     return replace(read, digest=hashlib.sha256(read.digest + (read.manifest or b"")).digest())
 
 
-def read_or_refuse(dataset: Dataset, landed: SettledFile) -> Read | str:
+def read_or_refuse(dataset: Dataset, landed: SettledFile) -> FileContent | str:
     """Read a file, or say why it waits; a file whose reading raises is one to be refused, without its bytes."""
     try:
         with boundary(Scope.FILE):
             return read_file(dataset, landed, arrived=True)
     except FileFailed as failed:
         log.warning("%s: %s cannot be read", dataset.name, shown(landed.path), exc_info=failed.cause)
-        return Read.without_body(landed, failure=describe(failed.cause))
+        return FileContent.without_body(landed, failure=describe(failed.cause))

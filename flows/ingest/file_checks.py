@@ -24,7 +24,7 @@ from flows.model.tables import FILE, LINE
 from flows.reading.csv.byte_checks import count_lines
 from flows.reading.csv.parse import Source, open_source, parse
 from flows.reading.decompression import is_packed
-from flows.reading.file_reader import Read
+from flows.reading.file_reader import FileContent
 from flows.reading.refusal import FileRefused
 from flows.runtime.boundaries import FileFailed, Scope, boundary, describe
 from flows.validation.cost import Cost, TooCostly
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 _NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
 
 
-def check_files(dataset: Dataset, reads: Sequence[Read]) -> CheckedFiles:
+def check_files(dataset: Dataset, reads: Sequence[FileContent]) -> CheckedFiles:
     """Parse and check some files; one whose check raises is refused, and the others are not concerned.
 
     Those that fit into memory together are checked together; where not all of them do, `texts` is left empty.
@@ -49,10 +49,10 @@ def check_files(dataset: Dataset, reads: Sequence[Read]) -> CheckedFiles:
     return checked
 
 
-type OpenedFile = tuple[Read, Source]
+type OpenedFile = tuple[FileContent, Source]
 
 
-def files_that_fit(dataset: Dataset, reads: Sequence[Read]) -> Iterator[list[OpenedFile]]:
+def files_that_fit(dataset: Dataset, reads: Sequence[FileContent]) -> Iterator[list[OpenedFile]]:
     """Groups of files, each of which fits into memory whatever its files hold, or is one file."""
     cost = Cost(dataset)
     group: list[OpenedFile] = []
@@ -75,7 +75,7 @@ def _worst(cost: Cost, source: Source) -> int:
     return cost.worst(len(source.body), count_lines(source.body))
 
 
-def _open(dataset: Dataset, read: Read) -> Source:
+def _open(dataset: Dataset, read: FileContent) -> Source:
     source = Source(os.fsdecode(read.landed.path), read.body or b"")
     if not is_packed(source.body):
         return source
@@ -117,7 +117,7 @@ def _check_together(dataset: Dataset, group: Sequence[OpenedFile]) -> CheckedFil
     )
 
 
-def _with_manifest(read: Read, found: FileFindings, data_rows: int) -> FileFindings:
+def _with_manifest(read: FileContent, found: FileFindings, data_rows: int) -> FileFindings:
     """What is found in a file, and in what it is not as its manifest says."""
     if read.manifest is None or read.body is None:
         return found
@@ -126,7 +126,7 @@ def _with_manifest(read: Read, found: FileFindings, data_rows: int) -> FileFindi
     return found
 
 
-def _not_read(read: Read) -> Verdict:
+def _not_read(read: FileContent) -> Verdict:
     if read.aside is not None:
         return _died_over(read, read.aside)
     if read.failure is not None:
@@ -135,13 +135,13 @@ def _not_read(read: Read) -> Verdict:
     return refuse(read.refused.found)
 
 
-def _died_over(read: Read, why: str) -> Verdict:
+def _died_over(read: FileContent, why: str) -> Verdict:
     again = f"it is tried again when it changes, or by: cubefeed load {shown(read.landed.path)}"
     finding = Finding("process", raw=why, expected="a file that can be read")
     return refuse(NO_FINDINGS.with_refusal(finding, f"{why}; {again}"))
 
 
-def _refuse(dataset: Dataset, read: Read, source: Source, error: BaseException) -> CheckedFiles:
+def _refuse(dataset: Dataset, read: FileContent, source: Source, error: BaseException) -> CheckedFiles:
     """A file whose check raised: nothing of it is loaded, and its finding says where that was."""
     path = read.landed.path
     if isinstance(error, TooCostly):

@@ -16,7 +16,7 @@ from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, first_names, shown
 from flows.model.findings import Verdict
 from flows.model.tables import FILE, LINE, VERSION
-from flows.reading.file_reader import Read, read_file
+from flows.reading.file_reader import FileContent, read_file
 from flows.reading.refusal import is_too_costly
 from flows.runtime.progress import show_progress
 from flows.store.crashes import Crashes
@@ -203,12 +203,12 @@ def _check_again(
 
     Where to read a file would cost too much now, that is no reason to take its rows away.
     """
-    reads: list[Read] = []
+    reads: list[FileContent] = []
     there: list[VersionRow] = []
     for version in rows:
         for path in (version.path, *copies.get(version.digest, ())):
             read = _read(dataset, _landed(path, version), mount)
-            if isinstance(read, Read) and read.digest == version.digest:
+            if isinstance(read, FileContent) and read.digest == version.digest:
                 reads.append(read)
                 there.append(version)
                 break
@@ -226,7 +226,7 @@ def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:
     return version if verdict is None else version._replace(**verdict.summary)
 
 
-def _read(dataset: Dataset, landed: SettledFile, mount: MountThread) -> Read | str:
+def _read(dataset: Dataset, landed: SettledFile, mount: MountThread) -> FileContent | str:
     """Read a file that may be there; the segment does where the landing directory does not answer."""
     try:
         return mount.call(lambda: read_file(dataset, landed))

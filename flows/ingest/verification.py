@@ -19,7 +19,7 @@ from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.merge import Horizon
 from flows.model.tables import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
-from flows.reading.file_reader import Read, read_file
+from flows.reading.file_reader import FileContent, read_file
 from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
 from flows.store.crashes import Crashes
@@ -98,7 +98,11 @@ def _rows_from_files(
     # What sessions have died over is in the segments too.
     with crashes.hold(dataset, landed, wait=False, without_suspects=True) as held:
         reads = mount.call(lambda: {each.path: read_file(dataset, each) for each in held.to_read})
-        there = [(v, read) for v in versions if isinstance(read := reads.get(v.path), Read) and read.digest == v.digest]
+        there = [
+            (v, read)
+            for v in versions
+            if isinstance(read := reads.get(v.path), FileContent) and read.digest == v.digest
+        ]
         checked = check_files(dataset, [read for _, read in there])
     ids = pl.Series([version.id for version, _ in there], dtype=pl.Int64)
     fresh = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))

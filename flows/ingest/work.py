@@ -11,7 +11,7 @@ import polars as pl
 
 from flows.model.files import SettledFile, Signature
 from flows.model.findings import Finding, Verdict
-from flows.reading.file_reader import Read
+from flows.reading.file_reader import FileContent
 from flows.runtime.clock import now_utc
 from flows.store.crashes import HeldFiles
 from flows.store.requests import Request
@@ -128,7 +128,7 @@ class CheckedBatch:
     """
 
     work: Work
-    reads: Mapping[bytes, Read]
+    reads: Mapping[bytes, FileContent]
     checked: CheckedFiles
     unread: Mapping[bytes, str]
     held: HeldFiles

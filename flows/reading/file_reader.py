@@ -25,7 +25,7 @@ _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
 
 
 @dataclass(frozen=True)
-class Read:
+class FileContent:
     """The bytes of one file version.
 
     Args:
@@ -49,7 +49,7 @@ class Read:
     refused: FileRefused | None = None
 
     @classmethod
-    def without_body(cls, landed: SettledFile, *, failure: str | None = None, aside: str | None = None) -> Read:
+    def without_body(cls, landed: SettledFile, *, failure: str | None = None, aside: str | None = None) -> FileContent:
         """A file whose bytes are not known, for one of these reasons."""
         digest = unknown_digest(landed.signature)
         return cls(landed, landed.signature, None, digest, failure=failure, aside=aside)
@@ -73,7 +73,7 @@ def read_bytes(file: int, size: int) -> bytes:
     return pieces.getvalue()
 
 
-def read_file(dataset: Dataset, landed: SettledFile, *, arrived: bool = False) -> Read | str:
+def read_file(dataset: Dataset, landed: SettledFile, *, arrived: bool = False) -> FileContent | str:
     """Read a file; or say why it cannot be read now and must be looked at again.
 
     Args:
@@ -94,14 +94,14 @@ def read_file(dataset: Dataset, landed: SettledFile, *, arrived: bool = False) -
             if arrived and landed.mode == "arrival" and signature != landed.signature:
                 return "it changed after it had settled"
             if (refused := _refusal(dataset, file, before.size_bytes)) is not None:
-                return Read(landed, signature, None, unknown_digest(before), manifest, refused=refused)
+                return FileContent(landed, signature, None, unknown_digest(before), manifest, refused=refused)
             body = read_bytes(file, before.size_bytes)
             after = Signature.of(os.fstat(file))
     except OSError as error:
         return "it is gone" if error.errno in _VANISHED else f"it cannot be read ({reason_of(error)})"
     if before != after or len(body) != before.size_bytes:
         return "it changed while it was read"
-    return Read(landed, signature, body, _digest(dataset, landed.path, body), manifest)
+    return FileContent(landed, signature, body, _digest(dataset, landed.path, body), manifest)
 
 
 def _refusal(dataset: Dataset, file: int, size: int) -> FileRefused | None:

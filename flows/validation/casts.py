@@ -13,7 +13,7 @@ from flows.model.types import type_of
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedRows:
     """Rows cast to the schema's types.
 
     Args:
@@ -27,7 +27,7 @@ class Typed:
     unread: dict[str, pl.Series]
 
 
-def cast_rows(schema: type[dy.Schema], csv: Csv, text: pl.DataFrame) -> Typed:
+def cast_rows(schema: type[dy.Schema], csv: Csv, text: pl.DataFrame) -> TypedRows:
     """Cast the text of each column of the schema; a null token or a null is "no value" in every type."""
     columns = schema.columns()
     held = {name: _held(csv, name) for name in columns}
@@ -39,7 +39,7 @@ def cast_rows(schema: type[dy.Schema], csv: Csv, text: pl.DataFrame) -> Typed:
     frame = values.with_columns(
         text[FILE], text[LINE], pl.int_range(pl.len(), dtype=pl.UInt32).alias(ROW), read.alias(READ)
     )
-    return Typed(frame, unread)
+    return TypedRows(frame, unread)
 
 
 def _held(csv: Csv, name: str) -> pl.Expr:

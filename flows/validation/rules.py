@@ -12,7 +12,7 @@ import polars as pl
 from flows.model.duplicates import repeated, row_hash
 from flows.model.finding_frame import SHOWN
 from flows.model.tables import FILE, LINE, READ, ROW
-from flows.validation.casts import Typed
+from flows.validation.casts import TypedRows
 from flows.validation.cost import Cost
 
 PRIMARY_KEY = "primary_key"
@@ -101,7 +101,7 @@ def expressions(checks: Checks) -> list[tuple[Rule, pl.Expr]]:
     return [(rule, found[rule.flag].expr) for rule in checks.rules if rule.flag in found]
 
 
-def broken(rule: Rule, failing: pl.DataFrame, typed: Typed) -> pl.DataFrame:
+def broken(rule: Rule, failing: pl.DataFrame, typed: TypedRows) -> pl.DataFrame:
     """The failing rows that break the rule, and do so not only because a cell they need could not be read."""
     if rule.flag not in failing.columns:  # the key, where none occurs twice
         return failing.clear()
@@ -112,7 +112,7 @@ def broken(rule: Rule, failing: pl.DataFrame, typed: Typed) -> pl.DataFrame:
     return rows.filter(~pl.any_horizontal(pl.lit(flags) for flags in unread)) if unread else rows
 
 
-def repeats(checks: Checks, failing: pl.DataFrame, typed: Typed, text: pl.DataFrame) -> pl.Series:
+def repeats(checks: Checks, failing: pl.DataFrame, typed: TypedRows, text: pl.DataFrame) -> pl.Series:
     """Positions of rows that say again, cell for cell, what an earlier row of the same file says."""
     if PRIMARY_KEY not in failing.columns:
         return pl.Series(ROW, [], pl.UInt32)

@@ -12,7 +12,7 @@ from flows.model.finding_frame import NOTES, first_of_each_file, lines_by_file, 
 from flows.model.findings import FileFindings, Verdict
 from flows.model.tables import FILE, LINE, ROW
 from flows.model.types import type_of
-from flows.validation.casts import Typed, cast_rows
+from flows.validation.casts import TypedRows, cast_rows
 from flows.validation.cost import Cost
 from flows.validation.prepare import prepare_files
 from flows.validation.rules import Checks, broken, checks_of, repeats
@@ -21,7 +21,7 @@ from flows.validation.verdict import judge, refuse
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedRows:
     """What the checks make of a batch of files.
 
     Args:
@@ -35,14 +35,14 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class _Sorted:
+class _SortedRows:
     good: pl.DataFrame
     failing: pl.DataFrame
-    typed: Typed
+    typed: TypedRows
     collapsed: pl.Series  # the file of each row that was left out as a repeat
 
 
-def validate(dataset: Dataset, text: TextRows) -> Checked:
+def validate(dataset: Dataset, text: TextRows) -> CheckedRows:
     """Cast and check the rows of a batch; keys, shares and rules are judged per file.
 
     Args:
@@ -63,26 +63,26 @@ def validate(dataset: Dataset, text: TextRows) -> Checked:
     verdicts = _judge(dataset, replace(text, found=found), sorted_rows, rows_by_file(prepared.frame[FILE]))
     accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
     good = sorted_rows.good if accepted.all() else sorted_rows.good.filter(accepted.gather(sorted_rows.good[FILE]))
-    return Checked(good.select(*dataset.schema.columns(), FILE, LINE), verdicts)
+    return CheckedRows(good.select(*dataset.schema.columns(), FILE, LINE), verdicts)
 
 
-def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _Sorted:
+def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _SortedRows:
     """Filter once; where a file repeats rows, leave the repeats out and filter again."""
     typed, cost = cast_rows(dataset.schema, dataset.format, text), Cost(dataset)
     good, failing = checks.filter(typed.frame, cost)
     if failing.is_empty():
-        return _Sorted(good, failing, typed, text[FILE].clear())
+        return _SortedRows(good, failing, typed, text[FILE].clear())
     again = repeats(checks, failing, typed, text)
     if len(again):
         good, failing = checks.filter(typed.frame.filter(~pl.col(ROW).is_in(again.implode())), cost)
-    return _Sorted(good, failing, typed, text[FILE].gather(again))
+    return _SortedRows(good, failing, typed, text[FILE].gather(again))
 
 
 _THIN = [FILE, LINE, ROW]
 _THIN_NOTES = pl.Schema({**dict.fromkeys(_THIN, pl.UInt32), "rule": pl.String, "check": pl.Int32, "rank": pl.Int32})
 
 
-def _thin_notes(dataset: Dataset, checks: Checks, found: _Sorted) -> pl.DataFrame:
+def _thin_notes(dataset: Dataset, checks: Checks, found: _SortedRows) -> pl.DataFrame:
     """One row per finding, without the texts, which are looked up for those that are kept."""
     columns = dataset.schema.columns()
     position = {name: index for index, name in enumerate(columns)}
@@ -117,7 +117,7 @@ def _words(dataset: Dataset, checks: Checks, check: int) -> tuple[str | None, st
     return name, type_of(column).expected(column, dataset.format)
 
 
-def _judge(dataset: Dataset, text: TextRows, found: _Sorted, prepared: dict[int, int]) -> tuple[Verdict, ...]:
+def _judge(dataset: Dataset, text: TextRows, found: _SortedRows, prepared: dict[int, int]) -> tuple[Verdict, ...]:
     good, failed = rows_by_file(found.good[FILE]), rows_by_file(found.failing[FILE])
     collapsed = rows_by_file(found.collapsed)
     lines = lines_by_file(_refused_lines(dataset, text, found)) if failed else {}
@@ -137,7 +137,7 @@ def _with_rows(found: FileFindings, refused: int, lines: Sequence[int]) -> FileF
     return replace(found, refused=found.refused + refused, refused_lines=tuple(sorted({*found.refused_lines, *lines})))
 
 
-def _refused_lines(dataset: Dataset, text: TextRows, found: _Sorted) -> pl.DataFrame:
+def _refused_lines(dataset: Dataset, text: TextRows, found: _SortedRows) -> pl.DataFrame:
     """The physical lines of failing rows; a row whose cells hold line ends stands on several."""
     rows = found.failing.select(FILE, LINE)
     if not dataset.format.multiline:

@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 
 from flows.cube.bounds import Bounds
-from flows.cube.observable import Touched, WatchedCube
+from flows.cube.observable import TableChanges, WatchedCube
 from flows.errors import TooManyRows
 from flows.model.measures import Mean, Measure
 from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
@@ -102,7 +102,7 @@ class TableView:
         self._deltas.clear()
         self._cube.forget(self.table.name)
 
-    def _folded(self, state: ViewState, touched: Touched) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    def _folded(self, state: ViewState, touched: TableChanges) -> tuple[pl.DataFrame, pl.DataFrame] | None:
         """The touched cells before and after, where rows were added and nothing else.
 
         Rows that replaced others have taken them from cells that nobody knows here. Whether there were such, the

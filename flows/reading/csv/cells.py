@@ -19,7 +19,7 @@ from flows.model.dataset import Dataset
 from flows.model.finding_frame import NOTES, SHOWN, make_notes
 from flows.model.findings import MAX_FINDINGS
 from flows.model.tables import FILE, LINE
-from flows.reading.csv.gate import MAX_CELL_BYTES, Vetted
+from flows.reading.csv.gate import MAX_CELL_BYTES, VettedFile
 from flows.validation.cost import Cost
 
 _BLOCK_BYTES = 1 << 20
@@ -28,7 +28,7 @@ _PIECE_BYTES = 8 << 20
 _FIRST_DATA_LINE = 2
 
 
-def read_cells(dataset: Dataset, vetted: Mapping[int, Vetted]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_cells(dataset: Dataset, vetted: Mapping[int, VettedFile]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of all files as text cells with `_file` and `_line`, and notes on the lines left out."""
     frames = []
     notes = [one.notes.with_columns(_file(i)) for i, one in vetted.items() if one.notes is not None]
@@ -48,7 +48,7 @@ def read_cells(dataset: Dataset, vetted: Mapping[int, Vetted]) -> tuple[pl.DataF
     return rows, pl.concat([NOTES.to_frame(), *notes])
 
 
-class _Ragged:
+class _RaggedLines:
     """Called for each row with too few or too many fields; keeps the texts of the first ones of each file."""
 
     def __init__(self, ends: Sequence[int]) -> None:
@@ -69,18 +69,18 @@ class _Ragged:
         self.texts.append(row.text[:SHOWN] if self._kept <= MAX_FINDINGS else "")
         return "skip"
 
-    def cleared(self) -> _Ragged:
+    def cleared(self) -> _RaggedLines:
         """The same before the first call."""
-        return _Ragged(self._ends)
+        return _RaggedLines(self._ends)
 
-    def take(self, other: _Ragged, rows: int) -> None:
+    def take(self, other: _RaggedLines, rows: int) -> None:
         """Add what was found in a piece below so many rows."""
         self.numbers.extend(number + rows for number in other.numbers)
         self.fields += other.fields
         self.texts += other.texts
 
 
-def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_batch(dataset: Dataset, batch: Mapping[int, VettedFile], quoted: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     ends = list(accumulate(one.rows for one in batch.values()))
     texts = [one.text for one in batch.values()]
     text = texts[0] if len(texts) == 1 else b"".join(texts)
@@ -99,14 +99,16 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, Vetted], quoted: bool) -> 
     return frame, _ragged_notes(len(dataset.header), places.filter(hurt), ragged)
 
 
-def _parse(dataset: Dataset, text: bytes | memoryview, quoted: bool, ends: Sequence[int]) -> tuple[pa.Table, _Ragged]:
+def _parse(
+    dataset: Dataset, text: bytes | memoryview, quoted: bool, ends: Sequence[int]
+) -> tuple[pa.Table, _RaggedLines]:
     if len(ends) > 1 or (quoted and dataset.format.multiline):
-        return _parse_piece(dataset, text, quoted, _Ragged(ends), len(text))
+        return _parse_piece(dataset, text, quoted, _RaggedLines(ends), len(text))
     pieces = _pieces(text)
     with ThreadPoolExecutor(len(pieces)) as threads:
         parse = partial(_parse_piece, dataset, quoted=quoted, whole_bytes=len(text))
-        parsed = list(threads.map(lambda piece: parse(piece, ragged=_Ragged(ends)), pieces))
-    ragged, rows = _Ragged(ends), 0
+        parsed = list(threads.map(lambda piece: parse(piece, ragged=_RaggedLines(ends)), pieces))
+    ragged, rows = _RaggedLines(ends), 0
     for table, found in parsed:
         ragged.take(found, rows)
         rows += table.num_rows + len(found.numbers)
@@ -126,8 +128,8 @@ def _pieces(text: bytes | memoryview) -> list[memoryview]:
 
 
 def _parse_piece(
-    dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, whole_bytes: int
-) -> tuple[pa.Table, _Ragged]:
+    dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _RaggedLines, whole_bytes: int
+) -> tuple[pa.Table, _RaggedLines]:
     try:
         return _read_csv(dataset, text, quoted, ragged, _BLOCK_BYTES), ragged
     except pa.ArrowInvalid:  # a row longer than a block
@@ -136,7 +138,9 @@ def _parse_piece(
         return _read_csv(dataset, text, quoted, again, len(text) + 1), again
 
 
-def _read_csv(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _Ragged, block_bytes: int) -> pa.Table:
+def _read_csv(
+    dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _RaggedLines, block_bytes: int
+) -> pa.Table:
     names = list(dataset.header)
     return arrow_csv.read_csv(
         cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams
@@ -154,7 +158,7 @@ def _read_csv(dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: 
     )
 
 
-def _places(batch: Mapping[int, Vetted]) -> pl.DataFrame:
+def _places(batch: Mapping[int, VettedFile]) -> pl.DataFrame:
     """File and physical line of each row."""
     runs = pl.DataFrame({FILE: list(batch), "rows": [one.rows for one in batch.values()]})
     end = pl.col("rows") + _FIRST_DATA_LINE
@@ -165,13 +169,13 @@ def _places(batch: Mapping[int, Vetted]) -> pl.DataFrame:
     return files.hstack(lines)
 
 
-def _lines(one: Vetted) -> pl.DataFrame:
+def _lines(one: VettedFile) -> pl.DataFrame:
     if one.lines is not None:
         return one.lines.alias(LINE).to_frame()
     return pl.select(pl.int_range(_FIRST_DATA_LINE, one.rows + _FIRST_DATA_LINE, dtype=pl.UInt32).alias(LINE))
 
 
-def _ragged_notes(width: int, places: pl.DataFrame, ragged: _Ragged) -> pl.DataFrame:
+def _ragged_notes(width: int, places: pl.DataFrame, ragged: _RaggedLines) -> pl.DataFrame:
     rows = places.with_columns(
         pl.Series("raw", ragged.texts), pl.Series("fields", np.frombuffer(ragged.fields, np.uint64))
     )

@@ -31,7 +31,7 @@ _OTHER_BOMS = {
 
 
 @dataclass(frozen=True)
-class Vetted:
+class VettedFile:
     """A file that passed the gate, ready to be parsed.
 
     Args:
@@ -86,7 +86,7 @@ class Gate:
             self._cost.check_size(len(body))
         return body
 
-    def vet(self, body: bytes) -> Vetted:
+    def vet(self, body: bytes) -> VettedFile:
         """Let a file pass that was opened.
 
         Raises:
@@ -98,7 +98,7 @@ class Gate:
         self._check_rows(vetted.data_rows)
         return vetted
 
-    def _vet_plain(self, body: bytes, start: int) -> Vetted | None:
+    def _vet_plain(self, body: bytes, start: int) -> VettedFile | None:
         """The short way, where there is no doubt that each line is a row: none is looked at by itself."""
         if not (self._plain and body.startswith(self._headers, start) and _is_plain(body, start)):
             return None
@@ -115,9 +115,9 @@ class Gate:
         quoted = b'"' in body
         if quoted and not (len(body) < _SMALL_BYTES and self._quotes.sound_rows.fullmatch(text)):
             return None
-        return Vetted(body, text, rows, rows, quoted)
+        return VettedFile(body, text, rows, rows, quoted)
 
-    def _vet_lines(self, body: bytes) -> Vetted:
+    def _vet_lines(self, body: bytes) -> VettedFile:
         """The long way: decode, then look at each line."""
         self._cost.check_long_way(len(body), 0)
         text = self._decode(body)
@@ -132,7 +132,7 @@ class Gate:
             self._cost.check_long_rows(len(body))
         check_header(header.removesuffix("\r"), self._dataset.header, self._dataset.format.delimiter)
         split = split_lines(rest, self._quotes)
-        return Vetted(body, split.text, len(split.lines), split.data_rows, True, split.lines, split.notes)
+        return VettedFile(body, split.text, len(split.lines), split.data_rows, True, split.lines, split.notes)
 
     def _decode(self, body: bytes) -> str:
         marked = next((name for mark, name in _OTHER_BOMS.items() if body.startswith(mark)), None)

@@ -15,7 +15,7 @@ _FIRST_DATA_LINE = 2
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitText:
     """The rows of a file after the long way.
 
     Args:
@@ -70,7 +70,7 @@ class Quotations:
     doubtful: int | None = None
 
 
-def split_lines(text: str, rules: QuoteRules) -> Split:
+def split_lines(text: str, rules: QuoteRules) -> SplitText:
     """Split the text below a header into sound rows and notes on all other lines."""
     lines = _physical_lines(text)
     quotations = _find_quotations(lines, rules)
@@ -83,7 +83,7 @@ def split_lines(text: str, rules: QuoteRules) -> Split:
     faults = lines.filter(pl.col("rule").is_not_null())
     expected = pl.col("rule").replace_strict(_EXPECTED, return_dtype=pl.String)
     notes = make_notes(faults.drop("raw"), raw=pl.col("text"), expected=expected)
-    return Split(joined.encode(), kept[LINE], lines.height, notes)
+    return SplitText(joined.encode(), kept[LINE], lines.height, notes)
 
 
 _EXPECTED = {

@@ -12,7 +12,7 @@ from flows.model.finding_frame import lines_by_file, with_notes
 from flows.model.findings import NO_FINDINGS, FileFindings
 from flows.model.tables import FILE, LINE
 from flows.reading.csv.cells import read_cells
-from flows.reading.csv.gate import Gate, Vetted
+from flows.reading.csv.gate import Gate, VettedFile
 from flows.reading.refusal import FileRefused
 from flows.validation.text_rows import TextRows
 
@@ -57,7 +57,7 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
         TooCostly: one of them, or all together, would take more memory than there is room for.
     """
     gate = Gate(dataset, plain=plain)
-    vetted: dict[int, Vetted] = {}
+    vetted: dict[int, VettedFile] = {}
     found: list[FileFindings] = []
     held: dict[str, list[str | None]] = {name: [] for name in dataset.path_columns}
     for index, source in enumerate(sources):

@@ -18,7 +18,7 @@ from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.formats import Csv
 from flows.model.policies import SkipRows, Unload
-from flows.reading.file_reader import Read, read_file
+from flows.reading.file_reader import FileContent, read_file
 from flows.settings import Observer
 from flows.store.crashes import Crashes
 from flows.store.ledger_file import open_ledger
@@ -131,7 +131,7 @@ def test_a_deep_verification_reads_no_file_that_sessions_have_died_over(
         mended = Signature(0, (tmp_path / "landing" / "10.csv").stat().st_mtime_ns, 0, 0)  # as a mender sees it
     read: list[bytes] = []
 
-    def note(dataset: Dataset, landed: SettledFile) -> Read | str:
+    def note(dataset: Dataset, landed: SettledFile) -> FileContent | str:
         read.append(landed.path)
         return read_file(dataset, landed)
 

@@ -18,7 +18,7 @@ from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.formats import Csv
 from flows.model.policies import SkipRows
-from flows.reading.file_reader import Read
+from flows.reading.file_reader import FileContent
 from flows.validation.cost import memory_bytes
 
 
@@ -123,7 +123,7 @@ def sizes(name: str) -> tuple[int, int]:
 
 def check(dataset: Dataset, body: bytes) -> dict[str, int]:
     signature = Signature(len(body), 0, 0, 1)
-    read = Read(SettledFile(b"f.csv", signature), signature, body, b"")
+    read = FileContent(SettledFile(b"f.csv", signature), signature, body, b"")
     return dict(check_files(dataset, [read]).verdicts[b"f.csv"].counts)
 
 

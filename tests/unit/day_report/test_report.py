@@ -52,7 +52,7 @@ REPORT = DayReport(
 )  # fmt: skip
 
 
-class Read(HTMLParser):
+class PageText(HTMLParser):
     """What a browser makes of a page: its elements, its texts, and whether each is closed."""
 
     def __init__(self, page: str) -> None:
@@ -82,7 +82,7 @@ class Read(HTMLParser):
 
 
 def test_a_page_shows_hostile_text_and_holds_nothing_else() -> None:
-    read = Read(make_page(REPORT))
+    read = PageText(make_page(REPORT))
     names = {name for name, _ in read.elements}
     assert read.open == [] and not names & {"script", "img", "iframe", "object", "i", "b", "base", "form", "image"}
     assert not [name for _, attributes in read.elements for name in attributes if name.startswith("on")]
@@ -97,7 +97,7 @@ def test_a_page_shows_hostile_text_and_holds_nothing_else() -> None:
 
 
 def test_a_page_is_made_for_everybody() -> None:
-    read = Read(make_page(REPORT))
+    read = PageText(make_page(REPORT))
     assert len(read.named("table")) == len(read.named("caption")) == 3
     assert all(each.get("scope") in ("row", "col") for each in read.named("th"))
     assert len(read.named("h1")) == 1 and read.named("html") == [{"lang": "en"}]
@@ -114,7 +114,7 @@ def test_the_same_facts_make_the_same_page_and_charts_do_not_share_names() -> No
 def test_markdown_shows_hostile_text_and_makes_no_markup_of_it() -> None:
     written = make_markdown(replace(REPORT, runs=()))
     rendered = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(written)
-    read = Read(rendered)
+    read = PageText(rendered)
     allowed = {"h1", "h2", "ul", "li", "p", "table", "thead", "tbody", "tr", "th", "td"}
     assert {name for name, _ in read.elements} <= allowed
     assert len(read.named("tr")) == 1 + len(TOTALS) + 1 + len(FILES)

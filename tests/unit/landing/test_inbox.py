@@ -24,7 +24,7 @@ from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.policies import Unload
-from flows.reading.file_reader import Read, read_bytes, read_file
+from flows.reading.file_reader import FileContent, read_bytes, read_file
 
 WHOLE, CUT = b"ID\n1\n", b"ID\n1"
 SETTLE_S = 1.0
@@ -199,7 +199,7 @@ def test_a_file_from_the_future_is_read_without_waiting_for_that(
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it was waited for"))
     landed = SettledFile(b"a.csv", Signature.of(file.stat()), "load")
     read = read_file(Dataset(schema=Sales, landing=tmp_path), landed, arrived=True)
-    assert isinstance(read, Read) and read.body == WHOLE
+    assert isinstance(read, FileContent) and read.body == WHOLE
 
 
 def test_a_large_file_is_read_in_pieces_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

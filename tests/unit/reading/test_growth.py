@@ -19,7 +19,7 @@ from flows.model.finding_frame import SHOWN, SHOWN_EXPECTED
 from flows.model.findings import MAX_FINDINGS, Verdict
 from flows.model.formats import Csv
 from flows.model.policies import SkipRows
-from flows.reading.file_reader import Read
+from flows.reading.file_reader import FileContent
 from tests.integration.reading.costly_files import Pair
 
 
@@ -72,7 +72,7 @@ TRIES = 3
 
 def check(dataset: Dataset, body: bytes) -> Verdict:
     signature = Signature(len(body), 0, 0, 1)
-    read = Read(SettledFile(b"f.csv", signature), signature, body, b"")
+    read = FileContent(SettledFile(b"f.csv", signature), signature, body, b"")
     return check_files(dataset, [read]).verdicts[b"f.csv"]
 
 

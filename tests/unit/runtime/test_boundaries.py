@@ -23,7 +23,7 @@ from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.reading import file_reader as reader
 from flows.reading.csv.parse import Source, parse
-from flows.reading.file_reader import Read
+from flows.reading.file_reader import FileContent
 from flows.runtime.boundaries import (
     DatasetFailed,
     Failure,
@@ -124,13 +124,13 @@ class Fragile(dy.Schema):
         return pl.col("ID").map_batches(lambda ids: pl.Series([1 // (each - 7) < 5 for each in ids]))
 
 
-def read(name: bytes, *rows: str) -> Read:
+def read(name: bytes, *rows: str) -> FileContent:
     body = "\n".join(["ID,Text", *rows, ""]).encode()
     signature = Signature(len(body), 1, 1, 1)
-    return Read(SettledFile(name, signature), signature, body, name)
+    return FileContent(SettledFile(name, signature), signature, body, name)
 
 
-def good(name: bytes, first: int) -> Read:
+def good(name: bytes, first: int) -> FileContent:
     return read(name, f"{first},2021-05-01", f"{first + 1},2021-05-02")
 
 
@@ -215,6 +215,6 @@ def test_a_file_that_cannot_be_read_for_memory_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(reader, "read_bytes", no_memory)
     dataset = Dataset(schema=Fragile, landing="data/sales/current")
     found = read_or_refuse(dataset, SettledFile(b"sales_2021-05-01.csv", Signature(1, 1, 1, 1), "load"))
-    assert isinstance(found, Read) and found.body is None
+    assert isinstance(found, FileContent) and found.body is None
     verdict = check_files(dataset, [found]).verdicts[b"sales_2021-05-01.csv"]
     assert not verdict.accepted and verdict.findings[0].rule == "reading" and "MemoryError" in str(verdict.reason)

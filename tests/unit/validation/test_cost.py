@@ -22,7 +22,7 @@ from flows.model.findings import Verdict
 from flows.model.limits import Limits
 from flows.model.policies import SkipRows
 from flows.reading import file_reader as reader
-from flows.reading.file_reader import Read, read_file
+from flows.reading.file_reader import FileContent, read_file
 from flows.validation import cost
 from flows.validation.cost import BYTE, LONG_BYTE, LONG_LINE, Cost, TooCostly, memory_bytes
 
@@ -36,9 +36,9 @@ PAIRS = Dataset(schema=Pair, landing=".", bad_rows=SkipRows(up_to=1.0))
 H = b"A,B\n"
 
 
-def read(name: bytes, body: bytes) -> Read:
+def read(name: bytes, body: bytes) -> FileContent:
     signature = Signature(len(body), 0, 0, 1)
-    return Read(SettledFile(name, signature), signature, body, name)
+    return FileContent(SettledFile(name, signature), signature, body, name)
 
 
 def check(dataset: Dataset, body: bytes) -> Verdict:
@@ -128,7 +128,7 @@ def test_a_file_of_holes_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
             made.truncate(2 * half)
             os.fsync(made.fileno())
         found = read_file(dataset, SettledFile(b"f.csv", Signature.of(file.stat())))
-        assert isinstance(found, Read)
+        assert isinstance(found, FileContent)
         if not refused:
             assert found.body == b"x" * half + bytes(half)
             continue
@@ -144,7 +144,7 @@ def test_a_file_too_large_for_the_memory_is_not_read(tmp_path: Path, monkeypatch
     landed = SettledFile(b"f.csv", Signature.of(file.stat()))
     for room, is_read in ((1_000 * BYTE, True), (1_000 * BYTE - 1, False)):
         found = read_file(replace(within(room), landing=tmp_path), landed)
-        assert isinstance(found, Read)
+        assert isinstance(found, FileContent)
         assert (found.body is not None) == is_read
         assert is_read or (found.refused is not None and found.refused.finding.rule == "memory")
 

@@ -19,7 +19,7 @@ from flows.model.tables import FILE, LINE
 from flows.reading.csv.parse import Source, parse
 from flows.validation.recheck import text_of
 from flows.validation.rules import checks_of
-from flows.validation.validate import Checked, validate
+from flows.validation.validate import CheckedRows, validate
 
 
 class Sales(dy.Schema):
@@ -55,12 +55,12 @@ def declare(schema: type[dy.Schema] = Sales, **options: Any) -> Dataset:
     return Dataset(schema=schema, landing="landing", **({"bad_rows": SkipRows(1.0)} | options))
 
 
-def check(dataset: Dataset, *files: str) -> Checked:
+def check(dataset: Dataset, *files: str) -> CheckedRows:
     header = dataset.format.delimiter.join(dataset.header)
     return validate(dataset, parse(dataset, [Source("f.csv", f"{header}\n{rows}".encode()) for rows in files]))
 
 
-def values(checked: Checked) -> list[tuple[Any, ...]]:
+def values(checked: CheckedRows) -> list[tuple[Any, ...]]:
     return checked.rows.drop(FILE, LINE).rows()
 
 
@@ -217,7 +217,7 @@ def test_a_time_finer_than_its_column_is_refused() -> None:
 # prepare
 
 
-def prepared(prepare: Callable[[pd.DataFrame], Any], *files: str, **options: Any) -> Checked:
+def prepared(prepare: Callable[[pd.DataFrame], Any], *files: str, **options: Any) -> CheckedRows:
     return check(declare(prepare=prepare, source_columns=("id", "day", "n"), **options), *files)
 
 
