@@ -12,7 +12,10 @@ import pytest
 
 from tests.repository import ROOT
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed here"),
+]
 
 PROJECT = """
 [tool.mypy]

@@ -93,6 +93,7 @@ def test_a_question_that_is_ended_for_its_memory_says_so() -> None:
     cube.close()
 
 
+@pytest.mark.slow
 def test_a_real_limit_of_memory_loses_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     limited: dict[str, Any] = {**database.CONFIG, "memory_limit": "100MB", "max_temp_directory_size": "0MB"}
     monkeypatch.setattr(database, "CONFIG", limited)
@@ -124,6 +125,7 @@ def test_a_real_limit_of_memory_loses_no_row(monkeypatch: pytest.MonkeyPatch) ->
     cube.close()
 
 
+@pytest.mark.slow
 def test_a_change_that_meets_the_limit_in_the_middle_of_questions_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "CONFIG", {**database.CONFIG, "max_temp_directory_size": "0MB"})
     cube = DuckDbCube((TABLE,), memory="30MB")

@@ -48,6 +48,7 @@ def wait_for_all(living: LiveFeed, count: int, timeout_s: float = 60.0) -> None:
     living.wait_until(lambda: not living.inbox.list_waiting())
 
 
+@pytest.mark.slow
 def test_10_000_small_files_at_once_lose_nothing(start: Start) -> None:
     living = start()
     for number in range(1, 10_001):
@@ -66,6 +67,7 @@ def rename_fast(living: LiveFeed, tmp_path: Path, count: int) -> None:
     wait_for_all(living, count)
 
 
+@pytest.mark.slow
 def test_3_000_fast_renames_lose_nothing(start: Start, tmp_path: Path) -> None:
     rename_fast(start(), tmp_path, 3_000)
 

@@ -94,6 +94,7 @@ def test_segments_of_files_without_rows_are_compacted_too(tmp_path: Path, monkey
         assert compact(living.desk.dataset, living.feed.ledger, living.feed.segments).into == 1
 
 
+@pytest.mark.slow
 def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
     tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +119,7 @@ def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
         assert living.quantities() == quantities
 
 
+@pytest.mark.slow
 def test_many_small_segments_are_merged_while_files_keep_coming(
     tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

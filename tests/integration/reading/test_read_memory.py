@@ -40,6 +40,7 @@ def read_under_a_limit(kind: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit and what is left of it are Linux's")
 @pytest.mark.parametrize("kind", ORDINARY)
+@pytest.mark.slow
 def test_files_are_read_up_to_the_room_and_refused_beyond_it_under_a_limit_of_memory(kind: str) -> None:
     read_under_a_limit(kind)
 

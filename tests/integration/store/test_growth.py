@@ -41,6 +41,7 @@ def rows_in(ledger: Ledger) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("content", ["good", "bad", "in turn"])
+@pytest.mark.slow
 def test_a_file_that_is_rewritten_again_and_again_leaves_a_bounded_ledger_and_the_right_cube(
     tmp_path: Path, content: str
 ) -> None:
