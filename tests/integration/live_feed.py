@@ -23,7 +23,9 @@ from flows.model.files import shown
 from flows.model.tables import Query
 from flows.settings import Observer, Settings
 from flows.store.history import FileRow, file_rows
+from flows.store.payload import Kind
 from flows.store.reports import Reports
+from flows.store.requests import RequestBox
 from flows.store.state_directory import StateDirectory
 
 DEADLINE_S = 20.0
@@ -208,3 +210,13 @@ def _inotify_handles() -> int:
         except FileNotFoundError:
             continue
     return sum(target.endswith("inotify") for target in targets)
+
+
+def ask(living: LiveFeed, kind: Kind, *paths: str, **payload: object) -> dict[str, Any]:
+    """Leave a request as another process does, and wait for its answer."""
+    box = RequestBox(living.feed.ledger)
+    try:
+        request = box.leave("sales", kind, {"paths": list(paths), **payload})
+        return box.wait(request, timeout_s=20, owner_alive=lambda: True)
+    finally:
+        box.close()

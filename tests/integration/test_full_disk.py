@@ -35,8 +35,7 @@ from flows.store.owner import Owner
 from flows.store.restore import restore_ledger
 from flows.store.segment_rows import read_segment
 from flows.store.state_directory import StateDirectory
-from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import SETTLE_S, LiveFeed, sales
+from tests.integration.live_feed import SETTLE_S, LiveFeed, ask, sales
 from tests.integration.small_disk import FILLER, PAGE, SmallDisk, small_disk
 from tests.unit.store.test_crashes import A, deaths, die_with
 

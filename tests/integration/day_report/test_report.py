@@ -15,8 +15,7 @@ from flows.errors import RequestFailed
 from flows.model.calendar import DailyBy, day_before, span_of
 from flows.model.day_facts import DayReport
 from flows.store.state_directory import StateDirectory
-from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import LiveFeed, live, sales
+from tests.integration.live_feed import LiveFeed, ask, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 TODAY = datetime.now(UTC).date()

@@ -25,8 +25,7 @@ from flows.model.limits import Limits
 from flows.settings import Settings
 from flows.validation import cost
 from flows.validation.cost import Cost
-from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import LiveFeed, sales
+from tests.integration.live_feed import LiveFeed, ask, sales
 
 type Start = Callable[..., LiveFeed]
 

@@ -6,7 +6,6 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import polars as pl
 import pytest
@@ -21,19 +20,9 @@ from flows.model.policies import Unload
 from flows.store.payload import Kind
 from flows.store.requests import RequestBox
 from tests.cube_rows import all_rows
-from tests.integration.live_feed import LiveFeed, sales
+from tests.integration.live_feed import LiveFeed, ask, sales
 
 type Start = Callable[..., LiveFeed]
-
-
-def ask(living: LiveFeed, kind: Kind, *paths: str, **payload: object) -> dict[str, Any]:
-    """Leave a request as another process does, and wait for its answer."""
-    box = RequestBox(living.feed.ledger)
-    try:
-        request = box.leave("sales", kind, {"paths": list(paths), **payload})
-        return box.wait(request, timeout_s=20, owner_alive=lambda: True)
-    finally:
-        box.close()
 
 
 def test_a_correction_replaces_only_its_own_rows(start: Start) -> None:

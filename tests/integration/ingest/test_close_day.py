@@ -13,8 +13,7 @@ from sqlalchemy.exc import OperationalError
 from flows.errors import RequestFailed
 from flows.model.calendar import DailyBy, business_day
 from flows.settings import Observer
-from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import LiveFeed, live, sales
+from tests.integration.live_feed import LiveFeed, ask, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 TODAY = datetime.now(UTC).date()

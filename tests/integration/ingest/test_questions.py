@@ -20,8 +20,7 @@ from flows.model.calendar import DailyBy
 from flows.model.day_facts import TOO_LARGE, DayReport
 from flows.model.merge import ChangeSet
 from flows.store.state_directory import StateDirectory
-from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import LiveFeed, live, sales
+from tests.integration.live_feed import LiveFeed, ask, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 PARIS = DailyBy("07:00", "Europe/Paris", day="Date", lag_days=1)

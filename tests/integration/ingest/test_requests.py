@@ -30,8 +30,7 @@ from flows.store.ledger_file import open_ledger
 from flows.store.payload import MAX_NAMES
 from flows.store.requests import Request, RequestBox
 from flows.store.segments import Segments
-from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import DEADLINE_S, LiveFeed, live, sales
+from tests.integration.live_feed import DEADLINE_S, LiveFeed, ask, live, sales
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.usefixtures("quick")

@@ -18,8 +18,7 @@ from flows.cli.main import app
 from flows.errors import RequestFailed, StateError
 from flows.model.policies import Keep, Unload
 from flows.settings import Observer
-from tests.integration.ingest.test_changes import ask
-from tests.integration.live_feed import LiveFeed, live, sales
+from tests.integration.live_feed import LiveFeed, ask, live, sales
 
 type Start = Callable[..., LiveFeed]
 
