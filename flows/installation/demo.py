@@ -14,9 +14,9 @@ from typing import Any
 
 from flows.errors import CubefeedError, NotRunning, Starting, StateError
 from flows.ingest.client import read
-from flows.installation.foreground import run_installation, tell
-from flows.installation.processes import listen
-from flows.installation.up import Addresses
+from flows.installation.foreground import notify, run_installation
+from flows.installation.ports import listen
+from flows.installation.supervisor import Addresses
 from flows.settings import Settings
 from flows.store.owner import Owner
 from flows.store.state_directory import StateDirectory
@@ -68,11 +68,11 @@ def run_demo(settings: Settings, *, keep: bool, state: Path | None) -> None:
 async def _chapters(addresses: Addresses, landing: Path) -> None:
     owner = addresses.owner
     await _expect(owner, FIRST_TWO, rows=7)
-    tell(f"loaded {landing}: 7 rows, two dates. Now the third day lands …")
+    notify(f"loaded {landing}: 7 rows, two dates. Now the third day lands …")
     dropped = time.monotonic()
     copy_sample(THIRD_FILE, landing)
     rows = await _expect(owner, THREE, rows=10)
-    tell(f"the cube shows it {time.monotonic() - dropped:.2f} s after the copy began")
+    notify(f"the cube shows it {time.monotonic() - dropped:.2f} s after the copy began")
     sys.stdout.write(f"Prefect:     {addresses.prefect_url}\nlive page:   {owner.url}/\n")
     show(rows, Format.table)
     sys.stdout.flush()

@@ -17,7 +17,7 @@ from flows.cube.engines import ENGINES
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError, LandingHangs
 from flows.ingest.disk_warnings import landing_places, places, warning
-from flows.installation.processes import require_own_working_directory
+from flows.installation.working_directory import require_own_working_directory
 from flows.landing.events import choose_observer, file_system_kind
 from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset

@@ -14,15 +14,15 @@ from rich.progress import Progress as Bar
 from flows.errors import plain_lines
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.watch import watch as watch_loop
-from flows.installation.up import Addresses, Up
+from flows.installation.supervisor import Addresses, Supervisor
 from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.atomic_write import write_file
 from flows.text.hindrances import hindrances
 
 
-def tell(text: str) -> None:
-    """Say something to the user, apart from the output and without secrets."""
+def notify(text: str) -> None:
+    """Show something to the user, apart from the output and without secrets."""
     _write(without_secrets(text))
 
 
@@ -34,7 +34,7 @@ def _write(text: str) -> None:
 def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
     """Keep the cube live without Prefect until SIGTERM or Ctrl-C."""
     if ready_file is not None:
-        ready_file.unlink(missing_ok=True)  # one that a killed process has left says nothing
+        ready_file.unlink(missing_ok=True)  # one that a killed process has left means nothing
     try:
         with Bar(console=Console(stderr=True), transient=True) as bar:
             line = bar.add_task("initial load", total=None)
@@ -44,16 +44,16 @@ def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
 
             def ready(opened: OpenFeed) -> None:
                 bar.stop()
-                _say_waiting(opened)
+                _show_hindrances(opened)
                 if ready_file is not None:
                     write_file(ready_file, f"{opened.owner.url}\n", what="the ready file", durable=False)
-                tell(f"live page: {opened.owner.url}/ (Ctrl-C ends it)")
+                notify(f"live page: {opened.owner.url}/ (Ctrl-C ends it)")
 
-            asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=tell))
+            asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=notify))
     finally:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
-    tell("stopped")
+    notify("stopped")
 
 
 def run_up(settings: Settings) -> None:
@@ -64,7 +64,7 @@ def run_up(settings: Settings) -> None:
 async def run_installation(
     settings: Settings, *, keep: bool, story: Callable[[Addresses], Awaitable[None]] | None = None
 ) -> bool:
-    """Start everything, tell a story, stay up where that is wished, and end what was started.
+    """Start everything, run a story, stay up where that is wished, and end what was started.
 
     Returns:
         False when a signal came before the story was over.
@@ -72,18 +72,18 @@ async def run_installation(
     Raises:
         CubefeedError: something did not start, or the last session had ended by itself and no other was live.
     """
-    running = Up(settings, tell=tell)
+    supervisor = Supervisor(settings, notify=notify)
     stopping = asyncio.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
 
     async def begin() -> None:
-        addresses = await running.start()
+        addresses = await supervisor.start()
         _write(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
         if story is not None:
             await story(addresses)
         if keep:
-            tell("Ctrl-C ends it")
+            notify("Ctrl-C ends it")
 
     beginning = asyncio.create_task(begin())
     stopped = asyncio.create_task(stopping.wait())
@@ -92,17 +92,17 @@ async def run_installation(
         if beginning.done():
             beginning.result()
             if keep:
-                await running.keep(stopping)
-                failure = running.failure
+                await supervisor.keep(stopping)
+                failure = supervisor.failure
                 if failure is not None:
                     raise failure
         return beginning.done()
     finally:
         beginning.cancel()
         stopped.cancel()
-        tell("stopping …")
-        await running.end()
-        tell("stopped")
+        notify("stopping …")
+        await supervisor.end()
+        notify("stopped")
 
 
 def _sign_in(addresses: Addresses) -> str:
@@ -112,7 +112,7 @@ def _sign_in(addresses: Addresses) -> str:
     return f" (password: {addresses.secret if sys.stderr.isatty() else 'see cubefeed prefect-password'})"
 
 
-def _say_waiting(opened: OpenFeed) -> None:
+def _show_hindrances(opened: OpenFeed) -> None:
     for name, desk in opened.feed.desks.items():
         for hindrance in hindrances(degraded=None, problem=desk.monitor.inbox.problem):
-            tell(f"{name}: {hindrance}")
+            notify(f"{name}: {hindrance}")

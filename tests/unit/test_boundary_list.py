@@ -55,8 +55,9 @@ KNOWN = {
     ("orchestration/artifacts.py", "ProgressArtifact.__aenter__"): BOUNDED,
     ("installation/deployments.py", "PatientRunner.handle_sigterm"): CHILD,
     ("installation/foreground.py", "run_installation"): CHILD,
-    ("installation/up.py", "Up.end"): CHILD,
-    ("installation/up.py", "Up._healthy"): CHILD,
+    ("installation/supervisor.py", "Supervisor.end"): CHILD,
+    ("installation/prefect_server.py", "PrefectServer.end"): CHILD,
+    ("installation/prefect_server.py", "PrefectServer._is_healthy"): CHILD,
 }
 """Where something is started → where what it raises ends up."""
 HANDED_ON = {("landing/mount_thread.py", "MountCall.run")}

@@ -13,7 +13,9 @@ import pytest
 from flows.errors import StateError
 from flows.installation import processes as children
 from flows.installation.demo import port_for
-from flows.installation.processes import Child, listen, require_own_working_directory
+from flows.installation.ports import listen
+from flows.installation.processes import Child
+from flows.installation.working_directory import require_own_working_directory
 from tests.integration.small_disk import small_disk
 
 COUNTING = "import itertools, time\nfor n in itertools.count(): print(f'line {n:06d}', flush=True); time.sleep(0.001)"
