@@ -22,7 +22,7 @@ from prefect.states import Cancelled, Completed, Crashed
 from flows.errors import StateError
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.feed import Feed
-from flows.ingest.load_summary import Loads
+from flows.ingest.load_summary import LoadSummary
 from flows.ingest.pipeline import Stages
 from flows.ingest.work import Work
 from flows.load_window import load_window
@@ -198,7 +198,7 @@ async def _next_work(stages: Stages, windows: Windows) -> Work | None:
     return await detect_files(stages)
 
 
-async def _show(stages: Stages, owner: Owner, loads: Loads) -> None:
+async def _show(stages: Stages, owner: Owner, loads: LoadSummary) -> None:
     with suppress(NothingFailed), boundary(Scope.PREFECT):
         await publish_links(owner, stages.feed.cube.url)
-        await publish_loads(loads, Loads(), stages.feed.quarantine.findings)
+        await publish_loads(loads, LoadSummary(), stages.feed.quarantine.findings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.ingest.load_summary import Loads
+from flows.ingest.load_summary import LoadSummary
 from flows.ingest.pipeline import Stages, Window
 from flows.ingest.work import Work
 from flows.orchestration.artifacts import ProgressArtifact
@@ -16,15 +16,15 @@ DETECT_S = 3600.0
 
 
 @task(name="initial_load", cache_policy=NO_CACHE)
-async def initial_load(stages: Stages) -> Loads:
+async def initial_load(stages: Stages) -> LoadSummary:
     """Rebuild the cube from the segments, then load what waits in the landing directories."""
     logger = get_run_logger()
     progress = ProgressArtifact("initial-load", "Initial load")
     async with progress:
         await stages.rebuild(progress.update)
         loads = await stages.load_waiting(progress.update, lambda outcome: log_outcome(logger, outcome))
-    for name, desk in stages.feed.desks.items():
-        logger.info("%s: %s rows in the cube", name, f"{stages.feed.cube.row_count(desk.dataset.table.name):,}")
+    for name, state in stages.feed.datasets.items():
+        logger.info("%s: %s rows in the cube", name, f"{stages.feed.cube.row_count(state.dataset.table.name):,}")
     return loads
 
 

@@ -43,7 +43,8 @@ def accept_landing_offline(settings: Settings, name: str, *, dry_run: bool) -> d
     """
     from flows.datasets import load_datasets
     from flows.ingest.bootstrap import open_monitor
-    from flows.ingest.request_handlers import NAMED, require_seen
+    from flows.ingest.request_answers import NAMED
+    from flows.ingest.request_work import require_seen
 
     dataset = next((each for each in load_datasets(settings) if each.name == name), None)
     state = StateDirectory(settings.state)

@@ -13,9 +13,10 @@ from flows.cube.engines import open_cube
 from flows.cube.observable import WatchedCube
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError, SessionEnded, out_of_reach
-from flows.ingest.dataset_state import Desk
+from flows.ingest.dataset_state import DatasetState
 from flows.ingest.disk_warnings import Disks, landing_places, places
 from flows.ingest.feed import Feed
+from flows.ingest.resources import Resources
 from flows.ingest.status import FeedSource
 from flows.landing.identity import DirectoryIdentity, DirectoryRecord
 from flows.landing.inbox import Inbox
@@ -102,19 +103,13 @@ def open_feed(
         opened_cube = open_cube(settings.engine, tables, memory=settings.memory, tell=tell)
         cube = stack.enter_context(closing(WatchedCube(opened_cube)))
         wake = threading.Event()
-        desks = {dataset.name: _open_desk(dataset, ledger, settings, wake, stack) for dataset in datasets}
         feed = Feed(
-            desks,
-            cube=cube,
-            ledger=ledger,
-            segments=segments,
-            quarantine=quarantine,
+            {dataset.name: _open_dataset(dataset, ledger, settings, wake, stack) for dataset in datasets},
+            Resources(cube, ledger, segments, quarantine, state.backups, crashes),
             requests=requests,
-            backups=state.backups,
             wake=wake,
             health=health,
             hold=Hold.on(state.root, state.lock_file, state.ledger),
-            crashes=crashes,
         )
         stack.callback(feed.stop)
         owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
@@ -142,11 +137,13 @@ def _open_crashes(state: StateDirectory, health: Health, stack: ExitStack) -> Cr
     return crashes
 
 
-def _open_desk(dataset: Dataset, ledger: Ledger, settings: Settings, wake: threading.Event, stack: ExitStack) -> Desk:
+def _open_dataset(
+    dataset: Dataset, ledger: Ledger, settings: Settings, wake: threading.Event, stack: ExitStack
+) -> DatasetState:
     settle_s = next(s for s in (settings.settle_s, dataset.completeness.settle_s, SETTLE_S) if s is not None)
     monitor = open_monitor(dataset, ledger, settle_s=settle_s, observer=settings.observer, wake=wake.set)
     stack.callback(monitor.close)
-    return Desk(dataset, monitor)
+    return DatasetState(dataset, monitor)
 
 
 @contextmanager
@@ -204,7 +201,7 @@ def _serve(
 ) -> Owner:
     state = StateDirectory(settings.state)
     reports = Reports(state.reports)
-    disks = Disks(places(state), landing_places(desk.dataset for desk in feed.desks.values()))
+    disks = Disks(places(state), landing_places(state.dataset for state in feed.datasets.values()))
     stack.callback(disks.close)
     source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, disks)
     proxies = Proxies.named(settings.proxy)
@@ -218,7 +215,7 @@ def _serve(
         url=server.url,
         prefect_url=prefect_url,
         run=run,
-        datasets=tuple(feed.desks),
+        datasets=tuple(feed.datasets),
     )
     stack.callback(server.stop)
     server.start()

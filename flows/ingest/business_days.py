@@ -10,23 +10,20 @@ from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
-from flows.cube.port import Cube
 from flows.ingest.commit import Appender
+from flows.ingest.dataset_state import DatasetState
 from flows.ingest.day_totals import day_report, require_data_by
+from flows.ingest.resources import Resources
+from flows.ingest.table_fill import TableFill
 from flows.ingest.verification import complaints_of, day_facts, read_again, retain_from, verify
-from flows.landing.inbox import Inbox
-from flows.landing.mount_thread import MountThread
 from flows.model.calendar import business_day, in_zone, shifted
 from flows.model.dataset import Dataset
 from flows.model.merge import ChangeSet
 from flows.runtime.boundaries import Scope, boundary
 from flows.store.backup import make_backup
-from flows.store.crashes import Crashes
 from flows.store.exchange import remove_old_ledgers
-from flows.store.ledger import Ledger
-from flows.store.segments import Segments
 from flows.store.upkeep import first_day, horizon_of, set_first_day
 
 log = logging.getLogger(__name__)
@@ -34,89 +31,72 @@ log = logging.getLogger(__name__)
 SCRATCH = "verify-"
 
 
-class Owned(Protocol):
-    """What the owner has open."""
-
-    cube: Cube
-    ledger: Ledger
-    segments: Segments
-
-    def rebuild_table(self, name: str) -> int:
-        """Fill one table again."""
-
-    def mount(self, name: str) -> MountThread:
-        """Where the files of a dataset are read."""
-
-
 class Days:
-    """Closes days, and tells what they were. All of it runs in the thread that writes the cube."""
+    """Closes days, and says what they were. All of it runs in the thread that writes the cube."""
 
-    def __init__(self, owned: Owned, appender: Appender, crashes: Crashes, backups: Path) -> None:
-        self._owned = owned
+    def __init__(self, resources: Resources, appender: Appender, tables: TableFill) -> None:
+        self._resources = resources
         self._appender = appender
-        self._crashes = crashes
-        self._backups = backups
+        self._tables = tables
 
-    def verify(self, dataset: Dataset, *, deep: bool = False) -> dict[str, Any]:
+    def verify(self, state: DatasetState, *, deep: bool = False) -> dict[str, Any]:
         """Compare the cube with the ledger's segments; with the landing files where `deep`."""
-        ledger = self._owned.ledger
-        mount = self._owned.mount(dataset.name)
-        with self._owned.segments.reading():
+        dataset, resources, ledger = state.dataset, self._resources, self._resources.ledger
+        with resources.segments.reading():
             parts = self._appender.live.parts(dataset.name, ledger.live(dataset.name))
-            compare = partial(verify, dataset.table, self._owned.cube, parts, horizon=horizon_of(ledger, dataset))
+            compare = partial(verify, dataset.table, resources.cube, parts, horizon=horizon_of(ledger, dataset))
             if not deep:
                 return compare()
-            with _scratch(self._backups.parent) as directory:
-                return compare(files=read_again(dataset, ledger, parts, mount, directory, self._crashes))
+            mount = state.monitor.read_thread
+            with _scratch(resources.backups.parent) as directory:
+                return compare(files=read_again(dataset, ledger, parts, mount, directory, resources.crashes))
 
-    def close(
-        self, dataset: Dataset, inbox: Inbox, *, as_of: datetime | None = None, run: str | None = None
-    ) -> dict[str, Any]:
+    def close(self, state: DatasetState, *, as_of: datetime | None = None, run: str | None = None) -> dict[str, Any]:
         """Close the business day that is due: move the horizon, check, report, back up, compact.
 
         Args:
-            dataset: whose day.
-            inbox: what waits in its landing directory.
+            state: whose day.
             as_of: the moment at which it is due; now by default.
             run: the Prefect run that asks for it.
         """
-        moment = as_of or datetime.now(UTC)
+        dataset, ledger, moment = state.dataset, self._resources.ledger, as_of or datetime.now(UTC)
         self._retain(dataset)
-        checked, due = self.verify(dataset), _due_day(dataset, moment)
-        report = self._report(dataset, inbox, due or _day_before(moment), checked)
-        make_backup(self._owned.ledger.file, self._backups)
-        remove_old_ledgers(self._owned.ledger.file)
+        checked, due = self.verify(state), _due_day(dataset, moment)
+        report = self._report(state, due or _day_before(moment), checked)
+        make_backup(ledger.file, self._resources.backups)
+        remove_old_ledgers(ledger.file)
         self._appender.compact(dataset)
-        day = day_facts(dataset, self._owned.cube, due)
-        complaints = complaints_of(checked, day, inbox.problem)
+        day = day_facts(dataset, self._resources.cube, due)
+        complaints = complaints_of(checked, day, state.monitor.inbox.problem)
         return {
             "day": {"dataset": dataset.name, **day, **checked, "complaints": complaints},
             "report": {**report, "closed_by": run},
         }
 
-    def report(self, dataset: Dataset, inbox: Inbox, day: date | None) -> dict[str, Any]:
+    def report(self, state: DatasetState, day: date | None) -> dict[str, Any]:
         """The facts of a day; of the one that is due by default.
 
         Raises:
             RequestFailed: the day lies before all data, and no file came for it.
         """
         now = datetime.now(UTC)
-        chosen = day or _due_day(dataset, now) or _day_before(now)
-        report = self._report(dataset, inbox, chosen, self.verify(dataset))
+        chosen = day or _due_day(state.dataset, now) or _day_before(now)
+        report = self._report(state, chosen, self.verify(state))
         if day is not None and not report["files"]:
-            require_data_by(dataset, self._owned.cube, day)
+            require_data_by(state.dataset, self._resources.cube, day)
         return report
 
-    def _report(self, dataset: Dataset, inbox: Inbox, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
-        cube, ledger = self._owned.cube, self._owned.ledger
-        with self._owned.segments.reading():
+    def _report(self, state: DatasetState, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
+        dataset, inbox, resources = state.dataset, state.monitor.inbox, self._resources
+        cube, ledger = resources.cube, resources.ledger
+        with resources.segments.reading():
             parts = self._appender.live.parts(dataset.name, {id: {} for id in ledger.segments(dataset.name)})
             report = day_report(dataset, day, cube=cube, ledger=ledger, parts=parts, checked=checked, inbox=inbox)
         return report.as_json()
 
     def _retain(self, dataset: Dataset) -> None:
         """Move the horizon; days that a longer retention brings back are rebuilt."""
-        ledger = self._owned.ledger
+        ledger = self._resources.ledger
         before, after = first_day(ledger, dataset.name), retain_from(dataset)
         if before == after:
             return
@@ -125,10 +105,10 @@ class Days:
             log.info("%s: rows from %s on are kept", dataset.name, after or "the first day")
             horizon = horizon_of(ledger, dataset)
             if before is not None and (after is None or after < before):
-                self._owned.rebuild_table(dataset.name)
+                self._tables.rebuild(dataset)
             elif horizon is not None:
                 with boundary(Scope.CUBE):
-                    self._owned.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
+                    self._resources.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class Load:
 
 
 @dataclass
-class Loads:
+class LoadSummary:
     """The sum of outcomes.
 
     Args:
@@ -66,9 +66,9 @@ class Loads:
         self.first += [load for load in loads if load.needs_attention][: KEPT - len(self.first)]
         self.last.extend(loads[-KEPT:])
 
-    def then(self, later: Loads) -> Loads:
+    def then(self, later: LoadSummary) -> LoadSummary:
         """Both together, these first."""
-        both = Loads(
+        both = LoadSummary(
             rows=self.rows + later.rows,
             with_findings=self.with_findings + later.with_findings,
             first=[*self.first, *later.first][:KEPT],

@@ -13,9 +13,11 @@ from contextlib import suppress
 from types import TracebackType
 from uuid import UUID
 
-from flows.ingest.feed import DETECTING, Feed, Progress
-from flows.ingest.load_summary import Loads
+from flows.ingest.feed import Feed
+from flows.ingest.load_summary import LoadSummary
+from flows.ingest.table_fill import Progress
 from flows.ingest.work import CheckedBatch, Outcome, Work
+from flows.ingest.work_selection import DETECTING
 from flows.runtime.boundaries import SessionFailed
 from flows.runtime.health import STUCK_S, WORK_S
 
@@ -76,7 +78,7 @@ class Stages:
 
     async def load_waiting(
         self, progress: Progress | None = None, tell: Callable[[Outcome], None] = lambda _: None
-    ) -> Loads:
+    ) -> LoadSummary:
         """Load all that is settled now, without waiting for more, unless told to stop. Returns what became of it.
 
         Producers may never rest: it also ends once no dataset has anything but files that landed meanwhile.
@@ -85,7 +87,7 @@ class Stages:
             progress: called with how many files of how many are done.
             tell: called with each outcome.
         """
-        loads = Loads()
+        loads = LoadSummary()
 
         def note(outcome: Outcome) -> None:
             if not outcome.dry_run:
@@ -97,7 +99,7 @@ class Stages:
         done = newer = 0
         begun_ns = time.time_ns()
         try:
-            while not self.feed.stopping and (rest is not None or newer < len(self.feed.desks)):
+            while not self.feed.stopping and (rest is not None or newer < len(self.feed.datasets)):
                 work = rest or await self._in("detect", DETECTING, self.feed.find_work, limit_s=STUCK_S)
                 if work is None:
                     if appending is None:
@@ -145,8 +147,8 @@ class Window:
         self.tell: Callable[[Outcome], None] = lambda _: None
         self.started = asyncio.Event()
         self.run_id: UUID | None = None
-        self.loads = Loads()
-        self.outside = Loads()
+        self.loads = LoadSummary()
+        self.outside = LoadSummary()
         self._closed = False
         self._home = asyncio.get_running_loop()
         self._arrivals: asyncio.Queue[Work | None] = asyncio.Queue(1)

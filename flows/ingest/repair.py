@@ -37,7 +37,7 @@ THREADS = 2
 
 
 @dataclass
-class Mended:
+class RepairReport:
     """What was done for one dataset."""
 
     changed: bool = False
@@ -66,7 +66,7 @@ class Mended:
         return sentences
 
 
-class Mender:
+class SegmentRepair:
     """Makes segments fit again: from the landing files where they still are, else from the old segment."""
 
     def __init__(self, ledger: Ledger, segments: Segments, quarantine: Quarantine, crashes: Crashes) -> None:
@@ -75,24 +75,24 @@ class Mender:
         self._quarantine = quarantine
         self._crashes = crashes
 
-    def mend(self, dataset: Dataset, mount: MountThread) -> Mended:
-        """At a start: mend all live segments of a dataset, each in one ledger transaction, and say what was done.
+    def repair(self, dataset: Dataset, mount: MountThread) -> RepairReport:
+        """At a start: repair all live segments of a dataset, each in one ledger transaction, and say what was done.
 
         Raises:
-            Exception: the declaration cannot work on what is loaded. What was mended before stays mended, and the
+            Exception: the declaration cannot work on what is loaded. What was repaired before stays so, and the
                 rest is tried again at the next start.
         """
-        done = Mended(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
-        return self._mend(dataset, done, mount)
+        done = RepairReport(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
+        return self._repair(dataset, done, mount)
 
-    def mend_damaged(self, dataset: Dataset, mount: MountThread) -> Mended:
-        """While the session is live: mend the damaged segments. The cube has to be rebuilt where there were any.
+    def repair_damaged(self, dataset: Dataset, mount: MountThread) -> RepairReport:
+        """While the session is live: repair the damaged segments. The cube has to be rebuilt where there were any.
 
-        To be called in the thread that writes the cube; see `mend` for what it may raise.
+        To be called in the thread that writes the cube; see `repair` for what it may raise.
         """
-        return self._mend(dataset, Mended(), mount)
+        return self._repair(dataset, RepairReport(), mount)
 
-    def _mend(self, dataset: Dataset, done: Mended, mount: MountThread) -> Mended:
+    def _repair(self, dataset: Dataset, done: RepairReport, mount: MountThread) -> RepairReport:
         known = self._ledger.segments(dataset.name)
         live = [known[id] for id in self._ledger.live(dataset.name)]
         damages = []
@@ -105,13 +105,13 @@ class Mender:
             if damage is not None:
                 done.damaged.append(f"{segment.file} cannot be used: {damage}")
             if damage is not None or segment.fingerprint != dataset.fingerprint:
-                self._mend_segment(dataset, segment, done, mount, usable=damage is None)
+                self._repair_segment(dataset, segment, done, mount, usable=damage is None)
         for sentence in done.words():
             log.warning("%s: %s", dataset.name, sentence)
         return done
 
-    def _mend_segment(
-        self, dataset: Dataset, segment: SegmentFacts, done: Mended, mount: MountThread, *, usable: bool
+    def _repair_segment(
+        self, dataset: Dataset, segment: SegmentFacts, done: RepairReport, mount: MountThread, *, usable: bool
     ) -> None:
         rows = version_rows(self._ledger, [segment.id])
         frames, checked, missing = self._from_files(dataset, rows, mount)

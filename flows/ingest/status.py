@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from flows.cube.bounds import Bounds
-from flows.ingest.dataset_state import Desk
+from flows.ingest.dataset_state import DatasetState
 from flows.ingest.disk_warnings import Disks
 from flows.ingest.feed import Feed
 from flows.model.files import first_names, shown
@@ -43,14 +43,14 @@ class FeedSource:
         return self.feed.cube.model
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
-        if query.table in self.feed.desks and not self.is_ready(query.table):
-            raise self.feed.health.starting_error(query.table, self.feed.desks[query.table].degraded)
+        if query.table in self.feed.datasets and not self.is_ready(query.table):
+            raise self.feed.health.starting_error(query.table, self.feed.datasets[query.table].degraded)
         return self.feed.cube.query(query, bounds=bounds)
 
     def is_ready(self, table: str) -> bool:
         """Whether readers see all that the ledger holds; of a new cube, all that lay there at the start."""
         started = self.feed.health.phase is not Phase.STARTING
-        return self.feed.desks[table].filled and (started or self.feed.cube.row_count(table) > 0)
+        return self.feed.datasets[table].filled and (started or self.feed.cube.row_count(table) > 0)
 
     def status(self) -> dict[str, Any]:
         """See `cubefeed status`."""
@@ -64,13 +64,13 @@ class FeedSource:
             "since_utc": self.owner.since_utc,
             "phase": self.feed.health.phase.value,
             "progress": self.feed.health.progress or None,
-            "datasets": {name: self._dataset(desk) for name, desk in self.feed.desks.items()},
+            "datasets": {name: self._dataset(state) for name, state in self.feed.datasets.items()},
             "disks": self.disks.as_json(),
         }
 
     def complaints(self) -> list[str]:
         """What is stale, degraded or refused."""
-        own = [f"{name}: {complaint}" for name in self.feed.desks for complaint in self._complaints(name)]
+        own = [f"{name}: {complaint}" for name in self.feed.datasets for complaint in self._complaints(name)]
         return [*self.feed.health.list_complaints(), *own]
 
     def files(
@@ -90,17 +90,17 @@ class FeedSource:
         }
 
     def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
-        return self.feed.quarantine.report(dataset, version) if dataset in self.feed.desks else None
+        return self.feed.quarantine.report(dataset, version) if dataset in self.feed.datasets else None
 
-    def _dataset(self, desk: Desk) -> dict[str, Any]:
-        name, inbox = desk.dataset.name, desk.monitor.inbox
+    def _dataset(self, state: DatasetState) -> dict[str, Any]:
+        name, inbox = state.dataset.name, state.monitor.inbox
         found, waiting = counts(self.feed.ledger, name), inbox.list_waiting()
         died_over = self.feed.crashes.suspects(name)
         return {
             "ready": self.is_ready(name),
-            "rows": self.feed.cube.row_count(desk.dataset.table.name),
-            "landing": str(desk.dataset.directory),
-            "observer": desk.monitor.observer,
+            "rows": self.feed.cube.row_count(state.dataset.table.name),
+            "landing": str(state.dataset.directory),
+            "observer": state.monitor.observer,
             "files": found.files,
             "size_bytes": found.size_bytes,
             "stale": found.stale,
@@ -109,21 +109,21 @@ class FeedSource:
             "scan_age_s": time.monotonic() - inbox.scanned_at if isfinite(inbox.scanned_at) else None,
             "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
             "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
-            "quarantine": quarantine_facts(desk.dataset, self.feed.quarantine),
+            "quarantine": quarantine_facts(state.dataset, self.feed.quarantine),
             "died_over": {shown(path): why for path, why in list(died_over.items())[:SHOWN_WAITING]},
             "last_loaded_utc": found.last_loaded_utc,
             "report_day": self.reports.last_day(name),
             "age_s": _age_s(found.last_loaded_utc),
-            "degraded": desk.degraded,
+            "degraded": state.degraded,
             "problem": inbox.problem,
         }
 
     def _complaints(self, name: str) -> list[str]:
-        desk = self.feed.desks[name]
+        state = self.feed.datasets[name]
         found = counts(self.feed.ledger, name)
-        problem, lost, refused = desk.monitor.inbox.problem, desk.mended.lost, found.files.get("quarantined", 0)
+        problem, lost, refused = state.monitor.inbox.problem, state.repairs.lost, found.files.get("quarantined", 0)
         died_over = self.feed.crashes.suspects(name)
-        complaints = list(hindrances(degraded=desk.degraded, problem=problem))
+        complaints = list(hindrances(degraded=state.degraded, problem=problem))
         if found.stale:
             complaints.append(f"{counted(found.stale, 'stale file')}: the rows in the cube are older than the file")
         if lost:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from flows.ingest.bootstrap import OpenFeed, open_feed
-from flows.ingest.feed import Feed, Progress
+from flows.ingest.feed import Feed
 from flows.ingest.pipeline import Stages, Window
+from flows.ingest.table_fill import Progress
 from flows.runtime.boundaries import SessionFailed
 from flows.settings import Settings
 

@@ -113,6 +113,6 @@ def _sign_in(addresses: Addresses) -> str:
 
 
 def _show_hindrances(opened: OpenFeed) -> None:
-    for name, desk in opened.feed.desks.items():
-        for hindrance in hindrances(degraded=None, problem=desk.monitor.inbox.problem):
+    for name, state in opened.feed.datasets.items():
+        for hindrance in hindrances(degraded=None, problem=state.monitor.inbox.problem):
             notify(f"{name}: {hindrance}")

@@ -22,7 +22,7 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from flows.ingest.load_summary import Loads
+from flows.ingest.load_summary import LoadSummary
 from flows.ingest.work import FileOutcome
 from flows.model.findings import Finding
 from flows.orchestration.run_log import file_line
@@ -36,7 +36,7 @@ FINDINGS_TABLES = 50
 """Files of one window that get a table of findings each: thousands of refused files would hold it up for minutes."""
 
 
-def window_name(loads: Loads) -> str:
+def window_name(loads: LoadSummary) -> str:
     """A name that people can read: `sales · 12 files · 08:21:03`."""
     files, datasets = loads.files, loads.datasets
     what = ", ".join(datasets) if len(datasets) <= 3 else f"{len(datasets)} datasets"
@@ -49,7 +49,9 @@ async def name_run(name: str) -> None:
         await client.update_flow_run(UUID(flow_run.get_id()), name=name)
 
 
-async def publish_loads(inside: Loads, outside: Loads, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
+async def publish_loads(
+    inside: LoadSummary, outside: LoadSummary, findings_of: Callable[[str, int], Sequence[Finding]]
+) -> None:
     """The window's artifacts: what it loaded, what was loaded without a window, and each refused file's findings."""
     if inside.files:
         await publish_table("last-loads", _load_rows(inside), "What came of these files, the last one first")
@@ -59,7 +61,7 @@ async def publish_loads(inside: Loads, outside: Loads, findings_of: Callable[[st
     await publish_findings(outside.then(inside), findings_of)
 
 
-async def publish_findings(loads: Loads, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
+async def publish_findings(loads: LoadSummary, findings_of: Callable[[str, int], Sequence[Finding]]) -> None:
     """One table per file that was refused, or rows of which were; one for all of the rest where they are many."""
     found_in = [(load.dataset, load.file) for load in loads.first if load.file.findings]
     refused = [(dataset, file, file.version) for dataset, file in found_in if file.version is not None]
@@ -149,7 +151,7 @@ def _key(text: str) -> str:
     return text.lower().replace("_", "-")
 
 
-def _load_rows(loads: Loads) -> list[dict[str, Any]]:
+def _load_rows(loads: LoadSummary) -> list[dict[str, Any]]:
     return [
         {
             "dataset": load.dataset,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from math import inf
 from uuid import UUID
 
-from flows.ingest.load_summary import Loads
+from flows.ingest.load_summary import LoadSummary
 from flows.ingest.pipeline import Stages, Window
 from flows.ingest.work import Work
 from flows.orchestration.run_thread import RunThread
@@ -108,7 +108,7 @@ class Windows:
 
     def _end(self, window: Window) -> None:
         """Close a window; it reports what was loaded without one."""
-        window.outside, self._plain.loads = self._plain.loads, Loads()
+        window.outside, self._plain.loads = self._plain.loads, LoadSummary()
         self._run_in_background(window.close)
 
     async def _run(self, window: Window) -> None:

@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import BrowserContext
 
-from flows.ingest.load_summary import Loads
+from flows.ingest.load_summary import LoadSummary
 from flows.ingest.work import FileOutcome, Outcome
 from flows.model.findings import Finding
 from flows.orchestration import artifacts as reporting
@@ -94,12 +94,12 @@ def test_prefect_is_given_text_and_no_markup(
     monkeypatch.setattr(reporting, "acreate_table_artifact", keep)
     names = ("rule", "line", "column", "raw", "expected")
     findings = {each["file"]: Finding(**{name: each[name] for name in names}) for each in landed}
-    loads = Loads()
+    loads = LoadSummary()
     for number, (name, finding) in enumerate(findings.items()):
         file = FileOutcome(name, "quarantined", findings=1, first_finding=finding, reason=finding.words, version=number)
         loads.add(Outcome("sales", (file,)))
     by_number = list(findings.values())
-    asyncio.run(reporting.publish_loads(loads, Loads(), lambda _, version: [by_number[version]]))
+    asyncio.run(reporting.publish_loads(loads, LoadSummary(), lambda _, version: [by_number[version]]))
     reader = MarkdownIt("gfm-like", {"html": True, "linkify": False})
     for text in shown:
         tags = {token.tag for block in reader.parse(text) for token in (block, *(block.children or ()))}

@@ -103,7 +103,7 @@ async def _measure(landing: Path, state: Path, turns: int) -> Figures:
         opened_s = time.monotonic() - started
         feed = live.opened.feed
         began = time.monotonic()
-        for name in feed.desks:
+        for name in feed.datasets:
             feed.ledger.signatures(name)
             feed.ledger.live(name)
         work_s = opened_s + time.monotonic() - began

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.ingest import feed
+from flows.ingest import work_selection
 from flows.landing import missing_files as missing
 from flows.landing import monitor, pending_files, settling
 from flows.settings import Observer
@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     A watched directory is not listed by the clock here, so that what the events do not tell is not found.
     """
     for module, name, value in (
-        (feed, "REQUEST_POLL_S", 0.02),
+        (work_selection, "REQUEST_POLL_S", 0.02),
         (settling, "NO_NEWLINE_S", 0.4),
         (settling, "OPEN_S", 0.6),
         (settling, "EMPTY_S", 0.5),

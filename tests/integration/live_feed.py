@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flows.ingest.bootstrap import OpenFeed, open_feed
-from flows.ingest.dataset_state import Desk
+from flows.ingest.dataset_state import DatasetState
 from flows.ingest.disk_warnings import Disks, places
 from flows.ingest.feed import Feed
 from flows.ingest.status import FeedSource
@@ -60,12 +60,12 @@ class LiveFeed:
         self._thread = threading.Thread(target=self._run, name="living")
 
     @property
-    def desk(self) -> Desk:
-        return self.feed.desks["sales"]
+    def dataset_state(self) -> DatasetState:
+        return self.feed.datasets["sales"]
 
     @property
     def inbox(self) -> Inbox:
-        return self.desk.monitor.inbox
+        return self.dataset_state.monitor.inbox
 
     def put(self, name: str | bytes, body: bytes) -> Path:
         """Write a file in place, as most programs do."""

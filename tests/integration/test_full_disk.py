@@ -26,7 +26,7 @@ from flows.ingest import disk_warnings as app_disks
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.business_days import Days
 from flows.ingest.compaction import compact
-from flows.model.dataset import Dataset
+from flows.ingest.dataset_state import DatasetState
 from flows.settings import Settings
 from flows.store.crashes import Crashes
 from flows.store.disk import Mount, mounts_in_use
@@ -110,7 +110,7 @@ def others(living: LiveFeed) -> int:
 
 
 def wait_for_degraded(living: LiveFeed, *names: str) -> None:
-    living.wait_until(lambda: all(living.feed.desks[name].degraded for name in names), PATIENCE_S)
+    living.wait_until(lambda: all(living.feed.datasets[name].degraded for name in names), PATIENCE_S)
 
 
 def assert_whole(root: Path) -> None:
@@ -165,13 +165,13 @@ def test_who_writes_to_a_full_disk_waits_and_says_so_and_loads_once_there_is_roo
             wait_for_degraded(living, "others")
         else:
             living.wait_until(lambda: others(living) == 1)
-            assert living.feed.desks["others"].degraded is None
+            assert living.feed.datasets["others"].degraded is None
         assert living.quantities() == {1: 1}
         for name in full:
             disks[name].make_room()
         living.wait_for({1: 1, 2: 2})
         living.wait_until(lambda: others(living) == 1)
-        living.wait_until(lambda: not any(desk.degraded for desk in living.feed.desks.values()))
+        living.wait_until(lambda: not any(state.degraded for state in living.feed.datasets.values()))
         assert living.complaints() == []
     assert_whole(tmp_path)
     with two_datasets(tmp_path) as living:
@@ -183,7 +183,7 @@ def test_a_file_whose_prepare_finds_a_full_disk_waits_and_is_not_refused(tmp_pat
         disk.fill()
         living.put("a.csv", sales(1))
         wait_for_degraded(living, "sales")
-        assert "No space left" in str(living.desk.degraded) and living.files() == []
+        assert "No space left" in str(living.dataset_state.degraded) and living.files() == []
         disk.make_room()
         living.wait_for({1: 1})
 
@@ -197,10 +197,10 @@ def test_a_request_that_is_being_answered_when_the_ledger_has_no_room_is_answere
         verify = Days.verify
         verified: list[str] = []
 
-        def fill_and_verify(days: Days, dataset: Dataset, **options: bool) -> dict[str, Any]:
+        def fill_and_verify(days: Days, state: DatasetState, **options: bool) -> dict[str, Any]:
             fill_all(disks, ("ledger",))
-            verified.append(dataset.name)
-            return verify(days, dataset, **options)
+            verified.append(state.dataset.name)
+            return verify(days, state, **options)
 
         monkeypatch.setattr(Days, "verify", fill_and_verify)
         with ThreadPoolExecutor(1) as executor:
@@ -330,10 +330,10 @@ def test_a_compaction_for_which_there_is_no_room_changes_nothing(
         before = sorted(file.name for file in disks["segments"].path.glob("*.parquet"))
         fill_all(disks, (full,))
         with pytest.raises(DiskFull):
-            compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+            compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments)
         disks[full].make_room()
         assert sorted(file.name for file in disks["segments"].path.glob("*.parquet")) == before
-        assert compact(living.desk.dataset, living.feed.ledger, living.feed.segments).merged == 3
+        assert compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments).merged == 3
     assert_whole(tmp_path)
     with two_datasets(tmp_path) as living:
         assert living.quantities() == {1: 1, 2: 2, 3: 3}
@@ -350,8 +350,8 @@ def test_a_changed_declaration_for_whose_segments_there_is_no_room_waits_and_oth
     disks["segments"].fill()
     with two_datasets(tmp_path, TWO + "SALES = replace(SALES, revision=2)\n") as living:
         wait_for_degraded(living, "sales")
-        assert "no room for a segment" in str(living.desk.degraded)
-        assert others(living) == 1 and living.feed.desks["others"].degraded is None
+        assert "no room for a segment" in str(living.dataset_state.degraded)
+        assert others(living) == 1 and living.feed.datasets["others"].degraded is None
         disks["segments"].make_room()
         living.wait_for({1: 1, 2: 2})
     assert_whole(tmp_path)

@@ -20,8 +20,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.ingest import commit
 from flows.ingest.bootstrap import open_monitor
-from flows.ingest.dataset_state import Desk
+from flows.ingest.dataset_state import DatasetState
 from flows.ingest.feed import Feed
+from flows.ingest.resources import Resources
 from flows.model.dataset import Dataset
 from flows.model.policies import Keep, Unload
 from flows.model.tables import VERSION, Table
@@ -139,13 +140,15 @@ class SteppedFeed:
         monitor = open_monitor(self.dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
         self._open.callback(monitor.close)
         self.feed = Feed(
-            {"t": Desk(self.dataset, monitor)},
-            cube=self._cubes.of(self.dataset.table),
-            ledger=ledger,
-            segments=segments,
-            quarantine=Quarantine(self.root / "quarantine"),
+            {"t": DatasetState(self.dataset, monitor)},
+            Resources(
+                self._cubes.of(self.dataset.table),
+                ledger,
+                segments,
+                Quarantine(self.root / "quarantine"),
+                self.root / "backups",
+            ),
             requests=requests,
-            backups=self.root / "backups",
             wake=threading.Event(),
         )
         self.requests = requests
@@ -294,7 +297,7 @@ class SteppedFeed:
         return f"{self.directory}\n    model  {model}\n    ledger {dict(sorted(ledger.items()))}"
 
     def _work(self) -> None:
-        self.feed.desks["t"].monitor.inbox.rescan()
+        self.feed.datasets["t"].monitor.inbox.rescan()
         while (work := self.feed.find_work()) is not None:
             self.feed.append(self.feed.validate(work))
 

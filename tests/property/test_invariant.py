@@ -209,7 +209,7 @@ class Histories(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Files count as complete, and as gone, as soon as they are seen; what histories share is made and closed."""
-    monkeypatch.setattr(logging.getLogger("flows.ingest.feed"), "disabled", True)
+    monkeypatch.setattr(logging.getLogger("flows.ingest.table_fill"), "disabled", True)
     monkeypatch.setattr(logging.getLogger("flows.landing.monitor"), "disabled", True)
     for name in ("NO_NEWLINE_S", "OPEN_S", "EMPTY_S"):
         monkeypatch.setattr(settling, name, 0.0)

@@ -110,7 +110,7 @@ def test_a_log_line_is_one_line_and_a_traceback_gives_no_command(text: str, valu
         raise ValueError(value)
     except ValueError:
         trace = sys.exc_info()
-    for name in ("flows.ingest.feed", "prefect.flow_runs"):
+    for name in ("flows.ingest.commit", "prefect.flow_runs"):
         record = output._PlainRecord(name, logging.ERROR, "x.py", 1, "%s", (text,), trace)
         first, *rest = logging.Formatter("%(message)s").format(record).split("\n")
         assert harmless(first) and all(map(harmless, rest)) and rest[0].startswith("Traceback")

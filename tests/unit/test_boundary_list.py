@@ -26,7 +26,7 @@ KNOWN = {
     ("runtime/health.py", "Health.start_task"): GUARDED,
     ("runtime/health.py", "Health.run_in_thread"): GUARDED,
     ("runtime/memory.py", "periodic_memory_trim"): HOOK,
-    ("ingest/repair.py", "Mender._mend"): CALLER,
+    ("ingest/repair.py", "SegmentRepair._repair"): CALLER,
     ("ingest/pipeline.py", "Stages.__init__"): "its calls go through Health.run_in_thread",
     ("ingest/pipeline.py", "Stages.__aexit__"): CALLER,
     ("ingest/pipeline.py", "Stages.load_waiting"): CALLER,

@@ -17,7 +17,7 @@ from polars.exceptions import PanicException
 from watchdog.observers.inotify import InotifyObserver
 
 from flows.datasets.sales import SALES
-from flows.ingest import checks, feed, load_summary
+from flows.ingest import checks, load_summary, work_selection
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.pipeline import Stages, Window
 from flows.ingest.work import CheckedBatch, FileOutcome, Outcome, Work
@@ -94,7 +94,7 @@ def test_fast_renames_of_loaded_files_load_nothing_again(start: Start) -> None:
 @contextmanager
 def frozen(living: LiveFeed) -> Iterator[None]:
     """Hold up the thread that reads the kernel's events."""
-    watcher = living.desk.monitor._watcher
+    watcher = living.dataset_state.monitor._watcher
     assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
     with watcher._observer._inotify_fd._lock:
         yield
@@ -130,7 +130,7 @@ def test_events_that_are_lost_without_a_word_are_made_good_by_the_next_listing(
     living = start()
     living.put("1.csv", sales(1))
     living.wait_for(numbers(1))
-    monitor = living.desk.monitor
+    monitor = living.dataset_state.monitor
     if monitor._watcher is not None:
         monkeypatch.setattr(monitor._watcher, "_note", lambda *_: None)
     for number in range(2, 12):
@@ -145,7 +145,7 @@ def test_a_thread_of_the_observer_that_ends_is_replaced(start: Start, which: str
     living = start()
     living.put("1.csv", sales(1))
     living.wait_for(numbers(1))
-    watcher = living.desk.monitor._watcher
+    watcher = living.dataset_state.monitor._watcher
     assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
     threads = {
         "observer": watcher._observer,
@@ -153,7 +153,7 @@ def test_a_thread_of_the_observer_that_ends_is_replaced(start: Start, which: str
         "reader": watcher._observer._inotify_fd,
     }
     threads[which].stop()
-    living.wait_until(lambda: living.desk.monitor._watcher not in (None, watcher))
+    living.wait_until(lambda: living.dataset_state.monitor._watcher not in (None, watcher))
     living.put("2.csv", sales(2, start=2))
     living.wait_for(numbers(2))
 
@@ -168,7 +168,7 @@ def test_what_kills_a_thread_of_the_observer_lets_nothing_be_missed(
     living = start()
     living.put("1.csv", sales(1))
     living.wait_for(numbers(1))
-    watcher = living.desk.monitor._watcher
+    watcher = living.dataset_state.monitor._watcher
     assert watcher is not None and isinstance(watcher._observer, InotifyObserver)
     owner, name = {
         "dispatcher": (watcher._observer, "dispatch_events"),
@@ -184,7 +184,7 @@ def test_what_kills_a_thread_of_the_observer_lets_nothing_be_missed(
     for number in range(2, 12):
         living.put(f"{number}.csv", sales(number, start=number))
     wait_for_all(living, 11)
-    assert living.desk.monitor._watcher not in (None, watcher)
+    assert living.dataset_state.monitor._watcher not in (None, watcher)
     assert living.status()["observer"] == "native"
     living.put("12.csv", sales(12, start=12))
     wait_for_all(living, 12)
@@ -201,7 +201,9 @@ def test_a_directory_that_could_not_be_watched_is_watched_when_that_is_possible_
     with monkeypatch.context() as patched:
         patched.setattr("flows.landing.events.Observer", refuse)
         living = start()
-        living.wait_until(lambda: "cannot be watched (inotify watch limit" in living.desk.monitor.observer_reason)
+        living.wait_until(
+            lambda: "cannot be watched (inotify watch limit" in living.dataset_state.monitor.observer_reason
+        )
         assert living.status()["observer"] == "polling"
     living.wait_until(lambda: living.status()["observer"] == "native")
     living.put("1.csv", sales(1))
@@ -250,7 +252,7 @@ async def test_an_initial_load_ends_although_files_keep_coming(
 
         def validate_while_one_more_lands(work: Work) -> CheckedBatch | Outcome:
             write()
-            feed.desks["sales"].monitor.inbox.rescan()
+            feed.datasets["sales"].monitor.inbox.rescan()
             return validate(work)
 
         monkeypatch.setattr(feed, "validate", validate_while_one_more_lands)
@@ -273,21 +275,21 @@ async def test_an_initial_load_also_loads_what_landed_meanwhile_and_did_not_fit_
             for number in range(10, 17):
                 (landing / f"{number}.csv").write_bytes(sales(number, start=number))
             monkeypatch.setattr(feed, "find_work", find_work)
-            feed.desks["sales"].monitor.inbox.rescan()
+            feed.datasets["sales"].monitor.inbox.rescan()
             return find_work()
 
         monkeypatch.setattr(feed, "find_work", find_what_lands_now)
         async with Stages(feed) as stages:
             await stages.rebuild()
             found = await asyncio.wait_for(stages.load_waiting(), 10)
-        assert (found.files, feed.desks["sales"].monitor.inbox.list_waiting()) == (7, {})
+        assert (found.files, feed.datasets["sales"].monitor.inbox.list_waiting()) == (7, {})
 
 
 async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
     quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Nobody takes it away, as while Prefect does not answer."""
-    monkeypatch.setattr(feed, "BATCH_FILES", 100)
+    monkeypatch.setattr(work_selection, "BATCH_FILES", 100)
     monkeypatch.setattr(load_summary, "KEPT", 50)
     landing, burst = tmp_path / "landing", 200
     landing.mkdir()
@@ -298,7 +300,7 @@ async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
             for start in range(0, 3 * burst, burst):
                 for number in range(start, start + burst):
                     (landing / f"{number}.csv").write_bytes(sales(-1 if number == burst else 1, start=number))
-                opened.feed.desks["sales"].monitor.inbox.rescan()
+                opened.feed.datasets["sales"].monitor.inbox.rescan()
                 while (work := await stages.detect(0.2)) is not None:
                     await window.put(work)
             await window.close()
@@ -350,7 +352,7 @@ async def test_all_files_of_a_batch_that_is_cut_are_loaded_at_the_start_and_in_a
             found = await stages.load_waiting()
             assert (found.files, found.rows) == (10, 10)
             put(20)
-            opened.feed.desks["sales"].monitor.inbox.rescan()
+            opened.feed.datasets["sales"].monitor.inbox.rescan()
             window = Window(stages)
             while (work := await stages.detect(0.2)) is not None:
                 await window.put(work)
@@ -360,7 +362,7 @@ async def test_all_files_of_a_batch_that_is_cut_are_loaded_at_the_start_and_in_a
 
 
 def test_a_batch_is_bounded_by_its_files(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "BATCH_FILES", 7)
+    monkeypatch.setattr(work_selection, "BATCH_FILES", 7)
     living = start()
     with at_once(living):
         for number in range(1, 31):
@@ -371,7 +373,7 @@ def test_a_batch_is_bounded_by_its_files(start: Start, monkeypatch: pytest.Monke
 
 def test_a_batch_is_bounded_by_its_bytes_and_always_takes_one(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     small = len(sales(1))
-    monkeypatch.setattr(feed, "BATCH_BYTES", 3 * small + 20)
+    monkeypatch.setattr(work_selection, "BATCH_BYTES", 3 * small + 20)
     living = start()
     with at_once(living):
         for number in range(1, 9):
@@ -392,7 +394,7 @@ def test_a_request_for_many_files_is_worked_on_in_batches_and_answered_once(
         for number in range(1, 31):
             living.put(f"{number}.csv", sales(number, start=number))
     wait_for_all(living, 30)
-    monkeypatch.setattr(feed, "BATCH_FILES", 7)
+    monkeypatch.setattr(work_selection, "BATCH_FILES", 7)
     answer = ask(living, "reload")
     assert [file["state"] for file in answer["files"]] == ["loaded"] * 30 and answer["rows"] == 30
     assert [len(work.landed) for work in living.works if work.request] == [7, 7, 7, 7, 2]

@@ -302,7 +302,7 @@ def test_a_request_for_a_file_that_is_being_loaded_answers_for_it(
     box = RequestBox(living.feed.ledger)
     try:
         request = box.leave("sales", "load", {"paths": ["a.csv"]})
-        work = living.feed._asking.next_work(max_files=9, max_bytes=999)
+        work = living.feed.requests.next_work(max_files=9, max_bytes=999)
         assert work is not None and [landed.path for landed in work.landed] == [b"a.csv"]
         go_on.set()
         living.wait_for({1: 1})

@@ -91,7 +91,7 @@ def test_segments_of_files_without_rows_are_compacted_too(tmp_path: Path, monkey
             living.wait_for_state(name, "loaded")
         living.put("c.csv", sales(1))
         living.wait_for({1: 1})
-        assert compact(living.desk.dataset, living.feed.ledger, living.feed.segments).into == 1
+        assert compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments).into == 1
 
 
 @pytest.mark.slow
@@ -112,8 +112,8 @@ def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
             quantities[each] = each
             living.wait_for(quantities)
         assert len(segment_files(tmp_path)) > few
-        assert living.feed._days.verify(living.desk.dataset, deep=True)["missing"] == 0
-        done = compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+        assert living.feed.days.verify(living.dataset_state, deep=True)["missing"] == 0
+        done = compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments)
         assert (done.into, len(segment_files(tmp_path))) == (1, 1)
     with live(tmp_path, observer) as living:
         assert living.quantities() == quantities
@@ -134,7 +134,7 @@ def test_many_small_segments_are_merged_while_files_keep_coming(
         living.put("8.csv", sales(5, start=90))
         quantities |= {8: 0, 90: 5}  # what it had covered comes back
         living.wait_for(quantities)
-        assert living.feed._days.verify(living.desk.dataset, deep=True)["missing"] == 0
+        assert living.feed.days.verify(living.dataset_state, deep=True)["missing"] == 0
     with live(tmp_path, observer) as living:
         assert living.quantities() == quantities
 
@@ -148,5 +148,5 @@ def test_compaction_leaves_the_segments_of_a_dataset_whose_name_begins_alike(
         rows = read_segment(segment_files(tmp_path)[0])
         other = segments.write(90, replace(SALES, name="sales-eu").table, rows, Footer("sales-eu", "", (), after=0))
         stray = segments.write(91, SALES.table, rows, Footer("sales", "", (), after=0))
-        compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+        compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments)
     assert segments.path(other).exists() and not segments.path(stray).exists()

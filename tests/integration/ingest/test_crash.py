@@ -75,7 +75,7 @@ class Installation:
             feed = opened.feed
             feed.rebuild()
             deadline = time.monotonic() + 20
-            requests = feed._asking._requests
+            requests = feed.requests._requests
             requested = False
             while requests.open_requests() or feed.waiting() or self.found(feed) != sum(self.quantities.values()):
                 work = feed.detect(0.2)
@@ -85,9 +85,9 @@ class Installation:
                     requests.leave("sales", "load", {"paths": aside})
                     requested = True
                 assert time.monotonic() < deadline, (self.found(feed), sum(self.quantities.values()))
-            desk = feed.desks["sales"]
-            parts = feed._appender.live.parts("sales", feed.ledger.live("sales"))
-            difference = verify(desk.dataset.table, feed.cube, parts)
+            state = feed.datasets["sales"]
+            parts = feed.appender.live.parts("sales", feed.ledger.live("sales"))
+            difference = verify(state.dataset.table, feed.cube, parts)
             assert (difference["missing"], difference["extra"]) == (0, 0), difference
             rows = file_rows(feed.ledger, current_only=True, limit=100_000)
             assert {row.file: row.state for row in rows} == dict.fromkeys(self.quantities, "loaded")

@@ -40,7 +40,7 @@ def test_a_copy_of_what_leaves_while_it_is_looked_at_is_checked_and_loaded_in_it
 
 
 def work(living: SteppedFeed) -> Work:
-    living.feed.desks["t"].monitor.inbox.rescan()
+    living.feed.datasets["t"].monitor.inbox.rescan()
     found = living.feed.find_work()
     assert found is not None
     return found

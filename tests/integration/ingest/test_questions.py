@@ -232,6 +232,6 @@ def test_a_deep_check_reads_some_of_the_files_at_a_time(living: LiveFeed, monkey
     found = ask(living, "verify", deep=True)["verify"]
     assert (found["rows"], found["missing"], found["extra"], found["examples"]) == (4, 0, 0, [])
     assert not list(scratch.parent.glob("verify-*"))
-    living.feed.cube.apply(ChangeSet("sales", frozenset({1}), living.desk.dataset.no_rows))
+    living.feed.cube.apply(ChangeSet("sales", frozenset({1}), living.dataset_state.dataset.no_rows))
     found = ask(living, "verify", deep=True)["verify"]
     assert (found["rows"], found["missing"], found["extra"]) == (2, 2, 0)

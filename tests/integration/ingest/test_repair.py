@@ -11,7 +11,7 @@ import pytest
 from flows.datasets.sales import SALES
 from flows.ingest import verification as closing_day
 from flows.ingest.compaction import compact
-from flows.ingest.repair import Mender
+from flows.ingest.repair import SegmentRepair
 from flows.landing.mount_thread import MountThread
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
@@ -127,7 +127,7 @@ def test_a_deep_verification_reads_no_file_that_sessions_have_died_over(
         for start in expected:
             living.put(f"{start}.csv", sales(1, start=start))
         living.wait_for(expected)
-        fingerprint = living.desk.dataset.fingerprint
+        fingerprint = living.dataset_state.dataset.fingerprint
         mended = Signature(0, (tmp_path / "landing" / "10.csv").stat().st_mtime_ns, 0, 0)  # as a mender sees it
     read: list[bytes] = []
 
@@ -139,7 +139,7 @@ def test_a_deep_verification_reads_no_file_that_sessions_have_died_over(
     died_over = [Suspect(HeldFile("sales", b"10.csv", fingerprint, mended), deaths=3, aside=True)]
     write_suspects(tmp_path / "state", died_over)
     with live(tmp_path, observer) as living:
-        assert living.feed._days.verify(living.desk.dataset, deep=True)["missing"] == 0
+        assert living.feed.days.verify(living.dataset_state, deep=True)["missing"] == 0
         assert living.quantities() == expected
     assert sorted(read) == [b"1.csv", b"20.csv"]
 
@@ -217,7 +217,7 @@ def test_a_declaration_that_raises_on_loaded_rows_leaves_all_that_was_loaded(tmp
     ledger = open_ledger(state.ledger)
     segments = Segments(state.segments)
     with pytest.raises(pl.exceptions.PolarsError, match="conversion from"):
-        Mender(ledger, segments, Quarantine(state.quarantine), Crashes()).mend(fragile, mount)
+        SegmentRepair(ledger, segments, Quarantine(state.quarantine), Crashes()).repair(fragile, mount)
     mount.stop()
     assert all(segments.damaged(facts) is None for facts in ledger.segments("sales").values())
     assert {facts.fingerprint for facts in ledger.segments("sales").values()} == {

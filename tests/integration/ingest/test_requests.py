@@ -21,14 +21,14 @@ import pytest
 from flows.errors import LedgerUnavailable, RequestFailed
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.client import ask as ask_owner
-from flows.ingest.request_handlers import Asking
+from flows.ingest.request_answers import RequestAnswers
+from flows.ingest.request_parts import RequestParts
 from flows.ingest.work import Work
 from flows.settings import Settings
-from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.payload import MAX_NAMES
-from flows.store.requests import Request, RequestBox
+from flows.store.requests import RequestBox
 from flows.store.segments import Segments
 from tests.integration.live_feed import DEADLINE_S, LiveFeed, ask, live, sales
 from tests.repository import ROOT
@@ -223,20 +223,20 @@ def test_a_request_written_by_hand_fails_with_its_reason_and_the_next_file_loads
 
 def test_an_answer_waits_until_the_ledger_can_be_written(living: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program takes the lock while a request is carried out, and keeps it for longer than a writer waits."""
-    monkeypatch.setattr("flows.ingest.request_handlers.PATIENCE_S", 0.05)
-    monkeypatch.setattr("flows.ingest.request_handlers.RETRY_S", 0.1)
+    monkeypatch.setattr("flows.ingest.request_answers.PATIENCE_S", 0.05)
+    monkeypatch.setattr("flows.ingest.request_answers.RETRY_S", 0.1)
     ledger = living.feed.ledger.file
     with closing(sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)) as other:
-        verify = living.feed._days.verify
+        verify = living.feed.days.verify
 
         def locked(*args: Any, **options: Any) -> dict[str, Any]:
             if not other.in_transaction:
                 other.execute("BEGIN IMMEDIATE")
             return verify(*args, **options)
 
-        monkeypatch.setattr(living.feed._days, "verify", locked)
+        monkeypatch.setattr(living.feed.days, "verify", locked)
         id = write_by_hand(ledger, kind="verify")
-        answers = living.feed._asking._answers
+        answers = living.feed.answers
         wait_until(lambda: answers._kept)
         assert row_of(ledger, id)[0] == "running"
         other.execute("COMMIT")
@@ -247,8 +247,8 @@ def test_an_answer_waits_until_the_ledger_can_be_written(living: LiveFeed, monke
 
 
 def test_a_claim_waits_until_the_ledger_can_be_written(living: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.ingest.request_handlers.PATIENCE_S", 0.05)
-    monkeypatch.setattr("flows.ingest.request_handlers.RETRY_S", 0.1)
+    monkeypatch.setattr("flows.ingest.request_queue.PATIENCE_S", 0.05)
+    monkeypatch.setattr("flows.ingest.request_queue.RETRY_S", 0.1)
     ledger = living.feed.ledger.file
     with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -256,7 +256,7 @@ def test_a_claim_waits_until_the_ledger_can_be_written(living: LiveFeed, monkeyp
         other.execute(f"INSERT INTO requests (dataset, kind, payload, who, created_utc, state) VALUES ({row})")
         other.execute("COMMIT; ".rstrip("; "))
         other.execute("BEGIN IMMEDIATE")
-        wait_until(lambda: living.feed._asking._retry_at > 0)
+        wait_until(lambda: living.feed.requests._retry_at > 0)
         other.execute("COMMIT")
     living.wait_until(lambda: row_of(ledger, 1)[0] == "done")
 
@@ -277,18 +277,17 @@ class Caught:
 
 def test_each_part_of_a_request_is_given_out_once_while_another_one_fails(tmp_path: Path) -> None:
     with closing(open_ledger(tmp_path / "ledger.db")) as ledger, closing(RequestBox(ledger)) as box:
-        asking = Asking({}, ledger, Segments(tmp_path / "segments"), box, Crashes())
+        waiting = RequestParts({})
+        answers = RequestAnswers(box, waiting)
         caught: Any = Caught(2)
-        asking._rest.extend(Work("sales", landed=(), request=caught, more=more) for more in (True, False))
-        failing = threading.Thread(
-            target=asking.fail, args=(Request(1, "sales", "load"), RequestFailed("x", next_step="y"))
-        )
+        waiting.add(Work("sales", landed=(), request=caught, more=more) for more in (True, False))
+        failing = threading.Thread(target=answers.fail, args=(1, RequestFailed("x", next_step="y")))
         failing.start()
         assert caught.seen.wait(DEADLINE_S)
-        parts = [asking.next_work(max_files=1, max_bytes=1)]
+        parts = [waiting.next()]
         caught.passed.set()
         failing.join(DEADLINE_S)
-        while (part := asking.next_work(max_files=1, max_bytes=1)) is not None:
+        while (part := waiting.next()) is not None:
             parts.append(part)
     assert [part.more for part in parts if part is not None] == [True, False]
 
@@ -296,7 +295,7 @@ def test_each_part_of_a_request_is_given_out_once_while_another_one_fails(tmp_pa
 def test_the_files_of_a_request_that_fails_half_way_are_offered_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.ingest.feed.BATCH_FILES", 1)
+    monkeypatch.setattr("flows.ingest.work_selection.BATCH_FILES", 1)
     with live(tmp_path, "polling", settle_s=3600.0) as living:
         for number in range(5):
             living.put(f"{number}.csv", sales(number, start=number))

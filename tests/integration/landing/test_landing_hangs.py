@@ -117,7 +117,7 @@ def behind(tmp_path: Path) -> Path:
 def test_a_mount_that_hangs_degrades_its_dataset_and_recovers_when_it_answers(tmp_path: Path, behind: Path) -> None:
     with fuse(behind, tmp_path / "remote") as server, two(tmp_path) as running:
         until(lambda: running.quantities("remote") == {1: 1}, what="the first file")
-        assert running.feed.desks["remote"].monitor.observer == "polling"
+        assert running.feed.datasets["remote"].monitor.observer == "polling"
         server.stop_answering()
         (behind / "2.csv").write_bytes(sales(2, start=2))
         until(
@@ -128,7 +128,7 @@ def test_a_mount_that_hangs_degrades_its_dataset_and_recovers_when_it_answers(tm
         until(lambda: running.quantities("local") == {1: 7}, what="the file of the other dataset")
         assert running.quantities("remote") == {1: 1}
         with pytest.raises(LandingHangs, match="look after its mount"):
-            running.feed.desks["remote"].monitor.scan_and_claim()
+            running.feed.datasets["remote"].monitor.scan_and_claim()
         server.answer()
         until(lambda: running.quantities("remote") == {1: 1, 2: 2}, what="the file that landed meanwhile")
         until(lambda: not running.complaints(), what="no complaint")

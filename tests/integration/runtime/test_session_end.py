@@ -19,6 +19,7 @@ from flows.ingest import commit
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.feed import Feed
 from flows.ingest.pipeline import Window
+from flows.ingest.work_selection import WorkSelection
 from flows.runtime import memory
 from flows.runtime.health import Health
 from flows.runtime.heartbeats import Heartbeats
@@ -33,7 +34,7 @@ from tests.integration.runtime.watched_session import (
 )
 
 ENDS: dict[str, Call] = {
-    "detecting": (Feed, "poll"),
+    "detecting": (WorkSelection, "poll"),
     "validating": (Feed, "validate"),
     "appending": (Feed, "append"),
     "deciding": (commit.Appender, "_decide"),
@@ -63,7 +64,7 @@ BEGUN_ONCE = (
 
 AT_THE_START: dict[str, Call] = {
     "filling the cube": (DuckDbCube, "rebuild"),
-    "detecting": (Feed, "poll"),
+    "detecting": (WorkSelection, "poll"),
 }
 
 

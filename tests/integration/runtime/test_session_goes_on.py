@@ -19,7 +19,7 @@ from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import RequestFailed, SessionEnded
 from flows.ingest import bootstrap, commit
 from flows.ingest.business_days import Days
-from flows.ingest.repair import Mender
+from flows.ingest.repair import SegmentRepair
 from flows.ingest.status import FeedSource
 from flows.ingest.watch import watch
 from flows.landing.inbox import Inbox
@@ -62,12 +62,12 @@ def test_what_hinders_one_dataset_degrades_it_and_it_goes_on_by_itself(
         until(lambda: session.rows("b") == 2)
         failing(monkeypatch, call, error)
         drop(settings, "a")
-        until(lambda: any(desk.degraded for desk in session.feed.desks.values()))
+        until(lambda: any(state.degraded for state in session.feed.datasets.values()))
         health = session.get("/health").json()["complaints"]
         assert any("degraded" in complaint and type(error).__name__ in complaint for complaint in health), health
         drop(settings, "b", "2.csv", start=10)
-        for desk in session.feed.desks.values():
-            desk.retry_at = 0.0
+        for state in session.feed.datasets.values():
+            state.retry_at = 0.0
         until(lambda: (session.rows("a"), session.rows("b")) == (2, 4))
         until(lambda: session.get("/health").status_code == 200)
 
@@ -82,14 +82,14 @@ def test_a_dataset_that_cannot_be_filled_at_the_start_is_degraded_and_the_others
     drop(settings, "b")
     beside(settings, lambda session: None)
     monkeypatch.setattr("flows.ingest.dataset_state.RETRY_S", 3600.0)
-    mend = Mender.mend
+    mend = SegmentRepair.repair
 
-    def cannot(self: Mender, dataset: Any, mount: Any) -> Any:
+    def cannot(self: SegmentRepair, dataset: Any, mount: Any) -> Any:
         if dataset.name == "a":
             raise PanicException("a rule on a loaded row")
         return mend(self, dataset, mount)
 
-    monkeypatch.setattr(Mender, "mend", cannot)
+    monkeypatch.setattr(SegmentRepair, "repair", cannot)
 
     def story(session: Session) -> None:
         refused = session.get("/api/query?dataset=a&measure=contributors.COUNT")
@@ -101,8 +101,8 @@ def test_a_dataset_that_cannot_be_filled_at_the_start_is_degraded_and_the_others
         until(lambda: session.rows("b") == 4)
         with pytest.raises(RequestFailed, match="degraded"):
             session.ask("a", "load")
-        monkeypatch.setattr(Mender, "mend", mend)
-        session.feed.desks["a"].retry_at = 0.0
+        monkeypatch.setattr(SegmentRepair, "repair", mend)
+        session.feed.datasets["a"].retry_at = 0.0
         until(lambda: session.rows("a") == 2)
         until(lambda: session.get("/health").status_code == 200)
 

@@ -20,6 +20,7 @@ from flows.ingest import bootstrap, pipeline
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.business_days import Days
 from flows.ingest.feed import Feed
+from flows.ingest.work_selection import WorkSelection
 from flows.runtime import health
 from flows.runtime.health import Health
 from flows.runtime.progress import show_progress
@@ -38,7 +39,7 @@ from tests.repository import ROOT
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("call", [(Feed, "poll"), (Feed, "validate")], ids=["a loop", "a piece of work"])
+@pytest.mark.parametrize("call", [(WorkSelection, "poll"), (Feed, "validate")], ids=["a loop", "a piece of work"])
 def test_what_stands_still_is_a_complaint_and_ends_the_session(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, call: Call
 ) -> None:

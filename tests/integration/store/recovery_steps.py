@@ -19,7 +19,7 @@ from typing import Any
 
 from flows.datasets.sales import SALES
 from flows.ingest import compaction as segments_compaction
-from flows.ingest.repair import Mender
+from flows.ingest.repair import SegmentRepair
 from flows.landing.mount_thread import MountThread
 from flows.store.crashes import Crashes
 from flows.store.ledger_file import open_ledger
@@ -106,10 +106,10 @@ def mending(state: Path, landing: Path) -> None:
     dataset = replace(SALES, landing=landing, revision=1)
     mount = MountThread("landing")
     with closing(open_ledger(StateDirectory(state).ledger)) as ledger:
-        mender = Mender(
+        mender = SegmentRepair(
             ledger, Segments(StateDirectory(state).segments), Quarantine(StateDirectory(state).quarantine), Crashes()
         )
-        mender.mend(dataset, mount)
+        mender.repair(dataset, mount)
     mount.stop()
 
 

@@ -92,7 +92,7 @@ def test_what_is_not_understood_among_the_segments_is_left_alone_and_said(
     strange[0].write_bytes(b"no Parquet at all")
     with_footer(first, {**json.loads(pl.read_parquet_metadata(first)[KEY]), "format": 99}, target=strange[1])
     with live(tmp_path, "native") as living:
-        compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+        compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments)
         load(living, "b.csv", 2, start=2)
     assert {file.name for file in segment_files(tmp_path)} == {
         *(file.name for file in (first, *strange)),

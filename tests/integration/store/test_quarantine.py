@@ -239,7 +239,7 @@ def test_the_only_copy_of_refused_bytes_goes_after_its_age_a_week_after_the_log_
         living.wait_for_state("a.csv", "quarantined")
         (living.landing / "a.csv").unlink()
         living.wait_until(lambda: not any(row.present for row in living.files()))
-        dataset, quarantine = living.desk.dataset, living.feed.quarantine
+        dataset, quarantine = living.dataset_state.dataset, living.feed.quarantine
         age_s = dataset.limits.quarantine_days * DAY_S
         for later_s in (age_s - 60, age_s + 60):
             Allowance(living.feed.ledger, quarantine, lambda: time.time() + later_s).sweep(dataset, certain=True)  # noqa: B023

@@ -78,7 +78,7 @@ def test_what_a_changed_declaration_refused_is_still_counted_after_a_restore(
     with live(tmp_path, observer, **stricter) as living:
         assert living.quantities() == {1: 1, 2: 2}
         assert counted() == (2, 1)
-        compact(living.desk.dataset, living.feed.ledger, living.feed.segments)
+        compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments)
     for file in (tmp_path / "state").glob("ledger.db*"):
         file.unlink()
     restore_ledger(StateDirectory(tmp_path / "state"), [SALES.table])

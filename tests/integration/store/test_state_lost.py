@@ -88,12 +88,12 @@ def test_a_state_directory_that_is_away_degrades_and_is_not_made_again(
         state.rename(away)
         living.put("refused.csv", b"ID,Date,Product,Quantity\n1,x,phone,y\n")
         living.put("b.csv", sales(2, start=2))
-        living.wait_until(lambda: "The state directory is gone" in (living.desk.degraded or ""))
+        living.wait_until(lambda: "The state directory is gone" in (living.dataset_state.degraded or ""))
         assert not state.exists()
         away.rename(state)
         living.wait_for({1: 1, 2: 2})
         living.wait_for_state("refused.csv", "quarantined")
-        living.wait_until(lambda: living.desk.degraded is None)
+        living.wait_until(lambda: living.dataset_state.degraded is None)
 
 
 @pytest.mark.usefixtures("quick")

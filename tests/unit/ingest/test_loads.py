@@ -7,7 +7,7 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.ingest.load_summary import KEPT, Load, Loads
+from flows.ingest.load_summary import KEPT, Load, LoadSummary
 from flows.ingest.work import FileOutcome, Outcome
 
 FILES = st.lists(
@@ -27,8 +27,8 @@ OUTCOMES = st.lists(
 )
 
 
-def loads_of(outcomes: list[Outcome]) -> Loads:
-    loads = Loads()
+def loads_of(outcomes: list[Outcome]) -> LoadSummary:
+    loads = LoadSummary()
     for outcome in outcomes:
         loads.add(outcome)
     return loads
@@ -62,7 +62,7 @@ def test_a_hundred_bursts_take_the_room_of_the_names_that_are_kept() -> None:
     def taken() -> int:
         tracemalloc.start()
         try:
-            loads = Loads()
+            loads = LoadSummary()
             for _ in range(bursts):
                 loads.add(burst())
             assert loads.files == bursts * 2_000 and len(loads.first) + len(loads.last) == 2 * KEPT

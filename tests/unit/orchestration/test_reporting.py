@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.ingest.load_summary import Loads
+from flows.ingest.load_summary import LoadSummary
 from flows.ingest.work import FileOutcome, Outcome
 from flows.model.findings import Finding
 from flows.orchestration import artifacts as reporting
@@ -34,7 +34,7 @@ def test_each_refused_file_has_a_table_of_findings_unless_they_are_very_many(
         for number in range(refused)
     ]
     outcome = Outcome("sales", (FileOutcome("good.csv", "loaded", rows=1, version=99), *files))
-    loads = Loads()
+    loads = LoadSummary()
     loads.add(outcome)
     asyncio.run(reporting.publish_findings(loads, lambda dataset, version: [found]))
     assert tables.pop("findings-sales") == [1] * own
