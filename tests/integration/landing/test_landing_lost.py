@@ -2,73 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from flows.cli.main import app
-from flows.errors import RequestFailed, StateError
 from flows.model.policies import Keep, Unload
 from flows.settings import Observer
+from tests.integration.landing.lost_directories import ALL, RENUMBERED, doubt_of, fill, mounted, renumber
 from tests.integration.live_feed import LiveFeed, ask, live, sales
 
 type Start = Callable[..., LiveFeed]
-
-ALL = {1: 1, 2: 2, 3: 3, 4: 4}
 
 
 @pytest.fixture(autouse=True)
 def in_short_times(quick: None) -> None:
     """All of these wait for what is missing."""
-
-
-def fill(living: LiveFeed) -> None:
-    for number in ALL:
-        living.put(f"{number}.csv", sales(number, start=number))
-    living.wait_for(ALL)
-
-
-@contextmanager
-def mounted(at: Path, *arguments: str | Path) -> Iterator[None]:
-    """A file system mounted at a directory; the test is skipped where that is not allowed."""
-    done = subprocess.run(["mount", *arguments, at], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", at], check=True)
-
-
-OTHER = 999_999
-RENUMBERED = {"reboot": (OTHER, OTHER), "remount": (OTHER, None), "container": (None, OTHER)}
-"""What is another number then, of the device and the inode."""
-
-
-def renumber(root: Path, how: str = "reboot") -> None:
-    """Have another number of the directory remembered than it has, as after a reboot, a new mount, or in a container
-    whose layers were copied."""
-    with closing(sqlite3.connect(root / "state" / "ledger.db")) as ledger:
-        (kept,) = ledger.execute("SELECT volumes FROM datasets").fetchone()
-        ((path, *numbers),) = json.loads(kept)
-        other = [new or old for new, old in zip(RENUMBERED[how], numbers, strict=True)]
-        ledger.execute("UPDATE datasets SET volumes = ?", [json.dumps([[path, *other]])])
-        ledger.commit()
-
-
-def doubt_of(living: LiveFeed, words: str) -> None:
-    """Wait until what is missing is in doubt, and see that people are told, with the way out."""
-    living.wait_until(lambda: words in (living.status()["problem"] or ""))
-    assert "cubefeed landing accept sales" in living.status()["problem"]
-    assert any(words in complaint for complaint in living.complaints())
 
 
 @pytest.mark.parametrize("how", [Unload(), Keep()], ids=["Unload", "Keep"])
@@ -162,101 +115,6 @@ def test_after_a_reboot_nothing_is_gone_where_most_files_are_missing_until_someb
         ask(living, "unload", paths=["1.csv", "2.csv"])
         living.wait_for({4: 4})
         living.wait_until(lambda: living.status()["problem"] is None)
-
-
-def emptied(landing: Path) -> None:
-    """Take all files away."""
-    for file in landing.iterdir():
-        file.unlink()
-
-
-def made_anew(landing: Path) -> None:
-    """Archive the directory, and make another one with a new file."""
-    landing.rename(landing.with_name("archive"))
-    landing.mkdir()
-    (landing / "5.csv").write_bytes(sales(5, start=5))
-
-
-@pytest.mark.parametrize("how", [Unload(), Keep()], ids=["Unload", "Keep"])
-def test_a_directory_made_anew_is_right_once_a_person_says_so(
-    observer: Observer, tmp_path: Path, how: Unload | Keep
-) -> None:
-    with live(tmp_path, observer, when_deleted=how) as living:
-        fill(living)
-        made_anew(living.landing)
-        living.wait_for(ALL | {5: 5})
-        doubt_of(living, "none of its 4 files")
-        left = ask(living, "accept", dry_run=True)
-        assert {file["file"] for file in left["files"]} == {f"{number}.csv" for number in ALL}
-        living.inbox.rescan()
-        doubt_of(living, "none of its 4 files")
-        assert ask(living, "accept")["file_count"] == 4
-        living.wait_for({5: 5} if isinstance(how, Unload) else ALL | {5: 5})
-        living.wait_until(lambda: living.status()["problem"] is None)
-    with live(tmp_path, observer, when_deleted=how) as living:
-        living.look()
-        assert living.status()["problem"] is None
-
-
-def test_an_emptied_directory_is_right_once_a_person_says_so(observer: Observer, tmp_path: Path) -> None:
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        fill(living)
-        emptied(living.landing)
-        doubt_of(living, "the directory is empty")
-        ask(living, "accept")
-        living.wait_for({})
-        living.wait_until(lambda: living.status()["problem"] is None)
-
-
-def test_a_directory_that_is_away_is_not_accepted(observer: Observer, tmp_path: Path) -> None:
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        fill(living)
-        living.landing.rename(tmp_path / "away")
-        with pytest.raises(RequestFailed, match="because the directory does not exist"):
-            ask(living, "accept")
-        (tmp_path / "away").rename(living.landing)
-        living.wait_until(lambda: living.status()["problem"] is None)
-        assert living.quantities() == ALL
-
-
-def accept_while_down(root: Path, *options: str) -> Result:
-    """`cubefeed landing accept` where nothing runs."""
-    command = ["landing", "accept", f"{root / 'declaration.py'}:CHOSEN", "--state", str(root / "state"), *options]
-    return CliRunner(env={"CUBEFEED_LANDING": str(root / "landing")}).invoke(app, command)
-
-
-def test_a_directory_made_anew_while_nothing_runs_is_accepted_for_the_next_session(
-    observer: Observer, tmp_path: Path
-) -> None:
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        fill(living)
-    made_anew(tmp_path / "landing")
-    done = accept_while_down(tmp_path, "--dry-run")
-    assert "would be accepted as it is now, with 4 known files not in it" in done.stdout
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        doubt_of(living, "none of its 4 files")
-    done = accept_while_down(tmp_path, "--format", "json")
-    assert [file["file"] for file in json.loads(done.stdout)] == [f"{number}.csv" for number in ALL]
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        living.wait_for({5: 5})
-        assert living.status()["problem"] is None
-
-
-def test_where_no_ledger_is_nothing_is_accepted_and_nothing_is_made(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["landing", "accept", "sales", "--state", str(tmp_path / "mistyped")])
-    assert isinstance(done.exception, StateError) and "There is no ledger here" in str(done.exception)
-    assert not list(tmp_path.iterdir())
-
-
-def test_an_empty_directory_is_accepted_by_a_session_only(observer: Observer, tmp_path: Path) -> None:
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        fill(living)
-    emptied(tmp_path / "landing")
-    done = accept_while_down(tmp_path)
-    assert isinstance(done.exception, RequestFailed)
-    assert "start a session, then cubefeed landing accept" in str(done.exception)
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        doubt_of(living, "the directory is empty")
 
 
 @pytest.mark.parametrize("how", ["moved", "copied"])
@@ -370,36 +228,3 @@ def test_a_directory_that_comes_in_doubt_while_the_ledger_is_locked_degrades_its
         doubt_of(living, "the directory is empty")
         living.put("5.csv", sales(5, start=5))
         living.wait_for_state("5.csv", "loaded")
-
-
-def test_another_directory_corrects_no_file_of_the_same_name_until_a_person_says_that_it_is_right(
-    observer: Observer, tmp_path: Path
-) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    for number in ALL:
-        (other / f"{number}.csv").write_bytes(sales(100, start=number))
-    (other / "5.csv").write_bytes(sales(5, start=5))
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        fill(living)
-        living.landing.rename(tmp_path / "archive")
-        living.landing.symlink_to(other)
-        living.wait_for(ALL | {5: 5})
-        doubt_of(living, "another directory now, with none of its 4 files")
-        waits = living.inbox.list_waiting()
-        assert waits and all("cubefeed landing accept sales" in why for why in waits.values())
-        assert living.quantities() == ALL | {5: 5}
-        ask(living, "accept")
-        living.wait_for({**dict.fromkeys(ALL, 100), 5: 5})
-        living.wait_until(lambda: living.status()["problem"] is None)
-        living.landing.unlink()
-
-
-def test_another_directory_with_most_files_as_they_were_is_the_same_one(observer: Observer, tmp_path: Path) -> None:
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        fill(living)
-    renumber(tmp_path, "container")
-    (tmp_path / "landing" / "1.csv").write_bytes(sales(100))
-    with live(tmp_path, observer, when_deleted=Unload()) as living:
-        living.wait_for(ALL | {1: 100})
-        assert living.status()["problem"] is None
