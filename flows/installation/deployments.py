@@ -70,18 +70,18 @@ class PatientRunner(Runner):
     async def __aenter__(self) -> Self:
         self._tmp_dir = Path(tempfile.mkdtemp(prefix="cubefeed-runs-"))
         await super().__aenter__()
-        ask = self._client.get_scheduled_flow_runs_for_deployments
+        fetch = self._client.get_scheduled_flow_runs_for_deployments
 
-        async def ask_patiently(*args: Any, **kwargs: Any) -> list[FlowRun]:
+        async def fetch_patiently(*args: Any, **kwargs: Any) -> list[FlowRun]:
             try:
-                return await ask(*args, **kwargs)
+                return await fetch(*args, **kwargs)
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 log.warning("Prefect does not answer (%s); the live session goes on", error)
                 if isinstance(error, httpx.HTTPStatusError) and error.response.is_server_error:
                     await self._end_corrupt_runs()
                 return []
 
-        self._client.get_scheduled_flow_runs_for_deployments = ask_patiently  # type: ignore[method-assign]
+        self._client.get_scheduled_flow_runs_for_deployments = fetch_patiently  # type: ignore[method-assign]
         return self
 
     async def _end_corrupt_runs(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.program import SAMPLES, Place, until
-from tests.e2e.test_up import OPEN
+from tests.e2e.up.test_prefect_access import OPEN
 from tests.repository import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,9 +22,9 @@ TYPED = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
 COMMANDS = [line for line in TYPED if line.startswith(".venv/bin/cubefeed")]
 ELSEWHERE = {
     "make demo": "test_demo.py",
-    "make up": "test_up.py",
-    'eval "$(.venv/bin/cubefeed prefect-env)"  # the server\'s address and its secret, for this shell': "test_up.py",
-    "prefect deployment run": "test_up.py",
+    "make up": "up/",
+    'eval "$(.venv/bin/cubefeed prefect-env)"  # the server\'s address and its secret, for this shell': "up/",
+    "prefect deployment run": "up/",
     'export CUBEFEED_TOKEN="$(.venv/bin/cubefeed token)"': "test_the_token_of_the_readme_is_taken",
     "cubefeed watch": "test_the_dataset_of_the_readme_works",
 }

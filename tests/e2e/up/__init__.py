@@ -1,0 +1,1 @@
+"""`cubefeed up`: one running installation for all tests of this folder."""
