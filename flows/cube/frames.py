@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from flows.errors import QueryError
-from flows.model.measures import Mean, Measure, RowCount, Sum, ValueCount
+from flows.model.measures import Mean, Measure, RowCount, Sum, ValueCount, is_sum
 from flows.model.tables import TOTAL_DEPTH, VERSION, Column, Query, Table
 from flows.model.types import INTEGER, ColumnType
 
@@ -93,7 +93,7 @@ def empty(table: Table, query: Query) -> pl.DataFrame:
 def whole_sums(table: Table, query: Query) -> list[str]:
     """The measures asked for that are sums of integers: the only ones that may not fit."""
     asked = {name: table.measure(name).aggregation for name in query.measures}
-    return [name for name, each in asked.items() if isinstance(each, Sum) and table.type_of(each).whole]
+    return [name for name, each in asked.items() if is_sum(each) and table.type_of(each).whole]
 
 
 def narrowed(table: Table, query: Query, answer: pl.DataFrame) -> pl.DataFrame:

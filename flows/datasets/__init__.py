@@ -6,6 +6,7 @@ import ast
 import importlib
 import pkgutil
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -89,22 +90,25 @@ def _import_file(file: Path) -> ModuleType:
 
 def _refuse_internals(tree: ast.Module, file: Path) -> None:
     """Where names come from inside `flows` is nobody else's business, and changes; the datasets there may be used."""
-    for node in ast.walk(tree):
-        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        inside = [module for module in modules if module.startswith("flows.") and not _is_dataset(module)]
-        if inside and isinstance(node, ast.Import | ast.ImportFrom):
-            public = [alias.name for alias in node.names if alias.name in cubefeed.__all__]
+    for line, module, names in _imports(tree):
+        if f"{module}.".startswith("flows.") and not f"{module}.".startswith(f"{__name__}."):
+            public = [name for name in names if name in cubefeed.__all__]
             raise DeclarationError(
-                f"The dataset file imports {inside[0]}, which is internal and changes",
+                f"The dataset file imports {module}, which is internal and changes",
                 next_step=f"write `from cubefeed import {', '.join(public) or 'Dataset, Csv'}` instead",
                 file=file,
-                line=node.lineno,
+                line=line,
             )
 
 
-def _is_dataset(module: str) -> bool:
-    return f"{module}.".startswith(f"{__name__}.")
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str, list[str]]]:
+    """The line, the module and the names of each import."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=modules):
+                yield from ((node.lineno, module.name, []) for module in modules)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield node.lineno, module, [name.name for name in names]
 
 
 def _source_of(file: Path) -> bytes:

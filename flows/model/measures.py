@@ -53,6 +53,17 @@ class Measure:
     aggregation: Aggregation
 
 
+def is_sum(aggregation: Aggregation) -> bool:
+    """Whether it adds up values, so that what comes out may be wider than each of them."""
+    match aggregation:
+        case Sum():
+            return True
+        case Mean() | ValueCount() | RowCount():
+            return False
+        case _:
+            assert_never(aggregation)
+
+
 def adds_up(aggregation: Aggregation) -> Literal["sum", "count"] | None:
     """How the measures of two disjoint parts make that of both: as a sum, which is null for no values, or as a count,
     which is 0. None where they do not: what cannot be added up has to be asked for, or derived from what can."""

@@ -24,6 +24,7 @@ def test_every_public_name_is_there() -> None:
         ("from flows.model.dataset import Dataset", "from cubefeed import Dataset"),
         ("from flows.errors import Nothing", "from cubefeed import Dataset, Csv"),
         ("import flows.model.dataset", "from cubefeed import Dataset, Csv"),
+        ("from flows import errors", "from cubefeed import Dataset, Csv"),
     ],
 )
 def test_a_dataset_file_that_imports_internals_is_refused_with_the_public_names(

@@ -15,7 +15,7 @@ from flows.cube import frames
 from flows.cube.atoti.answers import is_answered_from_rows
 from flows.cube.atoti.engine import compile_aggregation
 from flows.cube.duckdb.engine import DuckDbCube
-from flows.model.measures import Aggregation, Measure, adds_up
+from flows.model.measures import Aggregation, Measure, adds_up, is_sum
 from flows.model.tables import Query, Table
 from flows.web.cells import cell_part
 from tests.integration.cube.cube_contract import SALES, put
@@ -61,6 +61,6 @@ def test_an_answer_from_rows_refuses_it(table: Table) -> None:
 
 
 def test_the_page_and_the_model_refuse_it(table: Table) -> None:
-    for refuse in (cell_part, adds_up, table.type_of):
+    for refuse in (cell_part, adds_up, is_sum, table.type_of):
         with pytest.raises(AssertionError, match=UNREACHABLE):
             refuse(LARGEST)

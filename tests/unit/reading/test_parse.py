@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import gzip
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import dataframely as dy
 import polars as pl
 import pytest
 
+from flows.landing.tree import find_signature
 from flows.model.dataset import Dataset
+from flows.model.files import SettledFile
 from flows.model.findings import MAX_FINDINGS, NO_FINDINGS, FileFindings
 from flows.model.formats import Csv
 from flows.model.tables import FILE, LINE
 from flows.reading.csv import cells
 from flows.reading.csv.gate import MAX_CELL_BYTES
 from flows.reading.csv.parse import Source, parse
+from flows.reading.file_reader import FileContent, read_file
 from flows.validation.text_rows import TextRows
 
 
@@ -80,6 +85,28 @@ def test_groups_of_the_files_name_become_columns_and_a_group_left_out_is_null() 
     assert text.frame.columns == ["A", "B", "Shop", "Part", FILE, LINE]
     assert text.frame["Shop"].to_list() == ["paris", "rome"]
     assert text.frame["Part"].to_list() == ["1", None]
+
+
+def test_a_path_in_folders_gives_columns_from_all_of_it() -> None:
+    dataset = replace(NAMED, recursive=True, from_path=r"(?P<Shop>[^/]+)/(?P<Part>[^/]+)\.csv")
+    text = parse(dataset, [Source("paris/1.csv", H + b"1,2\n"), Source("rome.csv", H + b"3,4\n")])
+    assert text.frame.select("Shop", "Part").rows() == [("paris", "1")]
+    assert rules(text.found[1]) == [("from_path", None)]
+
+
+def test_equal_bytes_in_two_folders_that_give_columns_are_two_contents(tmp_path: Path) -> None:
+    dataset = replace(NAMED, landing=tmp_path, recursive=True, from_path=r"(?P<Shop>[^/]+)/(?P<Part>[^/]+)\.csv")
+    digests = set[bytes]()
+    for folder in ("paris", "rome"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.csv").write_bytes(H + b"1,2\n")
+        path = f"{folder}/1.csv".encode()
+        signature = find_signature(dataset.root, path)
+        assert signature is not None
+        content = read_file(dataset, SettledFile(path, signature))
+        assert isinstance(content, FileContent)
+        digests.add(content.digest)
+    assert len(digests) == 2
 
 
 def test_data_rows_count_refused_lines_too() -> None:
