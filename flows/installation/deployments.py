@@ -95,7 +95,7 @@ class PatientRunner(Runner):
 
 
 async def serve(datasets: tuple[Dataset, ...]) -> None:
-    """Serve the deployments until told to end."""
+    """Serve the deployments until a signal comes."""
     runner = PatientRunner(limit=RUNS, pause_on_shutdown=True)
     for deployment in await deployments(datasets):
         await runner.aadd_deployment(deployment)
@@ -105,7 +105,7 @@ async def serve(datasets: tuple[Dataset, ...]) -> None:
 
 
 def main() -> None:
-    """Serve until told to end."""
+    """Serve until a signal comes."""
     outlive_full_logs("stdout", "stderr")
     plain_logs()
     os.umask(PRIVATE)

@@ -78,7 +78,7 @@ class Supervisor:
         return Addresses(without_secrets(url), owner, self._server.secret)
 
     async def keep(self, stopping: asyncio.Event) -> None:
-        """Start again what has died, until told to stop."""
+        """Start again what has died, until it is to stop."""
         while not stopping.is_set():
             try:
                 with boundary(Scope.PREFECT):
