@@ -53,5 +53,5 @@ async def validate_files(window: Window) -> None:
 async def append_files(window: Window) -> None:
     """Append what is checked, one transaction per batch."""
     logger = get_run_logger()
-    window.tell = lambda outcome: log_outcome(logger, outcome)
+    window.on_outcome = lambda outcome: log_outcome(logger, outcome)
     await window.at_home(window.finished)

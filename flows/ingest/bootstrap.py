@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -68,7 +68,7 @@ def open_feed(
     run: str | None = None,
     attend: Callable[[Feed], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[OpenFeed]:
-    """Own the state directory, open the ledger, the engine and the lookouts, and serve the read API.
+    """Own the state directory, open the ledger, the engine and the monitors, and serve the read API.
 
     The cube is empty until `Feed.rebuild` is called.
 
@@ -77,7 +77,7 @@ def open_feed(
         tell: says what the user should know before the engine starts.
         prefect_url: where people find Prefect's pages.
         run: the Prefect run that holds the session.
-        attend: held from just before others are told where the session is: what ends it in order.
+        attend: held from just before it is announced where the session is: what ends it in order.
 
     Raises:
         StateError: another process owns the state, or it cannot be used.
@@ -91,20 +91,12 @@ def open_feed(
         health = _own(state, stack)
         crashes = _open_crashes(state, health, stack)
         ledger = stack.enter_context(closing(open_ledger(state.ledger, lost=state.remembers)))
-        requests = stack.enter_context(closing(RequestBox(ledger)))
-        requests.fail_interrupted()
-        segments = Segments(state.segments)
-        segments.remove_partial()
-        settle_orphans(ledger, segments)
-        quarantine = Quarantine(state.quarantine)
-        quarantine.remove_partial()
-        Reports(state.reports).remove_partial()
-        tables = tuple(dataset.table for dataset in datasets)
-        opened_cube = open_cube(settings.engine, tables, memory=settings.memory, tell=tell)
-        cube = stack.enter_context(closing(WatchedCube(opened_cube)))
+        requests = _open_requests(ledger, stack)
+        segments, quarantine = _open_files(state, ledger)
+        cube = _open_cube(settings, datasets, stack, tell)
         wake = threading.Event()
         feed = Feed(
-            {dataset.name: _open_dataset(dataset, ledger, settings, wake, stack) for dataset in datasets},
+            {each.name: _open_dataset(each, ledger, settings, wake, stack) for each in datasets},
             Resources(cube, ledger, segments, quarantine, state.backups, crashes),
             requests=requests,
             wake=wake,
@@ -116,6 +108,32 @@ def open_feed(
         stack.enter_context(attend(feed))
         state.announce(owner)
         yield OpenFeed(feed, owner)
+
+
+def _open_files(state: StateDirectory, ledger: Ledger) -> tuple[Segments, Quarantine]:
+    """The directories of what is kept, without what a crash has left half done."""
+    segments = Segments(state.segments)
+    segments.remove_partial()
+    settle_orphans(ledger, segments)
+    quarantine = Quarantine(state.quarantine)
+    quarantine.remove_partial()
+    Reports(state.reports).remove_partial()
+    return segments, quarantine
+
+
+def _open_cube(
+    settings: Settings, datasets: Sequence[Dataset], stack: ExitStack, tell: Callable[[str], None]
+) -> WatchedCube:
+    tables = tuple(dataset.table for dataset in datasets)
+    opened = open_cube(settings.engine, tables, memory=settings.memory, tell=tell)
+    return stack.enter_context(closing(WatchedCube(opened)))
+
+
+def _open_requests(ledger: Ledger, stack: ExitStack) -> RequestBox:
+    """Open the requests; those that an earlier session had begun have failed."""
+    requests = stack.enter_context(closing(RequestBox(ledger)))
+    requests.fail_interrupted()
+    return requests
 
 
 def _own(state: StateDirectory, stack: ExitStack) -> Health:
@@ -201,7 +219,7 @@ def _serve(
 ) -> Owner:
     state = StateDirectory(settings.state)
     reports = Reports(state.reports)
-    disks = Disks(places(state), landing_places(state.dataset for state in feed.datasets.values()))
+    disks = Disks(places(state), landing_places(each.dataset for each in feed.datasets.values()))
     stack.callback(disks.close)
     source = FeedSource(feed, Owner(os.getpid(), settings.engine), reports, disks)
     proxies = Proxies.named(settings.proxy)

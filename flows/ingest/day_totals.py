@@ -26,7 +26,7 @@ from flows.store.segment_rows import Part, newest_dates
 SHOWN_DATES = 15
 SHOWN_FILES = 200
 """A report is read by people, and its facts lie in the ledger as the answer to a request."""
-_FIRST: tuple[Came, ...] = ("refused", "late", "corrected", "received", "duplicate", "ignored")
+_FIRST: tuple[Came, ...] = ("refused", "late", "corrected", "received", "duplicate")
 _WEEK_DAYS = 7
 
 Newest = Mapping[int, tuple[date | None, bool]]
@@ -162,7 +162,7 @@ def _file(version: DayVersion, newest: Newest, day: date, due: datetime | None) 
 def _came(version: DayVersion, newest: Newest, day: date, due: datetime | None) -> tuple[Came, date | None]:
     """As what a version came, and the day that it was late for."""
     if not version.accepted:
-        return ("duplicate" if version.row.state == "duplicate" else _refusal(version)), None
+        return ("duplicate" if version.row.state == "duplicate" else "refused"), None
     if version.corrects:
         return "corrected", None
     last, has = newest.get(version.row.version, (None, False))
@@ -172,10 +172,6 @@ def _came(version: DayVersion, newest: Newest, day: date, due: datetime | None) 
     if due is not None and not has and last is not None and last < day:
         return "late", last
     return "received", None
-
-
-def _refusal(version: DayVersion) -> Came:
-    return "refused" if version.row.state == "quarantined" else "ignored"
 
 
 def _utc(moment: datetime) -> str:

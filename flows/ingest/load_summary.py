@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flows.ingest.work import FileOutcome, Outcome
@@ -65,6 +66,12 @@ class LoadSummary:
         self.with_findings += sum(file.findings > 0 and file.version is not None for file in outcome.files)
         self.first += [load for load in loads if load.needs_attention][: KEPT - len(self.first)]
         self.last.extend(loads[-KEPT:])
+
+    def note(self, outcome: Outcome, on_outcome: Callable[[Outcome], None]) -> None:
+        """Count an outcome that is no dry run; in any case hand it on."""
+        if not outcome.dry_run:
+            self.add(outcome)
+        on_outcome(outcome)
 
     def then(self, later: LoadSummary) -> LoadSummary:
         """Both together, these first."""

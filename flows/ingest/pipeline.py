@@ -77,54 +77,38 @@ class Stages:
         await self._in("append", FILLING, lambda: self.feed.rebuild(note))
 
     async def load_waiting(
-        self, progress: Progress | None = None, tell: Callable[[Outcome], None] = lambda _: None
+        self, progress: Progress | None = None, on_outcome: Callable[[Outcome], None] = lambda _: None
     ) -> LoadSummary:
-        """Load all that is settled now, without waiting for more, unless told to stop. Returns what became of it.
+        """Load all that is settled now, without waiting for more, unless it has to stop. Returns what became of it.
 
         Producers may never rest: it also ends once no dataset has anything but files that landed meanwhile.
 
         Args:
             progress: called with how many files of how many are done.
-            tell: called with each outcome.
+            on_outcome: called with each outcome.
         """
-        loads = LoadSummary()
-
-        def note(outcome: Outcome) -> None:
-            if not outcome.dry_run:
-                loads.add(outcome)
-            tell(outcome)
-
+        loads, waiting = LoadSummary(), _WaitingFiles(self.feed, progress)
         appending: asyncio.Task[Outcome] | None = None
         rest: Work | None = None
-        done = newer = 0
-        begun_ns = time.time_ns()
         try:
-            while not self.feed.stopping and (rest is not None or newer < len(self.feed.datasets)):
+            while not self.feed.stopping and (rest is not None or waiting.are_left):
                 work = rest or await self._in("detect", DETECTING, self.feed.find_work, limit_s=STUCK_S)
-                if work is None:
-                    if appending is None:
-                        break
-                    # what is appended may leave further work
-                    note(await appending)
-                    appending = None
-                    continue
-                if work.request is None:
-                    newer = newer + 1 if _landed_since(begun_ns, work) else 0
-                validated = await self.validate(work)
-                rest = _rest(validated)
+                if work is None and appending is None:
+                    break
+                checked = await self.validate(work) if work is not None else None
                 if appending is not None:
-                    note(await appending)
-                appending = asyncio.create_task(self.append(validated))
-                done += len(work.landed) - (len(rest.landed) if rest else 0)
-                waiting = done + self.feed.waiting()
-                self.feed.health.note_progress(f"{work.dataset} is being loaded, {done:,} of {waiting:,} files")
-                if progress:
-                    progress(work.dataset, done, waiting)
+                    loads.note(await appending, on_outcome)
+                appending = None
+                if work is None or checked is None:  # what was appended may have left further work
+                    continue
+                appending = asyncio.create_task(self.append(checked))
+                rest = _rest(checked)
+                waiting.take(work, rest)
         finally:
             if appending is not None:
                 await asyncio.wait({appending})
         if appending is not None:
-            note(await appending)
+            loads.note(await appending, on_outcome)
         if not self.feed.stopping:
             self.feed.health.begin_live()
         return loads
@@ -144,7 +128,7 @@ class Window:
 
     def __init__(self, stages: Stages) -> None:
         self.stages = stages
-        self.tell: Callable[[Outcome], None] = lambda _: None
+        self.on_outcome: Callable[[Outcome], None] = lambda _: None
         self.started = asyncio.Event()
         self.run_id: UUID | None = None
         self.loads = LoadSummary()
@@ -200,9 +184,32 @@ class Window:
         while (validated := await self._validated.get()) is not None:
             with suppress(SessionFailed):
                 outcome = await self.stages.append(validated)
-                if not outcome.dry_run:
-                    self.loads.add(outcome)
-                self.tell(outcome)
+                self.loads.note(outcome, self.on_outcome)
+
+
+class _WaitingFiles:
+    """The files that wait at a start, and how many of them are done."""
+
+    def __init__(self, feed: Feed, progress: Progress | None) -> None:
+        self._feed = feed
+        self._progress = progress
+        self._begun_ns = time.time_ns()
+        self._done = self._newer = 0
+
+    @property
+    def are_left(self) -> bool:
+        """Whether a dataset may still have files that had landed before."""
+        return self._newer < len(self._feed.datasets)
+
+    def take(self, work: Work, rest: Work | None) -> None:
+        """This work is under way, but for the rest."""
+        if work.request is None:
+            self._newer = self._newer + 1 if _landed_since(self._begun_ns, work) else 0
+        self._done += len(work.landed) - (len(rest.landed) if rest else 0)
+        waiting = self._done + self._feed.waiting()
+        self._feed.health.note_progress(f"{work.dataset} is being loaded, {self._done:,} of {waiting:,} files")
+        if self._progress:
+            self._progress(work.dataset, self._done, waiting)
 
 
 def _landed_since(begun_ns: int, work: Work) -> bool:

@@ -10,7 +10,7 @@ Number = int | float
 TOO_LARGE: Final = "does not fit"
 """In place of a sum that 64 bits cannot hold."""
 Value = Number | Literal["does not fit"] | None
-Came = Literal["received", "late", "corrected", "refused", "duplicate", "ignored"]
+Came = Literal["received", "late", "corrected", "refused", "duplicate"]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ class State(StrEnum):
     UNLOADED = "unloaded"
     QUARANTINED = "quarantined"
     DUPLICATE = "duplicate"
-    IGNORED = "ignored"
 
 
 LIVE = (State.STAGED, State.LOADED)
