@@ -28,7 +28,7 @@ POINTS: dict[str, tuple[object, str, str]] = {
     "change known": (commit, "change_set", "after"),
     "cube changed": (DuckDbCube, "apply", "after"),
     "recorded": (commit, "mark_loaded", "after"),
-    "inbox judged": (Inbox, "judged", "before"),
+    "inbox knows": (Inbox, "record", "before"),
     "rebuild begun": (DuckDbCube, "rebuild", "before"),
     "rebuilt": (Feed, "rebuild", "after"),
 }
