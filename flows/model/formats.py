@@ -14,7 +14,8 @@ from flows.model.declaration import require, wrong
 
 @dataclass(frozen=True)
 class Csv:
-    """How the files' text is read.
+    """How the files' text is read. All of it is part of a dataset's fingerprint, defaults too: where one changes, files
+    are checked again.
 
     Args:
         delimiter: one character between fields.
@@ -22,7 +23,7 @@ class Csv:
         encoding: a Python codec name. A UTF-8 byte order mark is accepted and left out.
         date_format: strftime format of Date columns.
         datetime_format: strftime format of Datetime columns.
-        nulls: cell texts that mean "no value".
+        nulls: cell texts that mean "no value", in every column; one that may not be null refuses them.
         true: cell texts that mean true in a Bool column.
         false: cell texts that mean false in a Bool column.
         multiline: whether quoted fields may hold line ends. When False a line end inside quotes is a

@@ -346,6 +346,7 @@ CELLS = [
     reading("a number for a boolean", "Open", "2", "boolean"),
     reading("a declared null", "Price", "NA", None, None, dataset=EUROPEAN),
     reading("an undeclared null", "Price", "NULL", "float"),
+    reading("N/A, which is no null by default", "Price", "N/A", "float"),
     lines("NA, None and nan are text", "1,2021-05-01,NA,1", "2,2021-05-01,None,2", "3,2021-05-01,nan,3",
           rows=[(1, MAY_1, "NA", 1), (2, MAY_1, "None", 2), (3, MAY_1, "nan", 3)]),
     lines("leading zeros of a text stay", "1,2021-05-01,007,1", rows=[(1, MAY_1, "007", 1)]),
