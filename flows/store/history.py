@@ -113,7 +113,8 @@ def file_rows(
 
 
 def file_row(row: Any) -> FileRow:
-    """A row of `versions` joined with its path, as people see it."""
+    """A row of `versions`, with all its columns, joined with its path, as people see it; `file_rows` and `day_versions`
+    ask for such rows."""
     current = row.id == row.accepted and row.state in LIVE
     return FileRow(
         dataset=row.dataset,

@@ -66,7 +66,9 @@ versions = Table(
     Column("findings", Integer, nullable=False, doc="how many findings in all"),
     Column("first_finding", String, doc="JSON of the first finding"),
     Column("segment", Integer, ForeignKey("segments.id")),
-    Column("batch", Integer, ForeignKey("batches.id"), nullable=False),
+    Column(
+        "batch", Integer, ForeignKey("batches.id"), nullable=False, doc="the one that brought it, or a restore's own"
+    ),
     Column("detected_utc", String, nullable=False),
     Column("staged_utc", String),
     Column("loaded_utc", String),

@@ -9,10 +9,12 @@ import signal
 import stat
 import subprocess
 import sys
+from typing import Any
 
 import httpx
 import pytest
 
+from flows.cli.files import FILE_COLUMNS
 from tests.e2e.program import SAMPLES, Place, RunningProgram, started_program, until, watching
 
 HEADER = "ID,Date,Product,Quantity\n"
@@ -33,7 +35,7 @@ def two_days(place: Place) -> Place:
     return place
 
 
-def ask(running: RunningProgram, path: str) -> object:
+def ask(running: RunningProgram, path: str) -> Any:
     """The live process's own answer."""
     url = (running.place.root / "ready").read_text().strip()
     return httpx.get(f"{url}{path}", trust_env=False).json()
@@ -73,6 +75,9 @@ def test_a_file_is_in_the_cube_soon_after_it_lands_and_every_command_shows_it(tw
             ("sales_2021-05-01.csv", "loaded", 4),
         ]
         assert [row["file"] for row in two_days.csv("files")] == [row["file"] for row in files]
+        assert ask(running, "/api/files") == files
+        heading = two_days.run("files").stdout.split("\n", 1)[0].split()
+        assert heading == list(FILE_COLUMNS)
         assert two_days.json("findings") == []
         assert two_days.run("status", "--check").returncode == 0
         assert stat.S_IMODE(two_days.state.stat().st_mode) == 0o700

@@ -191,7 +191,7 @@ def test_the_fingerprint_changes_with_what_could_give_other_rows() -> None:
 
 
 def test_the_fingerprint_of_the_sample_dataset_is_pinned() -> None:
-    """It changes where a default changes; then pin the new one, and say in CHANGELOG.md that files are checked again."""
+    """It changes where a default does; then pin the new one, and say in CHANGELOG.md that files are checked again."""
     assert SALES.fingerprint == "5f10343ffb8b9cad"
 
 
