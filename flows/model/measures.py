@@ -64,9 +64,14 @@ def is_sum(aggregation: Aggregation) -> bool:
             assert_never(aggregation)
 
 
-def adds_up(aggregation: Aggregation) -> Literal["sum", "count"] | None:
-    """How the measures of two disjoint parts make that of both: as a sum, which is null for no values, or as a count,
-    which is 0. None where they do not: what cannot be added up has to be asked for, or derived from what can."""
+type Folding = Literal["sum", "count"]
+"""How the measure of a whole is made from those of its parts: as a sum, which is null for no values, or as a count,
+which is 0."""
+
+
+def folding(aggregation: Aggregation) -> Folding | None:
+    """How the measures of disjoint parts make that of the whole. None where they do not, and it is derived from what
+    does (as `web/cells.py` does with means)."""
     match aggregation:
         case Sum():
             return "sum"

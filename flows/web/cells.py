@@ -9,7 +9,7 @@ from typing import assert_never
 import polars as pl
 
 from flows.errors import TooManyRows
-from flows.model.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount, adds_up
+from flows.model.measures import Aggregation, Folding, Mean, Measure, RowCount, Sum, ValueCount, folding
 from flows.model.tables import CONTRIBUTORS_COUNT, Column, Query, Table
 
 MAX_CELLS = 50_000
@@ -138,9 +138,8 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     to the cube: it alone knows which of their values it holds for equal.
     """
     names = [level.name for level in layout.levels]
-    additive = [measure for measure in layout.measures if adds_up(measure.aggregation)]
-    totals = [measure.name for measure in additive]
-    parts = [cell_part(measure.aggregation).alias(measure.name) for measure in additive]
+    foldings = {m.name: how for m in layout.measures if (how := folding(m.aggregation)) is not None}
+    parts = [cell_part(m.aggregation).alias(m.name) for m in layout.measures if m.name in foldings]
     rows = pl.concat(added)
     grouped = rows.group_by(names).agg(parts) if names else rows.select(parts)
     if not layout.fits(grouped) or any(not level.type.ordered for level in layout.levels):
@@ -148,7 +147,7 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     new = with_keys(_with_means(layout, grouped), layout)
     before = cells.join(new, on=layout.key, how="semi")
     both = pl.concat([before, new]).group_by(layout.key)
-    after = both.agg(pl.col(names).first(), *(_sum(pl.col(name)).alias(name) for name in totals))
+    after = both.agg(pl.col(names).first(), *(_folded(how, pl.col(name)) for name, how in foldings.items()))
     room = cells.height - before.height + after.height
     return (before, _with_means(layout, after).select(cells.columns)) if room <= layout.max_cells else None
 
@@ -164,6 +163,31 @@ def cell_part(aggregation: Aggregation) -> pl.Expr:
             return _sum(pl.col(column).cast(pl.Float64))
         case Mean():
             raise ValueError("means do not add up")
+        case _:
+            assert_never(aggregation)
+
+
+def _folded(how: Folding, parts: pl.Expr) -> pl.Expr:
+    match how:
+        case "sum":
+            return _sum(parts)
+        case "count":
+            return parts.sum()
+        case _:
+            assert_never(how)
+
+
+def page_fold(layout: Layout, aggregation: Aggregation) -> str | list[object]:
+    """The aggregate by which the page's engine makes totals of cells, in its own words.
+
+    Its `max` and `min` take a null that comes first for the greatest value: over cells without values they need another
+    way. (Perspective 5.6.1)
+    """
+    match aggregation:
+        case Sum() | ValueCount() | RowCount():
+            return "sum"
+        case Mean() as mean:
+            return ["weighted mean", [layout.weight(mean)]]
         case _:
             assert_never(aggregation)
 
@@ -201,7 +225,7 @@ def difference(layout: Layout, before: pl.DataFrame, after: pl.DataFrame) -> Del
     changed = after.join(before, on=after.columns, how="anti", nulls_equal=True)
     vanished = before.join(after, on=layout.key, how="anti")
     zero = [
-        pl.lit(0.0 if adds_up(m.aggregation) == "count" else None, pl.Float64).alias(m.name) for m in layout.measures
+        pl.lit(0.0 if folding(m.aggregation) == "count" else None, pl.Float64).alias(m.name) for m in layout.measures
     ]
     return Delta(pl.concat([changed, vanished.with_columns(zero)]), vanished[layout.key].to_list())
 

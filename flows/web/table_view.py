@@ -12,7 +12,7 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.cube.observable import TableChanges, WatchedCube
 from flows.errors import TooManyRows
-from flows.model.measures import Mean, Measure
+from flows.model.measures import Measure
 from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
 from flows.web.api import TIMEOUT_S
 from flows.web.cells import (
@@ -23,6 +23,7 @@ from flows.web.cells import (
     choose_layout,
     difference,
     fold_in,
+    page_fold,
     wide_integers,
     with_keys,
 )
@@ -170,7 +171,7 @@ def _described(layout: Layout, measure: Measure) -> dict[str, Any]:
         "name": measure.name,
         "aggregation": measure.aggregation.word,
         "whole": layout.table.type_of(measure.aggregation).whole,
-        "weight": layout.weight(measure.aggregation) if isinstance(measure.aggregation, Mean) else None,
+        "fold": page_fold(layout, measure.aggregation),
     }
 
 

@@ -190,8 +190,9 @@ def test_a_mean_is_weighted_by_the_count_of_its_values() -> None:
         view.refresh()
         reader.read()
     assert reader.kinds == ["snapshot"] + ["delta"] * 3
-    weights = {measure["name"]: measure["weight"] for measure in reader.header["measures"]}
-    assert weights["Price.MEAN"] == "Price.COUNT" and weights["Amount.MEAN"] == CONTRIBUTORS_COUNT
+    folds = {measure["name"]: measure["fold"] for measure in reader.header["measures"]}
+    assert folds["Price.MEAN"] == ["weighted mean", ["Price.COUNT"]]
+    assert folds["Amount.MEAN"] == ["weighted mean", [CONTRIBUTORS_COUNT]]
     assert (reader.sums(of="Price.SUM", null=0), reader.sums(of="Price.COUNT")) == ({(): 5.0}, {(): 2})
     assert [cell["Price.MEAN"] for cell in reader.cells.values()] == [1.0, None, 4.0, None]
 
