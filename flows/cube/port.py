@@ -11,6 +11,7 @@ import polars as pl
 
 from flows.cube.bounds import Bounds
 from flows.model.merge import ChangeSet, Horizon
+from flows.model.precedence import Rank
 from flows.model.tables import Query, Table
 
 
@@ -20,11 +21,11 @@ class LiveSegment:
 
     Args:
         path: the Parquet file: the table's columns, `_version` (Int64) and `_line` (UInt32).
-        places: version → place, for the versions in it that are current; other rows are dead.
+        ranks: content → rank, of those in it that are in the cube; other rows are dead.
     """
 
     path: Path
-    places: Mapping[int, int]
+    ranks: Mapping[int, Rank]
 
 
 class Cube(Protocol):
@@ -58,7 +59,7 @@ class Cube(Protocol):
     ) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`.
 
-        Per key the row of the version with the highest place stays; without keys all live rows do; then what
+        Per key the row of the content with the highest rank stays; without keys all live rows do; then what
         is before the horizon leaves. With `keys_differ` no two live rows have the same key, so that none of them
         is looked for. Returns the rows in the table.
         """

@@ -10,8 +10,9 @@ import polars as pl
 
 from flows.cube.port import LiveSegment
 from flows.model.duplicates import repeated, row_hash
-from flows.model.merge import Horizon
-from flows.model.tables import VERSION, Table
+from flows.model.merge import Horizon, last_by_rank
+from flows.model.precedence import Rank, dense
+from flows.model.tables import LINE, VERSION, Table
 from flows.runtime.progress import progress_here
 
 BATCH_ROWS = 122_880
@@ -24,20 +25,20 @@ FEW_KEYS = 1_000_000
 Ranges = Mapping[str, tuple[Any, Any]]
 """Key column → smallest and largest value."""
 
-_PATH, _PLACE, _TOP = "_path", "_place", "_top"
+_PATH, _RANK, _TOP = "_path", "_rank", "_top"
 
 
 def live_batches(
     table: Table, segments: Iterable[LiveSegment], horizon: Horizon | None = None, *, keys_differ: bool = False
 ) -> Iterator[pl.DataFrame]:
-    """The live rows of segments: per key the row of the version with the highest place, without keys all of them.
+    """The live rows of segments: per key the row of the content with the highest rank, without keys all of them.
 
     Two passes: the first reads the keys alone, and only those of versions whose key ranges meet, to find the keys
     that several versions hold; the second streams the rows and leaves out the losers.
 
     Args:
         table: the table that the rows belong to.
-        segments: files and the places of the versions that are current in each; other rows are dead.
+        segments: files and the ranks of the contents in each that are in the cube; other rows are dead.
         horizon: rows of earlier days are left out, after the losers.
         keys_differ: no key is held twice; the first pass is left out.
 
@@ -45,15 +46,19 @@ def live_batches(
         Frames with the table's columns and `_version`, in no given order.
     """
     live = list(segments)
-    if not any(segment.places for segment in live):
+    if not any(segment.ranks for segment in live):
         return
     columns = [*(c.name for c in table.columns), VERSION]
-    rows = _live_rows(live, columns)
-    places = {version: place for segment in live for version, place in segment.places.items()}
-    contested = None if keys_differ else _contested(table, live, places)
-    if contested is not None:
-        rows = _placed(rows, places).join(contested.lazy(), on=list(table.keys), how="left")
-        rows = rows.filter(pl.col(_TOP).is_null() | (pl.col(_PLACE) == pl.col(_TOP)))
+    ranks = {content: rank for segment in live for content, rank in segment.ranks.items()}
+    if table.greatest is not None:
+        rows = _without_covered(table, live, columns, ranks)
+    else:
+        rows = _live_rows(live, columns)
+        order = dense(ranks)
+        contested = None if keys_differ else _contested(table, live, order)
+        if contested is not None:
+            rows = _ranked(rows, order).join(contested.lazy(), on=list(table.keys), how="left")
+            rows = rows.filter(pl.col(_TOP).is_null() | (pl.col(_RANK) == pl.col(_TOP)))
     if horizon is not None:
         rows = rows.filter(horizon.kept())
     show_progress = progress_here()  # the engine may take the batches in threads of its own
@@ -86,12 +91,12 @@ def widest(one: Ranges, other: Ranges) -> Ranges:
 def _live_rows(segments: Sequence[LiveSegment], columns: Sequence[str]) -> pl.LazyFrame:
     """All rows of current versions. The largest files are scanned one by one: to join their rows with the names of
     their files takes three times as long. Of small ones there may be too many for that."""
-    by_size = sorted((s for s in segments if s.places), key=lambda segment: segment.path.stat().st_size, reverse=True)
+    by_size = sorted((s for s in segments if s.ranks), key=lambda segment: segment.path.stat().st_size, reverse=True)
     frames = [
-        _scan(segment.path).filter(pl.col(VERSION).is_in(list(segment.places))).select(columns)
+        _scan(segment.path).filter(pl.col(VERSION).is_in(list(segment.ranks))).select(columns)
         for segment in by_size[:LARGEST_FILES]
     ]
-    pairs = [(str(s.path), version) for s in by_size[LARGEST_FILES:] for version in s.places]
+    pairs = [(str(s.path), version) for s in by_size[LARGEST_FILES:] for version in s.ranks]
     if pairs:
         live = pl.LazyFrame(pairs, schema={_PATH: pl.String, VERSION: pl.Int64}, orient="row")
         rows = _scan([segment.path for segment in by_size[LARGEST_FILES:]], include_file_paths=_PATH)
@@ -103,33 +108,50 @@ def _scan(source: Path | list[Path], **options: Any) -> pl.LazyFrame:
     return pl.scan_parquet(source, glob=False, hive_partitioning=False, extra_columns="ignore", **options)
 
 
-def _only(places: Mapping[int, int], versions: Set[int]) -> dict[int, int]:
-    return {version: place for version, place in places.items() if version in versions}
+def _without_covered(
+    table: Table, segments: Sequence[LiveSegment], columns: Sequence[str], ranks: Mapping[int, Rank]
+) -> pl.LazyFrame:
+    """The rows that are not covered by one with a greater value of the table's column, in whatever content."""
+    keys = list(table.keys)
+    needed = list(dict.fromkeys([*keys, table.greatest or "", VERSION, LINE]))
+    held = _live_rows(segments, needed)
+    key = row_hash(table.keys)
+    twice = repeated(held.select(key.alias("key")).collect(engine="streaming").to_series())
+    rows = _live_rows(segments, [*columns, LINE])
+    if twice.is_empty():
+        return rows
+    competing = held.filter(key.is_in(twice.implode())).collect(engine="streaming")
+    covered = competing.join(last_by_rank(table, competing, ranks), on=[VERSION, LINE], how="anti")
+    return rows.join(covered.select(VERSION, LINE).lazy(), on=[VERSION, LINE], how="anti")
 
 
-def _placed(rows: pl.LazyFrame, places: Mapping[int, int]) -> pl.LazyFrame:
-    """Rows with the places of their versions."""
-    known = {VERSION: list(places), _PLACE: list(places.values())}
-    return rows.join(pl.LazyFrame(known, schema={VERSION: pl.Int64, _PLACE: pl.Int64}), on=VERSION, how="inner")
+def _only(ranks: Mapping[int, Rank], contents: Set[int]) -> dict[int, Rank]:
+    return {content: rank for content, rank in ranks.items() if content in contents}
 
 
-def _contested(table: Table, segments: Sequence[LiveSegment], places: Mapping[int, int]) -> pl.DataFrame | None:
-    """The keys that several versions hold, each with the highest place; None if there are none."""
-    if not table.keys or len(places) < 2:
+def _ranked(rows: pl.LazyFrame, order: Mapping[int, int]) -> pl.LazyFrame:
+    """Rows with the ranks of their contents, as numbers."""
+    known = {VERSION: list(order), _RANK: list(order.values())}
+    return rows.join(pl.LazyFrame(known, schema={VERSION: pl.Int64, _RANK: pl.Int64}), on=VERSION, how="inner")
+
+
+def _contested(table: Table, segments: Sequence[LiveSegment], order: Mapping[int, int]) -> pl.DataFrame | None:
+    """The keys that several contents hold, each with the highest rank; None if there are none."""
+    if not table.keys or len(order) < 2:
         return None
     columns = [*table.keys, VERSION]
     suspects = _meeting_versions(table, _live_rows(segments, columns))
     if not suspects:
         return None
-    held = _live_rows([LiveSegment(s.path, _only(s.places, suspects)) for s in segments], columns)
+    held = _live_rows([LiveSegment(s.path, _only(s.ranks, suspects)) for s in segments], columns)
     key = row_hash(table.keys)
     twice = repeated(held.select(key.alias("key")).collect(engine="streaming").to_series())
     if twice.is_empty():
         return None
     if twice.len() < FEW_KEYS:
         held = held.filter(key.is_in(twice.implode()))
-    groups = _placed(held, places).group_by(list(table.keys))
-    found = groups.agg(pl.col(_PLACE).max().alias(_TOP), pl.len().alias("_holders"))
+    groups = _ranked(held, order).group_by(list(table.keys))
+    found = groups.agg(pl.col(_RANK).max().alias(_TOP), pl.len().alias("_holders"))
     contested = found.filter(pl.col("_holders") > 1).drop("_holders").collect(engine="streaming")
     return None if contested.is_empty() else contested
 

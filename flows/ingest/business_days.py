@@ -43,7 +43,7 @@ class Days:
         """Compare the cube with the ledger's segments; with the landing files where `deep`."""
         dataset, resources, ledger = state.dataset, self._resources, self._resources.ledger
         with resources.segments.reading():
-            parts = self._appender.live.parts(dataset.name, ledger.live(dataset.name))
+            parts = self._appender.live.all(dataset)
             compare = partial(verify, dataset.table, resources.cube, parts, horizon=horizon_of(ledger, dataset))
             if not deep:
                 return compare()

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Collection
 
 from flows.ingest.file_checks import check_group, files_that_fit
 from flows.ingest.work import CheckedBatch, CheckedFiles, Work
 from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, shown
-from flows.model.lifecycle import Facts, Observation
-from flows.model.plan import to_check
-from flows.model.policies import unloads
+from flows.model.lifecycle import Mark, Observation
 from flows.reading.file_reader import FileContent, read_file
 from flows.runtime.boundaries import FileFailed, Scope, boundary, describe
 from flows.store.crashes import HeldFiles
 from flows.store.ledger import Ledger
-from flows.store.path_facts import holders_of, path_facts
+from flows.store.path_facts import known_identities
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +38,12 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread,
         LandingHangs: the landing directory does not answer.
     """
     reads, unread = _read_all(dataset, held, mount)
-    wanted = _to_check(dataset, work, ledger, reads.values())
+    wanted = _to_check(dataset, ledger, reads.values())
     ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
     new = [read for read in ordered if read.landed.path in wanted]
     together = next(files_that_fit(dataset, new), [])
     left = {read.landed.path for read in new[len(together) :]}
     checked = check_group(dataset, together)
-    for path, verdict in checked.verdicts.items():
-        if "manifest" in verdict.counts:
-            reads[path] = _with_its_manifest(reads[path])
     later = _refused_later(work, checked)
     unread |= dict.fromkeys(later, "many files before it were refused, and others come first")
     done, rest = work.cut(left)
@@ -64,40 +57,17 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread,
     )
 
 
-def _to_check(dataset: Dataset, work: Work, ledger: Ledger, reads: Collection[FileContent]) -> set[bytes]:
-    """The files that have to be checked: those with new bytes, and of the others those that bring back what has left.
+def _to_check(dataset: Dataset, ledger: Ledger, reads: Collection[FileContent]) -> set[bytes]:
+    """The files that have to be checked: those whose delivery is not in the cube, with the rows that the declaration
+    makes of it. Where every copy counts, that is all of them.
 
     What somebody asked for is checked in any case, so that the answer to the request says all.
     """
-    holders = holders_of(ledger, dataset.name, [read.digest for read in reads])
-    absent = frozenset((*work.missing, *work.gone))
-    wanted: set[bytes] = set()
-    doubtful: list[Observation] = []
-    for read in reads:
-        held_at = holders.get(read.digest)
-        if held_at is None or read.landed.mode != "arrival" or read.manifest is not None:
-            wanted.add(read.landed.path)
-        elif not _is_copy(read.landed.path, held_at, absent):
-            doubtful.append(observation(read))
-    if doubtful:
-        wanted |= to_check(facts_for(dataset, ledger, doubtful, list(absent)), doubtful, absent=absent)
-    return wanted
-
-
-def _is_copy(path: bytes, held_at: Mapping[bytes, bool], absent: Set[bytes]) -> bool:
-    """Whether a path shows bytes that others hold, which are there: nothing more has to be known of it."""
-    return path not in held_at and all(held_at.values()) and absent.isdisjoint(held_at)
-
-
-def facts_for(dataset: Dataset, ledger: Ledger, seen: Sequence[Observation], others: Sequence[bytes]) -> Facts:
-    """What the ledger says of the paths that were seen, and of others."""
-    return path_facts(
-        ledger,
-        dataset.name,
-        seen=[*(each.path for each in seen), *others],
-        digests=[each.digest for each in seen],
-        unload_deleted=unloads(dataset.when_deleted),
-    )
+    if not dataset.meaning.shared:
+        return {read.landed.path for read in reads}
+    asked = {read.landed.path for read in reads if read.landed.mode != "arrival" or read.manifest is not None}
+    known = known_identities(ledger, dataset.name, (read.identity for read in reads), dataset.fingerprint)
+    return asked | {read.landed.path for read in reads if read.identity not in known}
 
 
 def _refused_later(work: Work, checked: CheckedFiles) -> set[bytes]:
@@ -118,13 +88,10 @@ def _read_all(
 
 
 def observation(read: FileContent) -> Observation:
-    """What the lifecycle needs to know of a file that was read."""
-    return Observation(read.landed.path, read.digest, read.signature.mtime_ns, read.landed.mode)
-
-
-def _with_its_manifest(read: FileContent) -> FileContent:
-    """The identity of bytes refused for their manifest: beside another manifest they are judged anew."""
-    return replace(read, digest=hashlib.sha256(read.digest + (read.manifest or b"")).digest())
+    """What the plan needs to know of a file that was read."""
+    signature = read.signature
+    mark = Mark(signature.inode, signature.mtime_ns, signature.size_bytes)
+    return Observation(read.landed.path, read.identity, mark, read.landed.mode)
 
 
 def read_or_refuse(dataset: Dataset, landed: SettledFile) -> FileContent | str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flows.cube.port import Cube
-from flows.ingest.checks import facts_for, observation
+from flows.ingest.checks import observation
 from flows.ingest.compaction import compact, is_crowded
 from flows.ingest.cube_change import change_set
 from flows.ingest.file_outcomes import file_outcomes
@@ -19,15 +19,14 @@ from flows.ingest.live_segments import LiveSegments
 from flows.ingest.work import CheckedBatch, CheckedFiles, Outcome, Work
 from flows.model.dataset import Dataset
 from flows.model.lifecycle import PathFacts
-from flows.model.plan import Counters, NewVersion, Plan, Planner
+from flows.model.plan import Plan, Planner
 from flows.model.tables import FILE, LINE, VERSION
 from flows.runtime.boundaries import DatasetFailed, Scope, boundary
-from flows.store.batches import mark_loaded, stage_batch
-from flows.store.footer import Footer, VersionRow
-from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.batches import mark_loaded, prepare_batch, stage_batch
+from flows.store.ledger import Ledger
+from flows.store.path_facts import batch_facts
 from flows.store.quarantine import Quarantine, cut_lines
 from flows.store.segments import Segments
-from flows.store.upkeep import dataset_facts
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +51,11 @@ class Commit:
 
 @dataclass(frozen=True)
 class _Batch:
-    """A batch with what was decided of it; `first_free` are the first version and place that it could use."""
+    """A batch with what was decided of it."""
 
     dataset: Dataset
     checked: CheckedBatch
     plan: Plan
-    first_free: tuple[int, int]
 
 
 class Appender:
@@ -72,7 +70,7 @@ class Appender:
         self._segments = segments
         self._quarantine = quarantine
         self._cube = cube
-        self._counters: Counters = ledger.counters()
+        self._counters = ledger.counters()
         self.live = LiveSegments(ledger, segments)
         self.unapplied: set[str] = set()
         """Datasets of which the ledger holds what the cube does not: their tables have to be filled again."""
@@ -92,12 +90,12 @@ class Appender:
         batch = self._decide(dataset, checked)
         work, plan = batch.checked.work, batch.plan
         dry_run = work.request is not None and work.request.payload.dry_run
-        changes = not dry_run and bool(plan.versions or plan.paths)
+        changes = not dry_run and not plan.empty
         batch_id = self._commit(batch) if changes else None
         outcome = Outcome(
             dataset.name,
             files=tuple(file_outcomes(plan, batch.checked)),
-            rows=sum(version.verdict.rows for version in plan.staged),
+            rows=sum(version.verdict.rows for version in plan.staged if version.verdict),
             batch=batch_id,
             took_s=time.monotonic() - started,
             detection_s=() if work.request else work.detection_s,
@@ -131,16 +129,20 @@ class Appender:
 
     def _decide(self, dataset: Dataset, checked: CheckedBatch) -> _Batch:
         """What becomes of each path, by what the ledger says now that the batch before is in it."""
-        first_free = (self._counters.version, self._counters.place)
         work = checked.work
         observations = [observation(read) for read in checked.reads.values()]
-        facts = facts_for(dataset, self._ledger, observations, (*work.gone, *work.missing, *work.unload))
-        planner = Planner(facts, self._counters, checked.checked.verdicts)
-        planner.mark_absent((*work.missing, *work.gone))
-        planner.observe(observations)
-        planner.unload(work.unload, "request")
-        planner.leave(work.gone)
-        return _Batch(dataset, checked.without(planner.plan.unchecked), planner.plan, first_free)
+        others = {*work.gone, *work.missing, *work.unload}
+        planner = Planner(
+            batch_facts(self._ledger, dataset.name, seen=observations, others=others),
+            self._counters,
+            dataset.meaning,
+            verdicts=checked.checked.verdicts,
+            values_of=dataset.path_values,
+        )
+        planner.look(observations, gone=work.gone, missing=work.missing)
+        planner.unload(work.unload)
+        plan = planner.finish()
+        return _Batch(dataset, checked.without(plan.unchecked), plan)
 
     def _commit(self, batch: _Batch) -> int:
         dataset, rows = batch.dataset, _rows_of(batch)
@@ -158,44 +160,28 @@ class Appender:
         return batch_id
 
     def _stage(self, batch: _Batch, rows: pl.DataFrame) -> int:
-        number, after = self._ledger.next_batch()
-        segment = None
+        dataset = batch.dataset
+        footer = prepare_batch(
+            self._ledger,
+            dataset.name,
+            dataset.fingerprint,
+            batch.plan,
+            signatures=batch.checked.signatures,
+            detected_utc=batch.checked.work.detected_utc,
+        )
         with boundary(Scope.DATASET):
             self._write_quarantine(batch)  # before the segment, which nobody would know if this fails
-            if batch.plan.staged:
-                segment = self._write_segment(batch, rows, number=number, after=after)
+            segment = self._segments.write(self._ledger.next_segment(), dataset.table, rows, footer)
         with self._segments.until_staged(segment):
-            stage_batch(
-                self._ledger,
-                batch.dataset.name,
-                batch.plan,
-                batch=number,
-                segment=segment,
-                signatures=batch.checked.signatures,
-                detected_utc=batch.checked.work.detected_utc,
-            )
-        if segment is not None:
-            self.live.add(batch.dataset.name, segment)
-        return number
-
-    def _write_segment(self, batch: _Batch, rows: pl.DataFrame, *, number: int, after: int) -> SegmentFacts:
-        dataset, signatures = batch.dataset, batch.checked.signatures
-        footer = Footer(
-            dataset=dataset.name,
-            fingerprint=dataset.fingerprint,
-            versions=tuple(_footer(version, signatures[version.path].size_bytes) for version in batch.plan.staged),
-            batch=number,
-            after=after,
-            detected_utc=batch.checked.work.detected_utc,
-            first_free=batch.first_free,
-            **dataset_facts(self._ledger, dataset.name)._asdict(),
-        )
-        return self._segments.write(self._ledger.next_segment(), dataset.table, rows, footer)
+            stage_batch(self._ledger, footer, segment)
+        self.live.add(dataset.name, segment)
+        assert footer.batch is not None
+        return footer.batch
 
     def _write_quarantine(self, batch: _Batch) -> None:
         texts = batch.checked.checked.texts
-        for version in batch.plan.versions:
-            if version.verdict.findings:
+        for version in batch.plan.new:
+            if version.verdict is not None and version.verdict.findings:
                 whole = batch.checked.reads[version.path].body
                 lines = version.verdict.refused_lines if version.verdict.accepted else None
                 text = texts.get(version.path)  # none where it was too large to be read
@@ -204,7 +190,7 @@ class Appender:
 
 
 def _rows_of(batch: _Batch) -> pl.DataFrame:
-    """The rows that the batch brings, with `_version` and `_line`, in the order of the versions' places."""
+    """The rows that the batch brings, with `_version` and `_line`, in the order of the files."""
     ids = {version.path: version.id for version in batch.plan.staged}
     columns = [*batch.dataset.schema.columns(), VERSION, LINE]
     checked = batch.checked.checked
@@ -216,16 +202,3 @@ def _with_version(checked: CheckedFiles, ids: Mapping[bytes, int]) -> pl.DataFra
     versions = pl.Series([ids.get(file) for file in checked.files], dtype=pl.Int64)
     rows = checked.rows.with_columns(versions.gather(checked.rows[FILE]).alias(VERSION))
     return rows.filter(pl.col(VERSION).is_not_null()) if versions.has_nulls() else rows
-
-
-def _footer(version: NewVersion, size_bytes: int) -> VersionRow:
-    assert version.place is not None
-    return VersionRow(
-        id=version.id,
-        path=version.path,
-        digest=version.digest,
-        mtime_ns=version.mtime_ns,
-        size_bytes=size_bytes,
-        place=version.place,
-        **version.verdict.summary,
-    )

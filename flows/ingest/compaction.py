@@ -8,28 +8,22 @@ ledger points to it, and the old files go last, so that a crash leaves at most f
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
 from flows.model.dataset import Dataset
-from flows.model.tables import VERSION
+from flows.model.tables import LINE, VERSION
 from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
+from flows.store.carried import carried_decisions
 from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.orphans import set_aside_orphans
 from flows.store.segment_rows import Part, scan_segments
 from flows.store.segments import Segments
-from flows.store.upkeep import (
-    Replacement,
-    dataset_facts,
-    drop_dead_segments,
-    replace_segments,
-    rows_alive,
-    version_rows,
-)
+from flows.store.upkeep import Replacement, dataset_facts, drop_segments, replace_segments, rows_alive
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +34,8 @@ CROWDED = 1_000
 """So many small segments do not wait for the end of the day. To merge them takes a third of a second."""
 DEAD_SHARE = 0.5
 """A segment with a larger share of dead rows is written again."""
+ROWLESS_BYTES = 4_000_000
+"""Decisions that take more are not written again and again."""
 MERGED_ROWS = 1_000_000
 """A merged segment has about so many rows at most."""
 
@@ -61,14 +57,16 @@ def is_crowded(known: Iterable[SegmentFacts]) -> bool:
 def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
     """Merge what is small or mostly dead, and remove what nobody needs."""
     chosen = _chosen(dataset, ledger)
+    removed = 0
     for group in chosen:
         _merge(dataset, ledger, segments, group)
+        dead = drop_segments(ledger, [segment.id for segment in group])
+        segments.remove(dead)
+        removed += len(dead)
         show_progress()
-    dead = drop_dead_segments(ledger, dataset.name)
-    segments.remove(dead)
-    orphans = set_aside_orphans(ledger, segments, dataset=dataset.name)
+    removed += len(set_aside_orphans(ledger, segments, dataset=dataset.name))
     segments.remove_aged()
-    done = Compacted(sum(map(len, chosen)), len(chosen), len(dead) + len(orphans))
+    done = Compacted(sum(map(len, chosen)), len(chosen), removed)
     log.info("%s: %s segments merged into %s, %s removed", dataset.name, done.merged, done.into, done.removed)
     return done
 
@@ -76,31 +74,47 @@ def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
 def _chosen(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
     """The segments that are better written again, each group as one."""
     known, live = ledger.segments(dataset.name), ledger.live(dataset.name)
-    rows = rows_alive(ledger, dataset.name)
-    current = [id for id in live if known[id].fingerprint == dataset.fingerprint]  # others have to be mended first
+    rows = dict.fromkeys(known, 0) | rows_alive(ledger, dataset.name)
+    # Those with rows that an earlier declaration has made have to be repaired first.
+    current = [id for id in known if known[id].fingerprint == dataset.fingerprint or id not in live]
     dead = {id for id in current if rows[id] < known[id].rows * (1 - DEAD_SHARE)}
-    small = {id for id in current if known[id].rows < SMALL_ROWS} - dead
+    small = {id for id in current if _is_small(known[id])} - dead
     chosen = sorted(dead | small if len(small) >= FEW else dead)
     together = group_by_size(chosen, rows.__getitem__, MERGED_ROWS)
     return [[known[id] for id in group] for group in together if len(group) > 1 or group[0] in dead]
 
 
+def _is_small(segment: SegmentFacts) -> bool:
+    """Whether it is cheaper to write it again than to keep it: a segment without rows has decisions all the same."""
+    return segment.rows < SMALL_ROWS and (segment.rows > 0 or segment.size_bytes < ROWLESS_BYTES)
+
+
 def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[SegmentFacts]) -> None:
     ids = [segment.id for segment in group]
-    stay = version_rows(ledger, ids)
-    live = pl.col(VERSION).is_in(pl.Series([version.id for version in stay], dtype=pl.Int64).implode())
-    parts = [Part(segment, segments.path(segment), {}) for segment in group]
-    frames = pl.collect_all([rows.filter(live) for rows in scan_segments(parts)])
+    contents = {content for held in ledger.live(dataset.name, segment_ids=ids).values() for content in held}
+    carried = carried_decisions(ledger, segments, dataset.name, Replacement(ids, None), contents=contents)
     footer = Footer(
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
-        versions=tuple(stay),
+        decisions=carried.decisions,
+        covers=carried.covers,
         origin="compaction",
         after=ledger.last_batch(),
         replaces=tuple(ids),
         **dataset_facts(ledger, dataset.name)._asdict(),
     )
-    rows = pl.concat(frames, how="vertical_relaxed")
+    rows = _rows(dataset, segments, group, contents)
     new = segments.write(ledger.next_segment(), dataset.table, rows, footer)
     with segments.until_staged(new):
         replace_segments(ledger, Replacement(ids, new))
+
+
+def _rows(
+    dataset: Dataset, segments: Segments, group: Iterable[SegmentFacts], contents: Collection[int]
+) -> pl.DataFrame:
+    """The rows of these contents; none where there are none."""
+    live = pl.col(VERSION).is_in(pl.Series(list(contents), dtype=pl.Int64).implode())
+    parts = [Part(segment, segments.path(segment), {}) for segment in group if segment.rows]
+    frames = pl.collect_all([rows.filter(live) for rows in scan_segments(parts)]) if contents else []
+    columns = [*dataset.schema.columns(), VERSION, LINE]
+    return pl.concat(frames, how="vertical_relaxed") if frames else dataset.no_rows.select(columns)

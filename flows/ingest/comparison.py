@@ -20,7 +20,8 @@ from flows.cube.frames import row_columns
 from flows.cube.port import Cube
 from flows.model.duplicates import row_hash
 from flows.model.merge import Horizon, winners
-from flows.model.tables import VERSION, Table
+from flows.model.precedence import Rank
+from flows.model.tables import LINE, VERSION, Table
 from flows.runtime.progress import show_progress
 
 PIECE_ROWS = 250_000
@@ -39,14 +40,14 @@ class Expected:
     Args:
         table: the table.
         sources: rows, dead ones among them, with the table's columns and `_version`.
-        places: version → place of the current versions.
+        ranks: of the contents that are in the cube.
         rows: how many rows the sources have, to choose the number of pieces.
         horizon: what retention leaves out.
     """
 
     table: Table
     sources: Sequence[pl.LazyFrame]
-    places: Mapping[int, int]
+    ranks: Mapping[int, Rank]
     rows: int
     horizon: Horizon | None = None
 
@@ -63,10 +64,11 @@ class Expected:
     def piece(self, number: int) -> pl.DataFrame:
         """The rows of one piece."""
         columns = [pl.col(name).cast(each.frame) for name, each in row_columns(self.table).items()]
-        live = pl.col(VERSION).is_in(pl.Series(list(self.places), dtype=pl.Int64).implode())
+        columns += [pl.col(LINE)] if self.table.greatest is not None else []
+        live = pl.col(VERSION).is_in(pl.Series(list(self.ranks), dtype=pl.Int64).implode())
         chosen = [source.select(columns).filter(live & (self.part == number)) for source in self.sources]
-        rows = pl.concat([_no_rows(self.table).lazy(), *chosen]).collect(engine="streaming")
-        fold = winners(self.table, rows, self.places)
+        rows = pl.concat([_no_rows(self.table).lazy(), *chosen], how="diagonal").collect(engine="streaming")
+        fold = winners(self.table, rows, self.ranks)
         return fold if self.horizon is None else fold.filter(self.horizon.kept())
 
 

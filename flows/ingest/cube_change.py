@@ -1,4 +1,4 @@
-"""What a planned batch changes in the cube: the versions whose rows leave it, and the rows that win."""
+"""What a planned batch changes in the cube: the contents whose rows leave it, and the rows that win."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flows.ingest.live_segments import LiveSegments
 from flows.model.dataset import Dataset
 from flows.model.merge import ChangeSet, winners
 from flows.model.plan import Plan
-from flows.model.tables import VERSION
+from flows.model.precedence import Rank
 from flows.store.key_range import may_hold
 from flows.store.ledger import Ledger
 from flows.store.segment_rows import Part, rows_of, rows_with_keys
@@ -23,7 +23,7 @@ def change_set(
     Args:
         dataset: whose batch it is.
         plan: what was decided.
-        rows: the rows that the batch brings, with `_version`.
+        rows: the rows that the batch brings, with `_version` and `_line`.
         ledger: what is live.
         segments: where the rows of earlier versions are.
 
@@ -31,30 +31,36 @@ def change_set(
         Exception: a segment that has to be read was damaged since the start.
     """
     table = dataset.table
-    columns = [*(c.name for c in table.columns), VERSION]
-    new, places = rows.select(columns), {v.id: v.place for v in plan.staged if v.place is not None}
+    new, ranks = rows, {id: plan.ranks[id] for id in plan.brought}
     replaces = True
-    if table.keys and not (plan.tops and not plan.retired):
+    if table.keys and not _is_on_top(dataset, plan, segments):
         brought = new.height
-        new, places = _candidates(dataset, plan, new, places, segments)
+        new, ranks = _candidates(dataset, plan, new, segments)
         replaces = new.height > brought  # all rows of these keys are known now
-    changed = bool(plan.retired) or not new.is_empty()
+    changed = bool(plan.left) or not new.is_empty()
     horizon = horizon_of(ledger, dataset) if changed else None
-    return ChangeSet(table.name, frozenset(plan.retired), winners(table, new, places), horizon, replaces)
+    return ChangeSet(table.name, frozenset(plan.left), winners(table, new, ranks), horizon, replaces)
+
+
+def _is_on_top(dataset: Dataset, plan: Plan, segments: LiveSegments) -> bool:
+    """Whether what comes covers all that is there, and nothing else changes: the usual case."""
+    on_top = segments.covers_all(dataset, plan.ranks.values())
+    return on_top and not plan.left and plan.ranks.keys() == plan.brought and dataset.table.greatest is None
 
 
 def _candidates(
-    dataset: Dataset, plan: Plan, new: pl.DataFrame, places: dict[int, int], segments: LiveSegments
-) -> tuple[pl.DataFrame, dict[int, int]]:
-    """All live rows that compete for a key which this batch brings or takes away."""
+    dataset: Dataset, plan: Plan, new: pl.DataFrame, segments: LiveSegments
+) -> tuple[pl.DataFrame, dict[int, Rank]]:
+    """All live rows that compete for a key which this batch brings, takes away, or gives another rank."""
     table, keys = dataset.table, list(dataset.table.keys)
-    leaving = segments.with_versions(dataset.name, plan.retired)
+    moved = (plan.left | plan.ranks.keys()) - plan.brought
+    leaving = segments.with_contents(dataset.name, moved)
     touched = pl.concat(
-        [rows_of(leaving, table, plan.retired).select(keys), new.select(keys)], how="vertical_relaxed"
+        [rows_of(leaving, table, moved).select(keys), new.select(keys)], how="vertical_relaxed"
     ).unique()
     near = {segment.id for segment in segments.of(dataset.name).values() if may_hold(segment, touched[keys[0]])}
-    live = segments.near(dataset.name, near)
-    others = [Part(p.facts, p.path, {v: at for v, at in p.places.items() if v not in places}) for p in live]
-    older = rows_with_keys([part for part in others if part.places], table, touched)
-    all_places = {version: place for part in others for version, place in part.places.items()} | places
-    return pl.concat([older, new], how="vertical_relaxed"), all_places
+    live = segments.near(dataset, near)
+    others = [Part(p.facts, p.path, {id: rank for id, rank in p.ranks.items() if id not in plan.brought}) for p in live]
+    older = rows_with_keys([part for part in others if part.ranks], table, touched)
+    ranks = {id: rank for part in others for id, rank in part.ranks.items()} | plan.ranks
+    return pl.concat([older, new.select(older.columns)], how="vertical_relaxed"), ranks

@@ -3,62 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from flows.ingest.work import CheckedBatch, FileOutcome
 from flows.model.files import shown
-from flows.model.lifecycle import Cause, Decision, State, VersionFacts
-from flows.model.plan import NewVersion, Plan
+from flows.model.findings import Verdict
+from flows.model.lifecycle import Cause, Decision, State
+from flows.model.plan import Plan
 
-_STATES = {
-    "take_over": State.LOADED.value,
-    "kept_out": State.UNLOADED.value,
-    "unload": State.UNLOADED.value,
-    "gone": "gone",
-}
 _WHY_UNLOADED: dict[Cause, str] = {
     "deleted": "the file was deleted",
     "request": "on request",
-    "retention": "its day is over `retain_days` ago",
     "lost": "its segment was damaged and its file is gone",
+    "renamed": "it was renamed",
 }
+NOT_CHECKED = Verdict()
 
 
 def file_outcomes(plan: Plan, batch: CheckedBatch) -> Iterator[FileOutcome]:
     """What became of the files of a batch, in the order in which it was decided; then those that were not read."""
-    written = {version.path: version for version in plan.versions}
+    last: dict[bytes, Decision] = {}
     for decision in plan.decisions:
-        version = written.get(decision.path) if decision.action in ("accept", "duplicate") else None
-        judged = plan.paths[decision.path].judged if decision.path in plan.paths else None
-        yield _of_version(version) if version else _of_decision(decision, judged)
+        if decision.action != "unchanged" or decision.path not in last:
+            last[decision.path] = decision
+    verdicts = batch.checked.verdicts
+    for decision in last.values():
+        yield _outcome(decision, plan, verdicts.get(decision.path, NOT_CHECKED))
     for path, why in batch.unread.items():
         yield FileOutcome(shown(path), State.DETECTED.value, reason=why)
 
 
-def _of_version(version: NewVersion) -> FileOutcome:
-    verdict = version.verdict
-    state = State.LOADED.value if version.state is State.STAGED else version.state.value
+def _outcome(decision: Decision, plan: Plan, verdict: Verdict) -> FileOutcome:
+    state, reason = _words(decision, plan, verdict)
+    said = verdict if decision.action in ("load", "refuse") else NOT_CHECKED
     return FileOutcome(
-        shown(version.path),
+        shown(decision.path),
         state,
-        rows=verdict.rows if version.state is State.STAGED else 0,
-        refused=verdict.refused,
-        findings=verdict.findings_count,
-        first_finding=verdict.findings[0] if verdict.findings else None,
-        reason=version.reason,
-        version=version.id,
+        rows=said.rows if decision.action == "load" else 0,
+        refused=said.refused,
+        findings=sum(said.counts.values()),
+        first_finding=said.findings[0] if said.findings else None,
+        reason=reason,
+        version=decision.version,
     )
 
 
-def _of_decision(decision: Decision, judged: VersionFacts | None) -> FileOutcome:
-    reasons = {
-        "unchanged": "nothing new",
-        "kept_out": "it was unloaded; cubefeed load brings it back",
-        "duplicate": "the same bytes were loaded already",
-        "unload": _WHY_UNLOADED[decision.cause] if decision.cause else None,
-        "gone": "the file is gone; its rows stay",
-    }
-    reason = reasons.get(decision.action)
-    if decision.action == "take_over" and decision.other is not None:
-        reason = f"takes over from {shown(decision.other)}"
-    known = judged.state.value if judged else decision.action
-    return FileOutcome(shown(decision.path), _STATES.get(decision.action, known), reason=reason)
+def _words(decision: Decision, plan: Plan, verdict: Verdict) -> tuple[str, str | None]:
+    """The state that people read, and why."""
+    other = shown(decision.other) if decision.other is not None else "another file"
+    match decision.action:
+        case "load":
+            return State.LOADED.value, None
+        case "share":
+            return State.LOADED.value, f"the same bytes as {other}, whose rows it shares"
+        case "duplicate":
+            return State.DUPLICATE.value, f"the same bytes were loaded already from {other}"
+        case "promote":
+            return State.LOADED.value, "its rows count now, since the file with the same bytes has left"
+        case "refuse":
+            return State.QUARANTINED.value, verdict.reason
+        case "unchanged":
+            judged = plan.paths[decision.path].judged if decision.path in plan.paths else None
+            known = judged.state if judged is not None else State.LOADED
+            return (State.LOADED if known is State.STAGED else known).value, "nothing new"
+        case "rename":
+            return State.LOADED.value, f"renamed from {other}"
+        case "hold":
+            return State.UNLOADED.value, "it was unloaded; cubefeed load brings it back"
+        case "unload":
+            return State.UNLOADED.value, _WHY_UNLOADED[decision.cause] if decision.cause else None
+        case "keep":
+            return "gone", "the file is gone; its rows stay"
+        case _:
+            assert_never(decision.action)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from flows.model.dataset import Dataset
+from flows.model.precedence import Rank, highest
 from flows.store.ledger import Ledger, SegmentFacts
+from flows.store.ranks import live_ranks
 from flows.store.segment_rows import Part
 from flows.store.segments import Segments
 
@@ -16,6 +19,7 @@ class LiveSegments:
         self._ledger = ledger
         self._segments = segments
         self._known: dict[str, dict[int, SegmentFacts]] = {}
+        self._highest: dict[str, Rank | None] = {}
 
     def of(self, dataset: str) -> dict[int, SegmentFacts]:
         """Segment id → its facts; some of them may be dead by now."""
@@ -31,21 +35,36 @@ class LiveSegments:
         """Ask the ledger again: segments are about to be merged or made again."""
         self._known.pop(dataset, None)
 
-    def parts(self, dataset: str, live: Mapping[int, Mapping[int, int]]) -> list[Part]:
-        """The live parts of the segments in `live` (segment id → version → place)."""
+    def parts(self, dataset: str, live: Mapping[int, Mapping[int, Rank]]) -> list[Part]:
+        """The live parts of the segments in `live` (segment id → content → rank)."""
         if not live.keys() <= self.of(dataset).keys():
             self.forget(dataset)
         known = self.of(dataset)
-        return [Part(known[id], self._segments.path(known[id]), places) for id, places in live.items()]
+        return [Part(known[id], self._segments.path(known[id]), ranks) for id, ranks in live.items()]
 
-    def near(self, dataset: str, may_hold: set[int]) -> list[Part]:
+    def all(self, dataset: Dataset) -> list[Part]:
+        """All live parts."""
+        live = live_ranks(self._ledger, dataset.name, dataset.meaning)
+        self._highest[dataset.name] = highest(rank for ranks in live.values() for rank in ranks.values())
+        return self.parts(dataset.name, live)
+
+    def covers_all(self, dataset: Dataset, ranks: Collection[Rank]) -> bool:
+        """Whether these ranks, which come now, are above all that were there before."""
+        if dataset.name not in self._highest:
+            self.all(dataset)
+        before = self._highest[dataset.name]
+        self._highest[dataset.name] = highest([*ranks, *([before] if before is not None else [])])
+        return before is None or all(before < rank for rank in ranks)
+
+    def near(self, dataset: Dataset, may_hold: set[int]) -> list[Part]:
         """The live parts of those of the segments; what is dead of them is forgotten."""
-        living = self._ledger.live(dataset, segment_ids=list(may_hold))
-        found = self.parts(dataset, living)
+        living = live_ranks(self._ledger, dataset.name, dataset.meaning, segment_ids=list(may_hold))
+        found = self.parts(dataset.name, living)
         for dead in may_hold - living.keys():  # or corrections would take longer each time
-            self.of(dataset).pop(dead, None)
+            self.of(dataset.name).pop(dead, None)
         return found
 
-    def with_versions(self, dataset: str, versions: Mapping[int, object]) -> list[Part]:
-        """The parts that hold these versions, whatever their state."""
-        return self.parts(dataset, self._ledger.segments_with(versions))
+    def with_contents(self, dataset: str, contents: Collection[int]) -> list[Part]:
+        """The parts that hold these contents, whether they are in the cube or not."""
+        found = self._ledger.segments_with(contents)
+        return self.parts(dataset, {id: dict.fromkeys(those, 0) for id, those in found.items()})

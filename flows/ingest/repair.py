@@ -11,6 +11,7 @@ import polars as pl
 
 from flows.errors import LandingHangs
 from flows.ingest.file_checks import check_files
+from flows.ingest.former_digests import adopt_former_digests
 from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, first_names, shown
@@ -19,13 +20,14 @@ from flows.model.tables import FILE, LINE, VERSION
 from flows.reading.file_reader import FileContent, read_file
 from flows.reading.refusal import is_too_costly
 from flows.runtime.progress import show_progress
+from flows.store.carried import carried_decisions
 from flows.store.crashes import Crashes
-from flows.store.footer import Footer, VersionRow
+from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine
 from flows.store.segment_rows import read_segment
 from flows.store.segments import Segments
-from flows.store.upkeep import Replacement, copies_of, dataset_facts, note_fingerprint, replace_segments, version_rows
+from flows.store.upkeep import Content, Replacement, contents_in, dataset_facts, note_fingerprint, replace_segments
 from flows.text.plural import counted
 from flows.validation.recheck import text_of
 from flows.validation.validate import validate
@@ -82,6 +84,7 @@ class SegmentRepair:
             Exception: the declaration cannot work on what is loaded. What was repaired before stays so, and the
                 rest is tried again at the next start.
         """
+        adopt_former_digests(dataset, self._ledger, mount, self._crashes)
         done = RepairReport(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
         return self._repair(dataset, done, mount)
 
@@ -113,7 +116,7 @@ class SegmentRepair:
     def _repair_segment(
         self, dataset: Dataset, segment: SegmentFacts, done: RepairReport, mount: MountThread, *, usable: bool
     ) -> None:
-        rows = version_rows(self._ledger, [segment.id])
+        rows = contents_in(self._ledger, [segment.id])
         frames, checked, missing = self._from_files(dataset, rows, mount)
         done.remade += len(checked)
         replacement = Replacement([segment.id], None, checked, damaged=not usable)
@@ -126,104 +129,92 @@ class SegmentRepair:
             done.rechecked += len(missing)
         else:
             replacement.lost = {v.id: "its segment was damaged and its file is gone" for v in missing}
-            done.lost += [shown(version.path) for version in missing]
+            done.lost += [shown(path) for version in missing for path in version.paths]
         for version in rows:
             if version.id not in checked:
                 continue
             verdict = checked[version.id]
             if verdict.findings:
-                self._quarantine.write(dataset.name, version.id, version.path, verdict, None)
+                self._quarantine.write(dataset.name, version.id, version.paths[0], verdict, None)
             if not verdict.accepted:
-                done.refused.append(f"{shown(version.path)} ({verdict.reason})")
+                done.refused += [f"{shown(path)} ({verdict.reason})" for path in version.paths]
         if not usable:
             self._segments.set_aside(self._segments.path(segment))
         self._write(dataset, replacement, rows, frames)
 
     def _from_files(
-        self, dataset: Dataset, rows: Sequence[VersionRow], mount: MountThread
-    ) -> tuple[list[pl.DataFrame], dict[int, Verdict], list[VersionRow]]:
+        self, dataset: Dataset, contents: Sequence[Content], mount: MountThread
+    ) -> tuple[list[pl.DataFrame], dict[int, Verdict], list[Content]]:
         """Rows and verdicts of the versions whose bytes still lie there, and the other versions.
 
         A file over which sessions have died is read alone, or not at all.
         """
         frames: list[pl.DataFrame] = []
         verdicts: dict[int, Verdict] = {}
-        copies = copies_of(self._ledger, dataset.name)
-        at = {version.path: version for version in rows}
-        for group in self._crashes.groups(dataset, [_landed(version.path, version) for version in rows]):
+        landed = [_landed(path, content) for content in contents for path in content.paths]
+        for group in self._crashes.groups(dataset, landed):
             with self._crashes.hold(dataset, group, wait=False) as held:
-                read = [at[each.path] for each in held.to_read]
-                rows_found, verdicts_found = _check_again(dataset, read, copies, mount)
+                to_read = {each.path: each for each in held.to_read}
+                left = [content for content in contents if content.id not in verdicts]
+                rows_found, verdicts_found = _check_again(dataset, left, to_read, mount)
             frames += rows_found
             verdicts |= verdicts_found
-        return frames, verdicts, [version for version in rows if version.id not in verdicts]
+        return frames, verdicts, [content for content in contents if content.id not in verdicts]
 
     def _write(
-        self, dataset: Dataset, replacement: Replacement, rows: Sequence[VersionRow], frames: list[pl.DataFrame]
+        self, dataset: Dataset, replacement: Replacement, rows: Sequence[Content], frames: list[pl.DataFrame]
     ) -> None:
         columns = [*dataset.schema.columns(), VERSION, LINE]
-        kept = pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed") if frames else None
         refused = {id for id, verdict in replacement.checked.items() if not verdict.accepted}
-        stay = [
-            _counted(version, replacement.checked.get(version.id))
-            for version in rows
-            if version.id not in refused and version.id not in replacement.lost
-        ]
-        if kept is not None and stay:
-            replacement.new = self._segments.write(
-                self._ledger.next_segment(),
-                dataset.table,
-                kept.filter(pl.col(VERSION).is_in([version.id for version in stay])),
-                Footer(
-                    dataset=dataset.name,
-                    fingerprint=dataset.fingerprint,
-                    versions=tuple(stay),
-                    origin="mending",
-                    after=self._ledger.last_batch(),
-                    replaces=tuple(replacement.old),
-                    **dataset_facts(self._ledger, dataset.name)._asdict(),
-                ),
-            )
+        stay = [content.id for content in rows if content.id not in refused and content.id not in replacement.lost]
+        kept = pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed") if frames else None
+        found = dataset.no_rows.select(columns) if kept is None else kept.filter(pl.col(VERSION).is_in(stay))
+        carried = carried_decisions(self._ledger, self._segments, dataset.name, replacement, contents=stay)
+        replacement.new = self._segments.write(
+            self._ledger.next_segment(),
+            dataset.table,
+            found,
+            Footer(
+                dataset=dataset.name,
+                fingerprint=dataset.fingerprint,
+                decisions=carried.decisions,
+                covers=carried.covers,
+                origin="mending",
+                after=self._ledger.last_batch(),
+                replaces=tuple(replacement.old),
+                **dataset_facts(self._ledger, dataset.name)._asdict(),
+            ),
+        )
         with self._segments.until_staged(replacement.new):
             replace_segments(self._ledger, replacement)
 
 
-def _landed(path: bytes, version: VersionRow) -> SettledFile:
+def _landed(path: bytes, content: Content) -> SettledFile:
     """A file as far as the ledger's versions know it: nobody has looked how it is now."""
-    return SettledFile(path, Signature(0, version.mtime_ns, 0, 0))
+    return SettledFile(path, Signature(0, content.mtime_ns, 0, 0))
 
 
 def _check_again(
-    dataset: Dataset,
-    rows: Sequence[VersionRow],
-    copies: Mapping[bytes, Sequence[bytes]],
-    mount: MountThread,
+    dataset: Dataset, contents: Sequence[Content], to_read: Mapping[bytes, SettledFile], mount: MountThread
 ) -> tuple[list[pl.DataFrame], dict[int, Verdict]]:
-    """The rows and verdicts of the versions whose bytes lie at their path, or at that of a copy.
+    """The rows and verdicts of the contents whose bytes lie at one of their paths.
 
     Where to read a file would cost too much now, that is no reason to take its rows away.
     """
-    reads: list[FileContent] = []
-    there: list[VersionRow] = []
-    for version in rows:
-        for path in (version.path, *copies.get(version.digest, ())):
-            read = _read(dataset, _landed(path, version), mount)
-            if isinstance(read, FileContent) and read.digest == version.digest:
-                reads.append(read)
-                there.append(version)
+    there: dict[int, FileContent] = {}
+    for content in contents:
+        for path in content.paths:
+            read = _read(dataset, to_read[path], mount) if path in to_read else None
+            if isinstance(read, FileContent) and read.identity == content.identity:
+                there[content.id] = read
                 break
     if not there:
         return [], {}
-    checked = check_files(dataset, reads)
-    ids = pl.Series([version.id for version in there], dtype=pl.Int64)
+    checked = check_files(dataset, list(there.values()))
+    ids = pl.Series(list(there), dtype=pl.Int64)
     rows_found = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))
-    found = {v.id: checked.verdicts[read.landed.path] for v, read in zip(there, reads, strict=True)}
+    found = {id: checked.verdicts[read.landed.path] for id, read in there.items()}
     return [rows_found], {id: verdict for id, verdict in found.items() if not is_too_costly(verdict)}
-
-
-def _counted(version: VersionRow, verdict: Verdict | None) -> VersionRow:
-    """The version with the rows that its last check let in."""
-    return version if verdict is None else version._replace(**verdict.summary)
 
 
 def _read(dataset: Dataset, landed: SettledFile, mount: MountThread) -> FileContent | str:

@@ -62,8 +62,8 @@ class TableFill:
         """
         resources, name = self._resources, dataset.name
         with resources.segments.reading():
-            parts = self._appender.live.parts(name, resources.ledger.live(name))
-            live = [LiveSegment(part.path, part.places) for part in parts]
+            parts = self._appender.live.all(dataset)
+            live = [LiveSegment(part.path, part.ranks) for part in parts]
             horizon = horizon_of(resources.ledger, dataset)
             with boundary(Scope.CUBE):
                 rows = resources.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)

@@ -24,10 +24,9 @@ from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
 from flows.store.crashes import Crashes
 from flows.store.disk import room_for
-from flows.store.footer import VersionRow
 from flows.store.ledger import Ledger
 from flows.store.segment_rows import Part, legible, rows_of, scan_segments
-from flows.store.upkeep import version_rows
+from flows.store.upkeep import Content, contents_in
 from flows.text.hindrances import hindrances
 
 READ_BYTES = 64 << 20
@@ -57,11 +56,11 @@ def verify(
     Raises:
         RequestFailed: a segment cannot be read.
     """
-    places = {version: place for part in parts for version, place in part.places.items()}
+    ranks = {content: rank for part in parts for content, rank in part.ranks.items()}
     size = sum(part.facts.rows for part in parts)
     with legible(parts):
         sources = scan_segments(parts) if files is None else [pl.scan_parquet(file, glob=False) for file in files]
-        return compare(Expected(table, sources, places, size, horizon), cube)
+        return compare(Expected(table, sources, ranks, size, horizon), cube)
 
 
 def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
@@ -80,9 +79,9 @@ def read_again(
     Some of the files at a time, so that they never are in memory together. Returns what was written into the
     directory.
     """
-    versions = version_rows(ledger, [part.facts.id for part in parts])
+    contents = contents_in(ledger, [part.facts.id for part in parts])
     written = []
-    for number, group in enumerate(group_by_size(versions, lambda version: version.size_bytes, READ_BYTES)):
+    for number, group in enumerate(group_by_size(contents, lambda content: content.size_bytes, READ_BYTES)):
         written.append(directory / f"{number}.parquet")
         rows = _rows_from_files(dataset, group, parts, mount, crashes)
         with room_for("the check", directory, int(rows.estimated_size())):
@@ -92,25 +91,30 @@ def read_again(
 
 
 def _rows_from_files(
-    dataset: Dataset, versions: list[VersionRow], parts: list[Part], mount: MountThread, crashes: Crashes
+    dataset: Dataset, contents: list[Content], parts: list[Part], mount: MountThread, crashes: Crashes
 ) -> pl.DataFrame:
-    landed = [SettledFile(version.path, Signature(0, version.mtime_ns, 0, 0)) for version in versions]
+    landed = [SettledFile(path, Signature(0, each.mtime_ns, 0, 0)) for each in contents for path in each.paths]
     # What sessions have died over is in the segments too.
     with crashes.hold(dataset, landed, wait=False, without_suspects=True) as held:
-        reads = mount.call(lambda: {each.path: read_file(dataset, each) for each in held.to_read})
-        there = [
-            (v, read)
-            for v in versions
-            if isinstance(read := reads.get(v.path), FileContent) and read.digest == v.digest
-        ]
-        checked = check_files(dataset, [read for _, read in there])
-    ids = pl.Series([version.id for version, _ in there], dtype=pl.Int64)
+        to_read = {each.path: each for each in held.to_read}
+        reads = mount.call(lambda: {each.id: _read_one(dataset, each, to_read) for each in contents})
+        there = {id: read for id, read in reads.items() if read is not None}
+        checked = check_files(dataset, list(there.values()))
+    ids = pl.Series(list(there), dtype=pl.Int64)
     fresh = checked.rows.with_columns(ids.gather(checked.rows[FILE]).alias(VERSION))
-    gone = {version.id for version in versions} - set(ids)
-    columns = [*(column.name for column in dataset.table.columns), VERSION]
+    gone = {content.id for content in contents} - there.keys()
     with legible(parts):
-        kept = rows_of([part for part in parts if gone & part.places.keys()], dataset.table, gone)
-    return pl.concat([fresh.select(columns), kept], how="vertical_relaxed")
+        kept = rows_of([part for part in parts if gone & part.ranks.keys()], dataset.table, gone)
+    return pl.concat([fresh.select(kept.columns), kept], how="vertical_relaxed")
+
+
+def _read_one(dataset: Dataset, content: Content, to_read: Mapping[bytes, SettledFile]) -> FileContent | None:
+    """The file that shows a content, at the first path that does."""
+    for path in content.paths:
+        read = read_file(dataset, to_read[path]) if path in to_read else None
+        if isinstance(read, FileContent) and read.identity == content.identity:
+            return read
+    return None
 
 
 def day_facts(dataset: Dataset, cube: Cube, day: date | None) -> dict[str, Any]:

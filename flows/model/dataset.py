@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -21,8 +23,16 @@ from flows.model.declaration import require, require_kind
 from flows.model.formats import Csv
 from flows.model.limits import Limits
 from flows.model.old_names import refuse_old_names
-from flows.model.policies import BadRows, Keep, RejectFile, WhenDeleted
-from flows.model.schema_checks import check_expected_day, check_from_path, check_schema, check_source_columns
+from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
+from flows.model.precedence import ByArrival, ByColumn, Meaning, Precedence
+from flows.model.schema_checks import (
+    check_duplicates,
+    check_expected_day,
+    check_from_path,
+    check_precedence,
+    check_schema,
+    check_source_columns,
+)
 from flows.model.tables import LINE, VERSION, Column, Table
 from flows.model.types import type_of
 
@@ -55,6 +65,8 @@ class Dataset:
         completeness: what a file has to show before it counts as complete.
         bad_rows: what to do with a file that has findings.
         when_deleted: what to do with the rows of a file that is deleted.
+        duplicates: tables without keys: whether equal files count once (`Skip()`, the default) or each (`Load()`).
+        precedence: tables with keys: of rows with the same key, which one stays; `ByArrival()` by default.
         limits: what the files may take, on the disk, in memory and in the quarantine.
         expect: when which business day is expected.
         retain_days: close-day takes rows out of the cube whose `expect.day` lies more than so many days back;
@@ -77,6 +89,8 @@ class Dataset:
     completeness: Completeness = field(default_factory=Completeness)
     bad_rows: BadRows = field(default_factory=RejectFile)
     when_deleted: WhenDeleted = field(default_factory=Keep)
+    duplicates: Duplicates | None = None
+    precedence: Precedence | None = None
     limits: Limits = field(default_factory=Limits)
 
     expect: DailyBy | None = None
@@ -98,6 +112,8 @@ class Dataset:
         columns = tuple(self.schema.columns()) if self.prepare is None else None
         check_from_path(self.from_path, columns, self.source_columns)
         check_expected_day(self.schema, self.expect, self.retain_days)
+        check_duplicates(self.schema, self.duplicates)
+        check_precedence(self.schema, self.precedence)
 
     def _check_kinds(self) -> None:
         """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""
@@ -105,6 +121,8 @@ class Dataset:
         require_kind("completeness", self.completeness, Completeness)
         require_kind("bad_rows", self.bad_rows, *get_args(BadRows.__value__))
         require_kind("when_deleted", self.when_deleted, *get_args(WhenDeleted.__value__))
+        require_kind("duplicates", self.duplicates, *get_args(Duplicates.__value__), NoneType)
+        require_kind("precedence", self.precedence, *get_args(Precedence.__value__), NoneType)
         require_kind("limits", self.limits, Limits)
         require_kind("expect", self.expect, DailyBy, NoneType)
 
@@ -127,8 +145,23 @@ class Dataset:
         """The values that a path inside the landing directory holds; None where it is not as `from_path` says."""
         if self.from_path is None:
             return {}
-        found = re.fullmatch(self.from_path, path)
+        found = re.fullmatch(self.from_path, unicodedata.normalize("NFC", path))
         return None if found is None else found.groupdict()
+
+    def path_values(self, path: bytes) -> str:
+        """The same as JSON, by which deliveries are told apart; empty where the path gives none."""
+        values = self.values_of_path(os.fsdecode(path))
+        return json.dumps(values, sort_keys=True) if values else ""
+
+    @cached_property
+    def meaning(self) -> Meaning:
+        """What its deliveries mean."""
+        return Meaning(
+            keyed=bool(self.table.keys),
+            precedence=self.precedence or ByArrival(),
+            copies_count=self.duplicates is not None and counts_copies(self.duplicates),
+            unload_deleted=unloads(self.when_deleted),
+        )
 
     @cached_property
     def header(self) -> tuple[str, ...]:
@@ -145,6 +178,7 @@ class Dataset:
             name=self.name,
             columns=tuple(Column(name, type_of(column), column.nullable) for name, column in columns.items()),
             keys=tuple(self.schema.primary_key()),
+            greatest=self.precedence.column if isinstance(self.precedence, ByColumn) else None,
         )
 
     @cached_property

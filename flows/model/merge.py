@@ -1,7 +1,7 @@
 """The fold: which rows a change takes out of the cube and which it puts in.
 
-The invariant: the cube equals, per key, the row of the current version with the highest place; a table
-without keys holds all rows of the current versions.
+The invariant: the cube equals, per key, the row of highest rank among the contents that are in it; a table without
+keys holds all their rows.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from datetime import date
 import polars as pl
 
 from flows.model.duplicates import repeated, row_hash
-from flows.model.tables import VERSION, Table
+from flows.model.precedence import Rank, dense
+from flows.model.tables import LINE, VERSION, Table
 
-_PLACE = "_place"
+_RANK = "_rank"
 
 
 @dataclass(frozen=True)
@@ -59,32 +60,39 @@ class ChangeSet:
         return not self.drop_versions and self.upserts.is_empty() and self.horizon is None
 
 
-def winners(table: Table, rows: pl.DataFrame, places: Mapping[int, int]) -> pl.DataFrame:
-    """Of rows that compete for the same keys, those of the version with the highest place.
+def winners(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank]) -> pl.DataFrame:
+    """Of rows that compete for the same keys, those of the content with the highest rank.
 
     Args:
-        table: the table that the rows belong to; without keys every row of a placed version stays.
-        rows: the table's columns and `_version`; within one version each key occurs once.
-        places: version → place of the current versions; rows of other versions are dead and leave.
+        table: the table that the rows belong to; without keys every row of a ranked content stays.
+        rows: the table's columns and `_version`, and `_line` where the greatest value of a column wins; elsewhere each
+            key occurs once within one content.
+        ranks: of the contents that are in the cube; rows of others are dead and leave.
     """
     columns = [*(c.name for c in table.columns), VERSION]
-    if not set(rows[VERSION].unique()) <= places.keys():
-        rows = rows.filter(pl.col(VERSION).is_in(list(places)))
-    if table.keys and len(places) > 1:
-        rows = _highest(table, rows, places)
+    if not set(rows[VERSION].unique()) <= ranks.keys():
+        rows = rows.filter(pl.col(VERSION).is_in(list(ranks)))
+    if table.keys and (len(ranks) > 1 or table.greatest is not None):
+        rows = _highest(table, rows, ranks)
     return rows.select(columns)
 
 
-def _highest(table: Table, live: pl.DataFrame, places: Mapping[int, int]) -> pl.DataFrame:
-    """Per key the row with the highest place. Only rows that others compete with are put in order."""
+def _highest(table: Table, live: pl.DataFrame, ranks: Mapping[int, Rank]) -> pl.DataFrame:
+    """Per key the row with the highest rank. Only rows that others compete with are put in order."""
     hashes = live.select(row_hash(table.keys)).to_series()
     twice = repeated(hashes)
     if twice.is_empty():
         return live
     competes = hashes.is_in(twice.implode())
-    order = pl.DataFrame(
-        {VERSION: list(places), _PLACE: list(places.values())}, schema={VERSION: pl.Int64, _PLACE: pl.Int64}
+    return pl.concat([live.filter(~competes), last_by_rank(table, live.filter(competes), ranks)])
+
+
+def last_by_rank(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank]) -> pl.DataFrame:
+    """Per key the row that covers the others: by the table's own column where it has one, by rank, then by line."""
+    order = dense(ranks)
+    numbers = pl.DataFrame(
+        {VERSION: list(order), _RANK: list(order.values())}, schema={VERSION: pl.Int64, _RANK: pl.Int64}
     )
-    competing = live.filter(competes).join(order, on=VERSION, how="inner").sort(_PLACE)
-    winning = competing.filter(pl.struct(table.keys).is_last_distinct()).drop(_PLACE)
-    return pl.concat([live.filter(~competes), winning])
+    by = [_RANK] if table.greatest is None else [table.greatest, _RANK, LINE]
+    ranked = rows.join(numbers, on=VERSION, how="inner").sort(by, nulls_last=False)
+    return ranked.filter(pl.struct(table.keys).is_last_distinct()).drop(_RANK)

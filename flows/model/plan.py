@@ -1,24 +1,26 @@
-"""One batch, decided: what the ledger has to write and what the cube has to drop and take."""
+"""One batch, decided: what becomes of each path, what the ledger has to write, what the cube has to drop and take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from flows.model.files import shown
 from flows.model.findings import Verdict
 from flows.model.lifecycle import (
+    Action,
     Cause,
     Decision,
     Facts,
+    Identity,
     Observation,
     PathFacts,
     State,
     VersionFacts,
+    by_arrival,
     in_order,
-    judge,
-    leave,
 )
+from flows.model.precedence import Meaning, Rank, rank_of
+from flows.model.renames import find_renames
 
 
 @dataclass
@@ -27,22 +29,26 @@ class Counters:
 
     path: int
     version: int
-    place: int
+    arrival: int
 
 
 @dataclass(frozen=True)
 class NewVersion:
-    """A version that this batch writes into the ledger for the first time."""
+    """A version that this batch writes into the ledger for the first time; its state is in `Plan.versions`.
+
+    Args:
+        id: its number.
+        path: where it was seen.
+        seen: the file.
+        verdict: what the checks say of it; None where it was not checked.
+        like: where it was not checked, the version whose counts it has.
+    """
 
     id: int
-    path_id: int
     path: bytes
-    digest: bytes
-    mtime_ns: int
-    state: State
-    place: int | None
-    reason: str | None
-    verdict: Verdict
+    seen: Observation
+    verdict: Verdict | None
+    like: int | None = None
 
 
 @dataclass
@@ -50,195 +56,343 @@ class Plan:
     """What a batch does.
 
     Args:
-        versions: new versions, in order; those STAGED bring rows.
+        new: versions, in order.
+        versions: version → its facts after the batch: of the new ones, and of all that changed.
         paths: all paths whose facts changed, as they are after the batch.
-        retired: live versions whose rows leave the cube → the state that they get, and why.
-        moved: (giver, heir) path ids: the accepted versions of the one now belong to the other.
-        tops: whether every staged version stands above all that was there before.
+        histories: (giver, heir): all versions of the one path belong to the other now.
+        owners: version → the path that it belongs to now.
+        forgotten: paths whose place went to nobody, so that what they gave up counts no more.
         decisions: what became of each path, in order.
-        unchecked: paths whose bytes have to be accepted now, though they were not checked: nothing is decided of them.
+        unchecked: paths that show a delivery which has left the cube since they were looked at, so that they have to be
+            checked after all: nothing is decided of them.
+        brought: contents whose rows come with this batch.
+        left: contents whose rows leave the cube.
+        ranks: content → rank, of those that came and of those whose rank changed.
     """
 
-    versions: list[NewVersion] = field(default_factory=list)
+    new: list[NewVersion] = field(default_factory=list)
+    versions: dict[int, VersionFacts] = field(default_factory=dict)
     paths: dict[bytes, PathFacts] = field(default_factory=dict)
-    retired: dict[int, tuple[State, Cause | None]] = field(default_factory=dict)
-    moved: list[tuple[int, int]] = field(default_factory=list)
-    tops: bool = True
+    histories: list[tuple[bytes, bytes]] = field(default_factory=list)
+    owners: dict[int, bytes] = field(default_factory=dict)
+    forgotten: list[bytes] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     unchecked: set[bytes] = field(default_factory=set)
+    brought: set[int] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)
+    ranks: dict[int, Rank] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not self.new and not self.paths
 
     @property
     def staged(self) -> list[NewVersion]:
-        return [v for v in self.versions if v.state is State.STAGED]
+        """The versions whose rows come with this batch."""
+        return [version for version in self.new if version.id in self.brought]
 
 
 class Planner:
-    """Decides a batch path by path; each decision sees what the earlier ones did.
+    """Decides a look, or a request, path by path; each decision sees what the earlier ones did.
 
     Args:
-        facts: what the ledger says of these paths.
+        facts: what the ledger knows.
         counters: the next free numbers.
-        verdicts: path → verdict, of those whose bytes were checked.
+        meaning: of the dataset's deliveries.
+        verdicts: path → verdict, of the files that were checked. A file whose delivery is in the cube need not be.
+        values_of: the values that a path gives.
     """
 
-    def __init__(self, facts: Facts, counters: Counters, verdicts: Mapping[bytes, Verdict]) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        counters: Counters,
+        meaning: Meaning,
+        *,
+        verdicts: Mapping[bytes, Verdict],
+        values_of: Callable[[bytes], str],
+    ) -> None:
         self._facts = facts
         self._next = counters
+        self._meaning = meaning
         self._verdicts = verdicts
+        self._values_of = values_of
+        self._held: set[bytes] = set()
+        self._contents = {
+            path.current.identity: path.current.content
+            for path in facts.paths.values()
+            if path.current is not None and path.current.content is not None
+        }
+        self._ranks_before = self._ranks()
         self.plan = Plan()
 
-    def observe(self, observations: Sequence[Observation]) -> None:
-        """Decide what becomes of the paths seen."""
-        for seen in observations:
-            self._path(seen.path).present = True
-        for seen in in_order(observations):
-            path = self._path(seen.path)
-            decision = judge(self._facts, seen)
-            if decision.action == "accept" and seen.path not in self._verdicts:
-                self.plan.unchecked.add(seen.path)
-                continue
-            match decision.action:
-                case "accept":
-                    self._accept(path, seen, decision)
-                case "duplicate":
-                    self._note_duplicate(path, seen, decision)
-                case "take_over":
-                    self._take_over(decision)
-                case "unchanged" if path.current is not None and path.current.digest == seen.digest:
-                    path.judged = path.current
-                case _:
-                    pass
-            self._touch(path)
-            self.plan.decisions.append(decision)
+    def look(self, seen: Sequence[Observation], *, gone: Sequence[bytes], missing: Sequence[bytes] = ()) -> None:
+        """What settled or left since the last look.
 
-    def mark_absent(self, gone: Sequence[bytes]) -> None:
-        """Say which files are not there, before `observe`, so that renamed files find their old path."""
-        mark_present(self._facts, gone, present=False)
-
-    def leave(self, gone: Sequence[bytes]) -> None:
-        """Decide what becomes of the paths that are gone, after `observe` and `unload`."""
-        copies = self._facts.copies()
-        decided = {decision.path for decision in self.plan.decisions}
+        Args:
+            seen: the settled files.
+            gone: files that are no longer there.
+            missing: files that are not there now, though perhaps not for good: they may have been renamed.
+        """
+        seen = in_order(seen)
+        renames = find_renames(self._facts.paths, seen, {*gone, *missing})
+        self._move(renames)
+        for file in seen:
+            self._show(file)
         for name in gone:
-            if name in self._facts.paths:
-                self._touch(self._facts.paths[name])
-            decision = leave(self._facts, name, copies)
-            if decision is None:
-                continue
-            if decision.action == "take_over":
-                accepted = self._facts.path(name).accepted
-                self._take_over(decision)
-                copies.pop(accepted.digest if accepted else b"", None)
-            elif decision.action == "unload":
-                self._unload(self._facts.paths[name], "deleted")
-            if decision.action != "gone" or name not in decided:
-                self.plan.decisions.append(decision)
+            if name in self._facts.paths and name not in renames:
+                self._leave(self._facts.paths[name])
 
-    def unload(self, paths: Sequence[bytes], cause: Cause) -> None:
-        """Take the rows of these paths out of the cube."""
-        for name in paths:
+    def unload(self, names: Sequence[bytes]) -> None:
+        """Take the rows of these paths out of the cube; in a table where equal deliveries count once, those bytes."""
+        for name in names:
             path = self._facts.paths.get(name)
-            if path is not None and path.current is not None:
-                drops = path.current.id
-                self._unload(path, cause)
-                self.plan.decisions.append(Decision("unload", name, drops=drops, cause=cause, place=path.place))
+            if path is None or path.current is None:
+                continue
+            for each in self._facts.holders(path.current.identity) if self._meaning.one_counts else [path]:
+                if each.current is not None:
+                    cause: Cause = "request" if each.present else "deleted"
+                    self._restate(each, State.UNLOADED, cause)
+                    self._decide(each.path, "unload", each.current.id, cause=cause)
 
-    def _path(self, name: bytes) -> PathFacts:
-        path = self._facts.path(name)
-        if path.id is None:
-            path.id, self._next.path = self._next.path, self._next.path + 1
-        return path
+    def finish(self) -> Plan:
+        """Settle which of equal deliveries count, and say what the cube has to do."""
+        if self._meaning.one_counts:
+            self._settle_copies()
+        after = self._ranks()
+        plan = self.plan
+        plan.left = self._ranks_before.keys() - after.keys()
+        plan.ranks = {content: rank for content, rank in after.items() if self._ranks_before.get(content) != rank}
+        plan.brought &= after.keys()
+        return plan
 
-    def _touch(self, path: PathFacts) -> None:
-        self.plan.paths[path.path] = path
+    # What a look shows.
 
-    def _accept(self, path: PathFacts, seen: Observation, decision: Decision) -> None:
-        verdict = self._verdicts[seen.path]
-        if not verdict.accepted:
-            self._write(path, seen, State.QUARANTINED, None, verdict.reason, verdict)
-            return
-        if decision.other is not None:
-            self._inherit(self._facts.paths[decision.other], path)
-        if path.place is None:
-            path.place, self._next.place = self._next.place, self._next.place + 1
+    def _move(self, renames: Mapping[bytes, bytes]) -> None:
+        """All at once, so that in chains and swaps each file keeps what it had: its delivery, and its place unless the
+        new path has one of its own."""
+        givers = {old: self._facts.paths[old] for old in renames}
+        for old, giver in givers.items():
+            self._put(PathFacts(old, giver.id))
+        for old, new in renames.items():
+            giver, heir = givers[old], self._path(new)
+            if heir.arrival is None:
+                heir = replace(heir, arrival=giver.arrival, gave_up=giver.gave_up)
+                self.plan.histories.append((old, new))
+            else:
+                self.plan.forgotten.append(old)
+                heir = self._give_up(heir)
+            accepted = giver.accepted
+            if accepted is not None:
+                self.plan.owners[accepted.id] = new
+                heir = replace(heir, gave_up=heir.gave_up - {accepted.identity})
+            if accepted is not None and not giver.stale and accepted.identity.values != self._values_of(new):
+                self._derive_anew(new, accepted)
+                accepted = None
+            if giver.judged is not None:
+                self.plan.owners[giver.judged.id] = new
+            judged = giver.judged if accepted is not None or giver.stale else None
+            self._put(replace(heir, accepted=accepted, judged=judged, mark=giver.mark, present=True))
+            self._decide(new, "rename", giver.accepted.id if giver.accepted else None, other=old)
+
+    def _derive_anew(self, new: bytes, old: VersionFacts) -> None:
+        """The new path gives other values, so that its rows are read again. Nobody gave the old ones up."""
+        if old.cause == "request":
+            self._held.add(new)
+        self.plan.versions[old.id] = replace(old, state=State.SUPERSEDED, cause="renamed")
+
+    def _show(self, file: Observation) -> None:
+        path = replace(self._path(file.path), present=True, mark=file.mark)
+        if path.arrival is None:
+            path = replace(path, arrival=self._next.arrival)
+            self._next.arrival += 1
+        verdict = self._verdicts.get(file.path)
+        if verdict is not None and not verdict.accepted:
+            self._refuse(path, file, verdict)
+        elif self._is_held(path, file):
+            self._hold(path, file)
+        elif file.mode in ("force", "reload") and verdict is not None:
+            self._load(path, file, verdict)
+        elif path.current is not None and path.current.identity == file.identity:
+            self._put(replace(path, judged=path.current))
+            self._decide(file.path, "unchanged", path.current.id)
+        elif self._meaning.shared and file.identity in self._contents:
+            self._share(path, file)
+        elif verdict is not None:
+            self._load(path, file, verdict)
         else:
-            self.plan.tops = False
-        self._retire(path, State.SUPERSEDED)
-        path.accepted = self._write(path, seen, State.STAGED, path.place, None, verdict)
-        self._facts.note_accepted(path, seen.digest)
+            self.plan.unchecked.add(file.path)
 
-    def _note_duplicate(self, path: PathFacts, seen: Observation, decision: Decision) -> None:
-        judged = path.judged
-        if judged is not None and judged.state is State.DUPLICATE and judged.digest == seen.digest:
+    def _refuse(self, path: PathFacts, file: Observation, verdict: Verdict) -> None:
+        shown = path.judged
+        again = shown is not None and shown.state is State.QUARANTINED and shown.identity == file.identity
+        if again and file.mode == "arrival" and shown is not None and shown.reason == verdict.reason:
+            self._put(path)
+            self._decide(path.path, "unchanged", shown.id)
             return
-        self._write(path, seen, State.DUPLICATE, None, None, Verdict(accepted=False), other=decision.other)
+        version = self._version(path, file, State.QUARANTINED, verdict, reason=verdict.reason)
+        self._put(replace(path, judged=version))
+        self._decide(path.path, "refuse", version.id)
 
-    def _write(
-        self,
-        path: PathFacts,
-        seen: Observation,
-        state: State,
-        place: int | None,
-        reason: str | None,
-        verdict: Verdict,
-        other: bytes | None = None,
-    ) -> VersionFacts:
-        assert path.id is not None
-        version, self._next.version = self._next.version, self._next.version + 1
-        if other is not None:
-            reason = f"the same bytes were loaded already from {shown(other)}"
-        self.plan.versions.append(
-            NewVersion(version, path.id, path.path, seen.digest, seen.mtime_ns, state, place, reason, verdict)
-        )
-        path.judged = VersionFacts(version, seen.digest, state)
-        return path.judged
+    def _is_held(self, path: PathFacts, file: Observation) -> bool:
+        """Whether somebody unloaded what it shows."""
+        if file.mode in ("load", "force"):
+            return False
+        if file.path in self._held:
+            return True
+        holders = self._facts.holders(file.identity) if self._meaning.one_counts else [path]
+        return any(
+            each.present and each.accepted is not None and each.accepted.identity == file.identity
+            and each.accepted.cause == "request"
+            for each in holders
+        )  # fmt: skip
 
-    def _take_over(self, decision: Decision) -> None:
-        assert decision.other is not None
-        giver, heir = self._facts.paths[decision.other], self._path(decision.path)
-        version = giver.accepted
-        self._retire(heir, State.SUPERSEDED)
-        self._inherit(giver, heir)
-        heir.accepted = heir.judged = version
-        self._touch(heir)
+    def _hold(self, path: PathFacts, file: Observation) -> None:
+        here = path.accepted
+        if here is not None and here.identity == file.identity:
+            out = self._restate(path, State.UNLOADED, "request")
+            self._put(replace(self._facts.paths[path.path], judged=out))
+        else:
+            path = self._give_up(path)
+            like = next((each.accepted.id for each in self._facts.holders(file.identity) if each.accepted), None)
+            out = self._version(path, file, State.UNLOADED, None, cause="request", like=like)
+            self._put(replace(path, accepted=out, judged=out, gave_up=path.gave_up - {file.identity}))
+        self._decide(path.path, "hold", out.id)
 
-    def _inherit(self, giver: PathFacts, heir: PathFacts) -> None:
-        assert giver.id is not None and heir.id is not None
-        self._facts.inherit(giver, heir)
-        self.plan.moved.append((giver.id, heir.id))
-        self._touch(giver)
+    def _share(self, path: PathFacts, file: Observation) -> None:
+        """Its rows are in the cube already, or were at the last look."""
+        content = self._contents[file.identity]
+        other = next((p for p in self._facts.holders(file.identity) if p.path != path.path and p.current), None)
+        path = self._give_up(path)
+        version = self._version(path, file, State.STAGED, None, content=content)
+        self._put(replace(path, accepted=version, judged=version, gave_up=path.gave_up - {file.identity}))
+        self._release(file)
+        self._decide(path.path, "share", version.id, other=other.path if other else None)
 
-    def _unload(self, path: PathFacts, cause: Cause) -> None:
+    def _load(self, path: PathFacts, file: Observation, verdict: Verdict) -> None:
+        path = self._give_up(path)
+        version = self._version(path, file, State.STAGED, verdict)
+        if verdict.rows:
+            version = replace(version, content=version.id)
+            self.plan.versions[version.id] = version
+            self.plan.brought.add(version.id)
+        self._put(replace(path, accepted=version, judged=version, gave_up=path.gave_up - {file.identity}))
+        if verdict.rows and self._meaning.shared:
+            self._contents[file.identity] = version.id
+            for other in self._facts.holders(file.identity):
+                if other.current is not None and other.current.content != version.id:
+                    self._set(other, replace(other.current, content=version.id))
+        self._release(file)
+        self._decide(path.path, "load", version.id)
+
+    def _release(self, file: Observation) -> None:
+        """Where somebody asks for bytes that were unloaded, they are not held at other paths either."""
+        if not self._meaning.one_counts or file.mode not in ("load", "force"):
+            return
+        for other in self._facts.holders(file.identity):
+            if other.accepted is not None and other.accepted.cause == "request":
+                content = self._contents.get(file.identity)
+                self._set(other, replace(other.accepted, state=State.DUPLICATE, cause=None, content=content))
+
+    def _leave(self, path: PathFacts) -> None:
+        self._put(path := replace(path, present=False, mark=None, judged=path.accepted))
+        current, accepted = path.current, path.accepted
+        if current is not None and self._meaning.unload_deleted:
+            self._restate(path, State.UNLOADED, "deleted")
+            self._decide(path.path, "unload", current.id, cause="deleted")
+        elif accepted is not None:
+            if accepted.cause == "request":
+                self._restate(path, State.UNLOADED, "deleted")
+            self._decide(path.path, "keep", accepted.id)
+
+    def _settle_copies(self) -> None:
+        """Of the paths with one delivery the first counts; it is the one that counted before, if there is one."""
+        holders: dict[Identity, list[PathFacts]] = {}
+        for path in sorted(self._facts.paths.values(), key=by_arrival):
+            if path.current is not None and path.current.content is not None:
+                holders.setdefault(path.current.identity, []).append(path)
+        for paths in holders.values():
+            counts = next((p for p in paths if p.current and p.current.state is not State.DUPLICATE), paths[0])
+            for path in paths:
+                self._count(path, counts)
+
+    def _count(self, path: PathFacts, counts: PathFacts) -> None:
         current = path.current
         assert current is not None
-        self.plan.retired[current.id] = (State.UNLOADED, cause)
-        out = VersionFacts(current.id, current.digest, State.UNLOADED, cause)
-        if path.judged is not None and path.judged.id == current.id:
-            path.judged = out
-        path.accepted = out
-        self._touch(path)
+        if path is counts and current.state is State.DUPLICATE:
+            self._restate(path, State.STAGED)
+            self._decide(path.path, "promote", current.id)
+        elif path is not counts and current.state is not State.DUPLICATE:
+            self._restate(path, State.DUPLICATE)
+            self._decide(path.path, "duplicate", current.id, other=counts.path)
 
-    def _retire(self, path: PathFacts, state: State) -> None:
-        if path.current is not None:
-            self.plan.retired[path.current.id] = (state, None)
+    # What changes.
 
+    def _path(self, name: bytes) -> PathFacts:
+        path = self._facts.paths.get(name, PathFacts(name))
+        if path.id is None:
+            path = replace(path, id=self._next.path)
+            self._next.path += 1
+            self._facts.put(path)
+        return path
 
-def to_check(facts: Facts, observations: Iterable[Observation], *, absent: Iterable[bytes]) -> set[bytes]:
-    """The paths that show bytes which would be accepted, so that they have to be checked.
+    def _put(self, path: PathFacts) -> None:
+        self._facts.put(path)
+        self.plan.paths[path.path] = path
 
-    Args:
-        facts: what the ledger says of these paths now; a batch that is committed meanwhile may change it.
-        observations: what they show.
-        absent: the paths that are not there any more.
-    """
-    observations = list(observations)
-    mark_present(facts, absent, present=False)
-    mark_present(facts, (seen.path for seen in observations), present=True)
-    return {seen.path for seen in observations if judge(facts, seen).action == "accept"}
+    def _give_up(self, path: PathFacts) -> PathFacts:
+        """What the path had is replaced."""
+        old = path.accepted
+        if old is None:
+            return path
+        self.plan.versions[old.id] = replace(old, state=State.SUPERSEDED, cause=None)
+        path = replace(path, accepted=None, gave_up=path.gave_up | {old.identity})
+        self._put(path)
+        return path
 
+    def _restate(self, path: PathFacts, state: State, cause: Cause | None = None) -> VersionFacts:
+        assert path.accepted is not None
+        return self._set(path, replace(path.accepted, state=state, cause=cause))
 
-def mark_present(facts: Facts, paths: Iterable[bytes], *, present: bool) -> None:
-    """Whether these paths, as far as they are known, are there."""
-    for name in paths:
-        if name in facts.paths:
-            facts.paths[name].present = present
+    def _set(self, path: PathFacts, accepted: VersionFacts) -> VersionFacts:
+        self.plan.versions[accepted.id] = accepted
+        judged = accepted if path.judged is not None and path.judged.id == accepted.id else path.judged
+        self._put(replace(path, accepted=accepted, judged=judged))
+        return accepted
+
+    def _version(
+        self,
+        path: PathFacts,
+        file: Observation,
+        state: State,
+        verdict: Verdict | None,
+        *,
+        content: int | None = None,
+        cause: Cause | None = None,
+        reason: str | None = None,
+        like: int | None = None,
+    ) -> VersionFacts:
+        number, self._next.version = self._next.version, self._next.version + 1
+        version = VersionFacts(number, file.identity, state, content, cause, reason)
+        self.plan.new.append(NewVersion(number, path.path, file, verdict, like or content))
+        self.plan.versions[number] = version
+        return version
+
+    def _decide(
+        self, path: bytes, action: Action, version: int | None = None, *, other: bytes | None = None,
+        cause: Cause | None = None,
+    ) -> None:  # fmt: skip
+        self.plan.decisions.append(Decision(path, action, version, other, cause))
+
+    def _ranks(self) -> dict[int, Rank]:
+        """Content → the highest rank of the paths that have it."""
+        given_up = self._facts.given_up()
+        found: dict[int, Rank] = {}
+        for path in self._facts.paths.values():
+            current = path.current
+            if current is None or current.content is None:
+                continue
+            rank = rank_of(self._meaning.precedence, path.path, path.arrival or 0, given_up.get(current.identity))
+            found[current.content] = max(found.get(current.content, rank), rank)
+        return found

@@ -52,3 +52,27 @@ def unloads(policy: WhenDeleted) -> bool:
             return True
         case _:
             assert_never(policy)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Of files with the same bytes and the same values from their paths one counts; the others wait for it to leave."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Every file counts, also where another one has the same bytes."""
+
+
+type Duplicates = Skip | Load
+
+
+def counts_copies(policy: Duplicates) -> bool:
+    """Whether equal files count each."""
+    match policy:
+        case Skip():
+            return False
+        case Load():
+            return True
+        case _:
+            assert_never(policy)

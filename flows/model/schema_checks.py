@@ -8,8 +8,10 @@ import dataframely as dy
 
 from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
+from flows.model.policies import Duplicates
+from flows.model.precedence import ByColumn, Precedence
 from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED
-from flows.model.types import DECLARED, type_of
+from flows.model.types import DECLARED, INTEGER, type_of
 
 
 def check_schema(schema: object) -> None:
@@ -71,3 +73,33 @@ def check_expected_day(schema: type[dy.Schema], expect: DailyBy | None, retain_d
     if expect is not None:
         day = schema.columns().get(expect.day)
         require(isinstance(day, dy.Date), "expect.day", "a Date column of the schema", expect.day)
+
+
+def check_duplicates(schema: type[dy.Schema], duplicates: Duplicates | None) -> None:
+    """Refuse the option where it would mean nothing: with a key, an equal file brings the same rows again."""
+    keyless = duplicates is None or not schema.primary_key()
+    expected = "absent: the table has a key, under which an equal file brings the rows that are there"
+    require(keyless, "duplicates", expected, duplicates)
+
+
+def check_precedence(schema: type[dy.Schema], precedence: Precedence | None) -> None:
+    """Refuse an order of rows that never meet, or one by a column that has no order."""
+    keyed = precedence is None or bool(schema.primary_key())
+    require(keyed, "precedence", "absent: the table has no key, so that all rows stay", precedence)
+    if not isinstance(precedence, ByColumn):
+        return
+    column = schema.columns().get(precedence.column)
+    in_order = isinstance(column, dy.Date | dy.Datetime) or (column is not None and _is_whole(column))
+    expected = "ByColumn(…) with a column of the schema that holds dates, moments or whole numbers"
+    require(in_order, "precedence", expected, precedence)
+    key = precedence.column in schema.primary_key()
+    require(
+        not key,
+        "precedence",
+        "ByColumn(…) with a column that is no key: within a key it is always the same",
+        precedence,
+    )
+
+
+def _is_whole(column: dy.Column) -> bool:
+    return isinstance(column, INTEGER.declared)

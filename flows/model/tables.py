@@ -39,11 +39,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the cube. Keyed tables hold one row per key; tables without keys hold all rows."""
+    """One table of the cube. Keyed tables hold one row per key; tables without keys hold all rows.
+
+    Args:
+        name: its name.
+        columns: in the order of the schema.
+        keys: the names of those that are the key.
+        greatest: of rows with the same key the one with the greatest value of this column stays; None where
+            rank decides alone.
+    """
 
     name: str
     columns: tuple[Column, ...]
     keys: tuple[str, ...] = ()
+    greatest: str | None = None
 
     @property
     def levels(self) -> tuple[Column, ...]:

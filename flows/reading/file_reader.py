@@ -15,6 +15,7 @@ from flows.landing.settling import TICK_S
 from flows.landing.tree import open_regular_file, reason_of
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, allocated_bytes
+from flows.model.lifecycle import Identity
 from flows.reading.decompression import FREE_BYTES, size_refused
 from flows.reading.refusal import FileRefused
 from flows.validation.cost import Cost, TooCostly
@@ -32,7 +33,7 @@ class FileContent:
         landed: the file as it was claimed.
         signature: as it was while it was read, joined with that of its manifest.
         body: its bytes; None where it is larger than the dataset allows, or could not be read.
-        digest: sha256 of the bytes and of the values taken from the file's path.
+        identity: sha256 of the bytes, and the values that the path gives.
         manifest: the content of its manifest, where the dataset asks for one.
         failure: what was raised when it was read, if anything was.
         aside: why it was not read at all, if it was not.
@@ -42,7 +43,7 @@ class FileContent:
     landed: SettledFile
     signature: Signature
     body: bytes | None
-    digest: bytes
+    identity: Identity
     manifest: bytes | None = None
     failure: str | None = None
     aside: str | None = None
@@ -51,13 +52,12 @@ class FileContent:
     @classmethod
     def without_body(cls, landed: SettledFile, *, failure: str | None = None, aside: str | None = None) -> FileContent:
         """A file whose bytes are not known, for one of these reasons."""
-        digest = unknown_digest(landed.signature)
-        return cls(landed, landed.signature, None, digest, failure=failure, aside=aside)
+        return cls(landed, landed.signature, None, unknown_identity(landed.signature), failure=failure, aside=aside)
 
 
-def unknown_digest(signature: Signature) -> bytes:
-    """In place of a digest, of bytes that were not read."""
-    return hashlib.sha256(repr(signature).encode()).digest()
+def unknown_identity(signature: Signature) -> Identity:
+    """In place of an identity, of bytes that were not read."""
+    return Identity(hashlib.sha256(repr(signature).encode()).digest())
 
 
 def read_bytes(file: int, size: int) -> bytes:
@@ -94,14 +94,15 @@ def read_file(dataset: Dataset, landed: SettledFile, *, arrived: bool = False) -
             if arrived and landed.mode == "arrival" and signature != landed.signature:
                 return "it changed after it had settled"
             if (refused := _refusal(dataset, file, before.size_bytes)) is not None:
-                return FileContent(landed, signature, None, unknown_digest(before), manifest, refused=refused)
+                return FileContent(landed, signature, None, unknown_identity(before), manifest, refused=refused)
             body = read_bytes(file, before.size_bytes)
             after = Signature.of(os.fstat(file))
     except OSError as error:
         return "it is gone" if error.errno in _VANISHED else f"it cannot be read ({reason_of(error)})"
     if before != after or len(body) != before.size_bytes:
         return "it changed while it was read"
-    return FileContent(landed, signature, body, _digest(dataset, landed.path, body), manifest)
+    identity = Identity(hashlib.sha256(body).digest(), dataset.path_values(landed.path))
+    return FileContent(landed, signature, body, identity, manifest)
 
 
 def _refusal(dataset: Dataset, file: int, size: int) -> FileRefused | None:
@@ -152,11 +153,3 @@ def _read_manifest(dataset: Dataset, path: bytes, signature: Signature) -> tuple
         return None, signature
     with open_regular_file(dataset.root, path + dataset.completeness.manifest.encode()) as (file, own):
         return read_bytes(file, MAX_BYTES), joined(signature, own)
-
-
-def _digest(dataset: Dataset, path: bytes, body: bytes) -> bytes:
-    digest = hashlib.sha256(body)
-    if dataset.from_path:
-        values = dataset.values_of_path(os.fsdecode(path)) or {}
-        digest.update(b"\0" + repr(sorted(values.items())).encode("utf-8", "surrogateescape"))
-    return digest.digest()

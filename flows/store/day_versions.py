@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from flows.model.calendar import in_zone
+from flows.model.lifecycle import State
 from flows.store.history import FileRow, file_row
 from flows.store.ledger import Ledger, among
 from flows.store.schema import paths, versions
@@ -44,7 +45,7 @@ def day_versions(
     with ledger.reading() as connection:
         found = {row.id: row for each in wanted for row in connection.execute(each)}
     return [
-        DayVersion(file_row(row), row.place is not None, row.place is not None and row.first < id)
+        DayVersion(file_row(row), _was_accepted(row), _was_accepted(row) and row.first < id)
         for id, row in sorted(found.items())
     ]
 
@@ -52,16 +53,17 @@ def day_versions(
 def _versions_of(dataset: str) -> Select[Any]:
     """All versions of a dataset, each with the first one that its path has accepted."""
     earlier = versions.alias()
-    first = (
-        select(func.min(earlier.c.id))
-        .where(earlier.c.path_id == versions.c.path_id, earlier.c.place.is_not(None))
-        .scalar_subquery()
-    )
+    accepted = earlier.c.state.not_in((State.QUARANTINED.value, State.DUPLICATE.value))
+    first = select(func.min(earlier.c.id)).where(earlier.c.path_id == versions.c.path_id, accepted).scalar_subquery()
     return (
         select(versions, paths.c.path, paths.c.present, paths.c.accepted, paths.c.judged, first.label("first"))
         .join(paths, paths.c.id == versions.c.path_id)
         .where(versions.c.dataset == dataset)
     )
+
+
+def _was_accepted(row: Any) -> bool:
+    return row.state not in (State.QUARANTINED, State.DUPLICATE)
 
 
 def _utc(moment: datetime) -> str:

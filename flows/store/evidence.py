@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from flows.store.footer import Footer, UnknownFooter, read_footer
 from flows.store.ledger import among
+from flows.store.migrations import OLD_VALUES
 from flows.store.schema import batches, segments, versions
 from flows.store.segments import Segments, number_of
 
@@ -31,12 +32,14 @@ class Evidence:
         staged: the segments to believe, in the order in which they were written.
         orphans: those that were written and never staged, and those that the backup knows to be dead.
         unreadable: files that are not understood, and why, in words.
+        known_batch: the last batch in the backup.
         last_batch: the last batch that any of them knows of.
     """
 
     staged: list[FoundSegment]
     orphans: list[FoundSegment]
     unreadable: list[str]
+    known_batch: int
     last_batch: int
 
 
@@ -46,7 +49,7 @@ def evidence_of(connection: Connection, store: Segments) -> Evidence:
     last = int(connection.scalar(select(func.coalesce(func.max(batches.c.id), 0))) or 0)
     numbers = [last, *(n for f in unknown for n in (f.footer.batch, f.footer.after) if n is not None)]
     staged, orphans = _apart(connection, unknown, last)
-    return Evidence(staged, orphans, unreadable, max(numbers))
+    return Evidence(staged, orphans, unreadable, last, max(numbers))
 
 
 def _unknown(connection: Connection, store: Segments) -> tuple[list[FoundSegment], list[str]]:
@@ -101,22 +104,25 @@ def _forget(connection: Connection, segment: int) -> None:
 
 
 class _Identities:
-    """Which version has which number, so that no segment is taken for one that holds another's rows."""
+    """Which version has which number, so that no segment is taken for one that holds another's rows. Digests of earlier
+    formats are of other things, and only compared with their like."""
 
     def __init__(self, connection: Connection, unknown: Iterable[FoundSegment]) -> None:
-        ids = {row.id for found in unknown for row in found.footer.versions}
-        columns = (versions.c.id, versions.c.dataset, versions.c.digest)
-        found = connection.execute(select(*columns).where(versions.c.id.in_(among(ids))))
-        self._known = {row.id: (row.dataset, row.digest) for row in found}
+        ids = {id for found in unknown for id in found.footer.digests}
+        columns = (versions.c.id, versions.c.dataset, versions.c.digest, versions.c.path_values)
+        found = connection.execute(select(*columns).where(versions.c.id.in_(among(ids)))).all()
+        self._known: dict[tuple[int, bool], tuple[str, bytes]] = {
+            (row.id, row.path_values == OLD_VALUES): (row.dataset, row.digest) for row in found
+        }
         self._highest = int(connection.scalar(select(func.coalesce(func.max(versions.c.id), 0))) or 0)
-        self._backup = set(self._known)
+        self._backup = {row.id for row in found}
 
     def fits(self, footer: Footer) -> bool:
         """Whether the versions of a segment are those of the backup and of later segments; then they are known."""
-        own = {row.id: (footer.dataset, row.digest) for row in footer.versions}
+        own = {(id, footer.is_former): (footer.dataset, digest) for id, digest in footer.digests.items()}
         if any(self._known.get(id, identity) != identity for id, identity in own.items()):
             return False
-        if footer.format == 1 and any(id <= self._highest and id not in self._backup for id in own):
+        if footer.format == 1 and any(id <= self._highest and id not in self._backup for id, _ in own):
             return False  # the backup knows of every version that was staged until then
         self._known |= own
         return True
@@ -126,6 +132,6 @@ def _is_same(connection: Connection, known: Any, footer: Footer) -> bool:
     """Whether a file is the segment that the backup knows by its name."""
     if known.uuid is not None or footer.uuid is not None:
         return bool(known.uuid == footer.uuid)
-    digests = {row.id: row.digest for row in footer.versions}
+    digests = footer.digests
     found = connection.execute(select(versions.c.id, versions.c.digest).where(versions.c.id.in_(among(digests))))
     return not digests or any(digests[row.id] == row.digest for row in found)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 
 from flows.model.lifecycle import LIVE
-from flows.store.ledger import Ledger
+from flows.store.ledger import Ledger, live_contents
 from flows.store.schema import batches, paths, requests, versions
 from flows.text.plural import counted
 
@@ -84,8 +84,9 @@ def _prune_versions(ledger: Ledger) -> int:
         .where(paths.c.id == versions.c.path_id)
         .where((paths.c.judged == versions.c.id) | (paths.c.accepted == versions.c.id))
     )
+    in_cube = versions.c.id.in_(live_contents())  # its rows are another version's too
     with ledger.writing() as connection:
-        gone = delete(versions).where(versions.c.id.in_(old), versions.c.state.not_in(LIVE), ~needed.exists())
+        gone = delete(versions).where(versions.c.id.in_(old), versions.c.state.not_in(LIVE), ~needed.exists(), ~in_cube)
         return connection.execute(gone).rowcount
 
 

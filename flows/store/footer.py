@@ -1,12 +1,18 @@
 """What the file of a segment says of itself: enough to know it again, and to make a lost ledger from.
 
-It lies as JSON in the Parquet file's own metadata. Footers without a format are of format 1: they name the dataset,
-the fingerprint and the versions, and nothing else.
+It lies as JSON in the Parquet file's own metadata, with a checksum of its own.
+
+| format | says |
+|---|---|
+| 1 | the dataset, the fingerprint and the versions whose rows it holds; such a footer names no format |
+| 2 | also what wrote it, and which batches were there before |
+| 3 | the decisions of its batches, in place of the versions |
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +22,10 @@ from uuid import uuid4
 import polars as pl
 
 from flows.runtime.clock import now_utc
+from flows.store.decision_text import decisions_text, parse_decisions
+from flows.store.decisions import Decisions
 
-FORMAT = 2
+FORMAT = 3
 KEY = "cubefeed"
 
 Origin = Literal["batch", "compaction", "mending"]
@@ -27,8 +35,8 @@ class UnknownFooter(Exception):
     """A file has no footer, or one that this program does not understand; the message says why."""
 
 
-class VersionRow(NamedTuple):
-    """What a footer says of a version whose rows the segment holds.
+class FormerVersion(NamedTuple):
+    """What a footer of format 1 or 2 says of a version whose rows the segment holds.
 
     Args:
         id: its number.
@@ -36,7 +44,7 @@ class VersionRow(NamedTuple):
         digest: of its bytes and of the values from its name.
         mtime_ns: the file's.
         size_bytes: likewise.
-        place: its place in the fold.
+        place: where it stood in the merge.
         rows: how many it has in the segment.
         refused: rows that were left out.
         collapsed: rows that were the same.
@@ -60,11 +68,6 @@ class VersionRow(NamedTuple):
     batch: int | None = None
     detected_utc: str | None = None
 
-    @property
-    def summary(self) -> dict[str, Any]:
-        """As in `Verdict.summary`."""
-        return {name: getattr(self, name) for name in ("rows", "refused", "collapsed", "findings", "first_finding")}
-
 
 @dataclass(frozen=True)
 class Footer:
@@ -73,14 +76,17 @@ class Footer:
     Args:
         dataset: whose rows it holds.
         fingerprint: of the declaration that made them.
-        versions: the versions that it holds rows of.
+        decisions: what its batch wrote into the ledger; or, where it was merged from other segments, what the ledger
+            had, when it was written, of all that theirs name.
+        covers: the batches whose decisions they are: after the first of each pair, up to the second. The first is the
+            dataset's batch before, so that it is known where one is missing.
+        versions: in formats 1 and 2, the versions that it holds rows of.
         origin: what wrote it.
         batch: the number of the batch that wrote it; None for another origin, and in format 1.
         after: the last batch that was in the ledger when it was written: no later one had been staged, so a batch
             between that one and this never was. None in format 1.
-        detected_utc: when the batch's files were found.
+        detected_utc: in format 2, when the batch's files were found.
         replaces: the segments that gave way to it.
-        first_free: the next free numbers of a version and a place before the batch; places from there on are new.
         first_day: retention: the first day whose rows are in the cube.
         volumes: the landing directory as it was last believed, as the ledger writes it.
         uuid: tells it from another segment of the same number; None in format 1.
@@ -90,24 +96,37 @@ class Footer:
 
     dataset: str
     fingerprint: str
-    versions: tuple[VersionRow, ...]
+    decisions: Decisions = field(default_factory=Decisions)
+    covers: tuple[tuple[int, int], ...] = ()
+    versions: tuple[FormerVersion, ...] = ()
     origin: Origin = "batch"
     batch: int | None = None
     after: int | None = None
     detected_utc: str | None = None
     replaces: tuple[int, ...] = ()
-    first_free: tuple[int, int] | None = None
     first_day: str | None = None
     volumes: str | None = None
     uuid: str | None = field(default_factory=lambda: str(uuid4()))
     written_utc: str = field(default_factory=now_utc)
     format: int = FORMAT
 
+    @property
+    def is_former(self) -> bool:
+        """Whether an earlier Cubefeed has written it, so that there are no decisions in it."""
+        return self.format < 3
+
+    @property
+    def digests(self) -> dict[int, bytes]:
+        """Version → digest, of all versions that it says anything of."""
+        former = {row.id: row.digest for row in self.versions}
+        return former | {row.id: row.digest for row in self.decisions.versions}
+
 
 def footer_text(footer: Footer) -> str:
     """A footer as it lies in a file; what says nothing is left out."""
-    facts = {**vars(footer), "versions": [_version_json(version) for version in footer.versions]}
-    return json.dumps({name: value for name, value in facts.items() if value not in (None, ())})
+    facts: dict[str, Any] = {**vars(footer), "decisions": decisions_text(footer.decisions, footer.written_utc)}
+    facts = {name: value for name, value in facts.items() if value not in (None, ())}
+    return json.dumps({**facts, "crc": _checksum(facts)})
 
 
 def read_footer(file: Path) -> Footer:
@@ -128,40 +147,29 @@ def read_footer(file: Path) -> Footer:
         form = facts.get("format", 1)
         if form > FORMAT:
             raise UnknownFooter(f"a newer Cubefeed has written it (format {form})")
-        return _footer({**facts, "format": form})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return _footer({**facts, "format": form}) if form < FORMAT else _checked(facts)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, zlib.error) as error:
         raise UnknownFooter(f"its footer cannot be understood ({type(error).__name__}: {error})") from None
+
+
+def _checked(facts: dict[str, Any]) -> Footer:
+    if facts.pop("crc", None) != _checksum(facts):
+        raise UnknownFooter("its footer is damaged (its checksum differs)")
+    return _footer({**facts, "decisions": parse_decisions(facts["decisions"], facts["written_utc"])})
+
+
+def _checksum(facts: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(facts).encode())
 
 
 def _footer(facts: Mapping[str, Any]) -> Footer:
     known = {name: facts[name] for name in Footer.__dataclass_fields__ if name in facts}
-    known["versions"] = tuple(_version(version) for version in facts["versions"])
-    for name in ("replaces", "first_free"):
-        if name in known:
-            known[name] = tuple(known[name])
+    known["versions"] = tuple(_former(version) for version in facts.get("versions", ()))
+    known["covers"] = tuple((first, last) for first, last in facts.get("covers", ()))
+    known["replaces"] = tuple(facts.get("replaces", ()))
     return Footer(**{"uuid": None, "written_utc": "", **known})
 
 
-def _version_json(version: VersionRow) -> dict[str, Any]:
-    """The facts of a version; written out, since there may be ten thousand in a segment."""
-    facts: dict[str, Any] = {
-        "id": version.id,
-        "path": version.path.hex(),
-        "digest": version.digest.hex(),
-        "mtime_ns": version.mtime_ns,
-        "size_bytes": version.size_bytes,
-        "place": version.place,
-        "rows": version.rows,
-        "refused": version.refused,
-        "collapsed": version.collapsed,
-    }
-    if version.findings:
-        facts |= {"findings": version.findings, "first_finding": version.first_finding}
-    if version.batch is not None:
-        facts |= {"batch": version.batch, "detected_utc": version.detected_utc}
-    return facts
-
-
-def _version(facts: Mapping[str, Any]) -> VersionRow:
-    known = {name: facts[name] for name in VersionRow._fields if name in facts}
-    return VersionRow(**{**known, "path": bytes.fromhex(known["path"]), "digest": bytes.fromhex(known["digest"])})
+def _former(facts: Mapping[str, Any]) -> FormerVersion:
+    known = {name: facts[name] for name in FormerVersion._fields if name in facts}
+    return FormerVersion(**{**known, "path": bytes.fromhex(known["path"]), "digest": bytes.fromhex(known["digest"])})

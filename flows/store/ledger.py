@@ -44,7 +44,7 @@ class Numbers(NamedTuple):
     """Numbers that are taken: the last one of each kind."""
 
     version: int = 0
-    place: int = 0
+    arrival: int = 0
     segment: int = 0
     batch: int = 0
 
@@ -102,8 +102,8 @@ class Ledger:
         with self.reading() as connection:
             path = connection.scalar(select(func.max(paths.c.id))) or 0
             version = connection.scalar(select(func.max(versions.c.id))) or 0
-            place = connection.scalar(select(func.max(versions.c.place))) or 0
-        return Counters(path + 1, max(version, self._given.version) + 1, max(place, self._given.place) + 1)
+            arrival = connection.scalar(select(func.max(paths.c.arrival))) or 0
+        return Counters(path + 1, max(version, self._given.version) + 1, max(arrival, self._given.arrival) + 1)
 
     def reserve(self, taken: Numbers) -> None:
         """Give out only numbers above these, which lie on the disk though the ledger has none of them."""
@@ -128,10 +128,11 @@ class Ledger:
         with self.reading() as connection:
             return int(connection.scalar(select(func.max(segments.c.id))) or 0)
 
-    def last_batch(self) -> int:
-        """The last batch that was staged; 0 where none was."""
+    def last_batch(self, dataset: str | None = None) -> int:
+        """The last batch that was staged, of a dataset or of all; 0 where none was."""
+        last = select(batches.c.id).order_by(batches.c.id.desc()).limit(1)
         with self.reading() as connection:
-            return int(connection.scalar(select(func.max(batches.c.id))) or 0)
+            return int(connection.scalar(last if dataset is None else last.where(batches.c.dataset == dataset)) or 0)
 
     def dataset_names(self) -> list[str]:
         """The datasets that sessions have opened."""
@@ -145,18 +146,14 @@ class Ledger:
         with self.reading() as connection:
             return {row[0]: Signature(*row[1:]) for row in connection.execute(query) if row[1] is not None}
 
-    def live(self, dataset: str, *, segment_ids: Sequence[int] | None = None) -> dict[int, dict[int, int]]:
-        """Segment id → (version → place) of the current versions, of all or of the named segments."""
-        query = select(versions.c.segment, versions.c.id, versions.c.place).where(
-            versions.c.dataset == dataset, versions.c.state.in_(LIVE), versions.c.segment.is_not(None)
+    def live(self, dataset: str, *, segment_ids: Sequence[int] | None = None) -> dict[int, set[int]]:
+        """Segment id → the contents in it that are in the cube, of all or of the named segments."""
+        query = select(versions.c.segment, versions.c.id).where(
+            versions.c.id.in_(live_contents(dataset)), versions.c.segment.is_not(None)
         )
         if segment_ids is not None:
             query = query.where(versions.c.segment.in_(among(segment_ids)))
-        found: dict[int, dict[int, int]] = {}
-        with self.reading() as connection:
-            for segment, version, place in connection.execute(query):
-                found.setdefault(segment, {})[version] = place
-        return found
+        return self._by_segment(query)
 
     def live_paths(self, dataset: str) -> list[bytes]:
         """The paths whose rows are in the cube."""
@@ -168,12 +165,16 @@ class Ledger:
         with self.reading() as connection:
             return [row.path for row in connection.execute(query)]
 
-    def segments_with(self, version_ids: Iterable[int]) -> dict[int, dict[int, int]]:
-        """Segment id → (version → place), of the named versions whatever their state."""
-        found: dict[int, dict[int, int]] = {}
+    def segments_with(self, contents: Iterable[int]) -> dict[int, set[int]]:
+        """Segment id → those of the contents that are in it, whether they are in the cube or not."""
+        named = versions.c.id.in_(among(contents))
+        return self._by_segment(select(versions.c.segment, versions.c.id).where(named, versions.c.segment.is_not(None)))
+
+    def _by_segment(self, query: Select[tuple[int | None, int]]) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
         with self.reading() as connection:
-            for row in chunked(connection, _places_of, list(version_ids)):
-                found.setdefault(row.segment, {})[row.id] = row.place
+            for segment, content in connection.execute(query):
+                found.setdefault(segment, set()).add(content)
         return found
 
     def segments(self, dataset: str) -> dict[int, SegmentFacts]:
@@ -209,7 +210,7 @@ def chunked(connection: Connection, query: Callable[[Sequence[Any]], Any], value
         yield from connection.execute(query(values[start : start + _IN_LIMIT]))
 
 
-def _places_of(ids: Sequence[int]) -> Any:
-    return select(versions.c.segment, versions.c.id, versions.c.place).where(
-        versions.c.id.in_(ids), versions.c.segment.is_not(None)
-    )
+def live_contents(dataset: str | None = None) -> Select[tuple[int | None]]:
+    """The contents that are in the cube, of a dataset or of all."""
+    found = select(versions.c.content).where(versions.c.state.in_(LIVE), versions.c.content.is_not(None))
+    return found if dataset is None else found.where(versions.c.dataset == dataset)

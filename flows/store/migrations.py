@@ -18,11 +18,26 @@ from flows.store.schema import SCHEMA_VERSION
 
 log = logging.getLogger(__name__)
 
+OLD_VALUES = "?"
+"""In place of the values that a path gives, of a version whose digest mixes them with the bytes. It equals no other."""
+
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     3: (
         "ALTER TABLE datasets ADD COLUMN volumes VARCHAR",
         "ALTER TABLE datasets ADD COLUMN doubted_after INTEGER",
         "ALTER TABLE segments ADD COLUMN uuid VARCHAR",
+    ),
+    4: (
+        "ALTER TABLE paths RENAME COLUMN place TO arrival",
+        f"ALTER TABLE versions ADD COLUMN path_values VARCHAR NOT NULL DEFAULT '{OLD_VALUES}'",
+        "ALTER TABLE versions ADD COLUMN content INTEGER",
+        "UPDATE versions SET content = id WHERE segment IS NOT NULL AND rows > 0",
+        "ALTER TABLE versions DROP COLUMN place",
+        "CREATE INDEX versions_by_content ON versions (content)",
+        # What was a duplicate may count now, and what was refused for its manifest has a digest that mixes both.
+        """UPDATE paths SET judged = NULL, ctime_ns = 0, inode = 0 WHERE judged IN (
+            SELECT id FROM versions WHERE state = 'duplicate' OR state = 'quarantined' AND reason LIKE 'manifest:%')""",
+        "DELETE FROM versions WHERE state = 'duplicate'",
     ),
 }
 """Version → the statements that make it from the one before."""

@@ -97,8 +97,5 @@ def _proves_batches(ledger: Ledger, orphan: Orphan) -> bool:
 
 
 def _numbers(footer: Footer) -> Numbers:
-    return Numbers(
-        version=max((version.id for version in footer.versions), default=0),
-        place=max((version.place for version in footer.versions), default=0),
-        batch=footer.batch or 0,
-    )
+    places = {row.place for row in footer.versions} | footer.decisions.arrivals()
+    return Numbers(version=max(footer.digests, default=0), arrival=max(places, default=0), batch=footer.batch or 0)

@@ -1,105 +1,160 @@
-"""What the plan of a batch has to know of paths: what each shows and has shown, and which others have its bytes."""
+"""What the plan of a batch has to know of paths: what each shows and gave up, and which others have its deliveries."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from flows.model.lifecycle import Cause, Facts, PathFacts, State, VersionFacts
-from flows.store.ledger import Ledger, chunked
-from flows.store.schema import paths, versions
+from flows.model.lifecycle import LIVE, Facts, Identity, Mark, Observation, PathFacts, State, VersionFacts
+from flows.store.ledger import Ledger, among, chunked
+from flows.store.schema import paths, segments, versions
 
 _accepted = versions.alias("accepted_version")
 _judged = versions.alias("judged_version")
+_content = versions.alias("content_version")
+GIVEN_UP = (versions.c.state == State.SUPERSEDED.value) & versions.c.cause.is_(None)
 
 
-def path_facts(
-    ledger: Ledger, dataset: str, *, seen: Iterable[bytes], digests: Iterable[bytes], unload_deleted: bool
-) -> Facts:
-    """The facts that a batch needs: about the paths named, and every path that has or had these bytes."""
+def batch_facts(ledger: Ledger, dataset: str, *, seen: Sequence[Observation], others: Collection[bytes] = ()) -> Facts:
+    """The facts that a batch needs.
+
+    Args:
+        ledger: the ledger.
+        dataset: whose.
+        seen: the files that it brings.
+        others: the other paths that it is about: gone, missing, or named by a person.
+    """
     with ledger.reading() as connection:
-        named = _paths_named(connection, dataset, set(seen))
-        wanted = {*digests, *(row.accepted_digest for row in named.values() if row.accepted_digest)}
-        related = list(chunked(connection, lambda part: _versions_with(dataset, part), list(wanted)))
-        named |= _paths_numbered(connection, dataset, {row.path_id for row in related} - named.keys())
-    history: dict[int, set[bytes]] = {}
-    for row in related:
-        if row.place is not None:
-            history.setdefault(row.path_id, set()).add(row.digest)
-    return Facts(
-        {row.path: _facts_of(row, frozenset(history.get(row.id, ()))) for row in named.values()},
-        unload_deleted=unload_deleted,
-    )
+        named = _paths(connection, dataset, [*(file.path for file in seen), *others])
+        wanted = {file.identity for file in seen}
+        wanted |= {has.identity for path in named.values() if (has := path.accepted) and has.content is not None}
+        wanted |= _given_up_at(connection, _may_have_moved(named.values(), seen, others))
+        holding, given_up = _related(connection, dataset, wanted)
+        related = _paths_by_id(connection, dataset, (holding | given_up.keys()) - {path.id for path in named.values()})
+    return Facts(_with_given_up(path, given_up.get(path.id or 0, set())) for path in (named | related).values())
 
 
-def holders_of(ledger: Ledger, dataset: str, digests: Iterable[bytes]) -> dict[bytes, dict[bytes, bool]]:
-    """Digest → the paths at which these bytes were accepted and not refused since → whether the file is there."""
-    found: dict[bytes, dict[bytes, bool]] = {}
+def known_identities(ledger: Ledger, dataset: str, identities: Iterable[Identity], fingerprint: str) -> set[Identity]:
+    """Those of the deliveries whose rows are in the cube as the declaration of this fingerprint makes them."""
+    wanted = set(identities)
+    found = set()
     with ledger.reading() as connection:
-        for digest, path, present in chunked(connection, lambda part: _holder_rows(dataset, part), list(set(digests))):
-            found.setdefault(digest, {})[path] = present
-    return found
+        for row in chunked(connection, lambda digests: _live_with(dataset, fingerprint, digests), _digests(wanted)):
+            found.add(Identity(row.digest, row.path_values))
+    return found & wanted
 
 
-def _holder_rows(dataset: str, digests: Sequence[bytes]) -> Select[Any]:
+def _may_have_moved(named: Iterable[PathFacts], seen: Sequence[Observation], others: Collection[bytes]) -> list[int]:
+    """The paths whose file may lie elsewhere now, so that their place goes with it, or is given up."""
+    at = {file.mark: file.path for file in seen}
+    away = set(others)
+    return [
+        path.id
+        for path in named
+        if path.id is not None and (path.path in away or (path.mark in at and at[path.mark] != path.path))
+    ]
+
+
+def _given_up_at(connection: Connection, ids: Sequence[int]) -> set[Identity]:
+    query = select(versions.c.digest, versions.c.path_values).where(versions.c.path_id.in_(among(ids)), GIVEN_UP)
+    return {Identity(*row) for row in connection.execute(query)} if ids else set()
+
+
+def _related(connection: Connection, dataset: str, wanted: set[Identity]) -> tuple[set[int], dict[int, set[Identity]]]:
+    """The paths that show these deliveries, and those that gave them up."""
+    holding: set[int] = set()
+    given_up: dict[int, set[Identity]] = {}
+    for row in chunked(connection, lambda digests: _versions_with(dataset, digests), _digests(wanted)):
+        identity = Identity(row.digest, row.path_values)
+        if identity not in wanted:
+            continue
+        if row.state == State.SUPERSEDED.value:
+            given_up.setdefault(row.path_id, set()).add(identity)
+        else:
+            holding.add(row.path_id)
+    return holding, given_up
+
+
+def _with_given_up(path: PathFacts, identities: set[Identity]) -> PathFacts:
+    own = {path.accepted.identity} if path.accepted is not None else set()
+    return replace(path, gave_up=frozenset(identities - own))
+
+
+def _digests(identities: Iterable[Identity]) -> list[bytes]:
+    return list({identity.digest for identity in identities})
+
+
+def _live_with(dataset: str, fingerprint: str, digests: Sequence[bytes]) -> Select[Any]:
     return (
-        select(versions.c.digest, paths.c.path, paths.c.present)
-        .join(paths, paths.c.id == versions.c.path_id)
-        .where(versions.c.digest.in_(digests), versions.c.dataset == dataset)
-        .where(versions.c.place.is_not(None), versions.c.state != State.QUARANTINED.value)
+        select(versions.c.digest, versions.c.path_values)
+        .join(_content, _content.c.id == versions.c.content)
+        .join(segments, segments.c.id == _content.c.segment)
+        .where(versions.c.digest.in_(digests), versions.c.dataset == dataset, versions.c.state.in_(LIVE))
+        .where(segments.c.fingerprint == fingerprint)
     )
-
-
-def _paths_named(connection: Connection, dataset: str, names: Collection[bytes]) -> dict[int, Any]:
-    query = _path_rows(dataset)
-    return {row.id: row for row in chunked(connection, lambda part: query.where(paths.c.path.in_(part)), list(names))}
-
-
-def _paths_numbered(connection: Connection, dataset: str, ids: Collection[int]) -> dict[int, Any]:
-    query = _path_rows(dataset)
-    return {row.id: row for row in chunked(connection, lambda part: query.where(paths.c.id.in_(part)), list(ids))}
-
-
-def _path_rows(dataset: str) -> Select[Any]:
-    return (
-        select(
-            paths.c.id, paths.c.path, paths.c.place, paths.c.present, paths.c.accepted, paths.c.judged,
-            _accepted.c.digest.label("accepted_digest"), _accepted.c.state.label("accepted_state"),
-            _accepted.c.cause.label("accepted_cause"),
-            _judged.c.digest.label("judged_digest"), _judged.c.state.label("judged_state"),
-            _judged.c.cause.label("judged_cause"),
-        )
-        .select_from(
-            paths.outerjoin(_accepted, _accepted.c.id == paths.c.accepted).outerjoin(
-                _judged, _judged.c.id == paths.c.judged
-            )
-        )
-        .where(paths.c.dataset == dataset)
-    )  # fmt: skip
 
 
 def _versions_with(dataset: str, digests: Sequence[bytes]) -> Select[Any]:
-    """Versions with these bytes that were accepted, or that are duplicates of them."""
-    return select(versions.c.path_id, versions.c.digest, versions.c.place).where(
+    """Versions with these bytes that bring rows and that their path has, or gave up."""
+    return select(versions.c.path_id, versions.c.digest, versions.c.path_values, versions.c.state).where(
         versions.c.digest.in_(digests),
         versions.c.dataset == dataset,
-        versions.c.place.is_not(None) | (versions.c.state == State.DUPLICATE.value),
+        versions.c.rows > 0,
+        GIVEN_UP | versions.c.state.in_((*LIVE, State.UNLOADED.value)),
     )
 
 
-def _facts_of(row: Any, history: frozenset[bytes]) -> PathFacts:
+def _paths(connection: Connection, dataset: str, names: Sequence[bytes]) -> dict[bytes, PathFacts]:
+    found = chunked(connection, lambda part: _path_rows(dataset).where(paths.c.path.in_(part)), list(set(names)))
+    return {row.path: _path_facts(row) for row in found}
+
+
+def _paths_by_id(connection: Connection, dataset: str, ids: Iterable[int]) -> dict[bytes, PathFacts]:
+    ids = list(ids)
+    if not ids:
+        return {}
+    found = connection.execute(_path_rows(dataset).where(paths.c.id.in_(among(ids))))
+    return {row.path: _path_facts(row) for row in found}
+
+
+def _path_rows(dataset: str) -> Select[Any]:
+    columns = ("digest", "path_values", "state", "content", "cause", "reason")
+    return (
+        select(
+            paths,
+            *(_accepted.c[name].label(f"accepted_{name}") for name in columns),
+            *(_judged.c[name].label(f"judged_{name}") for name in columns),
+        )
+        .outerjoin(_accepted, _accepted.c.id == paths.c.accepted)
+        .outerjoin(_judged, _judged.c.id == paths.c.judged)
+        .where(paths.c.dataset == dataset)
+    )
+
+
+def _path_facts(row: Any) -> PathFacts:
+    known = row._mapping
     return PathFacts(
         path=row.path,
         id=row.id,
-        place=row.place,
-        accepted=_version(row.accepted, row.accepted_digest, row.accepted_state, row.accepted_cause),
-        judged=_version(row.judged, row.judged_digest, row.judged_state, row.judged_cause),
+        arrival=row.arrival,
+        accepted=_version(row.accepted, known, "accepted"),
+        judged=_version(row.judged, known, "judged"),
+        mark=Mark(row.inode, row.mtime_ns, row.size_bytes) if row.inode is not None else None,
         present=row.present,
-        history=history,
     )
 
 
-def _version(id: int | None, digest: bytes, state: str, cause: Cause | None) -> VersionFacts | None:
-    return VersionFacts(id, digest, State(state), cause) if id is not None else None
+def _version(id: int | None, row: Mapping[str, Any], which: str) -> VersionFacts | None:
+    if id is None:
+        return None
+    return VersionFacts(
+        id,
+        Identity(row[f"{which}_digest"], row[f"{which}_path_values"]),
+        State(row[f"{which}_state"]),
+        row[f"{which}_content"],
+        row[f"{which}_cause"],
+        row[f"{which}_reason"],
+    )

@@ -1,176 +1,206 @@
-"""What footers say of paths and versions, put together in the order in which they were written.
-
-A footer says that at its time a version, with its place in the fold, was current at a path. A place is given once and
-moves only when a path takes over another's version, so it tells what became of a path between two footers:
-
-- the same place again: the path was corrected;
-- a place that another path held: this path has taken it over, and what it had before is replaced;
-- a place that is new, though the path had one: the path's version went on under a name that no footer knows. It stays
-  under a name that no file has, and the directory decides at the next start: it is taken over by a file with its bytes,
-  or is gone.
-"""
+"""What segments have decided beyond a backup, written into a ledger in the order in which it was decided."""
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from flows.model.lifecycle import LIVE, State
-from flows.store.footer import Footer, VersionRow
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from flows.model.files import first_names, shown
+from flows.model.lifecycle import State
+from flows.model.tables import Table
+from flows.runtime.clock import now_utc
+from flows.store.decisions import BatchRow, write_decisions
+from flows.store.evidence import Evidence, FoundSegment, evidence_of
+from flows.store.former import FormerHistory
+from flows.store.gaps import missing_batches
+from flows.store.ledger import Ledger
+from flows.store.loose_ends import tie_up
+from flows.store.schema import batches, datasets, requests, segments, versions
+from flows.store.segments import Segments, number_of
+from flows.store.upkeep import DatasetFacts
+from flows.text.plural import counted
+
+SHOWN = 20
+_LOST_REQUEST = json.dumps(
+    {
+        "error": "The ledger was restored from a backup in which this request was open: it may have been done since",
+        "next_step": "look at cubefeed files, and ask again",
+    }
+)
 
 
 @dataclass
-class KnownVersion:
-    """A version that was accepted.
+class Replayed:
+    """What a replay found.
 
     Args:
-        id: its number.
-        path: the number of its path.
-        place: its place in the fold.
-        state: its state.
-        segment: where its rows are.
-        facts: what its newest footer says; None where only the backup knows it.
-        batch: the batch that brought it.
-        detected_utc: when it was found.
-        is_new: whether the backup does not have it.
+        segments: how many the ledger did not know.
+        versions: likewise.
+        orphans: files of segments that were never staged, or given up.
+        words: what is not as it was, or cannot be recovered, in words.
     """
 
-    id: int
-    path: int
-    place: int
-    state: State
-    segment: int | None
-    facts: VersionRow | None = None
-    batch: int | None = None
-    detected_utc: str | None = None
-    is_new: bool = False
-    touched: bool = False
-
-    @property
-    def live(self) -> bool:
-        return self.state in LIVE
+    segments: int = 0
+    versions: int = 0
+    orphans: list[Path] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
 
 
-@dataclass
-class KnownPath:
-    """A path, and the version that it accepted last."""
-
-    id: int
-    name: bytes
-    place: int | None
-    accepted: int | None
-    is_new: bool = False
-    touched: bool = False
-
-
-@dataclass
-class Replay:
-    """The paths and accepted versions of one dataset.
+def replay_segments(ledger: Ledger, store: Segments, tables: Mapping[str, Table]) -> Replayed:
+    """Write into a ledger what the segments have decided and it does not know, in one transaction.
 
     Args:
-        paths: by name.
-        versions: by number.
-        free_path: the next free number of a path; all datasets share it.
-        highest_place: the highest place that was given out so far.
+        ledger: a backup, the ledger itself, or an empty one.
+        store: the segments.
+        tables: of all datasets.
     """
+    with ledger.writing(checking_references=False) as connection:
+        found = evidence_of(connection, store)
+        before = _count(connection)
+        replayed = Replayed(len(found.staged), 0, [orphan.file for orphan in found.orphans], list(found.unreadable))
+        numbered = _describe(connection, store, tables, found.staged)
+        own_batch = found.last_batch + 1
+        _replay_former(connection, numbered, own_batch)
+        for number, segment in sorted(numbered.items(), key=_order):
+            footer = segment.footer
+            write_decisions(connection, footer.dataset, footer.decisions, segment=number)
+        _write_datasets(connection, found.staged)
+        replayed.words += [*_gap_words(found), *_former_words(numbered.values())]
+        lost = tie_up(connection, {file.name for file in store.files()})
+        replayed.versions = _count(connection) - before
+        _finish(connection, found, own_batch)
+        replayed.words += [*_loss_words(lost, found), *_request_words(connection)]
+    return replayed
 
-    paths: dict[bytes, KnownPath] = field(default_factory=dict)
-    versions: dict[int, KnownVersion] = field(default_factory=dict)
-    highest_place: int = 0
-    homeless: list[bytes] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._holders = {path.place: path for path in self.paths.values() if path.place is not None}
-        self._at: dict[int, list[KnownVersion]] = {}
-        for version in self.versions.values():
-            self._at.setdefault(version.path, []).append(version)
+def _order(numbered: tuple[int, FoundSegment]) -> tuple[int, bool, int]:
+    """By the last batch that had been decided; what was merged after that batch comes after it."""
+    number, segment = numbered
+    footer = segment.footer
+    last = footer.batch if footer.batch is not None else footer.after
+    return (last or 0, footer.batch is None, number)
 
-    def take_in(self, footer: Footer, segment: int, free_path: int) -> int:
-        """What a segment says that none before did. Returns the next free number of a path."""
-        first_new = footer.first_free[1] if footer.origin == "batch" and footer.first_free else None
-        for row in footer.versions:
-            known = self.versions.get(row.id)
-            if known is not None and not known.live:
-                continue
-            free_path = self._path(row.path, free_path)
-            path = self.paths[row.path]
-            if known is None:
-                is_new_place = row.place >= first_new if first_new else row.place > self.highest_place
-                free_path = self._settle(path, row.place, free_path, is_new_place=is_new_place)
-                self._accept(path, row, footer)
-            elif known.path != path.id:
-                self._move(self._holders[known.place], path)
-            self.highest_place = max(self.highest_place, row.place)
-            self._point(self.versions[row.id], row, segment)
-        if footer.first_free:
-            self.highest_place = max(self.highest_place, footer.first_free[1] - 1)
-        return free_path
 
-    def _path(self, name: bytes, free: int) -> int:
-        if name in self.paths:
-            return free
-        self.paths[name] = KnownPath(free, name, None, None, is_new=True, touched=True)
-        return free + 1
+def _count(connection: Connection) -> int:
+    return int(connection.scalar(select(func.count()).select_from(versions)) or 0)
 
-    def _settle(self, path: KnownPath, place: int, free_path: int, *, is_new_place: bool) -> int:
-        """Bring a place to a path."""
-        holder = self._holders.get(place)
-        if holder is path:
-            return free_path
-        if holder is not None:
-            self._move(holder, path)
-            return free_path
-        if path.place is not None and is_new_place:
-            free_path = self._send_away(path, free_path)
-        elif path.place is not None:
-            self._drop(path)
-            del self._holders[path.place]
-        path.place = place
-        self._holders[place] = path
-        return free_path
 
-    def _accept(self, path: KnownPath, row: VersionRow, footer: Footer) -> None:
-        self._drop(path)
-        version = KnownVersion(
-            row.id,
-            path.id,
-            row.place,
-            State.LOADED,
-            None,
-            batch=row.batch or footer.batch,
-            detected_utc=row.detected_utc or footer.detected_utc,
-            is_new=True,
+def _describe(
+    connection: Connection, store: Segments, tables: Mapping[str, Table], staged: Iterable[FoundSegment]
+) -> dict[int, FoundSegment]:
+    """Write the segments into the ledger. Returns them by their numbers."""
+    taken = set(connection.scalars(select(segments.c.id)))
+    highest = max((number_of(file) for file in store.files()), default=0)
+    numbered: dict[int, FoundSegment] = {}
+    for found in staged:
+        number = number_of(found.file)
+        if number in taken:
+            number = max(*taken, highest) + 1
+        taken.add(number)
+        facts = store.describe(found.file, found.footer, tables[found.footer.dataset], id=number)
+        connection.execute(insert(segments), vars(facts))
+        numbered[number] = found
+    return numbered
+
+
+def _replay_former(connection: Connection, numbered: Mapping[int, FoundSegment], own_batch: int) -> None:
+    """Those of earlier formats come first, since a ledger is never used by an earlier Cubefeed again."""
+    now = now_utc()
+    histories: dict[str, FormerHistory] = {}
+    ids: dict[str, dict[bytes, int]] = defaultdict(dict)
+    for found in numbered.values():
+        ids[found.footer.dataset] |= found.footer.decisions.named_paths()
+    for number, found in numbered.items():
+        name = found.footer.dataset
+        if not found.footer.is_former:
+            continue
+        if name not in histories:
+            histories[name] = FormerHistory(connection, name, ids[name], own_batch=own_batch, now=now)
+        histories[name].take_in(found.footer, number)
+    for name, history in histories.items():
+        write_decisions(connection, name, history.decisions(), segment=None)
+
+
+def _write_datasets(connection: Connection, staged: Iterable[FoundSegment]) -> None:
+    """What the ledger knew of the datasets when the last segment was written."""
+    for found in staged:
+        footer = found.footer
+        row: dict[str, Any] = {"name": footer.dataset, "fingerprint": footer.fingerprint}
+        new = {} if footer.format == 1 else {name: getattr(footer, name) for name in DatasetFacts._fields}
+        statement = upsert(datasets).values({**row, **new})
+        kept = {**new, "name": footer.dataset}
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=kept))
+    connection.execute(update(datasets).values(held=None))
+
+
+def _finish(connection: Connection, found: Evidence, own_batch: int) -> None:
+    """All of it is in the cube from the next start on; no number is given out again that a segment has."""
+    now, staged = now_utc(), State.STAGED.value
+    for table in (versions, batches):
+        loaded = {"state": State.LOADED.value, "loaded_utc": func.coalesce(table.c.loaded_utc, now)}
+        connection.execute(update(table).where(table.c.state == staged).values(loaded))
+    last = int(connection.scalar(select(func.max(batches.c.id))) or 0)
+    used = connection.scalar(select(versions.c.id).where(versions.c.batch == own_batch).limit(1))
+    if last < found.last_batch or (used is not None and last < own_batch):
+        own = BatchRow(own_batch, State.LOADED.value, 0, 0, now, now)
+        connection.execute(insert(batches), own._asdict() | {"dataset": ""})
+
+
+def _gap_words(found: Evidence) -> list[str]:
+    words = []
+    for dataset, gaps in missing_batches(found).items():
+        named = ", ".join(f"batch {first}" if first == last else f"batches {first}–{last}" for first, last in gaps)
+        words.append(
+            f"{dataset}: {named} in no segment any more; the files that still lie there are read again, and what was "
+            "unloaded then has to be unloaded again"
         )
-        self.versions[row.id] = version
-        self._at.setdefault(path.id, []).append(version)
-        path.accepted, path.touched = row.id, True
+    return words
 
-    def _point(self, version: KnownVersion, row: VersionRow, segment: int) -> None:
-        version.segment, version.facts, version.touched = segment, row, True
 
-    def _drop(self, path: KnownPath) -> None:
-        """The version that a path has is replaced."""
-        old = self.versions.get(path.accepted) if path.accepted is not None else None
-        if old is not None and old.live:
-            old.state, old.touched = State.SUPERSEDED, True
+def _former_words(staged: Iterable[FoundSegment]) -> list[str]:
+    former = [row.path for found in staged for row in found.footer.versions]
+    if not former:
+        return []
+    return [
+        f"{counted(len(former), 'version')} known from segments of an earlier Cubefeed, which do not say which of them "
+        f"were deleted or unloaded since: {_some(former)}"
+    ]
 
-    def _move(self, giver: KnownPath, heir: KnownPath) -> None:
-        """A path takes over another's version, place and history."""
-        self._drop(heir)
-        if heir.place is not None:
-            del self._holders[heir.place]
-        for version in self._at.pop(giver.id, ()):
-            version.path, version.touched = heir.id, True
-            self._at.setdefault(heir.id, []).append(version)
-        heir.place, heir.accepted = giver.place, giver.accepted
-        giver.place = giver.accepted = None
-        giver.touched = heir.touched = True
-        if heir.place is not None:
-            self._holders[heir.place] = heir
 
-    def _send_away(self, path: KnownPath, free_path: int) -> int:
-        """A path's version went on under a name that no footer knows."""
-        name = path.name + b" (renamed before the ledger was lost, version %d)" % (path.accepted or 0)
-        free_path = self._path(name, free_path)
-        self._move(path, self.paths[name])
-        self.homeless.append(name)
-        return free_path
+def _loss_words(lost: Iterable[bytes], found: Evidence) -> list[str]:
+    names, words = sorted(set(lost)), []
+    if names:
+        words.append(
+            f"{counted(len(names), 'file')} without rows in any segment, loaded again where they still lie: "
+            f"{_some(names)}"
+        )
+    if found.orphans:
+        files = [orphan.file.name for orphan in found.orphans]
+        words.append(
+            f"{counted(len(files), 'segment')} written and never recorded: set aside; their files are loaded again "
+            f"where they lie: {first_names(files, SHOWN)}"
+        )
+    return words
+
+
+def _request_words(connection: Connection) -> list[str]:
+    is_open = requests.c.state.in_(("open", "running"))
+    ended = {"state": "failed", "ended_utc": now_utc(), "outcome": _LOST_REQUEST}
+    count = connection.execute(update(requests).where(is_open).values(ended)).rowcount
+    if not count:
+        return []
+    return [
+        f"{counted(count, 'request')} open in the backup, and not carried out again; where something is missing in "
+        "cubefeed files, ask again"
+    ]
+
+
+def _some(names: Iterable[bytes]) -> str:
+    return first_names([shown(name) for name in names], SHOWN)

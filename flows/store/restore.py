@@ -1,6 +1,6 @@
-"""How a lost ledger is made again: from the newest whole backup, and from what the segments' footers know beyond it.
+"""How a lost ledger is made again: from the newest whole backup, and from the decisions that the segments carry.
 
-What neither can decide is decided by the landing directory at the next start, and named to people.
+Nothing is judged anew. What neither has is named, and the next start reads its files where they still lie.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy import select
 
 from flows.errors import StateError
-from flows.model.lifecycle import LIVE
+from flows.model.files import first_names, shown
 from flows.model.tables import VERSION, Table
 from flows.runtime.shortages import is_full
 from flows.store.atomic_write import sync_directory
@@ -25,10 +25,11 @@ from flows.store.exchange import building_place, complete_place, exchange, finis
 from flows.store.ledger import ROOM_BYTES, Ledger, SegmentFacts
 from flows.store.ledger_file import open_ledger
 from flows.store.migrations import OLDEST, version_of
-from flows.store.reconstruction import Reconstruction
-from flows.store.schema import SCHEMA_VERSION, segments, versions
+from flows.store.replay import SHOWN, replay_segments
+from flows.store.schema import SCHEMA_VERSION, segments
 from flows.store.segments import Segments
 from flows.store.state_directory import StateDirectory
+from flows.store.upkeep import Content, contents_in
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class RestoreResult:
         segments: segments that the backup did not know.
         versions: versions that the backup did not know.
         aside: where the old ledger was put, if there was one.
-        undecided: what the next start has to decide from the landing directory, and what is not as it was, in words.
+        undecided: what cannot be recovered, or is not as it was, in words; the next start sees in the landing directory
+            what lies there.
     """
 
     backup: str | None
@@ -69,9 +71,8 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> RestoreRes
         with room_for("the restored ledger", state.root, 2 * ledger_bytes(state.ledger) + ROOM_BYTES):
             begun_with = _begin(state, building)
             with _opened(building) as ledger:
-                found = Reconstruction(ledger, store, known)
-                found.take_in()
-                undecided = [*found.undecided(), *_check_rows(ledger, store)]
+                found = replay_segments(ledger, store, known)
+                words = [*found.words, *_check_rows(ledger, store)]
             _seal(building)
     except BaseException:
         remove_building(state.ledger)
@@ -81,7 +82,7 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> RestoreRes
     aside = exchange(state.ledger)
     for file in found.orphans:
         store.set_aside(file)
-    return RestoreResult(begun_with, found.segments, found.versions, aside, undecided)
+    return RestoreResult(begun_with, found.segments, found.versions, aside, words)
 
 
 def _require_all_datasets(state: StateDirectory, store: Segments, known: Mapping[str, Table]) -> None:
@@ -161,8 +162,8 @@ def _check_rows(ledger: Ledger, store: Segments) -> list[str]:
         StateError: a file that is whole holds other rows than the ledger says.
     """
     damaged = []
-    for facts, expected in _living_segments(ledger):
-        if _holds(store.path(facts), expected):
+    for facts, contents in _living_segments(ledger):
+        if _holds(store.path(facts), {content.id: content.rows for content in contents}):
             continue
         what = store.damaged(facts)
         if what is None:
@@ -171,21 +172,19 @@ def _check_rows(ledger: Ledger, store: Segments) -> list[str]:
                 next_step="move the segment away and try again: its files are loaded again where they lie",
                 segment=store.path(facts),
             )
-        damaged.append(f"{facts.file} cannot be used: {what}; its files are read again at the next start")
+        names = first_names([shown(path) for content in contents for path in content.paths], SHOWN)
+        damaged.append(f"{facts.file} cannot be used: {what}; its files are read again at the next start: {names}")
     return damaged
 
 
-def _living_segments(ledger: Ledger) -> Iterator[tuple[SegmentFacts, dict[int, int]]]:
-    """Each segment, and the rows of its live versions."""
-    live = select(versions.c.segment, versions.c.id, versions.c.rows).where(
-        versions.c.state.in_(LIVE), versions.c.segment.is_not(None)
-    )
+def _living_segments(ledger: Ledger) -> Iterator[tuple[SegmentFacts, list[Content]]]:
+    """Each segment, and what of it is in the cube."""
     with ledger.reading() as connection:
-        expected: dict[int, dict[int, int]] = {}
-        for segment, version, rows in connection.execute(live):
-            expected.setdefault(segment, {})[version] = rows
         found = [SegmentFacts(**row._mapping) for row in connection.execute(select(segments))]
-    yield from ((facts, expected[facts.id]) for facts in found if facts.id in expected)
+    for facts in found:
+        contents = contents_in(ledger, [facts.id])
+        if contents:
+            yield facts, contents
 
 
 def _holds(file: Path, expected: Mapping[int, int]) -> bool:

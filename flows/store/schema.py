@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -36,7 +36,7 @@ paths = Table(
     Column("id", Integer, primary_key=True),
     Column("dataset", String, nullable=False),
     Column("path", LargeBinary, nullable=False, doc="relative to the landing directory"),
-    Column("place", Integer, doc="order in the fold; set when a version is first accepted"),
+    Column("arrival", Integer, doc="the number of its place: when it was first seen settled; null where it was moved"),
     Column("accepted", Integer, doc="version accepted last"),
     Column("judged", Integer, doc="version that the bytes seen last are"),
     Column("present", Boolean, nullable=False),
@@ -53,13 +53,16 @@ versions = Table(
     Column("id", Integer, primary_key=True),
     Column("dataset", String, nullable=False),
     Column("path_id", Integer, ForeignKey("paths.id"), nullable=False),
-    Column("digest", LargeBinary, nullable=False, doc="sha256 of the bytes and the values from the name"),
+    Column("digest", LargeBinary, nullable=False, doc="sha256 of the bytes"),
+    Column(
+        "path_values", String, nullable=False, doc="JSON of the values that the path gives; empty where it gives none"
+    ),
+    Column("content", Integer, doc="the version whose rows it has; null where it has none"),
     Column("size_bytes", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
     Column("state", String, nullable=False),
-    Column("cause", String, doc="why it is unloaded: deleted, request, retention or lost"),
+    Column("cause", String, doc="why it left: deleted, request, lost or renamed"),
     Column("reason", String, doc="why it is not in the cube, in words"),
-    Column("place", Integer, doc="the place at which it was accepted; null for one that never was"),
     Column("rows", Integer, nullable=False),
     Column("refused", Integer, nullable=False),
     Column("collapsed", Integer, nullable=False),
@@ -76,6 +79,7 @@ versions = Table(
 )
 Index("versions_by_digest", versions.c.digest)
 Index("versions_by_path", versions.c.path_id)
+Index("versions_by_content", versions.c.content)
 Index("versions_by_segment", versions.c.segment)
 Index("versions_by_state", versions.c.state, versions.c.dataset)
 

@@ -11,18 +11,19 @@ from pathlib import Path
 import polars as pl
 
 from flows.errors import RequestFailed
-from flows.model.tables import VERSION, Column, Table
+from flows.model.precedence import Rank
+from flows.model.tables import LINE, VERSION, Column, Table
 from flows.model.types import DATE, Value
 from flows.store.ledger import SegmentFacts
 
 
 @dataclass(frozen=True)
 class Part:
-    """The live part of one segment: its file, its facts, and version → place of its current versions."""
+    """The live part of one segment: its file, its facts, and content → rank of what in it is in the cube."""
 
     facts: SegmentFacts
     path: Path
-    places: Mapping[int, int]
+    ranks: Mapping[int, Rank]
 
 
 def read_segment(file: Path) -> pl.DataFrame:
@@ -121,13 +122,19 @@ def rows_with_keys(parts: Iterable[Part], table: Table, keys: pl.DataFrame) -> p
     parts = list(parts)
     if not parts:
         return _no_rows(table)
-    columns = [*(c.name for c in table.columns), VERSION]
+    columns = _columns(table)
     # One scan of all files, so that the keys are made ready to be looked up once.
     rows = pl.scan_parquet([part.path for part in parts], glob=False, hive_partitioning=False, extra_columns="ignore")
     found = rows.select(columns).join(keys.lazy(), on=list(table.keys), how="semi").collect(engine="streaming")
-    live = pl.Series([version for part in parts for version in part.places], dtype=pl.Int64)
+    live = pl.Series([version for part in parts for version in part.ranks], dtype=pl.Int64)
     return found.filter(pl.col(VERSION).is_in(live.implode()))
 
 
 def _no_rows(table: Table) -> pl.DataFrame:
-    return pl.DataFrame(schema={**{c.name: c.type.frame for c in table.columns}, VERSION: pl.Int64()})
+    kinds = {**{c.name: c.type.frame for c in table.columns}, VERSION: pl.Int64(), LINE: pl.UInt32()}
+    return pl.DataFrame(schema={name: kinds[name] for name in _columns(table)})
+
+
+def _columns(table: Table) -> list[str]:
+    """What of a row decides about others: its line too, where the greatest value of a column wins."""
+    return [*(c.name for c in table.columns), VERSION, *([LINE] if table.greatest is not None else [])]

@@ -27,6 +27,8 @@ from flows.store.state_directory import QUARANTINE
 
 log = logging.getLogger(__name__)
 
+UNREADABLE = ""
+"""In place of a checksum: of a file that cannot be read."""
 ASIDE = "_segments"
 """The directory in the quarantine for segments that nothing is read from any more."""
 ASIDE_DAYS = 30
@@ -107,17 +109,17 @@ class Segments:
 
     def describe(self, file: Path, footer: Footer, table: Table, *, id: int) -> SegmentFacts:
         """The facts of a segment, from its file; without the keys' range where an earlier declaration named them
-        otherwise.
-
-        Raises:
-            OSError, polars.exceptions.PolarsError: it cannot be read.
-        """
-        there = pl.read_parquet_schema(file)
-        keys = pl.read_parquet(file, columns=[*(k for k in table.keys[:1] if k in there), VERSION], glob=False)
-        low, high = key_range(table, keys)
+        otherwise, and with the checksum of no file where not all of it can be read."""
+        try:
+            rows = pl.read_parquet(file, glob=False, hive_partitioning=False)
+            keys = rows.select(*(key for key in table.keys[:1] if key in rows.columns), VERSION)
+            low, high = key_range(table, keys)
+            digest = checksum(file)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            low, high, digest, rows = None, None, UNREADABLE, pl.DataFrame()
         size = file.stat().st_size
         return SegmentFacts(
-            id, table.name, file.name, checksum(file), size, keys.height, footer.fingerprint, low, high, footer.uuid
+            id, table.name, file.name, digest, size, rows.height, footer.fingerprint, low, high, footer.uuid
         )
 
     def files(self) -> list[Path]:

@@ -7,17 +7,16 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.model.dataset import Dataset
 from flows.model.files import Signature
 from flows.model.findings import Verdict
-from flows.model.lifecycle import LIVE, Cause, State
+from flows.model.lifecycle import LIVE, Cause, Identity, State
 from flows.model.merge import Horizon
 from flows.runtime.clock import now_utc
-from flows.store.footer import VersionRow
-from flows.store.ledger import Ledger, SegmentFacts, among
+from flows.store.ledger import Ledger, SegmentFacts, among, live_contents
 from flows.store.schema import datasets, paths, segments, versions
 
 NEVER = {"ctime_ns": 0, "inode": 0}
@@ -54,24 +53,50 @@ class Replacement:
     damaged: bool = False
 
 
-def version_rows(ledger: Ledger, segment_ids: Iterable[int]) -> list[VersionRow]:
-    """The live versions in these segments."""
-    names = [name for name in VersionRow._fields if name != "path"]
+@dataclass(frozen=True)
+class Content:
+    """Rows that are in the cube, and where they came from.
+
+    Args:
+        id: the version that brought them.
+        paths: the paths that have them, in the order of their arrival.
+        identity: of the delivery.
+        mtime_ns, size_bytes: of the file that brought them.
+        rows: how many.
+    """
+
+    id: int
+    paths: tuple[bytes, ...]
+    identity: Identity
+    mtime_ns: int
+    size_bytes: int
+    rows: int
+
+
+def contents_in(ledger: Ledger, segment_ids: Iterable[int]) -> list[Content]:
+    """The contents in these segments that are in the cube."""
+    holder = versions.alias()
+    names = ("id", "digest", "path_values", "mtime_ns", "size_bytes", "rows")
     query = (
         select(paths.c.path, *(versions.c[name] for name in names))
-        .join(paths, paths.c.id == versions.c.path_id)
-        .where(versions.c.segment.in_(among(segment_ids)), versions.c.state.in_(LIVE))
-        .order_by(versions.c.place)
+        .join(holder, holder.c.content == versions.c.id)
+        .join(paths, paths.c.id == holder.c.path_id)
+        .where(versions.c.segment.in_(among(segment_ids)), holder.c.state.in_(LIVE))
+        .order_by(versions.c.id, paths.c.arrival)
     )
+    found: dict[int, Content] = {}
     with ledger.reading() as connection:
-        return [VersionRow(**row._mapping) for row in connection.execute(query)]
+        for path, id, digest, values, *facts in connection.execute(query):
+            before = found[id].paths if id in found else ()
+            found[id] = Content(id, (*before, path), Identity(digest, values), *facts)
+    return list(found.values())
 
 
 def rows_alive(ledger: Ledger, dataset: str) -> dict[int, int]:
-    """Segment id → rows of its live versions."""
+    """Segment id → its rows that are in the cube."""
     query = (
         select(versions.c.segment, func.sum(versions.c.rows))
-        .where(versions.c.dataset == dataset, versions.c.state.in_(LIVE), versions.c.segment.is_not(None))
+        .where(versions.c.id.in_(live_contents(dataset)), versions.c.segment.is_not(None))
         .group_by(versions.c.segment)
     )
     with ledger.reading() as connection:
@@ -89,55 +114,52 @@ def accepted_versions(ledger: Ledger, dataset: str) -> list[AcceptedVersion]:
         return [AcceptedVersion(**row._mapping) for row in connection.execute(query)]
 
 
-def copies_of(ledger: Ledger, dataset: str) -> dict[bytes, list[bytes]]:
-    """Digest → the paths that were seen to hold these bytes without bringing rows."""
-    query = (
-        select(versions.c.digest, paths.c.path)
-        .join(paths, paths.c.judged == versions.c.id)
-        .where(paths.c.dataset == dataset, paths.c.present, versions.c.state == State.DUPLICATE.value)
-    )
-    found: dict[bytes, list[bytes]] = {}
-    with ledger.reading() as connection:
-        for digest, path in connection.execute(query):
-            found.setdefault(digest, []).append(path)
-    return found
-
-
 def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
     """Point the live versions of the old segments to the new one, in one transaction."""
+    with ledger.writing() as connection:
+        apply_replacement(connection, replacement)
+
+
+def apply_replacement(connection: Connection, replacement: Replacement) -> None:
+    """The same, in a transaction that is open."""
     now = now_utc()
     gone = {id: verdict.reason for id, verdict in replacement.checked.items() if not verdict.accepted}
-    with ledger.writing() as connection:
-        if replacement.new is not None:
-            connection.execute(insert(segments), asdict(replacement.new))
-        _end_versions(connection, gone, State.QUARANTINED, None, now)
-        _end_versions(connection, replacement.lost, State.UNLOADED, "lost", now)
-        if replacement.checked or replacement.lost:
-            theirs = select(segments.c.dataset).where(segments.c.id.in_(among(replacement.old)))
-            connection.execute(update(datasets).where(datasets.c.name.in_(theirs)).values(held=None))
-        if replacement.lost:
-            forgotten = dict.fromkeys(Signature._fields)
-            lost = paths.c.accepted.in_(among(replacement.lost))
-            connection.execute(update(paths).where(lost).values(present=False, **forgotten))
-        moved = versions.c.segment.in_(among(replacement.old)) & versions.c.state.in_(LIVE)
-        new = replacement.new.id if replacement.new else None
-        connection.execute(update(versions).where(moved).values(segment=new))
-        write_summaries(connection, {id: verdict.summary for id, verdict in replacement.checked.items()})
-        if replacement.damaged:
-            _forget(connection, replacement.old)
+    if replacement.new is not None:
+        connection.execute(insert(segments), asdict(replacement.new))
+    _end_versions(connection, gone, State.QUARANTINED, None, now)
+    _end_versions(connection, replacement.lost, State.UNLOADED, "lost", now)
+    if replacement.checked or replacement.lost:
+        theirs = select(segments.c.dataset).where(segments.c.id.in_(among(replacement.old)))
+        connection.execute(update(datasets).where(datasets.c.name.in_(theirs)).values(held=None))
+    if replacement.lost:
+        forgotten = dict.fromkeys(Signature._fields)
+        lost = paths.c.accepted.in_(_holders(replacement.lost))
+        connection.execute(update(paths).where(lost).values(present=False, **forgotten))
+    moved = versions.c.segment.in_(among(replacement.old)) & versions.c.id.in_(live_contents())
+    new = replacement.new.id if replacement.new else None
+    connection.execute(update(versions).where(moved).values(segment=new))
+    write_summaries(connection, {id: verdict.summary for id, verdict in replacement.checked.items()})
+    if replacement.damaged:
+        _forget(connection, replacement.old)
 
 
 def _end_versions(
     connection: Connection, leaving: Mapping[int, str | None], state: State, cause: Cause | None, now: str
 ) -> None:
-    """Versions leave the cube: their ids → why."""
+    """Contents leave the cube, with all versions that have them: their ids → why."""
     if leaving:
+        has_it = (versions.c.content == bindparam("content_id")) & versions.c.state.in_(LIVE)
         connection.execute(
             update(versions)
-            .where(versions.c.id == bindparam("version"))
+            .where(has_it)
             .values(state=state.value, cause=cause, reason=bindparam("why"), segment=None, ended_utc=now),
-            [{"version": id, "why": why} for id, why in leaving.items()],
+            [{"content_id": id, "why": why} for id, why in leaving.items()],
         )
+
+
+def _holders(contents: Iterable[int]) -> Select[tuple[int]]:
+    """The versions that have these contents."""
+    return select(versions.c.id).where(versions.c.content.in_(among(contents)))
 
 
 def write_summaries(connection: Connection, summaries: Mapping[int, Mapping[str, Any]]) -> None:
@@ -160,10 +182,11 @@ def _forget(connection: Connection, ids: Iterable[int]) -> None:
     connection.execute(delete(segments).where(segments.c.id.in_(named)))
 
 
-def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
-    """Forget the segments without live versions. Returns them; their files can be removed."""
-    alive = select(versions.c.segment).where(versions.c.state.in_(LIVE), versions.c.segment.is_not(None))
-    dead = select(segments).where(segments.c.dataset == dataset, segments.c.id.not_in(alive))
+def drop_segments(ledger: Ledger, ids: Iterable[int]) -> list[SegmentFacts]:
+    """Forget those of the segments of which no rows are in the cube, and whose decisions another one carries. Returns
+    them; their files can be removed."""
+    alive = select(versions.c.segment).where(versions.c.id.in_(live_contents()), versions.c.segment.is_not(None))
+    dead = select(segments).where(segments.c.id.in_(among(ids)), segments.c.id.not_in(alive))
     with ledger.writing() as connection:
         found = [SegmentFacts(**row._mapping) for row in connection.execute(dead)]
         _forget(connection, [segment.id for segment in found])
@@ -171,16 +194,14 @@ def drop_dead_segments(ledger: Ledger, dataset: str) -> list[SegmentFacts]:
 
 
 def live_rows(ledger: Ledger, dataset: str) -> int:
-    """The rows of all live versions together, those that others cover included."""
-    live = select(func.coalesce(func.sum(versions.c.rows), 0)).where(
-        versions.c.dataset == dataset, versions.c.state.in_(LIVE)
-    )
+    """The rows of all contents in the cube together, those that others cover included."""
+    live = select(func.coalesce(func.sum(versions.c.rows), 0)).where(versions.c.id.in_(live_contents(dataset)))
     with ledger.reading() as connection:
         return int(connection.scalar(live) or 0)
 
 
 def keys_differ(ledger: Ledger, dataset: str, live: int) -> bool:
-    """Whether no two live versions hold the same key: the cube had as many rows as they have together."""
+    """Whether no two contents in the cube hold the same key: it had as many rows as they have together."""
     with ledger.reading() as connection:
         held = connection.scalar(select(datasets.c.held).where(datasets.c.name == dataset))
     return held is not None and held == live

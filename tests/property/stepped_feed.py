@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import threading
 from contextlib import ExitStack
-from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,26 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.ingest import commit
 from flows.ingest.bootstrap import open_monitor
+from flows.ingest.compaction import compact
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.feed import Feed
 from flows.ingest.resources import Resources
 from flows.model.dataset import Dataset
-from flows.model.policies import Keep, Unload
+from flows.model.policies import Keep, Load, Skip, Unload
+from flows.model.precedence import ByArrival, ByColumn, ByName
 from flows.model.tables import VERSION, Table
 from flows.runtime.boundaries import SessionFailed
 from flows.store.backup import backups_in, make_backup
 from flows.store.ledger_file import open_ledger
 from flows.store.orphans import settle_orphans
-from flows.store.path_facts import path_facts
+from flows.store.path_facts import batch_facts
 from flows.store.quarantine import Quarantine
 from flows.store.requests import RequestBox
 from flows.store.restore import restore_ledger
 from flows.store.segments import Segments
 from flows.store.state_directory import StateDirectory
 from tests.cube_rows import all_rows
-from tests.property.model import Content, Model
+from tests.property.rules import Content, File, Precedence, Rules
 
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """A file system in memory: the histories write thousands of small files durably."""
@@ -46,11 +48,54 @@ SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 class Keyed(dy.Schema):
     Key = dy.Int64(primary_key=True)
     Value = dy.Int64(min=0)
+    Folder = dy.String(nullable=True)
 
 
 class Keyless(dy.Schema):
     Key = dy.Int64()
     Value = dy.Int64(min=0)
+    Folder = dy.String(nullable=True)
+
+
+FROM_PATH = r"(?:(?P<Folder>\w+)/)?[^/]+"
+PRECEDENCES: dict[Precedence, ByArrival | ByName | ByColumn] = {
+    "arrival": ByArrival(),
+    "name": ByName(),
+    "column": ByColumn("Value"),
+}
+
+
+def values_of(path: str) -> tuple[str, ...]:
+    """The folder is a value."""
+    folder, _, name = path.rpartition("/")
+    return (folder,) if folder and name else ()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a dataset's deliveries mean."""
+
+    keyed: bool = True
+    precedence: Precedence = "arrival"
+    copies: bool = False
+    unload_deleted: bool = False
+
+    def rules(self) -> Rules:
+        """The rules of it."""
+        return Rules(self.keyed, self.precedence, self.copies, self.unload_deleted, values=values_of)
+
+    def dataset(self, landing: Path) -> Dataset:
+        """A declaration of it."""
+        return Dataset(
+            schema=Keyed if self.keyed else Keyless,
+            landing=landing,
+            name="t",
+            recursive=True,
+            from_path=FROM_PATH,
+            when_deleted=Unload() if self.unload_deleted else Keep(),
+            duplicates=None if self.keyed else Load() if self.copies else Skip(),
+            precedence=PRECEDENCES[self.precedence] if self.keyed else None,
+        )
 
 
 class Crash(BaseException):
@@ -105,27 +150,19 @@ class Cubes:
 
 
 class SteppedFeed:
-    """A feed and its directory. Every step brings both the feed and the model up to date."""
+    """A feed and its directory. Every step brings both the feed and the rules up to date."""
 
-    def __init__(self, cubes: Cubes, *, keyed: bool, unload_deleted: bool) -> None:
+    def __init__(self, cubes: Cubes, kind: Kind) -> None:
         self._cubes = cubes
         self.root = Path(tempfile.mkdtemp(prefix="cubefeed-history-", dir=SCRATCH))
         self.landing = self.root / "landing"
         self.landing.mkdir()
-        self.model = Model(unload_deleted)
-        self.directory: dict[str, Content] = {}
-        self.dataset = Dataset(
-            schema=Keyed if keyed else Keyless,
-            landing=self.landing,
-            name="t",
-            when_deleted=Unload() if unload_deleted else Keep(),
-        )
+        self.kind = kind
+        self.rules = kind.rules()
+        self.contents: dict[str, Content] = {}
+        self.dataset = kind.dataset(self.landing)
         self._clock = 0
-        self._changes = 0
-        self._changed_at: dict[str, int] = {}
-        self._backups: dict[Path, tuple[Model, int]] = {}
-        self._times: dict[str, int] = {}
-        self._touched: set[str] = set()
+        self._seen: dict[str, os.stat_result] = {}
         self._open = ExitStack()
         self.start()
 
@@ -163,39 +200,53 @@ class SteppedFeed:
         self._open.close()
         shutil.rmtree(self.root)
 
-    def write(self, name: str, content: Content) -> None:
-        """Put a file into the directory, in place."""
-        text = "Key,Value\n" + "".join(f"{key},{value}\n" for key, value in content)
-        (self.landing / name).write_text(text)
-        self.directory[name] = content
-        self._stamp(name)
+    def write(self, name: str, content: Content, *, in_place: bool = True) -> None:
+        """Put a file into the directory, over the bytes of the one before or in its place."""
+        file = self.landing / name
+        file.parent.mkdir(exist_ok=True)
+        if not in_place:
+            file.unlink(missing_ok=True)
+        rows = content.rows if content.sound else (*content.rows, (0, -1))
+        file.write_text("Key,Value\n" + "".join(f"{key},{value}\n" for key, value in rows))
+        self._clock += 1
+        os.utime(file, ns=(1_600_000_000 * 10**9 + self._clock * 10**6,) * 2)
+        self.contents[name] = content
 
     def remove(self, name: str) -> None:
         (self.landing / name).unlink()
-        del self.directory[name]
+        del self.contents[name]
 
     def rename(self, old: str, new: str) -> None:
+        (self.landing / new).parent.mkdir(exist_ok=True)
         (self.landing / old).rename(self.landing / new)
-        self.directory[new] = self.directory.pop(old)
-        self._times[new] = self._times[old]
-        self._touch(new)
+        self.contents[new] = self.contents.pop(old)
+
+    def swap(self, one: str, other: str) -> None:
+        if one != other:
+            aside = self.root / "aside"
+            (self.landing / one).rename(aside)
+            (self.landing / other).rename(self.landing / one)
+            aside.rename(self.landing / other)
+            self.contents[one], self.contents[other] = self.contents[other], self.contents[one]
 
     def step(self) -> None:
-        """Let the feed see the directory, and the model too."""
+        """Let the feed see the directory, and the rules too."""
+        found = {name: (self.landing / name).stat() for name in self.contents}
         self._work()
-        self.model.look(self.directory, self._order())
-        self._touched.clear()
+        before = self._seen if self.contents else {}
+        touched = [name for name, status in found.items() if name not in before or _changed(before[name], status)]
+        self.rules.look({name: self._file(name, status) for name, status in found.items()}, touched)
+        if found:
+            self._seen = found
 
     def ask(self, name: str, kind: str, *, force: bool = False) -> None:
         """Ask for one file; the feed answers before it looks at the directory again."""
         self.requests.leave("t", kind, {"paths": [name], "force": force})
         self._work()
         if kind == "unload":
-            self.model.unload(name)
-            self._note_backup()
-        else:
-            mode = "force" if force else kind
-            self.model.look(self.directory, [], {name: mode} if name in self.directory else {})
+            self.rules.unload(name)
+        elif kind == "load":
+            self.rules.load(name)
 
     def crash_at(self, point: str) -> None:
         """Die at a named point of the commit order, start again, and let both see the directory."""
@@ -222,96 +273,57 @@ class SteppedFeed:
         self.start()
         self.step()
 
+    def compact(self) -> None:
+        """Merge the segments."""
+        compact(self.dataset, self.feed.ledger, self.feed.segments)
+        self.die()
+        self.start()
+
     def back_up(self) -> None:
         """Make a backup of the ledger."""
         make_backup(self.feed.ledger.file, self.root / "backups")
-        self._note_backup()
 
-    def _note_backup(self) -> None:
-        """A backup that was made just now holds what the model holds."""
-        for backup in backups_in(self.root / "backups"):
-            self._backups.setdefault(backup.file, (deepcopy(self.model), self._changes))
-
-    def lose(self, pick: int) -> set[str]:
-        """Lose the ledger and all backups but some older ones, restore, start, and let both see the directory.
-
-        Returns what could not be decided, where the model is now another one than it would be without the loss.
-        """
+    def lose(self, pick: int) -> None:
+        """Lose the ledger and all backups but some older ones, restore, and start."""
         self.die()
         for file in self.root.glob("ledger.db*"):
             file.unlink()
         backups = [backup.file for backup in backups_in(self.root / "backups")]
-        kept = pick % (len(backups) + 1)
-        for file in backups[kept:]:
+        for file in backups[pick % (len(backups) + 1) :]:
             file.unlink()
-        before, changes = self._backups[backups[kept - 1]] if kept else (None, 0)
         restore_ledger(StateDirectory(self.root), [self.dataset.table])
         self.start()
-        known = self.model
-        self.model = known.restored(before)
-        judged_anew = {name for name, _, _ in self.model.footers[len(before.footers) if before else 0 :]}
-        self._touched = {name for name in self.directory if self._changed_at[name] > changes or name in judged_anew}
-        self.step()
-        now, then = self.model.facts(), known.facts()
-        if now == then:
-            return set()
-        found = known.undecidable(before, self.directory)
-        if now["paths"] == then["paths"]:
-            found.add("copies")
-        assert found, f"undecided, and no exception says why:\n{then}\n{now}\n{self.directory}"
-        return found
 
     def differences(self) -> str | None:
-        """How the live cube differs from the model; None when it does not."""
-        found = sorted(all_rows(self.feed.cube, "t").select("Key", "Value").rows())
-        expected = sorted(self.model.fold().items()) if self.dataset.table.keys else self.model.rows()
-        return None if found == expected else f"cube {found}, model {expected}"
+        """How the live cube differs from the rules; None when it does not."""
+        found = sorted(all_rows(self.feed.cube, "t").select("Key", "Value", pl.col("Folder").fill_null("")).rows())
+        expected = sorted((key, value, "".join(values)) for key, value, values in self.rules.cube())
+        return None if found == expected else f"cube {found}, rules {expected}"
 
     def rebuilt_differently(self) -> str | None:
         """How the live cube differs from a rebuild; None when it does not."""
-        live = all_rows(self.feed.cube, "t").select(pl.all().sort()).sort("Key", VERSION)
+        by = ["Key", "Value", "Folder", VERSION]
+        live = all_rows(self.feed.cube, "t").select(by).sort(by)
         self.feed.rebuild_table("t")
-        again = all_rows(self.feed.cube, "t").select(pl.all().sort()).sort("Key", VERSION)
+        again = all_rows(self.feed.cube, "t").select(by).sort(by)
         return None if live.equals(again) else f"live {live.rows()}, rebuilt {again.rows()}"
 
-    def journal(self) -> str:
-        """The directory, and what the model and the ledger hold of each path."""
-        model = {
-            name: (path.place, path.accepted, path.out, path.judged and path.judged[0])
-            for name, path in sorted(self.model.paths.items())
-        }
-        facts = path_facts(
-            self.feed.ledger,
-            "t",
-            seen=[name.encode() for name in model],
-            digests=[],
-            unload_deleted=self.model.unload_deleted,
-        ).paths
-        ledger = {
-            path.path.decode(): (
-                path.place,
-                *(version and version.state.value for version in (path.accepted, path.judged)),
-            )
-            for path in facts.values()
-        }
-        return f"{self.directory}\n    model  {model}\n    ledger {dict(sorted(ledger.items()))}"
+    def both(self) -> str:
+        """The directory, and what the rules and the ledger hold of each path."""
+        rules = "".join(f"\n    {name}: {path}" for name, path in sorted(self.rules.paths.items()))
+        names = [name.encode() for name in self.rules.paths]
+        facts = batch_facts(self.feed.ledger, "t", seen=[], others=names).paths
+        ledger = "".join(f"\n    {path}" for _, path in sorted(facts.items()))
+        return f"{self.kind}\n{self.contents}\n  rules{rules}\n  ledger{ledger}"
 
     def _work(self) -> None:
         self.feed.datasets["t"].monitor.inbox.rescan()
         while (work := self.feed.find_work()) is not None:
             self.feed.append(self.feed.validate(work))
 
-    def _order(self) -> list[str]:
-        """The files touched since the last step, in the order in which a batch takes them."""
-        return sorted(self._touched & self.directory.keys(), key=lambda name: (self._times[name], name.encode()))
+    def _file(self, name: str, status: os.stat_result) -> File:
+        return File(self.contents[name], status.st_ino, status.st_mtime_ns, status.st_size)
 
-    def _touch(self, name: str) -> None:
-        self._touched.add(name)
-        self._changes += 1
-        self._changed_at[name] = self._changes
 
-    def _stamp(self, name: str) -> None:
-        self._touch(name)
-        self._clock += 1
-        self._times[name] = 1_600_000_000 * 10**9 + self._clock * 10**6
-        os.utime(self.landing / name, ns=(self._times[name],) * 2)
+def _changed(before: os.stat_result, now: os.stat_result) -> bool:
+    return (before.st_ino, before.st_ctime_ns) != (now.st_ino, now.st_ctime_ns)

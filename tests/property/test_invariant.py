@@ -15,12 +15,23 @@ from flows.landing import missing_files as missing
 from flows.landing import settling
 from flows.store import ledger_file
 from tests.conftest import Note
-from tests.property.model import Content
-from tests.property.stepped_feed import Cubes, Ledgers, SteppedFeed
+from tests.property.rules import Content
+from tests.property.stepped_feed import Cubes, Kind, Ledgers, SteppedFeed
 
-NAMES = [f"{letter}.csv" for letter in "abcdef"]
+NAMES = ("a.csv", "b.csv", "c9.csv", "c10.csv", "n/a.csv", "s/a.csv")
 KEYS = st.integers(1, 5)
-ROWS = st.dictionaries(KEYS, st.integers(0, 9), min_size=1, max_size=3).map(lambda rows: tuple(rows.items()))
+ROWS = st.dictionaries(KEYS, st.integers(0, 9), max_size=3).map(lambda rows: Content(tuple(rows.items())))
+KINDS = (
+    Kind(),
+    Kind(unload_deleted=True),
+    Kind(precedence="name"),
+    Kind(precedence="column"),
+    Kind(precedence="name", unload_deleted=True),
+    Kind(keyed=False),
+    Kind(keyed=False, unload_deleted=True),
+    Kind(keyed=False, copies=True),
+    Kind(keyed=False, copies=True, unload_deleted=True),
+)
 EXAMPLES = 501
 PARTS = 3
 """Each part has a seed of its own, so that several processes can share the work."""
@@ -40,9 +51,9 @@ class Histories(RuleBasedStateMachine):
     living: SteppedFeed
     cubes: Cubes
 
-    @initialize(keyed=st.sampled_from([True, True, False]), unload_deleted=st.booleans(), content=ROWS)
-    def begin(self, keyed: bool, unload_deleted: bool, content: Content) -> None:
-        self.living = SteppedFeed(self.cubes, keyed=keyed, unload_deleted=unload_deleted)
+    @initialize(kind=st.sampled_from(KINDS), content=ROWS)
+    def begin(self, kind: Kind, content: Content) -> None:
+        self.living = SteppedFeed(self.cubes, kind)
         self.kinds: list[str] = []
         self.steps: list[str] = []
         self.past: dict[str, list[Content]] = {}
@@ -58,20 +69,20 @@ class Histories(RuleBasedStateMachine):
             assert difference is None, difference
 
     def there(self, pick: int) -> str:
-        names = sorted(self.living.directory)
+        names = sorted(self.living.contents)
         return names[pick % len(names)]
 
     def has_files(self) -> bool:
-        return bool(self.living.directory)
+        return bool(self.living.contents)
 
     def several_contents(self) -> list[str]:
         return [name for name in sorted(self.past) if len(self.past[name]) > 1]
 
     def gone(self) -> list[str]:
-        return sorted(self.past.keys() - self.living.directory.keys())
+        return sorted(self.past.keys() - self.living.contents.keys())
 
     def free(self, pick: int) -> str:
-        names = [name for name in NAMES if name not in self.living.directory] or NAMES
+        names = [name for name in NAMES if name not in self.living.contents] or NAMES
         return names[pick % len(names)]
 
     def done(self, kind: str, *, step: bool = True) -> None:
@@ -79,9 +90,9 @@ class Histories(RuleBasedStateMachine):
             self.living.step()
         self.kinds.append(kind)
         steps[kind] += 1
-        self.steps.append(f"{kind}: {self.living.directory}")
+        self.steps.append(f"{kind}: {self.living.contents}")
         difference = self.living.differences()
-        assert difference is None, "\n".join([*self.steps, self.living.journal(), difference])
+        assert difference is None, "\n".join([*self.steps, self.living.both(), difference])
 
     def put(self, name: str, content: Content) -> None:
         self.past.setdefault(name, []).append(content)
@@ -114,13 +125,37 @@ class Histories(RuleBasedStateMachine):
             self.living.rename(name, new)
             self.done("rename")
 
-    @precondition(lambda self: len(self.living.directory) > 1)
+    @precondition(lambda self: len(self.living.contents) > 1)
     @rule(pick=st.integers(0, 9), to=st.integers(1, 5))
     def rename_over(self, pick: int, to: int) -> None:
         name, over = self.there(pick), self.there(pick + to)
         if name != over:
             self.living.rename(name, over)
             self.done("rename over")
+
+    @precondition(lambda self: len(self.living.contents) > 1)
+    @rule(pick=st.integers(0, 9), to=st.integers(1, 5))
+    def swap(self, pick: int, to: int) -> None:
+        self.living.swap(self.there(pick), self.there(pick + to))
+        self.done("swap")
+
+    @precondition(lambda self: len(self.living.contents) > 1)
+    @rule(pick=st.integers(0, 9), to=st.integers(1, 5), free=st.integers(0, 9))
+    def rename_in_a_chain(self, pick: int, to: int, free: int) -> None:
+        name, over, new = self.there(pick), self.there(pick + to), self.free(free)
+        if name != over and new not in self.living.contents:
+            self.living.rename(over, new)
+            self.living.rename(name, over)
+            self.done("chain of renames")
+
+    @precondition(has_files)
+    @rule(pick=st.integers(0, 9), to=st.integers(0, 9), content=ROWS)
+    def move_away_and_write_again(self, pick: int, to: int, content: Content) -> None:
+        name, new = self.there(pick), self.free(to)
+        if new not in self.living.contents:
+            self.living.rename(name, new)
+            self.put(name, content)
+            self.done("moved away and written again")
 
     @precondition(has_files)
     @rule(pick=st.integers(0, 9))
@@ -141,7 +176,7 @@ class Histories(RuleBasedStateMachine):
     def deliver_again(self, pick: int, to: int) -> None:
         name, new = self.there(pick), self.free(to)
         if new != name:
-            self.put(new, self.living.directory[name])
+            self.put(new, self.living.contents[name])
             self.done("re-delivery")
 
     @precondition(lambda self: bool(self.several_contents()))
@@ -153,13 +188,13 @@ class Histories(RuleBasedStateMachine):
 
     @rule(pick=st.integers(0, 9), content=ROWS)
     def write_bad(self, pick: int, content: Content) -> None:
-        self.put(self.free(pick), (*content[:-1], (content[-1][0], -1)))
+        self.put(self.free(pick), content._replace(sound=False))
         self.done("bad file")
 
     @precondition(has_files)
     @rule(pick=st.integers(0, 9), content=ROWS)
     def correct_badly(self, pick: int, content: Content) -> None:
-        self.put(self.there(pick), (*content[:-1], (content[-1][0], -1)))
+        self.put(self.there(pick), content._replace(sound=False))
         self.done("refused correction")
 
     @precondition(has_files)
@@ -191,6 +226,11 @@ class Histories(RuleBasedStateMachine):
         for pick, content in zip(picks, contents, strict=False):
             self.put(NAMES[pick % len(NAMES)], content)
         self.done("several at once")
+
+    @rule(twice=st.booleans())
+    def compact(self, twice: bool) -> None:
+        self.living.compact()
+        self.done("compaction", step=False)
 
     @rule(twice=st.booleans())
     def restart(self, twice: bool) -> None:
@@ -247,7 +287,7 @@ def what_was_tried() -> str:
     summary = f"{count} histories of {average:.1f} steps on average\n{summary}"
     assert average >= 15, summary
     assert min(shares.values()) >= 0.05, summary
-    assert len(shares) == 18, summary
+    assert len(shares) == 22, summary
     return summary
 
 

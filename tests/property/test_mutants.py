@@ -1,89 +1,87 @@
-"""The invariant's test catches what it must catch: each of these mutants fails it."""
+"""The invariant's test catches what it must catch: each of these mutants of a rule fails it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import pytest
 
 import flows.model.plan as planning
 import flows.store.ledger as ledger
+import flows.store.ranks as ranks
 from flows.ingest import cube_change
-from flows.model.lifecycle import Decision, Facts, State, judge
+from flows.model import precedence, renames
+from flows.model.lifecycle import PathFacts, State
 from flows.model.plan import Planner
+from flows.model.precedence import Meaning
 from tests.property.test_invariant import run, settle_at_once  # noqa: F401  # a fixture that every history needs
 
 EXAMPLES = 800
 """At most; the first history that fails ends the search."""
 
 
-def a_correction_moves_the_place(patch: pytest.MonkeyPatch) -> None:
-    accept = Planner._accept
+def a_late_copy_covers_its_correction(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(precedence, "_arrival_rank", lambda arrival, given_up_at: (arrival, 1, 0))
 
-    def mutant(self: Planner, path: Any, seen: Any, decision: Decision) -> None:
-        path.place = None
-        accept(self, path, seen, decision)
 
-    patch.setattr(Planner, "_accept", mutant)
+def names_are_in_the_order_of_their_bytes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(precedence, "_name_rank", lambda path: path)
 
 
 def a_covered_row_is_not_restored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cube_change, "_candidates", lambda dataset, plan, new, places, segments: (new, places))
+    patch.setattr(cube_change, "_candidates", lambda dataset, plan, new, segments: (new, plan.ranks))
 
 
-def a_stale_copy_wins(patch: pytest.MonkeyPatch) -> None:
+def a_renamed_file_is_a_new_one(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(planning, "find_renames", lambda known, seen, away: {})
 
-    def mutant(facts: Facts, seen: Any) -> Decision:
-        decision = judge(facts, seen)
-        if decision.action != "duplicate":
-            return decision
-        current = facts.path(seen.path).current
-        return Decision("accept", seen.path, drops=current.id if current else None, place=decision.place)
 
-    patch.setattr(planning, "judge", mutant)
+def what_was_moved_away_takes_the_place_along(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(renames, "_without_corrected", lambda found, away: found)
+
+
+def equal_files_count_twice(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Meaning, "shared", property(lambda meaning: meaning.keyed))
 
 
 def a_refused_correction_clears_the_rows(patch: pytest.MonkeyPatch) -> None:
-    accept = Planner._accept
+    refuse = Planner._refuse
 
-    def mutant(self: Planner, path: Any, seen: Any, decision: Decision) -> None:
-        accept(self, path, seen, decision)
-        if path.judged.state is State.QUARANTINED and path.current:
-            self._unload(path, "request")
+    def mutant(self: Planner, path: PathFacts, *others: Any) -> None:
+        refuse(self, path, *others)
+        if path.current is not None:
+            self._restate(self._facts.paths[path.path], State.UNLOADED, "deleted")
 
-    patch.setattr(Planner, "_accept", mutant)
+    patch.setattr(Planner, "_refuse", mutant)
+
+
+def what_was_unloaded_comes_back_by_itself(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Planner, "_is_held", lambda self, path, file: False)
 
 
 def staged_is_not_rolled_forward(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ledger, "LIVE", (State.LOADED,))
-
-
-def a_rename_moves_the_place(patch: pytest.MonkeyPatch) -> None:
-    inherit, places = Facts.inherit, count(1_000)
-
-    def mutant(self: Facts, giver: Any, heir: Any) -> None:
-        inherit(self, giver, heir)
-        heir.place = next(places)
-
-    patch.setattr(Facts, "inherit", mutant)
+    for module in (ledger, ranks):
+        patch.setattr(module, "LIVE", (State.LOADED, State.DUPLICATE))
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "mutate",
     [
-        a_correction_moves_the_place,
+        a_late_copy_covers_its_correction,
+        names_are_in_the_order_of_their_bytes,
         a_covered_row_is_not_restored,
-        a_stale_copy_wins,
+        a_renamed_file_is_a_new_one,
+        what_was_moved_away_takes_the_place_along,
+        equal_files_count_twice,
         a_refused_correction_clears_the_rows,
+        what_was_unloaded_comes_back_by_itself,
         staged_is_not_rolled_forward,
-        a_rename_moves_the_place,
     ],
     ids=lambda mutate: mutate.__name__,
 )
 def test_a_mutant_is_caught(mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     mutate(monkeypatch)
-    with pytest.raises(AssertionError, match=r"model|rebuilt"):
+    with pytest.raises(AssertionError, match=r"rules|rebuilt"):
         run(EXAMPLES)

@@ -11,9 +11,13 @@ from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.model.limits import Limits
-from flows.model.policies import Keep, RejectFile, SkipRows, Unload
+from flows.model.policies import Keep, Load, RejectFile, Skip, SkipRows, Unload
+from flows.model.precedence import ByArrival, ByColumn, ByName
 
 __all__ = [
+    "ByArrival",
+    "ByColumn",
+    "ByName",
     "Completeness",
     "Csv",
     "CubefeedError",
@@ -22,7 +26,9 @@ __all__ = [
     "DeclarationError",
     "Keep",
     "Limits",
+    "Load",
     "RejectFile",
+    "Skip",
     "SkipRows",
     "Unload",
     "__version__",

@@ -146,7 +146,7 @@ def test_compaction_leaves_the_segments_of_a_dataset_whose_name_begins_alike(
     with live(tmp_path, observer) as living:
         segments = living.feed.segments
         rows = read_segment(segment_files(tmp_path)[0])
-        other = segments.write(90, replace(SALES, name="sales-eu").table, rows, Footer("sales-eu", "", (), after=0))
-        stray = segments.write(91, SALES.table, rows, Footer("sales", "", (), after=0))
+        other = segments.write(90, replace(SALES, name="sales-eu").table, rows, Footer("sales-eu", "", after=0))
+        stray = segments.write(91, SALES.table, rows, Footer("sales", "", after=0))
         compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments)
     assert segments.path(other).exists() and not segments.path(stray).exists()

@@ -86,7 +86,7 @@ class Installation:
                     requested = True
                 assert time.monotonic() < deadline, (self.found(feed), sum(self.quantities.values()))
             state = feed.datasets["sales"]
-            parts = feed.appender.live.parts("sales", feed.ledger.live("sales"))
+            parts = feed.appender.live.all(state.dataset)
             difference = verify(state.dataset.table, feed.cube, parts)
             assert (difference["missing"], difference["extra"]) == (0, 0), difference
             rows = file_rows(feed.ledger, current_only=True, limit=100_000)

@@ -8,26 +8,27 @@ import pytest
 
 from flows.ingest.work import CheckedBatch, Outcome, Work
 from tests.cube_rows import all_rows
-from tests.property.stepped_feed import Cubes, SteppedFeed
+from tests.property.rules import Content
+from tests.property.stepped_feed import Cubes, Kind, SteppedFeed
 from tests.property.test_invariant import settle_at_once  # noqa: F401  # a fixture
 
 
 @pytest.fixture
 def living() -> Iterator[SteppedFeed]:
     with Cubes() as cubes:
-        living = SteppedFeed(cubes, keyed=True, unload_deleted=True)
+        living = SteppedFeed(cubes, Kind(unload_deleted=True))
         yield living
         living.die()
         living.close()
 
 
 def test_a_copy_of_what_leaves_while_it_is_looked_at_is_checked_and_loaded_in_its_place(living: SteppedFeed) -> None:
-    living.write("a.csv", ((1, 10),))
-    living.write("b.csv", ((1, 20),))
+    living.write("a.csv", Content(((1, 10),)))
+    living.write("b.csv", Content(((1, 20),)))
     living.step()
     living.remove("b.csv")
     leaving = checked(living, work(living))
-    living.write("c.csv", ((1, 20),))
+    living.write("c.csv", Content(((1, 20),)))
     copy = checked(living, work(living))
     assert not copy.checked.verdicts  # the same bytes are loaded: nothing has to be checked
     assert states(living.feed.append(leaving)) == {"b.csv": "unloaded"}

@@ -17,6 +17,7 @@ from flows.ingest.file_checks import check_files
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.formats import Csv
+from flows.model.lifecycle import Identity
 from flows.model.policies import SkipRows
 from flows.reading.file_reader import FileContent
 from flows.validation.cost import memory_bytes
@@ -123,7 +124,7 @@ def sizes(name: str) -> tuple[int, int]:
 
 def check(dataset: Dataset, body: bytes) -> dict[str, int]:
     signature = Signature(len(body), 0, 0, 1)
-    read = FileContent(SettledFile(b"f.csv", signature), signature, body, b"")
+    read = FileContent(SettledFile(b"f.csv", signature), signature, body, Identity(b""))
     return dict(check_files(dataset, [read]).verdicts[b"f.csv"].counts)
 
 

@@ -32,7 +32,7 @@ def test_values_of_narrow_types_are_found(tmp_path: Path, condition: str) -> Non
         pl.Series(VERSION, [1, 2], pl.Int64), pl.Series(LINE, [2, 2], pl.UInt32)
     )
     segments = Segments(tmp_path / "segments")
-    facts = segments.write(1, dataset.table, rows, Footer(dataset.name, dataset.fingerprint, ()))
+    facts = segments.write(1, dataset.table, rows, Footer(dataset.name, dataset.fingerprint))
     level, _, text = condition.partition("=")
     column = dataset.table.level(level)
     parts = [Part(facts, segments.path(facts), {})]

@@ -18,6 +18,7 @@ from flows.model.files import SettledFile, Signature
 from flows.model.finding_frame import SHOWN, SHOWN_EXPECTED
 from flows.model.findings import MAX_FINDINGS, Verdict
 from flows.model.formats import Csv
+from flows.model.lifecycle import Identity
 from flows.model.policies import SkipRows
 from flows.reading.file_reader import FileContent
 from tests.integration.reading.costly_files import Pair
@@ -72,7 +73,7 @@ TRIES = 3
 
 def check(dataset: Dataset, body: bytes) -> Verdict:
     signature = Signature(len(body), 0, 0, 1)
-    read = FileContent(SettledFile(b"f.csv", signature), signature, body, b"")
+    read = FileContent(SettledFile(b"f.csv", signature), signature, body, Identity(b""))
     return check_files(dataset, [read]).verdicts[b"f.csv"]
 
 

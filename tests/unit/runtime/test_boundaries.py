@@ -21,6 +21,7 @@ from flows.errors import EngineLost, QueryError
 from flows.ingest.file_checks import check_files
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
+from flows.model.lifecycle import Identity
 from flows.reading import file_reader as reader
 from flows.reading.csv.parse import Source, parse
 from flows.reading.file_reader import FileContent
@@ -127,7 +128,7 @@ class Fragile(dy.Schema):
 def read(name: bytes, *rows: str) -> FileContent:
     body = "\n".join(["ID,Text", *rows, ""]).encode()
     signature = Signature(len(body), 1, 1, 1)
-    return FileContent(SettledFile(name, signature), signature, body, name)
+    return FileContent(SettledFile(name, signature), signature, body, Identity(name))
 
 
 def good(name: bytes, first: int) -> FileContent:

@@ -19,6 +19,7 @@ from flows.ingest.work import Work
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.findings import Verdict
+from flows.model.lifecycle import Identity
 from flows.model.limits import Limits
 from flows.model.policies import SkipRows
 from flows.reading import file_reader as reader
@@ -38,7 +39,7 @@ H = b"A,B\n"
 
 def read(name: bytes, body: bytes) -> FileContent:
     signature = Signature(len(body), 0, 0, 1)
-    return FileContent(SettledFile(name, signature), signature, body, name)
+    return FileContent(SettledFile(name, signature), signature, body, Identity(name))
 
 
 def check(dataset: Dataset, body: bytes) -> Verdict:

@@ -1,0 +1,115 @@
+"""The decisions that a segment takes over from those which give way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from flows.store.decisions import HERE, Decisions, current_rows
+from flows.store.footer import UnknownFooter, read_footer
+from flows.store.ledger import Ledger, among
+from flows.store.schema import paths, versions
+from flows.store.segments import Segments
+from flows.store.upkeep import Replacement, apply_replacement
+
+type Covers = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class CarriedDecisions:
+    """What the ledger has of all that some segments name, and the batches which that covers."""
+
+    decisions: Decisions
+    covers: Covers
+
+
+@dataclass
+class _Named:
+    """What footers name."""
+
+    paths: set[int] = field(default_factory=set)
+    versions: set[int] = field(default_factory=set)
+    covers: list[tuple[int, int]] = field(default_factory=list)
+
+
+def carried_decisions(
+    ledger: Ledger, store: Segments, dataset: str, replacement: Replacement, *, contents: Iterable[int]
+) -> CarriedDecisions:
+    """What a segment has to say that takes the place of others: the rows that the ledger will have, of all the paths
+    and versions that their footers name. Where one of the footers cannot be read, of all that the dataset has.
+
+    Args:
+        ledger: no batch is staged between this and the writing of the segment.
+        store: where the segments are.
+        dataset: whose.
+        replacement: the segments that give way, and what becomes of their versions.
+        contents: those whose rows the new segment has.
+    """
+    named = _named(ledger, store, dataset, replacement.old)
+    with ledger.writing() as connection:
+        connection.exec_driver_sql("SAVEPOINT as_it_is")
+        apply_replacement(connection, replacement)
+        rows = current_rows(connection, path_ids=named.paths, version_ids=named.versions)
+        connection.exec_driver_sql("ROLLBACK TO as_it_is")
+    inside, old = set(contents), set(replacement.old)
+    moved = [
+        row._replace(segment=HERE) if row.id in inside else row._replace(segment=None) if row.segment in old else row
+        for row in rows.versions
+    ]
+    return CarriedDecisions(Decisions(rows.batches, rows.paths, versions=moved), merge_covers(named.covers))
+
+
+def merge_covers(covers: Iterable[tuple[int, int]]) -> Covers:
+    """Pairs of which one ends where the next begins, as one."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(covers):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def _named(ledger: Ledger, store: Segments, dataset: str, ids: Sequence[int]) -> _Named:
+    known = ledger.segments(dataset)
+    try:
+        footers = [read_footer(store.path(known[id])) for id in ids]
+    except (UnknownFooter, OSError):
+        return _all(ledger, dataset)
+    named = _Named()
+    former: set[bytes] = set()
+    for footer in footers:
+        named.paths |= footer.decisions.path_ids()
+        named.versions |= footer.decisions.version_ids() | {row.id for row in footer.versions}
+        named.covers += footer.covers
+        former |= {row.path for row in footer.versions}
+    if former:
+        _add_former(ledger, dataset, named, former)
+    return named
+
+
+def _add_former(ledger: Ledger, dataset: str, named: _Named, names: Iterable[bytes]) -> None:
+    """Footers of earlier formats name paths by their names, say nothing of the versions that were replaced, and not
+    which batches were before."""
+    named.covers.append((0, ledger.last_batch(dataset)))
+    wanted = set(names)
+    with ledger.reading() as connection:
+        known = connection.execute(select(paths.c.id, paths.c.path).where(paths.c.dataset == dataset))
+        named.paths |= {row.id for row in known if row.path in wanted}
+        named.paths |= set(
+            connection.scalars(select(versions.c.path_id).where(versions.c.id.in_(among(named.versions))))
+        )
+        named.versions |= set(
+            connection.scalars(select(versions.c.id).where(versions.c.path_id.in_(among(named.paths))))
+        )
+
+
+def _all(ledger: Ledger, dataset: str) -> _Named:
+    with ledger.reading() as connection:
+        return _Named(
+            set(connection.scalars(select(paths.c.id).where(paths.c.dataset == dataset))),
+            set(connection.scalars(select(versions.c.id).where(versions.c.dataset == dataset))),
+            [(0, ledger.last_batch(dataset))],
+        )

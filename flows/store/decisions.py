@@ -1,0 +1,332 @@
+"""What a batch decides, as rows of the ledger: written into its segment before they are written into the ledger, so
+that a lost ledger is made again from them and nothing is judged anew.
+
+Rows are named by their numbers and say what they are afterwards, so that to write them again changes nothing. The rows
+of several batches, as they are at some time, are decisions too: those that a merged segment carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Insert, Table, bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from flows.model.files import Signature
+from flows.model.findings import Verdict
+from flows.model.lifecycle import PathFacts, State, VersionFacts
+from flows.model.plan import NewVersion, Plan
+from flows.store.ledger import Ledger, among
+from flows.store.schema import batches, paths, versions
+
+HERE = 0
+"""In place of a segment's number: the segment in which this is written."""
+_NO_COUNTS = Verdict().summary
+
+
+class BatchRow(NamedTuple):
+    """A row of `batches`."""
+
+    id: int
+    state: str
+    files: int
+    rows: int
+    staged_utc: str
+    loaded_utc: str | None = None
+
+
+class PathRow(NamedTuple):
+    """A row of `paths`."""
+
+    id: int
+    path: bytes
+    arrival: int | None
+    accepted: int | None
+    judged: int | None
+    present: bool
+    size_bytes: int | None
+    mtime_ns: int | None
+    ctime_ns: int | None
+    inode: int | None
+
+
+class UnseenPathRow(NamedTuple):
+    """A row of `paths` of which the signature stays as it is."""
+
+    id: int
+    path: bytes
+    arrival: int | None
+    accepted: int | None
+    judged: int | None
+    present: bool
+
+
+class VersionRow(NamedTuple):
+    """A row of `versions`."""
+
+    id: int
+    path_id: int
+    digest: bytes
+    path_values: str
+    content: int | None
+    size_bytes: int
+    mtime_ns: int
+    state: str
+    cause: str | None
+    reason: str | None
+    rows: int
+    refused: int
+    collapsed: int
+    findings: int
+    first_finding: str | None
+    segment: int | None
+    batch: int
+    detected_utc: str
+    staged_utc: str | None
+    loaded_utc: str | None
+    ended_utc: str | None
+
+
+class Restated(NamedTuple):
+    """What became of a version that was there before."""
+
+    id: int
+    state: str
+    cause: str | None
+    content: int | None
+    ended_utc: str | None
+
+
+class Moved(NamedTuple):
+    """A version that belongs to another path now."""
+
+    id: int
+    path_id: int
+
+
+class Disowned(NamedTuple):
+    """A version that its path did not give up for another: it went with a file that was renamed."""
+
+    id: int
+    cause: str
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Rows to be written into the ledger, in this order."""
+
+    batches: Sequence[BatchRow] = ()
+    paths: Sequence[PathRow] = ()
+    unseen: Sequence[UnseenPathRow] = ()
+    versions: Sequence[VersionRow] = ()
+    moved: Sequence[Moved] = ()
+    disowned: Sequence[Disowned] = ()
+    restated: Sequence[Restated] = ()
+
+    def path_ids(self) -> set[int]:
+        """The paths that these rows are of, or name."""
+        owners = {row.path_id for row in self.versions} | {row.path_id for row in self.moved}
+        return owners | {row.id for row in self.paths} | {row.id for row in self.unseen}
+
+    def named_paths(self) -> dict[bytes, int]:
+        """Path → its number, of all of which there are rows."""
+        return {row.path: row.id for row in self.paths} | {row.path: row.id for row in self.unseen}
+
+    def arrivals(self) -> set[int]:
+        """The numbers of their places."""
+        found = {row.arrival for row in self.paths} | {row.arrival for row in self.unseen}
+        return {arrival for arrival in found if arrival is not None}
+
+    def version_ids(self) -> set[int]:
+        """The versions that these rows are of."""
+        changed = {row.id for row in self.moved} | {row.id for row in self.disowned} | {row.id for row in self.restated}
+        return changed | {row.id for row in self.versions}
+
+
+class BatchStamp(NamedTuple):
+    """A batch's number, when its files were found, and when it is written."""
+
+    batch: int
+    detected_utc: str
+    staged_utc: str
+
+
+def decide(ledger: Ledger, plan: Plan, stamp: BatchStamp, *, signatures: Mapping[bytes, Signature]) -> Decisions:
+    """A planned batch as rows of the ledger.
+
+    Args:
+        ledger: as it is before the batch.
+        plan: what the batch does.
+        stamp: which batch, and when.
+        signatures: of the files that it brings.
+    """
+    counts = _counts(ledger, plan)
+    moved, disowned = _owners(ledger, plan)
+    new = {version.id for version in plan.new}
+    known = [path for path in plan.paths.values() if path.path in signatures]
+    return Decisions(
+        batches=[_batch_row(plan, stamp)],
+        paths=[PathRow(*_unseen(path), *signatures[path.path]) for path in known],
+        unseen=[_unseen(path) for path in plan.paths.values() if path.path not in signatures],
+        versions=[
+            _version_row(plan, version, stamp, size_bytes=signatures[version.path].size_bytes, counts=counts)
+            for version in plan.new
+        ],
+        moved=moved,
+        disowned=disowned,
+        restated=[_restated(facts, stamp.staged_utc) for id, facts in plan.versions.items() if id not in new],
+    )
+
+
+def _batch_row(plan: Plan, stamp: BatchStamp) -> BatchRow:
+    rows = sum(version.verdict.rows for version in plan.staged if version.verdict)
+    return BatchRow(stamp.batch, State.STAGED.value, len(plan.new), rows, stamp.staged_utc)
+
+
+def _unseen(path: PathFacts) -> UnseenPathRow:
+    assert path.id is not None
+    accepted, judged = path.accepted, path.judged
+    return UnseenPathRow(
+        path.id,
+        path.path,
+        path.arrival,
+        accepted.id if accepted is not None else None,
+        judged.id if judged is not None else None,
+        path.present,
+    )
+
+
+def _version_row(
+    plan: Plan, version: NewVersion, stamp: BatchStamp, *, size_bytes: int, counts: Mapping[int, Mapping[str, Any]]
+) -> VersionRow:
+    facts, path_id = plan.versions[version.id], plan.paths[version.path].id
+    assert path_id is not None
+    counted = version.id if version.verdict is not None else version.like
+    return VersionRow(
+        id=version.id,
+        path_id=path_id,
+        digest=facts.identity.digest,
+        path_values=facts.identity.values,
+        content=facts.content,
+        size_bytes=size_bytes,
+        mtime_ns=version.seen.mark.mtime_ns,
+        state=facts.state.value,
+        cause=facts.cause,
+        reason=facts.reason,
+        **counts.get(counted or 0, _NO_COUNTS),
+        segment=HERE if version.id in plan.brought else None,
+        batch=stamp.batch,
+        detected_utc=stamp.detected_utc,
+        staged_utc=stamp.staged_utc if facts.live else None,
+        loaded_utc=None,
+        ended_utc=None,
+    )
+
+
+def _restated(facts: VersionFacts, now: str) -> Restated:
+    return Restated(facts.id, facts.state.value, facts.cause, facts.content, None if facts.live else now)
+
+
+def _counts(ledger: Ledger, plan: Plan) -> dict[int, Mapping[str, Any]]:
+    """Version → its counts, of those that were checked now and of those that others are like."""
+    counts: dict[int, Mapping[str, Any]] = {v.id: v.verdict.summary for v in plan.new if v.verdict is not None}
+    like = {version.like for version in plan.new if version.like is not None} - counts.keys()
+    if not like:
+        return counts
+    query = select(versions.c.id, *(versions.c[name] for name in _NO_COUNTS)).where(versions.c.id.in_(among(like)))
+    with ledger.reading() as connection:
+        found = {row.id: {name: row._mapping[name] for name in _NO_COUNTS} for row in connection.execute(query)}
+    return counts | found
+
+
+def _owners(ledger: Ledger, plan: Plan) -> tuple[list[Moved], list[Disowned]]:
+    """Histories go with their places; what a path had given up whose place went to nobody, nobody has given up."""
+    if not plan.histories and not plan.forgotten and not plan.owners:
+        return [], []
+    ids = {name: path.id or 0 for name, path in plan.paths.items()}
+    heirs = {ids[giver]: ids[heir] for giver, heir in plan.histories}
+    forgotten = {ids[name] for name in plan.forgotten}
+    query = select(versions.c.id, versions.c.path_id, versions.c.state).where(
+        versions.c.path_id.in_(among(heirs.keys() | forgotten)), versions.c.state != State.QUARANTINED.value
+    )
+    with ledger.reading() as connection:
+        found = connection.execute(query.order_by(versions.c.id)).tuples().all()
+    moves = {id: heirs[path] for id, path, _ in found if path in heirs}
+    moves |= {version: ids[heir] for version, heir in plan.owners.items()}
+    superseded = [id for id, path, state in found if path in forgotten and state == State.SUPERSEDED.value]
+    return (
+        [Moved(*move) for move in moves.items()],
+        [Disowned(id, "renamed") for id in superseded if id not in plan.owners],
+    )
+
+
+def current_rows(connection: Connection, *, path_ids: Iterable[int], version_ids: Iterable[int]) -> Decisions:
+    """Rows of the ledger as they are: of these paths and versions, and of the batches of these versions."""
+    found = _rows(connection, versions, VersionRow, version_ids)
+    return Decisions(
+        batches=_rows(connection, batches, BatchRow, {row.batch for row in found}),
+        paths=_rows(connection, paths, PathRow, path_ids),
+        versions=found,
+    )
+
+
+def _rows[R: tuple[Any, ...]](connection: Connection, table: Table, kind: type[R], ids: Iterable[int]) -> list[R]:
+    columns = [table.c[name] for name in _fields(kind)]
+    found = connection.execute(select(*columns).where(table.c.id.in_(among(ids))).order_by(table.c.id))
+    return [kind(*row) for row in found]
+
+
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    fields: tuple[str, ...] = kind._fields
+    return fields
+
+
+def write_decisions(connection: Connection, dataset: str, decisions: Decisions, *, segment: int | None) -> None:
+    """Write rows into the ledger: the same ones again change nothing.
+
+    Args:
+        connection: in a transaction.
+        dataset: whose rows.
+        decisions: the rows.
+        segment: the number of the segment in which they are written, if it is recorded.
+    """
+    _put(connection, batches, dataset, BatchRow, decisions.batches)
+    _put(connection, paths, dataset, PathRow, decisions.paths)
+    _put(connection, paths, dataset, UnseenPathRow, decisions.unseen)
+    here = [row._replace(segment=segment) if row.segment == HERE else row for row in decisions.versions]
+    _put(connection, versions, dataset, VersionRow, here)
+    _change(connection, Moved, decisions.moved)
+    _change(connection, Disowned, decisions.disowned)
+    _change(connection, Restated, decisions.restated)
+
+
+def _put(connection: Connection, table: Table, dataset: str, kind: type[Any], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write whole rows, each in place of the one that has its number."""
+    if not rows:
+        return
+    new = upsert(table)
+    changed = {name: new.excluded[name] for name in kind._fields if name != "id"}
+    statement = new.on_conflict_do_update(index_elements=["id"], set_=changed)
+    # SQLite takes the values as they are: to have each row's looked at takes longer than the rest.
+    columns = (*kind._fields, "dataset")
+    connection.exec_driver_sql(*_positional(connection, statement, columns, [(*row, dataset) for row in rows]))
+
+
+def _positional(
+    connection: Connection, statement: Insert, columns: Sequence[str], rows: list[tuple[Any, ...]]
+) -> tuple[str, list[tuple[Any, ...]]]:
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
+    order = [columns.index(name) for name in compiled.positiontup or ()]
+    return str(compiled), [tuple(row[at] for at in order) for row in rows]
+
+
+def _change(connection: Connection, kind: type[Any], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write some columns of versions that are there."""
+    if rows:
+        names = kind._fields[1:]
+        changed = update(versions).where(versions.c.id == bindparam("number"))
+        statement = changed.values({name: bindparam(f"new_{name}") for name in names})
+        bound = ("number", *(f"new_{name}" for name in names))
+        connection.execute(statement, [dict(zip(bound, row, strict=True)) for row in rows])

@@ -1,0 +1,240 @@
+"""The rules of what a directory means, in plain Python: what the cube must hold after any history of looks.
+
+Written from the rules alone; it shares nothing with the program that it is held against.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Row = tuple[int, int]
+"""A key and a value."""
+Precedence = Literal["arrival", "name", "column"]
+Word = Literal["current", "same bytes", "duplicate", "stale", "rejected", "kept", "unloaded", "gone"]
+
+
+class Content(NamedTuple):
+    """What a file holds, and whether it passes the checks."""
+
+    rows: tuple[Row, ...]
+    sound: bool = True
+
+
+class File(NamedTuple):
+    """A file as a look sees it: inode, time and size tell a renamed file from a rewritten one."""
+
+    content: Content
+    inode: int
+    mtime: int
+    size: int
+
+    @property
+    def mark(self) -> tuple[int, int, int]:
+        return self.inode, self.mtime, self.size
+
+
+class Delivery(NamedTuple):
+    """Bytes, and the values that the path gives: what a delivery is apart from its path."""
+
+    content: Content
+    values: tuple[str, ...]
+
+
+@dataclass
+class Path:
+    """What is known of one path.
+
+    Args:
+        arrival: the number of its place, once it was seen settled.
+        sound: the last sound delivery that it showed.
+        given_up: sound deliveries that it had and gave up for others.
+        out: whether somebody unloaded what it shows.
+        left: whether its file was deleted and its rows went with it.
+        file: what lies there now.
+    """
+
+    arrival: int | None = None
+    sound: Delivery | None = None
+    given_up: set[Delivery] = field(default_factory=set)
+    out: bool = False
+    left: bool = False
+    file: File | None = None
+
+    @property
+    def holds(self) -> Delivery | None:
+        """What it brings to the cube, if it is not a duplicate."""
+        return None if self.out or self.left else self.sound
+
+    @property
+    def stale(self) -> bool:
+        return self.file is not None and not self.file.content.sound
+
+
+@dataclass
+class Rules:
+    """The state of one dataset, and the looks that change it.
+
+    Args:
+        keyed: whether its table has keys.
+        precedence: which row of a key covers the others.
+        count_copies: tables without keys: whether equal deliveries all count.
+        unload_deleted: whether the rows of deleted files leave.
+        values: the values that a path gives.
+    """
+
+    keyed: bool
+    precedence: Precedence = "arrival"
+    count_copies: bool = False
+    unload_deleted: bool = False
+    values: Callable[[str], tuple[str, ...]] = lambda _: ()
+    paths: dict[str, Path] = field(default_factory=dict)
+    arrivals: int = 0
+
+    def look(self, directory: Mapping[str, File], touched: Sequence[str]) -> None:
+        """The directory shows these files now.
+
+        Args:
+            directory: all files.
+            touched: those that were written or came since the last look.
+        """
+        if not directory:
+            return  # an empty directory may be one that is not mounted: it is never believed
+        known = {name: path.file for name, path in self.paths.items() if path.file is not None}
+        gone = [name for name in known if name not in directory]
+        in_order = sorted(touched, key=lambda name: (directory[name].mtime, name.encode()))
+        renames = self._renames(known, gone, directory, in_order)
+        self._move(renames, directory)
+        for name in in_order:
+            self._show(name, directory[name])
+        for name in gone:
+            self._leave(name, moved=name in renames)
+
+    def load(self, name: str) -> None:
+        """Somebody wants what lies at a path in the cube."""
+        path = self.paths.get(name)
+        if path is None or path.file is None:
+            return
+        if not path.file.content.sound:
+            return
+        for other in self._same(path):
+            other.out = False
+
+    def unload(self, name: str) -> None:
+        """Somebody wants it out: the path, or in a table without keys the bytes."""
+        path = self.paths.get(name)
+        if path is None or path.holds is None:
+            return
+        for other in self._same(path):
+            other.out = other.file is not None
+            other.left = other.left or other.file is None
+
+    def _same(self, path: Path) -> list[Path]:
+        """Whom an unload or a load of a path concerns."""
+        if self.keyed or self.count_copies:
+            return [path]
+        return [other for other in self.paths.values() if other.sound == path.sound]
+
+    def _renames(
+        self, known: Mapping[str, File], gone: Sequence[str], directory: Mapping[str, File], touched: Sequence[str]
+    ) -> dict[str, str]:
+        """Old name → new name: the same file elsewhere, or the bytes of a file that is gone."""
+        found: dict[str, str] = {}
+        for name in touched:
+            same = [old for old, file in known.items() if old != name and file.mark == directory[name].mark]
+            moved = [old for old in same if old not in found and directory.get(old, None) != known[old]]
+            if moved:
+                found[moved[0]] = name
+        while stay := [old for old in found if old in directory and old not in found.values()]:
+            for old in stay:  # it shows a file of its own: it was corrected, and what it had lies elsewhere as a copy
+                del found[old]
+        for old in sorted(set(gone) - found.keys(), key=lambda name: self.paths[name].arrival or 0):
+            delivered = self.paths[old].sound
+            heirs = [
+                name
+                for name in touched
+                if name not in found.values() and delivered is not None and directory[name].content == delivered.content
+            ]
+            if heirs:
+                found[old] = heirs[0]
+        return found
+
+    def _move(self, renames: Mapping[str, str], directory: Mapping[str, File]) -> None:
+        """All at once: each file keeps its delivery, and its place unless the new path had one that it keeps."""
+        given = {old: self.paths[old] for old in renames}
+        for old in renames:
+            self.paths[old] = Path()
+        for old, new in renames.items():
+            giver, heir = given[old], self.paths.setdefault(new, Path())
+            if heir.arrival is None:
+                heir.arrival, heir.given_up = giver.arrival, giver.given_up
+            elif heir.sound is not None and heir.sound != giver.sound:
+                heir.given_up.add(heir.sound)
+            heir.sound, heir.out, heir.left = giver.sound, giver.out, giver.left
+            if heir.sound is not None and directory[new].content.sound:
+                heir.sound = Delivery(heir.sound.content, self.values(new))
+
+    def _show(self, name: str, file: File) -> None:
+        path = self.paths.setdefault(name, Path())
+        if path.arrival is None:
+            self.arrivals += 1
+            path.arrival = self.arrivals
+        path.file = file
+        if not file.content.sound:
+            return
+        delivery = Delivery(file.content, self.values(name))
+        if path.sound is not None and path.sound != delivery:
+            path.given_up.add(path.sound)
+            path.out = False
+        path.given_up.discard(delivery)
+        path.left = False
+        path.sound = delivery
+        path.out = path.out or any(other.out for other in self._same(path))
+
+    def _leave(self, name: str, *, moved: bool) -> None:
+        path = self.paths[name]
+        path.file = None
+        if not moved:
+            path.left = path.left or path.out or self.unload_deleted
+            path.out = False
+
+    def rank(self, name: str) -> tuple[object, ...]:
+        """What orders deliveries: the higher covers the lower."""
+        path = self.paths[name]
+        if self.precedence != "arrival":
+            return natural(name)
+        own = path.arrival or 0
+        gave_up = [p.arrival for p in self.paths.values() if path.sound in p.given_up and p.arrival is not None]
+        return (own, 1, 0) if not gave_up or own <= min(gave_up) else (min(gave_up), 0, own)
+
+    def cube(self) -> list[tuple[int, int, tuple[str, ...]]]:
+        """The rows: key, value, and the path's values; in the order of the keys."""
+        holding = sorted((name for name in self.paths if self.paths[name].holds is not None), key=self.rank)
+        deliveries = [delivery for name in holding if (delivery := self.paths[name].holds) is not None]
+        if not self.keyed:
+            counted = deliveries if self.count_copies else list(dict.fromkeys(deliveries))
+            return sorted((*row, values) for (rows, _), values in counted for row in rows)
+        if self.precedence == "column":
+            rows = [(value, at, row) for at, d in enumerate(deliveries) for row, value in _valued(d)]
+            best: dict[int, tuple[int, int, tuple[str, ...]]] = {}
+            for _, _, row in sorted(rows, key=lambda r: r[:2]):
+                best[row[0]] = row
+            return sorted(best.values())
+        return sorted({row[0]: (*row, d.values) for d in deliveries for row in d.content.rows}.values())
+
+
+def _valued(delivery: Delivery) -> list[tuple[tuple[int, int, tuple[str, ...]], int]]:
+    return [((*row, delivery.values), row[1]) for row in delivery.content.rows]
+
+
+def natural(path: str) -> tuple[object, ...]:
+    """Natural order per component, the extension apart; ties by bytes."""
+    return (*(_component(part) for part in path.split("/")), path.encode())
+
+
+def _component(part: str) -> tuple[object, ...]:
+    stem, _, extension = part.partition(".")
+    runs = re.findall(r"\d+|\D+", stem)
+    return (tuple((0, int(run), "") if run.isdigit() else (1, 0, run) for run in runs), extension)
