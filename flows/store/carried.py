@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from flows.store.decisions import HERE, Decisions, current_rows
 from flows.store.footer import UnknownFooter, read_footer
 from flows.store.ledger import Ledger, among
-from flows.store.schema import paths, versions
+from flows.store.schema import batches, paths, versions
 from flows.store.segments import Segments
 from flows.store.upkeep import Replacement, apply_replacement
 
@@ -31,7 +32,7 @@ class _Named:
 
     paths: set[int] = field(default_factory=set)
     versions: set[int] = field(default_factory=set)
-    covers: list[tuple[int, int]] = field(default_factory=list)
+    covers: Covers = ()
 
 
 def carried_decisions(
@@ -51,14 +52,24 @@ def carried_decisions(
     with ledger.writing() as connection:
         connection.exec_driver_sql("SAVEPOINT as_it_is")
         apply_replacement(connection, replacement)
-        rows = current_rows(connection, path_ids=named.paths, version_ids=named.versions)
+        covered = _covered(connection, dataset, named.covers)
+        rows = current_rows(connection, path_ids=named.paths, version_ids=named.versions, batch_ids=covered)
         connection.exec_driver_sql("ROLLBACK TO as_it_is")
     inside, old = set(contents), set(replacement.old)
     moved = [
         row._replace(segment=HERE) if row.id in inside else row._replace(segment=None) if row.segment in old else row
         for row in rows.versions
     ]
-    return CarriedDecisions(Decisions(rows.batches, rows.paths, versions=moved), merge_covers(named.covers))
+    return CarriedDecisions(Decisions(rows.batches, rows.paths, versions=moved), named.covers)
+
+
+def _covered(connection: Connection, dataset: str, covers: Covers) -> set[int]:
+    if not covers:
+        return set()
+    mine = select(batches.c.id).where(batches.c.dataset == dataset, batches.c.id > covers[0][0])
+    numbers = connection.scalars(mine.where(batches.c.id <= covers[-1][1]))
+    ends = [last for _, last in covers]
+    return {number for number in numbers if covers[bisect_left(ends, number)][0] < number}
 
 
 def merge_covers(covers: Iterable[tuple[int, int]]) -> Covers:
@@ -78,12 +89,11 @@ def _named(ledger: Ledger, store: Segments, dataset: str, ids: Sequence[int]) ->
         footers = [read_footer(store.path(known[id])) for id in ids]
     except (UnknownFooter, OSError):
         return _all(ledger, dataset)
-    named = _Named()
+    named = _Named(covers=merge_covers(pair for footer in footers for pair in footer.covers))
     former: set[bytes] = set()
     for footer in footers:
         named.paths |= footer.decisions.path_ids()
         named.versions |= footer.decisions.version_ids() | {row.id for row in footer.versions}
-        named.covers += footer.covers
         former |= {row.path for row in footer.versions}
     if former:
         _add_former(ledger, dataset, named, former)
@@ -93,7 +103,7 @@ def _named(ledger: Ledger, store: Segments, dataset: str, ids: Sequence[int]) ->
 def _add_former(ledger: Ledger, dataset: str, named: _Named, names: Iterable[bytes]) -> None:
     """Footers of earlier formats name paths by their names, say nothing of the versions that were replaced, and not
     which batches were before."""
-    named.covers.append((0, ledger.last_batch(dataset)))
+    named.covers = ((0, ledger.last_batch(dataset)),)
     wanted = set(names)
     with ledger.reading() as connection:
         known = connection.execute(select(paths.c.id, paths.c.path).where(paths.c.dataset == dataset))
@@ -111,5 +121,5 @@ def _all(ledger: Ledger, dataset: str) -> _Named:
         return _Named(
             set(connection.scalars(select(paths.c.id).where(paths.c.dataset == dataset))),
             set(connection.scalars(select(versions.c.id).where(versions.c.dataset == dataset))),
-            [(0, ledger.last_batch(dataset))],
+            ((0, ledger.last_batch(dataset)),),
         )

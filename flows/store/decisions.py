@@ -262,11 +262,13 @@ def _owners(ledger: Ledger, plan: Plan) -> tuple[list[Moved], list[Disowned]]:
     )
 
 
-def current_rows(connection: Connection, *, path_ids: Iterable[int], version_ids: Iterable[int]) -> Decisions:
-    """Rows of the ledger as they are: of these paths and versions, and of the batches of these versions."""
+def current_rows(
+    connection: Connection, *, path_ids: Iterable[int], version_ids: Iterable[int], batch_ids: Iterable[int]
+) -> Decisions:
+    """Rows of the ledger as they are: of these paths, versions and batches, and of the batches of these versions."""
     found = _rows(connection, versions, VersionRow, version_ids)
     return Decisions(
-        batches=_rows(connection, batches, BatchRow, {row.batch for row in found}),
+        batches=_rows(connection, batches, BatchRow, {row.batch for row in found}.union(batch_ids)),
         paths=_rows(connection, paths, PathRow, path_ids),
         versions=found,
     )
