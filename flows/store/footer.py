@@ -147,7 +147,7 @@ def read_footer(file: Path) -> Footer:
         form = facts.get("format", 1)
         if form > FORMAT:
             raise UnknownFooter(f"a newer Cubefeed has written it (format {form})")
-        return _footer({**facts, "format": form}) if form < FORMAT else _checked(facts)
+        return _checked(facts) if form == FORMAT or "crc" in facts else _footer({**facts, "format": form})
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, zlib.error) as error:
         raise UnknownFooter(f"its footer cannot be understood ({type(error).__name__}: {error})") from None
 

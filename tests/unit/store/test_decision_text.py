@@ -1,0 +1,117 @@
+"""What a batch decided, as text in a footer."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows.store.decision_text import decisions_text, parse_decisions
+from flows.store.decisions import (
+    BatchRow,
+    Decisions,
+    Disowned,
+    Moved,
+    PathRow,
+    Restated,
+    UnseenPathRow,
+    VersionRow,
+)
+from flows.store.footer import KEY, Footer, UnknownFooter, footer_text, read_footer
+
+WRITTEN = "2026-11-27T17:55:10.123+00:00"
+FOUND = "2026-11-27T17:55:10.057+00:00"
+
+
+def delivered(files: int) -> Decisions:
+    """New files, as most batches have them."""
+    drawn = random.Random(files)
+    mtimes = [1_764_265_000_000_000_000 + drawn.randrange(10**12) for _ in range(files)]
+    sizes = [drawn.randrange(10**5) for _ in range(files)]
+    return Decisions(
+        batches=[BatchRow(51_234, "staged", files, 150 * files, WRITTEN)],
+        paths=[
+            PathRow(id, b"sales_2026-11-27_%06d.csv" % id, id, id, id, True, size, mtime, mtime + 4_000_000, 10**6 + id)
+            for id, (size, mtime) in enumerate(zip(sizes, mtimes, strict=True), start=123_456)
+        ],
+        versions=[
+            VersionRow(
+                id, id, drawn.randbytes(32), "", id, size, mtime, "staged", None, None, 150, 0, 0, 0, None, 0, 51_234,
+                FOUND, WRITTEN, None, None,
+            )
+            for id, (size, mtime) in enumerate(zip(sizes, mtimes, strict=True), start=123_456)
+        ],
+    )  # fmt: skip
+
+
+MIXED = Decisions(
+    batches=[BatchRow(1, "loaded", 2, 3, WRITTEN, FOUND), BatchRow(7, "staged", 0, 0, WRITTEN)],
+    paths=[
+        PathRow(3, b"\xff\n\"'\xf0\x9f\x8d\x8e.csv", None, None, 9, False, None, None, None, None),
+        PathRow(1, "päth/ä.csv".encode(), 12, 4, 4, True, 0, -(2**63) + 1, 2**63 - 1, 0),
+    ],
+    unseen=[UnseenPathRow(5, b"", 2, 4, 4, False)],
+    versions=[
+        VersionRow(
+            9, 3, bytes(32), '{"Region":"n"}', None, 0, 0, "quarantined", None, "no \ud800 such", 0, 2**40, 0, 3,
+            '{"rule": "x"}', None, 7, FOUND, None, None, WRITTEN,
+        ),
+        VersionRow(
+            4, 1, b"\x01" * 32, "?", 2, 5, 5, "loaded", "renamed", None, 1, 0, 0, 0, None, 12, 1, FOUND, WRITTEN, FOUND,
+            None,
+        ),
+    ],
+    moved=[Moved(2, 1), Moved(1, 3)],
+    disowned=[Disowned(2, "renamed")],
+    restated=[Restated(1, "unloaded", "request", None, WRITTEN), Restated(2, "staged", None, 9, None)],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("decisions", [Decisions(), delivered(1), delivered(3), delivered(400), MIXED])
+def test_decisions_are_the_same_after_they_were_text(decisions: Decisions) -> None:
+    text = decisions_text(decisions, WRITTEN)
+    assert text.isascii()
+    assert text.isprintable()
+    assert parse_decisions(text, WRITTEN) == parse_decisions(decisions_text(decisions, WRITTEN), WRITTEN)
+    for name, rows in vars(decisions).items():
+        assert list(getattr(parse_decisions(text, WRITTEN), name)) == list(rows), name
+
+
+@pytest.mark.parametrize(("files", "most_bytes"), [(1, 180), (2, 150), (10, 100), (1_000, 85), (10_000, 85)])
+def test_decisions_take_few_bytes_for_a_file(files: int, most_bytes: int) -> None:
+    assert len(decisions_text(delivered(files), WRITTEN)) / files <= most_bytes
+
+
+def test_decisions_take_less_than_a_fiftieth_of_a_segment_of_large_files(tmp_path: Path) -> None:
+    drawn = random.Random(1)
+    rows = pl.DataFrame({"Key": range(20_000), "Value": [drawn.randrange(100) for _ in range(20_000)]})
+    rows.write_parquet(tmp_path / "rows.parquet", compression="lz4")
+    assert len(decisions_text(delivered(2), WRITTEN)) <= (tmp_path / "rows.parquet").stat().st_size / 50
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "t-00000001.parquet"
+    pl.DataFrame({"Key": [1]}).write_parquet(file, metadata={KEY: text})
+    return file
+
+
+def test_a_footer_is_the_same_after_it_was_written(tmp_path: Path) -> None:
+    footer = Footer(
+        "t", "f", MIXED, covers=((3, 7), (9, 12)), batch=7, after=3, replaces=(1, 2), first_day="2026-01-01"
+    )
+    assert read_footer(written(tmp_path, footer_text(footer))) == footer
+
+
+def test_a_footer_of_which_any_character_differs_is_refused(tmp_path: Path) -> None:
+    text = footer_text(Footer("t", "f", delivered(1), covers=((6, 7),), batch=7, after=6))
+    for at in range(0, len(text), 7):
+        other = "1" if text[at] != "1" else "2"
+        with pytest.raises(UnknownFooter):
+            read_footer(written(tmp_path, text[:at] + other + text[at + 1 :]))
+
+
+def test_a_footer_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownFooter, match="newer Cubefeed"):
+        read_footer(written(tmp_path, '{"format": 4}'))
