@@ -19,7 +19,7 @@ from flows.ingest import compaction
 from flows.model.dataset import Dataset
 from flows.model.files import Signature
 from flows.model.findings import Verdict
-from flows.model.lifecycle import Identity, Mark, Observation
+from flows.model.lifecycle import LIVE, Identity, Mark, Observation
 from flows.model.plan import Plan, Planner
 from flows.model.precedence import Meaning
 from flows.model.tables import LINE, VERSION
@@ -30,7 +30,7 @@ from flows.store.path_facts import batch_facts, known_identities
 from flows.store.restore import RestoreResult, restore_ledger
 from flows.store.schema import batches, datasets, paths, segments, versions
 from flows.store.segments import Segments
-from flows.store.staging import mark_loaded, prepare_batch, stage_batch
+from flows.store.batches import mark_loaded, prepare_batch, stage_batch
 from flows.store.state_directory import StateDirectory
 from flows.store.upkeep import note_fingerprint
 
@@ -63,6 +63,9 @@ class LaidFile:
     @property
     def digest(self) -> bytes:
         return hashlib.sha256(f"{self.value}|{self.rows}|{self.sound}".encode()).digest()
+
+
+GONE = LaidFile(0, 0, False, 0, 0)
 
 
 @dataclass
@@ -114,10 +117,38 @@ class Decided:
             self._change(directory)
         if self.random.random() < 0.15 and directory.seen:
             self._batch(directory, {}, [], unload=[self.random.choice(sorted(directory.seen))])
+        self.look(directory)
+
+    def look(self, directory: Directory) -> None:
+        """What lies there now is seen."""
         changed = {name: file for name, file in directory.files.items() if directory.seen.get(name) != file}
         gone = [name for name in directory.seen if name not in directory.files]
         directory.seen = dict(directory.files)
         self._batch(directory, changed, gone)
+
+    def look_anew(self) -> None:
+        """What lies there is seen as a start sees it, beside what the ledger knows."""
+        for directory in self.directories:
+            known = self.ledger.signatures(directory.dataset.name)
+            directory.seen = {
+                name: file for name, file in directory.files.items() if known.get(name) == _signature(file)
+            } | {name: GONE for name in known if name not in directory.files}
+            self.look(directory)
+
+    def compact_all(self) -> None:
+        """Merge what can be merged of all datasets."""
+        for directory in self.directories:
+            compaction.compact(directory.dataset, self.ledger, self.segments)
+
+    def current(self, dataset: str) -> list[dict[str, Any]]:
+        """The versions that are in the cube, with their paths."""
+        query = (
+            select(paths.c.path, versions.c.digest)
+            .join(versions, versions.c.id == paths.c.accepted)
+            .where(versions.c.dataset == dataset, versions.c.state.in_(LIVE))
+        )
+        with self.ledger.reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
 
     def compact(self) -> None:
         """Merge what can be merged of one dataset."""
@@ -198,9 +229,7 @@ class Decided:
             self._write(dataset, plan, changed)
 
     def _write(self, dataset: Dataset, plan: Plan, changed: dict[bytes, LaidFile]) -> None:
-        signatures = {
-            path: Signature(file.rows, file.mtime_ns, file.mtime_ns + 5, file.inode) for path, file in changed.items()
-        }
+        signatures = {path: _signature(file) for path, file in changed.items()}
         footer = prepare_batch(
             self.ledger,
             dataset.name,
@@ -244,6 +273,10 @@ def lose_and_compare(history: Decided) -> None:
     for table, rows in before.items():
         assert after[table] == rows, table
     assert history.live_rows() == live
+
+
+def _signature(file: LaidFile) -> Signature:
+    return Signature(file.rows, file.mtime_ns, file.mtime_ns + 5, file.inode)
 
 
 def _rows(found: Any, table: Table) -> list[dict[str, Any]]:
