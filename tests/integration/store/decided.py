@@ -24,13 +24,13 @@ from flows.model.plan import Plan, Planner
 from flows.model.precedence import Meaning
 from flows.model.tables import LINE, VERSION
 from flows.store.backup import make_backup
+from flows.store.batches import mark_loaded, prepare_batch, stage_batch
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.path_facts import batch_facts, known_identities
 from flows.store.restore import RestoreResult, restore_ledger
 from flows.store.schema import batches, datasets, paths, segments, versions
 from flows.store.segments import Segments
-from flows.store.batches import mark_loaded, prepare_batch, stage_batch
 from flows.store.state_directory import StateDirectory
 from flows.store.upkeep import note_fingerprint
 

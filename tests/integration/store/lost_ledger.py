@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from flows.datasets.sales import SALES
 from flows.model.tables import Table
 from flows.settings import Observer
 from flows.store.backup import make_backup
-from flows.store.footer import KEY
+from flows.store.footer import KEY, Footer, footer_text, read_footer
 from flows.store.restore import RestoreResult, restore_ledger
 from flows.store.segment_rows import read_segment
 from flows.store.state_directory import StateDirectory
@@ -50,17 +48,35 @@ def load(living: LiveFeed, name: str, *quantities: int, start: int = 1) -> None:
     living.wait_until(lambda: version() > before)
 
 
-def as_format_1(file: Path) -> None:
-    """Write a segment's footer as earlier programs did."""
-    footer = json.loads(pl.read_parquet_metadata(file)[KEY])
-    old = {"dataset": footer["dataset"], "fingerprint": footer["fingerprint"], "versions": footer["versions"]}
-    with_footer(file, old)
+def as_former(file: Path, form: int) -> None:
+    """Write a segment's footer as earlier programs did, in format 1 or 2."""
+    footer = read_footer(file)
+    names = {id: path for path, id in footer.decisions.named_paths().items()}
+    same = ("id", "mtime_ns", "size_bytes", "rows", "refused", "collapsed")
+    facts: dict[str, object] = {
+        "dataset": footer.dataset,
+        "fingerprint": footer.fingerprint,
+        "versions": [
+            {
+                **{name: getattr(row, name) for name in same},
+                "path": names[row.path_id].hex(),
+                "digest": row.digest.hex(),
+                "place": row.path_id,
+            }
+            for row in footer.decisions.versions
+        ],
+    }
+    if form == 2:
+        facts |= {"format": 2, "origin": "batch", "batch": footer.batch, "after": footer.after, "uuid": footer.uuid}
+    with_footer(file, facts)
 
 
-def with_footer(file: Path, footer: object, *, target: Path | None = None) -> Path:
+def with_footer(file: Path, footer: Footer | dict[str, object], *, target: Path | None = None) -> Path:
+    """Write a segment with another footer."""
+    text = footer_text(footer) if isinstance(footer, Footer) else json.dumps(footer)
     rows = read_segment(file)
     target = target or file
-    rows.write_parquet(target, compression="lz4", metadata={KEY: json.dumps(footer)})
+    rows.write_parquet(target, compression="lz4", metadata={KEY: text})
     return target
 
 

@@ -78,8 +78,8 @@ def test_old_backups_go_by_number_and_age_once_a_newer_one_is_proven_whole(
     with closing(sqlite3.connect(ledger)) as database, database:
         database.execute("PRAGMA foreign_keys = OFF")
         database.execute(
-            "INSERT INTO versions (dataset, path_id, digest, size_bytes, mtime_ns, state, rows, refused, collapsed,"
-            " findings, batch, detected_utc) VALUES ('t', 5, '', 0, 0, 'loaded', 0, 0, 0, 0, 5, '')"
+            "INSERT INTO versions (dataset, path_id, digest, path_values, size_bytes, mtime_ns, state, rows, refused,"
+            " collapsed, findings, batch, detected_utc) VALUES ('t', 5, '', '', 0, 0, 'loaded', 0, 0, 0, 0, 5, '')"
         )
     with pytest.raises(sqlite3.DatabaseError, match="the backup is not whole"):
         make_backup(ledger, backups)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from flows.ingest import compaction
-from flows.store.footer import KEY, read_footer
+from flows.store.footer import read_footer
 from flows.store.segments import number_of
 from tests.integration.store.decided import Decided, LaidFile, lose_and_compare, restored_equal
+from tests.integration.store.lost_ledger import as_former
 
 SEEDS = 3
 DEEP_SEEDS = 200
-FOUND = "2026-11-27T10:00:00.000+00:00"
 
 
 @pytest.fixture(autouse=True)
@@ -170,37 +168,12 @@ def test_what_a_segment_with_damaged_rows_has_decided_is_known(history: Decided)
     assert history.rows()["versions"] == expected["versions"]
 
 
-def former(file: Path, form: int) -> None:
-    """Write a segment's footer as earlier programs did."""
-    footer = read_footer(file)
-    places = footer.decisions.named_paths()
-    names = {id: path for path, id in places.items()}
-    counts = ("id", "mtime_ns", "size_bytes", "rows", "refused", "collapsed")
-    facts: dict[str, object] = {
-        "dataset": footer.dataset,
-        "fingerprint": footer.fingerprint,
-        "versions": [
-            {
-                **{name: getattr(row, name) for name in counts},
-                "path": names[row.path_id].hex(),
-                "digest": row.digest.hex(),
-                "place": row.path_id,
-            }
-            for row in footer.decisions.versions
-        ],
-    }
-    if form == 2:
-        facts |= {"format": 2, "origin": "batch", "batch": footer.batch, "after": footer.after, "uuid": footer.uuid}
-    rows = pl.read_parquet(file)
-    rows.write_parquet(file, compression="lz4", metadata={KEY: json.dumps(facts)})
-
-
 @pytest.mark.parametrize("form", [1, 2])
 def test_segments_of_earlier_formats_say_what_was_current(history: Decided, form: int) -> None:
     put(history, a=(1, 1), b=(2, 1))
     put(history, a=(3, 1))
     for file in files(history):
-        former(file, form)
+        as_former(file, form)
     put(history, c=(4, 1))
     expected = shown(history)
     (words,) = history.lose(None).undecided

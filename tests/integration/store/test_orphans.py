@@ -15,10 +15,11 @@ from flows.datasets.sales import SALES
 from flows.errors import StateError
 from flows.ingest.compaction import compact
 from flows.settings import Observer
+from flows.store.decisions import Decisions
 from flows.store.footer import KEY, UnknownFooter, read_footer
 from tests.integration.live_feed import live
 from tests.integration.store.lost_ledger import (
-    as_format_1,
+    as_former,
     fill,
     load,
     lose_the_ledger,
@@ -47,13 +48,10 @@ def test_an_orphan_that_shares_its_number_with_another_dataset_is_left_out(tmp_p
         load(living, "a.csv", 1)
         load(living, "b.csv", 2, start=2)
     first, second = segment_files(tmp_path)
-    orphan = with_footer(
-        second,
-        {**json.loads(pl.read_parquet_metadata(second)[KEY]), "dataset": "other"},
-        target=second.with_name("other-00000002.parquet"),
-    )
+    footer = replace(read_footer(second), dataset="other")
+    orphan = with_footer(second, footer, target=second.with_name("other-00000002.parquet"))
     for file in (first, second, orphan):
-        as_format_1(file)
+        as_former(file, 1)
     os.utime(orphan, (1, 1))
     lose_the_ledger(tmp_path)
     found = restore(tmp_path, SALES.table, other.table)
@@ -69,14 +67,15 @@ def test_an_orphan_is_told_by_what_was_written_after_it(tmp_path: Path) -> None:
         load(living, "a.csv", 1)
         load(living, "b.csv", 2, start=2)
     (first, second) = segment_files(tmp_path)
-    footer = json.loads(pl.read_parquet_metadata(second)[KEY])
-    lied = {**footer, "batch": 5, "after": 4}
-    third = with_footer(second, lied, target=second.with_name("sales-00000003.parquet"))  # staged after four batches
-    orphan = {**footer, "batch": 3, "after": 2, "versions": [{**footer["versions"][0], "id": 70, "place": 70}]}
+    footer = read_footer(second)
+    (version,) = footer.decisions.versions
+    other = Decisions(versions=[version._replace(id=70, batch=3)])
+    later = replace(footer, batch=5, after=4)
+    with_footer(second, later, target=second.with_name("sales-00000003.parquet"))  # staged after four batches
+    orphan = replace(footer, batch=3, after=2, decisions=other)
     with_footer(first, orphan, target=second.with_name("sales-00000004.parquet"))
-    with_footer(
-        third, {**lied, "batch": 6, "after": 2, "versions": []}, target=second.with_name("sales-00000005.parquet")
-    )
+    last = replace(footer, batch=6, after=2, decisions=Decisions())
+    with_footer(second, last, target=second.with_name("sales-00000005.parquet"))
     lose_the_ledger(tmp_path)
     found = restore(tmp_path)
     assert any("sales-00000003.parquet, sales-00000004.parquet" in words for words in found.undecided), found

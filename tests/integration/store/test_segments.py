@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from flows.store.footer import KEY, read_footer
+from flows.store.decisions import Decisions
+from flows.store.footer import read_footer
 from flows.store.ledger import SegmentFacts
 from flows.store.segments import ASIDE_FEW, Segments
 from tests.integration.live_feed import live
@@ -57,14 +57,16 @@ def test_a_number_is_not_given_out_again_while_an_orphan_has_it(tmp_path: Path) 
     with live(tmp_path, "native") as living:
         load(living, "a.csv", 1)
     (first,) = segment_files(tmp_path)
-    footer = json.loads(pl.read_parquet_metadata(first)[KEY])
-    orphan = {**footer, "batch": 2, "after": 1, "versions": [{**footer["versions"][0], "id": 2, "place": 2}]}
+    footer = read_footer(first)
+    (version,), (path,) = footer.decisions.versions, footer.decisions.paths
+    decisions = Decisions(paths=[path._replace(id=2, arrival=2)], versions=[version._replace(id=2)])
+    orphan = replace(footer, batch=2, after=1, decisions=decisions)
     with_footer(first, orphan, target=first.with_name("sales-00000002.parquet"))
     with live(tmp_path, "native") as living:
         load(living, "b.csv", 2, start=2)
         row = living.file("b.csv")
         assert row is not None and row.version == 3
     footer_of_b = read_footer(segment_files(tmp_path)[1])
-    assert (footer_of_b.batch, footer_of_b.after, footer_of_b.versions[0].place) == (3, 1, 3)
+    assert (footer_of_b.batch, footer_of_b.after, footer_of_b.decisions.arrivals()) == (3, 1, {3})
     assert segment_files(tmp_path)[1].name == "sales-00000003.parquet"
     assert set_aside(tmp_path) == ["sales-00000002"]
