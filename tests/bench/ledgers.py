@@ -66,14 +66,14 @@ def _made(on: Workspace, count: int) -> Path:
             rows = sales(ids, day=number, seed=number).with_columns(
                 pl.Series(VERSION, ids), pl.lit(2, pl.UInt32).alias(LINE)
             )
-            footer = Footer(dataset.name, dataset.fingerprint, versions=(), batch=1, after=0)
+            footer = Footer(dataset.name, dataset.fingerprint, batch=1, after=0)
             segment = Segments(state / "segments").write(number, dataset.table, rows, footer)
             facts = asdict(segment)
             names, places = ", ".join(facts), ", ".join("?" * len(facts))
             database.execute(f"INSERT INTO segments ({names}) VALUES ({places})", tuple(facts.values()))
             paths = [(i, dataset.name, b"archived/%09d.csv" % i, i, i, i) for i in ids.tolist()]
             database.executemany(
-                "INSERT INTO paths (id, dataset, path, place, accepted, judged, present) VALUES (?, ?, ?, ?, ?, ?, 0)",
+                "INSERT INTO paths (id, dataset, path, arrival, accepted, judged, present) VALUES (?, ?, ?, ?, ?, ?, 0)",
                 paths,
             )
             digests = (hashlib.sha256(b"%d" % i).digest() for i in ids.tolist())
@@ -82,9 +82,9 @@ def _made(on: Workspace, count: int) -> Path:
                 for i, digest in zip(ids.tolist(), digests, strict=True)
             ]
             database.executemany(
-                "INSERT INTO versions (id, dataset, path_id, digest, size_bytes, mtime_ns, state, place, segment,"
-                " rows, refused, collapsed, findings, batch, detected_utc, staged_utc, loaded_utc)"
-                f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, 1, '{_AT}', '{_AT}', '{_AT}')",
+                "INSERT INTO versions (id, dataset, path_id, digest, size_bytes, mtime_ns, state, content, segment,"
+                " path_values, rows, refused, collapsed, findings, batch, detected_utc, staged_utc, loaded_utc)"
+                f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', 1, 0, 0, 0, 1, '{_AT}', '{_AT}', '{_AT}')",
                 versions,
             )
     return landing
