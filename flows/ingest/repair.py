@@ -138,9 +138,9 @@ class SegmentRepair:
                 self._quarantine.write(dataset.name, version.id, version.paths[0], verdict, None)
             if not verdict.accepted:
                 done.refused += [f"{shown(path)} ({verdict.reason})" for path in version.paths]
+        self._write(dataset, replacement, rows, frames)
         if not usable:
             self._segments.set_aside(self._segments.path(segment))
-        self._write(dataset, replacement, rows, frames)
 
     def _from_files(
         self, dataset: Dataset, contents: Sequence[Content], mount: MountThread

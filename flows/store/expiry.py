@@ -3,7 +3,7 @@
 | what | when it goes |
 |---|---|
 | a version that is neither in the cube nor what its path shows | once there are VERSIONS newer ones at its path |
-| a batch of which no version is left | with its last version, but for the last batch |
+| a batch of which no version is left | with its last version, but for each dataset's last batch |
 | a request that has ended | once there are REQUESTS newer ones |
 
 What a person reads of a path is in its last thousand versions: three years of daily corrections. Bytes that a path
@@ -93,10 +93,10 @@ def _prune_versions(ledger: Ledger) -> int:
 def _prune_batches(ledger: Ledger) -> int:
     """Forget batches of which nothing is left. SQLite would look through all versions for each of them, to see that
     none refers to it, which is known."""
-    last = select(func.max(batches.c.id)).scalar_subquery()
+    last = select(func.max(batches.c.id)).group_by(batches.c.dataset)
     empty = batches.c.id.not_in(select(versions.c.batch).distinct())
     with ledger.writing(checking_references=False) as connection:
-        return connection.execute(delete(batches).where(empty, batches.c.id < last)).rowcount
+        return connection.execute(delete(batches).where(empty, batches.c.id.not_in(last))).rowcount
 
 
 def _prune_requests(ledger: Ledger) -> int:

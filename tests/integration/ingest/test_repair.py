@@ -93,7 +93,7 @@ def test_a_damaged_segment_is_made_again_from_a_copy_of_the_file(tmp_path: Path,
         living.put("a.csv", sales(1))
         living.wait_for({1: 1})
         living.put("copy.csv", sales(1))
-        living.wait_until(lambda: living.state_of("copy.csv") == "duplicate")
+        living.wait_until(lambda: living.state_of("copy.csv") == "loaded")
     (tmp_path / "landing" / "a.csv").unlink()
     segment_files(tmp_path)[0].unlink()
     with live(tmp_path, observer) as living:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.ingest import compaction
+from flows.store.expiry import prune
 from flows.store.footer import read_footer
 from flows.store.segments import number_of
 from tests.integration.store.decided import Decided, LaidFile, lose_and_compare, restored_equal
@@ -136,6 +137,21 @@ def test_a_lost_last_segment_is_known_from_another_dataset(history: Decided) -> 
     files(history)[1].unlink()
     (words,) = history.lose(None).undecided
     assert words.startswith("a dataset that is not known any more: batch 2")
+
+
+def test_a_lost_batch_is_known_though_the_ledger_had_forgotten_the_one_before(history: Decided) -> None:
+    less = history.directories[1]
+    less.files[b"a.csv"] = LaidFile(1, 1, True, 1, history.clock)
+    history.look(less)
+    less.files.clear()
+    history.look(less)
+    put(history, a=(1, 1))
+    prune(history.ledger)
+    less.files[b"b.csv"] = LaidFile(2, 1, True, 2, history.clock)
+    history.look(less)
+    files(history)[1].unlink()
+    (words,) = history.lose(None).undecided
+    assert words.startswith("less: batch 2 in no segment any more")
 
 
 def test_a_damaged_footer_is_named_and_nothing_of_it_is_believed(history: Decided) -> None:
