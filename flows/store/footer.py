@@ -35,7 +35,7 @@ class UnknownFooter(Exception):
     """A file has no footer, or one that this program does not understand; the message says why."""
 
 
-class FormerVersion(NamedTuple):
+class FooterVersion(NamedTuple):
     """What a footer of format 1 or 2 says of a version whose rows the segment holds.
 
     Args:
@@ -98,7 +98,7 @@ class Footer:
     fingerprint: str
     decisions: Decisions = field(default_factory=Decisions)
     covers: tuple[tuple[int, int], ...] = ()
-    versions: tuple[FormerVersion, ...] = ()
+    versions: tuple[FooterVersion, ...] = ()
     origin: Origin = "batch"
     batch: int | None = None
     after: int | None = None
@@ -170,6 +170,6 @@ def _footer(facts: Mapping[str, Any]) -> Footer:
     return Footer(**{"uuid": None, "written_utc": "", **known})
 
 
-def _former(facts: Mapping[str, Any]) -> FormerVersion:
-    known = {name: facts[name] for name in FormerVersion._fields if name in facts}
-    return FormerVersion(**{**known, "path": bytes.fromhex(known["path"]), "digest": bytes.fromhex(known["digest"])})
+def _former(facts: Mapping[str, Any]) -> FooterVersion:
+    known = {name: facts[name] for name in FooterVersion._fields if name in facts}
+    return FooterVersion(**{**known, "path": bytes.fromhex(known["path"]), "digest": bytes.fromhex(known["digest"])})

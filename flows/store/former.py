@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from flows.model.lifecycle import LIVE, State
 from flows.store.decisions import BatchRow, Decisions, Moved, PathRow, Restated, VersionRow
-from flows.store.footer import Footer, FormerVersion
+from flows.store.footer import Footer, FooterVersion
 from flows.store.migrations import OLD_VALUES
 from flows.store.schema import paths, versions
 
@@ -55,7 +55,7 @@ class FormerHistory:
         self._at: dict[int, int] = {id: row.path_id for id, row in self._known.items()}
         self._versions: dict[int, VersionRow] = {}
         self._replaced: set[int] = set()
-        self._touched: dict[bytes, FormerVersion | None] = {}
+        self._touched: dict[bytes, FooterVersion | None] = {}
         self._own_batch, self._now = own_batch, now
 
     def take_in(self, footer: Footer, segment: int) -> None:
@@ -91,7 +91,7 @@ class FormerHistory:
             self._free += name not in self._ids
         return self._paths[name]
 
-    def _bring(self, path: _Path, row: FormerVersion) -> None:
+    def _bring(self, path: _Path, row: FooterVersion) -> None:
         """Bring a place to a path, from the one that had it."""
         name = self._holders.get(row.place)
         if name is not None and name != row.path:
@@ -106,7 +106,7 @@ class FormerHistory:
         path.arrival = row.place
         self._holders[row.place] = row.path
 
-    def _version(self, row: FormerVersion, footer: Footer, path_id: int, segment: int) -> VersionRow:
+    def _version(self, row: FooterVersion, footer: Footer, path_id: int, segment: int) -> VersionRow:
         found = row.detected_utc or footer.detected_utc or self._now
         return VersionRow(
             id=row.id,
@@ -144,7 +144,7 @@ class FormerHistory:
             loaded = sum(row.rows for row in own)
             yield BatchRow(number, State.LOADED.value, len(own), loaded, own[0].detected_utc, self._now)
 
-    def _path_row(self, name: bytes, row: FormerVersion | None) -> PathRow:
+    def _path_row(self, name: bytes, row: FooterVersion | None) -> PathRow:
         path = self._paths[name]
         size, mtime = (row.size_bytes, row.mtime_ns) if row is not None else (0, 0)
         return PathRow(path.id, name, path.arrival, path.accepted, path.accepted, True, size, mtime, *NO_FILE)
