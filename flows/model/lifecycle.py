@@ -25,7 +25,6 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
 
 
-IN_CUBE = (State.STAGED, State.LOADED)
 LIVE = (State.STAGED, State.LOADED, State.DUPLICATE)
 """States of a version whose content is in the cube; a duplicate's is there through another path."""
 

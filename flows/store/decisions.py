@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Insert, Table, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, Table, bindparam, select, update
 
 from flows.model.files import Signature
 from flows.model.findings import Verdict
@@ -87,6 +86,14 @@ class VersionRow(NamedTuple):
     staged_utc: str | None
     loaded_utc: str | None
     ended_utc: str | None
+
+    def in_segment(self, segment: int | None) -> tuple[Any, ...]:
+        """The row, with the number of the segment in which it is written."""
+        at = _SEGMENT_AT
+        return (*self[:at], segment, *self[at + 1 :]) if self.segment == HERE else self
+
+
+_SEGMENT_AT = VersionRow._fields.index("segment")
 
 
 class Restated(NamedTuple):
@@ -205,23 +212,22 @@ def _version_row(
     assert path_id is not None
     counted = version.id if version.verdict is not None else version.like
     return VersionRow(
-        id=version.id,
-        path_id=path_id,
-        digest=facts.identity.digest,
-        path_values=facts.identity.values,
-        content=facts.content,
-        size_bytes=size_bytes,
-        mtime_ns=version.seen.mark.mtime_ns,
-        state=facts.state.value,
-        cause=facts.cause,
-        reason=facts.reason,
-        **counts.get(counted or 0, _NO_COUNTS),
-        segment=HERE if version.id in plan.brought else None,
-        batch=stamp.batch,
-        detected_utc=stamp.detected_utc,
-        staged_utc=stamp.staged_utc if facts.live else None,
-        loaded_utc=None,
-        ended_utc=None,
+        version.id,
+        path_id,
+        *facts.identity,
+        facts.content,
+        size_bytes,
+        version.seen.mark.mtime_ns,
+        facts.state.value,
+        facts.cause,
+        facts.reason,
+        *counts.get(counted or 0, _NO_COUNTS).values(),
+        HERE if version.id in plan.brought else None,
+        stamp.batch,
+        stamp.detected_utc,
+        stamp.staged_utc if facts.live else None,
+        None,
+        None,
     )
 
 
@@ -285,43 +291,47 @@ def _fields(kind: type[Any]) -> tuple[str, ...]:
     return fields
 
 
-def write_decisions(connection: Connection, dataset: str, decisions: Decisions, *, segment: int | None) -> None:
-    """Write rows into the ledger: the same ones again change nothing.
+def write_decisions(
+    connection: Connection, dataset: str, decisions: Decisions, *, segment: int | None, again: bool = False
+) -> None:
+    """Write rows into the ledger.
 
     Args:
         connection: in a transaction.
         dataset: whose rows.
         decisions: the rows.
         segment: the number of the segment in which they are written, if it is recorded.
+        again: whether the batches and versions may be there already; then they become these.
     """
-    _put(connection, batches, dataset, BatchRow, decisions.batches)
-    _put(connection, paths, dataset, PathRow, decisions.paths)
-    _put(connection, paths, dataset, UnseenPathRow, decisions.unseen)
-    here = [row._replace(segment=segment) if row.segment == HERE else row for row in decisions.versions]
-    _put(connection, versions, dataset, VersionRow, here)
+    _put(connection, batches, dataset, BatchRow, decisions.batches, again=again)
+    _put(connection, paths, dataset, PathRow, decisions.paths, again=True)
+    _put(connection, paths, dataset, UnseenPathRow, decisions.unseen, again=True)
+    rows = [row.in_segment(segment) for row in decisions.versions]
+    _put(connection, versions, dataset, VersionRow, rows, again=again)
     _change(connection, Moved, decisions.moved)
     _change(connection, Disowned, decisions.disowned)
     _change(connection, Restated, decisions.restated)
 
 
-def _put(connection: Connection, table: Table, dataset: str, kind: type[Any], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write whole rows, each in place of the one that has its number."""
+def _put(
+    connection: Connection,
+    table: Table,
+    dataset: str,
+    kind: type[Any],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    again: bool,
+) -> None:
+    """Write whole rows; where they may be there already, each in place of the one that has its number. SQLite takes the
+    values as they are: to have each row's looked at takes longer than the rest."""
     if not rows:
         return
-    new = upsert(table)
-    changed = {name: new.excluded[name] for name in kind._fields if name != "id"}
-    statement = new.on_conflict_do_update(index_elements=["id"], set_=changed)
-    # SQLite takes the values as they are: to have each row's looked at takes longer than the rest.
-    columns = (*kind._fields, "dataset")
-    connection.exec_driver_sql(*_positional(connection, statement, columns, [(*row, dataset) for row in rows]))
-
-
-def _positional(
-    connection: Connection, statement: Insert, columns: Sequence[str], rows: list[tuple[Any, ...]]
-) -> tuple[str, list[tuple[Any, ...]]]:
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
-    order = [columns.index(name) for name in compiled.positiontup or ()]
-    return str(compiled), [tuple(row[at] for at in order) for row in rows]
+    names = _fields(kind)
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}, dataset) VALUES ({', '.join('?' * len(names))}, ?)"
+    if again:
+        changed = ", ".join(f"{name} = excluded.{name}" for name in (*names[1:], "dataset"))
+        statement = f"{statement} ON CONFLICT (id) DO UPDATE SET {changed}"
+    connection.exec_driver_sql(statement, [(*row, dataset) for row in rows])
 
 
 def _change(connection: Connection, kind: type[Any], rows: Sequence[tuple[Any, ...]]) -> None:

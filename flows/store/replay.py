@@ -70,7 +70,7 @@ def replay_segments(ledger: Ledger, store: Segments, tables: Mapping[str, Table]
         _replay_former(connection, numbered, own_batch)
         for number, segment in sorted(numbered.items(), key=_order):
             footer = segment.footer
-            write_decisions(connection, footer.dataset, footer.decisions, segment=number)
+            write_decisions(connection, footer.dataset, footer.decisions, segment=number, again=True)
         _write_datasets(connection, found.staged)
         replayed.words += [*_gap_words(found), *_former_words(numbered.values())]
         lost = tie_up(connection, {file.name for file in store.files()})
@@ -125,7 +125,7 @@ def _replay_former(connection: Connection, numbered: Mapping[int, FoundSegment],
             histories[name] = FormerHistory(connection, name, ids[name], own_batch=own_batch, now=now)
         histories[name].take_in(found.footer, number)
     for name, history in histories.items():
-        write_decisions(connection, name, history.decisions(), segment=None)
+        write_decisions(connection, name, history.decisions(), segment=None, again=True)
 
 
 def _write_datasets(connection: Connection, staged: Iterable[FoundSegment]) -> None:

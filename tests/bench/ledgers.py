@@ -73,7 +73,8 @@ def _made(on: Workspace, count: int) -> Path:
             database.execute(f"INSERT INTO segments ({names}) VALUES ({places})", tuple(facts.values()))
             paths = [(i, dataset.name, b"archived/%09d.csv" % i, i, i, i) for i in ids.tolist()]
             database.executemany(
-                "INSERT INTO paths (id, dataset, path, arrival, accepted, judged, present) VALUES (?, ?, ?, ?, ?, ?, 0)",
+                "INSERT INTO paths (id, dataset, path, arrival, accepted, judged, present) "
+                "VALUES (?, ?, ?, ?, ?, ?, 0)",
                 paths,
             )
             digests = (hashlib.sha256(b"%d" % i).digest() for i in ids.tolist())

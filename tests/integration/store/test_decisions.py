@@ -26,6 +26,13 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def partly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Merge some segments and not others."""
+    monkeypatch.setattr(compaction, "SMALL_ROWS", 2)
+    monkeypatch.setattr(compaction, "MERGED_ROWS", 4)
+
+
+@pytest.fixture
 def history(tmp_path: Path) -> Iterator[Decided]:
     """Two datasets without a file: `keyed`, and `less`, in which equal files count once."""
     decided = Decided(tmp_path / "state", seed=0)
@@ -52,6 +59,7 @@ def shown(history: Decided) -> dict[bytes, bytes]:
     return {row["path"]: row["digest"] for row in history.current(keyed)}
 
 
+@pytest.mark.usefixtures("partly")
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_ledger_comes_back_row_for_row_with_a_backup_of_any_age(tmp_path: Path, seed: int) -> None:
     restored_equal(tmp_path / "state", seed, steps=40)
@@ -59,6 +67,7 @@ def test_a_ledger_comes_back_row_for_row_with_a_backup_of_any_age(tmp_path: Path
 
 @pytest.mark.deep
 @pytest.mark.timeout(0)
+@pytest.mark.usefixtures("partly")
 @pytest.mark.parametrize("seed", range(SEEDS, DEEP_SEEDS))
 def test_very_many_ledgers_come_back_row_for_row(tmp_path: Path, seed: int) -> None:
     restored_equal(tmp_path / "state", seed, steps=60)
