@@ -23,6 +23,7 @@ from flows.store.schema import batches, paths, versions
 HERE = 0
 """In place of a segment's number: the segment in which this is written."""
 _NO_COUNTS = Verdict().summary
+"""In the order of the columns of `VersionRow`, as all counts."""
 
 
 class BatchRow(NamedTuple):
@@ -211,7 +212,7 @@ def _version_row(
     facts, path_id = plan.versions[version.id], plan.paths[version.path].id
     assert path_id is not None
     counted = version.id if version.verdict is not None else version.like
-    return VersionRow(
+    row = (
         version.id,
         path_id,
         *facts.identity,
@@ -223,12 +224,12 @@ def _version_row(
         facts.reason,
         *counts.get(counted or 0, _NO_COUNTS).values(),
         HERE if version.id in plan.brought else None,
-        stamp.batch,
-        stamp.detected_utc,
+        *stamp[:2],
         stamp.staged_utc if facts.live else None,
         None,
         None,
     )
+    return VersionRow._make(row)
 
 
 def _restated(facts: VersionFacts, now: str) -> Restated:
