@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
@@ -52,6 +52,7 @@ def carried_decisions(
     with ledger.writing() as connection:
         connection.exec_driver_sql("SAVEPOINT as_it_is")
         apply_replacement(connection, replacement)
+        _add_holders(connection, named, {*replacement.checked, *replacement.lost})
         covered = _covered(connection, dataset, named.covers)
         rows = current_rows(connection, path_ids=named.paths, version_ids=named.versions, batch_ids=covered)
         connection.exec_driver_sql("ROLLBACK TO as_it_is")
@@ -61,6 +62,15 @@ def carried_decisions(
         for row in rows.versions
     ]
     return CarriedDecisions(Decisions(rows.batches, rows.paths, versions=moved), named.covers)
+
+
+def _add_holders(connection: Connection, named: _Named, contents: Collection[int]) -> None:
+    """What becomes of rows becomes of all versions that have them, wherever those are recorded."""
+    if contents:
+        holders = select(versions.c.id, versions.c.path_id).where(versions.c.content.in_(among(contents)))
+        for row in connection.execute(holders):
+            named.versions.add(row.id)
+            named.paths.add(row.path_id)
 
 
 def _covered(connection: Connection, dataset: str, covers: Covers) -> set[int]:

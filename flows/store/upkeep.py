@@ -44,6 +44,7 @@ class Replacement:
         checked: versions that were checked again → the new verdict; one that is not accepted is quarantined.
         lost: versions whose rows are nowhere any more → why.
         damaged: whether the old ones cannot be read any more, so that nothing must refer to them.
+        ended_utc: when what leaves the cube leaves it.
     """
 
     old: Sequence[int]
@@ -51,6 +52,7 @@ class Replacement:
     checked: dict[int, Verdict] = field(default_factory=dict)
     lost: dict[int, str] = field(default_factory=dict)
     damaged: bool = False
+    ended_utc: str = field(default_factory=now_utc)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def replace_segments(ledger: Ledger, replacement: Replacement) -> None:
 
 def apply_replacement(connection: Connection, replacement: Replacement) -> None:
     """The same, in a transaction that is open."""
-    now = now_utc()
+    now = replacement.ended_utc
     gone = {id: verdict.reason for id, verdict in replacement.checked.items() if not verdict.accepted}
     if replacement.new is not None:
         connection.execute(insert(segments), asdict(replacement.new))

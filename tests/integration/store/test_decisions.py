@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from flows.ingest import compaction
+from flows.model.tables import LINE, VERSION
+from flows.store.carried import carried_decisions
 from flows.store.expiry import prune
-from flows.store.footer import read_footer
+from flows.store.footer import Footer, read_footer
 from flows.store.segments import number_of
+from flows.store.upkeep import Replacement, replace_segments
 from tests.integration.store.decided import Decided, LaidFile, lose_and_compare, restored_equal
 from tests.integration.store.lost_ledger import as_former
 
@@ -109,6 +112,29 @@ def test_a_segment_whose_footer_is_gone_gives_way_with_all_that_the_ledger_knows
     dead = files(history)[0]
     dead.write_bytes(b"nothing")
     history.compact_all()
+    lose_and_compare(history)
+
+
+def test_what_a_repair_could_not_save_is_known_of_all_files_with_these_rows(history: Decided) -> None:
+    put(history, a=(1, 1), b=(2, 1))
+    put(history, c=(1, 1))
+    put(history, b=(3, 1))
+    dataset, ledger = history.directories[0].dataset, history.ledger
+    replacement = Replacement([1], None, lost={1: "its file is gone"}, damaged=True)
+    carried = carried_decisions(ledger, history.segments, "keyed", replacement, contents=[])
+    footer = Footer(
+        "keyed",
+        dataset.fingerprint,
+        carried.decisions,
+        carried.covers,
+        origin="mending",
+        after=ledger.last_batch(),
+    )
+    rows = dataset.no_rows.select(*dataset.schema.columns(), VERSION, LINE)
+    replacement.new = history.segments.write(ledger.next_segment(), dataset.table, rows, footer)
+    replace_segments(ledger, replacement)
+    files(history)[0].unlink()
+    assert set(shown(history)) == {b"b.csv"}
     lose_and_compare(history)
 
 
