@@ -68,7 +68,7 @@ def replay_segments(ledger: Ledger, store: Segments, tables: Mapping[str, Table]
         numbered = _describe(connection, store, tables, found.staged)
         own_batch = found.last_batch + 1
         _replay_former(connection, numbered, own_batch)
-        for number, segment in sorted(numbered.items(), key=_order):
+        for number, segment in numbered.items():
             footer = segment.footer
             write_decisions(connection, footer.dataset, footer.decisions, segment=number, again=True)
         _write_datasets(connection, found.staged)
@@ -80,14 +80,6 @@ def replay_segments(ledger: Ledger, store: Segments, tables: Mapping[str, Table]
     return replayed
 
 
-def _order(numbered: tuple[int, FoundSegment]) -> tuple[int, bool, int]:
-    """By the last batch that had been decided; what was merged after that batch comes after it."""
-    number, segment = numbered
-    footer = segment.footer
-    last = footer.batch if footer.batch is not None else footer.after
-    return (last or 0, footer.batch is None, number)
-
-
 def _count(connection: Connection) -> int:
     return int(connection.scalar(select(func.count()).select_from(versions)) or 0)
 
@@ -95,7 +87,7 @@ def _count(connection: Connection) -> int:
 def _describe(
     connection: Connection, store: Segments, tables: Mapping[str, Table], staged: Iterable[FoundSegment]
 ) -> dict[int, FoundSegment]:
-    """Write the segments into the ledger. Returns them by their numbers."""
+    """Write the segments into the ledger. Returns them by their numbers, in the order in which they were written."""
     taken = set(connection.scalars(select(segments.c.id)))
     highest = max((number_of(file) for file in store.files()), default=0)
     numbered: dict[int, FoundSegment] = {}
