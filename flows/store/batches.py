@@ -11,7 +11,8 @@ from flows.model.files import Signature
 from flows.model.lifecycle import State
 from flows.model.plan import Plan
 from flows.runtime.clock import now_utc
-from flows.store.decisions import BatchStamp, decide, write_decisions
+from flows.store.batch_decisions import BatchStamp, decide
+from flows.store.decisions import write_decisions
 from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.schema import batches, datasets, segments, versions
