@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from flows.store.decisions import Decisions
 from flows.store.footer import Footer, UnknownFooter, read_footer
 from flows.store.ledger import among
 from flows.store.migrations import OLD_VALUES
@@ -18,10 +19,34 @@ from flows.store.segments import Segments, number_of
 
 @dataclass(frozen=True)
 class FoundSegment:
-    """A segment that lies on the disk and is not in the backup."""
+    """A segment that lies on the disk and is not in the backup.
+
+    Args:
+        file: where it is.
+        footer: without its decisions, of which there are too many to hold those of all segments at once.
+        digests: version → digest, of all versions that it says anything of.
+        batch_ids: the batches that its decisions name.
+    """
 
     file: Path
     footer: Footer
+    digests: Mapping[int, bytes]
+    batch_ids: frozenset[int]
+
+    def decisions(self) -> Decisions:
+        """Its decisions, read anew."""
+        return read_footer(self.file).decisions
+
+
+def found_segment(file: Path) -> FoundSegment:
+    """Look at a segment that is not in the backup.
+
+    Raises:
+        UnknownFooter, OSError: see `read_footer`.
+    """
+    footer = read_footer(file)
+    named = frozenset(row.id for row in footer.decisions.batches)
+    return FoundSegment(file, replace(footer, decisions=Decisions()), footer.digests, named)
 
 
 @dataclass
@@ -59,16 +84,16 @@ def _unknown(connection: Connection, store: Segments) -> tuple[list[FoundSegment
     unreadable = []
     for file in sorted(store.files(), key=lambda file: (number_of(file), file.stat().st_mtime_ns)):
         try:
-            footer = read_footer(file)
+            segment = found_segment(file)
         except (UnknownFooter, OSError) as error:
             if file.name not in known:
                 unreadable.append(f"{file.name} is left alone: {error}")
             continue
         if file.name in known:
-            if _is_same(connection, known[file.name], footer):
+            if _is_same(connection, known[file.name], segment):
                 continue
             _forget(connection, known[file.name].id)
-        found.append(FoundSegment(file, footer))
+        found.append(segment)
     return found, unreadable
 
 
@@ -92,7 +117,7 @@ def _apart(
             counts = footer.batch > last_batch and not refuted
         if footer.after is not None:
             least_after = min(footer.after, least_after if least_after is not None else footer.after)
-        chosen = staged if counts and backup.fits(footer) else orphans
+        chosen = staged if counts and backup.fits(found) else orphans
         chosen.insert(0, found)
     return staged, orphans
 
@@ -108,7 +133,7 @@ class _Identities:
     formats are of other things, and only compared with their like."""
 
     def __init__(self, connection: Connection, unknown: Iterable[FoundSegment]) -> None:
-        ids = {id for found in unknown for id in found.footer.digests}
+        ids = {id for found in unknown for id in found.digests}
         columns = (versions.c.id, versions.c.dataset, versions.c.digest, versions.c.path_values)
         found = connection.execute(select(*columns).where(versions.c.id.in_(among(ids)))).all()
         self._known: dict[tuple[int, bool], tuple[str, bytes]] = {
@@ -117,9 +142,10 @@ class _Identities:
         self._highest = int(connection.scalar(select(func.coalesce(func.max(versions.c.id), 0))) or 0)
         self._backup = {row.id for row in found}
 
-    def fits(self, footer: Footer) -> bool:
+    def fits(self, segment: FoundSegment) -> bool:
         """Whether the versions of a segment are those of the backup and of later segments; then they are known."""
-        own = {(id, footer.is_former): (footer.dataset, digest) for id, digest in footer.digests.items()}
+        footer = segment.footer
+        own = {(id, footer.is_former): (footer.dataset, digest) for id, digest in segment.digests.items()}
         if any(self._known.get(id, identity) != identity for id, identity in own.items()):
             return False
         if footer.format == 1 and any(id <= self._highest and id not in self._backup for id, _ in own):
@@ -128,10 +154,10 @@ class _Identities:
         return True
 
 
-def _is_same(connection: Connection, known: Any, footer: Footer) -> bool:
+def _is_same(connection: Connection, known: Any, segment: FoundSegment) -> bool:
     """Whether a file is the segment that the backup knows by its name."""
-    if known.uuid is not None or footer.uuid is not None:
-        return bool(known.uuid == footer.uuid)
-    digests = footer.digests
+    if known.uuid is not None or segment.footer.uuid is not None:
+        return bool(known.uuid == segment.footer.uuid)
+    digests = segment.digests
     found = connection.execute(select(versions.c.id, versions.c.digest).where(versions.c.id.in_(among(digests))))
     return not digests or any(digests[row.id] == row.digest for row in found)

@@ -41,7 +41,7 @@ def _unknown(found: Evidence, gaps: Gaps) -> Gaps:
     known, merged, before = {found.known_batch}, list(gaps), set[int]()
     for segment in found.staged:
         footer = segment.footer
-        known |= {row.id for row in footer.decisions.batches}
+        known |= segment.batch_ids
         before |= {number for number in (footer.after,) if number is not None and number > found.known_batch}
         if footer.batch is None:
             merged += [(first + 1, last) for first, last in footer.covers]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +68,7 @@ def replay_segments(ledger: Ledger, store: Segments, tables: Mapping[str, Table]
         own_batch = found.last_batch + 1
         _replay_former(connection, numbered, own_batch)
         for number, segment in numbered.items():
-            footer = segment.footer
-            write_decisions(connection, footer.dataset, footer.decisions, segment=number, again=True)
+            write_decisions(connection, segment.footer.dataset, segment.decisions(), segment=number, again=True)
         _write_datasets(connection, found.staged)
         replayed.words += [*_gap_words(found), *_former_words(numbered.values())]
         lost = tie_up(connection, {file.name for file in store.files()})
@@ -104,19 +102,16 @@ def _describe(
 
 def _replay_former(connection: Connection, numbered: Mapping[int, FoundSegment], own_batch: int) -> None:
     """Those of earlier formats come first, since a ledger is never used by an earlier Cubefeed again."""
-    now = now_utc()
-    histories: dict[str, FormerHistory] = {}
-    ids: dict[str, dict[bytes, int]] = defaultdict(dict)
-    for found in numbered.values():
-        ids[found.footer.dataset] |= found.footer.decisions.named_paths()
-    for number, found in numbered.items():
-        name = found.footer.dataset
-        if not found.footer.is_former:
-            continue
-        if name not in histories:
-            histories[name] = FormerHistory(connection, name, ids[name], own_batch=own_batch, now=now)
-        histories[name].take_in(found.footer, number)
-    for name, history in histories.items():
+    former = {number: found for number, found in numbered.items() if found.footer.is_former}
+    for name in {found.footer.dataset for found in former.values()}:
+        ids: dict[bytes, int] = {}
+        for found in numbered.values():
+            if found.footer.dataset == name:
+                ids |= found.decisions().named_paths()
+        history = FormerHistory(connection, name, ids, own_batch=own_batch, now=now_utc())
+        for number, found in former.items():
+            if found.footer.dataset == name:
+                history.take_in(found.footer, number)
         write_decisions(connection, name, history.decisions(), segment=None, again=True)
 
 
