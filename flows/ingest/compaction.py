@@ -17,13 +17,12 @@ from flows.model.dataset import Dataset
 from flows.model.tables import LINE, VERSION
 from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
-from flows.store.carried import carried_decisions
-from flows.store.footer import Footer
+from flows.store.carried import footer_in_place_of
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.orphans import set_aside_orphans
 from flows.store.segment_rows import Part, scan_segments
 from flows.store.segments import Segments
-from flows.store.upkeep import Replacement, dataset_facts, drop_segments, replace_segments, rows_alive
+from flows.store.upkeep import Replacement, drop_segments, replace_segments, rows_alive
 
 log = logging.getLogger(__name__)
 
@@ -92,21 +91,12 @@ def _is_small(segment: SegmentFacts) -> bool:
 def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[SegmentFacts]) -> None:
     ids = [segment.id for segment in group]
     contents = {content for held in ledger.live(dataset.name, segment_ids=ids).values() for content in held}
-    carried = carried_decisions(ledger, segments, dataset.name, Replacement(ids, None), contents=contents)
-    footer = Footer(
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        decisions=carried.decisions,
-        covers=carried.covers,
-        origin="compaction",
-        after=ledger.last_batch(),
-        replaces=tuple(ids),
-        **dataset_facts(ledger, dataset.name)._asdict(),
-    )
+    replacement = Replacement(ids, None)
+    footer = footer_in_place_of(ledger, segments, dataset, replacement, contents=contents, origin="compaction")
     rows = _rows(dataset, segments, group, contents)
-    new = segments.write(ledger.next_segment(), dataset.table, rows, footer)
-    with segments.until_staged(new):
-        replace_segments(ledger, Replacement(ids, new))
+    replacement.new = segments.write(ledger.next_segment(), dataset.table, rows, footer)
+    with segments.until_staged(replacement.new):
+        replace_segments(ledger, replacement)
 
 
 def _rows(

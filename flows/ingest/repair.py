@@ -20,14 +20,13 @@ from flows.model.tables import FILE, LINE, VERSION
 from flows.reading.file_reader import FileContent, read_file
 from flows.reading.refusal import is_too_costly
 from flows.runtime.progress import show_progress
-from flows.store.carried import carried_decisions
+from flows.store.carried import footer_in_place_of
 from flows.store.crashes import Crashes
-from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine
 from flows.store.segment_rows import read_segment
 from flows.store.segments import Segments
-from flows.store.upkeep import Content, Replacement, contents_in, dataset_facts, note_fingerprint, replace_segments
+from flows.store.upkeep import Content, Replacement, contents_in, note_fingerprint, replace_segments
 from flows.text.plural import counted
 from flows.validation.recheck import text_of
 from flows.validation.validate import validate
@@ -169,22 +168,8 @@ class SegmentRepair:
         stay = [content.id for content in rows if content.id not in refused and content.id not in replacement.lost]
         kept = pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed") if frames else None
         found = dataset.no_rows.select(columns) if kept is None else kept.filter(pl.col(VERSION).is_in(stay))
-        carried = carried_decisions(self._ledger, self._segments, dataset.name, replacement, contents=stay)
-        replacement.new = self._segments.write(
-            self._ledger.next_segment(),
-            dataset.table,
-            found,
-            Footer(
-                dataset=dataset.name,
-                fingerprint=dataset.fingerprint,
-                decisions=carried.decisions,
-                covers=carried.covers,
-                origin="mending",
-                after=self._ledger.last_batch(),
-                replaces=tuple(replacement.old),
-                **dataset_facts(self._ledger, dataset.name)._asdict(),
-            ),
-        )
+        footer = footer_in_place_of(self._ledger, self._segments, dataset, replacement, contents=stay, origin="repair")
+        replacement.new = self._segments.write(self._ledger.next_segment(), dataset.table, found, footer)
         with self._segments.until_staged(replacement.new):
             replace_segments(self._ledger, replacement)
 

@@ -5,25 +5,19 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sqlalchemy import Connection, select
 
+from flows.model.dataset import Dataset
 from flows.store.decisions import HERE, Decisions, current_rows
-from flows.store.footer import UnknownFooter, read_footer
+from flows.store.footer import Footer, UnknownFooter, read_footer
 from flows.store.ledger import Ledger, among
 from flows.store.schema import batches, paths, versions
 from flows.store.segments import Segments
-from flows.store.upkeep import Replacement, apply_replacement
+from flows.store.upkeep import Replacement, apply_replacement, dataset_facts
 
 type Covers = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True)
-class CarriedDecisions:
-    """What the ledger has of all that some segments name, and the batches which that covers."""
-
-    decisions: Decisions
-    covers: Covers
 
 
 @dataclass
@@ -35,11 +29,17 @@ class _Named:
     covers: Covers = ()
 
 
-def carried_decisions(
-    ledger: Ledger, store: Segments, dataset: str, replacement: Replacement, *, contents: Iterable[int]
-) -> CarriedDecisions:
-    """What a segment has to say that takes the place of others: the rows that the ledger will have, of all the paths
-    and versions that their footers name. Where one of the footers cannot be read, of all that the dataset has.
+def footer_in_place_of(
+    ledger: Ledger,
+    store: Segments,
+    dataset: Dataset,
+    replacement: Replacement,
+    *,
+    contents: Collection[int],
+    origin: Literal["compaction", "repair"],
+) -> Footer:
+    """What a segment says of itself that takes the place of others: the rows that the ledger will have, of all the
+    paths and versions that their footers name. Where one of the footers cannot be read, of all that the dataset has.
 
     Args:
         ledger: no batch is staged between this and the writing of the segment.
@@ -47,8 +47,24 @@ def carried_decisions(
         dataset: whose.
         replacement: the segments that give way, and what becomes of their versions.
         contents: those whose rows the new segment has.
+        origin: what writes it.
     """
-    named = _named(ledger, store, dataset, replacement.old)
+    named = _named(ledger, store, dataset.name, replacement.old)
+    return Footer(
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        decisions=_rows_to_be(ledger, dataset.name, named, replacement, set(contents)),
+        covers=named.covers,
+        origin=origin,
+        after=ledger.last_batch(),
+        replaces=tuple(replacement.old),
+        **dataset_facts(ledger, dataset.name)._asdict(),
+    )
+
+
+def _rows_to_be(
+    ledger: Ledger, dataset: str, named: _Named, replacement: Replacement, contents: Collection[int]
+) -> Decisions:
     with ledger.writing() as connection:
         connection.exec_driver_sql("SAVEPOINT as_it_is")
         apply_replacement(connection, replacement)
@@ -56,12 +72,12 @@ def carried_decisions(
         covered = _covered(connection, dataset, named.covers)
         rows = current_rows(connection, path_ids=named.paths, version_ids=named.versions, batch_ids=covered)
         connection.exec_driver_sql("ROLLBACK TO as_it_is")
-    inside, old = set(contents), set(replacement.old)
+    old = set(replacement.old)
     moved = [
-        row._replace(segment=HERE) if row.id in inside else row._replace(segment=None) if row.segment in old else row
+        row._replace(segment=HERE) if row.id in contents else row._replace(segment=None) if row.segment in old else row
         for row in rows.versions
     ]
-    return CarriedDecisions(Decisions(rows.batches, rows.paths, versions=moved), named.covers)
+    return Decisions(rows.batches, rows.paths, versions=moved)
 
 
 def _add_holders(connection: Connection, named: _Named, contents: Collection[int]) -> None:

@@ -28,7 +28,8 @@ from flows.store.decisions import Decisions
 FORMAT = 3
 KEY = "cubefeed"
 
-Origin = Literal["batch", "compaction", "mending"]
+Origin = Literal["batch", "compaction", "repair"]
+"""In format 2 a repair is called `mending`."""
 
 
 class UnknownFooter(Exception):

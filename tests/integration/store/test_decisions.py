@@ -10,9 +10,9 @@ import pytest
 
 from flows.ingest import compaction
 from flows.model.tables import LINE, VERSION
-from flows.store.carried import carried_decisions
+from flows.store.carried import footer_in_place_of
 from flows.store.expiry import prune
-from flows.store.footer import Footer, read_footer
+from flows.store.footer import read_footer
 from flows.store.segments import number_of
 from flows.store.upkeep import Replacement, replace_segments
 from tests.integration.store.decided import Decided, LaidFile, lose_and_compare, restored_equal
@@ -121,15 +121,7 @@ def test_what_a_repair_could_not_save_is_known_of_all_files_with_these_rows(hist
     put(history, b=(3, 1))
     dataset, ledger = history.directories[0].dataset, history.ledger
     replacement = Replacement([1], None, lost={1: "its file is gone"}, damaged=True)
-    carried = carried_decisions(ledger, history.segments, "keyed", replacement, contents=[])
-    footer = Footer(
-        "keyed",
-        dataset.fingerprint,
-        carried.decisions,
-        carried.covers,
-        origin="mending",
-        after=ledger.last_batch(),
-    )
+    footer = footer_in_place_of(ledger, history.segments, dataset, replacement, contents=[], origin="repair")
     rows = dataset.no_rows.select(*dataset.schema.columns(), VERSION, LINE)
     replacement.new = history.segments.write(ledger.next_segment(), dataset.table, rows, footer)
     replace_segments(ledger, replacement)
