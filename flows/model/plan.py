@@ -187,14 +187,19 @@ class Planner:
             if accepted is not None:
                 self.plan.owners[accepted.id] = new
                 heir = replace(heir, gave_up=heir.gave_up - {accepted.identity})
-            if accepted is not None and not giver.stale and accepted.identity.values != self._values_of(new):
+            refused = self._is_refused(new)
+            if accepted is not None and not refused and accepted.identity.values != self._values_of(new):
                 self._derive_anew(new, accepted)
                 accepted = None
             if giver.judged is not None:
                 self.plan.owners[giver.judged.id] = new
-            judged = giver.judged if accepted is not None or giver.stale else None
+            judged = giver.judged if accepted is not None or refused else None
             self._put(replace(heir, accepted=accepted, judged=judged, mark=giver.mark, present=True))
             self._decide(new, "rename", giver.accepted.id if giver.accepted else None, other=old)
+
+    def _is_refused(self, path: bytes) -> bool:
+        verdict = self._verdicts.get(path)
+        return verdict is not None and not verdict.accepted
 
     def _derive_anew(self, new: bytes, old: VersionFacts) -> None:
         """The new path gives other values, so that its rows are read again. Nobody gave the old ones up."""
@@ -296,7 +301,7 @@ class Planner:
                 self._set(other, replace(other.accepted, state=State.DUPLICATE, cause=None, content=content))
 
     def _leave(self, path: PathFacts) -> None:
-        self._put(path := replace(path, present=False, mark=None, judged=path.accepted))
+        self._put(path := replace(path, present=False, mark=None))
         current, accepted = path.current, path.accepted
         if current is not None and self._meaning.unload_deleted:
             self._restate(path, State.UNLOADED, "deleted")

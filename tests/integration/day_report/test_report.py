@@ -63,10 +63,10 @@ def test_files_are_told_as_what_they_came(living: LiveFeed) -> None:
     living.put("a.csv", sales(4, 6, 1, day=day(0)))
     living.put("bad.csv", sales(-1, start=90, day=day(0)))
     living.put("copy.csv", sales(7, start=10, day=day(1)))
-    living.wait_until(lambda: (living.state_of("bad.csv"), living.state_of("copy.csv")) == ("quarantined", "duplicate"))
+    living.wait_until(lambda: (living.state_of("bad.csv"), living.state_of("copy.csv")) == ("quarantined", "loaded"))
     living.wait_for({1: 4, 2: 6, 3: 1, 10: 7, 20: 2})
     report = reported(living, day(0))
-    assert report.counts == {"received": 1, "corrected": 1, "late": 2, "refused": 1, "duplicate": 1}
+    assert report.counts == {"received": 2, "corrected": 1, "late": 2, "refused": 1}
     refused = report.files[0]
     assert (refused.file, refused.rows) == ("bad.csv", 0) and "line 2, Quantity: min, got '-1'" in refused.why
     late = next(file for file in report.files if file.file == "b.csv")
