@@ -22,10 +22,12 @@ class LiveSegment:
     Args:
         path: the Parquet file: the table's columns, `_version` (Int64) and `_line` (UInt32).
         ranks: content → rank, of those in it that are in the cube; other rows are dead.
+        keys_repeat: whether one of them has a key twice.
     """
 
     path: Path
     ranks: Mapping[int, Rank]
+    keys_repeat: bool = False
 
 
 class Cube(Protocol):

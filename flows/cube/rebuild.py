@@ -50,7 +50,7 @@ def live_batches(
         return
     columns = [*(c.name for c in table.columns), VERSION]
     ranks = {content: rank for segment in live for content, rank in segment.ranks.items()}
-    if table.greatest is not None:
+    if table.greatest is not None or (table.keys and any(segment.keys_repeat for segment in live)):
         rows = _without_covered(table, live, columns, ranks)
     else:
         rows = _live_rows(live, columns)
@@ -111,9 +111,9 @@ def _scan(source: Path | list[Path], **options: Any) -> pl.LazyFrame:
 def _without_covered(
     table: Table, segments: Sequence[LiveSegment], columns: Sequence[str], ranks: Mapping[int, Rank]
 ) -> pl.LazyFrame:
-    """The rows that are not covered by one with a greater value of the table's column, in whatever content."""
-    keys = list(table.keys)
-    needed = list(dict.fromkeys([*keys, table.greatest or "", VERSION, LINE]))
+    """The rows that no other one covers, in whatever content, that of their own too."""
+    at = [*table.keys, VERSION, LINE]  # `prepare` may make rows of several keys of one line
+    needed = list(dict.fromkeys([*at, table.greatest or VERSION]))
     held = _live_rows(segments, needed)
     key = row_hash(table.keys)
     twice = repeated(held.select(key.alias("key")).collect(engine="streaming").to_series())
@@ -121,8 +121,8 @@ def _without_covered(
     if twice.is_empty():
         return rows
     competing = held.filter(key.is_in(twice.implode())).collect(engine="streaming")
-    covered = competing.join(last_by_rank(table, competing, ranks), on=[VERSION, LINE], how="anti")
-    return rows.join(covered.select(VERSION, LINE).lazy(), on=[VERSION, LINE], how="anti")
+    covered = competing.join(last_by_rank(table, competing, ranks), on=at, how="anti")
+    return rows.join(covered.select(at).lazy(), on=at, how="anti")
 
 
 def _only(ranks: Mapping[int, Rank], contents: Set[int]) -> dict[int, Rank]:

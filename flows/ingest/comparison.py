@@ -43,6 +43,8 @@ class Expected:
         ranks: of the contents that are in the cube.
         rows: how many rows the sources have, to choose the number of pieces.
         horizon: what retention leaves out.
+        keys_repeat: whether a key may occur twice within one content; then the sources have `_line` too, as where the
+            greatest value of a column wins.
     """
 
     table: Table
@@ -50,6 +52,7 @@ class Expected:
     ranks: Mapping[int, Rank]
     rows: int
     horizon: Horizon | None = None
+    keys_repeat: bool = False
 
     @property
     def count(self) -> int:
@@ -64,11 +67,11 @@ class Expected:
     def piece(self, number: int) -> pl.DataFrame:
         """The rows of one piece."""
         columns = [pl.col(name).cast(each.frame) for name, each in row_columns(self.table).items()]
-        columns += [pl.col(LINE)] if self.table.greatest is not None else []
+        columns += [pl.col(LINE)] if self.table.greatest is not None or self.keys_repeat else []
         live = pl.col(VERSION).is_in(pl.Series(list(self.ranks), dtype=pl.Int64).implode())
         chosen = [source.select(columns).filter(live & (self.part == number)) for source in self.sources]
         rows = pl.concat([_no_rows(self.table).lazy(), *chosen], how="diagonal").collect(engine="streaming")
-        fold = winners(self.table, rows, self.ranks)
+        fold = winners(self.table, rows, self.ranks, keys_repeat=self.keys_repeat)
         return fold if self.horizon is None else fold.filter(self.horizon.kept())
 
 

@@ -32,14 +32,16 @@ def change_set(
     """
     table = dataset.table
     new, ranks = rows, {id: plan.ranks[id] for id in plan.brought}
-    replaces = True
+    replaces, keys_repeat = True, False
     if table.keys and not _is_on_top(dataset, plan, segments):
         brought = new.height
         new, ranks = _candidates(dataset, plan, new, segments)
         replaces = new.height > brought  # all rows of these keys are known now
+        keys_repeat = any(segment.keys_repeat for segment in segments.of(dataset.name).values())
     changed = bool(plan.left) or not new.is_empty()
     horizon = horizon_of(ledger, dataset) if changed else None
-    return ChangeSet(table.name, frozenset(plan.left), winners(table, new, ranks), horizon, replaces)
+    upserts = winners(table, new, ranks, keys_repeat=keys_repeat)
+    return ChangeSet(table.name, frozenset(plan.left), upserts, horizon, replaces)
 
 
 def _is_on_top(dataset: Dataset, plan: Plan, segments: LiveSegments) -> bool:

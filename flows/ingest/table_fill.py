@@ -63,7 +63,7 @@ class TableFill:
         resources, name = self._resources, dataset.name
         with resources.segments.reading():
             parts = self._appender.live.all(dataset)
-            live = [LiveSegment(part.path, part.ranks) for part in parts]
+            live = [LiveSegment(part.path, part.ranks, part.facts.keys_repeat) for part in parts]
             horizon = horizon_of(resources.ledger, dataset)
             with boundary(Scope.CUBE):
                 rows = resources.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)

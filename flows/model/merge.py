@@ -60,19 +60,19 @@ class ChangeSet:
         return not self.drop_versions and self.upserts.is_empty() and self.horizon is None
 
 
-def winners(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank]) -> pl.DataFrame:
+def winners(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank], *, keys_repeat: bool = False) -> pl.DataFrame:
     """Of rows that compete for the same keys, those of the content with the highest rank.
 
     Args:
         table: the table that the rows belong to; without keys every row of a ranked content stays.
-        rows: the table's columns and `_version`, and `_line` where the greatest value of a column wins; elsewhere each
-            key occurs once within one content.
+        rows: the table's columns and `_version`, and `_line` where a key may occur twice within one content.
         ranks: of the contents that are in the cube; rows of others are dead and leave.
+        keys_repeat: whether a key may occur twice within one content, though no column decides.
     """
     columns = [*(c.name for c in table.columns), VERSION]
     if not set(rows[VERSION].unique()) <= ranks.keys():
         rows = rows.filter(pl.col(VERSION).is_in(list(ranks)))
-    if table.keys and (len(ranks) > 1 or table.greatest is not None):
+    if table.keys and (len(ranks) > 1 or keys_repeat or table.greatest is not None):
         rows = _highest(table, rows, ranks)
     return rows.select(columns)
 
@@ -93,6 +93,6 @@ def last_by_rank(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank]) ->
     numbers = pl.DataFrame(
         {VERSION: list(order), _RANK: list(order.values())}, schema={VERSION: pl.Int64, _RANK: pl.Int64}
     )
-    by = [_RANK] if table.greatest is None else [table.greatest, _RANK, LINE]
+    by = [table.greatest, _RANK, LINE] if table.greatest is not None else [_RANK, *({LINE} & set(rows.columns))]
     ranked = rows.join(numbers, on=VERSION, how="inner").sort(by, nulls_last=False)
     return ranked.filter(pl.struct(table.keys).is_last_distinct()).drop(_RANK)

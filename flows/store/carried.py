@@ -50,6 +50,7 @@ def footer_in_place_of(
         origin: what writes it.
     """
     named = _named(ledger, store, dataset.name, replacement.old)
+    known = ledger.segments(dataset.name)
     return Footer(
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
@@ -58,6 +59,7 @@ def footer_in_place_of(
         origin=origin,
         after=ledger.last_batch(),
         replaces=tuple(replacement.old),
+        keys_repeat=any(known[id].keys_repeat for id in replacement.old if id in known),
         **dataset_facts(ledger, dataset.name)._asdict(),
     )
 

@@ -90,6 +90,7 @@ class Footer:
         replaces: the segments that gave way to it.
         first_day: retention: the first day whose rows are in the cube.
         volumes: the landing directory as it was last believed, as the ledger writes it.
+        keys_repeat: whether one of its contents has a key twice.
         uuid: tells it from another segment of the same number; None in format 1.
         written_utc: when it was written.
         format: the footer's own version.
@@ -107,6 +108,7 @@ class Footer:
     replaces: tuple[int, ...] = ()
     first_day: str | None = None
     volumes: str | None = None
+    keys_repeat: bool = False
     uuid: str | None = field(default_factory=lambda: str(uuid4()))
     written_utc: str = field(default_factory=now_utc)
     format: int = FORMAT
@@ -126,7 +128,7 @@ class Footer:
 def footer_text(footer: Footer) -> str:
     """A footer as it lies in a file; what says nothing is left out."""
     facts: dict[str, Any] = {**vars(footer), "decisions": decisions_text(footer.decisions, footer.written_utc)}
-    facts = {name: value for name, value in facts.items() if value not in (None, ())}
+    facts = {name: value for name, value in facts.items() if value not in (None, ()) and value is not False}
     return json.dumps({**facts, "crc": _checksum(facts)})
 
 

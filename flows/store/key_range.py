@@ -1,4 +1,5 @@
-"""Which values of the first key a segment can hold, so that most segments need not be read for a correction."""
+"""What a segment's keys are: the range of the first one, so that most segments need not be read for a correction, and
+whether a content has one twice."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import json
 
 import polars as pl
 
-from flows.model.tables import Table
+from flows.model.duplicates import repeated, row_hash
+from flows.model.tables import VERSION, Table
 from flows.store.ledger import SegmentFacts
 
 
@@ -16,6 +18,11 @@ def key_range(table: Table, rows: pl.DataFrame) -> tuple[str | None, str | None]
         return None, None
     first = rows[table.keys[0]]
     return _json(first.min()), _json(first.max())
+
+
+def keys_repeat(table: Table, rows: pl.DataFrame) -> bool:
+    """Whether several rows of one version have the same key."""
+    return not repeated(rows.select(row_hash([VERSION, *table.keys])).to_series()).is_empty()
 
 
 def _json(value: object) -> str:

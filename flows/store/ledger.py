@@ -38,6 +38,7 @@ class SegmentFacts:
     key_low: str | None = None
     key_high: str | None = None
     uuid: str | None = None
+    keys_repeat: bool = False
 
 
 class Numbers(NamedTuple):

@@ -33,6 +33,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE versions ADD COLUMN content INTEGER",
         "UPDATE versions SET content = id WHERE segment IS NOT NULL AND rows > 0",
         "ALTER TABLE versions DROP COLUMN place",
+        "ALTER TABLE segments ADD COLUMN keys_repeat BOOLEAN NOT NULL DEFAULT 0",
         "CREATE INDEX versions_by_content ON versions (content)",
         # What was a duplicate may count now, and what was refused for its manifest has a digest that mixes both.
         """UPDATE paths SET judged = NULL, ctime_ns = 0, inode = 0 WHERE judged IN (

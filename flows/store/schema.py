@@ -96,6 +96,7 @@ segments = Table(
     Column("key_low", String, doc="JSON: smallest value of the first key column"),
     Column("key_high", String, doc="JSON: largest value of the first key column"),
     Column("uuid", String, doc="tells it from another of the same number; null for one whose footer has none"),
+    Column("keys_repeat", Boolean, nullable=False, doc="whether one of its contents has a key twice"),
 )
 
 batches = Table(

@@ -104,15 +104,15 @@ def legible(parts: Sequence[Part]) -> Iterator[None]:
 
 
 def rows_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.DataFrame:
-    """All rows of some versions, with the table's columns and `_version`."""
+    """All rows of some versions, with the table's columns, `_version` and `_line`."""
     wanted = pl.Series(list(versions), dtype=pl.Int64)
-    columns = [*(c.name for c in table.columns), VERSION]
+    columns = _columns(table)
     found = [rows.filter(pl.col(VERSION).is_in(wanted.implode())).select(columns) for rows in scan_segments(parts)]
     return pl.concat(pl.collect_all(found), how="vertical_relaxed") if found else _no_rows(table)
 
 
 def rows_with_keys(parts: Iterable[Part], table: Table, keys: pl.DataFrame) -> pl.DataFrame:
-    """All live rows that have one of these keys.
+    """All live rows that have one of these keys, with `_line`.
 
     Args:
         parts: live segments, those that `may_hold` one.
@@ -136,5 +136,4 @@ def _no_rows(table: Table) -> pl.DataFrame:
 
 
 def _columns(table: Table) -> list[str]:
-    """What of a row decides about others: its line too, where the greatest value of a column wins."""
-    return [*(c.name for c in table.columns), VERSION, *([LINE] if table.greatest is not None else [])]
+    return [*(c.name for c in table.columns), VERSION, LINE]

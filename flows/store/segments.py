@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +20,7 @@ from flows.store.atomic_write import make_inside, private_name, remove_partials,
 from flows.store.checksum import checksum, checksum_of
 from flows.store.disk import room_for
 from flows.store.footer import KEY, Footer, footer_text
-from flows.store.key_range import key_range
+from flows.store.key_range import key_range, keys_repeat
 from flows.store.lease import Lease
 from flows.store.ledger import SegmentFacts
 from flows.store.state_directory import QUARANTINE
@@ -88,6 +88,8 @@ class Segments:
             OSError, polars.exceptions.PolarsError: it cannot be written; likewise.
         """
         name = f"{table.name}-{id:08d}.parquet"
+        if table.greatest is not None or footer.keys_repeat:
+            footer = replace(footer, keys_repeat=keys_repeat(table, rows))
         make_inside(self.directory.parent, self.directory.name)
         target = self.directory / name
         with room_for("a segment", self.directory, int(rows.estimated_size())), private_name(target) as partial:
@@ -100,8 +102,7 @@ class Segments:
                 size = file.tell()
             partial.rename(target)
         sync_directory(self.directory)
-        low, high = key_range(table, rows)
-        return SegmentFacts(id, table.name, name, digest, size, rows.height, footer.fingerprint, low, high, footer.uuid)
+        return _facts(id, table, name, footer, sha256=digest, size_bytes=size, rows=rows.height, range_of=rows)
 
     def until_staged(self, segment: SegmentFacts | None) -> UnstagedSegment:
         """Where the ledger cannot be written now, a segment that it does not name yet goes, for it is written again."""
@@ -113,14 +114,11 @@ class Segments:
         try:
             rows = pl.read_parquet(file, glob=False, hive_partitioning=False)
             keys = rows.select(*(key for key in table.keys[:1] if key in rows.columns), VERSION)
-            low, high = key_range(table, keys)
             digest = checksum(file)
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-            low, high, digest, rows = None, None, UNREADABLE, pl.DataFrame()
+            keys, digest, rows = pl.DataFrame(), UNREADABLE, pl.DataFrame()
         size = file.stat().st_size
-        return SegmentFacts(
-            id, table.name, file.name, digest, size, rows.height, footer.fingerprint, low, high, footer.uuid
-        )
+        return _facts(id, table, file.name, footer, sha256=digest, size_bytes=size, rows=rows.height, range_of=keys)
 
     def files(self) -> list[Path]:
         """The files of all segments that are there and have not been given up, in the order of their numbers."""
@@ -170,6 +168,15 @@ class Segments:
     def remove_partial(self) -> None:
         """Remove what a crash left half written."""
         remove_partials(self.directory)
+
+
+def _facts(
+    id: int, table: Table, file: str, footer: Footer, *, sha256: str, size_bytes: int, rows: int, range_of: pl.DataFrame
+) -> SegmentFacts:
+    low, high = key_range(table, range_of)
+    return SegmentFacts(
+        id, table.name, file, sha256, size_bytes, rows, footer.fingerprint, low, high, footer.uuid, footer.keys_repeat
+    )
 
 
 def _dataset_of(file: Path) -> str:

@@ -76,8 +76,8 @@ class Checks:
 
 
 @cache
-def checks_of(schema: type[dy.Schema]) -> Checks:
-    """The schema's rules for a batch of files; keys are unique per file.
+def checks_of(schema: type[dy.Schema], *, keys_repeat: bool = False) -> Checks:
+    """The schema's rules for a batch of files; keys are unique per file, unless they may repeat.
 
     Rules that look at other rows too (`unique`, aggregates, windows) cannot see a batch: such a schema is
     filtered file by file.
@@ -91,8 +91,9 @@ def checks_of(schema: type[dy.Schema]) -> Checks:
     }
     derived: type[dy.Schema] = type(schema.__name__, (schema,), extra)
     unkeyed = type(schema.__name__, (schema,), {n: _without_key(c) for n, c in derived.columns().items()})
-    rules = tuple(rule for rule in _rules(derived, schema) if rule.column not in extra)
-    return Checks(derived, unkeyed, rules, all(rule.row_wise for rule in rules))
+    chosen = unkeyed if keys_repeat else derived
+    rules = tuple(rule for rule in _rules(chosen, schema) if rule.column not in extra)
+    return Checks(chosen, unkeyed, rules, all(rule.row_wise for rule in rules))
 
 
 def expressions(checks: Checks) -> list[tuple[Rule, pl.Expr]]:
@@ -112,12 +113,22 @@ def broken(rule: Rule, failing: pl.DataFrame, typed: TypedRows) -> pl.DataFrame:
     return rows.filter(~pl.any_horizontal(pl.lit(flags) for flags in unread)) if unread else rows
 
 
-def repeats(checks: Checks, failing: pl.DataFrame, typed: TypedRows, text: pl.DataFrame) -> pl.Series:
-    """Positions of rows that say again, cell for cell, what an earlier row of the same file says."""
+def sharing_a_key(schema: type[dy.Schema], rows: pl.DataFrame) -> pl.Series:
+    """Positions of rows whose key another row of the same file has."""
+    keys = rows.select(row_hash([FILE, *schema.primary_key()])).to_series()
+    twice = repeated(keys)
+    return rows[ROW].clear() if twice.is_empty() else rows[ROW].filter(keys.is_in(twice.implode()))
+
+
+def refused_for_their_key(failing: pl.DataFrame) -> pl.Series:
+    """Positions of the failing rows whose key another row of the same file has."""
     if PRIMARY_KEY not in failing.columns:
         return pl.Series(ROW, [], pl.UInt32)
-    same_key = failing.filter(pl.col(PRIMARY_KEY) == "invalid")
-    rows = same_key[ROW]
+    return failing.filter(pl.col(PRIMARY_KEY) == "invalid")[ROW]
+
+
+def repeats(rows: pl.Series, typed: TypedRows, text: pl.DataFrame) -> pl.Series:
+    """Those of the positions whose row says again, cell for cell, what an earlier one says of the same file."""
     spelled = [
         text[name].zip_with(flags, pl.Series([None], dtype=pl.String)).gather(rows).alias(f"_text_{position}")
         for position, (name, flags) in enumerate(typed.unread.items())

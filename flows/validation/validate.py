@@ -15,7 +15,7 @@ from flows.model.types import type_of
 from flows.validation.casts import TypedRows, cast_rows
 from flows.validation.cost import Cost
 from flows.validation.prepare import prepare_files
-from flows.validation.rules import Checks, broken, checks_of, repeats
+from flows.validation.rules import Checks, broken, checks_of, refused_for_their_key, repeats, sharing_a_key
 from flows.validation.text_rows import TextRows
 from flows.validation.verdict import judge, refuse
 
@@ -53,7 +53,7 @@ def validate(dataset: Dataset, text: TextRows) -> CheckedRows:
         Every row of an accepted file is good, collapsed into an identical one, or refused with a finding.
     """
     prepared = prepare_files(dataset, text)
-    checks = checks_of(dataset.schema)
+    checks = checks_of(dataset.schema, keys_repeat=dataset.table.greatest is not None)
     sorted_rows = _sort(dataset, checks, prepared.frame)
     found = prepared.found
     if not sorted_rows.failing.is_empty():
@@ -69,13 +69,34 @@ def validate(dataset: Dataset, text: TextRows) -> CheckedRows:
 def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _SortedRows:
     """Filter once; where a file repeats rows, leave the repeats out and filter again."""
     typed, cost = cast_rows(dataset.schema, dataset.format, text), Cost(dataset)
+    if dataset.table.greatest is not None:
+        return _sort_repeated_keys(dataset, checks, typed, text)
     good, failing = checks.filter(typed.frame, cost)
     if failing.is_empty():
         return _SortedRows(good, failing, typed, text[FILE].clear())
-    again = repeats(checks, failing, typed, text)
+    again = repeats(refused_for_their_key(failing), typed, text)
     if len(again):
-        good, failing = checks.filter(typed.frame.filter(~pl.col(ROW).is_in(again.implode())), cost)
+        good, failing = checks.filter(_without(typed.frame, again), cost)
     return _SortedRows(good, failing, typed, text[FILE].gather(again))
+
+
+def _sort_repeated_keys(dataset: Dataset, checks: Checks, typed: TypedRows, text: pl.DataFrame) -> _SortedRows:
+    """The same where a key may repeat: rows that are the same are left out before the only filter."""
+    again = repeats(sharing_a_key(dataset.schema, typed.frame), typed, text)
+    rows = _without(typed.frame, again) if len(again) else typed.frame
+    good, failing = checks.filter(rows, Cost(dataset))
+    if dataset.prepare is not None:
+        # It may make several rows of a line. Of those with one key the line does not say which one stays.
+        one = good.select([FILE, *dataset.table.keys, LINE])
+        last = good.sort(dataset.table.greatest or LINE, nulls_last=False, maintain_order=True)
+        last = last.filter(last.select(pl.struct(one.columns).is_last_distinct()).to_series())
+        again = again.append(good[ROW].filter(~good[ROW].is_in(last[ROW].implode())))
+        good = good.filter(pl.col(ROW).is_in(last[ROW].implode()))
+    return _SortedRows(good, failing, typed, text[FILE].gather(again))
+
+
+def _without(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    return frame.filter(~pl.col(ROW).is_in(rows.implode()))
 
 
 _THIN = [FILE, LINE, ROW]

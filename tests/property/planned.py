@@ -10,7 +10,7 @@ from flows.model.findings import Verdict
 from flows.model.lifecycle import Facts, Identity, Mark, Mode, Observation, PathFacts
 from flows.model.plan import Counters, Plan, Planner
 from flows.model.precedence import ByColumn, Meaning, Rank, rank_of
-from tests.property.rules import Content, File
+from tests.property.rules import Content, File, moment
 
 
 def values_of(path: bytes) -> str:
@@ -68,7 +68,7 @@ class Planned:
         if not self.meaning.keyed:
             return sorted(rows)
         if isinstance(self.meaning.precedence, ByColumn):
-            rows.sort(key=lambda row: row[1])
+            rows.sort(key=lambda row: (moment(row[1]) is not None, moment(row[1])))
         return sorted({row[0]: row for row in rows}.values())
 
     def _observation(self, path: bytes, file: File, mode: Mode) -> Observation:

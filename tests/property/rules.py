@@ -22,6 +22,11 @@ class Content(NamedTuple):
     rows: tuple[Row, ...]
     sound: bool = True
 
+    def fitting(self, rules: Rules) -> Content:
+        """The same as it may be under these rules: a key occurs once, unless a column decides or there are none."""
+        once = rules.keyed and rules.precedence != "column"
+        return self._replace(rows=tuple(dict(self.rows).items())) if once else self
+
 
 class File(NamedTuple):
     """A file as a look sees it: inode, time and size tell a renamed file from a rewritten one."""
@@ -100,8 +105,8 @@ class Rules:
             directory: all files.
             touched: those that were written or came since the last look.
         """
-        if not directory:
-            return  # an empty directory may be one that is not mounted: it is never believed
+        if not directory and self.unload_deleted:
+            return  # an empty directory may be one that is not mounted: it is not believed where rows would leave
         known = {name: path.file for name, path in self.paths.items() if path.file is not None}
         gone = [name for name in known if name not in directory]
         in_order = sorted(touched, key=lambda name: (directory[name].mtime, name.encode()))
@@ -216,17 +221,15 @@ class Rules:
         if not self.keyed:
             counted = deliveries if self.count_copies else list(dict.fromkeys(deliveries))
             return sorted((*row, values) for (rows, _), values in counted for row in rows)
+        rows = [(*row, delivery.values) for delivery in deliveries for row in delivery.content.rows]
         if self.precedence == "column":
-            rows = [(value, at, row) for at, d in enumerate(deliveries) for row, value in _valued(d)]
-            best: dict[int, tuple[int, int, tuple[str, ...]]] = {}
-            for _, _, row in sorted(rows, key=lambda r: r[:2]):
-                best[row[0]] = row
-            return sorted(best.values())
-        return sorted({row[0]: (*row, d.values) for d in deliveries for row in d.content.rows}.values())
+            rows.sort(key=lambda row: (moment(row[1]) is not None, moment(row[1])))  # those of one moment stay in order
+        return sorted({row[0]: row for row in rows}.values())
 
 
-def _valued(delivery: Delivery) -> list[tuple[tuple[int, int, tuple[str, ...]], int]]:
-    return [((*row, delivery.values), row[1]) for row in delivery.content.rows]
+def moment(value: int) -> int | None:
+    """The column that decides where the precedence is that of a column: several values have one."""
+    return value // 3 if value else None
 
 
 def natural(path: str) -> tuple[object, ...]:

@@ -39,7 +39,7 @@ from flows.store.restore import restore_ledger
 from flows.store.segments import Segments
 from flows.store.state_directory import StateDirectory
 from tests.cube_rows import all_rows
-from tests.property.rules import Content, File, Precedence, Rules
+from tests.property.rules import Content, File, Precedence, Rules, moment
 
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """A file system in memory: the histories write thousands of small files durably."""
@@ -48,12 +48,14 @@ SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 class Keyed(dy.Schema):
     Key = dy.Int64(primary_key=True)
     Value = dy.Int64(min=0)
+    At = dy.Int64(nullable=True)
     Folder = dy.String(nullable=True)
 
 
 class Keyless(dy.Schema):
     Key = dy.Int64()
     Value = dy.Int64(min=0)
+    At = dy.Int64(nullable=True)
     Folder = dy.String(nullable=True)
 
 
@@ -61,7 +63,7 @@ FROM_PATH = r"(?:(?P<Folder>\w+)/)?[^/]+"
 PRECEDENCES: dict[Precedence, ByArrival | ByName | ByColumn] = {
     "arrival": ByArrival(),
     "name": ByName(),
-    "column": ByColumn("Value"),
+    "column": ByColumn("At"),
 }
 
 
@@ -69,6 +71,13 @@ def values_of(path: str) -> tuple[str, ...]:
     """The folder is a value."""
     folder, _, name = path.rpartition("/")
     return (folder,) if folder and name else ()
+
+
+def text_of(content: Content) -> str:
+    """The file's text; a row more where it is not sound."""
+    rows = content.rows if content.sound else (*content.rows, (0, -1))
+    lines = (f"{key},{value},{'' if (at := moment(value)) is None else at}\n" for key, value in rows)
+    return "".join(["Key,Value,At\n", *lines])
 
 
 @dataclass(frozen=True)
@@ -206,8 +215,7 @@ class SteppedFeed:
         file.parent.mkdir(exist_ok=True)
         if not in_place:
             file.unlink(missing_ok=True)
-        rows = content.rows if content.sound else (*content.rows, (0, -1))
-        file.write_text("Key,Value\n" + "".join(f"{key},{value}\n" for key, value in rows))
+        file.write_text(text_of(content))
         self._clock += 1
         os.utime(file, ns=(1_600_000_000 * 10**9 + self._clock * 10**6,) * 2)
         self.contents[name] = content
@@ -233,10 +241,10 @@ class SteppedFeed:
         """Let the feed see the directory, and the rules too."""
         found = {name: (self.landing / name).stat() for name in self.contents}
         self._work()
-        before = self._seen if self.contents else {}
+        before = self._seen
         touched = [name for name, status in found.items() if name not in before or _changed(before[name], status)]
         self.rules.look({name: self._file(name, status) for name, status in found.items()}, touched)
-        if found:
+        if found or not self.kind.unload_deleted:
             self._seen = found
 
     def ask(self, name: str, kind: str, *, force: bool = False) -> None:

@@ -90,9 +90,9 @@ def test_no_more_than_a_piece_of_the_rows_is_held_at_once(monkeypatch: pytest.Mo
                          VERSION: pl.repeat(1, 20_000, dtype=pl.Int64, eager=True)})  # fmt: skip
     held: list[int] = []
 
-    def counted(table: Table, rows: pl.DataFrame, places: Any) -> pl.DataFrame:
+    def counted(table: Table, rows: pl.DataFrame, places: Any, **options: Any) -> pl.DataFrame:
         held.append(rows.height)
-        return winners(table, rows, places)
+        return winners(table, rows, places, **options)
 
     monkeypatch.setattr(comparison, "winners", counted)
     cube = DuckDbCube((KEYED,))

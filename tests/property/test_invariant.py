@@ -20,7 +20,7 @@ from tests.property.stepped_feed import Cubes, Kind, Ledgers, SteppedFeed
 
 NAMES = ("a.csv", "b.csv", "c9.csv", "c10.csv", "n/a.csv", "s/a.csv")
 KEYS = st.integers(1, 5)
-ROWS = st.dictionaries(KEYS, st.integers(0, 9), max_size=3).map(lambda rows: Content(tuple(rows.items())))
+ROWS = st.lists(st.tuples(KEYS, st.integers(0, 9)), max_size=3).map(lambda rows: Content(tuple(rows)))
 KINDS = (
     Kind(),
     Kind(unload_deleted=True),
@@ -95,6 +95,7 @@ class Histories(RuleBasedStateMachine):
         assert difference is None, "\n".join([*self.steps, self.living.both(), difference])
 
     def put(self, name: str, content: Content) -> None:
+        content = content.fitting(self.living.rules)
         self.past.setdefault(name, []).append(content)
         self.living.write(name, content)
 

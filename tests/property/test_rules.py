@@ -12,7 +12,7 @@ from tests.property.planned import Planned, values_of
 from tests.property.rules import Content, File, Precedence, Row, Rules
 
 NAMES = ("a.csv", "b.csv", "c10.csv", "c9.csv", "n/a.csv", "s/a.csv")
-ROWS = st.dictionaries(st.integers(1, 4), st.integers(0, 9), max_size=2).map(lambda rows: tuple(rows.items()))
+ROWS = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 9)), max_size=3).map(tuple)
 PICK = st.integers(0, 5)
 MEANINGS: dict[Precedence, ByArrival | ByName | ByColumn] = {
     "arrival": ByArrival(),
@@ -44,6 +44,7 @@ class Histories(RuleBasedStateMachine):
 
     def put(self, name: str, content: Content, *, in_place: bool = False) -> None:
         self.clock += 1
+        content = content.fitting(self.model)
         before = self.directory.get(name)
         inode = before.inode if in_place and before else self.clock
         self.directory[name] = File(content, inode, self.clock, len(content.rows))

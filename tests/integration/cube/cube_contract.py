@@ -49,12 +49,18 @@ STOCK = Table(
     (Column("Day", DATE), Column("Shop", STRING), Column("Pieces", INTEGER), Column("Price", FLOAT)),
     keys=("Day", "Shop"),
 )
+STATES = Table(
+    "states",
+    (Column("Sensor", INTEGER), Column("At", DATETIME, nullable=True), Column("State", STRING)),
+    keys=("Sensor",),
+    greatest="At",
+)
 ODD = Table(
     'l\'été "2021"',
     (Column("name", STRING), Column("Name", STRING), Column('Größe "cm"', INTEGER), Column("日本", STRING)),
     keys=("name",),
 )
-MODEL = (SALES, NOTES, KINDS, STOCK, ODD)
+MODEL = (SALES, NOTES, KINDS, STOCK, STATES, ODD)
 
 MAY_1, MAY_2, MAY_3 = date(2021, 5, 1), date(2021, 5, 2), date(2021, 5, 3)
 DAYS = ((1, MAY_1, "phone", 4), (2, MAY_1, "watch", 6), (3, MAY_2, "phone", 7))
@@ -385,6 +391,38 @@ class CubeContract:
         file = segment(tmp_path / "s.parquet", STOCK, rows)
         cube.rebuild("stock", [LiveSegment(file, {1: 3, 2: 2, 3: 1})])
         assert [(row[1], row[2]) for row in content(cube, STOCK)] == [("a", 1), ("b", 2), ("c", 3)] * 2
+
+    def test_a_rebuild_keeps_the_row_of_the_greatest_value_then_of_the_highest_rank_then_of_the_last_line(
+        self, cube: Cube, tmp_path: Path
+    ) -> None:
+        first, later = datetime(2021, 5, 1, 10), datetime(2021, 5, 1, 10, 0, 0, 1)  # noqa: DTZ001  # columns have no zone
+        rows: dict[int, list[tuple[Any, ...]]] = {
+            1: [(1, later, "later"), (1, first, "later line"), (2, None, "null"), (3, first, "low"), (4, first, "a"),
+                (4, first, "b"), (5, None, "a"), (5, None, "b"), (6, first, "alone")],
+            2: [(2, first, "any value"), (1, first, "higher rank"), (3, first, "high"), (3, None, "null")],
+            3: [(1, later, "dead"), (6, later, "dead")],
+        }  # fmt: skip
+        file = segment(tmp_path / "s.parquet", STATES, rows)
+        assert cube.rebuild("states", [LiveSegment(file, {1: 10, 2: 20})]) == 6
+        assert {row[0]: (row[2], row[3]) for row in content(cube, STATES)} == {
+            1: ("later", 1), 2: ("any value", 2), 3: ("high", 2), 4: ("b", 1), 5: ("b", 1), 6: ("alone", 1),
+        }  # fmt: skip
+
+    def test_rows_of_several_keys_may_come_from_one_line(self, cube: Cube, tmp_path: Path) -> None:
+        at = datetime(2021, 5, 1)  # noqa: DTZ001  # columns have no zone
+        rows = frame(STATES, [(1, at, "covered"), (2, at, "stays"), (1, at, "covers")])
+        rows.with_columns(pl.Series(LINE, [2, 2, 3], pl.UInt32)).write_parquet(tmp_path / "s.parquet")
+        cube.rebuild("states", [LiveSegment(tmp_path / "s.parquet", {1: 1})])
+        assert content(cube, STATES) == [(1, at, "covers", 1), (2, at, "stays", 1)]
+
+    def test_a_key_that_a_content_has_twice_is_one_row_though_no_column_decides(
+        self, cube: Cube, tmp_path: Path
+    ) -> None:
+        rows = {1: [(1, MAY_1, "first line", 1), (2, MAY_1, "x", 1), (1, MAY_1, "last line", 2)],
+                2: [(2, MAY_2, "high", 3), (2, MAY_2, "higher", 4)]}  # fmt: skip
+        file = segment(tmp_path / "s.parquet", SALES, rows)
+        cube.rebuild("sales", [LiveSegment(file, {1: 1, 2: 2}, keys_repeat=True)])
+        assert content(cube, SALES) == [(1, MAY_1, "last line", 2, 1), (2, MAY_2, "higher", 4, 2)]
 
     def test_a_rebuild_from_nothing_empties_the_table(self, cube: Cube, tmp_path: Path) -> None:
         put(cube, SALES, *DAYS)

@@ -18,7 +18,8 @@ from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.model.limits import LEAST_QUARANTINE_DAYS, Limits
-from flows.model.policies import SkipRows, Unload
+from flows.model.policies import Load, Skip, SkipRows, Unload
+from flows.model.precedence import ByColumn, ByName
 from flows.model.tables import Column, Table
 from flows.model.types import FLOAT, INTEGER
 from flows.settings import Settings
@@ -28,6 +29,17 @@ class Good(dy.Schema):
     ID = dy.Int64(primary_key=True)
     Day = dy.Date()
     Amount = dy.Float64(nullable=True)
+
+
+class Readings(dy.Schema):
+    Sensor = dy.String(primary_key=True)
+    Slot = dy.Int64(primary_key=True)
+    At = dy.Datetime(nullable=True)
+    Text = dy.String()
+
+
+class Loose(dy.Schema):
+    Text = dy.String()
 
 
 class Unsupported(dy.Schema):
@@ -66,6 +78,9 @@ def declared(**options: Any) -> Dataset:
         ("bad_rows", {"bad_rows": "skip"}),
         ("bad_rows", {"bad_rows": SkipRows}),
         ("when_deleted", {"when_deleted": Unload}),
+        ("precedence", {"precedence": "ByName"}),
+        ("precedence", {"precedence": ByName}),
+        ("duplicates", {"duplicates": Skip}),
         ("expect", {"expect": "daily"}),
         ("retain_days", {"retain_days": 0}),
         ("expect", {"retain_days": 5}),
@@ -78,6 +93,43 @@ def test_a_wrong_declaration_names_the_field_and_the_fix(field: str, options: di
         declared(**options)
     assert f"{field} cannot be used" in str(refused.value)
     assert f"Next: make {field} " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "options", "reason"),
+    [
+        (Readings, {"precedence": ByColumn("Nowhere")}, "a column of the schema that holds dates, moments or whole"),
+        (
+            Readings,
+            {"precedence": ByColumn("Text")},
+            "a column of the schema that holds dates, moments or whole numbers",
+        ),
+        (Good, {"precedence": ByColumn("Amount")}, "a column of the schema that holds dates, moments or whole numbers"),
+        (Readings, {"precedence": ByColumn("Slot")}, "a column that is no key: within a key it is always the same"),
+        (Loose, {"precedence": ByName()}, "the table has no key, so that all rows stay"),
+        (Loose, {"precedence": ByColumn("Text")}, "the table has no key, so that all rows stay"),
+        (Readings, {"duplicates": Skip()}, "the table has a key, under which an equal file brings the rows that are"),
+        (Readings, {"duplicates": Load()}, "the table has a key, under which an equal file brings the rows that are"),
+    ],
+)
+def test_an_order_or_a_rule_for_duplicates_that_would_mean_nothing_is_refused_with_the_reason(
+    schema: type[dy.Schema], options: dict[str, Any], reason: str
+) -> None:
+    (field,) = options
+    with pytest.raises(DeclarationError, match=f"{field} cannot be used") as refused:
+        declared(schema=schema, **options)
+    assert reason in str(refused.value)
+
+
+def test_a_column_of_dates_moments_or_whole_numbers_may_decide() -> None:
+    assert declared(precedence=ByColumn("Day")).table.greatest == "Day"
+    assert declared(schema=Readings, precedence=ByColumn("At")).table.greatest == "At"
+    assert declared(precedence=ByName()).table.greatest is None
+
+
+@pytest.mark.parametrize("options", [{"precedence": ByName()}, {"precedence": ByColumn("Day")}])
+def test_a_precedence_makes_no_file_be_checked_again(options: dict[str, Any]) -> None:
+    assert declared(**options).fingerprint == declared().fingerprint
 
 
 @pytest.mark.parametrize(

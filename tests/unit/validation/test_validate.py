@@ -15,6 +15,7 @@ from flows.model.dataset import Dataset
 from flows.model.findings import MAX_FINDINGS, FileFindings, Finding, Verdict
 from flows.model.formats import Csv
 from flows.model.policies import RejectFile, SkipRows
+from flows.model.precedence import ByColumn
 from flows.model.tables import FILE, LINE
 from flows.reading.csv.parse import Source, parse
 from flows.validation.recheck import text_of
@@ -49,6 +50,12 @@ class Balanced(dy.Schema):
     @dy.rule()
     def groups_add_up_to_zero(cls) -> pl.Expr:  # noqa: N805 - dataframely passes the schema
         return pl.col("Amount").sum().over("Group") == 0
+
+
+class States(dy.Schema):
+    Sensor = dy.Int64(primary_key=True)
+    At = dy.Int64(nullable=True)
+    State = dy.String(nullable=True)
 
 
 def declare(schema: type[dy.Schema] = Sales, **options: Any) -> Dataset:
@@ -309,3 +316,34 @@ def test_what_prepare_returns_must_have_the_schemas_columns(prepare: Callable[..
     (verdict,) = prepared(prepare, "1,2021-05-01,1\n").verdicts
     assert [(finding.rule, finding.raw) for finding in verdict.findings] == [("prepare", raw)]
     assert not verdict.accepted
+
+
+def test_where_a_column_decides_a_key_may_repeat_and_only_rows_that_are_the_same_collapse() -> None:
+    dataset = declare(States, precedence=ByColumn("At"), bad_rows=RejectFile())
+    checked = check(dataset, "1,10,on\n2,10,on\n1,12,off\n1,10,on\n1,,on\n1,,on\n1,12,on\n", "1,10,on\n")
+    assert [verdict.accepted for verdict in checked.verdicts] == [True, True]
+    assert [(verdict.rows, verdict.collapsed) for verdict in checked.verdicts] == [(5, 2), (1, 0)]
+    first = checked.rows.filter(pl.col(FILE) == 0)
+    assert first.select("Sensor", "At", "State", LINE).rows() == [
+        (1, 10, "on", 2), (2, 10, "on", 3), (1, 12, "off", 4), (1, None, "on", 6), (1, 12, "on", 8),
+    ]  # fmt: skip
+
+
+def test_where_a_column_decides_a_key_is_needed_all_the_same_and_texts_that_cannot_be_read_are_told_apart() -> None:
+    dataset = declare(States, precedence=ByColumn("At"))
+    (verdict,) = check(dataset, ",10,on\n1,x,on\n1,y,on\n1,x,on\n1,3,on\n").verdicts
+    assert (verdict.rows, verdict.refused, verdict.collapsed) == (1, 3, 1)
+    assert {finding.raw for finding in verdict.findings if finding.column == "At"} == {"x", "y"}
+    assert [finding.column for finding in verdict.findings if finding.rule == "nullability"] == ["Sensor"]
+
+
+def test_of_rows_that_prepare_makes_of_one_line_the_greatest_of_a_key_stays() -> None:
+    def doubled(rows: pd.DataFrame) -> pd.DataFrame:
+        earlier = rows.assign(At=rows["At"].astype(int) - 1, State="before")
+        return pd.concat([rows, earlier, rows.assign(Sensor=9)])
+
+    dataset = declare(States, precedence=ByColumn("At"), prepare=doubled, source_columns=("Sensor", "At", "State"))
+    checked = check(dataset, "1,10,on\n1,20,off\n")
+    kept = checked.rows.select("Sensor", "At", "State", LINE).sort(LINE, "Sensor").rows()
+    assert kept == [(1, 10, "on", 2), (9, 10, "on", 2), (1, 20, "off", 3), (9, 20, "off", 3)]
+    assert checked.verdicts[0].collapsed == 2
