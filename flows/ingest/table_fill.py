@@ -9,6 +9,7 @@ from flows.cube.port import LiveSegment
 from flows.ingest.availability import Availability
 from flows.ingest.commit import Appender
 from flows.ingest.dataset_state import DatasetState
+from flows.ingest.path_values import derive_values_anew
 from flows.ingest.repair import SegmentRepair
 from flows.ingest.resources import Resources
 from flows.ingest.work import Outcome, Work
@@ -39,6 +40,7 @@ class TableFill:
         name, ledger = state.dataset.name, self._resources.ledger
         try:
             with boundary(Scope.DATASET):
+                derive_values_anew(state.dataset, ledger)
                 state.repairs = self._repair.repair(state.dataset, state.monitor.read_thread)
                 state.monitor.inbox.reset(ledger.signatures(name))
                 rows = live_rows(ledger, name)

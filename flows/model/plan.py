@@ -244,7 +244,8 @@ class Planner:
         """Whether somebody unloaded what it shows."""
         if file.mode in ("load", "force"):
             return False
-        if file.path in self._held:
+        own = path.accepted
+        if file.path in self._held or (own and own.cause == "request" and own.identity.digest == file.identity.digest):
             return True
         holders = self._facts.holders(file.identity) if self._meaning.one_counts else [path]
         return any(
@@ -259,7 +260,7 @@ class Planner:
             out = self._restate(path, State.UNLOADED, "request")
             self._put(replace(self._facts.paths[path.path], judged=out))
         else:
-            path = self._give_up(path)
+            path = self._give_up(path, file.identity)
             like = next((each.accepted.id for each in self._facts.holders(file.identity) if each.accepted), None)
             out = self._version(path, file, State.UNLOADED, None, cause="request", like=like)
             self._put(replace(path, accepted=out, judged=out, gave_up=path.gave_up - {file.identity}))
@@ -269,14 +270,14 @@ class Planner:
         """Its rows are in the cube already, or were at the last look."""
         content = self._contents[file.identity]
         other = next((p for p in self._facts.holders(file.identity) if p.path != path.path and p.current), None)
-        path = self._give_up(path)
+        path = self._give_up(path, file.identity)
         version = self._version(path, file, State.STAGED, None, content=content)
         self._put(replace(path, accepted=version, judged=version, gave_up=path.gave_up - {file.identity}))
         self._release(file)
         self._decide(path.path, "share", version.id, other=other.path if other else None)
 
     def _load(self, path: PathFacts, file: Observation, verdict: Verdict) -> None:
-        path = self._give_up(path)
+        path = self._give_up(path, file.identity)
         version = self._version(path, file, State.STAGED, verdict)
         if verdict.rows:
             version = replace(version, content=version.id)
@@ -346,13 +347,15 @@ class Planner:
         self._facts.put(path)
         self.plan.paths[path.path] = path
 
-    def _give_up(self, path: PathFacts) -> PathFacts:
-        """What the path had is replaced."""
+    def _give_up(self, path: PathFacts, seen: Identity | None = None) -> PathFacts:
+        """What the path had is replaced. It gave nothing up where it shows the same bytes, and only the values that it
+        gives are others, since they are declared otherwise."""
         old = path.accepted
         if old is None:
             return path
-        self.plan.versions[old.id] = replace(old, state=State.SUPERSEDED, cause=None)
-        path = replace(path, accepted=None, gave_up=path.gave_up | {old.identity})
+        same = seen is not None and seen != old.identity and seen.digest == old.identity.digest
+        self.plan.versions[old.id] = replace(old, state=State.SUPERSEDED, cause="renamed" if same else None)
+        path = replace(path, accepted=None, gave_up=path.gave_up | (frozenset() if same else {old.identity}))
         self._put(path)
         return path
 

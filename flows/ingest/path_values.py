@@ -1,0 +1,42 @@
+"""A start at which `from_path` gives other values: what is loaded is derived anew from the files that lie there."""
+
+from __future__ import annotations
+
+import logging
+
+from flows.model.dataset import Dataset
+from flows.model.files import first_names, shown
+from flows.store.ledger import Ledger
+from flows.store.path_values import is_declared_as_before, look_again, paths_with_other_values
+from flows.text.plural import counted
+
+log = logging.getLogger(__name__)
+
+SHOWN = 20
+
+
+def derive_values_anew(dataset: Dataset, ledger: Ledger) -> None:
+    """Where the declaration has changed: have the files be read again whose path gives other values now.
+
+    Their rows stay until then. Where a file is gone, its rows keep the values that its path gave, and that is said.
+    """
+    if is_declared_as_before(ledger, dataset.name, dataset.fingerprint):
+        return
+    found = paths_with_other_values(ledger, dataset.name, dataset.path_values)
+    look_again(ledger, found)
+    there = [shown(path.path) for path in found if path.present]
+    gone = [shown(path.path) for path in found if not path.present]
+    if there:
+        log.warning(
+            "%s: from_path gives %s other values: read again, and loaded with them: %s",
+            dataset.name,
+            counted(len(there), "path"),
+            first_names(there, SHOWN),
+        )
+    if gone:
+        log.warning(
+            "%s: the rows of %s keep the values that from_path gave before, since the file is gone: %s",
+            dataset.name,
+            counted(len(gone), "path"),
+            first_names(gone, SHOWN),
+        )
