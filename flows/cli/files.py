@@ -21,8 +21,8 @@ from flows.cli.options import (
     dataset_named,
     settings_of,
 )
-from flows.cli.session_client import request_of_session
-from flows.errors import RequestFailed, plain
+from flows.cli.session_client import read_from_session, request_of_session
+from flows.errors import CubefeedError, NotRunning, RequestFailed, plain
 from flows.settings import Settings
 from flows.text.output import Format, show
 from flows.text.plural import counted
@@ -31,7 +31,7 @@ commands = typer.Typer()
 landing_commands = typer.Typer(help="The directories where files land.", no_args_is_help=True)
 commands.add_typer(landing_commands, name="landing")
 
-FILE_COLUMNS = ("dataset", "file", "state", "rows", "refused", "first_finding", "reason", "loaded_utc")
+FILE_COLUMNS = ("dataset", "file", "standing", "rows", "refused", "first_finding", "explanation", "loaded_utc")
 FINDING_COLUMNS = ("file", "line", "column", "rule", "raw", "expected")
 OUTCOME_COLUMNS = ("file", "state", "rows", "refused", "findings", "reason")
 
@@ -48,11 +48,27 @@ def files(
     state: StateOption = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """Each file version: its state, rows, first finding, times. Works without a live process too."""
+    """What each file is, in a word and a sentence; its rows, first finding, times. Works without a live process too,
+    which alone knows the files that wait."""
     from flows.cli.records import list_files
 
-    rows = list_files(settings_of(state=state), dataset, tuple(only or ()), history=all_versions, limit=limit)
+    states = tuple(only or ())
+    rows = list_files(settings_of(state=state), dataset, states, history=all_versions, limit=limit)
+    waiting = _waiting_files(state, dataset) if not states or "detected" in states else []
+    rows = [*waiting, *rows][:limit]
     show(rows, form, columns=FILE_COLUMNS, grouped=("rows", "refused"))
+
+
+def _waiting_files(state: Path | None, dataset: str | None) -> list[dict[str, Any]]:
+    """Files that the live session has seen and not judged yet; none where none is live."""
+    parameters = [("state", "detected")] + ([("dataset", dataset)] if dataset else [])
+    try:
+        return list(read_from_session(state, "/api/files", parameters))
+    except NotRunning:
+        return []
+    except CubefeedError as error:
+        sys.stderr.write(f"cubefeed: the files that wait are left out, since the session does not name them: {error}\n")
+        return []
 
 
 @commands.command()

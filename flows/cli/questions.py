@@ -124,4 +124,5 @@ def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{each['file']} waits: {each['for']}" for each in facts["waits"][:NAMED_WAITING])
     if facts["waiting"] > NAMED_WAITING:
         yield f"and {facts['waiting'] - NAMED_WAITING:,} more wait"
+    yield from (f"warning: {each['file']}: {each['warning']}" for each in facts["warnings"])
     yield from (f"{file} is left out: {why}" for file, why in facts["left_out"].items())

@@ -13,9 +13,10 @@ import polars as pl
 from flows.cube.port import Cube
 from flows.ingest.checks import observation
 from flows.ingest.compaction import compact, is_crowded
-from flows.ingest.cube_change import change_set
+from flows.ingest.cube_change import change_set, keys_at_stake
 from flows.ingest.file_outcomes import file_outcomes
 from flows.ingest.live_segments import LiveSegments
+from flows.ingest.lost_keys import warn_of_lost_keys
 from flows.ingest.work import CheckedBatch, CheckedFiles, Outcome, Work
 from flows.model.dataset import Dataset
 from flows.model.lifecycle import PathFacts
@@ -138,6 +139,7 @@ class Appender:
             dataset.meaning,
             verdicts=checked.checked.verdicts,
             values_of=dataset.path_values,
+            by=work.request.who if work.request is not None else None,
         )
         planner.look(observations, gone=work.gone, missing=work.missing)
         planner.unload(work.unload)
@@ -146,10 +148,13 @@ class Appender:
 
     def _commit(self, batch: _Batch) -> int:
         dataset, rows = batch.dataset, _rows_of(batch)
+        at_stake = self._keys_at_stake(batch, rows)
         batch_id = self._stage(batch, rows)
         with self.ahead(dataset.name):
             with boundary(Scope.DATASET):  # it may read other segments, one of which was damaged since the start
-                change = change_set(dataset, batch.plan, rows, ledger=self._ledger, segments=self.live)
+                change = change_set(
+                    dataset, batch.plan, rows, ledger=self._ledger, segments=self.live, at_stake=at_stake
+                )
             if not change.empty:
                 self._cube.apply(change)
         try:
@@ -158,6 +163,20 @@ class Appender:
         except DatasetFailed as failed:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, failed)
         return batch_id
+
+    def _keys_at_stake(self, batch: _Batch, rows: pl.DataFrame) -> pl.DataFrame | None:
+        """They are read before the batch is staged, so that its warnings are written with it. Where a segment cannot be
+        read, that comes out once it is staged, and the table is filled again."""
+        dataset, plan = batch.dataset, batch.plan
+        if not dataset.table.keys or not plan.left:
+            return None
+        try:
+            with boundary(Scope.DATASET):
+                at_stake = keys_at_stake(dataset, plan, self.live)
+                warn_of_lost_keys(dataset.table, plan, rows, at_stake)
+        except DatasetFailed:
+            return None
+        return at_stake
 
     def _stage(self, batch: _Batch, rows: pl.DataFrame) -> int:
         dataset = batch.dataset

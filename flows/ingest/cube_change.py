@@ -11,12 +11,18 @@ from flows.model.plan import Plan
 from flows.model.precedence import Rank
 from flows.store.key_range import may_hold
 from flows.store.ledger import Ledger
-from flows.store.segment_rows import Part, rows_of, rows_with_keys
+from flows.store.segment_rows import Part, keys_of, rows_with_keys
 from flows.store.upkeep import horizon_of
 
 
 def change_set(
-    dataset: Dataset, plan: Plan, rows: pl.DataFrame, *, ledger: Ledger, segments: LiveSegments
+    dataset: Dataset,
+    plan: Plan,
+    rows: pl.DataFrame,
+    *,
+    ledger: Ledger,
+    segments: LiveSegments,
+    at_stake: pl.DataFrame | None = None,
 ) -> ChangeSet:
     """What the cube has to drop and to take, once the batch is staged.
 
@@ -26,6 +32,7 @@ def change_set(
         rows: the rows that the batch brings, with `_version` and `_line`.
         ledger: what is live.
         segments: where the rows of earlier versions are.
+        at_stake: what `keys_at_stake` has found, if it could be read then.
 
     Raises:
         Exception: a segment that has to be read was damaged since the start.
@@ -35,13 +42,25 @@ def change_set(
     replaces, keys_repeat = True, False
     if table.keys and not _is_on_top(dataset, plan, segments):
         brought = new.height
-        new, ranks = _candidates(dataset, plan, new, segments)
+        at_stake = keys_at_stake(dataset, plan, segments) if at_stake is None else at_stake
+        new, ranks = _candidates(dataset, plan, new, segments, at_stake)
         replaces = new.height > brought  # all rows of these keys are known now
         keys_repeat = any(segment.keys_repeat for segment in segments.of(dataset.name).values())
     changed = bool(plan.left) or not new.is_empty()
     horizon = horizon_of(ledger, dataset) if changed else None
     upserts = winners(table, new, ranks, keys_repeat=keys_repeat)
     return ChangeSet(table.name, frozenset(plan.left), upserts, horizon, replaces)
+
+
+def keys_at_stake(dataset: Dataset, plan: Plan, segments: LiveSegments) -> pl.DataFrame:
+    """The keys, with `_version`, of the contents that leave, get another rank, or take the place of others.
+
+    Raises:
+        Exception: a segment that has to be read was damaged since the start.
+    """
+    takers = {path.accepted.content for name in plan.replaced if (path := plan.paths[name]).accepted is not None}
+    wanted = (plan.left | plan.ranks.keys() | {content for content in takers if content is not None}) - plan.brought
+    return keys_of(segments.with_contents(dataset.name, wanted), dataset.table, wanted)
 
 
 def _is_on_top(dataset: Dataset, plan: Plan, segments: LiveSegments) -> bool:
@@ -51,15 +70,11 @@ def _is_on_top(dataset: Dataset, plan: Plan, segments: LiveSegments) -> bool:
 
 
 def _candidates(
-    dataset: Dataset, plan: Plan, new: pl.DataFrame, segments: LiveSegments
+    dataset: Dataset, plan: Plan, new: pl.DataFrame, segments: LiveSegments, at_stake: pl.DataFrame
 ) -> tuple[pl.DataFrame, dict[int, Rank]]:
     """All live rows that compete for a key which this batch brings, takes away, or gives another rank."""
     table, keys = dataset.table, list(dataset.table.keys)
-    moved = (plan.left | plan.ranks.keys()) - plan.brought
-    leaving = segments.with_contents(dataset.name, moved)
-    touched = pl.concat(
-        [rows_of(leaving, table, moved).select(keys), new.select(keys)], how="vertical_relaxed"
-    ).unique()
+    touched = pl.concat([at_stake.select(keys), new.select(keys)], how="vertical_relaxed").unique()
     near = {segment.id for segment in segments.of(dataset.name).values() if may_hold(segment, touched[keys[0]])}
     live = segments.near(dataset, near)
     others = [Part(p.facts, p.path, {id: rank for id, rank in p.ranks.items() if id not in plan.brought}) for p in live]

@@ -45,6 +45,7 @@ def _outcome(decision: Decision, plan: Plan, verdict: Verdict) -> FileOutcome:
         first_finding=said.findings[0] if said.findings else None,
         reason=reason,
         version=decision.version,
+        warning=warned.warning if (warned := plan.versions.get(decision.version or 0)) is not None else None,
     )
 
 

@@ -24,7 +24,7 @@ class Load:
 
     @property
     def needs_attention(self) -> bool:
-        return self.file.state in ATTENTION or self.file.findings > 0
+        return self.file.state in ATTENTION or self.file.findings > 0 or self.file.warning is not None
 
 
 @dataclass

@@ -18,6 +18,8 @@ QUIET_S = 60.0
 MOST = 10_000
 """Files that are remembered; the last ones."""
 
+_WARNED = " with a warning"
+
 type _Key = tuple[str, str, str]
 
 
@@ -51,14 +53,14 @@ class OutcomeLog:
             log.info("%s: and %s", name, counted(more, "more file"))
 
     def _note_file(self, name: str, file: FileOutcome) -> None:
-        key = name, file.file, file.state
+        key = name, file.file, f"{file.state}{_WARNED}" if file.warning else file.state
         logged = self._logged.get(key)
         if logged is not None:
             logged.more += 1
             return
         self._logged[key] = _Logged(self._clock())
-        why = f": {file.reason}" if file.reason else ""
-        log.log(_level(file.state), "%s: %s %s, %s%s", name, file.file, file.state, counted(file.rows, "row"), why)
+        why = "".join(f": {each}" for each in (file.reason, file.warning) if each)
+        log.log(_level(key[2]), "%s: %s %s, %s%s", name, file.file, file.state, counted(file.rows, "row"), why)
 
     def _sum_up(self) -> None:
         """Say how often it was since the last time, of what is long enough ago."""
@@ -74,4 +76,4 @@ class OutcomeLog:
 
 
 def _level(state: str) -> int:
-    return logging.WARNING if state == "quarantined" else logging.INFO
+    return logging.WARNING if state == "quarantined" or state.endswith(_WARNED) else logging.INFO

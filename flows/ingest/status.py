@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -16,10 +16,11 @@ from flows.ingest.dataset_state import DatasetState
 from flows.ingest.disk_warnings import Disks
 from flows.ingest.feed import Feed
 from flows.model.files import first_names, shown
+from flows.model.lifecycle import State
 from flows.model.tables import Query, Table
 from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
-from flows.store.history import FileRow, counts, file_rows
+from flows.store.history import FileRow, counts, file_rows, file_warnings
 from flows.store.owner import Owner
 from flows.store.quarantine_facts import quarantine_facts
 from flows.store.reports import Reports
@@ -89,6 +90,15 @@ class FeedSource:
             "refused": [asdict(row) for row in refused],
         }
 
+    def waiting_files(self, dataset: str | None) -> list[dict[str, Any]]:
+        """Files that have not settled, or wait for something, as rows of `files`; there is no version of them yet."""
+        found = []
+        for name, state in self.feed.datasets.items():
+            if dataset in (None, name):
+                waiting = state.monitor.inbox.list_waiting()
+                found += [_waiting_row(name, shown(path), why) for path, why in waiting.items()]
+        return found
+
     def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
         return self.feed.quarantine.report(dataset, version) if dataset in self.feed.datasets else None
 
@@ -104,6 +114,7 @@ class FeedSource:
             "files": found.files,
             "size_bytes": found.size_bytes,
             "stale": found.stale,
+            "warnings": self._warnings(name),
             "waiting": len(waiting),
             "lag_s": inbox.longest_wait_s(),
             "scan_age_s": time.monotonic() - inbox.scanned_at if isfinite(inbox.scanned_at) else None,
@@ -117,6 +128,9 @@ class FeedSource:
             "degraded": state.degraded,
             "problem": inbox.problem,
         }
+
+    def _warnings(self, name: str) -> list[dict[str, Any]]:
+        return [asdict(warning) for warning in file_warnings(self.feed.ledger, name)[:SHOWN_WAITING]]
 
     def _complaints(self, name: str) -> list[str]:
         state = self.feed.datasets[name]
@@ -135,6 +149,12 @@ class FeedSource:
         if refused:
             complaints.append(f"{counted(refused, 'refused file')}; see cubefeed findings")
         return complaints
+
+
+def _waiting_row(dataset: str, file: str, why: str) -> dict[str, Any]:
+    known = {"dataset": dataset, "file": file, "state": State.DETECTED.value, "rows": 0, "refused": 0, "present": True}
+    told = {"standing": "waiting", "explanation": f"it waits: {why}", "current": False, "stale": False}
+    return {**dict.fromkeys(each.name for each in fields(FileRow)), **known, **told}
 
 
 def _age_s(utc: str | None) -> float | None:

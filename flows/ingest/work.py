@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -149,7 +150,7 @@ class CheckedBatch:
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one file."""
+    """What became of one file; `warning` is what people should know of it, though it was accepted."""
 
     file: str
     state: str
@@ -159,6 +160,7 @@ class FileOutcome:
     first_finding: Finding | None = None
     reason: str | None = None
     version: int | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -178,12 +180,14 @@ class Outcome:
     dry_run: bool = False
 
     def named(self) -> tuple[list[FileOutcome], int]:
-        """The files that a log names, and how many more there are: the first ones, and the first that were refused."""
-        chosen = sorted({*range(min(NAMED, len(self.files))), *self._first_refused()})
+        """The files that a log names, and how many more there are: the first ones, and the first that were refused
+        or have a warning."""
+        chosen = sorted({*range(min(NAMED, len(self.files))), *self._first_wrong()})
         return [self.files[index] for index in chosen], len(self.files) - len(chosen)
 
-    def _first_refused(self) -> list[int]:
-        return [index for index, file in enumerate(self.files) if file.state == "quarantined"][:NAMED]
+    def _first_wrong(self) -> list[int]:
+        wrong = (index for index, file in enumerate(self.files) if file.state == "quarantined" or file.warning)
+        return list(islice(wrong, NAMED))
 
     @property
     def refused(self) -> tuple[FileOutcome, ...]:

@@ -58,7 +58,8 @@ class VersionFacts:
         state: what it is now.
         content: the version whose rows it has; None where it brought none.
         cause: why it is unloaded.
-        reason: why it was refused, in words.
+        reason: why it was refused, or who unloaded it, in words.
+        warning: what people should know of it, though it was accepted.
     """
 
     id: int
@@ -67,6 +68,7 @@ class VersionFacts:
     content: int | None = None
     cause: Cause | None = None
     reason: str | None = None
+    warning: str | None = None
 
     @property
     def live(self) -> bool:
@@ -141,6 +143,7 @@ class Decision:
         version: the version concerned.
         other: another path.
         cause: why it is unloaded.
+        by: who asked for it; None where nobody did.
     """
 
     path: bytes
@@ -148,6 +151,7 @@ class Decision:
     version: int | None = None
     other: bytes | None = None
     cause: Cause | None = None
+    by: str | None = None
 
 
 class Facts:

@@ -63,6 +63,8 @@ class Plan:
         owners: version → the path that it belongs to now.
         forgotten: paths whose place went to nobody, so that what they gave up counts no more.
         decisions: what became of each path, in order.
+        replaced: path → what it had in the cube before it showed something else.
+        path_ids: path → its number, of all that the decisions name.
         unchecked: paths that show a delivery which has left the cube since they were looked at, so that they have to be
             checked after all: nothing is decided of them.
         brought: contents whose rows come with this batch.
@@ -77,6 +79,8 @@ class Plan:
     owners: dict[int, bytes] = field(default_factory=dict)
     forgotten: list[bytes] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    replaced: dict[bytes, VersionFacts] = field(default_factory=dict)
+    path_ids: dict[bytes, int] = field(default_factory=dict)
     unchecked: set[bytes] = field(default_factory=set)
     brought: set[int] = field(default_factory=set)
     left: set[int] = field(default_factory=set)
@@ -102,6 +106,7 @@ class Planner:
         meaning: of the dataset's deliveries.
         verdicts: path → verdict, of the files that were checked. A file whose delivery is in the cube need not be.
         values_of: the values that a path gives.
+        by: who asked for what is asked for.
     """
 
     def __init__(
@@ -112,12 +117,14 @@ class Planner:
         *,
         verdicts: Mapping[bytes, Verdict],
         values_of: Callable[[bytes], str],
+        by: str | None = None,
     ) -> None:
         self._facts = facts
         self._next = counters
         self._meaning = meaning
         self._verdicts = verdicts
         self._values_of = values_of
+        self._by = by
         self._held: set[bytes] = set()
         self._contents = {
             path.current.identity: path.current.content
@@ -153,8 +160,8 @@ class Planner:
             for each in self._facts.holders(path.current.identity) if self._meaning.one_counts else [path]:
                 if each.current is not None:
                     cause: Cause = "request" if each.present else "deleted"
-                    self._restate(each, State.UNLOADED, cause)
-                    self._decide(each.path, "unload", each.current.id, cause=cause)
+                    self._restate(each, State.UNLOADED, cause, reason=f"unloaded by {self._by}" if self._by else None)
+                    self._decide(each.path, "unload", each.current.id, cause=cause, by=self._by)
 
     def finish(self) -> Plan:
         """Settle which of equal deliveries count, and say what the cube has to do."""
@@ -257,12 +264,13 @@ class Planner:
     def _hold(self, path: PathFacts, file: Observation) -> None:
         here = path.accepted
         if here is not None and here.identity == file.identity:
-            out = self._restate(path, State.UNLOADED, "request")
+            out = self._restate(path, State.UNLOADED, "request", reason=here.reason)
             self._put(replace(self._facts.paths[path.path], judged=out))
         else:
             path = self._give_up(path, file.identity)
-            like = next((each.accepted.id for each in self._facts.holders(file.identity) if each.accepted), None)
-            out = self._version(path, file, State.UNLOADED, None, cause="request", like=like)
+            like = next((each.accepted for each in self._facts.holders(file.identity) if each.accepted), None)
+            like_id, reason = (like.id, like.reason) if like is not None else (None, None)
+            out = self._version(path, file, State.UNLOADED, None, cause="request", reason=reason, like=like_id)
             self._put(replace(path, accepted=out, judged=out, gave_up=path.gave_up - {file.identity}))
         self._decide(path.path, "hold", out.id)
 
@@ -274,7 +282,7 @@ class Planner:
         version = self._version(path, file, State.STAGED, None, content=content)
         self._put(replace(path, accepted=version, judged=version, gave_up=path.gave_up - {file.identity}))
         self._release(file)
-        self._decide(path.path, "share", version.id, other=other.path if other else None)
+        self._decide(path.path, "share", version.id, other=other.path if other else None, by=self._asker(file))
 
     def _load(self, path: PathFacts, file: Observation, verdict: Verdict) -> None:
         path = self._give_up(path, file.identity)
@@ -290,7 +298,10 @@ class Planner:
                 if other.current is not None and other.current.content != version.id:
                     self._set(other, replace(other.current, content=version.id))
         self._release(file)
-        self._decide(path.path, "load", version.id)
+        self._decide(path.path, "load", version.id, by=self._asker(file))
+
+    def _asker(self, file: Observation) -> str | None:
+        return self._by if file.mode != "arrival" else None
 
     def _release(self, file: Observation) -> None:
         """Where somebody asks for bytes that were unloaded, they are not held at other paths either."""
@@ -298,8 +309,8 @@ class Planner:
             return
         for other in self._facts.holders(file.identity):
             if other.accepted is not None and other.accepted.cause == "request":
-                content = self._contents.get(file.identity)
-                self._set(other, replace(other.accepted, state=State.DUPLICATE, cause=None, content=content))
+                out = replace(other.accepted, state=State.DUPLICATE, cause=None, reason=None)
+                self._set(other, replace(out, content=self._contents.get(file.identity)))
 
     def _leave(self, path: PathFacts) -> None:
         self._put(path := replace(path, present=False, mark=None))
@@ -309,7 +320,7 @@ class Planner:
             self._decide(path.path, "unload", current.id, cause="deleted")
         elif accepted is not None:
             if accepted.cause == "request":
-                self._restate(path, State.UNLOADED, "deleted")
+                self._restate(path, State.UNLOADED, "deleted", reason=accepted.reason)
             self._decide(path.path, "keep", accepted.id)
 
     def _settle_copies(self) -> None:
@@ -354,14 +365,19 @@ class Planner:
         if old is None:
             return path
         same = seen is not None and seen != old.identity and seen.digest == old.identity.digest
-        self.plan.versions[old.id] = replace(old, state=State.SUPERSEDED, cause="renamed" if same else None)
+        if old.live and old.content is not None and not same:
+            self.plan.replaced.setdefault(path.path, old)
+        cause: Cause | None = "renamed" if same else None
+        self.plan.versions[old.id] = replace(old, state=State.SUPERSEDED, cause=cause, reason=None)
         path = replace(path, accepted=None, gave_up=path.gave_up | (frozenset() if same else {old.identity}))
         self._put(path)
         return path
 
-    def _restate(self, path: PathFacts, state: State, cause: Cause | None = None) -> VersionFacts:
+    def _restate(
+        self, path: PathFacts, state: State, cause: Cause | None = None, *, reason: str | None = None
+    ) -> VersionFacts:
         assert path.accepted is not None
-        return self._set(path, replace(path.accepted, state=state, cause=cause))
+        return self._set(path, replace(path.accepted, state=state, cause=cause, reason=reason))
 
     def _set(self, path: PathFacts, accepted: VersionFacts) -> VersionFacts:
         self.plan.versions[accepted.id] = accepted
@@ -389,9 +405,12 @@ class Planner:
 
     def _decide(
         self, path: bytes, action: Action, version: int | None = None, *, other: bytes | None = None,
-        cause: Cause | None = None,
+        cause: Cause | None = None, by: str | None = None,
     ) -> None:  # fmt: skip
-        self.plan.decisions.append(Decision(path, action, version, other, cause))
+        self.plan.decisions.append(Decision(path, action, version, other, cause, by))
+        for name in (path, other):
+            if name is not None and (number := self._facts.paths[name].id) is not None:
+                self.plan.path_ids[name] = number
 
     def _ranks(self) -> dict[int, Rank]:
         """Content → the highest rank of the paths that have it."""

@@ -160,7 +160,7 @@ def _load_rows(loads: LoadSummary) -> list[dict[str, Any]]:
             "rows": load.file.rows,
             "refused": load.file.refused,
             "findings": load.file.findings,
-            "reason": load.file.reason or "",
+            "reason": load.file.warning or load.file.reason or "",
             "at": load.at_utc,
         }
         for load in reversed(loads.last)

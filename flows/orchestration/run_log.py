@@ -18,7 +18,7 @@ def log_outcome(logger: Logger, outcome: Outcome) -> None:
     files, more = outcome.named()
     name = f"{outcome.dataset}, dry run" if outcome.dry_run else outcome.dataset
     for file in files:
-        level = logging.WARNING if file.state == "quarantined" else logging.INFO
+        level = logging.WARNING if file.state == "quarantined" or file.warning else logging.INFO
         logger.log(level, "%s: %s", name, file_line(file))
     if more:
         logger.info("%s: and %s", name, counted(more, "more file"))
@@ -34,6 +34,8 @@ def file_line(file: FileOutcome) -> str:
         parts.append(f"{file.refused:,} refused")
     if file.reason:
         parts.append(file.reason)
+    if file.warning:
+        parts.append(file.warning)
     if file.first_finding is not None:
         parts.append(file.first_finding.words)
     return ", ".join(parts)

@@ -13,6 +13,7 @@ from flows.model.lifecycle import PathFacts, State, VersionFacts
 from flows.model.plan import NewVersion, Plan
 from flows.store.decisions import (
     HERE,
+    ActionRow,
     BatchRow,
     Decisions,
     Disowned,
@@ -25,6 +26,7 @@ from flows.store.decisions import (
 from flows.store.ledger import Ledger, among
 from flows.store.schema import versions
 
+_PLAIN = ("load", "refuse", "unchanged")
 _NO_COUNTS = Verdict().summary
 """In the order of the columns of `VersionRow`, as all counts."""
 
@@ -61,7 +63,20 @@ def decide(ledger: Ledger, plan: Plan, stamp: BatchStamp, *, signatures: Mapping
         moved=moved,
         disowned=disowned,
         restated=[_restated(facts, stamp.staged_utc) for id, facts in plan.versions.items() if id not in new],
+        actions=_actions(plan, stamp.batch),
     )
+
+
+def _actions(plan: Plan, batch: int) -> list[ActionRow]:
+    """What the rows of paths and versions do not say: a plain arrival, or a refusal, needs nothing besides."""
+    told = [each for each in plan.decisions if each.action not in _PLAIN or each.by is not None]
+    return [
+        ActionRow(
+            batch, number, plan.path_ids[each.path], each.action, each.version,
+            plan.path_ids.get(each.other) if each.other is not None else None, each.cause, each.by,
+        )
+        for number, each in enumerate(told, start=1)
+    ]  # fmt: skip
 
 
 def _batch_row(plan: Plan, stamp: BatchStamp) -> BatchRow:
@@ -104,12 +119,14 @@ def _version_row(
         stamp.staged_utc if facts.live else None,
         None,
         None,
+        facts.warning,
     )
     return VersionRow._make(row)
 
 
 def _restated(facts: VersionFacts, now: str) -> Restated:
-    return Restated(facts.id, facts.state.value, facts.cause, facts.content, None if facts.live else now)
+    ended_utc = None if facts.live else now
+    return Restated(facts.id, facts.state.value, facts.cause, facts.content, ended_utc, facts.reason, facts.warning)
 
 
 def _counts(ledger: Ledger, plan: Plan) -> dict[int, Mapping[str, Any]]:

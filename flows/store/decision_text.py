@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from flows.store.decisions import (
+    ActionRow,
     BatchRow,
     Decisions,
     Disowned,
@@ -25,7 +26,16 @@ from flows.store.decisions import (
     VersionRow,
 )
 
-_KINDS: tuple[type[Any], ...] = (BatchRow, PathRow, UnseenPathRow, VersionRow, Moved, Disowned, Restated)
+_KINDS: tuple[type[Any], ...] = (
+    BatchRow,
+    PathRow,
+    UnseenPathRow,
+    VersionRow,
+    Moved,
+    Disowned,
+    Restated,
+    ActionRow,
+)
 """In the order of the fields of `Decisions`. New columns and kinds are added at the end of each."""
 _PATH = "path"
 _DIGEST = "digest"

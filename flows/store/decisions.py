@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, bindparam, select, update
 
 from flows.store.ledger import among
 from flows.store.schema import batches, paths, versions
+from flows.store.schema import decisions as actions
 
 HERE = 0
 """In place of a segment's number: the segment in which this is written."""
@@ -81,6 +82,7 @@ class VersionRow(NamedTuple):
     staged_utc: str | None
     loaded_utc: str | None
     ended_utc: str | None
+    warning: str | None = None
 
     def in_segment(self, segment: int | None) -> tuple[Any, ...]:
         """The row, with the number of the segment in which it is written."""
@@ -99,6 +101,8 @@ class Restated(NamedTuple):
     cause: str | None
     content: int | None
     ended_utc: str | None
+    reason: str | None = None
+    warning: str | None = None
 
 
 class Moved(NamedTuple):
@@ -115,6 +119,19 @@ class Disowned(NamedTuple):
     cause: str
 
 
+class ActionRow(NamedTuple):
+    """A row of `decisions`: what became of a path, where its versions do not say it."""
+
+    batch: int
+    number: int
+    path_id: int
+    action: str
+    version: int | None
+    other_id: int | None
+    cause: str | None
+    who: str | None
+
+
 @dataclass(frozen=True)
 class Decisions:
     """Rows to be written into the ledger, in this order."""
@@ -126,6 +143,7 @@ class Decisions:
     moved: Sequence[Moved] = ()
     disowned: Sequence[Disowned] = ()
     restated: Sequence[Restated] = ()
+    actions: Sequence[ActionRow] = ()
 
     def path_ids(self) -> set[int]:
         """The paths that these rows are of, or name."""
@@ -152,16 +170,19 @@ def current_rows(
 ) -> Decisions:
     """Rows of the ledger as they are: of these paths, versions and batches, and of the batches of these versions."""
     found = _rows(connection, versions, VersionRow, version_ids)
+    numbers = {row.batch for row in found}.union(batch_ids)
     return Decisions(
-        batches=_rows(connection, batches, BatchRow, {row.batch for row in found}.union(batch_ids)),
+        batches=_rows(connection, batches, BatchRow, numbers),
         paths=_rows(connection, paths, PathRow, path_ids),
         versions=found,
+        actions=_rows(connection, actions, ActionRow, numbers),
     )
 
 
 def _rows[R: tuple[Any, ...]](connection: Connection, table: Table, kind: type[R], ids: Iterable[int]) -> list[R]:
+    """Rows by the first of their columns."""
     columns = [table.c[name] for name in _fields(kind)]
-    found = connection.execute(select(*columns).where(table.c.id.in_(among(ids))).order_by(table.c.id))
+    found = connection.execute(select(*columns).where(columns[0].in_(among(ids))).order_by(*table.primary_key))
     return [kind(*row) for row in found]
 
 
@@ -190,6 +211,7 @@ def write_decisions(
     _change(connection, Moved, decisions.moved)
     _change(connection, Disowned, decisions.disowned)
     _change(connection, Restated, decisions.restated)
+    _put(connection, actions, dataset, ActionRow, decisions.actions, again=again)
 
 
 def _put(
@@ -208,8 +230,9 @@ def _put(
     names = _fields(kind)
     statement = f"INSERT INTO {table.name} ({', '.join(names)}, dataset) VALUES ({', '.join('?' * len(names))}, ?)"
     if again:
-        changed = ", ".join(f"{name} = excluded.{name}" for name in (*names[1:], "dataset"))
-        statement = f"{statement} ON CONFLICT (id) DO UPDATE SET {changed}"
+        keys = tuple(table.primary_key.columns.keys())
+        changed = ", ".join(f"{name} = excluded.{name}" for name in (*names, "dataset") if name not in keys)
+        statement = f"{statement} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}"
     connection.exec_driver_sql(statement, [(*row, dataset) for row in rows])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -13,12 +13,14 @@ from flows.model.findings import Finding
 from flows.model.lifecycle import LIVE, State
 from flows.store.ledger import Ledger
 from flows.store.schema import paths, versions
+from flows.store.standing import Sharer, rows_sharers, standing_of
 
 
 @dataclass(frozen=True)
 class FileRow:
     """One file version as people see it. `current` says whether its rows are in the cube; `stale` whether the
-    file now shows other bytes than the rows in the cube."""
+    file now shows other bytes than the rows in the cube; `standing` and `explanation` what it is, in a word and in a
+    sentence; `warning` what people should know of it, though it was accepted."""
 
     dataset: str
     file: str
@@ -37,6 +39,9 @@ class FileRow:
     detected_utc: str
     loaded_utc: str | None
     ended_utc: str | None
+    warning: str | None = None
+    standing: str = ""
+    explanation: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,15 @@ class Counts:
     size_bytes: int
     stale: int
     last_loaded_utc: str | None
+
+
+@dataclass(frozen=True)
+class FileWarning:
+    """What people should know of the version that is in the cube."""
+
+    file: str
+    warning: str
+    detected_utc: str
 
 
 def counts(ledger: Ledger, dataset: str) -> Counts:
@@ -79,6 +93,18 @@ def counts(ledger: Ledger, dataset: str) -> Counts:
         return Counts(files, sized, connection.scalar(stale) or 0, connection.scalar(last))
 
 
+def file_warnings(ledger: Ledger, dataset: str) -> list[FileWarning]:
+    """The warnings that hold: of the versions that their paths still show, the newest first."""
+    query = (
+        select(paths.c.path, versions.c.warning, versions.c.detected_utc)
+        .join(paths, paths.c.accepted == versions.c.id)
+        .where(versions.c.dataset == dataset, versions.c.warning.is_not(None), versions.c.state.in_(LIVE))
+        .order_by(versions.c.id.desc())
+    )
+    with ledger.reading() as connection:
+        return [FileWarning(shown(row.path), row.warning, row.detected_utc) for row in connection.execute(query)]
+
+
 def file_rows(
     ledger: Ledger,
     *,
@@ -96,9 +122,16 @@ def file_rows(
         current_only: only what each path shows now, and what is in the cube.
         limit: how many at most.
     """
+    judged = versions.alias()
     query = (
-        select(versions, paths.c.path, paths.c.present, paths.c.accepted, paths.c.judged)
+        select(
+            versions,
+            *(paths.c[name] for name in ("path", "present", "accepted", "judged")),
+            judged.c.reason.label("refusal"),
+            judged.c.detected_utc.label("refused_utc"),
+        )
         .join(paths, paths.c.id == versions.c.path_id)
+        .outerjoin(judged, judged.c.id == paths.c.judged)
         .order_by(versions.c.id.desc())
         .limit(limit)
     )
@@ -109,7 +142,15 @@ def file_rows(
     if current_only:
         query = query.where((versions.c.id == paths.c.judged) | (versions.c.id == paths.c.accepted))
     with ledger.reading() as connection:
-        return [file_row(row) for row in connection.execute(query)]
+        found = connection.execute(query).all()
+        sharers = rows_sharers(connection, {row.content for row in found if row.state in LIVE and row.content})
+    return [_explained(row, sharers.get(row.content)) for row in found]
+
+
+def _explained(row: Any, sharer: Sharer | None) -> FileRow:
+    other = shown(sharer.path) if sharer is not None and sharer.version != row.id else None
+    word, sentence = standing_of(row, other)
+    return replace(file_row(row), standing=word, explanation=sentence)
 
 
 def file_row(row: Any) -> FileRow:
@@ -134,4 +175,5 @@ def file_row(row: Any) -> FileRow:
         detected_utc=row.detected_utc,
         loaded_utc=row.loaded_utc,
         ended_utc=row.ended_utc,
+        warning=row.warning,
     )

@@ -34,6 +34,13 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "UPDATE versions SET content = id WHERE segment IS NOT NULL AND rows > 0",
         "ALTER TABLE versions DROP COLUMN place",
         "ALTER TABLE segments ADD COLUMN keys_repeat BOOLEAN NOT NULL DEFAULT 0",
+        "ALTER TABLE versions ADD COLUMN warning VARCHAR",
+        "CREATE INDEX versions_by_warning ON versions (dataset) WHERE warning IS NOT NULL",
+        """CREATE TABLE decisions (
+            batch INTEGER NOT NULL, number INTEGER NOT NULL, dataset VARCHAR NOT NULL, path_id INTEGER NOT NULL,
+            action VARCHAR NOT NULL, version INTEGER, other_id INTEGER, cause VARCHAR, who VARCHAR,
+            PRIMARY KEY (batch, number))""",
+        "CREATE INDEX decisions_by_path ON decisions (path_id)",
         "CREATE INDEX versions_by_content ON versions (content)",
         # What was a duplicate may count now, and what was refused for its manifest has a digest that mixes both.
         """UPDATE paths SET judged = NULL, ctime_ns = 0, inode = 0 WHERE judged IN (

@@ -121,7 +121,7 @@ def _paths_by_id(connection: Connection, dataset: str, ids: Iterable[int]) -> di
 
 
 def _path_rows(dataset: str) -> Select[Any]:
-    columns = ("digest", "path_values", "state", "content", "cause", "reason")
+    columns = ("digest", "path_values", "state", "content", "cause", "reason", "warning")
     return (
         select(
             paths,
@@ -157,4 +157,5 @@ def _version(id: int | None, row: Mapping[str, Any], which: str) -> VersionFacts
         row[f"{which}_content"],
         row[f"{which}_cause"],
         row[f"{which}_reason"],
+        row[f"{which}_warning"],
     )

@@ -76,12 +76,15 @@ versions = Table(
     Column("staged_utc", String),
     Column("loaded_utc", String),
     Column("ended_utc", String),
+    Column("warning", String, doc="what people should know of it, though it was accepted, in words"),
 )
 Index("versions_by_digest", versions.c.digest)
 Index("versions_by_path", versions.c.path_id)
 Index("versions_by_content", versions.c.content)
 Index("versions_by_segment", versions.c.segment)
 Index("versions_by_state", versions.c.state, versions.c.dataset)
+
+Index("versions_by_warning", versions.c.dataset, sqlite_where=versions.c.warning.is_not(None))
 
 segments = Table(
     "segments",
@@ -111,6 +114,21 @@ batches = Table(
     Column("loaded_utc", String),
 )
 Index("batches_by_state", batches.c.state)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("batch", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, doc="within the batch"),
+    Column("dataset", String, nullable=False),
+    Column("path_id", Integer, nullable=False),
+    Column("action", String, nullable=False, doc="what became of the path, beyond what its version says"),
+    Column("version", Integer),
+    Column("other_id", Integer, doc="another path: that it was renamed from, or is a copy of"),
+    Column("cause", String, doc="as in versions"),
+    Column("who", String, doc="who asked for it; null where nobody did"),
+)
+Index("decisions_by_path", decisions.c.path_id)
 
 requests = Table(
     "requests",

@@ -105,10 +105,18 @@ def legible(parts: Sequence[Part]) -> Iterator[None]:
 
 def rows_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.DataFrame:
     """All rows of some versions, with the table's columns, `_version` and `_line`."""
+    return _columns_of(parts, table, versions, _columns(table))
+
+
+def keys_of(parts: Iterable[Part], table: Table, versions: Iterable[int]) -> pl.DataFrame:
+    """The keys of some versions, with `_version`."""
+    return _columns_of(parts, table, versions, [*table.keys, VERSION])
+
+
+def _columns_of(parts: Iterable[Part], table: Table, versions: Iterable[int], columns: Sequence[str]) -> pl.DataFrame:
     wanted = pl.Series(list(versions), dtype=pl.Int64)
-    columns = _columns(table)
     found = [rows.filter(pl.col(VERSION).is_in(wanted.implode())).select(columns) for rows in scan_segments(parts)]
-    return pl.concat(pl.collect_all(found), how="vertical_relaxed") if found else _no_rows(table)
+    return pl.concat(pl.collect_all(found), how="vertical_relaxed") if found else _no_rows(table).select(columns)
 
 
 def rows_with_keys(parts: Iterable[Part], table: Table, keys: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from flows.cube.frames import fitting, sum_overflow
 from flows.errors import QueryError, TooManyRows
+from flows.model.lifecycle import State
 from flows.model.tables import Query
 from flows.web.answers import error_fields, refuse, reply
 from flows.web.conditions import parse_conditions
@@ -45,7 +46,9 @@ def _status(question: Question[Parameters]) -> Response:
 def _files(question: Question[FilesParameters]) -> Response:
     given = question.parameters
     states = tuple(state.value for state in given.state)
-    return reply([asdict(row) for row in question.source.files(given.dataset, states, given.limit)])
+    waiting = question.source.waiting_files(given.dataset) if State.DETECTED in given.state else []
+    found = [asdict(row) for row in question.source.files(given.dataset, states, given.limit)]
+    return reply([*waiting, *found][: given.limit])
 
 
 def _findings(question: Question[FindingsParameters]) -> Response:

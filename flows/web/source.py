@@ -34,5 +34,8 @@ class Source(Protocol):
     ) -> list[FileRow]:
         """File versions, the newest first."""
 
+    def waiting_files(self, dataset: str | None) -> list[dict[str, Any]]:
+        """Files that are seen and not judged yet, as rows of `files` without a version."""
+
     def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
         """The quarantine report of a version."""
