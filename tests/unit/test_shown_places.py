@@ -34,6 +34,7 @@ KNOWN = {
     ("cli/files.py", "accept"): PLAIN,
     ("cli/main.py", "_show_version"): OURS,
     ("cli/files.py", "_change_files"): OURS,
+    ("cli/files.py", "_waiting_files"): ERROR,
     ("cli/questions.py", "_show_status"): PLAIN,
     ("cli/questions.py", "_show_datasets"): PLAIN,
     ("cli/upkeep.py", "_show_difference"): PLAIN,

@@ -29,13 +29,13 @@ from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
 from flows.store.path_facts import batch_facts, known_identities
 from flows.store.restore import RestoreResult, restore_ledger
-from flows.store.schema import batches, datasets, paths, segments, versions
+from flows.store.schema import batches, datasets, decisions, paths, segments, versions
 from flows.store.segments import Segments
 from flows.store.state_directory import StateDirectory
 from flows.store.upkeep import note_fingerprint
 
 NAMES = [b"a.csv", b"b.csv", b"c.csv", b"n/a.csv", b"\xff.csv"]
-_TABLES = (datasets, paths, versions, segments, batches)
+_TABLES = (datasets, paths, versions, segments, batches, decisions)
 _TIMES = {"loaded_utc", "held"}
 type Rows = dict[str, list[dict[str, Any]]]
 
@@ -221,7 +221,8 @@ class Decided:
             if not directory.meaning.shared or Identity(file.digest) not in known
         }
         facts = batch_facts(self.ledger, name, seen=seen, others=[*gone, *unload])
-        planner = Planner(facts, self.counters, directory.meaning, verdicts=verdicts, values_of=lambda _: "")
+        by = f"ann {self.clock}" if unload else None
+        planner = Planner(facts, self.counters, directory.meaning, verdicts=verdicts, values_of=lambda _: "", by=by)
         planner.look(seen, gone=gone)
         planner.unload(unload)
         plan = planner.finish()
@@ -280,9 +281,9 @@ def _signature(file: LaidFile) -> Signature:
 
 
 def _rows(found: Any, table: Table) -> list[dict[str, Any]]:
-    key = next(column.name for column in table.primary_key)
+    keys = [column.name for column in table.primary_key]
     rows = [{name: value for name, value in row.items() if name not in _TIMES} for row in found]
-    return sorted(rows, key=lambda row: row[key])
+    return sorted(rows, key=lambda row: tuple(row[key] for key in keys))
 
 
 def _frame(dataset: Dataset, version: int, file: LaidFile) -> pl.DataFrame:
