@@ -36,7 +36,7 @@ async def load_files(
         dataset: the dataset's name.
         paths: files or patterns inside its landing directory; all of it when empty.
         mode: `load` what is new or unloaded, `reload` again from the file, or `unload`.
-        force: load a copy of bytes that another file has loaded already.
+        force: read the files again, also those of which nothing is new; a duplicate stays one.
     """
     plain_logs()
     await name_run(f"{dataset} · {mode} · {len(paths) if paths else 'all'}")

@@ -87,7 +87,9 @@ def findings(
 @commands.command()
 def load(
     paths: PathsArgument = None, dataset: DatasetOption = None, state: StateOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Also copies of bytes that were loaded already.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Read them again, also where nothing is new; a duplicate stays one.")
+    ] = False,
     since: SinceOption = None, where: WhereOption = None,
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip

@@ -58,7 +58,7 @@ def _words(decision: Decision, plan: Plan, verdict: Verdict) -> tuple[str, str |
         case "share":
             return State.LOADED.value, f"the same bytes as {other}, whose rows it shares"
         case "duplicate":
-            return State.DUPLICATE.value, f"the same bytes were loaded already from {other}"
+            return State.DUPLICATE.value, f"the same bytes as {other}, which count once; duplicates=Load() counts each"
         case "promote":
             return State.LOADED.value, "its rows count now, since the file with the same bytes has left"
         case "refuse":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sqlalchemy import Connection, select
@@ -79,7 +79,7 @@ def _rows_to_be(
         row._replace(segment=HERE) if row.id in contents else row._replace(segment=None) if row.segment in old else row
         for row in rows.versions
     ]
-    return Decisions(rows.batches, rows.paths, versions=moved)
+    return replace(rows, versions=moved)
 
 
 def _add_holders(connection: Connection, named: _Named, contents: Collection[int]) -> None:

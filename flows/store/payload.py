@@ -31,7 +31,7 @@ class Payload:
         working_directory: that of who asks; in JSON `asked_in`.
         since: only files found at or after this moment.
         where: conditions LEVEL=VALUE on the rows of a file.
-        force: load a copy of bytes that another file has loaded already.
+        force: read the files again, also those of which nothing is new; a duplicate stays one.
         dry_run: say what would change, and change nothing.
         deep: verify against the landing files.
         date: the business day of a report.

@@ -105,6 +105,10 @@ class LiveFeed:
         status: dict[str, Any] = self._source.status()["datasets"]["sales"]
         return status
 
+    def waiting(self) -> list[dict[str, Any]]:
+        """What `cubefeed files` says of files that wait."""
+        return self._source.waiting_files("sales")
+
     def warnings(self) -> list[str]:
         """What `cubefeed status` warns of."""
         return [disk["warning"] for disk in self._source.status()["disks"] if disk["warning"]]
