@@ -37,7 +37,7 @@ COMPACTING: dict[str, tuple[object, str, str]] = {
     "merged segment half written": (pl.DataFrame, "write_parquet", "after"),
     "merged segment written": (Segments, "write", "after"),
     "ledger points to it": (compaction, "replace_segments", "after"),
-    "dead ones forgotten": (compaction, "drop_dead_segments", "after"),
+    "dead ones forgotten": (compaction, "drop_segments", "after"),
     "dead ones removed": (Segments, "remove", "before"),
 }
 """The same for a compaction."""

@@ -139,7 +139,9 @@ def test_a_kill_during_compaction_loses_nothing(installation: Installation, poin
     installation.ask_to_close_the_day()
     installation.check()
     left = installation.segments()
-    assert first not in left and len(left) == 3, "the compaction was not done again, or left something behind"
+    # Decisions of segments that the first one had merged already are carried once more, by a segment without rows.
+    expected = 4 if point == "ledger points to it" else 3
+    assert first not in left and len(left) == expected, "the compaction was not done again, or left something behind"
 
 
 def kill_at_random_moments(installation: Installation, kills: int, seed: int) -> None:
