@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from flows.store.ledger import Ledger
 from flows.store.segment_rows import Part, newest_dates
 
 SHOWN_DATES = 15
+SHOWN_WARNINGS = 20
 SHOWN_FILES = 200
 """A report is read by people, and its facts lie in the ledger as the answer to a request."""
 _FIRST: tuple[Came, ...] = ("refused", "late", "corrected", "received", "duplicate")
@@ -82,7 +83,10 @@ def day_report(
         rows=checked["rows"],
         missing=checked["missing"],
         extra=checked["extra"],
-        complaints=tuple(complaints_of(checked, day_facts(dataset, cube, day if due else None), inbox.problem)),
+        complaints=(
+            *complaints_of(checked, day_facts(dataset, cube, day if due else None), inbox.problem),
+            *_warnings(came),
+        ),
     )
 
 
@@ -173,6 +177,12 @@ def _came(version: DayVersion, newest: Newest, day: date, due: datetime | None) 
     if due is not None and not has and last is not None and last < day:
         return "late", last
     return "received", None
+
+
+def _warnings(came: Sequence[DayVersion]) -> list[str]:
+    """Of the versions that their files still show."""
+    warned = [each.row for each in came if each.row.warning and each.row.current]
+    return [f"{row.file}: {row.warning}" for row in warned[:SHOWN_WARNINGS]]
 
 
 def _utc(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -83,10 +84,14 @@ def list_events(ledger: Ledger, selection: Selection) -> list[Event]:
 
 
 def _path_ids(connection: Connection, dataset: str | None, file: str) -> list[int]:
-    query = select(paths.c.id, paths.c.path)
-    known = [(id, shown(path)) for id, path in connection.execute(_of_dataset(query, paths, dataset))]
-    exact = [id for id, name in known if name == file]
-    return exact or [id for id, name in known if f"/{file}".endswith(f"/{name}") or name.endswith(f"/{file}")]
+    """The paths of this name; else those of which it is the end, or that are its end."""
+    query = _of_dataset(select(paths.c.id, paths.c.path), paths, dataset)
+    exact = list(connection.scalars(query.where(paths.c.path == os.fsencode(file))))
+    if exact:
+        return exact
+    known = [(id, shown(path)) for id, path in connection.execute(query)]
+    written = [id for id, name in known if name == file]
+    return written or [id for id, name in known if f"/{file}".endswith(f"/{name}") or name.endswith(f"/{file}")]
 
 
 def _of_dataset(query: Select[Any], table: Any, dataset: str | None) -> Select[Any]:
@@ -107,6 +112,8 @@ class _Story:
         for action in self._actions:
             if action.action in _FIRST and born.get(action.version) == action.batch:
                 self._came[action.version, action.batch].append(action)
+        renames = (action for action in self._actions if action.action == "rename")  # the newest first
+        self._first_names = {action.version: self._names.get(action.other_id) for action in renames}
         self._before = self._read_before({row.path_id for row in self._versions})
 
     def events(self) -> Iterator[Event]:
@@ -168,7 +175,9 @@ class _Story:
         refused = row.state == State.QUARANTINED and not row.ended_utc
         if refused:
             return self._event(row, row.decided_utc or row.detected_utc, "refused", [row.reason or ""])
-        details = [self._like(came[each].other_id) for each in ("duplicate", "share") if each in came][:1]
+        name = self._first_names.get(row.id)
+        details = [f"as {name}"] if name else []
+        details += [self._like(came[each].other_id) for each in ("duplicate", "share") if each in came][:1]
         details += ["it stays unloaded"] if "hold" in came else []
         details += self._replaced(row)
         details += [f"asked for by {action.who}" for action in came.values() if action.who][:1]

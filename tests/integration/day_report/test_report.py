@@ -135,3 +135,15 @@ def test_the_day_before_knows_weekends_and_so_does_the_time_between() -> None:
     assert day_before(expect, date(2021, 5, 14)) == date(2021, 5, 12)
     since, until = span_of(expect, date(2021, 5, 3))
     assert (since.isoformat(), until.isoformat()) == ("2021-05-01T07:00:00+02:00", "2021-05-04T07:00:00+02:00")
+
+
+def test_a_correction_that_keeps_no_key_is_a_complaint_of_the_report_and_fails_no_day(
+    living: LiveFeed,
+) -> None:
+    living.put("b.csv", sales(8, start=11, day=day(1)))
+    living.wait_for({1: 4, 2: 6, 11: 8, 20: 2})
+    report = reported(living, day(1))
+    (complaint,) = report.complaints
+    assert complaint.startswith("b.csv: it has no key of the 1 row that it had before")
+    assert [file.why for file in report.files if file.came == "corrected"] == [complaint.removeprefix("b.csv: ")]
+    assert ask(living, "close-day")["day"]["complaints"] == []

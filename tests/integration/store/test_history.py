@@ -71,6 +71,7 @@ def test_a_rename_is_told_of_both_names(start: Start) -> None:
     living.wait_for({1: 1})
     os.rename(living.landing / "a.csv", living.landing / "b.csv")
     living.wait_for_state("b.csv", "loaded")
+    assert [row["details"] for row in history(living)] == ["as a.csv", "from a.csv; it keeps what it had"]
     for name in ("a.csv", "b.csv"):
         renamed = history(living, "--file", name)[-1]
         assert (renamed["file"], renamed["event"]) == ("b.csv", "renamed")

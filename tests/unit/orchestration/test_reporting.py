@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from flows.model.findings import Finding
 from flows.orchestration import artifacts as reporting
 from flows.orchestration import events as prefect_events
 from flows.orchestration.events import Events
-from flows.orchestration.run_log import file_line
+from flows.orchestration.run_log import file_line, log_outcome
 
 
 @pytest.mark.parametrize(("refused", "own", "together"), [(2, 2, 0), (53, 50, 3)])
@@ -55,6 +56,26 @@ def test_each_refused_file_has_a_table_of_findings_unless_they_are_very_many(
 )
 def test_a_log_names_a_finding_by_what_is_known_of_it(finding: Finding, words: str) -> None:
     assert file_line(FileOutcome("a.csv", "quarantined", first_finding=finding)) == f"a.csv quarantined, {words}"
+
+
+def test_a_warning_is_in_the_runs_log_and_in_its_artifact(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    published: list[Mapping[str, Any]] = []
+
+    async def keep(_key: str, rows: Sequence[Mapping[str, Any]], _description: str) -> None:
+        published.extend(rows)
+
+    monkeypatch.setattr(reporting, "publish_table", keep)
+    outcome = Outcome("sales", (FileOutcome("a.csv", "loaded", rows=1, warning="it has no key of before"),))
+    loads = LoadSummary()
+    loads.add(outcome)
+    asyncio.run(reporting.publish_loads(loads, LoadSummary(), lambda _dataset, _version: []))
+    assert [row["reason"] for row in published] == ["it has no key of before"]
+    log_outcome(logging.getLogger("run"), outcome)
+    (record,) = [each for each in caplog.records if "no key of before" in each.getMessage()]
+    assert record.levelno == logging.WARNING
+    assert loads.named(1) == list(outcome.files)
 
 
 def test_a_dataset_that_is_degraded_and_recovers_makes_one_event_each(monkeypatch: pytest.MonkeyPatch) -> None:
