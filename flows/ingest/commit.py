@@ -20,7 +20,8 @@ from flows.ingest.lost_keys import warn_of_lost_keys
 from flows.ingest.work import CheckedBatch, CheckedFiles, Outcome, Work
 from flows.model.dataset import Dataset
 from flows.model.lifecycle import PathFacts
-from flows.model.plan import Plan, Planner
+from flows.model.plan import Plan
+from flows.model.planner import Planner
 from flows.model.tables import FILE, LINE, VERSION
 from flows.runtime.boundaries import DatasetFailed, Scope, boundary
 from flows.store.batches import mark_loaded, prepare_batch, stage_batch

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from flows.model.findings import Verdict
 from flows.model.lifecycle import Facts, Identity, Mark, Mode, Observation, PathFacts
-from flows.model.plan import Counters, Plan, Planner
+from flows.model.plan import Counters, Plan
+from flows.model.planner import Planner
 from flows.model.precedence import ByColumn, Meaning, Rank, rank_of
 from tests.property.rules import Content, File, moment
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-import flows.model.plan as planning
+import flows.model.planner as planning
 import flows.store.ledger as ledger
 import flows.store.ranks as ranks
 from flows.ingest import cube_change
 from flows.model import precedence, renames
 from flows.model.lifecycle import PathFacts, State
-from flows.model.plan import Planner
+from flows.model.planner import Planner
 from flows.model.precedence import Meaning
 from tests.property.test_invariant import run, settle_at_once  # noqa: F401  # a fixture that every history needs
 
@@ -51,7 +51,7 @@ def a_refused_correction_clears_the_rows(patch: pytest.MonkeyPatch) -> None:
     def mutant(self: Planner, path: PathFacts, *others: Any) -> None:
         refuse(self, path, *others)
         if path.current is not None:
-            self._restate(self._facts.paths[path.path], State.UNLOADED, "deleted")
+            self._draft.restate(self._facts.paths[path.path], State.UNLOADED, "deleted")
 
     patch.setattr(Planner, "_refuse", mutant)
 

@@ -20,7 +20,8 @@ from flows.model.dataset import Dataset
 from flows.model.files import Signature
 from flows.model.findings import Verdict
 from flows.model.lifecycle import LIVE, Identity, Mark, Observation
-from flows.model.plan import Plan, Planner
+from flows.model.plan import Plan
+from flows.model.planner import Planner
 from flows.model.precedence import Meaning
 from flows.model.tables import LINE, VERSION
 from flows.store.backup import make_backup
