@@ -13,9 +13,9 @@ def find_renames(
 ) -> dict[bytes, bytes]:
     """Old path → new path.
 
-    A file was renamed where a path shows the same file (inode, mtime and size) that lay at another path, which is gone
-    or shows another renamed file; or where it shows the bytes of a path that is gone. A path that shows a file of its
-    own was corrected, and what lay there before was moved away as a copy: its place stays with the path.
+    A file was renamed where a path shows the same file (inode, mtime, size and bytes) that lay at another path, which
+    is gone or shows another renamed file; or where it shows the bytes of a path that is gone. A path that shows a file
+    of its own was corrected, and what lay there before was moved away as a copy: its place stays with the path.
 
     Args:
         known: what the ledger knows.
@@ -46,11 +46,17 @@ def _same_file(
             lay_at[path.mark].append(path)
     found: dict[bytes, bytes] = {}
     for file in seen:
-        before = sorted((path for path in lay_at[file.mark] if path.path != file.path), key=by_arrival)
+        before = sorted((path for path in lay_at[file.mark] if _has_shown(path, file)), key=by_arrival)
         old = next((path.path for path in before if path.path not in found), None)
         if old is not None:
             found[old] = file.path
     return _without_corrected(found, away)
+
+
+def _has_shown(path: PathFacts, file: Observation) -> bool:
+    """Whether another path showed these bytes: inodes are given out again, and times and sizes may be set."""
+    shown = {version.identity.digest for version in (path.accepted, path.judged) if version is not None}
+    return path.path != file.path and file.identity.digest in shown
 
 
 def _without_corrected(found: dict[bytes, bytes], away: Collection[bytes]) -> dict[bytes, bytes]:

@@ -148,7 +148,8 @@ class Rules:
         """Old name → new name: the same file elsewhere, or the bytes of a file that is gone."""
         found: dict[str, str] = {}
         for name in touched:
-            same = [old for old, file in known.items() if old != name and file.mark == directory[name].mark]
+            now = directory[name]
+            same = [o for o, f in known.items() if o != name and f.mark == now.mark and f.content == now.content]
             moved = [old for old in same if old not in found and directory.get(old, None) != known[old]]
             if moved:
                 found[moved[0]] = name

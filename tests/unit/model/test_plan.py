@@ -131,6 +131,15 @@ def test_a_file_that_is_renamed_over_another_takes_its_place() -> None:
     assert story.look() == [(1, 20), (2, 2)]
 
 
+def test_a_new_file_with_the_inode_time_and_size_of_a_deleted_one_is_no_rename() -> None:
+    story = keyed()
+    story.put("a.csv", (1, 10))
+    story.look()
+    before = story.files.pop("a.csv")
+    story.files["b.csv"] = before._replace(content=Content(((2, 20),)))
+    assert story.look() == [(1, 10), (2, 20)]
+
+
 def test_a_late_older_snapshot_covers_nothing_where_names_decide() -> None:
     story = keyed(ByName())
     story.put("snap_10.csv", (1, 10))
