@@ -53,12 +53,13 @@ def _with_a_key_in_common(
         orient="row",
     )
     after = pl.concat([rows.select(*keys, VERSION), at_stake.select(*keys, VERSION)], how="vertical_relaxed")
-    before = after.rename({VERSION: _OLD}).join(pairs, on=_OLD)
+    olds = after.filter(pl.col(VERSION).is_in(pairs[_OLD].unique().implode()))
     common: set[int] = set()
-    for some in (before.unique(_OLD, keep="any"), before):
-        left = some.filter(~pl.col(_OLD).is_in(pl.Series(list(common), dtype=pl.Int64).implode()))
+    for some in (olds.unique(VERSION, keep="any"), olds):
+        left = some.filter(~pl.col(VERSION).is_in(pl.Series(list(common), dtype=pl.Int64).implode()))
         if not left.is_empty():
-            common |= set(after.join(left, on=[*keys, VERSION]).get_column(_OLD))
+            taken = left.rename({VERSION: _OLD}).join(pairs, on=_OLD)
+            common |= set(after.join(taken, on=[*keys, VERSION])[_OLD])
     return common
 
 

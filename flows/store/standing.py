@@ -38,11 +38,13 @@ def rows_sharers(connection: Connection, contents: Collection[int]) -> dict[int,
         return {}
     query = (
         select(versions.c.content, versions.c.id, versions.c.state, paths.c.path, paths.c.arrival)
-        .join(paths, paths.c.accepted == versions.c.id)
-        .where(versions.c.content.in_(among(contents)), versions.c.state.in_(LIVE))
+        .join(paths, (paths.c.id == versions.c.path_id) & (paths.c.accepted == versions.c.id))
+        .where(versions.c.content.in_(among(contents)))
     )
     found: dict[int, tuple[Any, Sharer]] = {}
     for row in connection.execute(query):
+        if row.state not in LIVE:  # to ask for the state would choose another index
+            continue
         order = (row.state == State.DUPLICATE, row.id != row.content, row.arrival or 0, row.id)
         if row.content not in found or order < found[row.content][0]:
             found[row.content] = order, Sharer(row.path, row.id)
