@@ -9,6 +9,7 @@ from flows.cube.port import LiveSegment
 from flows.ingest.availability import Availability
 from flows.ingest.commit import Appender
 from flows.ingest.dataset_state import DatasetState
+from flows.ingest.meaning_change import adopt_meaning
 from flows.ingest.path_values import derive_values_anew
 from flows.ingest.repair import SegmentRepair
 from flows.ingest.resources import Resources
@@ -42,6 +43,7 @@ class TableFill:
             with boundary(Scope.DATASET):
                 derive_values_anew(state.dataset, ledger)
                 state.repairs = self._repair.repair(state.dataset, state.monitor.read_thread)
+                adopt_meaning(state.dataset, ledger, lambda live: self._appender.live.parts(name, live))
                 state.monitor.inbox.reset(ledger.signatures(name))
                 rows = live_rows(ledger, name)
                 differ = keys_differ(ledger, name, rows)

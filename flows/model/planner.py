@@ -155,7 +155,7 @@ class Planner:
             self._hold(path, file)
         elif file.mode in ("force", "reload") and verdict is not None:
             self._load(path, file, verdict)
-        elif path.current is not None and path.current.identity == file.identity:
+        elif path.current is not None and path.current.identity == file.identity and not self._counts_now(path.current):
             self._draft.put(replace(path, judged=path.current))
             self._draft.decide(file.path, "unchanged", path.current.id)
         elif self._meaning.shared and file.identity in self._contents:
@@ -164,6 +164,10 @@ class Planner:
             self._load(path, file, verdict)
         else:
             self.plan.unchecked.add(file.path)
+
+    def _counts_now(self, current: VersionFacts) -> bool:
+        """Whether it was a duplicate when duplicates were declared otherwise."""
+        return self._meaning.copies_count and current.state is State.DUPLICATE
 
     def _refuse(self, path: PathFacts, file: Observation, verdict: Verdict) -> None:
         shown = path.judged

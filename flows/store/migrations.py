@@ -41,6 +41,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
             action VARCHAR NOT NULL, version INTEGER, other_id INTEGER, cause VARCHAR, who VARCHAR,
             PRIMARY KEY (batch, number))""",
         "CREATE INDEX decisions_by_path ON decisions (path_id)",
+        "ALTER TABLE datasets ADD COLUMN meaning VARCHAR",
         "CREATE INDEX versions_by_content ON versions (content)",
         # What was a duplicate may count now, and what was refused for its manifest has a digest that mixes both.
         """UPDATE paths SET judged = NULL, ctime_ns = 0, inode = 0 WHERE judged IN (

@@ -27,6 +27,7 @@ datasets = Table(
     Column("first_day", String, doc="retention: rows of earlier days are not in the cube"),
     Column("held", Integer, doc="rows in the cube since the last commit; null where that is not known"),
     Column("volumes", String, doc="JSON: the landing directory as it was last believed; null where it never was"),
+    Column("meaning", String, doc="JSON: which rows cover others, and whether equal files count; null where not noted"),
     Column("doubted_after", Integer, doc="the last version before it came in doubt; null where it is not"),
 )
 

@@ -1,0 +1,105 @@
+"""What a dataset's deliveries meant at the last start: which rows cover others, and whether equal files count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, select, update
+
+from flows.model.lifecycle import LIVE, State
+from flows.model.precedence import ByArrival, ByColumn, ByName, Meaning, Precedence
+from flows.store.ledger import Ledger, among
+from flows.store.schema import datasets, paths, versions
+from flows.store.upkeep import NEVER
+
+_PRECEDENCES: dict[str, Callable[..., Precedence]] = {kind.__name__: kind for kind in (ByArrival, ByName, ByColumn)}
+
+
+def remembered_meaning(ledger: Ledger, dataset: str) -> Meaning | None:
+    """The meaning that was last noted; None where none was."""
+    with ledger.reading() as connection:
+        text = connection.scalar(select(datasets.c.meaning).where(datasets.c.name == dataset))
+    if text is None:
+        return None
+    facts = json.loads(text)
+    precedence = _PRECEDENCES[facts["precedence"]](**facts["options"])
+    return Meaning(facts["keyed"], precedence, facts["copies_count"])
+
+
+def remember_meaning(ledger: Ledger, dataset: str, meaning: Meaning) -> None:
+    """Note what the deliveries mean now. What becomes of deleted files is no part of it."""
+    kind = meaning.precedence
+    facts = {"keyed": meaning.keyed, "precedence": type(kind).__name__, "options": vars(kind)}
+    text = json.dumps({**facts, "copies_count": meaning.copies_count})
+    with ledger.writing() as connection:
+        connection.execute(update(datasets).where(datasets.c.name == dataset).values(meaning=text))
+
+
+class Copy(NamedTuple):
+    """A delivery that is in the cube, and whose bytes and values another path has too.
+
+    Args:
+        version: its version.
+        path: where it lies.
+        present: whether it was there when last looked.
+        content: the version whose rows it has.
+        rows: how many.
+        counts: whether they are in the cube for it.
+    """
+
+    version: int
+    path: bytes
+    present: bool
+    content: int
+    rows: int
+    counts: bool
+
+
+def copies(ledger: Ledger, dataset: str) -> list[list[Copy]]:
+    """The deliveries that are equal, each group in the order of arrival."""
+    mine = (versions.c.dataset == dataset) & versions.c.state.in_(LIVE) & versions.c.content.is_not(None)
+    same = (versions.c.digest, versions.c.path_values)
+    several = select(*same).where(mine).group_by(*same).having(func.count() > 1).subquery()
+    query = (
+        select(
+            *same, versions.c.id, paths.c.path, paths.c.present, versions.c.content, versions.c.rows, versions.c.state
+        )
+        .join(paths, paths.c.id == versions.c.path_id)
+        .join(several, (several.c.digest == versions.c.digest) & (several.c.path_values == versions.c.path_values))
+        .where(mine)
+        .order_by(paths.c.arrival, paths.c.path)
+    )
+    groups: dict[tuple[bytes, str], list[Copy]] = {}
+    with ledger.reading() as connection:
+        for digest, values, id, path, present, content, rows, state in connection.execute(query):
+            counts = state != State.DUPLICATE.value
+            groups.setdefault((digest, values), []).append(Copy(id, path, present, content, rows, counts))
+    return list(groups.values())
+
+
+def let_one_count(ledger: Ledger, groups: Sequence[Sequence[Copy]]) -> list[Copy]:
+    """Of equal deliveries the first that counts goes on counting. Returns those that count no more."""
+    ended: list[Copy] = []
+    with ledger.writing() as connection:
+        for group in groups:
+            first = next((copy for copy in group if copy.counts), None)
+            others = [copy for copy in group if copy is not first and copy.counts]
+            if first is None or not others:
+                continue
+            values = {"state": State.DUPLICATE.value, "content": first.content}
+            named = versions.c.id.in_(among(copy.version for copy in others))
+            connection.execute(update(versions).where(named).values(values))
+            ended += others
+    return ended
+
+
+def look_at_duplicates_again(ledger: Ledger, groups: Sequence[Sequence[Copy]]) -> list[Copy]:
+    """Have the files be read again that did not count. Returns them, and those whose file is gone, which cannot be."""
+    waiting = [copy for group in groups for copy in group if not copy.counts]
+    named = among(copy.version for copy in waiting)
+    with ledger.writing() as connection:
+        again = paths.c.present & paths.c.accepted.in_(named)
+        connection.execute(update(paths).where(again).values(judged=None, **NEVER))
+    return waiting
