@@ -20,6 +20,7 @@ from flows.store.former_digests import (
     forget_path_values,
     former_digest,
     former_versions,
+    has_former,
     set_identities,
 )
 from flows.store.ledger import Ledger
@@ -34,6 +35,8 @@ def adopt_former_digests(dataset: Dataset, ledger: Ledger, mount: MountThread, c
     Raises:
         LandingHangs: the landing directory does not answer; it is done at the next start.
     """
+    if not has_former(ledger, dataset.name):
+        return
     if dataset.from_path is None:
         forget_path_values(ledger, dataset.name)
         return

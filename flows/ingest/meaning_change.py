@@ -18,6 +18,7 @@ from flows.store.ledger import Ledger
 from flows.store.meaning import (
     Copy,
     copies,
+    judged_anew,
     let_one_count,
     look_at_duplicates_again,
     remember_meaning,
@@ -72,6 +73,8 @@ def adopt_meaning(dataset: Dataset, ledger: Ledger, parts_of: PartsOf) -> None:
     before, now = remembered_meaning(ledger, dataset.name), replace(dataset.meaning, unload_deleted=False)
     if before == now:
         return
+    if before is None:
+        _say_what_is_judged_anew(dataset, ledger)
     if not now.keyed:
         _adopt_duplicates(dataset, ledger)
     elif before is not None and before.keyed:
@@ -79,6 +82,20 @@ def adopt_meaning(dataset: Dataset, ledger: Ledger, parts_of: PartsOf) -> None:
         words = "it cannot be said what that changes" if found is None else found.words()
         log.warning("%s: precedence is %s, and was %s: %s", dataset.name, now.precedence, before.precedence, words)
     remember_meaning(ledger, dataset.name, now)
+
+
+def _say_what_is_judged_anew(dataset: Dataset, ledger: Ledger) -> None:
+    """At the first start over the state of an earlier edition."""
+    found = [shown(path) for path in judged_anew(ledger, dataset.name)]
+    if found:
+        log.warning(
+            "%s: %s that an earlier Cubefeed took for duplicates, or refused for their manifests: read again, and "
+            "loaded where they are sound%s: %s",
+            dataset.name,
+            counted(len(found), "file"),
+            "; their rows cover those of files that came before them" if dataset.meaning.keyed else "",
+            first_names(found, SHOWN),
+        )
 
 
 def merge_difference(dataset: Dataset, before: Meaning, ledger: Ledger, parts_of: PartsOf) -> MergeDifference | None:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select, update
 
 from flows.model.lifecycle import LIVE, Identity
 from flows.store.ledger import Ledger
+from flows.store.meaning import remembered_meaning
 from flows.store.migrations import OLD_VALUES
 from flows.store.schema import paths, versions
 
@@ -34,6 +35,15 @@ def former_digest(body: bytes, values: str) -> bytes:
     mixed = repr(sorted(json.loads(values).items()))
     digest.update(b"\0" + mixed.encode("utf-8", "surrogateescape"))
     return digest.digest()
+
+
+def has_former(ledger: Ledger, dataset: str) -> bool:
+    """Whether no session of this edition has filled the dataset's table yet, and versions have such digests."""
+    if remembered_meaning(ledger, dataset) is not None:
+        return False
+    old = (versions.c.dataset == dataset) & (versions.c.path_values == OLD_VALUES)
+    with ledger.reading() as connection:
+        return connection.scalar(select(versions.c.id).where(old).limit(1)) is not None
 
 
 def former_versions(ledger: Ledger, dataset: str) -> list[FormerVersion]:

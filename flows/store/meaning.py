@@ -37,6 +37,13 @@ def remember_meaning(ledger: Ledger, dataset: str, meaning: Meaning) -> None:
         connection.execute(update(datasets).where(datasets.c.name == dataset).values(meaning=text))
 
 
+def judged_anew(ledger: Ledger, dataset: str) -> list[bytes]:
+    """The files that an earlier edition took for duplicates, or refused for their manifests: they are read again."""
+    query = select(paths.c.path).where(paths.c.dataset == dataset, paths.c.present, paths.c.judged.is_(None))
+    with ledger.reading() as connection:
+        return list(connection.scalars(query.where(paths.c.ctime_ns == NEVER["ctime_ns"]).order_by(paths.c.path)))
+
+
 class Copy(NamedTuple):
     """A delivery that is in the cube, and whose bytes and values another path has too.
 
