@@ -84,10 +84,10 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
     ),
     Endpoint(
         "/api/files",
-        "File versions, the newest first",
+        "File versions, the newest first, and what each is",
         FilesParameters,
         _files,
-        json_array(json_object("dataset", "file", "state")),
+        json_array(json_object("dataset", "file", "state", "standing", "explanation")),
     ),
     Endpoint(
         "/api/findings",

@@ -100,6 +100,17 @@ def test_a_file_without_rows_in_the_place_of_one_with_rows_is_warned_of(start: S
     assert warnings(living) == ["a.csv"]
 
 
+def test_a_file_that_is_renamed_over_another_is_warned_of_too(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(1))
+    living.put("b.csv", sales(2, start=2))
+    living.look()
+    living.wait_for({1: 1, 2: 2})
+    (living.landing / "b.csv").replace(living.landing / "a.csv")
+    living.wait_for({2: 2})
+    assert warnings(living) == ["a.csv"]
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_warning_is_there_after_a_restart(tmp_path: Path, observer: Observer) -> None:
     with live(tmp_path, observer) as living:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
+from typer.testing import CliRunner
 
+from flows.cli.main import app
 from flows.store.state_directory import StateDirectory
 from tests.integration.live_feed import live, sales
 from tests.integration.web.running_session import Session
@@ -90,6 +93,19 @@ def test_a_name_that_is_no_text_is_shown_with_the_others(quick: None, tmp_path: 
         assert (refused["file"], refused["first_finding"]["raw"]) == (r"sales_\xe9.csv", r"sales_\udce9.csv")
         report = session.get(f"/api/findings?dataset=sales&version={refused['version']}").json()
         assert report["findings"][0]["raw"] == r"sales_\udce9.csv"
+
+
+def test_files_that_wait_are_named_where_they_are_asked_for_and_by_the_command(quick: None, tmp_path: Path) -> None:
+    with live(tmp_path, "native", settle_s=30) as living:
+        living.put("a.csv", sales(1))
+        living.inbox.rescan()
+        session = Session(living, str(StateDirectory(tmp_path / "state").require_owner().url))
+        assert session.get("/api/files").json() == []
+        [waiting] = session.get("/api/files?state=detected").json()
+        assert (waiting["file"], waiting["standing"], waiting["version"]) == ("a.csv", "waiting", None)
+        command = ["files", "--state", str(tmp_path / "state"), "--format", "json"]
+        assert json.loads(CliRunner().invoke(app, command).stdout) == [waiting]
+        assert json.loads(CliRunner().invoke(app, [*command, "--only", "loaded"]).stdout) == []
 
 
 def test_the_figures_for_prometheus(session: Session) -> None:

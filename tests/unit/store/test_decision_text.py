@@ -10,6 +10,7 @@ import pytest
 
 from flows.store.decision_text import decisions_text, parse_decisions
 from flows.store.decisions import (
+    ActionRow,
     BatchRow,
     Decisions,
     Disowned,
@@ -65,7 +66,15 @@ MIXED = Decisions(
     ],
     moved=[Moved(2, 1), Moved(1, 3)],
     disowned=[Disowned(2, "renamed")],
-    restated=[Restated(1, "unloaded", "request", None, WRITTEN), Restated(2, "staged", None, 9, None)],
+    restated=[
+        Restated(1, "unloaded", "request", None, WRITTEN, "unloaded by Zoë (pid 1)", None),
+        Restated(2, "staged", None, 9, None, None, "it has no key of before"),
+    ],
+    actions=[
+        ActionRow(7, 1, 3, "rename", 4, 1, None, None),
+        ActionRow(7, 2, 5, "unload", 4, None, "request", "Zoë (pid 1)"),
+        ActionRow(8, 1, 5, "keep", None, None, None, None),
+    ],
 )  # fmt: skip
 
 
