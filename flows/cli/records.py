@@ -12,6 +12,7 @@ from flows.errors import QueryError
 from flows.model.files import shown
 from flows.model.lifecycle import State as VersionState
 from flows.settings import Settings
+from flows.store.derived import overruled_versions
 from flows.store.history import FileRow, file_rows
 from flows.store.ledger import Ledger
 from flows.store.ledger_file import open_ledger
@@ -40,7 +41,7 @@ def list_files(
 
 
 def list_findings(settings: Settings, file: str | None, dataset: str | None) -> list[dict[str, Any]]:
-    """The findings of the named file's last version that has some, or of all that is refused now.
+    """The findings of the named file's last version that has some, or of all that is refused now, or would be.
 
     A file is named by its path in the landing directory, in full or by its end, or by a path that leads there.
 
@@ -52,13 +53,16 @@ def list_findings(settings: Settings, file: str | None, dataset: str | None) -> 
         rows = [
             row for row in file_rows(ledger, dataset=dataset, current_only=file is None, limit=100_000) if row.findings
         ]
+        ruled_out = overruled_versions(ledger, dataset)
     if file is not None:
         rows = _named(rows, shown(os.fsencode(file)))
     kept = Quarantine(StateDirectory(settings.state).quarantine)
     return [
         {"dataset": row.dataset, "file": row.file, "version": row.version, **asdict(finding)}
         for row in rows
-        for finding in kept.findings(row.dataset, row.version)
+        for finding in (
+            ruled_out[row.version].findings if row.version in ruled_out else kept.findings(row.dataset, row.version)
+        )
     ]
 
 

@@ -49,7 +49,9 @@ class Days:
                 return compare()
             mount = state.monitor.read_thread
             with _scratch(resources.backups.parent) as directory:
-                return compare(files=read_again(dataset, ledger, parts, mount, directory, resources.crashes))
+                segments, crashes = resources.segments, resources.crashes
+                files = read_again(dataset, ledger, segments, parts, mount, directory, crashes)
+                return compare(files=files)
 
     def close(self, state: DatasetState, *, as_of: datetime | None = None, run: str | None = None) -> dict[str, Any]:
         """Close the business day that is due: move the horizon, check, report, back up, compact.

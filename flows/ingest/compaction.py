@@ -1,4 +1,4 @@
-"""Compaction: small and mostly dead segments become one; dead ones go.
+"""Compaction: small and mostly dead segments of one declaration become one; dead ones go.
 
 close-day does it, and the feed whenever there are many small ones: a start reads every segment, and corrections may.
 It runs in the thread that writes the cube, so never beside a rebuild. The new segment is durable before the
@@ -8,13 +8,14 @@ ledger points to it, and the old files go last, so that a crash leaves at most f
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from flows.ingest.derivation import derive_segments
 from flows.model.dataset import Dataset
-from flows.model.tables import LINE, VERSION
+from flows.model.tables import VERSION
 from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
 from flows.store.carried import footer_in_place_of
@@ -71,13 +72,20 @@ def compact(dataset: Dataset, ledger: Ledger, segments: Segments) -> Compacted:
 
 
 def _chosen(dataset: Dataset, ledger: Ledger) -> list[list[SegmentFacts]]:
-    """The segments that are better written again, each group as one."""
-    known, live = ledger.segments(dataset.name), ledger.live(dataset.name)
+    """The segments that are better written again, each group as one: all of them of one declaration, as which they
+    stay."""
+    known = ledger.segments(dataset.name)
     rows = dict.fromkeys(known, 0) | rows_alive(ledger, dataset.name)
-    # Those with rows that an earlier declaration has made have to be repaired first.
-    current = [id for id in known if known[id].fingerprint == dataset.fingerprint or id not in live]
-    dead = {id for id in current if rows[id] < known[id].rows * (1 - DEAD_SHARE)}
-    small = {id for id in current if _is_small(known[id])} - dead
+    by_declaration: dict[str, list[SegmentFacts]] = {}
+    for segment in known.values():
+        by_declaration.setdefault(segment.fingerprint, []).append(segment)
+    return [group for alike in by_declaration.values() for group in _groups(alike, rows)]
+
+
+def _groups(alike: Sequence[SegmentFacts], rows: Mapping[int, int]) -> list[list[SegmentFacts]]:
+    known = {segment.id: segment for segment in alike}
+    dead = {id for id in known if rows[id] < known[id].rows * (1 - DEAD_SHARE)}
+    small = {id for id in known if _is_small(known[id])} - dead
     chosen = sorted(dead | small if len(small) >= FEW else dead)
     together = group_by_size(chosen, rows.__getitem__, MERGED_ROWS)
     return [[known[id] for id in group] for group in together if len(group) > 1 or group[0] in dead]
@@ -93,10 +101,15 @@ def _merge(dataset: Dataset, ledger: Ledger, segments: Segments, group: list[Seg
     contents = {content for held in ledger.live(dataset.name, segment_ids=ids).values() for content in held}
     replacement = Replacement(ids, None)
     footer = footer_in_place_of(ledger, segments, dataset, replacement, contents=contents, origin="compaction")
+    is_earlier = group[0].fingerprint != dataset.fingerprint
+    footer = replace(footer, fingerprint=group[0].fingerprint)
     rows = _rows(dataset, segments, group, contents)
-    replacement.new = segments.write(ledger.next_segment(), dataset.table, rows, footer)
-    with segments.until_staged(replacement.new):
+    new = segments.write(ledger.next_segment(), dataset.table, rows, footer, is_earlier=is_earlier)
+    replacement.new = new
+    with segments.until_staged(new):
         replace_segments(ledger, replacement)
+    if is_earlier:
+        derive_segments(dataset, ledger, segments)
 
 
 def _rows(
@@ -106,5 +119,4 @@ def _rows(
     live = pl.col(VERSION).is_in(pl.Series(list(contents), dtype=pl.Int64).implode())
     parts = [Part(segment, segments.path(segment), {}) for segment in group if segment.rows]
     frames = pl.collect_all([rows.filter(live) for rows in scan_segments(parts)]) if contents else []
-    columns = [*dataset.schema.columns(), VERSION, LINE]
-    return pl.concat(frames, how="vertical_relaxed") if frames else dataset.no_rows.select(columns)
+    return pl.concat(frames, how="vertical_relaxed") if frames else dataset.no_rows

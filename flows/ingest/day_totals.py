@@ -78,7 +78,7 @@ def day_report(
         files=tuple(files[:SHOWN_FILES]),
         more_files=max(0, len(files) - SHOWN_FILES),
         loaded_utc=max((v.row.loaded_utc for v in came if v.row.loaded_utc and _has(newest, v)), default=None),
-        stale=stands.stale,
+        stale=stands.stale + stands.overruled,
         waiting=len(inbox.list_waiting()),
         rows=checked["rows"],
         missing=checked["missing"],

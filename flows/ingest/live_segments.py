@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from flows.model.dataset import Dataset
 from flows.model.precedence import Rank, highest
+from flows.store.derived import shown_segments
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.ranks import live_ranks
 from flows.store.segment_rows import Part
@@ -13,7 +14,8 @@ from flows.store.segments import Segments
 
 
 class LiveSegments:
-    """The segments of each dataset. Only the thread that writes the cube uses it."""
+    """The segments of each dataset, as the present declaration has them. Only the thread that writes the cube uses
+    it."""
 
     def __init__(self, ledger: Ledger, segments: Segments) -> None:
         self._ledger = ledger
@@ -24,7 +26,7 @@ class LiveSegments:
     def of(self, dataset: str) -> dict[int, SegmentFacts]:
         """Segment id → its facts; some of them may be dead by now."""
         if dataset not in self._known:
-            self._known[dataset] = self._ledger.segments(dataset)
+            self._known[dataset] = shown_segments(self._ledger, dataset)
         return self._known[dataset]
 
     def add(self, dataset: str, segment: SegmentFacts) -> None:

@@ -1,15 +1,16 @@
-"""Segments that are damaged, and, at a start, those that an earlier declaration of their dataset has made."""
+"""Segments that are damaged are made again; what an earlier declaration has written is derived for the present one."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from flows.errors import LandingHangs
+from flows.ingest.derivation import derive_segments
 from flows.ingest.file_checks import check_files
 from flows.ingest.former_digests import adopt_former_digests
 from flows.landing.mount_thread import MountThread
@@ -22,14 +23,13 @@ from flows.reading.refusal import is_too_costly
 from flows.runtime.progress import show_progress
 from flows.store.carried import footer_in_place_of
 from flows.store.crashes import Crashes
+from flows.store.derived import derived_segments
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.quarantine import Quarantine
 from flows.store.segment_rows import read_segment
 from flows.store.segments import Segments
 from flows.store.upkeep import Content, Replacement, contents_in, note_fingerprint, replace_segments
 from flows.text.plural import counted
-from flows.validation.recheck import text_of
-from flows.validation.validate import validate
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ class RepairReport:
     changed: bool = False
     damaged: list[str] = field(default_factory=list)
     remade: int = 0
-    rechecked: int = 0
+    derived: int = 0
+    stale: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
@@ -53,9 +54,18 @@ class RepairReport:
         sentences = [f"segment {what}" for what in self.damaged]
         if self.changed:
             sentences.append("the declaration changed since the last start; refused files are judged anew")
-        if self.remade or self.rechecked:
-            remade = f"{counted(self.remade, 'version')} made again from the files"
-            sentences.append(f"{remade}, {self.rechecked} checked again from the segments")
+        if self.remade:
+            sentences.append(f"{counted(self.remade, 'version')} made again from the files")
+        if self.derived:
+            sentences.append(
+                f"{counted(self.derived, 'version')} shown as declared now; what was first written of them stays, and "
+                "cubefeed reload reads again what lies there"
+            )
+        if self.stale:
+            sentences.append(
+                f"{counted(len(self.stale), 'file')} stale: in the cube, though the declaration would refuse what was "
+                f"loaded: {first_names(self.stale, SHOWN)}"
+            )
         if self.refused:
             sentences.append(f"{counted(len(self.refused), 'version')} refused now: {first_names(self.refused, SHOWN)}")
         if self.lost:
@@ -68,7 +78,7 @@ class RepairReport:
 
 
 class SegmentRepair:
-    """Makes segments fit again: from the landing files where they still are, else from the old segment."""
+    """Makes damaged segments again: from the landing files where they still are."""
 
     def __init__(self, ledger: Ledger, segments: Segments, quarantine: Quarantine, crashes: Crashes) -> None:
         self._ledger = ledger
@@ -106,26 +116,21 @@ class SegmentRepair:
             show_progress()
             if damage is not None:
                 done.damaged.append(f"{segment.file} cannot be used: {damage}")
-            if damage is not None or segment.fingerprint != dataset.fingerprint:
-                self._repair_segment(dataset, segment, done, mount, usable=damage is None)
+                self._repair_segment(dataset, segment, done, mount)
+        derivation = derive_segments(dataset, self._ledger, self._segments)
+        done.derived, done.stale = derivation.versions, derivation.stale
         for sentence in done.words():
             log.warning("%s: %s", dataset.name, sentence)
         return done
 
-    def _repair_segment(
-        self, dataset: Dataset, segment: SegmentFacts, done: RepairReport, mount: MountThread, *, usable: bool
-    ) -> None:
+    def _repair_segment(self, dataset: Dataset, segment: SegmentFacts, done: RepairReport, mount: MountThread) -> None:
         rows = contents_in(self._ledger, [segment.id])
         frames, checked, missing = self._from_files(dataset, rows, mount)
         done.remade += len(checked)
-        replacement = Replacement([segment.id], None, checked, damaged=not usable)
-        if usable and missing:
-            old = read_segment(self._segments.path(segment))
-            for version in missing:
-                frame, verdict = _recheck(dataset, old.filter(pl.col(VERSION) == version.id), version.id)
-                frames.append(frame)
-                checked[version.id] = verdict
-            done.rechecked += len(missing)
+        replacement = Replacement([segment.id], None, checked, damaged=True)
+        found = self._from_derived(dataset, segment, missing)
+        if found is not None:
+            frames.append(found)
         else:
             replacement.lost = {v.id: "its segment was damaged and its file is gone" for v in missing}
             done.lost += [shown(path) for version in missing for path in version.paths]
@@ -138,8 +143,16 @@ class SegmentRepair:
             if not verdict.accepted:
                 done.refused += [f"{shown(path)} ({verdict.reason})" for path in version.paths]
         self._write(dataset, replacement, rows, frames)
-        if not usable:
-            self._segments.set_aside(self._segments.path(segment))
+        self._segments.set_aside(self._segments.path(segment))
+
+    def _from_derived(self, dataset: Dataset, segment: SegmentFacts, missing: Sequence[Content]) -> pl.DataFrame | None:
+        """The rows of what is nowhere else, as the present declaration has made them of the segment while it was
+        whole; None where that was not, or is damaged too."""
+        derived = derived_segments(self._ledger, dataset.name).get(segment.id)
+        if derived is None or not missing or self._segments.damaged(derived) is not None:
+            return None
+        wanted = pl.Series([content.id for content in missing], dtype=pl.Int64)
+        return read_segment(self._segments.path(derived)).filter(pl.col(VERSION).is_in(wanted.implode()))
 
     def _from_files(
         self, dataset: Dataset, contents: Sequence[Content], mount: MountThread
@@ -208,9 +221,3 @@ def _read(dataset: Dataset, landed: SettledFile, mount: MountThread) -> FileCont
         return mount.call(lambda: read_file(dataset, landed))
     except LandingHangs as hanging:
         return str(hanging)
-
-
-def _recheck(dataset: Dataset, old: pl.DataFrame, version: int) -> tuple[pl.DataFrame, Verdict]:
-    plain = replace(dataset, prepare=None, source_columns=None, from_path=None)
-    checked = validate(plain, text_of(dataset, old))
-    return checked.rows.with_columns(pl.lit(version, pl.Int64).alias(VERSION)), checked.verdicts[0]

@@ -13,6 +13,7 @@ from flows.model.dataset import Dataset
 from flows.model.files import shown
 from flows.model.tables import parse_value
 from flows.model.types import Value
+from flows.store.derived import shown_segments
 from flows.store.ledger import Ledger
 from flows.store.payload import Payload
 from flows.store.segment_rows import Part, versions_holding
@@ -61,7 +62,7 @@ def _holding(
         )
     column = dataset.table.level(level)
     value: Value = parse_value(column, text)
-    facts = ledger.segments(dataset.name)
+    facts = shown_segments(ledger, dataset.name)
     named = {version.segment for version in versions if version.segment is not None}
     if not named <= facts.keys():
         raise RequestFailed("The segments were merged meanwhile", next_step="ask again")

@@ -20,6 +20,7 @@ from flows.model.lifecycle import State
 from flows.model.tables import Query, Table
 from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
+from flows.store.derived import overruled_versions
 from flows.store.history import FileRow, counts, file_rows, file_warnings
 from flows.store.owner import Owner
 from flows.store.quarantine_facts import quarantine_facts
@@ -100,7 +101,19 @@ class FeedSource:
         return found
 
     def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
-        return self.feed.quarantine.report(dataset, version) if dataset in self.feed.datasets else None
+        if dataset not in self.feed.datasets:
+            return None
+        ruled_out = overruled_versions(self.feed.ledger, dataset).get(version)
+        if ruled_out is None:
+            return self.feed.quarantine.report(dataset, version)
+        return {
+            "dataset": dataset,
+            "version": version,
+            "accepted": True,
+            "reason": ruled_out.reason,
+            "counts": dict(ruled_out.counts),
+            "findings": [asdict(finding) for finding in ruled_out.findings],
+        }
 
     def _dataset(self, state: DatasetState) -> dict[str, Any]:
         name, inbox = state.dataset.name, state.monitor.inbox
@@ -113,7 +126,7 @@ class FeedSource:
             "observer": state.monitor.observer,
             "files": found.files,
             "size_bytes": found.size_bytes,
-            "stale": found.stale,
+            "stale": found.stale + found.overruled,
             "warnings": self._warnings(name),
             "waiting": len(waiting),
             "lag_s": inbox.longest_wait_s(),
@@ -140,6 +153,11 @@ class FeedSource:
         complaints = list(hindrances(degraded=state.degraded, problem=problem))
         if found.stale:
             complaints.append(f"{counted(found.stale, 'stale file')}: the rows in the cube are older than the file")
+        if found.overruled:
+            complaints.append(
+                f"{counted(found.overruled, 'file')} stale by declaration: what is in the cube of them would be "
+                "refused now; see cubefeed files"
+            )
         if lost:
             names = first_names(lost, SHOWN_WAITING)
             complaints.append(f"{counted(len(lost), 'version')} lost with the segment; put back {names}")

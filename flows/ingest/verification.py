@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import polars as pl
 
 from flows.cube.port import Cube
 from flows.ingest.comparison import Expected, compare
+from flows.ingest.derivation import derive_contents
 from flows.ingest.file_checks import check_files
 from flows.landing.mount_thread import MountThread
 from flows.model.calendar import shifted
@@ -26,6 +27,7 @@ from flows.store.crashes import Crashes
 from flows.store.disk import room_for
 from flows.store.ledger import Ledger
 from flows.store.segment_rows import Part, legible, rows_of, scan_segments
+from flows.store.segments import Segments
 from flows.store.upkeep import Content, contents_in
 from flows.text.hindrances import hindrances
 
@@ -73,22 +75,40 @@ def retain_from(dataset: Dataset, now: datetime | None = None) -> date | None:
 
 
 def read_again(
-    dataset: Dataset, ledger: Ledger, parts: list[Part], mount: MountThread, directory: Path, crashes: Crashes
+    dataset: Dataset,
+    ledger: Ledger,
+    segments: Segments,
+    parts: list[Part],
+    mount: MountThread,
+    directory: Path,
+    crashes: Crashes,
 ) -> list[Path]:
-    """Write the rows of the current versions, read again from the landing files; from the segments of those gone.
+    """Write the rows of the current versions, read again from the landing files; from the segments of those gone, and
+    derived again of what an earlier declaration has written.
 
     Some of the files at a time, so that they never are in memory together. Returns what was written into the
     directory.
     """
-    contents = contents_in(ledger, [part.facts.id for part in parts])
     written = []
-    for number, group in enumerate(group_by_size(contents, lambda content: content.size_bytes, READ_BYTES)):
+    for number, rows in enumerate(_rows_again(dataset, ledger, segments, parts, mount, crashes)):
         written.append(directory / f"{number}.parquet")
-        rows = _rows_from_files(dataset, group, parts, mount, crashes)
         with room_for("the check", directory, int(rows.estimated_size())):
             rows.write_parquet(written[-1], compression="lz4")
         show_progress()
     return written
+
+
+def _rows_again(
+    dataset: Dataset, ledger: Ledger, segments: Segments, parts: list[Part], mount: MountThread, crashes: Crashes
+) -> Iterator[pl.DataFrame]:
+    first = {id: facts for id, facts in ledger.segments(dataset.name).items() if id in {p.facts.id for p in parts}}
+    earlier = [id for id, facts in first.items() if facts.fingerprint != dataset.fingerprint]
+    for id in earlier:
+        with legible([part for part in parts if part.facts.id == id]):
+            yield derive_contents(dataset, segments, first[id], contents_in(ledger, [id])).rows
+    contents = contents_in(ledger, first.keys() - set(earlier))
+    for group in group_by_size(contents, lambda content: content.size_bytes, READ_BYTES):
+        yield _rows_from_files(dataset, group, parts, mount, crashes)
 
 
 def _rows_from_files(

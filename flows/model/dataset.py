@@ -7,7 +7,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ from flows.model.schema_checks import (
     check_expected_day,
     check_from_path,
     check_precedence,
+    check_renamed,
     check_schema,
     check_source_columns,
 )
@@ -56,6 +57,8 @@ class Dataset:
         recursive: whether directories inside the landing directory are searched too: 32 below each other, no links,
             and none whose name begins with a dot.
         format: how the files' text is read.
+        renamed: the earlier name of a column → its name now, so that what was loaded under the one is shown under the
+            other.
         from_path: regular expression with named groups; each group is a column taken from the file's path inside the
             landing directory, all of which it has to match: `day/sales.csv`, or the name where it is not `recursive`.
         source_columns: the header expected in the file where `prepare` makes other columns of it.
@@ -81,6 +84,7 @@ class Dataset:
     recursive: bool = False
 
     format: Csv = field(default_factory=Csv)
+    renamed: Mapping[str, str] = field(default_factory=dict)
     from_path: str | None = None
     source_columns: tuple[str, ...] | None = None
     prepare: Prepare | None = None
@@ -110,6 +114,7 @@ class Dataset:
         self._check_kinds()
         check_source_columns(self.source_columns, prepared=self.prepare is not None)
         columns = tuple(self.schema.columns()) if self.prepare is None else None
+        check_renamed(self.schema, self.renamed)
         check_from_path(self.from_path, columns, self.source_columns)
         check_expected_day(self.schema, self.expect, self.retain_days)
         check_duplicates(self.schema, self.duplicates)
@@ -152,6 +157,11 @@ class Dataset:
         """The same as JSON, by which deliveries are told apart; empty where the path gives none."""
         values = self.values_of_path(os.fsdecode(path))
         return json.dumps(values, sort_keys=True) if values else ""
+
+    def earlier_names(self, column: str) -> tuple[str, ...]:
+        """The names that a column had, the last one first."""
+        before = tuple(old for old, new in self.renamed.items() if new == column)
+        return (*before, *(earliest for old in before for earliest in self.earlier_names(old)))
 
     @cached_property
     def meaning(self) -> Meaning:
@@ -202,5 +212,6 @@ class Dataset:
             f"bad_rows={self.bad_rows!r}",
             f"rows={self.completeness.rows!r}",
         ]
+        facts += [f"renamed={dict(self.renamed)!r}"] if self.renamed else []
         without_addresses = re.sub(r" at 0x[0-9a-f]+", "", "\n".join(facts))
         return hashlib.sha256(without_addresses.encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import dataframely as dy
 
@@ -63,6 +64,18 @@ def check_from_path(pattern: str | None, columns: tuple[str, ...] | None, source
     require(not both, "from_path", "groups named otherwise than the columns in the file", both)
     unknown = [name for name in groups if columns is not None and name not in columns]
     require(not unknown, "from_path", "groups named as columns of the schema", unknown)
+
+
+def check_renamed(schema: type[dy.Schema], renamed: Mapping[str, str]) -> None:
+    """Refuse an earlier name that is one of now, and one whose column has no name now."""
+    known = set(schema.columns())
+    for old, new in renamed.items():
+        require(old not in known, "renamed", "a mapping from names that columns had to those they have", old)
+        leads = {old}
+        while new not in known and new in renamed and new not in leads:
+            leads.add(new)
+            new = renamed[new]
+        require(new in known, "renamed", "a mapping to columns of the schema", new)
 
 
 def check_expected_day(schema: type[dy.Schema], expect: DailyBy | None, retain_days: int | None) -> None:

@@ -11,9 +11,9 @@ from sqlalchemy import Select, func, select
 
 from flows.model.calendar import in_zone
 from flows.model.lifecycle import State
-from flows.store.history import FileRow, file_row
+from flows.store.history import RULED_OUT, FileRow, file_row
 from flows.store.ledger import Ledger, among
-from flows.store.schema import paths, versions
+from flows.store.schema import overruled, paths, versions
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,17 @@ def _versions_of(dataset: str) -> Select[Any]:
     accepted = earlier.c.state.not_in((State.QUARANTINED.value, State.DUPLICATE.value))
     first = select(func.min(earlier.c.id)).where(earlier.c.path_id == versions.c.path_id, accepted).scalar_subquery()
     return (
-        select(versions, paths.c.path, paths.c.present, paths.c.accepted, paths.c.judged, first.label("first"))
+        select(
+            versions,
+            paths.c.path,
+            paths.c.present,
+            paths.c.accepted,
+            paths.c.judged,
+            first.label("first"),
+            *RULED_OUT,
+        )
         .join(paths, paths.c.id == versions.c.path_id)
+        .outerjoin(overruled, overruled.c.content == versions.c.content)
         .where(versions.c.dataset == dataset)
     )
 

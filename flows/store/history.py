@@ -12,15 +12,23 @@ from flows.model.files import shown
 from flows.model.findings import Finding
 from flows.model.lifecycle import LIVE, State
 from flows.store.ledger import Ledger
-from flows.store.schema import paths, versions
+from flows.store.schema import overruled, paths, versions
 from flows.store.standing import Sharer, rows_sharers, standing_of
+
+RULED_OUT = (
+    overruled.c.reason.label("ruled_out"),
+    overruled.c.findings.label("found_now"),
+    overruled.c.counts.label("counts_now"),
+)
+"""Columns that `file_row` needs besides those of the version and its path: of `overruled`, outer joined."""
 
 
 @dataclass(frozen=True)
 class FileRow:
     """One file version as people see it. `current` says whether its rows are in the cube; `stale` whether the
-    file now shows other bytes than the rows in the cube; `standing` and `explanation` what it is, in a word and in a
-    sentence; `warning` what people should know of it, though it was accepted."""
+    file now shows other bytes than the rows in the cube, or the declaration would refuse these now; `standing` and
+    `explanation` what it is, in a word and in a sentence; `warning` what people should know of it, though it was
+    accepted."""
 
     dataset: str
     file: str
@@ -51,6 +59,7 @@ class Counts:
     files: dict[str, int]
     size_bytes: int
     stale: int
+    overruled: int
     last_loaded_utc: str | None
 
 
@@ -64,8 +73,8 @@ class FileWarning:
 
 
 def counts(ledger: Ledger, dataset: str) -> Counts:
-    """Paths by the state of what they show now, the size of the files in the cube, how many are stale, and when a
-    version was last loaded."""
+    """Paths by the state of what they show now, the size of the files in the cube, how many are stale, of how many the
+    declaration would refuse now what is loaded, and when a version was last loaded."""
     shown_now = versions.c.state
     by_state = (
         select(shown_now, func.count())
@@ -79,6 +88,12 @@ def counts(ledger: Ledger, dataset: str) -> Counts:
         .select_from(paths.join(accepted, accepted.c.id == paths.c.accepted))
         .where(paths.c.dataset == dataset, accepted.c.state.in_(LIVE), paths.c.judged != paths.c.accepted)
     )
+    refused_now = (
+        select(func.count())
+        .select_from(paths.join(accepted, accepted.c.id == paths.c.accepted))
+        .join(overruled, overruled.c.content == accepted.c.content)
+        .where(paths.c.dataset == dataset, accepted.c.state.in_(LIVE), paths.c.judged == paths.c.accepted)
+    )
     size = (
         select(func.sum(accepted.c.size_bytes))
         .select_from(paths.join(accepted, accepted.c.id == paths.c.accepted))
@@ -90,7 +105,8 @@ def counts(ledger: Ledger, dataset: str) -> Counts:
     with ledger.reading() as connection:
         files = dict(connection.execute(by_state).tuples().all())
         sized = int(connection.scalar(size) or 0)
-        return Counts(files, sized, connection.scalar(stale) or 0, connection.scalar(last))
+        ruled_out = connection.scalar(refused_now) or 0
+        return Counts(files, sized, connection.scalar(stale) or 0, ruled_out, connection.scalar(last))
 
 
 def file_warnings(ledger: Ledger, dataset: str) -> list[FileWarning]:
@@ -130,9 +146,11 @@ def file_rows(
             *(paths.c[name] for name in ("path", "present", "accepted", "judged")),
             judged.c.reason.label("refusal"),
             judged.c.detected_utc.label("refused_utc"),
+            *RULED_OUT,
         )
         .join(paths, paths.c.id == versions.c.path_id)
         .outerjoin(judged, judged.c.id == paths.c.judged)
+        .outerjoin(overruled, overruled.c.content == versions.c.content)
         .order_by(versions.c.id.desc())
         .limit(limit)
     )
@@ -158,19 +176,23 @@ def file_row(row: Any) -> FileRow:
     """A row of `versions`, with all its columns, joined with its path, as people see it; `file_rows` and `day_versions`
     ask for such rows."""
     current = row.id == row.accepted and row.state in LIVE
+    ruled_out = row.ruled_out if current else None
+    first, findings = row.first_finding, row.findings
+    if ruled_out is not None:
+        first, findings = json.dumps(json.loads(row.found_now)[0]), sum(json.loads(row.counts_now).values())
     return FileRow(
         dataset=row.dataset,
         file=shown(row.path),
         version=row.id,
         state=row.state,
-        reason=row.reason,
+        reason=row.reason or ruled_out,
         rows=row.rows,
         refused=row.refused,
         collapsed=row.collapsed,
-        findings=row.findings,
-        first_finding=Finding(**json.loads(row.first_finding)) if row.first_finding else None,
+        findings=findings,
+        first_finding=Finding(**json.loads(first)) if first else None,
         current=current,
-        stale=current and row.judged != row.accepted,
+        stale=current and (row.judged != row.accepted or ruled_out is not None),
         present=row.present,
         size_bytes=row.size_bytes,
         detected_utc=row.detected_utc,

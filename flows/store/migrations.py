@@ -43,6 +43,13 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "CREATE INDEX decisions_by_path ON decisions (path_id)",
         "ALTER TABLE datasets ADD COLUMN meaning VARCHAR",
         "CREATE INDEX versions_by_content ON versions (content)",
+        "ALTER TABLE datasets ADD COLUMN keys VARCHAR",
+        """CREATE TABLE derived (id INTEGER NOT NULL PRIMARY KEY, source VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
+            file VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, size_bytes INTEGER NOT NULL, rows INTEGER NOT NULL,
+            fingerprint VARCHAR NOT NULL, key_low VARCHAR, key_high VARCHAR, uuid VARCHAR,
+            keys_repeat BOOLEAN NOT NULL)""",
+        """CREATE TABLE overruled (content INTEGER NOT NULL PRIMARY KEY, dataset VARCHAR NOT NULL,
+            reason VARCHAR NOT NULL, counts VARCHAR NOT NULL, findings VARCHAR NOT NULL)""",
         # What was a duplicate may count now, and what was refused for its manifest has a digest that mixes both.
         """UPDATE paths SET judged = NULL, ctime_ns = 0, inode = 0 WHERE judged IN (
             SELECT id FROM versions WHERE state = 'duplicate' OR state = 'quarantined' AND reason LIKE 'manifest:%')""",

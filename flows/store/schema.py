@@ -24,6 +24,7 @@ datasets = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("fingerprint", String, nullable=False, doc="of the declaration at the last start"),
+    Column("keys", String, doc="JSON: the key columns under which rows are merged, and their types"),
     Column("first_day", String, doc="retention: rows of earlier days are not in the cube"),
     Column("held", Integer, doc="rows in the cube since the last commit; null where that is not known"),
     Column("volumes", String, doc="JSON: the landing directory as it was last believed; null where it never was"),
@@ -101,6 +102,33 @@ segments = Table(
     Column("key_high", String, doc="JSON: largest value of the first key column"),
     Column("uuid", String, doc="tells it from another of the same number; null for one whose footer has none"),
     Column("keys_repeat", Boolean, nullable=False, doc="whether one of its contents has a key twice"),
+)
+
+derived = Table(
+    "derived",
+    metadata,
+    Column("id", Integer, primary_key=True, doc="the segment that it is made of"),
+    Column("source", String, nullable=False, doc="the checksum of that segment"),
+    Column("dataset", String, nullable=False),
+    Column("file", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("fingerprint", String, nullable=False, doc="of the declaration that it is made for"),
+    Column("key_low", String),
+    Column("key_high", String),
+    Column("uuid", String),
+    Column("keys_repeat", Boolean, nullable=False),
+)
+
+overruled = Table(
+    "overruled",
+    metadata,
+    Column("content", Integer, primary_key=True, doc="the version whose rows the present declaration would refuse"),
+    Column("dataset", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("counts", String, nullable=False, doc="JSON: rule and how many findings"),
+    Column("findings", String, nullable=False, doc="JSON of the first findings"),
 )
 
 batches = Table(

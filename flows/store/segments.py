@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 UNREADABLE = ""
 """In place of a checksum: of a file that cannot be read."""
+DERIVED = "derived"
+"""The directory inside that of the segments for what a later declaration makes of them: it can be made again."""
 ASIDE = "_segments"
 """The directory in the quarantine for segments that nothing is read from any more."""
 ASIDE_DAYS = 30
@@ -74,7 +76,9 @@ class Segments:
         """Where a segment's file is."""
         return self.directory / segment.file
 
-    def write(self, id: int, table: Table, rows: pl.DataFrame, footer: Footer) -> SegmentFacts:
+    def write(
+        self, id: int, table: Table, rows: pl.DataFrame, footer: Footer, *, is_earlier: bool = False
+    ) -> SegmentFacts:
         """Write rows durably: to a temporary name, fsynced, renamed, and the directory fsynced.
 
         Args:
@@ -82,16 +86,29 @@ class Segments:
             table: the table that the rows belong to.
             rows: the table's columns, `_version` and `_line`.
             footer: what the file says of itself; it lets a lost ledger be restored.
+            is_earlier: whether an earlier declaration has made them, so that their key may be another one.
 
         Raises:
             DiskFull: there is no room; nothing is left behind.
             OSError, polars.exceptions.PolarsError: it cannot be written; likewise.
         """
         name = f"{table.name}-{id:08d}.parquet"
-        if table.greatest is not None or footer.keys_repeat:
+        if not is_earlier and (table.greatest is not None or footer.keys_repeat):
             footer = replace(footer, keys_repeat=keys_repeat(table, rows))
-        make_inside(self.directory.parent, self.directory.name)
+        return self._write(name, id, table, rows, footer, range_of=rows.clear() if is_earlier else rows)
+
+    def write_derived(self, source: SegmentFacts, table: Table, rows: pl.DataFrame, footer: Footer) -> SegmentFacts:
+        """Write what the present declaration makes of a segment, beside it; see `write`."""
+        own = (footer.uuid or "")[:8]  # a file of the same name may wait to be removed
+        name = f"{DERIVED}/{Path(source.file).stem}.{footer.fingerprint}.{own}.parquet"
+        footer = replace(footer, keys_repeat=keys_repeat(table, rows))
+        return self._write(name, source.id, table, rows, footer, range_of=rows)
+
+    def _write(
+        self, name: str, id: int, table: Table, rows: pl.DataFrame, footer: Footer, *, range_of: pl.DataFrame
+    ) -> SegmentFacts:
         target = self.directory / name
+        make_inside(self.directory.parent, self.directory.name, *Path(name).parts[:-1])
         with room_for("a segment", self.directory, int(rows.estimated_size())), private_name(target) as partial:
             with partial.open("w+b") as file:
                 rows.write_parquet(file, compression="lz4", metadata={KEY: footer_text(footer)})
@@ -101,8 +118,8 @@ class Segments:
                 digest = checksum_of(file)
                 size = file.tell()
             partial.rename(target)
-        sync_directory(self.directory)
-        return _facts(id, table, name, footer, sha256=digest, size_bytes=size, rows=rows.height, range_of=rows)
+        sync_directory(target.parent)
+        return _facts(id, table, name, footer, range_of=range_of, sha256=digest, size_bytes=size, rows=rows.height)
 
     def until_staged(self, segment: SegmentFacts | None) -> UnstagedSegment:
         """Where the ledger cannot be written now, a segment that it does not name yet goes, for it is written again."""
@@ -168,6 +185,16 @@ class Segments:
     def remove_partial(self) -> None:
         """Remove what a crash left half written."""
         remove_partials(self.directory)
+        remove_partials(self.directory / DERIVED)
+
+    def derived_files(self, dataset: str) -> list[Path]:
+        """The files of a dataset that were derived from its segments."""
+        return [file for file in (self.directory / DERIVED).glob("*.parquet") if _dataset_of(file) == dataset]
+
+    def remove_files(self, files: Iterable[Path]) -> None:
+        """Remove files, each once nobody reads it any more."""
+        for file in files:
+            self._lease.remove(file)
 
 
 def _facts(

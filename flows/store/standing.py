@@ -56,7 +56,7 @@ def standing_of(row: Any, other: str | None) -> Standing:
 
     Args:
         row: of `versions`, with `present`, `accepted` and `judged` of its path, and with `refusal` and `refused_utc` of
-            the version that the path shows.
+            the version that the path shows, and `ruled_out`: why the declaration would refuse it now.
         other: another path through which its rows count.
     """
     if row.id == row.accepted and row.state in LIVE:
@@ -77,6 +77,8 @@ def _current(row: Any, other: str | None) -> Standing:
     if row.present and row.judged != row.accepted:
         why = f" ({row.refusal})" if row.refusal else ""
         return Standing("stale", f"since {row.refused_utc} its file is refused{why}, so it has the rows of before")
+    if row.ruled_out is not None:
+        return Standing("stale", f"{row.ruled_out}; its rows stay as they are, and cubefeed reload tries it again")
     if not row.present:
         return Standing("kept", "its file is gone; its rows stay, as when_deleted=Keep() says")
     if row.state == State.DUPLICATE:

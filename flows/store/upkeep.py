@@ -65,6 +65,7 @@ class Content:
         identity: of the delivery.
         mtime_ns, size_bytes: of the file that brought them.
         rows: how many.
+        refused, collapsed: how many of the file's rows are not among them.
     """
 
     id: int
@@ -73,12 +74,14 @@ class Content:
     mtime_ns: int
     size_bytes: int
     rows: int
+    refused: int
+    collapsed: int
 
 
 def contents_in(ledger: Ledger, segment_ids: Iterable[int]) -> list[Content]:
     """The contents in these segments that are in the cube."""
     holder = versions.alias()
-    names = ("id", "digest", "path_values", "mtime_ns", "size_bytes", "rows")
+    names = ("id", "digest", "path_values", "mtime_ns", "size_bytes", "rows", "refused", "collapsed")
     query = (
         select(paths.c.path, *(versions.c[name] for name in names))
         .join(holder, holder.c.content == versions.c.id)
@@ -229,6 +232,7 @@ class DatasetFacts(NamedTuple):
 
     first_day: str | None = None
     volumes: str | None = None
+    keys: str | None = None
 
 
 def dataset_facts(ledger: Ledger, dataset: str) -> DatasetFacts:

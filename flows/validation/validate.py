@@ -55,15 +55,36 @@ def validate(dataset: Dataset, text: TextRows) -> CheckedRows:
     prepared = prepare_files(dataset, text)
     checks = checks_of(dataset.schema, keys_repeat=dataset.table.greatest is not None)
     sorted_rows = _sort(dataset, checks, prepared.frame)
-    found = prepared.found
-    if not sorted_rows.failing.is_empty():
-        thin = _thin_notes(dataset, checks, sorted_rows)
-        first = _full_notes(dataset, checks, first_of_each_file(thin), prepared.frame)
-        found = with_notes(found, thin, first=first)
+    found = _with_broken_rules(dataset, checks, prepared.found, sorted_rows, prepared.frame)
     verdicts = _judge(dataset, replace(text, found=found), sorted_rows, rows_by_file(prepared.frame[FILE]))
     accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
     good = sorted_rows.good if accepted.all() else sorted_rows.good.filter(accepted.gather(sorted_rows.good[FILE]))
     return CheckedRows(good.select(*dataset.schema.columns(), FILE, LINE), verdicts)
+
+
+def find_faults(
+    dataset: Dataset, typed: TypedRows, raw: pl.DataFrame, found: Sequence[FileFindings]
+) -> tuple[FileFindings, ...]:
+    """What the checks say of rows that have their types already; none of them is left out.
+
+    Args:
+        dataset: the declaration.
+        typed: the rows of one file after the other.
+        raw: what stands in their cells, for the findings.
+        found: what is found in each file so far.
+    """
+    checks = checks_of(dataset.schema)
+    good, failing = checks.filter(typed.frame, Cost(dataset))
+    return _with_broken_rules(dataset, checks, found, _SortedRows(good, failing, typed, typed.frame[FILE].clear()), raw)
+
+
+def _with_broken_rules(
+    dataset: Dataset, checks: Checks, found: Sequence[FileFindings], rows: _SortedRows, raw: pl.DataFrame
+) -> tuple[FileFindings, ...]:
+    if rows.failing.is_empty():
+        return tuple(found)
+    thin = _thin_notes(dataset, checks, rows)
+    return with_notes(found, thin, first=_full_notes(dataset, checks, first_of_each_file(thin), raw))
 
 
 def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _SortedRows:

@@ -39,6 +39,14 @@ CHOSEN = replace(SALES, {options})
 """
 
 
+OTHER_COLUMNS = """
+import dataframely as dy
+
+class Sales(dy.Schema):
+    {columns}
+"""
+
+
 def sales(*quantities: int, start: int = 1, day: str = "2021-05-01") -> bytes:
     """A file of sales: IDs from `start` on."""
     rows = "".join(f"{start + index},{day},phone,{quantity}\n" for index, quantity in enumerate(quantities))
@@ -176,15 +184,24 @@ class LiveFeed:
 
 @contextmanager
 def live(
-    root: Path, observer: Observer, *, settle_s: float = SETTLE_S, make_landing: bool = True, **options: object
+    root: Path,
+    observer: Observer,
+    *,
+    settle_s: float = SETTLE_S,
+    make_landing: bool = True,
+    columns: str | None = None,
+    **options: object,
 ) -> Iterator[LiveFeed]:
-    """Keep the sales in `root`/landing live; `options` replace those of the dataset. A leak fails the test."""
+    """Keep the sales in `root`/landing live; `options` replace those of the dataset, and `columns` those of its
+    schema, as they are written in it. A leak fails the test."""
     landing = root / "landing"
     if make_landing:
         landing.mkdir(exist_ok=True)
     declaration = root / "declaration.py"
     written = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    declaration.write_text(DECLARATION.format(options=written), encoding="utf-8")
+    written = f"schema=Sales, {written}" if columns is not None else written
+    other = OTHER_COLUMNS.format(columns=columns) if columns is not None else ""
+    declaration.write_text(other + DECLARATION.format(options=written), encoding="utf-8")
     settings = Settings(
         state=root / "state",
         datasets=f"{declaration}:CHOSEN",

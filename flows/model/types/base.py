@@ -81,7 +81,7 @@ class ColumnType(ABC):
 
     @abstractmethod
     def text(self, values: pl.Series, csv: Csv) -> pl.Series:
-        """Values as the dataset's files write them."""
+        """Values as texts that say all of them: days and moments as ISO 8601 has them, the others as files do."""
 
     def write(self, value: object, csv: Csv) -> str:
         """A value of any type that `prepare` has made, as text; one that is none of this type is refused as text."""

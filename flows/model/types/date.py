@@ -24,7 +24,7 @@ class DateType(ColumnType):
         return f"a date written as {csv.date_format}"
 
     def text(self, values: pl.Series, csv: Csv) -> pl.Series:
-        return values.dt.strftime(csv.date_format)
+        return values.dt.strftime("%Y-%m-%d")
 
     def parse(self, text: str) -> date:
         return date.fromisoformat(text)

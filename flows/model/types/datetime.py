@@ -36,7 +36,7 @@ class DatetimeType(ColumnType):
         return f"a date and time written as {csv.datetime_format}"
 
     def text(self, values: pl.Series, csv: Csv) -> pl.Series:
-        return values.dt.strftime(csv.moment_format)
+        return values.dt.strftime("%Y-%m-%d %H:%M:%S%.f")
 
     def parse(self, text: str) -> datetime:
         return datetime.fromisoformat(text)

@@ -30,7 +30,7 @@ from flows.store.restore import restore_ledger
 from flows.store.segments import Segments
 from flows.store.state_directory import StateDirectory
 from flows.store.upkeep import horizon_of, set_first_day
-from tests.integration.live_feed import live, sales
+from tests.integration.live_feed import ask, live, sales
 from tests.integration.store.lost_ledger import back_up, fill, load, lose_the_ledger, restore, segment_files
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -63,7 +63,7 @@ def test_a_deleted_ledger_is_restored_to_the_same_cube(tmp_path: Path, observer:
         living.wait_for({1: 1, 2: 9})
 
 
-def test_what_a_changed_declaration_refused_is_still_counted_after_a_restore(
+def test_what_a_reload_under_a_changed_declaration_refused_is_still_counted_after_a_restore(
     tmp_path: Path, observer: Observer
 ) -> None:
     def counted() -> tuple[int, int]:
@@ -76,6 +76,8 @@ def test_what_a_changed_declaration_refused_is_still_counted_after_a_restore(
         living.wait_for({1: 1, 2: 2, 3: 3})
     stricter: dict[str, Any] = {"format": Csv(nulls=("none",)), "bad_rows": SkipRows(up_to=0.5)}
     with live(tmp_path, observer, **stricter) as living:
+        assert living.quantities() == {1: 1, 2: 2, 3: 3}
+        ask(living, "reload", "a.csv")
         assert living.quantities() == {1: 1, 2: 2}
         assert counted() == (2, 1)
         compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments)

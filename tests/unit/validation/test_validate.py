@@ -18,7 +18,6 @@ from flows.model.policies import RejectFile, SkipRows
 from flows.model.precedence import ByColumn
 from flows.model.tables import FILE, LINE
 from flows.reading.csv.parse import Source, parse
-from flows.validation.recheck import text_of
 from flows.validation.rules import checks_of
 from flows.validation.validate import CheckedRows, validate
 
@@ -208,10 +207,6 @@ def test_percent_f_means_microseconds_in_six_digits() -> None:
     )
     assert values(checked) == [(datetime.fromisoformat("2021-05-01 10:00:00.000005"),)]
     assert brief(checked.verdicts[0]) == [("datetime", 3, "X")]
-    again = text_of(
-        declare(type("One", (dy.Schema,), {"X": dy.Datetime()}), format=csv), checked.rows.with_columns(_line=pl.lit(2))
-    )
-    assert again.frame["X"].to_list() == ["2021-05-01 10:00:00.000005"]
 
 
 def test_a_time_finer_than_its_column_is_refused() -> None:

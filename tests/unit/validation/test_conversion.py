@@ -1,0 +1,50 @@
+"""Values of one type become values of another, or have no place there."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import dataframely as dy
+import polars as pl
+import pytest
+
+from flows.model.formats import Csv
+from flows.validation.conversion import convert
+
+NOON = datetime(2021, 5, 1, 12)  # noqa: DTZ001 - the files' times have no zone
+MIDNIGHT = datetime(2021, 5, 1)  # noqa: DTZ001
+FINE = datetime(2021, 5, 1, 12, 0, 0, 5)  # noqa: DTZ001
+DAY = date(2021, 5, 1)
+
+CASES: list[tuple[str, list[Any], dy.Column, list[Any]]] = [
+    ("wider integers", [1, -1], dy.Int64(), [1, -1]),
+    ("integers that do not fit", [300, 1], dy.Int8(), [None, 1]),
+    ("integers as floats", [7], dy.Float64(), [7.0]),
+    ("floats as integers", [7.0, 1.5], dy.Int64(), [7, None]),
+    ("floats beyond integers", [1e300, 2.0], dy.Int64(), [None, 2]),
+    ("floats beyond small ones", [1e300, 0.5], dy.Float32(), [None, 0.5]),
+    ("integers as text", [7], dy.String(), ["7"]),
+    ("floats as text", [1.5], dy.String(), ["1.5"]),
+    ("days as text", [DAY], dy.String(), ["2021-05-01"]),
+    ("moments as text", [FINE, NOON], dy.String(), ["2021-05-01 12:00:00.000005", "2021-05-01 12:00:00"]),
+    ("text as integers", ["7", "007", "x"], dy.Int64(), [7, None, None]),
+    ("text as days", ["01.05.21", "2021-05-01"], dy.Date(), [DAY, None]),
+    ("text as truth", ["yes", "maybe"], dy.Bool(), [True, None]),
+    ("truth as text", [True], dy.String(), ["yes"]),
+    ("days as moments", [DAY], dy.Datetime(), [MIDNIGHT]),
+    ("moments as days", [MIDNIGHT, NOON], dy.Date(), [DAY, None]),
+    ("coarser moments", [FINE, NOON], dy.Datetime(time_unit="ms"), [None, NOON]),
+    ("days as numbers", [DAY], dy.Int64(), [None]),
+    ("nothing", [None, 1], dy.String(), [None, "1"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("values", "column", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_a_value_becomes_another_or_none(values: list[Any], column: dy.Column, expected: list[Any]) -> None:
+    csv = Csv(date_format="%d.%m.%y", datetime_format="%d.%m.%y", true=("yes",), false=("no",))
+    found = convert(pl.Series("X", values), column, csv)
+    assert found.to_list() == expected
+    assert found.dtype == column.dtype
