@@ -28,11 +28,15 @@ commands.add_typer(ledger_commands, name="ledger")
 
 @commands.command()
 def rebuild(
+    accept_keys: Annotated[
+        bool, typer.Option("--accept-keys", help="Merge the rows under the key that is declared now.")
+    ] = False,
     dataset: DatasetOption = None, state: StateOption = None, dry_run: DryRunOption = False,
     timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Fill the live cube again from the segments."""
-    outcome = request_of_session("rebuild", dataset, state, timeout, dry_run=dry_run)
+    accepted = {"accept_keys": True} if accept_keys else {}
+    outcome = request_of_session("rebuild", dataset, state, timeout, dry_run=dry_run, **accepted)
     if dry_run:
         _show_difference(outcome["verify"], form)
     else:

@@ -18,6 +18,7 @@ from flows.ingest.table_fill import TableFill
 from flows.ingest.work import CheckedBatch, Outcome, Work
 from flows.model.lifecycle import PathFacts
 from flows.runtime.boundaries import DatasetFailed, RequestLost, Scope, boundary
+from flows.store.accepted_keys import accept_keys
 from flows.store.allowance import Allowance
 from flows.store.expiry import Expiry
 from flows.store.requests import Request
@@ -39,6 +40,7 @@ class AppendStage:
         availability: Availability,
         publisher: OutcomePublisher,
     ) -> None:
+        self._ledger = resources.ledger
         self._crashes = resources.crashes
         self._appender = appender
         self._tables = tables
@@ -68,11 +70,20 @@ class AppendStage:
             return Commit(batch, self._tables.fill(state))
         try:
             with boundary(Scope.DATASET):
+                self._accept_keys(state, batch.work)
                 state.require_filled()
             commit = self._appender.append(state.dataset, batch)
         except DatasetFailed as failed:
             return Commit(batch, self._availability.degrade(state, batch.work, failed))
         return replace(commit, outcome=self._record(state, commit))
+
+    def _accept_keys(self, state: DatasetState, work: Work) -> None:
+        """Where a request says so, another key counts from now on, and a table that has waited for that is filled."""
+        if work.request is None or not work.request.payload.accept_keys or work.request.payload.dry_run:
+            return
+        accept_keys(self._ledger, state.dataset)
+        if not state.filled:
+            self._tables.fill(state)
 
     def _record(self, state: DatasetState, commit: Commit) -> Outcome:
         """What a batch has done is known to the inbox, to who asked, and to who listens."""

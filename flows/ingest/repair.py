@@ -21,6 +21,7 @@ from flows.model.tables import FILE, LINE, VERSION
 from flows.reading.file_reader import FileContent, read_file
 from flows.reading.refusal import is_too_costly
 from flows.runtime.progress import show_progress
+from flows.store.accepted_keys import require_accepted_keys
 from flows.store.carried import footer_in_place_of
 from flows.store.crashes import Crashes
 from flows.store.derived import derived_segments
@@ -90,11 +91,13 @@ class SegmentRepair:
         """At a start: repair all live segments of a dataset, each in one ledger transaction, and say what was done.
 
         Raises:
+            DeclarationError: the key is another one than before, and nobody has accepted that.
             Exception: the declaration cannot work on what is loaded. What was repaired before stays so, and the
                 rest is tried again at the next start.
         """
         adopt_former_digests(dataset, self._ledger, mount, self._crashes)
         done = RepairReport(changed=note_fingerprint(self._ledger, dataset.name, dataset.fingerprint))
+        require_accepted_keys(self._ledger, dataset)
         return self._repair(dataset, done, mount)
 
     def repair_damaged(self, dataset: Dataset, mount: MountThread) -> RepairReport:

@@ -91,7 +91,7 @@ class Footer:
         first_day: retention: the first day whose rows are in the cube.
         volumes: the landing directory as it was last believed, as the ledger writes it.
         keys_repeat: whether one of its contents has a key twice.
-        keys: the key columns under which its rows are merged, and their types, as the ledger writes them.
+        merge_keys: the key columns under which its rows are merged, and their types, as the ledger writes them.
         uuid: tells it from another segment of the same number; None in format 1.
         written_utc: when it was written.
         format: the footer's own version.
@@ -110,7 +110,7 @@ class Footer:
     first_day: str | None = None
     volumes: str | None = None
     keys_repeat: bool = False
-    keys: str | None = None
+    merge_keys: str | None = None
     uuid: str | None = field(default_factory=lambda: str(uuid4()))
     written_utc: str = field(default_factory=now_utc)
     format: int = FORMAT

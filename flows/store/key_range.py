@@ -22,7 +22,7 @@ def key_range(table: Table, rows: pl.DataFrame) -> tuple[str | None, str | None]
 
 def keys_repeat(table: Table, rows: pl.DataFrame) -> bool:
     """Whether several rows of one version have the same key."""
-    return not repeated(rows.select(row_hash([VERSION, *table.keys])).to_series()).is_empty()
+    return bool(table.keys) and not repeated(rows.select(row_hash([VERSION, *table.keys])).to_series()).is_empty()
 
 
 def _json(value: object) -> str:

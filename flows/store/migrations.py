@@ -43,7 +43,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "CREATE INDEX decisions_by_path ON decisions (path_id)",
         "ALTER TABLE datasets ADD COLUMN meaning VARCHAR",
         "CREATE INDEX versions_by_content ON versions (content)",
-        "ALTER TABLE datasets ADD COLUMN keys VARCHAR",
+        "ALTER TABLE datasets ADD COLUMN merge_keys VARCHAR",
         """CREATE TABLE derived (id INTEGER NOT NULL PRIMARY KEY, source VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
             file VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, size_bytes INTEGER NOT NULL, rows INTEGER NOT NULL,
             fingerprint VARCHAR NOT NULL, key_low VARCHAR, key_high VARCHAR, uuid VARCHAR,

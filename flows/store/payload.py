@@ -34,6 +34,7 @@ class Payload:
         force: read the files again, also those of which nothing is new; a duplicate stays one.
         dry_run: say what would change, and change nothing.
         deep: verify against the landing files.
+        accept_keys: merge the rows under another key from now on.
         date: the business day of a report.
         as_of: the moment at which the day to close is due.
         run: the Prefect run that asks.
@@ -46,6 +47,7 @@ class Payload:
     force: bool = False
     dry_run: bool = False
     deep: bool = False
+    accept_keys: bool = False
     date: date | None = None
     as_of: datetime | None = None
     run: str | None = None
@@ -140,6 +142,7 @@ _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "force": _flag,
     "dry_run": _flag,
     "deep": _flag,
+    "accept_keys": _flag,
     "date": _day,
     "as_of": _moment,
     "run": _text,

@@ -24,7 +24,7 @@ datasets = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("fingerprint", String, nullable=False, doc="of the declaration at the last start"),
-    Column("keys", String, doc="JSON: the key columns under which rows are merged, and their types"),
+    Column("merge_keys", String, doc="JSON: the key columns under which rows are merged, and their types"),
     Column("first_day", String, doc="retention: rows of earlier days are not in the cube"),
     Column("held", Integer, doc="rows in the cube since the last commit; null where that is not known"),
     Column("volumes", String, doc="JSON: the landing directory as it was last believed; null where it never was"),

@@ -232,7 +232,7 @@ class DatasetFacts(NamedTuple):
 
     first_day: str | None = None
     volumes: str | None = None
-    keys: str | None = None
+    merge_keys: str | None = None
 
 
 def dataset_facts(ledger: Ledger, dataset: str) -> DatasetFacts:

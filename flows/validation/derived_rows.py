@@ -33,7 +33,7 @@ class DerivedRows:
     """The same rows as the present declaration has them.
 
     Args:
-        rows: the schema's columns, `_version` and `_line`.
+        rows: the schema's columns, `_version` and `_line`; without those that have no key, where it was changed.
         found: what the checks say of each content.
     """
 
@@ -62,7 +62,7 @@ def derive_rows(dataset: Dataset, rows: pl.DataFrame, sources: Sequence[Source],
     values = typed.frame.select(*dataset.schema.columns(), LINE).with_columns(held[VERSION])
     columns = [*dataset.schema.columns(), VERSION, LINE]
     found = _found(dataset, typed, raw, sources) if judged else {}
-    return DerivedRows(values.select(columns), found)
+    return DerivedRows(values.select(columns).drop_nulls(list(dataset.table.keys) or [VERSION]), found)
 
 
 def _raw(dataset: Dataset, held: pl.DataFrame, sources: Sequence[Source], name: str) -> pl.Series:

@@ -73,7 +73,7 @@ def find_faults(
         raw: what stands in their cells, for the findings.
         found: what is found in each file so far.
     """
-    checks = checks_of(dataset.schema)
+    checks = checks_of(dataset.schema, keys_repeat=dataset.table.greatest is not None)
     good, failing = checks.filter(typed.frame, Cost(dataset))
     return _with_broken_rules(dataset, checks, found, _SortedRows(good, failing, typed, typed.frame[FILE].clear()), raw)
 

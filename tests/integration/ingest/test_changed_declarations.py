@@ -241,3 +241,39 @@ def test_what_is_derived_lies_in_no_way_of_the_originals(tmp_path: Path) -> None
     assert segments.files()[0].read_bytes() == first
     assert set(ledger.segments("sales")) == {1}
     ledger.close()
+
+
+def test_a_changed_key_waits_until_somebody_accepts_it_and_loses_nothing(tmp_path: Path) -> None:
+    by_product = "ID = dy.Int64(); Date = dy.Date(); Product = dy.String(primary_key=True); Quantity = dy.Int64()"
+    with live(tmp_path, "native", columns=PLAIN) as living:
+        load(living, "a.csv", 1, 2)
+        load(living, "b.csv", 3, start=3)
+        before = rows_of(living)
+    with live(tmp_path, "native", columns=by_product) as living:
+        assert living.dataset_state.degraded is not None
+        assert "cubefeed rebuild --accept-keys" in living.dataset_state.degraded
+        assert any("is not the one under which" in complaint for complaint in living.complaints())
+    with live(tmp_path, "native", columns=PLAIN) as living:
+        assert rows_of(living) == before
+    with live(tmp_path, "native", columns=by_product) as living:
+        assert ask(living, "rebuild", accept_keys=True)["rows"] == 1
+        living.wait_until(lambda: living.dataset_state.degraded is None)
+        assert living.quantities("Product") == {"phone": 3}
+        row = living.file("a.csv")
+        assert row is not None and row.stale and row.reason is not None and "primary_key 2" in row.reason
+        assert ask(living, "verify")["verify"]["extra"] == 0
+    with live(tmp_path, "native", columns=by_product) as living:
+        assert living.quantities("Product") == {"phone": 3}
+    with live(tmp_path, "native", columns=PLAIN) as living:
+        ask(living, "rebuild", accept_keys=True)
+        assert rows_of(living) == before
+
+
+def test_another_type_of_a_key_column_is_another_key(tmp_path: Path) -> None:
+    texts = "ID = dy.String(primary_key=True); Date = dy.Date(); Product = dy.String(); Quantity = dy.Int64()"
+    with live(tmp_path, "native", columns=PLAIN) as living:
+        load(living, "a.csv", 1)
+    with live(tmp_path, "native", columns=texts) as living:
+        assert living.dataset_state.degraded is not None
+        ask(living, "rebuild", accept_keys=True)
+        assert living.quantities() == {"1": 1}
