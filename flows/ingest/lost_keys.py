@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
+from shlex import quote
 
 import polars as pl
 
@@ -53,21 +54,24 @@ def _with_a_key_in_common(
         orient="row",
     )
     after = pl.concat([rows.select(*keys, VERSION), at_stake.select(*keys, VERSION)], how="vertical_relaxed")
-    olds = after.filter(pl.col(VERSION).is_in(pairs[_OLD].unique().implode()))
+    olds = at_stake.filter(pl.col(VERSION).is_in(pairs[_OLD].unique().implode()))
+    olds = olds.select(after.columns).cast(after.schema)
     common: set[int] = set()
-    for some in (olds.unique(VERSION, keep="any"), olds):
+    for some in (olds.gather(olds[VERSION].arg_unique()), olds):
         left = some.filter(~pl.col(VERSION).is_in(pl.Series(list(common), dtype=pl.Int64).implode()))
         if not left.is_empty():
             taken = left.rename({VERSION: _OLD}).join(pairs, on=_OLD)
-            common |= set(after.join(taken, on=[*keys, VERSION])[_OLD])
+            near = after.filter(pl.col(keys[0]).is_in(taken[keys[0]].unique().implode()))
+            common |= set(near.join(taken, on=[*keys, VERSION])[_OLD])
     return common
 
 
 def _words(path: bytes, rows: int) -> str:
     name = shown(path)
-    own = PurePath(name).stem + "-2026-01-31" + PurePath(name).suffix
+    stem, dot, ending = PurePath(name).name.partition(".")
+    typed = quote(name)
     return (
         f"it has no key of the {counted(rows, 'row')} that it had before, and those have left the cube. Next: where "
-        f"both belong there, give each delivery a name of its own, such as {own}; where the new rows do not, "
-        f"cubefeed unload {name}, put the file of before back and cubefeed load {name}"
+        f"both belong there, give each delivery a name of its own, such as {stem}-2026-01-31{dot}{ending}; where the "
+        f"new rows do not, cubefeed unload {typed}, put the file of before back and cubefeed load {typed}"
     )

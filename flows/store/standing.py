@@ -73,7 +73,9 @@ def standing_of(row: Any, other: str | None) -> Standing:
 
 def _current(row: Any, other: str | None) -> Standing:
     if row.present and row.judged is None:
-        return Standing("stale", "it is judged anew, since its dataset is declared otherwise")
+        return Standing(
+            "stale", "its file is read again, as the dataset is declared now; until then it has the rows of before"
+        )
     if row.present and row.judged != row.accepted:
         why = f" ({row.refusal})" if row.refusal else ""
         return Standing("stale", f"since {row.refused_utc} its file is refused{why}, so it has the rows of before")
