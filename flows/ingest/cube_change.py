@@ -40,7 +40,7 @@ def change_set(
     table = dataset.table
     new, ranks = rows, {id: plan.ranks[id] for id in plan.brought}
     replaces, keys_repeat = True, False
-    if table.keys and not _is_on_top(dataset, plan, segments):
+    if table.keys and (plan.left or plan.ranks) and not _is_on_top(dataset, plan, segments):
         brought = new.height
         at_stake = keys_at_stake(dataset, plan, segments) if at_stake is None else at_stake
         new, ranks = _candidates(dataset, plan, new, segments, at_stake)

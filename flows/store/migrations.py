@@ -42,6 +42,8 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
             PRIMARY KEY (batch, number))""",
         "CREATE INDEX decisions_by_path ON decisions (path_id)",
         "ALTER TABLE datasets ADD COLUMN meaning VARCHAR",
+        "DROP INDEX versions_by_digest",
+        "CREATE INDEX versions_by_digest ON versions (digest) WHERE rows > 0",
         "CREATE INDEX versions_by_content ON versions (content)",
         "ALTER TABLE datasets ADD COLUMN merge_keys VARCHAR",
         """CREATE TABLE derived (id INTEGER NOT NULL PRIMARY KEY, source VARCHAR NOT NULL, dataset VARCHAR NOT NULL,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, literal_column, select
 
 from flows.model.lifecycle import LIVE, Facts, Identity, Mark, Observation, PathFacts, State, VersionFacts
 from flows.store.ledger import Ledger, among, chunked
@@ -15,6 +15,8 @@ from flows.store.schema import paths, segments, versions
 _accepted = versions.alias("accepted_version")
 _judged = versions.alias("judged_version")
 _content = versions.alias("content_version")
+HAS_ROWS = versions.c.rows > literal_column("0")
+"""Of versions that are looked for by their digests: SQLite knows from the literal that the index of those has them."""
 GIVEN_UP = (versions.c.state == State.SUPERSEDED.value) & versions.c.cause.is_(None)
 
 
@@ -92,7 +94,7 @@ def _live_with(dataset: str, fingerprint: str, digests: Sequence[bytes]) -> Sele
         select(versions.c.digest, versions.c.path_values)
         .join(_content, _content.c.id == versions.c.content)
         .join(segments, segments.c.id == _content.c.segment)
-        .where(versions.c.digest.in_(digests), versions.c.dataset == dataset, versions.c.state.in_(LIVE))
+        .where(versions.c.digest.in_(digests), HAS_ROWS, versions.c.dataset == dataset, versions.c.state.in_(LIVE))
         .where(segments.c.fingerprint == fingerprint)
     )
 
@@ -102,7 +104,7 @@ def _versions_with(dataset: str, digests: Sequence[bytes]) -> Select[Any]:
     return select(versions.c.path_id, versions.c.digest, versions.c.path_values, versions.c.state).where(
         versions.c.digest.in_(digests),
         versions.c.dataset == dataset,
-        versions.c.rows > 0,
+        HAS_ROWS,
         GIVEN_UP | versions.c.state.in_((*LIVE, State.UNLOADED.value)),
     )
 

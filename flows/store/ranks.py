@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, exists, func, select
+from sqlalchemy import Connection, and_, exists, func, literal_column, select
 
 from flows.model.lifecycle import LIVE
 from flows.model.precedence import ByArrival, Meaning, Rank, rank_of
@@ -53,12 +53,13 @@ def _all_given_up(connection: Connection, dataset: str) -> dict[tuple[bytes, str
     """Of the deliveries that some path has: the lowest arrival of the paths that gave them up."""
     holder = versions.alias()
     same = (_accepted.c.digest == versions.c.digest) & (_accepted.c.path_values == versions.c.path_values)
+    has_rows = holder.c.rows > literal_column("0")  # see HAS_ROWS
     query = (
         select(versions.c.digest, versions.c.path_values, func.min(paths.c.arrival))
         .join(paths, paths.c.id == versions.c.path_id)
         .outerjoin(_accepted, and_(_accepted.c.id == paths.c.accepted, same))
         .where(versions.c.dataset == dataset, GIVEN_UP, paths.c.arrival.is_not(None), _accepted.c.id.is_(None))
-        .where(exists().where(holder.c.digest == versions.c.digest, holder.c.state.in_(LIVE)))
+        .where(exists().where(holder.c.digest == versions.c.digest, has_rows, holder.c.state.in_(LIVE)))
         .group_by(versions.c.digest, versions.c.path_values)
     )
     return {(digest, values): arrival for digest, values, arrival in connection.execute(query)}

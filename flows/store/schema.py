@@ -80,7 +80,9 @@ versions = Table(
     Column("ended_utc", String),
     Column("warning", String, doc="what people should know of it, though it was accepted, in words"),
 )
-Index("versions_by_digest", versions.c.digest)
+Index(
+    "versions_by_digest", versions.c.digest, sqlite_where=versions.c.rows > 0
+)  # files of a header alone are all equal
 Index("versions_by_path", versions.c.path_id)
 Index("versions_by_content", versions.c.content)
 Index("versions_by_segment", versions.c.segment)
