@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from flows.cli.main import app
 from flows.errors import QueryError
 from flows.model.precedence import ByColumn
+from flows.settings import Observer
 from tests.integration.ingest.keyless import KEYLESS
-from tests.integration.live_feed import LiveFeed, ask, sales
+from tests.integration.live_feed import LiveFeed, ask, live, sales
 
 type Start = Callable[..., LiveFeed]
 
@@ -143,6 +144,31 @@ def test_by_column_the_greatest_value_is_shown_of_a_key(start: Start) -> None:
     first, second = history(living, "--key", "ID=1")
     assert (first["shown"], second["shown"]) == (True, False)
     assert first["why"] == "of those in the cube it has the greatest Quantity"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_restored_ledger_tells_the_same(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer) as living:
+        for quantity in (1, 2, 1):
+            living.put("a.csv", sales(quantity))
+            living.wait_for({1: quantity})
+        living.put("a.csv", sales(7, start=7))
+        living.wait_for({7: 7})
+        os.rename(living.landing / "a.csv", living.landing / "b.csv")
+        living.wait_for_state("b.csv", "loaded")
+        living.put("c.csv", sales(7, start=7))
+        living.wait_for_state("c.csv", "loaded")
+        ask(living, "unload", "c.csv")
+        told_before = history(living)
+    assert len(told_before) == 7
+    state = tmp_path / "state"
+    for file in [*state.glob("ledger.db*"), *state.glob("backups/*")]:
+        file.unlink()
+    done = CliRunner().invoke(
+        app, ["ledger", "restore", "--state", str(state), "--dataset", f"{tmp_path / 'declaration.py'}:CHOSEN"]
+    )
+    assert done.exit_code == 0, done.output
+    assert history(living) == told_before
 
 
 def test_a_key_that_no_file_holds_has_no_rows(start: Start) -> None:
