@@ -253,7 +253,9 @@ class Planner:
         if current is not None and self._meaning.unload_deleted:
             self._draft.restate(path, State.UNLOADED, "deleted")
             self._draft.decide(path.path, "unload", current.id, cause="deleted")
-        elif accepted is not None:
+        elif current is not None:
+            self._draft.decide(path.path, "keep", current.id)
+        elif accepted is not None:  # somebody has unloaded it before
             if accepted.cause == "request":
                 self._draft.restate(path, State.UNLOADED, "deleted", reason=accepted.reason)
-            self._draft.decide(path.path, "keep", accepted.id)
+            self._draft.decide(path.path, "unload", accepted.id, cause="deleted")

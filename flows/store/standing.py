@@ -62,6 +62,8 @@ def standing_of(row: Any, other: str | None) -> Standing:
     if row.id == row.accepted and row.state in LIVE:
         return _current(row, other)
     match row.state:
+        case State.QUARANTINED if row.id == row.judged and not row.present:
+            return Standing("gone", f"its file was refused ({row.reason}), and is gone")
         case State.QUARANTINED:
             return Standing("rejected", row.reason or "it was refused")
         case State.UNLOADED:
@@ -98,4 +100,6 @@ def _unloaded(row: Any) -> Standing:
             "unloaded", f"{row.reason or 'unloaded on request'}, at {row.ended_utc}; cubefeed load brings it back"
         )
     why = _LEFT.get(row.cause or "", "its rows have left the cube")
-    return Standing("gone", f"{why}; before, it was {row.reason}" if row.reason and row.cause == "deleted" else why)
+    return Standing(
+        "gone", f"its file was deleted; it had been {row.reason}" if row.reason and row.cause == "deleted" else why
+    )

@@ -83,6 +83,29 @@ def test_an_unloaded_file_says_by_whom(start: Start) -> None:
     assert row_of(living, "a.csv").reason is None
 
 
+def test_an_unloaded_file_that_is_deleted_is_gone_and_had_been_unloaded_by_whom(start: Start) -> None:
+    living = start()
+    for name, first in (("a.csv", 1), ("b.csv", 2)):
+        living.put(name, sales(1, start=first))
+    living.wait_for({1: 1, 2: 1})
+    ask(living, "unload", "a.csv")
+    (living.landing / "a.csv").unlink()
+    living.wait_until(lambda: standings(living) == {"a.csv": "gone", "b.csv": "current"})
+    assert row_of(living, "a.csv").explanation.startswith("its file was deleted; it had been unloaded by ")
+    assert living.outcome_states("a.csv")[-1] == "unloaded"
+
+
+def test_a_refused_file_that_is_deleted_is_gone(start: Start) -> None:
+    living = start()
+    living.put("a.csv", sales(-1))
+    living.put("b.csv", sales(1))
+    living.wait_for_state("a.csv", "quarantined")
+    living.wait_for({1: 1})
+    (living.landing / "a.csv").unlink()
+    living.wait_until(lambda: row_of(living, "a.csv").standing == "gone")
+    assert row_of(living, "a.csv").explanation == "its file was refused (findings: min 1), and is gone"
+
+
 def test_rows_whose_file_was_deleted_are_kept_and_else_gone(start: Start) -> None:
     living = start()
     for name, first in (("a.csv", 1), ("b.csv", 2)):
