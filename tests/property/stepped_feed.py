@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +285,14 @@ class SteppedFeed:
         """Merge the segments."""
         compact(self.dataset, self.feed.ledger, self.feed.segments)
         self.die()
+        self.start()
+
+    def redeclare(self, precedence: Precedence) -> None:
+        """Start again with another precedence."""
+        self.die()
+        self.kind = replace(self.kind, precedence=precedence)
+        self.rules.precedence = precedence
+        self.dataset = self.kind.dataset(self.landing)
         self.start()
 
     def back_up(self) -> None:
