@@ -18,7 +18,7 @@ SHOWN = 20
 def derive_values_anew(dataset: Dataset, ledger: Ledger) -> None:
     """Where the declaration has changed: have the files be read again whose path gives other values now.
 
-    Their rows stay until then. Where a file is gone, its rows keep the values that its path gave, and that is said.
+    Until then, and where a file is gone, what was loaded has these values (`ingest/derivation.py`).
     """
     if is_declared_as_before(ledger, dataset.name, dataset.fingerprint):
         return
@@ -35,7 +35,7 @@ def derive_values_anew(dataset: Dataset, ledger: Ledger) -> None:
         )
     if gone:
         log.warning(
-            "%s: the rows of %s keep the values that from_path gave before, since the file is gone: %s",
+            "%s: from_path gives %s other values whose files are gone: what was loaded of them has these now: %s",
             dataset.name,
             counted(len(gone), "path"),
             first_names(gone, SHOWN),

@@ -68,10 +68,20 @@ def derive_rows(dataset: Dataset, rows: pl.DataFrame, sources: Sequence[Source],
 def _raw(dataset: Dataset, held: pl.DataFrame, sources: Sequence[Source], name: str) -> pl.Series:
     """What a column is made of: what the path says, or what was stored under its name or its earlier one."""
     if dataset.prepare is None and name in dataset.path_columns:
-        given = [dataset.values_of_path(os.fsdecode(source.path)) or {} for source in sources]
-        return pl.Series([values.get(name) for values in given], dtype=pl.String).gather(held[FILE])
+        return _given_by_path(dataset, held, sources, name)
     stored = next((each for each in (name, *dataset.earlier_names(name)) if each in held.columns), None)
     return held[stored] if stored is not None else pl.Series([None], dtype=pl.String).new_from_index(0, held.height)
+
+
+def _given_by_path(dataset: Dataset, held: pl.DataFrame, sources: Sequence[Source], name: str) -> pl.Series:
+    """What the path says. One that does not match says nothing: a text that it gave before stays."""
+    given = [dataset.values_of_path(os.fsdecode(source.path)) for source in sources]
+    said = pl.Series([values[name] if values else None for values in given], dtype=pl.String).gather(held[FILE])
+    if name not in held.columns or held[name].dtype != pl.String:
+        return said
+    return said.zip_with(
+        pl.Series([values is not None for values in given], dtype=pl.Boolean).gather(held[FILE]), held[name]
+    )
 
 
 def _typed(dataset: Dataset, raw: pl.DataFrame) -> TypedRows:

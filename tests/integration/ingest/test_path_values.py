@@ -44,19 +44,19 @@ def test_a_corrected_pattern_gives_what_is_loaded_the_right_values(
         (tmp_path / "landing" / "east" / "1.csv").unlink()
         living.wait_until(lambda: "gone" in living.outcome_states("east/1.csv"))
     with live(tmp_path, observer, recursive=True, from_path=WHOLE_WORD, when_deleted=Keep()) as living:
-        living.wait_for({"north": 10, "e": 30}, by="Product")
+        living.wait_for({"north": 10, "east": 30}, by="Product")
         assert living.state_of("south/1.csv") == "unloaded", "what somebody took out stays out"
         assert same_after_a_rebuild(living)
         deliver(tmp_path / "landing", north_2=body(4, 5))
-        living.wait_for({"north": 15, "e": 30}, by="Product")
+        living.wait_for({"north": 15, "east": 30}, by="Product")
         ask(living, "load", "south/1.csv")
-        living.wait_for({"north": 15, "south": 20, "e": 30}, by="Product")
+        living.wait_for({"north": 15, "south": 20, "east": 30}, by="Product")
     said = [record.message for record in caplog.records if "from_path gives 2 paths other values" in record.message]
     assert len(said) == 1 and "north/1.csv" in said[0] and "south/1.csv" in said[0]
-    assert any("keep the values" in record.message and "east/1.csv" in record.message for record in caplog.records)
+    assert any("whose files are gone" in record.message and "east/1.csv" in record.message for record in caplog.records)
     caplog.clear()
     with live(tmp_path, observer, recursive=True, from_path=WHOLE_WORD) as living:
-        assert living.quantities("Product") == {"north": 15, "south": 20, "e": 30}
+        assert living.quantities("Product") == {"north": 15, "south": 20, "east": 30}
         assert not any("other values" in record.message for record in caplog.records), "once"
 
 
