@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from flows.model.merge import ChangeSet
 from flows.model.policies import Load, Skip
 from flows.model.precedence import ByArrival, ByColumn, ByName, Precedence
 from flows.settings import Observer
@@ -32,6 +34,12 @@ def is_whole(living: LiveFeed) -> bool:
     """Whether a rebuild, and the files read again, give the same cube."""
     days, state = living.feed.days, living.dataset_state
     return all(days.verify(state, deep=deep)[kind] == 0 for deep in (False, True) for kind in ("missing", "extra"))
+
+
+def spoil(living: LiveFeed) -> None:
+    """Put a wrong row into the cube."""
+    rows = pl.concat(living.feed.cube.batches("sales")).filter(pl.col("ID") == 2)
+    living.feed.cube.apply(ChangeSet("sales", frozenset(), rows.with_columns(Quantity=pl.lit(77, pl.Int64))))
 
 
 def said(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
@@ -63,6 +71,9 @@ def test_the_cube_of_each_precedence_follows_from_the_segments_and_from_the_file
     with live(tmp_path, observer, precedence=precedence) as living:
         assert living.quantities() == quantities
         assert is_whole(living)
+        spoil(living)
+        found = [living.feed.days.verify(living.dataset_state, deep=deep) for deep in (False, True)]
+        assert [(each["missing"], each["extra"]) for each in found] == [(1, 1), (1, 1)]
 
 
 def test_a_key_that_repeats_in_a_file_is_one_row_whatever_the_precedence_becomes(
