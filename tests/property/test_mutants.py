@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import polars as pl
 import pytest
 
 import flows.model.planner as planning
 import flows.store.ledger as ledger
 import flows.store.ranks as ranks
 from flows.ingest import cube_change
-from flows.model import precedence, renames
+from flows.model import merge, precedence, renames
 from flows.model.lifecycle import PathFacts, State
+from flows.model.merge import last_by_rank
 from flows.model.planner import Planner
-from flows.model.precedence import Meaning
+from flows.model.precedence import Meaning, Rank
+from flows.model.tables import LINE, Table
 from tests.property.test_invariant import run, settle_at_once  # noqa: F401  # a fixture that every history needs
 
 EXAMPLES = 800
@@ -30,7 +33,7 @@ def names_are_in_the_order_of_their_bytes(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_covered_row_is_not_restored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cube_change, "_candidates", lambda dataset, plan, new, segments: (new, plan.ranks))
+    patch.setattr(cube_change, "_candidates", lambda dataset, plan, new, segments, at_stake: (new, plan.ranks))
 
 
 def a_renamed_file_is_a_new_one(patch: pytest.MonkeyPatch) -> None:
@@ -65,6 +68,21 @@ def staged_is_not_rolled_forward(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "LIVE", (State.LOADED, State.DUPLICATE))
 
 
+def the_first_line_of_a_key_wins(patch: pytest.MonkeyPatch) -> None:
+    def mutant(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank]) -> pl.DataFrame:
+        return last_by_rank(table, rows.with_columns(-pl.col(LINE).cast(pl.Int64)), ranks)
+
+    patch.setattr(merge, "last_by_rank", mutant)
+
+
+def null_is_the_greatest_value(patch: pytest.MonkeyPatch) -> None:
+    def mutant(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank]) -> pl.DataFrame:
+        greatest = pl.col(table.greatest or LINE)
+        return last_by_rank(table, rows.with_columns(greatest.fill_null(99)), ranks)
+
+    patch.setattr(merge, "last_by_rank", mutant)
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "mutate",
@@ -78,6 +96,8 @@ def staged_is_not_rolled_forward(patch: pytest.MonkeyPatch) -> None:
         a_refused_correction_clears_the_rows,
         what_was_unloaded_comes_back_by_itself,
         staged_is_not_rolled_forward,
+        the_first_line_of_a_key_wins,
+        null_is_the_greatest_value,
     ],
     ids=lambda mutate: mutate.__name__,
 )

@@ -113,3 +113,28 @@ def test_patterns_see_one_spelling_of_a_name_and_the_path_stays_as_it_is_on_the_
             f"{apart}/1.csv".encode(),
         }
     assert {file.name for file in (tmp_path / "landing").iterdir()} == {composed, apart}
+
+
+def test_equal_files_that_a_corrected_pattern_tells_apart_are_two_and_keep_their_order(
+    tmp_path: Path, observer: Observer
+) -> None:
+    with live(tmp_path, observer, recursive=True, from_path=FIRST_LETTER) as living:
+        for folder in ("north", "nord"):
+            deliver(tmp_path / "landing", **{f"{folder}_1": body(1, 10)})
+            living.look()
+        assert living.quantities("Product") == {"n": 10}
+    with live(tmp_path, observer, recursive=True, from_path=WHOLE_WORD) as living:
+        living.wait_for({"nord": 10}, by="Product")
+        living.look()
+        assert same_after_a_rebuild(living)
+        ask(living, "unload", "nord/1.csv")
+        assert living.quantities("Product") == {"north": 10}
+        assert same_after_a_rebuild(living)
+    with live(tmp_path, observer, recursive=True, from_path=FIRST_LETTER) as living:
+        living.wait_for({"n": 10}, by="Product")
+        living.look()
+        assert living.state_of("nord/1.csv") == "unloaded"
+        ask(living, "load", "nord/1.csv")
+        ask(living, "unload", "north/1.csv")
+        assert living.quantities("Product") == {"n": 10}
+        assert same_after_a_rebuild(living)
