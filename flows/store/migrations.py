@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from flows.errors import StateError
+from flows.runtime.progress import show_progress
 from flows.store.backup import make_backup
 from flows.store.schema import SCHEMA_VERSION
 
@@ -59,6 +60,8 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     ),
 }
 """Version → the statements that make it from the one before."""
+INSTRUCTIONS = 1_000_000
+"""After so many of SQLite's a migration shows that it goes on."""
 OLDEST = min(MIGRATIONS) - 1
 """The oldest version that can be brought up to date."""
 
@@ -75,15 +78,22 @@ def migrate(file: Path, backups: Path) -> None:
     kept = make_backup(file, backups)
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=FULL")
+        connection.set_progress_handler(_goes_on, INSTRUCTIONS)
         for version in range(version_of(connection) + 1, SCHEMA_VERSION + 1):
             _apply(connection, version)
             log.warning("The ledger is of version %s now; what it was is in %s", version, kept.name)
 
 
+def _goes_on() -> int:
+    show_progress()
+    return 0
+
+
 def _apply(connection: sqlite3.Connection, version: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in MIGRATIONS[version]:
+        for number, statement in enumerate(MIGRATIONS[version], start=1):
+            log.info("The ledger is brought to version %s: step %s of %s", version, number, len(MIGRATIONS[version]))
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("COMMIT")

@@ -18,7 +18,9 @@ from flows.ingest.bootstrap import open_feed
 from flows.ingest.feed import Feed
 from flows.ingest.former_digests import adopt_former_digests
 from flows.model.tables import Query
+from flows.runtime.progress import progress_shown_by
 from flows.settings import Settings
+from flows.store import migrations
 from flows.store.backup import backups_in, defect
 from flows.store.history import file_rows
 from flows.store.migrations import MIGRATIONS, OLD_VALUES, migrate
@@ -156,3 +158,12 @@ def test_a_migration_that_fails_half_way_leaves_the_ledger_as_it_was(
     monkeypatch.undo()
     migrate(ledger, tmp_path / "state" / "backups")
     assert dump()[0] == "4"
+
+
+def test_a_migration_shows_that_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_former_state(tmp_path)
+    monkeypatch.setattr(migrations, "INSTRUCTIONS", 100)
+    shown: list[int] = []
+    with progress_shown_by(shown.append):
+        migrate(tmp_path / "state" / "ledger.db", tmp_path / "state" / "backups")
+    assert len(shown) > len(MIGRATIONS[4])
