@@ -43,6 +43,7 @@ class TableFill:
             with boundary(Scope.DATASET):
                 derive_values_anew(state.dataset, ledger)
                 state.repairs = self._repair.repair(state.dataset, state.monitor.read_thread)
+                self._appender.live.forget(name)
                 adopt_meaning(state.dataset, ledger, lambda live: self._appender.live.parts(name, live))
                 state.monitor.inbox.reset(ledger.signatures(name))
                 rows = live_rows(ledger, name)
@@ -83,6 +84,7 @@ class TableFill:
         with self._appender.ahead(name):
             with boundary(Scope.DATASET):
                 done = self._repair.repair_damaged(state.dataset, state.monitor.read_thread)
+                self._appender.live.forget(name)
                 if done.damaged:
                     state.add_repairs(done)
                     state.monitor.inbox.reset(self._resources.ledger.signatures(name))

@@ -59,6 +59,23 @@ class Keyless(dy.Schema):
     Folder = dy.String(nullable=True)
 
 
+class KeyedOtherwise(dy.Schema):
+    """Stricter than `Keyed`, wider, and with a column more."""
+
+    Key = dy.Int64(primary_key=True)
+    Value = dy.Int32(min=5)
+    At = dy.Int64(nullable=True, max=5)
+    Folder = dy.String(nullable=True)
+    Note = dy.String(nullable=True)
+
+
+class KeylessOtherwise(dy.Schema):
+    Key = dy.Float64()
+    Value = dy.Int64(min=5)
+    Folder = dy.String(nullable=True)
+    Note = dy.String(nullable=True)
+
+
 FROM_PATH = r"(?:(?P<Folder>\w+)/)?[^/]+"
 PRECEDENCES: dict[Precedence, ByArrival | ByName | ByColumn] = {
     "arrival": ByArrival(),
@@ -280,6 +297,24 @@ class SteppedFeed:
         self.die()
         self.start()
         self.step()
+
+    def declare_otherwise_and_back(self, *, compacting: bool) -> str | None:
+        """Start with another declaration, and then with the one of before. Returns how the cube differed meanwhile, the
+        folder apart: what was renamed with bytes that were refused has that of its path then."""
+        plain = self.dataset
+        self.die()
+        self.dataset = replace(plain, schema=KeyedOtherwise if self.kind.keyed else KeylessOtherwise)
+        self.start()
+        if compacting:
+            self.feed.appender.compact(self.dataset)
+        found = sorted(all_rows(self.feed.cube, "t").select("Key", "Value").rows())
+        expected = sorted((key, value) for key, value, _ in self.rules.cube())
+        difference = None if found == expected else f"declared otherwise: cube {found}, rules {expected}"
+        difference = difference or self.rebuilt_differently()
+        self.die()
+        self.dataset = plain
+        self.start()
+        return difference
 
     def compact(self) -> None:
         """Merge the segments."""

@@ -118,6 +118,12 @@ class Histories(RuleBasedStateMachine):
         self.put(name, self.past[name][which % len(self.past[name])])
         self.done("revert")
 
+    @rule(compacting=st.booleans())
+    def declare_otherwise_and_back(self, compacting: bool) -> None:
+        difference = self.living.declare_otherwise_and_back(compacting=compacting)
+        assert difference is None, "\n".join([*self.steps, self.living.both(), difference])
+        self.done("declared otherwise and back")
+
     @precondition(has_files)
     @rule(pick=st.integers(0, 9), to=st.integers(0, 9))
     def rename(self, pick: int, to: int) -> None:
@@ -295,7 +301,7 @@ def what_was_tried() -> str:
     summary = f"{count} histories of {average:.1f} steps on average\n{summary}"
     assert average >= 15, summary
     assert min(shares.values()) >= 0.05, summary
-    assert len(shares) == 23, summary
+    assert len(shares) == 24, summary
     return summary
 
 

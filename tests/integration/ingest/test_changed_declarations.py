@@ -277,3 +277,31 @@ def test_another_type_of_a_key_column_is_another_key(tmp_path: Path) -> None:
         assert living.dataset_state.degraded is not None
         ask(living, "rebuild", accept_keys=True)
         assert living.quantities() == {"1": 1}
+
+
+def test_a_corrected_pattern_gives_what_is_loaded_its_new_values(tmp_path: Path) -> None:
+    columns = "ID = dy.Int64(); Date = dy.Date(); Product = dy.String(); Quantity = dy.Int64(); Region = dy.String()"
+    with live(tmp_path, "native", columns=columns, from_path=r"(?P<Region>.).*") as living:
+        for name, start in (("north.csv", 1), ("south.csv", 2)):
+            load(living, name, start, start=start)
+        forget_file(living, "south.csv")
+        assert living.quantities("Region") == {"n": 1, "s": 2}
+    with live(tmp_path, "native", columns=columns, from_path=r"(?P<Region>[^.]+).*") as living:
+        living.wait_for({"north": 1, "south": 2}, by="Region")
+        living.put("north.1.csv", sales(1))
+        living.wait_until(lambda: living.state_of("north.1.csv") == "duplicate")
+        assert living.quantities("Region") == {"north": 1, "south": 2}
+        assert ask(living, "verify", deep=True)["verify"]["missing"] == 0
+
+
+def test_copies_that_a_corrected_pattern_tells_apart_have_rows_of_their_own(tmp_path: Path) -> None:
+    columns = "ID = dy.Int64(); Date = dy.Date(); Product = dy.String(); Quantity = dy.Int64(); Region = dy.String()"
+    one, other = r"(?P<Region>.).*", r"(?P<Region>[^.]+).*"
+    with live(tmp_path, "native", columns=columns, from_path=one) as living:
+        load(living, "north.csv", 1)
+        living.put("nord.csv", sales(1))
+        living.wait_until(lambda: living.state_of("nord.csv") == "duplicate")
+    with live(tmp_path, "native", columns=columns, from_path=other) as living:
+        living.wait_for({"north": 1, "nord": 1}, by="Region")
+    with live(tmp_path, "native", columns=columns, from_path=one) as living:
+        living.wait_for({"n": 1}, by="Region")
