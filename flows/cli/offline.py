@@ -32,6 +32,21 @@ def restore_ledger_offline(settings: Settings) -> dict[str, Any]:
         return asdict(restore_ledger(state, tables))
 
 
+def check_declarations(settings: Settings) -> list[dict[str, Any]]:
+    """What the declarations would do to what is loaded, beside a session or without one."""
+    from flows.datasets import load_datasets
+    from flows.ingest.declaration_check import check_declaration
+    from flows.store.segments import Segments
+
+    with ledger_of(settings) as ledger:
+        segments = Segments(StateDirectory(settings.state).segments)
+        return [
+            {"dataset": dataset.name, **asdict(effect)}
+            for dataset in load_datasets(settings)
+            for effect in check_declaration(dataset, ledger, segments)
+        ]
+
+
 def accept_landing_offline(settings: Settings, name: str, *, dry_run: bool) -> dict[str, Any]:
     """Believe a landing directory as it is now, where nothing runs on the state directory; the next session finds that
     the known files which are missing from it are gone. Returns these, as an outcome of a request names them.
