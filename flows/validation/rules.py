@@ -127,14 +127,17 @@ def refused_for_their_key(failing: pl.DataFrame) -> pl.Series:
     return failing.filter(pl.col(PRIMARY_KEY) == "invalid")[ROW]
 
 
-def repeats(rows: pl.Series, typed: TypedRows, text: pl.DataFrame) -> pl.Series:
-    """Those of the positions whose row says again, cell for cell, what an earlier one says of the same file."""
+def repeats(rows: pl.Series, typed: TypedRows, text: pl.DataFrame, *, last_stays: bool = False) -> pl.Series:
+    """Those of the positions whose row says, cell for cell, what an earlier one says of the same file; or, where the
+    last one stays since lines decide between rows, what a later one does."""
     spelled = [
         text[name].zip_with(flags, pl.Series([None], dtype=pl.String)).gather(rows).alias(f"_text_{position}")
         for position, (name, flags) in enumerate(typed.unread.items())
     ]
     cells = typed.frame.drop(LINE, ROW, READ)[rows].with_columns(spelled)
-    return rows.filter(~cells.select(pl.struct(pl.all()).is_first_distinct()).to_series())
+    whole = pl.struct(pl.all())
+    stays = whole.is_last_distinct() if last_stays else whole.is_first_distinct()
+    return rows.filter(~cells.select(stays).to_series())
 
 
 def _without_key(column: dy.Column) -> dy.Column:

@@ -103,7 +103,7 @@ def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _SortedRows:
 
 def _sort_repeated_keys(dataset: Dataset, checks: Checks, typed: TypedRows, text: pl.DataFrame) -> _SortedRows:
     """The same where a key may repeat: rows that are the same are left out before the only filter."""
-    again = repeats(sharing_a_key(dataset.schema, typed.frame), typed, text)
+    again = repeats(sharing_a_key(dataset.schema, typed.frame), typed, text, last_stays=True)
     rows = _without(typed.frame, again) if len(again) else typed.frame
     good, failing = checks.filter(rows, Cost(dataset))
     if dataset.prepare is not None:

@@ -313,14 +313,14 @@ def test_what_prepare_returns_must_have_the_schemas_columns(prepare: Callable[..
     assert not verdict.accepted
 
 
-def test_where_a_column_decides_a_key_may_repeat_and_only_rows_that_are_the_same_collapse() -> None:
+def test_where_a_column_decides_a_key_may_repeat_and_rows_that_are_the_same_collapse_to_the_last() -> None:
     dataset = declare(States, precedence=ByColumn("At"), bad_rows=RejectFile())
     checked = check(dataset, "1,10,on\n2,10,on\n1,12,off\n1,10,on\n1,,on\n1,,on\n1,12,on\n", "1,10,on\n")
     assert [verdict.accepted for verdict in checked.verdicts] == [True, True]
     assert [(verdict.rows, verdict.collapsed) for verdict in checked.verdicts] == [(5, 2), (1, 0)]
     first = checked.rows.filter(pl.col(FILE) == 0)
     assert first.select("Sensor", "At", "State", LINE).rows() == [
-        (1, 10, "on", 2), (2, 10, "on", 3), (1, 12, "off", 4), (1, None, "on", 6), (1, 12, "on", 8),
+        (2, 10, "on", 3), (1, 12, "off", 4), (1, 10, "on", 5), (1, None, "on", 7), (1, 12, "on", 8),
     ]  # fmt: skip
 
 
