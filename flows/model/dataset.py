@@ -84,7 +84,7 @@ class Dataset:
     recursive: bool = False
 
     format: Csv = field(default_factory=Csv)
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     from_path: str | None = None
     source_columns: tuple[str, ...] | None = None
     prepare: Prepare | None = None

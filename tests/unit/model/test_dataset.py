@@ -242,6 +242,10 @@ def test_the_fingerprint_changes_with_what_could_give_other_rows() -> None:
     assert len({same, *(declared(**options).fingerprint for options in changed)}) == 5
 
 
+def test_a_declaration_is_a_key_of_what_is_remembered_of_it() -> None:
+    assert {declared(renamed={"Before": next(iter(declared().schema.columns()))}): 1}
+
+
 def test_the_fingerprint_of_the_sample_dataset_is_pinned() -> None:
     """It changes where a default does; then pin the new one, and say in CHANGELOG.md that files are checked again."""
     assert SALES.fingerprint == "5f10343ffb8b9cad"
