@@ -62,13 +62,13 @@ class Feed:
         parts = RequestParts(self.datasets)
         self.answers = RequestAnswers(requests, parts)
         self._availability = Availability(self.appender, publisher, self.answers)
-        self._tables = TableFill(resources, self.appender, self._availability)
-        self.days = Days(resources, self.appender, self._tables)
+        self.tables = TableFill(resources, self.appender, self._availability)
+        self.days = Days(resources, self.appender, self.tables)
         self._append_stage = AppendStage(
             resources,
             self.appender,
-            tables=self._tables,
-            actions=RequestActions(resources, self._tables, self.days),
+            tables=self.tables,
+            actions=RequestActions(resources, self.tables, self.days),
             answers=self.answers,
             availability=self._availability,
             publisher=publisher,
@@ -101,11 +101,7 @@ class Feed:
         A dataset of which that fails is degraded, and tried again later.
         """
         for state in self.datasets.values():
-            self._tables.fill(state, progress)
-
-    def rebuild_table(self, name: str) -> int:
-        """Fill one table from the live rows of its segments. Returns its rows."""
-        return self._tables.rebuild(self.datasets[name].dataset)
+            self.tables.fill(state, progress)
 
     def detect(self, timeout_s: float) -> Work | None:
         """Wait for work: a request, or files that are settled or gone. None when the time is over."""

@@ -171,8 +171,8 @@ class FeedSource:
 
 def _waiting_row(dataset: str, file: str, why: str) -> dict[str, Any]:
     known = {"dataset": dataset, "file": file, "state": State.DETECTED.value, "rows": 0, "refused": 0, "present": True}
-    told = {"standing": "waiting", "explanation": f"it waits: {why}", "current": False, "stale": False}
-    return {**dict.fromkeys(each.name for each in fields(FileRow)), **known, **told}
+    words = {"standing": "waiting", "explanation": f"it waits: {why}", "current": False, "stale": False}
+    return {**dict.fromkeys(each.name for each in fields(FileRow)), **known, **words}
 
 
 def _age_s(utc: str | None) -> float | None:

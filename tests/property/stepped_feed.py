@@ -355,7 +355,7 @@ class SteppedFeed:
         """How the live cube differs from a rebuild; None when it does not."""
         by = ["Key", "Value", "Folder", VERSION]
         live = all_rows(self.feed.cube, "t").select(by).sort(by)
-        self.feed.rebuild_table("t")
+        self.feed.tables.rebuild(self.dataset)
         again = all_rows(self.feed.cube, "t").select(by).sort(by)
         return None if live.equals(again) else f"live {live.rows()}, rebuilt {again.rows()}"
 

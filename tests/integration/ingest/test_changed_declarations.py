@@ -175,7 +175,7 @@ def test_corrections_and_compaction_go_on_beside_what_an_earlier_declaration_wro
         expected = {start: start for start in range(1, 11)} | {2: 20}
         living.wait_for(expected)
         living.feed.appender.compact(living.dataset_state.dataset)
-        assert living.feed.rebuild_table("sales") == 10
+        assert living.feed.tables.rebuild(living.dataset_state.dataset) == 10
         living.wait_for(expected)
         living.put("3.csv", sales(30, start=3))
         expected |= {3: 30}

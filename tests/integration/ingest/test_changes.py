@@ -55,7 +55,8 @@ def test_an_earlier_file_that_is_corrected_stays_below_a_later_one(start: Start)
     assert living.quantities() == {1: 9}
 
 
-def test_a_stale_copy_never_undoes_a_correction(start: Start) -> None:
+def corrected_with_a_late_copy(start: Start) -> LiveFeed:
+    """A file that was corrected, and a copy of it as it was before, which came after that."""
     living = start()
     living.put("a.csv", sales(1))
     living.wait_for({1: 1})
@@ -63,6 +64,11 @@ def test_a_stale_copy_never_undoes_a_correction(start: Start) -> None:
     living.wait_for({1: 2})
     living.put("copy.csv", sales(1))
     living.wait_until(lambda: living.state_of("copy.csv") == "loaded")
+    return living
+
+
+def test_a_stale_copy_never_undoes_a_correction(start: Start) -> None:
+    living = corrected_with_a_late_copy(start)
     assert living.quantities() == {1: 2}
 
 
@@ -129,13 +135,7 @@ def test_unload_keeps_a_file_out_until_it_is_loaded_or_changes(start: Start) -> 
 
 
 def test_force_does_not_lift_a_late_copy_above_the_correction(start: Start) -> None:
-    living = start()
-    living.put("a.csv", sales(1))
-    living.wait_for({1: 1})
-    living.put("a.csv", sales(2))
-    living.wait_for({1: 2})
-    living.put("copy.csv", sales(1))
-    living.wait_until(lambda: living.state_of("copy.csv") == "loaded")
+    living = corrected_with_a_late_copy(start)
     answer = ask(living, "load", "copy.csv", force=True)
     assert [(file["file"], file["state"]) for file in answer["files"]] == [("copy.csv", "loaded")]
     assert living.quantities() == {1: 2}
