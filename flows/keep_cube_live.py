@@ -27,6 +27,7 @@ from flows.ingest.pipeline import Stages
 from flows.ingest.work import Work
 from flows.load_window import load_window
 from flows.orchestration.artifacts import publish_links, publish_loads
+from flows.orchestration.event_catalogue import EventName
 from flows.orchestration.events import Events, emit_session
 from flows.orchestration.runs import LIVE_FLOW, client_of, declare_running, state_of
 from flows.orchestration.windows import IDLE_S, Windows
@@ -75,13 +76,13 @@ async def keep_cube_live() -> RunState[None]:
 async def _live(stages: Stages, owner: Owner) -> None:
     stages.feed.listeners.append(Events().emit)
     loads = await initial_load(stages)
-    emit_session("started", owner)
+    emit_session(EventName.SESSION_STARTED, owner)
     shown = stages.feed.health.start_task("showing the first loads", lambda: _show(stages, owner, loads))
     try:
         await _serve(stages)
     finally:
         shown.cancel()
-        emit_session("stopped", owner)
+        emit_session(EventName.SESSION_STOPPED, owner)
 
 
 class Ending:

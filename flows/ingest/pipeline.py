@@ -141,6 +141,11 @@ class Window:
         self._validating = health.start_task("a window's checks", self._validate)
         self._appending = health.start_task("a window's commits", self._append)
 
+    @property
+    def reported(self) -> LoadSummary:
+        """What its run reports: what was loaded outside of windows before, and what it has loaded itself."""
+        return self.outside.then(self.loads)
+
     async def put(self, work: Work) -> None:
         """Give it work; waits while the stage before is full."""
         await self._arrive(work)

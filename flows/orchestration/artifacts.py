@@ -7,7 +7,6 @@ import contextlib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -34,13 +33,6 @@ TABLE_ROWS = 200
 """Rows of a table artifact at most; the ledger has them all."""
 FINDINGS_TABLES = 50
 """Files of one window that get a table of findings each: thousands of refused files would hold it up for minutes."""
-
-
-def window_name(loads: LoadSummary) -> str:
-    """A name that people can read: `sales · 12 files · 08:21:03`."""
-    files, datasets = loads.files, loads.datasets
-    what = ", ".join(datasets) if len(datasets) <= 3 else f"{len(datasets)} datasets"
-    return f"{what or 'nothing'} · {files} {'file' if files == 1 else 'files'} · {datetime.now().astimezone():%H:%M:%S}"
 
 
 async def name_run(name: str) -> None:

@@ -11,6 +11,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import emit_event
 
 from flows.ingest.work import Outcome
+from flows.orchestration.event_catalogue import RESOURCE, EventName
 from flows.orchestration.run_log import file_line
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.store.owner import Owner
@@ -19,10 +20,10 @@ NAMED_FILES = 200
 """Files that an event names at most; the ledger has them all."""
 
 
-def emit_session(what: str, owner: Owner) -> None:
-    """The event `cubefeed.session.started` or `.stopped`, one per dataset."""
+def emit_session(name: EventName, owner: Owner) -> None:
+    """An event of the session, once per dataset."""
     for dataset in owner.datasets:
-        _emit(f"session.{what}", dataset, {"engine": owner.engine, "url": owner.url})
+        _emit(name, dataset, {"engine": owner.engine, "url": owner.url})
 
 
 class Events:
@@ -42,24 +43,23 @@ class Events:
             self._emit_problem(outcome)
 
     def _emit_problem(self, outcome: Outcome) -> None:
-        """The events `cubefeed.session.degraded` and `.recovered`: one when a dataset begins to fail, one when it is
-        over."""
+        """One event when a dataset begins to fail, and one when it is over."""
         before = self._problems.pop(outcome.dataset, None)
         if outcome.problem is not None:
             self._problems[outcome.dataset] = outcome.problem
             if before is None:
-                _emit("session.degraded", outcome.dataset, {"why": outcome.problem})
+                _emit(EventName.SESSION_DEGRADED, outcome.dataset, {"why": outcome.problem})
         elif before is not None:
-            _emit("session.recovered", outcome.dataset, {"why": before})
+            _emit(EventName.SESSION_RECOVERED, outcome.dataset, {"why": before})
 
 
 def _emit_files(outcome: Outcome) -> None:
-    """The events `cubefeed.file.loaded` and `.quarantined`: one per batch and state, naming its files."""
-    for state in ("loaded", "quarantined"):
+    """One event per batch and state, naming its files."""
+    for state, name in (("loaded", EventName.FILE_LOADED), ("quarantined", EventName.FILE_QUARANTINED)):
         files = [file for file in outcome.files if file.state == state and file.version is not None]
         if files:
             _emit(
-                f"file.{state}",
+                name,
                 outcome.dataset,
                 {
                     "count": len(files),
@@ -72,10 +72,10 @@ def _emit_files(outcome: Outcome) -> None:
 
 def emit_late(dataset: str, business_day: str) -> None:
     """The event `cubefeed.file.late`: nothing of the business day has come by its time."""
-    _emit("file.late", dataset, {"business_day": business_day})
+    _emit("cubefeed.file.late", dataset, {"business_day": business_day})
 
 
-def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:
+def _emit(name: str, dataset: str, payload: dict[str, Any]) -> None:
     """Emit an event with the dataset as its resource, and no run beside it.
 
     Prefect would add the run in whose context its events worker began, with its task, flow and deployment: not the
@@ -85,6 +85,6 @@ def _emit(what: str, dataset: str, payload: dict[str, Any]) -> None:
     running: tuple[ContextVar[Any], ...] = (FlowRunContext.__var__, TaskRunContext.__var__)
     for variable in running:
         context.run(variable.set, None)
-    resource = {"prefect.resource.id": f"cubefeed.dataset.{dataset}", "prefect.resource.name": dataset}
+    resource = {"prefect.resource.id": f"{RESOURCE}{dataset}", "prefect.resource.name": dataset}
     with contextlib.suppress(NothingFailed), boundary(Scope.PREFECT):
-        context.run(emit_event, f"cubefeed.{what}", resource=resource, payload=payload)
+        context.run(emit_event, name, resource=resource, payload=payload)

@@ -35,7 +35,7 @@ RETRY_S = 5.0
 LOOK_S = 0.2
 """How often it is looked at whether a window is to be opened or closed."""
 
-Run = Callable[[Window], Coroutine[None, None, None]]
+Run = Callable[[Window], Coroutine[None, None, object]]
 """The flow whose run covers a window."""
 
 

@@ -61,9 +61,10 @@ def test_what_lands_is_seen_as_a_window_with_its_files_and_findings(up: Installa
     assert findings["type"] == "table" and "bad.csv" in findings["description"]
 
     window = next(run for run in up.prefect.runs("load_window") if run["id"] == findings["flow_run_id"])
-    assert re.fullmatch(r"sales · \d files? · \d\d:\d\d:\d\d", window["name"]), window["name"]
+    assert re.fullmatch(r"sales · \d files?, 1 refused · \d\d:\d\d:\d\d", window["name"]), window["name"]
     assert window["parent_task_run_id"] is None
-    up.prefect.wait_for(window["id"], "Completed")
+    message = up.prefect.wait_for(window["id"], "Completed")["state"]["message"]
+    assert "1 quarantined" in message and "bad.csv quarantined" in message and "'many'" in message
     shown = [row["file"] for artifact in up.prefect.artifacts("last-loads") for row in rows_of(artifact)]
     outside = [row["file"] for artifact in up.prefect.artifacts("loaded-outside-windows") for row in rows_of(artifact)]
     assert {"third.csv", "bad.csv"} <= {*shown, *outside}

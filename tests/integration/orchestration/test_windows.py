@@ -16,10 +16,11 @@ import pytest
 from polars.exceptions import PanicException
 
 from flows import keep_cube_live
+from flows import load_window as windows_flow
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.feed import Feed
 from flows.ingest.pipeline import Stages, Window
-from flows.ingest.work import CheckedBatch, Outcome, Work
+from flows.ingest.work import CheckedBatch, FileOutcome, Outcome, Work
 from flows.load_window import load_window
 from flows.orchestration import windows as orchestrated
 from flows.orchestration.windows import Run, Windows
@@ -177,3 +178,28 @@ def test_a_session_loads_while_prefect_does_not_answer(tmp_path: Path, monkeypat
                 assert opened.feed.health.failure is None
 
     asyncio.run(asyncio.wait_for(story(), 30))
+
+
+def absent(*_: object) -> None:
+    raise httpx.ConnectError("All connection attempts failed")
+
+
+@pytest.mark.parametrize(("files", "state"), [((), "COMPLETED"), ((FileOutcome("a.csv", "loaded"),), None)])
+def test_a_window_that_loaded_nothing_has_not_failed_where_its_report_does_not_arrive(
+    files: tuple[FileOutcome, ...], state: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(windows_flow, "name_run", absent)
+
+    async def story() -> str | None:
+        (tmp_path / "landing").mkdir()
+        with open_feed(Settings(state=tmp_path / "state", landing=tmp_path / "landing")) as opened:
+            async with Stages(opened.feed) as stages:
+                window = Window(stages)
+                window.loads.add(Outcome("sales", files))
+                await window.close()
+                try:
+                    return (await windows_flow.report_window(window)).type.value
+                except httpx.ConnectError:
+                    return None
+
+    assert asyncio.run(story()) == state

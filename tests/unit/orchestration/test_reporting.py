@@ -16,7 +16,7 @@ from flows.model.findings import Finding
 from flows.orchestration import artifacts as reporting
 from flows.orchestration import events as prefect_events
 from flows.orchestration.events import Events
-from flows.orchestration.run_log import file_line, log_outcome
+from flows.orchestration.run_log import file_line, loads_line, log_outcome, window_name
 
 
 @pytest.mark.parametrize(("refused", "own", "together"), [(2, 2, 0), (53, 50, 3)])
@@ -132,3 +132,13 @@ def test_what_prefect_raises_when_it_is_told_of_a_load_ends_nothing(monkeypatch:
 
     monkeypatch.setattr(prefect_events, "emit_event", away)
     Events().emit(Outcome("sales", problem="the disk is full"))
+
+
+def test_a_window_says_in_its_name_and_state_what_came_and_what_was_refused_and_why() -> None:
+    found = Finding("integer", line=2, column="Quantity", raw="many")
+    refused = FileOutcome("bad.csv", "quarantined", findings=1, first_finding=found, version=2)
+    loads = LoadSummary()
+    loads.add(Outcome("sales", (FileOutcome("a.csv", "loaded", rows=3, version=1), refused), rows=3))
+    assert window_name(loads).startswith("sales · 2 files, 1 refused · ")
+    why = "bad.csv quarantined, line 2, Quantity: integer, got 'many'"
+    assert loads_line(loads) == f"1 loaded, 1 quarantined, 3 rows; {why}"
