@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, literal_column, select
+from sqlalchemy import Connection, Select, exists, literal_column, select
 
 from flows.model.lifecycle import LIVE, Facts, Identity, Mark, Observation, PathFacts, State, VersionFacts
 from flows.store.ledger import Ledger, among, chunked
@@ -18,6 +18,17 @@ _content = versions.alias("content_version")
 HAS_ROWS = versions.c.rows > literal_column("0")
 """Of versions that are looked for by their digests: SQLite knows from the literal that the index of those has them."""
 GIVEN_UP = (versions.c.state == State.SUPERSEDED.value) & versions.c.cause.is_(None)
+_later = versions.alias("later_version")
+KEPT_LATER = exists().where(
+    _later.c.digest == versions.c.digest,
+    _later.c.rows > literal_column("0"),
+    _later.c.path_id == versions.c.path_id,
+    _later.c.path_values == versions.c.path_values,
+    _later.c.cause == "renamed",
+    _later.c.id > versions.c.id,
+)
+"""Whether a path had the same delivery again, and only the values that it gives became others then: so it has given
+nothing up, though a version of before says so."""
 
 
 def batch_facts(ledger: Ledger, dataset: str, *, seen: Sequence[Observation], others: Collection[bytes] = ()) -> Facts:
@@ -73,10 +84,12 @@ def _related(connection: Connection, dataset: str, wanted: set[Identity]) -> tup
         identity = Identity(row.digest, row.path_values)
         if identity not in wanted:
             continue
-        if row.state == State.SUPERSEDED.value:
-            given_up.setdefault(row.path_id, set()).add(identity)
-        else:
+        if row.state != State.SUPERSEDED.value:
             holding.add(row.path_id)
+        elif row.cause is None:
+            given_up.setdefault(row.path_id, set()).add(identity)
+        else:  # the path had it again since, and gave it up for nothing: see KEPT_LATER
+            given_up.get(row.path_id, set()).discard(identity)
     return holding, given_up
 
 
@@ -100,12 +113,13 @@ def _live_with(dataset: str, fingerprint: str, digests: Sequence[bytes]) -> Sele
 
 
 def _versions_with(dataset: str, digests: Sequence[bytes]) -> Select[Any]:
-    """Versions with these bytes that bring rows and that their path has, or gave up."""
-    return select(versions.c.path_id, versions.c.digest, versions.c.path_values, versions.c.state).where(
-        versions.c.digest.in_(digests),
-        versions.c.dataset == dataset,
-        HAS_ROWS,
-        GIVEN_UP | versions.c.state.in_((*LIVE, State.UNLOADED.value)),
+    """Versions with these bytes that bring rows and that their path has, or had, in the order in which they came."""
+    columns = ("path_id", "digest", "path_values", "state", "cause")
+    return (
+        select(*(versions.c[name] for name in columns))
+        .where(versions.c.digest.in_(digests), versions.c.dataset == dataset, HAS_ROWS)
+        .where(versions.c.state.in_((*LIVE, State.UNLOADED.value, State.SUPERSEDED.value)))
+        .order_by(versions.c.id)
     )
 
 

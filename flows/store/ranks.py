@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, exists, func, literal_column, select
 from flows.model.lifecycle import LIVE
 from flows.model.precedence import ByArrival, Meaning, Rank, rank_of
 from flows.store.ledger import Ledger, among
-from flows.store.path_facts import GIVEN_UP
+from flows.store.path_facts import GIVEN_UP, KEPT_LATER
 from flows.store.schema import paths, versions
 
 _accepted = versions.alias("accepted_version")
@@ -59,6 +59,7 @@ def _all_given_up(connection: Connection, dataset: str) -> dict[tuple[bytes, str
         .join(paths, paths.c.id == versions.c.path_id)
         .outerjoin(_accepted, and_(_accepted.c.id == paths.c.accepted, same))
         .where(versions.c.dataset == dataset, GIVEN_UP, paths.c.arrival.is_not(None), _accepted.c.id.is_(None))
+        .where(~KEPT_LATER)
         .where(exists().where(holder.c.digest == versions.c.digest, has_rows, holder.c.state.in_(LIVE)))
         .group_by(versions.c.digest, versions.c.path_values)
     )

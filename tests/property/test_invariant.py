@@ -305,6 +305,23 @@ def what_was_tried() -> str:
     return summary
 
 
+@pytest.mark.parametrize("again", ["force", "revert"])
+def test_what_a_path_showed_again_was_not_given_up_when_it_was_renamed_to_other_values(again: str) -> None:
+    history, same = Histories(), Content(((1, 3),))
+    history.begin(kind=Kind(), content=same)
+    try:
+        if again == "revert":
+            history.correct(pick=0, content=Content(((1, 4),)))
+            history.revert(pick=0, which=0)
+        else:
+            history.force(pick=0)
+        history.rename(pick=0, to=3)
+        history.move_away_and_write_again(pick=0, to=3, content=same)
+        assert sorted(history.living.contents) == ["c10.csv", "n/a.csv"]
+    finally:
+        history.teardown()
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_cube_equals_the_fold_after_any_history(note: Note, part: int) -> None:
