@@ -16,7 +16,6 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import TerminationSignal
 from prefect.runner.runner import Runner
-from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.close_day import close_day
@@ -27,6 +26,7 @@ from flows.load_files import load_files
 from flows.model.dataset import Dataset
 from flows.orchestration.corrupt_runs import end_corrupt_runs
 from flows.orchestration.runs import client_of, refuse_undeclared_parameters
+from flows.orchestration.schedules import schedule_of
 from flows.redaction import log_without_secrets
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.settings import Settings
@@ -37,8 +37,6 @@ log = logging.getLogger(__name__)
 
 RUNS = 10
 """Runs at a time in this process; the live session holds one for ever."""
-CLOSE_CRON = "0 6 * * *"
-"""When a day is closed where the dataset does not say when its data is expected."""
 
 
 async def deployments(datasets: tuple[Dataset, ...]) -> list[RunnerDeployment]:
@@ -53,7 +51,7 @@ async def deployments(datasets: tuple[Dataset, ...]) -> list[RunnerDeployment]:
             await close_day.ato_deployment(
                 dataset.name,
                 parameters=own,
-                schedule=_schedule(dataset),
+                schedule=schedule_of(dataset),
                 entrypoint_type=EntrypointType.MODULE_PATH,
             )
         )
@@ -115,13 +113,6 @@ def main() -> None:
             asyncio.run(serve(load_datasets(Settings.read())))
     except CubefeedError as error:
         sys.exit(f"cubefeed: {error}")
-
-
-def _schedule(dataset: Dataset) -> Schedule:
-    if dataset.expect is None:
-        return Cron(CLOSE_CRON, timezone="UTC")
-    hour, minute = dataset.expect.time.split(":")
-    return Cron(f"{int(minute)} {int(hour)} * * *", timezone=dataset.expect.zone)
 
 
 if __name__ == "__main__":

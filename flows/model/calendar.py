@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flows.model.declaration import require, wrong
+from flows.model.public_holidays import public_holidays, require_country
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class DailyBy:
         lag_days: how many days before the day of the check the expected business day lies.
         weekdays: the days on which data is expected, Monday is 0.
         holidays: ISO dates on which none is.
+        country: the code of a country such as `FR`, on whose public holidays none is either.
+        subdivision: the part of that country that has holidays of its own, such as `BY` in `DE`.
     """
 
     time: str
@@ -29,6 +32,8 @@ class DailyBy:
     lag_days: int = 1
     weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
     holidays: tuple[str, ...] = ()
+    country: str | None = None
+    subdivision: str | None = None
 
     def __post_init__(self) -> None:
         require(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.time) is not None, "expect.time", "HH:MM", self.time)
@@ -45,6 +50,7 @@ class DailyBy:
         )
         for holiday in self.holidays:
             require(_is_iso_date(holiday), "expect.holidays", 'dates such as "2026-12-25"', holiday)
+        require_country(self.country, self.subdivision)
 
 
 def shifted(day: date, days: int) -> date | None:
@@ -69,17 +75,25 @@ def in_zone(moment: datetime, zone: tzinfo) -> datetime:
 def business_day(expect: DailyBy, now: datetime) -> date | None:
     """The business day whose data must have come by `now`; None while none is due.
 
-    Before the time of day of `expect` the day of the check is the day before. Days that are no weekdays of
-    the declaration, and holidays, have no data; the latest earlier one that has is expected.
+    Days that are no weekdays of the declaration, and holidays, have no data; the latest earlier one that has is
+    expected.
 
     Args:
         expect: when data is expected.
         now: a moment with a time zone.
     """
-    local = in_zone(now, ZoneInfo(expect.zone))
-    due = local.replace(hour=_time(expect).hour, minute=_time(expect).minute, second=0, microsecond=0)
-    day = shifted(local.date(), -expect.lag_days - (local < due))
+    day = calendar_day(expect, now)
     return None if day is None else _latest(expect, day)
+
+
+def calendar_day(expect: DailyBy, now: datetime) -> date | None:
+    """The last day whose time has passed by `now`, whether data is expected for it or not.
+
+    Before the time of day of `expect` the day of the check is the day before.
+    """
+    today = in_zone(now, ZoneInfo(expect.zone)).date()
+    due = _start(today, _time(expect), ZoneInfo(expect.zone))
+    return shifted(today, -expect.lag_days - (_instant(now) < _instant(due)))
 
 
 def day_before(expect: DailyBy | None, day: date) -> date | None:
@@ -105,11 +119,20 @@ def span_of(expect: DailyBy | None, day: date) -> tuple[datetime, datetime]:
 
 def is_due(expect: DailyBy | None, day: date, now: datetime) -> bool | None:
     """Whether the day's data must have come by `now`; None where there is none to come."""
-    return _due(expect, day) <= now if expect is not None and _has_data(expect, day) else None
+    return _instant(_due(expect, day)) <= _instant(now) if expect is not None and has_data(expect, day) else None
 
 
-def _has_data(expect: DailyBy, day: date) -> bool:
-    return day.weekday() in expect.weekdays and day.isoformat() not in expect.holidays
+def has_data(expect: DailyBy, day: date) -> bool:
+    """Whether data is expected for a day: it is no holiday, and one of the weekdays."""
+    if day.weekday() not in expect.weekdays or day.isoformat() in expect.holidays:
+        return False
+    return expect.country is None or day not in public_holidays(expect.country, expect.subdivision, day.year)
+
+
+def _instant(moment: datetime) -> datetime:
+    """A moment to compare: two of the same zone are compared by what the clock shows, which is not in order when it is
+    set back."""
+    return in_zone(moment, UTC)
 
 
 def _due(expect: DailyBy, day: date) -> datetime:
@@ -128,7 +151,7 @@ def _time(expect: DailyBy) -> time:
 def _latest(expect: DailyBy, day: date) -> date | None:
     """The day, or the last one before it that has data."""
     candidates = (shifted(day, -back) for back in range(366))
-    return next((one for one in candidates if one is not None and _has_data(expect, one)), None)
+    return next((one for one in candidates if one is not None and has_data(expect, one)), None)
 
 
 def _is_iso_date(text: str) -> bool:
