@@ -17,8 +17,8 @@ from flows.ingest.dataset_state import DatasetState
 from flows.ingest.day_totals import day_report, require_data_by
 from flows.ingest.resources import Resources
 from flows.ingest.table_fill import TableFill
-from flows.ingest.verification import complaints_of, day_facts, read_again, retain_from, verify
-from flows.model.calendar import business_day, in_zone, shifted
+from flows.ingest.verification import complaints_of, day_facts, read_again, require_day_column, retain_from, verify
+from flows.model.calendar import business_day, calendar_day, in_zone, shifted
 from flows.model.dataset import Dataset
 from flows.model.merge import ChangeSet
 from flows.runtime.boundaries import Scope, boundary
@@ -53,25 +53,32 @@ class Days:
                 files = read_again(dataset, ledger, segments, parts, mount, directory, crashes)
                 return compare(files=files)
 
-    def close(self, state: DatasetState, *, as_of: datetime | None = None, run: str | None = None) -> dict[str, Any]:
-        """Close the business day that is due: move the horizon, check, report, back up, compact.
+    def close(
+        self, state: DatasetState, day: date | None, *, as_of: datetime | None = None, run: str | None = None
+    ) -> dict[str, Any]:
+        """Close a business day: move the horizon, check, report, back up, compact.
 
         Args:
             state: whose day.
-            as_of: the moment at which it is due; now by default.
+            day: the day; by default the one whose time has passed last.
+            as_of: the moment that counts for that; now by default.
             run: the Prefect run that asks for it.
+
+        Raises:
+            RequestFailed: the dataset does not say which of its rows belong to a day.
         """
         dataset, ledger, moment = state.dataset, self._resources.ledger, as_of or datetime.now(UTC)
+        require_day_column(dataset, day)
         self._retain(dataset)
-        checked, due = self.verify(state), _due_day(dataset, moment)
-        report = self._report(state, due or _day_before(moment), checked)
+        checked, closed = self.verify(state), day or _passed_day(dataset, moment)
+        report = self._report(state, closed or _day_before(moment), checked)
         make_backup(ledger.file, self._resources.backups)
         remove_old_ledgers(ledger.file)
         self._appender.compact(dataset)
-        day = day_facts(dataset, self._resources.cube, due)
-        complaints = complaints_of(checked, day, state.monitor.inbox.problem)
+        found = day_facts(dataset, self._resources.cube, closed)
+        complaints = complaints_of(checked, found, state.monitor.inbox.problem)
         return {
-            "day": {"dataset": dataset.name, **day, **checked, "complaints": complaints},
+            "day": {"dataset": dataset.name, **found, **checked, "complaints": complaints},
             "report": {**report, "closed_by": run},
         }
 
@@ -124,6 +131,10 @@ def _scratch(root: Path) -> Iterator[Path]:
 
 def _due_day(dataset: Dataset, moment: datetime) -> date | None:
     return business_day(dataset.expect, moment) if dataset.expect else None
+
+
+def _passed_day(dataset: Dataset, moment: datetime) -> date | None:
+    return calendar_day(dataset.expect, moment) if dataset.expect else None
 
 
 def _day_before(moment: datetime) -> date:

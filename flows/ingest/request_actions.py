@@ -38,7 +38,7 @@ class RequestActions:
         if kind == "unload" and not dry_run:
             self._back_up_unload(dataset.name)
         if kind == "close-day":
-            return self._days.close(state, as_of=payload.as_of, run=payload.run)
+            return self._days.close(state, payload.date, as_of=payload.as_of, run=payload.run)
         if kind == "report":
             return {"report": self._days.report(state, payload.date)}
         return {}

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from flows.cube.port import Cube
+from flows.errors import RequestFailed
 from flows.ingest.comparison import Expected, compare
 from flows.ingest.derivation import derive_contents
 from flows.ingest.file_checks import check_files
 from flows.landing.mount_thread import MountThread
-from flows.model.calendar import shifted
+from flows.model.calendar import has_data, shifted
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.merge import Horizon
@@ -139,13 +140,29 @@ def _read_one(dataset: Dataset, content: Content, to_read: Mapping[bytes, Settle
     return None
 
 
+def require_day_column(dataset: Dataset, day: date | None) -> None:
+    """Refuse a day of a dataset none of whose rows belong to one.
+
+    Raises:
+        RequestFailed: the dataset declares no `expect`.
+    """
+    if day is not None and dataset.expect is None:
+        raise RequestFailed(
+            "The dataset does not say which rows belong to a business day",
+            next_step="declare expect=DailyBy(…), or leave the date out",
+            dataset=dataset.name,
+            date=day,
+        )
+
+
 def day_facts(dataset: Dataset, cube: Cube, day: date | None) -> dict[str, Any]:
-    """How many rows of a business day the cube holds; of none where none is expected."""
+    """Whether data of a business day is expected, and how many rows of it the cube holds."""
     if dataset.expect is None or day is None:
-        return {"business_day": None, "day_rows": None, "arrived": True}
+        return {"business_day": None, "expected": False, "day_rows": None, "arrived": True}
     query = Query(dataset.table.name, (CONTRIBUTORS_COUNT,), where={dataset.expect.day: [day]})
     rows = int(cube.query(query)[CONTRIBUTORS_COUNT][0])
-    return {"business_day": day.isoformat(), "day_rows": rows, "arrived": rows > 0}
+    expected = has_data(dataset.expect, day)
+    return {"business_day": day.isoformat(), "expected": expected, "day_rows": rows, "arrived": rows > 0}
 
 
 def complaints_of(checked: Mapping[str, Any], day: Mapping[str, Any], problem: str | None) -> list[str]:
@@ -161,6 +178,6 @@ def complaints_of(checked: Mapping[str, Any], day: Mapping[str, Any], problem: s
         complaints.append(
             f"the cube differs from the ledger: {checked['missing']} rows missing, {checked['extra']} extra"
         )
-    if not day["arrived"]:
+    if day["expected"] and not day["arrived"]:
         complaints.append(f"no row of {day['business_day']} has come")
     return complaints

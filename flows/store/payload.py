@@ -35,8 +35,8 @@ class Payload:
         dry_run: say what would change, and change nothing.
         deep: verify against the landing files.
         accept_keys: merge the rows under another key from now on.
-        date: the business day of a report.
-        as_of: the moment at which the day to close is due.
+        date: the business day of a report, or the one to close.
+        as_of: the moment at which the day to close is due, where no date says which it is.
         run: the Prefect run that asks.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,30 @@ def test_a_day_that_has_not_arrived_is_a_complaint(tmp_path: Path, observer: Obs
         living.put("a.csv", sales(1, day=day(2)))
         living.wait_for({1: 1})
         assert close(living)["complaints"] == [f"no row of {day(1)} has come"]
+
+
+def test_a_day_that_is_named_is_judged_by_its_own_data(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer, expect=EXPECT) as living:
+        living.put("a.csv", sales(1, 2, day="2021-05-02"))
+        living.wait_for({1: 1, 2: 2})
+        there = ask(living, "close-day", date="2021-05-02")
+        assert there["day"]["complaints"] == [] and there["day"]["day_rows"] == 2
+        assert there["report"]["day"] == there["day"]["business_day"] == "2021-05-02"
+        assert ask(living, "close-day", date="2021-05-07")["day"]["complaints"] == ["no row of 2021-05-07 has come"]
+
+
+def test_on_a_day_without_data_none_is_missed(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer, expect=replace(EXPECT, country="FR", weekdays=(0, 1, 2, 3, 4))) as living:
+        moments = {"2026-07-15T08:00:00+00:00": "2026-07-14", "2026-07-12T08:00:00+00:00": "2026-07-11"}
+        for moment, free in moments.items():
+            found = ask(living, "close-day", as_of=moment)["day"]
+            assert (found["business_day"], found["expected"], found["complaints"]) == (free, False, [])
+
+
+def test_a_day_of_a_dataset_without_days_is_refused(tmp_path: Path, observer: Observer) -> None:
+    with live(tmp_path, observer, expect=None) as living:
+        with pytest.raises(RequestFailed, match="which rows belong to a business day"):
+            ask(living, "close-day", date="2021-05-02")
 
 
 def test_close_day_has_no_complaint_once_a_file_has_settled_and_then_its_rows_are_there(
