@@ -67,9 +67,9 @@ def test_on_a_day_without_data_none_is_missed(tmp_path: Path, observer: Observer
 
 
 def test_a_day_of_a_dataset_without_days_is_refused(tmp_path: Path, observer: Observer) -> None:
-    with live(tmp_path, observer, expect=None) as living:
-        with pytest.raises(RequestFailed, match="which rows belong to a business day"):
-            ask(living, "close-day", date="2021-05-02")
+    refused = pytest.raises(RequestFailed, match="which rows belong to a business day")
+    with live(tmp_path, observer, expect=None) as living, refused:
+        ask(living, "close-day", date="2021-05-02")
 
 
 def test_close_day_has_no_complaint_once_a_file_has_settled_and_then_its_rows_are_there(
