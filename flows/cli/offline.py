@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flows.cli.records import ledger_of, require_known_dataset
@@ -40,11 +42,12 @@ def check_declarations(settings: Settings) -> list[dict[str, Any]]:
 
     with ledger_of(settings) as ledger:
         segments = Segments(StateDirectory(settings.state).segments)
-        return [
-            {"dataset": dataset.name, **asdict(effect)}
-            for dataset in load_datasets(settings)
-            for effect in check_declaration(dataset, ledger, segments)
-        ]
+        found = []
+        for dataset in load_datasets(settings):
+            with TemporaryDirectory(prefix="cubefeed-check-") as scratch:
+                effects = check_declaration(dataset, ledger, segments, Path(scratch))
+            found += [{"dataset": dataset.name, **asdict(effect)} for effect in effects]
+        return found
 
 
 def accept_landing_offline(settings: Settings, name: str, *, dry_run: bool) -> dict[str, Any]:

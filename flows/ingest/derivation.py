@@ -6,8 +6,9 @@ Nothing leaves the cube by that. What the present declaration would refuse is no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -24,6 +25,7 @@ from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.segment_rows import read_segment
 from flows.store.segments import Segments
 from flows.store.upkeep import Content, contents_in
+from flows.text.plural import counted
 from flows.validation.derived_rows import DerivedRows, Source, derive_rows
 
 
@@ -34,10 +36,12 @@ class Derivation:
     Args:
         versions: how many contents.
         stale: the files that the present declaration would refuse, each with the reason.
+        hidden: column → how many of its values are not shown any more.
     """
 
     versions: int = 0
     stale: list[str] = field(default_factory=list)
+    hidden: Counter[str] = field(default_factory=Counter)
 
 
 def derive_segments(dataset: Dataset, ledger: Ledger, segments: Segments) -> Derivation:
@@ -80,6 +84,7 @@ def _derive(dataset: Dataset, ledger: Ledger, segments: Segments, segment: Segme
     facts = segments.write_derived(segment, dataset.table, made.rows, footer)
     add_derived(ledger, segment, facts, refused, of=[content.id for content in contents])
     done.versions += len(contents)
+    done.hidden.update(made.hidden)
 
 
 def derive_contents(
@@ -93,7 +98,7 @@ def derive_contents(
             return derive_rows(dataset, rows, sources)
     except FileFailed:  # a rule that raises: the values are what they are
         made = derive_rows(dataset, rows, sources, judged=False)
-        return DerivedRows(made.rows, {source.content: _judged_alone(dataset, rows, source) for source in sources})
+        return replace(made, found={source.content: _judged_alone(dataset, rows, source) for source in sources})
 
 
 def _judged_alone(dataset: Dataset, rows: pl.DataFrame, source: Source) -> FileFindings:
@@ -103,6 +108,16 @@ def _judged_alone(dataset: Dataset, rows: pl.DataFrame, source: Source) -> FileF
     except FileFailed as failed:
         raised = Finding("rule", raw=shorten(describe(failed.cause)), expected="no exception")
         return NO_FINDINGS.with_findings([raised], {"rule": 1})
+
+
+def hidden_words(dataset: Dataset, hidden: Mapping[str, int]) -> list[str]:
+    """What people should know of values that are not shown, one sentence for each column."""
+    columns = dataset.schema.columns()
+    return [
+        f"{name}: {counted(number, 'value')} not shown: "
+        + (f"no place in {columns[name].dtype}" if name in columns else "the column is not declared any more")
+        for name, number in sorted(hidden.items())
+    ]
 
 
 def overruling(dataset: Dataset, content: Content, found: FileFindings) -> Overruled | None:

@@ -32,6 +32,8 @@ from flows.text.plural import counted
 log = logging.getLogger(__name__)
 
 SHOWN = 20
+LEAVE = "are duplicates now, and their rows leave the cube"
+COUNT_TOO = "count too now: their files are read again"
 
 type PartsOf = Callable[[dict[int, dict[int, Rank]]], list[Part]]
 """The parts of segments of which ranks are known."""
@@ -78,10 +80,15 @@ def adopt_meaning(dataset: Dataset, ledger: Ledger, parts_of: PartsOf) -> None:
     if not now.keyed:
         _adopt_duplicates(dataset, ledger)
     elif before is not None and before.keyed:
-        found = merge_difference(dataset, before, ledger, parts_of)
-        words = "it cannot be said what that changes" if found is None else found.words()
-        log.warning("%s: precedence is %s, and was %s: %s", dataset.name, now.precedence, before.precedence, words)
+        words = merge_words(dataset, before, merge_difference(dataset, before, ledger, parts_of))
+        log.warning("%s: %s", dataset.name, words)
     remember_meaning(ledger, dataset.name, now)
+
+
+def merge_words(dataset: Dataset, before: Meaning, found: MergeDifference | None) -> str:
+    """What another precedence changes, in words."""
+    words = "it cannot be said what that changes" if found is None else found.words()
+    return f"precedence is {dataset.meaning.precedence}, and was {before.precedence}: {words}"
 
 
 def _say_what_is_judged_anew(dataset: Dataset, ledger: Ledger) -> None:
@@ -141,16 +148,20 @@ def _adopt_duplicates(dataset: Dataset, ledger: Ledger) -> None:
     if not groups:
         return
     if dataset.meaning.one_counts:
-        _say(dataset, let_one_count(ledger, groups), "are duplicates now, and their rows leave the cube")
+        _say(dataset, let_one_count(ledger, groups), LEAVE)
         return
     waiting = look_at_duplicates_again(ledger, groups)
-    _say(dataset, [copy for copy in waiting if copy.present], "count too now: their files are read again")
+    _say(dataset, [copy for copy in waiting if copy.present], COUNT_TOO)
     _say(dataset, [copy for copy in waiting if not copy.present], "do not count, for their files are gone")
 
 
 def _say(dataset: Dataset, found: Sequence[Copy], what: str) -> None:
     if found:
-        names = first_names([shown(copy.path) for copy in found], SHOWN)
-        rows = counted(sum(copy.rows for copy in found), "row")
-        files = counted(len(found), "equal file")
-        log.warning("%s: duplicates has changed: %s with %s %s: %s", dataset.name, files, rows, what, names)
+        log.warning("%s: %s", dataset.name, duplicates_words(found, what))
+
+
+def duplicates_words(found: Sequence[Copy], what: str) -> str:
+    """What becomes of equal files where `duplicates` is another."""
+    names = first_names([shown(copy.path) for copy in found], SHOWN)
+    rows = counted(sum(copy.rows for copy in found), "row")
+    return f"duplicates has changed: {counted(len(found), 'equal file')} with {rows} {what}: {names}"

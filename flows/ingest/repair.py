@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from flows.errors import LandingHangs
-from flows.ingest.derivation import derive_segments
+from flows.ingest.derivation import derive_segments, hidden_words
 from flows.ingest.file_checks import check_files
 from flows.ingest.former_digests import adopt_former_digests
 from flows.landing.mount_thread import MountThread
@@ -46,6 +46,7 @@ class RepairReport:
     damaged: list[str] = field(default_factory=list)
     remade: int = 0
     derived: int = 0
+    hidden: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -62,6 +63,7 @@ class RepairReport:
                 f"{counted(self.derived, 'version')} shown as declared now; what was first written of them stays, and "
                 "cubefeed reload reads again what lies there"
             )
+        sentences += self.hidden
         if self.stale:
             sentences.append(
                 f"{counted(len(self.stale), 'file')} stale: in the cube, though the declaration would refuse what was "
@@ -122,6 +124,7 @@ class SegmentRepair:
                 self._repair_segment(dataset, segment, done, mount)
         derivation = derive_segments(dataset, self._ledger, self._segments)
         done.derived, done.stale = derivation.versions, derivation.stale
+        done.hidden = hidden_words(dataset, derivation.hidden)
         for sentence in done.words():
             log.warning("%s: %s", dataset.name, sentence)
         return done

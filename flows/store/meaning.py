@@ -86,15 +86,25 @@ def copies(ledger: Ledger, dataset: str) -> list[list[Copy]]:
     return list(groups.values())
 
 
+def beyond_first(group: Sequence[Copy]) -> list[Copy]:
+    """Of equal deliveries those that count beside the first that does."""
+    return [copy for copy in group if copy.counts][1:]
+
+
+def waiting_copies(groups: Sequence[Sequence[Copy]]) -> list[Copy]:
+    """Those that do not count."""
+    return [copy for group in groups for copy in group if not copy.counts]
+
+
 def let_one_count(ledger: Ledger, groups: Sequence[Sequence[Copy]]) -> list[Copy]:
     """Of equal deliveries the first that counts goes on counting. Returns those that count no more."""
     ended: list[Copy] = []
     with ledger.writing() as connection:
         for group in groups:
-            first = next((copy for copy in group if copy.counts), None)
-            others = [copy for copy in group if copy is not first and copy.counts]
-            if first is None or not others:
+            others = beyond_first(group)
+            if not others:
                 continue
+            first = next(copy for copy in group if copy.counts)
             values = {"state": State.DUPLICATE.value, "content": first.content}
             named = versions.c.id.in_(among(copy.version for copy in others))
             connection.execute(update(versions).where(named).values(values))
@@ -104,7 +114,7 @@ def let_one_count(ledger: Ledger, groups: Sequence[Sequence[Copy]]) -> list[Copy
 
 def look_at_duplicates_again(ledger: Ledger, groups: Sequence[Sequence[Copy]]) -> list[Copy]:
     """Have the files be read again that did not count. Returns them, and those whose file is gone, which cannot be."""
-    waiting = [copy for group in groups for copy in group if not copy.counts]
+    waiting = waiting_copies(groups)
     named = among(copy.version for copy in waiting)
     with ledger.writing() as connection:
         again = paths.c.present & paths.c.accepted.in_(named)

@@ -14,11 +14,13 @@ from flows.store.upkeep import NEVER
 
 
 class OtherValues(NamedTuple):
-    """A path, and whether its file was there when last looked."""
+    """A path, whether its file was there when last looked, and the values that it gave and gives."""
 
     id: int
     path: bytes
     present: bool
+    before: str
+    now: str
 
 
 def is_declared_as_before(ledger: Ledger, dataset: str, fingerprint: str) -> bool:
@@ -38,7 +40,8 @@ def paths_with_other_values(ledger: Ledger, dataset: str, values_of: Callable[[b
     )
     with ledger.reading() as connection:
         found = connection.execute(query).tuples().all()
-    return [OtherValues(id, path, present) for id, path, present, values in found if values != values_of(path)]
+    given = [OtherValues(id, path, present, values, values_of(path)) for id, path, present, values in found]
+    return [each for each in given if each.before != each.now]
 
 
 def look_again(ledger: Ledger, found: list[OtherValues]) -> None:

@@ -35,10 +35,12 @@ class DerivedRows:
     Args:
         rows: the schema's columns, `_version` and `_line`; without those that have no key, where it was changed.
         found: what the checks say of each content.
+        hidden: column → how many of its values are not shown, since it is gone, or they have no place in it any more.
     """
 
     rows: pl.DataFrame
     found: dict[int, FileFindings]
+    hidden: dict[str, int]
 
 
 def derive_rows(dataset: Dataset, rows: pl.DataFrame, sources: Sequence[Source], *, judged: bool = True) -> DerivedRows:
@@ -62,15 +64,28 @@ def derive_rows(dataset: Dataset, rows: pl.DataFrame, sources: Sequence[Source],
     values = typed.frame.select(*dataset.schema.columns(), LINE).with_columns(held[VERSION])
     columns = [*dataset.schema.columns(), VERSION, LINE]
     found = _found(dataset, typed, raw, sources) if judged else {}
-    return DerivedRows(values.select(columns).drop_nulls(list(dataset.table.keys) or [VERSION]), found)
+    hidden = {**_gone(dataset, held), **{name: int(lost.sum()) for name, lost in typed.unread.items()}}
+    return DerivedRows(values.select(columns).drop_nulls(list(dataset.table.keys) or [VERSION]), found, hidden)
+
+
+def _gone(dataset: Dataset, held: pl.DataFrame) -> dict[str, int]:
+    """The columns of which nothing is made any more, and how many values they have."""
+    used = {_stored_name(dataset, held, name) for name in dataset.schema.columns()} | {VERSION, FILE, LINE}
+    values = {name: held.height - held[name].null_count() for name in held.columns if name not in used}
+    return {name: number for name, number in values.items() if number}
 
 
 def _raw(dataset: Dataset, held: pl.DataFrame, sources: Sequence[Source], name: str) -> pl.Series:
     """What a column is made of: what the path says, or what was stored under its name or its earlier one."""
     if dataset.prepare is None and name in dataset.path_columns:
         return _given_by_path(dataset, held, sources, name)
-    stored = next((each for each in (name, *dataset.earlier_names(name)) if each in held.columns), None)
+    stored = _stored_name(dataset, held, name)
     return held[stored] if stored is not None else pl.Series([None], dtype=pl.String).new_from_index(0, held.height)
+
+
+def _stored_name(dataset: Dataset, held: pl.DataFrame, name: str) -> str | None:
+    """The name, the present or an earlier one, under which a column was stored."""
+    return next((each for each in (name, *dataset.earlier_names(name)) if each in held.columns), None)
 
 
 def _given_by_path(dataset: Dataset, held: pl.DataFrame, sources: Sequence[Source], name: str) -> pl.Series:

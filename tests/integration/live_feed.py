@@ -182,6 +182,30 @@ class LiveFeed:
             self._failure = failure
 
 
+def declare(
+    root: Path,
+    *,
+    observer: Observer = "native",
+    settle_s: float = SETTLE_S,
+    columns: str | None = None,
+    **options: object,
+) -> Settings:
+    """Write a declaration of the sales, and say where it is: `options` replace those of the dataset, and `columns`
+    those of its schema, as they are written in it."""
+    declaration = root / "declaration.py"
+    written = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    written = f"schema=Sales, {written}" if columns is not None else written
+    other = OTHER_COLUMNS.format(columns=columns) if columns is not None else ""
+    declaration.write_text(other + DECLARATION.format(options=written), encoding="utf-8")
+    return Settings(
+        state=root / "state",
+        datasets=f"{declaration}:CHOSEN",
+        landing=root / "landing",
+        observer=observer,
+        settle_s=settle_s,
+    )
+
+
 @contextmanager
 def live(
     root: Path,
@@ -192,23 +216,11 @@ def live(
     columns: str | None = None,
     **options: object,
 ) -> Iterator[LiveFeed]:
-    """Keep the sales in `root`/landing live; `options` replace those of the dataset, and `columns` those of its
-    schema, as they are written in it. A leak fails the test."""
+    """Keep the sales in `root`/landing live, declared as `declare` says. A leak fails the test."""
     landing = root / "landing"
     if make_landing:
         landing.mkdir(exist_ok=True)
-    declaration = root / "declaration.py"
-    written = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    written = f"schema=Sales, {written}" if columns is not None else written
-    other = OTHER_COLUMNS.format(columns=columns) if columns is not None else ""
-    declaration.write_text(other + DECLARATION.format(options=written), encoding="utf-8")
-    settings = Settings(
-        state=root / "state",
-        datasets=f"{declaration}:CHOSEN",
-        landing=landing,
-        observer=observer,
-        settle_s=settle_s,
-    )
+    settings = declare(root, observer=observer, settle_s=settle_s, columns=columns, **options)
     threads, handles = set(threading.enumerate()), _inotify_handles()
     with open_feed(settings) as opened:
         living = LiveFeed(opened, landing)

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.datasets.sales import SALES
 from flows.errors import RequestFailed
-from flows.ingest.declaration_check import check_declaration
 from flows.model.completeness import Completeness
 from flows.model.formats import Csv
 from flows.store.ledger_file import open_ledger
@@ -307,14 +305,3 @@ def test_copies_that_a_corrected_pattern_tells_apart_have_rows_of_their_own(tmp_
         living.wait_for({"north": 1, "nord": 1}, by="Region")
     with live(tmp_path, "native", columns=columns, from_path=one) as living:
         living.wait_for({"n": 1}, by="Region")
-
-
-def test_what_a_declaration_will_do_is_said_beforehand(tmp_path: Path) -> None:
-    with live(tmp_path, "native", columns=PLAIN) as living:
-        load(living, "a.csv", -1)
-        load(living, "b.csv", 2, start=2)
-        dataset, ledger, segments = living.dataset_state.dataset, living.feed.ledger, living.feed.segments
-        assert check_declaration(dataset, ledger, segments) == []
-        (effect,) = check_declaration(SALES, ledger, segments)
-        assert (effect.file, effect.first_finding) == ("a.csv", "line 2, Quantity: min, got '-1'")
-        assert living.status()["stale"] == 0
