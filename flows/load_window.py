@@ -13,6 +13,7 @@ from prefect.states import Completed
 from flows.ingest.pipeline import Window
 from flows.orchestration.artifacts import name_run, publish_loads
 from flows.orchestration.run_log import loads_line, window_name
+from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.tasks import append_files, validate_files
 
 
@@ -28,12 +29,13 @@ async def report_window(window: Window) -> State[None]:
     """Name the run and show what was loaded.
 
     Raises:
-        Exception: Prefect does not answer, so that the next window has to report it.
+        NothingFailed: Prefect does not answer, so that the next window has to report it.
     """
     try:
-        await name_run(window_name(window.reported))
-        await publish_loads(window.loads, window.outside, window.stages.feed.quarantine.findings)
-    except Exception:
+        with boundary(Scope.PREFECT):
+            await name_run(window_name(window.reported))
+            await publish_loads(window.loads, window.outside, window.stages.feed.quarantine.findings)
+    except NothingFailed:
         if window.reported.files:
             raise
     return Completed(message=loads_line(window.reported))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import BrowserContext
 
+from flows.datasets.sales import SALES
 from flows.ingest.load_summary import LoadSummary
 from flows.ingest.work import FileOutcome, Outcome
+from flows.model.calendar import calendar_day
 from flows.model.findings import Finding
 from flows.orchestration import artifacts as reporting
 from tests.attack.system import HEADER, System
@@ -120,10 +123,14 @@ def test_the_page_and_the_report_show_it_and_run_nothing(system: System, context
     text = page.locator("aside").inner_text()
     assert harmless(text.replace("\t", "")) and "<img src=x onerror=document.title=1>" in text
     assert page.locator("aside img, aside script, aside iframe").count() == 0
-    came = system.place.json("files")[0]["detected_utc"][:10]
-    _, address = system.place.run("report", "--date", came).stdout.split()
+    came = datetime.fromisoformat(system.place.json("files")[0]["detected_utc"])
+    assert SALES.expect is not None
+    due = calendar_day(SALES.expect, came)
+    assert due is not None
+    day = due + timedelta(days=1)
+    _, address = system.place.run("report", "--date", str(day)).stdout.split()
     page.goto(address)
     assert "document.title" in page.locator("body").inner_text()
-    assert page.locator("img, script, iframe").count() == 0 and page.title() == f"sales · {came}"
+    assert page.locator("img, script, iframe").count() == 0 and page.title() == f"sales · {day}"
     assert wrong == []
     system.assert_still_loading()

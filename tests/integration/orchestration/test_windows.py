@@ -24,7 +24,7 @@ from flows.ingest.work import CheckedBatch, FileOutcome, Outcome, Work
 from flows.load_window import load_window
 from flows.orchestration import windows as orchestrated
 from flows.orchestration.windows import Run, Windows
-from flows.runtime.boundaries import SessionFailed
+from flows.runtime.boundaries import NothingFailed, SessionFailed
 from flows.settings import Settings
 from tests.integration.live_feed import sales
 
@@ -199,7 +199,7 @@ def test_a_window_that_loaded_nothing_has_not_failed_where_its_report_does_not_a
                 await window.close()
                 try:
                     return (await windows_flow.report_window(window)).type.value
-                except httpx.ConnectError:
+                except NothingFailed:
                     return None
 
     assert asyncio.run(story()) == state
