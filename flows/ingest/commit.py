@@ -14,10 +14,12 @@ from flows.cube.port import Cube
 from flows.ingest.checks import observation
 from flows.ingest.compaction import compact, is_crowded
 from flows.ingest.cube_change import change_set, keys_at_stake
+from flows.ingest.day_changes import arrived_days
 from flows.ingest.file_outcomes import file_outcomes
 from flows.ingest.live_segments import LiveSegments
 from flows.ingest.lost_keys import warn_of_lost_keys
 from flows.ingest.work import CheckedBatch, CheckedFiles, Outcome, Work
+from flows.model.business_day import BusinessDay
 from flows.model.dataset import Dataset
 from flows.model.lifecycle import PathFacts
 from flows.model.plan import Plan
@@ -93,7 +95,7 @@ class Appender:
         work, plan = batch.checked.work, batch.plan
         dry_run = work.request is not None and work.request.payload.dry_run
         changes = not dry_run and not plan.empty
-        batch_id = self._commit(batch) if changes else None
+        batch_id, days = self._commit(batch) if changes else (None, [])
         outcome = Outcome(
             dataset.name,
             files=tuple(file_outcomes(plan, batch.checked)),
@@ -103,6 +105,7 @@ class Appender:
             detection_s=() if work.request else work.detection_s,
             request=work.request.id if work.request else None,
             dry_run=dry_run,
+            days=tuple(day.change for day in days if day.change is not None),
         )
         touched = list(plan.paths.values()) if changes else ()
         return Commit(batch.checked, outcome, touched, checked.work.again(plan.unchecked) if plan.unchecked else None)
@@ -147,10 +150,12 @@ class Appender:
         plan = planner.finish()
         return _Batch(dataset, checked.without(plan.unchecked), plan)
 
-    def _commit(self, batch: _Batch) -> int:
+    def _commit(self, batch: _Batch) -> tuple[int, list[BusinessDay]]:
+        """Returns the number of the batch, and the days that it has changed."""
         dataset, rows = batch.dataset, _rows_of(batch)
         at_stake = self._keys_at_stake(batch, rows)
-        batch_id = self._stage(batch, rows)
+        days = arrived_days(dataset, self._ledger, batch.plan, batch.checked, rows)
+        batch_id = self._stage(batch, rows, days)
         with self.ahead(dataset.name):
             with boundary(Scope.DATASET):  # it may read other segments, one of which was damaged since the start
                 change = change_set(
@@ -163,7 +168,7 @@ class Appender:
                 mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})
         except DatasetFailed as failed:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, failed)
-        return batch_id
+        return batch_id, days
 
     def _keys_at_stake(self, batch: _Batch, rows: pl.DataFrame) -> pl.DataFrame | None:
         """They are read before the batch is staged, so that its warnings are written with it. Where a segment cannot be
@@ -179,7 +184,7 @@ class Appender:
             return None
         return at_stake
 
-    def _stage(self, batch: _Batch, rows: pl.DataFrame) -> int:
+    def _stage(self, batch: _Batch, rows: pl.DataFrame, days: list[BusinessDay]) -> int:
         dataset = batch.dataset
         footer = prepare_batch(
             self._ledger,
@@ -193,7 +198,7 @@ class Appender:
             self._write_quarantine(batch)  # before the segment, which nobody would know if this fails
             segment = self._segments.write(self._ledger.next_segment(), dataset.table, rows, footer)
         with self._segments.until_staged(segment):
-            stage_batch(self._ledger, footer, segment)
+            stage_batch(self._ledger, footer, segment, days)
         self.live.add(dataset.name, segment)
         assert footer.batch is not None
         return footer.batch

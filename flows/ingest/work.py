@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.model.business_day import DayChange
 from flows.model.files import SettledFile, Signature
 from flows.model.findings import Finding, Verdict
 from flows.reading.file_reader import FileContent
@@ -165,7 +166,8 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one piece of work, or would become of it; `problem` is why its dataset cannot load now."""
+    """What became of one piece of work, or would become of it; `problem` is why its dataset cannot load now, and `days`
+    are the business days that have become something else, which the ledger has already."""
 
     dataset: str
     files: tuple[FileOutcome, ...] = ()
@@ -178,6 +180,7 @@ class Outcome:
     answer: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
     dry_run: bool = False
+    days: tuple[DayChange, ...] = ()
 
     def named(self) -> tuple[list[FileOutcome], int]:
         """The files that a log names, and how many more there are: the first ones, and the first that were refused

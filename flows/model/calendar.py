@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -115,6 +116,29 @@ def span_of(expect: DailyBy | None, day: date) -> tuple[datetime, datetime]:
     before = day_before(expect, day)
     first = datetime.min.replace(tzinfo=ZoneInfo(expect.zone))
     return first if before is None else _due(expect, before), _due(expect, day)
+
+
+def due_at(expect: DailyBy, day: date) -> datetime:
+    """When a day's data must have come, in the zone of the declaration."""
+    return _due(expect, day)
+
+
+def day_after(expect: DailyBy, day: date) -> date | None:
+    """The next day that has data; None where no calendar has it."""
+    candidates = (shifted(day, ahead) for ahead in range(1, 367))
+    return next((one for one in candidates if one is not None and has_data(expect, one)), None)
+
+
+def day_meant(expect: DailyBy, came: datetime, has_arrived: Callable[[date], bool]) -> date | None:
+    """The business day of a file that names none, by when it came: the one that was due and has not arrived; else the
+    next one, once it is over (or has begun, where data is due on the day itself).
+    """
+    due = business_day(expect, came)
+    if due is None or not has_arrived(due):
+        return due
+    following, today = day_after(expect, due), in_zone(came, ZoneInfo(expect.zone)).date()
+    last = shifted(today, -min(expect.lag_days, 1))
+    return following if following is not None and last is not None and following <= last else due
 
 
 def is_due(expect: DailyBy | None, day: date, now: datetime) -> bool | None:

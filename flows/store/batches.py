@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from sqlalchemy import insert, update
 
+from flows.model.business_day import BusinessDay
 from flows.model.files import Signature
 from flows.model.lifecycle import State
 from flows.model.plan import Plan
 from flows.runtime.clock import now_utc
 from flows.store.batch_decisions import BatchStamp, decide
+from flows.store.business_days import write_days
 from flows.store.decisions import write_decisions
 from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
@@ -55,18 +57,20 @@ def prepare_batch(
     )
 
 
-def stage_batch(ledger: Ledger, footer: Footer, segment: SegmentFacts) -> None:
+def stage_batch(ledger: Ledger, footer: Footer, segment: SegmentFacts, days: Iterable[BusinessDay] = ()) -> None:
     """Write a batch as staged, with everything that it replaces, in one transaction.
 
     Args:
         ledger: where.
         footer: of the batch's segment.
         segment: the segment, which is durable.
+        days: the business days that it brings.
     """
     with ledger.writing() as connection:
         connection.execute(update(datasets).where(datasets.c.name == footer.dataset).values(held=None))
         connection.execute(insert(segments), asdict(segment))
         write_decisions(connection, footer.dataset, footer.decisions, segment=segment.id)
+        write_days(connection, days)
 
 
 def mark_loaded(ledger: Ledger, held: Mapping[str, int]) -> None:

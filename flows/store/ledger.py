@@ -195,9 +195,9 @@ def _is_open(connection: Connection) -> bool:
     return bool(getattr(connection.connection.dbapi_connection, "in_transaction", False))
 
 
-def among(ids: Iterable[int]) -> Select[tuple[int]]:
-    """Ids as one bound value: SQLite takes some ten thousand of them in a statement, and every other number of them
-    would be another statement to keep."""
+def among(ids: Iterable[int | str]) -> Select[tuple[Any]]:
+    """Ids, or texts, as one bound value: SQLite takes some ten thousand of them in a statement, and every other number
+    of them would be another statement to keep."""
     named = func.json_each(json.dumps(list(ids))).table_valued("value")
     return select(named.c.value)
 

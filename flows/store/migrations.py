@@ -53,6 +53,12 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
             keys_repeat BOOLEAN NOT NULL)""",
         """CREATE TABLE overruled (content INTEGER NOT NULL PRIMARY KEY, dataset VARCHAR NOT NULL,
             reason VARCHAR NOT NULL, counts VARCHAR NOT NULL, findings VARCHAR NOT NULL)""",
+        """CREATE TABLE business_days (dataset VARCHAR NOT NULL, day VARCHAR NOT NULL, state VARCHAR NOT NULL,
+            arrived_utc VARCHAR, rows INTEGER, said_by VARCHAR, version INTEGER, late_utc VARCHAR,
+            checked_utc VARCHAR, closed_utc VARCHAR, closed_by VARCHAR, restated_utc VARCHAR, totals VARCHAR,
+            changes VARCHAR, untold BOOLEAN NOT NULL, PRIMARY KEY (dataset, day))""",
+        "CREATE INDEX business_days_untold ON business_days (dataset) WHERE untold",
+        "ALTER TABLE datasets ADD COLUMN day_column VARCHAR",
         # What was a duplicate may count now, and what was refused for its manifest has a digest that mixes both.
         """UPDATE paths SET judged = NULL, ctime_ns = 0, inode = 0 WHERE judged IN (
             SELECT id FROM versions WHERE state = 'duplicate' OR state = 'quarantined' AND reason LIKE 'manifest:%')""",

@@ -30,6 +30,7 @@ datasets = Table(
     Column("volumes", String, doc="JSON: the landing directory as it was last believed; null where it never was"),
     Column("meaning", String, doc="JSON: which rows cover others, and whether equal files count; null where not noted"),
     Column("doubted_after", Integer, doc="the last version before it came in doubt; null where it is not"),
+    Column("day_column", String, doc="the column whose days are in business_days; null where they have to be derived"),
 )
 
 paths = Table(
@@ -160,6 +161,27 @@ decisions = Table(
     Column("who", String, doc="who asked for it; null where nobody did"),
 )
 Index("decisions_by_path", decisions.c.path_id)
+
+business_days = Table(
+    "business_days",
+    metadata,
+    Column("dataset", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("arrived_utc", String),
+    Column("rows", Integer, doc="that came then; once it was closed, in the cube"),
+    Column("said_by", String, doc="what has said that it has come: rows, path or expected"),
+    Column("version", Integer, doc="the version without rows that has said so; null where rows have"),
+    Column("late_utc", String),
+    Column("checked_utc", String, doc="when a close last looked at it"),
+    Column("closed_utc", String),
+    Column("closed_by", String, doc="the Prefect run"),
+    Column("restated_utc", String),
+    Column("totals", String, doc="JSON: those with which it was closed"),
+    Column("changes", String, doc="JSON: where it is restated, the totals that are others now"),
+    Column("untold", Boolean, nullable=False, doc="whether nobody was told yet that it has become what it is"),
+)
+Index("business_days_untold", business_days.c.dataset, sqlite_where=business_days.c.untold)
 
 requests = Table(
     "requests",

@@ -1,0 +1,109 @@
+"""What the ledger knows of the business days of a dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from flows.model.business_day import BusinessDay, DayState, TotalChange
+from flows.store.ledger import Ledger, among
+from flows.store.schema import business_days as table
+
+_COLUMNS = [table.c[field.name] for field in fields(BusinessDay)]
+
+
+def days_of(ledger: Ledger, dataset: str, first: date, last: date) -> list[BusinessDay]:
+    """The days of a dataset from the first to the last, in order; only those of which something is known."""
+    there = table.c.day.between(first.isoformat(), last.isoformat())
+    return list(_found(ledger, _of(dataset).where(there).order_by(table.c.day)))
+
+
+def last_days(ledger: Ledger, dataset: str, most: int) -> list[BusinessDay]:
+    """The last days of a dataset of which something is known, in order."""
+    return list(_found(ledger, _of(dataset).order_by(table.c.day.desc()).limit(most)))[::-1]
+
+
+def known_days(ledger: Ledger, dataset: str, days: Iterable[date]) -> dict[date, BusinessDay]:
+    """Those of these days of which something is known."""
+    named = table.c.day.in_(among(day.isoformat() for day in days))
+    return {found.day: found for found in _found(ledger, _of(dataset).where(named))}
+
+
+def closed_days(ledger: Ledger, dataset: str) -> list[BusinessDay]:
+    """All days that were closed, also those that were restated since."""
+    return list(_found(ledger, _of(dataset).where(table.c.closed_utc.is_not(None)).order_by(table.c.day)))
+
+
+def last_closed(ledger: Ledger, dataset: str) -> date | None:
+    """The last day that was closed, without a complaint; None where none was. `last_checked` counts the others too."""
+    return _last(ledger, dataset, table.c.closed_utc)
+
+
+def last_checked(ledger: Ledger, dataset: str) -> date | None:
+    """The last day that a close has looked at, whatever it found; None where none has."""
+    return _last(ledger, dataset, table.c.checked_utc)
+
+
+def write_days(connection: Connection, days: Iterable[BusinessDay], *, untold: bool = True) -> None:
+    """Write days as they are now.
+
+    Args:
+        connection: a transaction that is open.
+        days: the days.
+        untold: whether what they have become is still to be told.
+    """
+    rows = [{**_row(day), "untold": untold} for day in days]
+    if rows:
+        statement = upsert(table)
+        new = {name: statement.excluded[name] for name in rows[0] if name not in ("dataset", "day")}
+        connection.execute(statement.on_conflict_do_update(index_elements=["dataset", "day"], set_=new), rows)
+
+
+def untold_days(ledger: Ledger, dataset: str) -> list[BusinessDay]:
+    """The days of which nobody was told yet that they have become what they are: the process died before."""
+    return list(_found(ledger, _of(dataset).where(table.c.untold).order_by(table.c.day)))
+
+
+def mark_told(ledger: Ledger, dataset: str, days: Iterable[date]) -> None:
+    """What these days have become was told."""
+    with ledger.writing() as connection:
+        named = (table.c.dataset == dataset) & table.c.day.in_(among(day.isoformat() for day in days))
+        connection.execute(update(table).where(named).values(untold=False))
+
+
+def _of(dataset: str) -> Select[Any]:
+    return select(*_COLUMNS).where(table.c.dataset == dataset)
+
+
+def _last(ledger: Ledger, dataset: str, when: Any) -> date | None:
+    last = select(func.max(table.c.day)).where(table.c.dataset == dataset, when.is_not(None))
+    with ledger.reading() as connection:
+        found = connection.scalar(last)
+    return date.fromisoformat(found) if found else None
+
+
+def _found(ledger: Ledger, query: Select[Any]) -> Iterator[BusinessDay]:
+    with ledger.reading() as connection:
+        found = connection.execute(query).all()
+    yield from (_day(row) for row in found)
+
+
+def _day(row: Any) -> BusinessDay:
+    facts = dict(row._mapping)
+    facts |= {"day": date.fromisoformat(row.day), "state": DayState(row.state)}
+    facts["totals"] = json.loads(row.totals) if row.totals else None
+    facts["changes"] = tuple(TotalChange(**change) for change in json.loads(row.changes or "[]"))
+    return BusinessDay(**facts)
+
+
+def _row(day: BusinessDay) -> dict[str, Any]:
+    changes = json.dumps([asdict(change) for change in day.changes]) if day.changes else None
+    totals = json.dumps(dict(day.totals)) if day.totals is not None else None
+    facts = {name: getattr(day, name) for name in BusinessDay.__dataclass_fields__}
+    return {**facts, "day": day.day.isoformat(), "state": day.state.value, "totals": totals, "changes": changes}
