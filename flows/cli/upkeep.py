@@ -59,14 +59,14 @@ def check(
 
 @commands.command()
 def verify(
-    deep: Annotated[bool, typer.Option("--deep", help="Fold again from the landing files.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="From the landing files, and as a restore would.")] = False,
     dataset: DatasetOption = None, state: StateOption = None,
     timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Compare the live cube with a rebuild; exit 1 and print the difference if there is any."""
     found = request_of_session("verify", dataset, state, timeout, deep=deep)["verify"]
     _show_difference(found, form)
-    if found["missing"] or found["extra"]:
+    if found["missing"] or found["extra"] or found.get("restore"):
         raise typer.Exit(1)
 
 
@@ -87,7 +87,7 @@ def _show_difference(found: Mapping[str, Any], form: Format) -> None:
         show_one(found, form)
         return
     show([{name: found[name] for name in ("rows", "missing", "extra")}], form)
-    for sentence in found.get("mended", ()):
+    for sentence in (*found.get("mended", ()), *found.get("restore", ())):
         sys.stdout.write(f"{plain(sentence)}\n")
     if found["examples"]:
         show(found["examples"], form, title="differences")

@@ -16,6 +16,7 @@ from flows.ingest.commit import Appender
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.day_totals import day_report, require_data_by
 from flows.ingest.resources import Resources
+from flows.ingest.restore_check import restored_otherwise
 from flows.ingest.table_fill import TableFill
 from flows.ingest.verification import complaints_of, day_facts, read_again, require_day_column, retain_from, verify
 from flows.model.calendar import business_day, calendar_day, in_zone, shifted
@@ -40,7 +41,8 @@ class Days:
         self._tables = tables
 
     def verify(self, state: DatasetState, *, deep: bool = False) -> dict[str, Any]:
-        """Compare the cube with the ledger's segments; with the landing files where `deep`."""
+        """Compare the cube with the ledger's segments; where `deep` with the landing files, and what a restore would
+        make of the segments with the ledger."""
         dataset, resources, ledger = state.dataset, self._resources, self._resources.ledger
         with resources.segments.reading():
             parts = self._appender.live.all(dataset)
@@ -51,7 +53,8 @@ class Days:
             with _scratch(resources.backups.parent) as directory:
                 segments, crashes = resources.segments, resources.crashes
                 files = read_again(dataset, ledger, segments, parts, mount, directory, crashes)
-                return compare(files=files)
+                found = compare(files=files)
+                return {**found, "restore": restored_otherwise(dataset, resources, mount, directory)}
 
     def close(
         self, state: DatasetState, day: date | None, *, as_of: datetime | None = None, run: str | None = None

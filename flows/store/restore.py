@@ -97,7 +97,7 @@ def _require_all_datasets(state: StateDirectory, store: Segments, known: Mapping
 
 def _begin(state: StateDirectory, building: Path) -> str | None:
     """Copy what there is to begin with. Returns its name."""
-    backup = next((b.file for b in backups_in(state.backups)[::-1] if _usable(b.file)), None)
+    backup = newest_backup(state.backups)
     if _copied(state.ledger, building):
         if backup is None or last_numbers(building) >= last_numbers(backup):
             return state.ledger.name
@@ -105,6 +105,11 @@ def _begin(state: StateDirectory, building: Path) -> str | None:
     if backup is not None:
         copy_database(backup, building, still=True)
     return backup.name if backup else None
+
+
+def newest_backup(directory: Path) -> Path | None:
+    """The newest backup that is whole; None where there is none."""
+    return next((backup.file for backup in backups_in(directory)[::-1] if _usable(backup.file)), None)
 
 
 def _copied(ledger: Path, target: Path) -> bool:

@@ -24,6 +24,7 @@ from flows.ingest.compaction import compact
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.feed import Feed
 from flows.ingest.resources import Resources
+from flows.ingest.restore_check import restored_otherwise
 from flows.model.dataset import Dataset
 from flows.model.policies import Keep, Load, Skip, Unload
 from flows.model.precedence import ByArrival, ByColumn, ByName
@@ -128,8 +129,8 @@ class Crash(BaseException):
     """The process dies here."""
 
 
-class Ledgers:
-    """One SQLAlchemy engine for the ledgers of all histories, which compiles each statement once.
+class SharedEngine:
+    """One SQLAlchemy engine for one ledger after the other, which compiles each statement once.
 
     Every start still opens the file anew, with all checks; only the engine object outlives it.
     """
@@ -139,21 +140,33 @@ class Ledgers:
         self.options: dict[str, Any] = {}
         self.engine = create_engine("sqlite:///", creator=self._connect, poolclass=QueuePool)
 
-    def open(self, url: str, *, connect_args: dict[str, Any]) -> Engine:
-        """In place of `create_engine`."""
+    def open(self, file: str, options: dict[str, Any]) -> Engine:
         self.engine.dispose()
-        self.file, self.options = url.removeprefix("sqlite:///"), connect_args
+        self.file, self.options = file, options
         return self.engine
 
     def _connect(self) -> DBAPIConnection:
         connection: DBAPIConnection = sqlite3.connect(self.file, **self.options)
         return connection
 
+
+class Ledgers:
+    """An engine for the ledgers of all histories, and one for those that are restored beside them."""
+
+    def __init__(self) -> None:
+        self.live, self.beside = SharedEngine(), SharedEngine()
+
+    def open(self, url: str, *, connect_args: dict[str, Any]) -> Engine:
+        """In place of `create_engine`."""
+        file = url.removeprefix("sqlite:///")
+        return (self.live if file.endswith("/ledger.db") else self.beside).open(file, connect_args)
+
     def __enter__(self) -> Ledgers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.engine.dispose()
+        self.live.engine.dispose()
+        self.beside.engine.dispose()
 
 
 class Cubes:
@@ -202,15 +215,16 @@ class SteppedFeed:
         settle_orphans(ledger, segments)
         monitor = open_monitor(self.dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
         self._open.callback(monitor.close)
+        self.resources = Resources(
+            self._cubes.of(self.dataset.table),
+            ledger,
+            segments,
+            Quarantine(self.root / "quarantine"),
+            self.root / "backups",
+        )
         self.feed = Feed(
             {"t": DatasetState(self.dataset, monitor)},
-            Resources(
-                self._cubes.of(self.dataset.table),
-                ledger,
-                segments,
-                Quarantine(self.root / "quarantine"),
-                self.root / "backups",
-            ),
+            self.resources,
             requests=requests,
             wake=threading.Event(),
         )
@@ -358,6 +372,15 @@ class SteppedFeed:
         self.feed.tables.rebuild(self.dataset)
         again = all_rows(self.feed.cube, "t").select(by).sort(by)
         return None if live.equals(again) else f"live {live.rows()}, rebuilt {again.rows()}"
+
+    def restored_differently(self) -> str | None:
+        """How the cube would differ if the ledger were lost now; None when it would not."""
+        scratch = self.root / "scratch"
+        scratch.mkdir()
+        mount = self.feed.datasets["t"].monitor.read_thread
+        found = restored_otherwise(self.dataset, self.resources, mount, scratch)
+        shutil.rmtree(scratch)
+        return "\n".join(found) or None
 
     def both(self) -> str:
         """The directory, and what the rules and the ledger hold of each path."""

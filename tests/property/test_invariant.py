@@ -64,9 +64,10 @@ class Histories(RuleBasedStateMachine):
         if hasattr(self, "living"):
             histories.append(set(self.kinds))
             lengths.append(len(self.kinds))
-            difference = self.living.rebuilt_differently()
+            difference = self.living.rebuilt_differently() or self.living.restored_differently()
+            shown = self.living.both()
             self.living.close()
-            assert difference is None, difference
+            assert difference is None, "\n".join([*self.steps, shown, difference])
 
     def there(self, pick: int) -> str:
         names = sorted(self.living.contents)

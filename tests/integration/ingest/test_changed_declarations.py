@@ -73,7 +73,7 @@ def test_a_stricter_rule_takes_no_row_away_and_says_what_it_would_refuse(tmp_pat
         assert living.status()["stale"] == 1
         assert any("1 file stale by declaration" in complaint for complaint in living.complaints())
         assert ask(living, "verify", deep=True)["verify"] | {"mended": []} == {
-            "rows": 3, "missing": 0, "extra": 0, "examples": [], "mended": []
+            "rows": 3, "missing": 0, "extra": 0, "examples": [], "mended": [], "restore": []
         }  # fmt: skip
     with live(tmp_path, "native", columns=PLAIN) as living:
         assert rows_of(living) == before

@@ -112,7 +112,7 @@ def test_more_segments_are_compacted_than_sqlite_takes_values_in_a_statement(
             quantities[each] = each
             living.wait_for(quantities)
         assert len(segment_files(tmp_path)) > few
-        assert living.feed.days.verify(living.dataset_state, deep=True)["missing"] == 0
+        assert living.feed.days.verify(living.dataset_state, deep=True)["restore"] == []
         done = compact(living.dataset_state.dataset, living.feed.ledger, living.feed.segments)
         assert (done.into, len(segment_files(tmp_path))) == (1, 1)
     with live(tmp_path, observer) as living:
@@ -134,7 +134,7 @@ def test_many_small_segments_are_merged_while_files_keep_coming(
         living.put("8.csv", sales(5, start=90))
         quantities |= {8: 0, 90: 5}  # what it had covered comes back
         living.wait_for(quantities)
-        assert living.feed.days.verify(living.dataset_state, deep=True)["missing"] == 0
+        assert living.feed.days.verify(living.dataset_state, deep=True)["restore"] == []
     with live(tmp_path, observer) as living:
         assert living.quantities() == quantities
 

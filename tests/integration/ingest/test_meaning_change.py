@@ -31,9 +31,9 @@ KEYLESS = Code(
 
 
 def is_whole(living: LiveFeed) -> bool:
-    """Whether a rebuild, and the files read again, give the same cube."""
-    days, state = living.feed.days, living.dataset_state
-    return all(days.verify(state, deep=deep)[kind] == 0 for deep in (False, True) for kind in ("missing", "extra"))
+    """Whether a rebuild, the files read again, and a restore give the same cube."""
+    found = [living.feed.days.verify(living.dataset_state, deep=deep) for deep in (False, True)]
+    return not any(each["missing"] or each["extra"] or each.get("restore") for each in found)
 
 
 def spoil(living: LiveFeed) -> None:
