@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from flows.model.day_facts import Number, Value
+from flows.model.totals import Number, Value
 
 NOTHING = "–"
 """Where there is no number."""

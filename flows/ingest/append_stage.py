@@ -109,7 +109,8 @@ class AppendStage:
                 if work.more:
                     self._answers.add_part(request, outcome)
                     return outcome
-                outcome = replace(outcome, answer=self._actions.perform(state, request.kind, request.payload))
+                answer, days = self._actions.perform(state, request.kind, request.payload)
+                outcome = replace(outcome, answer=answer, days=(*outcome.days, *days))
                 self._answers.finish(request, outcome)
         except (RequestLost, CubefeedError) as error:
             self._availability.check_filled(state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -14,22 +15,34 @@ from typing import Any
 
 from flows.ingest.commit import Appender
 from flows.ingest.dataset_state import DatasetState
-from flows.ingest.day_totals import day_report, require_data_by
+from flows.ingest.day_changes import note_close
+from flows.ingest.day_measures import Measured, measure_days
+from flows.ingest.day_totals import day_level, day_report, require_data_by
 from flows.ingest.resources import Resources
 from flows.ingest.restore_check import restored_otherwise
 from flows.ingest.table_fill import TableFill
 from flows.ingest.verification import complaints_of, day_facts, read_again, require_day_column, retain_from, verify
-from flows.model.calendar import business_day, calendar_day, in_zone, shifted
+from flows.model.business_day import DayChange
+from flows.model.calendar import business_day, calendar_day, in_zone, is_due, shifted
 from flows.model.dataset import Dataset
 from flows.model.merge import ChangeSet
 from flows.runtime.boundaries import Scope, boundary
 from flows.store.backup import make_backup
+from flows.store.business_days import known_days
 from flows.store.exchange import remove_old_ledgers
 from flows.store.upkeep import first_day, horizon_of, set_first_day
 
 log = logging.getLogger(__name__)
 
 SCRATCH = "verify-"
+
+
+@dataclass(frozen=True)
+class ClosedDay:
+    """What a close has found, and the days that have become something else by it."""
+
+    answer: dict[str, Any]
+    changes: tuple[DayChange, ...]
 
 
 class Days:
@@ -58,7 +71,7 @@ class Days:
 
     def close(
         self, state: DatasetState, day: date | None, *, as_of: datetime | None = None, run: str | None = None
-    ) -> dict[str, Any]:
+    ) -> ClosedDay:
         """Close a business day: move the horizon, check, report, back up, compact.
 
         Args:
@@ -74,16 +87,25 @@ class Days:
         require_day_column(dataset, day)
         self._retain(dataset)
         checked, closed = self.verify(state), day or _passed_day(dataset, moment)
-        report = self._report(state, closed or _day_before(moment), checked)
+        measured = self._measure(dataset)
+        found = self._facts(dataset, measured, closed)
+        problem = state.monitor.inbox.problem if closed is None or not found["day_rows"] else None
+        complaints = [*complaints_of(checked, found, problem), *(measured.complaints if measured else ())]
+        changes = (
+            []
+            if closed is None or measured is None
+            else note_close(dataset, ledger, measured, closed, is_sound=not complaints, run=run)
+        )
+        report = self._report(state, closed or _day_before(moment), checked, measured)
         make_backup(ledger.file, self._resources.backups)
         remove_old_ledgers(ledger.file)
         self._appender.compact(dataset)
-        found = day_facts(dataset, self._resources.cube, closed)
-        complaints = complaints_of(checked, found, state.monitor.inbox.problem)
-        return {
-            "day": {"dataset": dataset.name, **found, **checked, "complaints": complaints},
+        stands = report["state"]["state"] if report["state"] is not None else None
+        answer = {
+            "day": {"dataset": dataset.name, **found, **checked, "state": stands, "complaints": complaints},
             "report": {**report, "closed_by": run},
         }
+        return ClosedDay(answer, tuple(changes))
 
     def report(self, state: DatasetState, day: date | None) -> dict[str, Any]:
         """The facts of a day; of the one that is due by default.
@@ -93,17 +115,36 @@ class Days:
         """
         now = datetime.now(UTC)
         chosen = day or _due_day(state.dataset, now) or _day_before(now)
-        report = self._report(state, chosen, self.verify(state))
+        report = self._report(state, chosen, self.verify(state), self._measure(state.dataset))
         if day is not None and not report["files"]:
             require_data_by(state.dataset, self._resources.cube, day)
         return report
 
-    def _report(self, state: DatasetState, day: date, checked: Mapping[str, Any]) -> dict[str, Any]:
-        dataset, inbox, resources = state.dataset, state.monitor.inbox, self._resources
-        cube, ledger = resources.cube, resources.ledger
-        with resources.segments.reading():
-            parts = self._appender.live.parts(dataset.name, {id: {} for id in ledger.segments(dataset.name)})
-            report = day_report(dataset, day, cube=cube, ledger=ledger, parts=parts, checked=checked, inbox=inbox)
+    def _measure(self, dataset: Dataset) -> Measured | None:
+        """All measures by day; None where no column holds days."""
+        level = day_level(dataset)
+        return None if level is None else measure_days(self._resources.cube, dataset.table, level)
+
+    def _facts(self, dataset: Dataset, measured: Measured | None, day: date | None) -> dict[str, Any]:
+        known = known_days(self._resources.ledger, dataset.name, [day]).get(day) if day is not None else None
+        return day_facts(dataset, measured, known, day)
+
+    def _report(
+        self, state: DatasetState, day: date, checked: Mapping[str, Any], measured: Measured | None
+    ) -> dict[str, Any]:
+        dataset, ledger = state.dataset, self._resources.ledger
+        due = is_due(dataset.expect, day, datetime.now(UTC))
+        with self._resources.segments.reading():
+            report = day_report(
+                dataset,
+                day,
+                measured=measured,
+                found=self._facts(dataset, measured, day if due else None),
+                ledger=ledger,
+                parts=self._appender.live.parts(dataset.name, {id: {} for id in ledger.segments(dataset.name)}),
+                checked=checked,
+                inbox=state.monitor.inbox,
+            )
         return report.as_json()
 
     def _retain(self, dataset: Dataset) -> None:

@@ -14,10 +14,11 @@ from flows.cube.port import Cube
 from flows.ingest.checks import observation
 from flows.ingest.compaction import compact, is_crowded
 from flows.ingest.cube_change import change_set, keys_at_stake
-from flows.ingest.day_changes import arrived_days
+from flows.ingest.day_changes import arrived_days, rows_by_day
 from flows.ingest.file_outcomes import file_outcomes
 from flows.ingest.live_segments import LiveSegments
 from flows.ingest.lost_keys import warn_of_lost_keys
+from flows.ingest.restatements import restate
 from flows.ingest.work import CheckedBatch, CheckedFiles, Outcome, Work
 from flows.model.business_day import BusinessDay
 from flows.model.dataset import Dataset
@@ -154,7 +155,8 @@ class Appender:
         """Returns the number of the batch, and the days that it has changed."""
         dataset, rows = batch.dataset, _rows_of(batch)
         at_stake = self._keys_at_stake(batch, rows)
-        days = arrived_days(dataset, self._ledger, batch.plan, batch.checked, rows)
+        came = rows_by_day(dataset, rows)
+        days = arrived_days(dataset, self._ledger, batch.plan, batch.checked, came)
         batch_id = self._stage(batch, rows, days)
         with self.ahead(dataset.name):
             with boundary(Scope.DATASET):  # it may read other segments, one of which was damaged since the start
@@ -168,7 +170,8 @@ class Appender:
                 mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})
         except DatasetFailed as failed:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, failed)
-        return batch_id, days
+        corrected = restate(dataset, self._ledger, self._cube, self.live, came=came, left=batch.plan.left)
+        return batch_id, [*days, *corrected]
 
     def _keys_at_stake(self, batch: _Batch, rows: pl.DataFrame) -> pl.DataFrame | None:
         """They are read before the batch is staged, so that its warnings are written with it. Where a segment cannot be

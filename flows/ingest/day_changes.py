@@ -8,20 +8,21 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
+from flows.ingest.day_measures import Measured
 from flows.ingest.work import CheckedBatch
-from flows.model.business_day import BusinessDay, SaidBy
-from flows.model.calendar import DailyBy, day_meant, in_zone
+from flows.model.business_day import BusinessDay, DayChange, SaidBy
+from flows.model.calendar import DailyBy, day_meant, in_zone, is_due
 from flows.model.dataset import Dataset
 from flows.model.plan import NewVersion, Plan
 from flows.model.types import DATE
 from flows.runtime.clock import now_utc
-from flows.store.business_days import known_days
+from flows.store.business_days import closed_days, known_days, said_by, write_days
 from flows.store.ledger import Ledger
 from flows.store.upkeep import first_day
 
 
 def arrived_days(
-    dataset: Dataset, ledger: Ledger, plan: Plan, batch: CheckedBatch, rows: pl.DataFrame
+    dataset: Dataset, ledger: Ledger, plan: Plan, batch: CheckedBatch, came: Mapping[date, int]
 ) -> list[BusinessDay]:
     """The days that have come with a batch, by its rows, or by files that have none: as they are once it is staged.
 
@@ -30,27 +31,64 @@ def arrived_days(
         ledger: as it is before the batch.
         plan: what was decided.
         batch: the files.
-        rows: the rows that it brings.
+        came: day → how many rows of it the batch brings.
     """
     if dataset.expect is None:
         return []
-    came = rows_by_day(rows[dataset.expect.day])
     empty = [version for version in plan.new if _says_no_rows(plan, version)]
-    if not came and not empty:
+    withdrawn = [id for id, facts in plan.versions.items() if facts.content is None and not facts.live]
+    if not came and not empty and not withdrawn:
         return []
     known, now = known_days(ledger, dataset.name, came), now_utc()
+    before = {day.day: day for day in said_by(ledger, dataset.name, withdrawn)} if withdrawn else {}
+    known |= {day: each.taken_back() for day, each in before.items()}
     first = first_day(ledger, dataset.name) if came.keys() - known.keys() else None
     after = {day: _known(known, dataset, day).arrived(count, now) for day, count in came.items() if _kept(day, first)}
     for version in empty:
-        day, said_by = _day_without_rows(dataset, dataset.expect, ledger, batch, version)
+        day, words = _day_without_rows(dataset, dataset.expect, ledger, batch, version)
         if day is not None and day not in after:
-            known |= known_days(ledger, dataset.name, [day])
-            after[day] = _known(known, dataset, day).arrived(0, now, said_by=said_by, version=version.id)
-    return [day for day in after.values() if day != known.get(day.day)]
+            known = known_days(ledger, dataset.name, [day]) | known
+            after[day] = _known(known, dataset, day).arrived(0, now, said_by=words, version=version.id)
+    after = known | after
+    before = known | before
+    return [day for day in after.values() if day != before.get(day.day)]
 
 
-def rows_by_day(days: pl.Series) -> dict[date, int]:
-    """How many rows there are of each day."""
+def note_close(
+    dataset: Dataset, ledger: Ledger, measured: Measured, day: date, *, is_sound: bool, run: str | None
+) -> list[DayChange]:
+    """Write into the ledger what a close has found: of the day that it closes, and of those that were closed before and
+    have other totals now. Returns what days have become.
+
+    Args:
+        dataset: whose day.
+        ledger: where.
+        measured: the totals of all days.
+        day: the day.
+        is_sound: whether there is nothing to complain of, so that it is closed.
+        run: the Prefect run that closes it.
+    """
+    now, first = now_utc(), first_day(ledger, dataset.name)
+    before = {each.day: each for each in closed_days(ledger, dataset.name) if _kept(each.day, first)}
+    after = {at: each.compared(measured.on(at), measured.rows_on(at), now) for at, each in before.items()}
+    restated = [each for at, each in after.items() if each != before[at]]
+    found = after.get(day) or _known(known_days(ledger, dataset.name, [day]), dataset, day)
+    if is_sound:
+        closed = found.closed(measured.on(day), measured.rows_on(day), now, run=run)
+    else:
+        closed = found.late(now) if not measured.rows_on(day) and is_due(dataset.expect, day, _moment(now)) else found
+    with ledger.writing() as connection:
+        write_days(connection, restated)
+        write_days(connection, [closed.checked(now)], untold=closed != found)
+    changed = [*restated, *([closed] if closed != found else [])]
+    return [each.change for each in changed if each.change is not None]
+
+
+def rows_by_day(dataset: Dataset, rows: pl.DataFrame) -> dict[date, int]:
+    """How many of the rows there are of each day; nothing where the dataset has no days."""
+    if dataset.expect is None or rows.is_empty():
+        return {}
+    days = rows[dataset.expect.day]
     first, last = days.min(), days.max()
     if first is None:
         return {}
@@ -99,6 +137,10 @@ def _day_of_path(dataset: Dataset, expect: DailyBy, path: bytes) -> date | None:
     column = dataset.schema.columns()[expect.day]
     found = text.to_frame().select(DATE.read(text, pl.col(expect.day), column, dataset.format)).item()
     return found if isinstance(found, date) else None
+
+
+def _moment(utc: str) -> datetime:
+    return datetime.fromisoformat(utc)
 
 
 def _came(batch: CheckedBatch, path: bytes) -> datetime:

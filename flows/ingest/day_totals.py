@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-import polars as pl
-
 from flows.cube.port import Cube
 from flows.errors import RequestFailed
-from flows.ingest.verification import complaints_of, day_facts
+from flows.ingest.day_measures import Measured
+from flows.ingest.verification import complaints_of
 from flows.landing.inbox import Inbox
 from flows.model.calendar import day_before, in_zone, is_due, shifted, span_of
 from flows.model.dataset import Dataset
-from flows.model.day_facts import TOO_LARGE, Came, DayFile, DayReport, Number, Total, Value
+from flows.model.day_facts import Came, DayFile, DayReport, Total
 from flows.model.tables import CONTRIBUTORS_COUNT, Query
 from flows.model.types import DATE
+from flows.store.business_days import known_days
 from flows.store.day_versions import DayVersion, day_versions
 from flows.store.history import counts
 from flows.store.ledger import Ledger
@@ -38,7 +38,8 @@ def day_report(
     dataset: Dataset,
     day: date,
     *,
-    cube: Cube,
+    measured: Measured | None,
+    found: Mapping[str, Any],
     ledger: Ledger,
     parts: list[Part],
     checked: Mapping[str, Any],
@@ -49,13 +50,14 @@ def day_report(
     Args:
         dataset: the dataset.
         day: the business day.
-        cube: the cube.
+        measured: its measures by day; None where it has no dates.
+        found: what `day_facts` says of the day, where it is due.
         ledger: the ledger.
         parts: all segments of the dataset, also those without live rows.
         checked: what the check of the cube against the ledger found.
         inbox: what waits.
     """
-    level, before, week_before = _level(dataset), day_before(dataset.expect, day), shifted(day, -_WEEK_DAYS)
+    level, before, week_before = day_level(dataset), day_before(dataset.expect, day), shifted(day, -_WEEK_DAYS)
     since, until = span_of(dataset.expect, day)
     newest = newest_dates(parts, level, day) if level else {}
     holding = [version for version, (_, has) in newest.items() if has]
@@ -73,7 +75,7 @@ def day_report(
         since_utc=_utc(since),
         until_utc=_utc(until),
         due=due,
-        totals=tuple(_totals(dataset, cube, level, day)),
+        totals=tuple(_totals(dataset, measured, day)) if measured is not None else (),
         counts=dict(Counter(file.came for file in files)),
         files=tuple(files[:SHOWN_FILES]),
         more_files=max(0, len(files) - SHOWN_FILES),
@@ -84,9 +86,11 @@ def day_report(
         missing=checked["missing"],
         extra=checked["extra"],
         complaints=(
-            *complaints_of(checked, day_facts(dataset, cube, day if due else None), inbox.problem),
+            *complaints_of(checked, found, inbox.problem),
+            *(measured.complaints if measured is not None else ()),
             *_warnings(came),
         ),
+        state=known_days(ledger, dataset.name, [day]).get(day) if dataset.expect is not None else None,
     )
 
 
@@ -96,7 +100,7 @@ def require_data_by(dataset: Dataset, cube: Cube, day: date) -> None:
     Raises:
         RequestFailed: all rows are of later days.
     """
-    level = _level(dataset)
+    level = day_level(dataset)
     if level is None:
         return
     first = cube.query(Query(dataset.table.name, (CONTRIBUTORS_COUNT,), (level,)))[level].min()
@@ -104,7 +108,7 @@ def require_data_by(dataset: Dataset, cube: Cube, day: date) -> None:
         raise RequestFailed("The data begins after that day", next_step=f"name {first} or a later day", got=day)
 
 
-def _level(dataset: Dataset) -> str | None:
+def day_level(dataset: Dataset) -> str | None:
     """The column that holds the business day; the first date where the dataset does not say."""
     if dataset.expect is not None:
         return dataset.expect.day
@@ -115,36 +119,21 @@ def _has(newest: Newest, version: DayVersion) -> bool:
     return newest.get(version.row.version, (None, False))[1]
 
 
-def _totals(dataset: Dataset, cube: Cube, level: str | None, day: date) -> list[Total]:
+def _totals(dataset: Dataset, measured: Measured, day: date) -> list[Total]:
     """The measures on the last dates until the day, and on the day itself even where it has no rows."""
-    if level is None:
-        return []
-    measures = tuple(measure.name for measure in dataset.table.measures)
-    answer = cube.query(Query(dataset.table.name, measures, (level,))).filter(pl.col(level) <= day)
-    by_date: dict[date, dict[str, Value]] = {
-        row.pop(level): {name: _value(found) for name, found in row.items()} for row in answer.to_dicts()
-    }
-    dates = sorted({*list(by_date)[-SHOWN_DATES:], day}, reverse=True)[:SHOWN_DATES]
+    until = sorted(at for at in measured.by_day if at <= day)
+    dates = sorted({*until[-SHOWN_DATES:], day}, reverse=True)[:SHOWN_DATES]
     return [
         Total(
             at.isoformat(),
             measure,
-            by_date.get(at, {}).get(measure),
-            _on(day_before(dataset.expect, at), by_date).get(measure),
-            _on(shifted(at, -_WEEK_DAYS), by_date).get(measure),
+            measured.on(at)[measure],
+            measured.on(day_before(dataset.expect, at))[measure],
+            measured.on(shifted(at, -_WEEK_DAYS))[measure],
         )
         for at in dates
-        for measure in measures
+        for measure in measured.measures
     ]
-
-
-def _on(day: date | None, by_date: Mapping[date, Mapping[str, Value]]) -> Mapping[str, Value]:
-    return by_date.get(day, {}) if day is not None else {}
-
-
-def _value(found: Number | None) -> Value:
-    """What is told of a measure; whole numbers beyond 64 bits are none that a reader of JSON could hold."""
-    return TOO_LARGE if isinstance(found, int) and not -(2**63) <= found < 2**63 else found
 
 
 def _file(version: DayVersion, newest: Newest, day: date, due: datetime | None) -> DayFile:

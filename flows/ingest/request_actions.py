@@ -9,6 +9,7 @@ from flows.ingest.business_days import Days
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.resources import Resources
 from flows.ingest.table_fill import TableFill
+from flows.model.business_day import DayChange
 from flows.runtime.boundaries import describe
 from flows.store.backup import make_backup
 from flows.store.payload import Payload
@@ -22,23 +23,29 @@ class RequestActions:
         self._tables = tables
         self._days = days
 
-    def perform(self, state: DatasetState, kind: str, payload: Payload) -> dict[str, Any]:
-        """Do what a request of this kind asks for. Returns what its answer says of that.
+    def perform(self, state: DatasetState, kind: str, payload: Payload) -> tuple[dict[str, Any], tuple[DayChange, ...]]:
+        """Do what a request of this kind asks for. Returns what its answer says of that, and the business days that
+        have become something else by it.
 
         Raises:
             RequestFailed: it cannot be done.
             DatasetFailed: the dataset cannot do it now.
         """
+        if kind != "close-day":
+            return self._perform(state, kind, payload), ()
+        self._tables.repair_damaged(state)
+        closed = self._days.close(state, payload.date, as_of=payload.as_of, run=payload.run)
+        return closed.answer, closed.changes
+
+    def _perform(self, state: DatasetState, kind: str, payload: Payload) -> dict[str, Any]:
         dataset, dry_run = state.dataset, payload.dry_run
-        repairs = self._tables.repair_damaged(state) if kind in ("verify", "close-day") else []
+        repairs = self._tables.repair_damaged(state) if kind == "verify" else []
         if kind == "verify" or (kind == "rebuild" and dry_run):
             return {"verify": {**self._days.verify(state, deep=payload.deep), "mended": repairs}}
         if kind == "rebuild":
             return {"rows": self._tables.rebuild(dataset)}
         if kind == "unload" and not dry_run:
             self._back_up_unload(dataset.name)
-        if kind == "close-day":
-            return self._days.close(state, payload.date, as_of=payload.as_of, run=payload.run)
         if kind == "report":
             return {"report": self._days.report(state, payload.date)}
         return {}

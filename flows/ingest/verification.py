@@ -13,14 +13,16 @@ import polars as pl
 from flows.cube.port import Cube
 from flows.errors import RequestFailed
 from flows.ingest.comparison import Expected, compare
+from flows.ingest.day_measures import Measured
 from flows.ingest.derivation import derive_contents
 from flows.ingest.file_checks import check_files
 from flows.landing.mount_thread import MountThread
+from flows.model.business_day import BusinessDay
 from flows.model.calendar import has_data, shifted
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.merge import Horizon
-from flows.model.tables import CONTRIBUTORS_COUNT, FILE, VERSION, Query, Table
+from flows.model.tables import FILE, VERSION, Table
 from flows.reading.file_reader import FileContent, read_file
 from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
@@ -155,14 +157,18 @@ def require_day_column(dataset: Dataset, day: date | None) -> None:
         )
 
 
-def day_facts(dataset: Dataset, cube: Cube, day: date | None) -> dict[str, Any]:
-    """Whether data of a business day is expected, and how many rows of it the cube holds."""
-    if dataset.expect is None or day is None:
+def day_facts(
+    dataset: Dataset, measured: Measured | None, known: BusinessDay | None, day: date | None
+) -> dict[str, Any]:
+    """Whether data of a business day is expected, whether it has come, and how many rows of it the cube holds.
+
+    It has come where it has rows, or where a file has said that there are none.
+    """
+    if dataset.expect is None or measured is None or day is None:
         return {"business_day": None, "expected": False, "day_rows": None, "arrived": True}
-    query = Query(dataset.table.name, (CONTRIBUTORS_COUNT,), where={dataset.expect.day: [day]})
-    rows = int(cube.query(query)[CONTRIBUTORS_COUNT][0])
-    expected = has_data(dataset.expect, day)
-    return {"business_day": day.isoformat(), "expected": expected, "day_rows": rows, "arrived": rows > 0}
+    rows, expected = measured.rows_on(day), has_data(dataset.expect, day)
+    arrived = rows > 0 or (known is not None and known.version is not None)
+    return {"business_day": day.isoformat(), "expected": expected, "day_rows": rows, "arrived": arrived}
 
 
 def complaints_of(checked: Mapping[str, Any], day: Mapping[str, Any], problem: str | None) -> list[str]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from math import isclose
 from typing import Any, Literal, assert_never
 
-from flows.model.day_facts import Value
+from flows.model.totals import Value, is_same
 
 
 class DayState(StrEnum):
@@ -142,9 +141,14 @@ class BusinessDay:
 
     def as_json(self) -> dict[str, Any]:
         """What people are shown of it, in JSON types; the totals at the close are left out."""
-        facts = asdict(replace(self, totals=None))
-        facts |= {"day": self.day.isoformat(), "state": self.state.value}
-        return {name: value for name, value in facts.items() if name not in ("dataset", "totals", "version")}
+        facts = asdict(replace(self, totals=None)) | {"day": self.day.isoformat(), "state": self.state.value}
+        return {name: value for name, value in facts.items() if name not in ("totals", "version", "checked_utc")}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> BusinessDay:
+        """The day that `as_json` has shown."""
+        day, changes = date.fromisoformat(facts["day"]), tuple(TotalChange(**each) for each in facts["changes"])
+        return cls(**{**facts, "day": day, "state": DayState(facts["state"]), "changes": changes})
 
     def arrived(self, rows: int, at_utc: str, *, said_by: SaidBy = "rows", version: int | None = None) -> BusinessDay:
         """The same once rows of it came, or a file that says that there are none; as it is where that is nothing new.
@@ -158,9 +162,20 @@ class BusinessDay:
         facts = {"arrived_utc": at_utc, "rows": rows, "said_by": said_by, "version": version}
         return replace(self, state=DayState.ARRIVED, **facts)  # type: ignore[arg-type]  # a mapping of several types
 
+    def taken_back(self) -> BusinessDay:
+        """The same where the file has left that had said that it has no rows; one that was closed stays so."""
+        if self.state is not DayState.ARRIVED or self.version is None:
+            return self
+        state = DayState.EXPECTED if self.late_utc is None else DayState.LATE
+        return replace(self, state=state, arrived_utc=None, rows=None, said_by=None, version=None)
+
     def late(self, at_utc: str) -> BusinessDay:
         """The same once its time has passed; as it is where it has come, or was found late before."""
         return replace(self, state=DayState.LATE, late_utc=at_utc) if self.state is DayState.EXPECTED else self
+
+    def checked(self, at_utc: str) -> BusinessDay:
+        """The same once a close has looked at it."""
+        return replace(self, checked_utc=at_utc)
 
     def closed(self, totals: Mapping[str, Value], rows: int, at_utc: str, *, run: str | None) -> BusinessDay:
         """The same once it was closed with these totals; one that is closed with them stays as it is."""
@@ -170,7 +185,6 @@ class BusinessDay:
             self,
             state=DayState.CLOSED,
             rows=rows,
-            checked_utc=at_utc,
             closed_utc=at_utc,
             closed_by=run,
             totals=totals,
@@ -185,15 +199,8 @@ class BusinessDay:
         before = self.totals or {}
         both = [name for name in before if name in totals]
         changes = tuple(
-            TotalChange(name, before[name], totals[name]) for name in both if not _is_same(before[name], totals[name])
+            TotalChange(name, before[name], totals[name]) for name in both if not is_same(before[name], totals[name])
         )
         if not self.is_closed or changes == self.changes:
             return self
         return replace(self, state=DayState.RESTATED, rows=rows, restated_utc=at_utc, changes=changes)
-
-
-def _is_same(before: Value, after: Value) -> bool:
-    """Whether two totals are the same; engines add up floats in any order, so that the last digits differ."""
-    if isinstance(before, float) and isinstance(after, float | int):
-        return isclose(before, after, rel_tol=1e-9, abs_tol=1e-9)
-    return before == after

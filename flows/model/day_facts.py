@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-Number = int | float
-TOO_LARGE: Final = "does not fit"
-"""In place of a sum that 64 bits cannot hold."""
-Value = Number | Literal["does not fit"] | None
+from flows.model.business_day import BusinessDay
+from flows.model.totals import Number, Value
+
 Came = Literal["received", "late", "corrected", "refused", "duplicate"]
 
 
@@ -87,6 +86,7 @@ class DayReport:
         missing: rows that the ledger has and the cube has not.
         extra: the other way round.
         complaints: what is not as it should be.
+        state: what is known of the business day; None where the dataset has none.
         closed_by: the Prefect run that closed the day.
         runs: where to look further.
     """
@@ -110,6 +110,7 @@ class DayReport:
     missing: int
     extra: int
     complaints: tuple[str, ...]
+    state: BusinessDay | None = None
     closed_by: str | None = None
     runs: tuple[Run, ...] = field(default=())
 
@@ -129,7 +130,7 @@ class DayReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report in JSON types."""
-        return asdict(self)
+        return {**asdict(self), "state": self.state.as_json() if self.state is not None else None}
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> DayReport:
@@ -141,6 +142,7 @@ class DayReport:
                 "totals": tuple(Total(**total) for total in facts["totals"]),
                 "files": tuple(DayFile(**file) for file in facts["files"]),
                 "complaints": tuple(facts["complaints"]),
+                "state": BusinessDay.from_json(facts["state"]) if facts.get("state") else None,
                 "runs": tuple(Run(**run) for run in facts.get("runs", ())),
             }
         )

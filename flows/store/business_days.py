@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.model.business_day import BusinessDay, DayState, TotalChange
@@ -40,6 +40,11 @@ def closed_days(ledger: Ledger, dataset: str) -> list[BusinessDay]:
     return list(_found(ledger, _of(dataset).where(table.c.closed_utc.is_not(None)).order_by(table.c.day)))
 
 
+def said_by(ledger: Ledger, dataset: str, versions: Iterable[int]) -> list[BusinessDay]:
+    """The days of which one of these file versions has said that they have no rows."""
+    return list(_found(ledger, _of(dataset).where(table.c.version.in_(among(versions)))))
+
+
 def last_closed(ledger: Ledger, dataset: str) -> date | None:
     """The last day that was closed, without a complaint; None where none was. `last_checked` counts the others too."""
     return _last(ledger, dataset, table.c.closed_utc)
@@ -61,7 +66,8 @@ def write_days(connection: Connection, days: Iterable[BusinessDay], *, untold: b
     rows = [{**_row(day), "untold": untold} for day in days]
     if rows:
         statement = upsert(table)
-        new = {name: statement.excluded[name] for name in rows[0] if name not in ("dataset", "day")}
+        new: dict[str, Any] = {name: statement.excluded[name] for name in rows[0] if name not in ("dataset", "day")}
+        new["untold"] = or_(table.c.untold, statement.excluded.untold)
         connection.execute(statement.on_conflict_do_update(index_elements=["dataset", "day"], set_=new), rows)
 
 

@@ -73,6 +73,17 @@ def newest_dates(parts: Iterable[Part], column: str, day: date) -> dict[int, tup
     return {version: (newest, has) for frame in frames for version, newest, has in frame.iter_rows()}
 
 
+def dates_of(parts: Iterable[Part], column: str, versions: Iterable[int]) -> set[date]:
+    """The dates that the rows of some versions have in a column.
+
+    Raises:
+        RequestFailed: a segment cannot be read.
+    """
+    theirs = pl.col(VERSION).is_in(pl.Series(list(versions), dtype=pl.Int64).implode())
+    frames = _each(parts, Column(column, DATE), lambda rows: rows.filter(theirs).select(column).unique())
+    return {found for frame in frames for found in frame[column].drop_nulls()}
+
+
 def _if_whole(part: Part, column: Column, narrow: Callable[[pl.LazyFrame], pl.LazyFrame]) -> list[pl.DataFrame]:
     try:
         return _each([part], column, narrow)

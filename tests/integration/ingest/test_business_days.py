@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from flows.datasets.sales import SALES
+from flows.day_report.html import make_page
 from flows.ingest.work import Outcome
 from flows.model.business_day import BusinessDay, DayState
 from flows.model.calendar import DailyBy
-from flows.model.policies import SkipRows
-from flows.store.business_days import days_of, known_days
-from tests.integration.live_feed import LiveFeed, live, sales
+from flows.model.day_facts import DayReport
+from flows.model.measures import Aggregation, Measure
+from flows.model.policies import SkipRows, Unload
+from flows.model.tables import Table
+from flows.store.business_days import days_of, known_days, last_checked, last_closed
+from tests.integration.cube.test_unknown_aggregation import Median
+from tests.integration.live_feed import LiveFeed, ask, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
 EXPECT = DailyBy("00:00", "UTC", day="Date", lag_days=1)
@@ -102,3 +109,135 @@ def test_a_dataset_that_expects_nothing_has_no_days(tmp_path: Path) -> None:
         living.put("a.csv", sales(1))
         living.wait_for({1: 1})
         assert told(living) == []
+
+
+def test_a_header_only_file_that_gives_way_takes_back_what_it_said(tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=EXPECT, from_path=IN_NAME, when_deleted=Unload()) as living:
+        file = living.put("2021-05-02.csv", b"ID,Product,Quantity\n")
+        living.wait_for_state(file.name, "loaded")
+        living.put("2021-05-03.csv", b"ID,Product,Quantity\n2,phone,1\n")
+        living.wait_for({2: 1})
+        file.unlink()
+        living.wait_until(lambda: living.state_of(file.name) == "unloaded")
+        assert known(living, "2021-05-02").state is DayState.EXPECTED
+        living.put(file.name, b"ID,Product,Quantity\n1,phone,7\n")
+        living.wait_for({1: 7, 2: 1})
+        assert told(living)[::2] == [("2021-05-02", "arrived", 0), ("2021-05-02", "arrived", 1)]
+
+
+def test_a_day_that_is_closed_is_told_of_once(tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put("a.csv", sales(1, 2, day="2021-05-02"))
+        living.wait_for({1: 1, 2: 2})
+        for run in ("one", "two"):
+            ask(living, "close-day", date="2021-05-02", run=run)
+        assert told(living)[1:] == [("2021-05-02", "closed", 2)]
+        assert (known(living, "2021-05-02").closed_by, last_closed(living.feed.ledger, "sales")) == (
+            "one",
+            date(2021, 5, 2),
+        )
+
+
+def test_a_day_of_which_nothing_came_is_not_closed_but_late(tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        found = ask(living, "close-day", date="2021-05-07")
+        assert (found["day"]["state"], found["report"]["state"]["state"]) == ("late", "late")
+        assert last_closed(living.feed.ledger, "sales") is None
+        assert last_checked(living.feed.ledger, "sales") == date(2021, 5, 7)
+        living.put("a.csv", sales(1, day="2021-05-07"))
+        living.wait_for({1: 1})
+        day = known(living, "2021-05-07")
+        assert day.state is DayState.ARRIVED and day.late_utc is not None
+        assert told(living) == [("2021-05-07", "late", 0), ("2021-05-07", "arrived", 1)]
+
+
+def test_a_header_only_day_is_closed_with_no_rows(tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=EXPECT, from_path=IN_NAME) as living:
+        living.put("2021-05-02.csv", b"ID,Product,Quantity\n")
+        living.wait_for_state("2021-05-02.csv", "loaded")
+        found = ask(living, "close-day", date="2021-05-02")
+        assert found["day"]["complaints"] == [] and found["day"]["arrived"] and found["day"]["day_rows"] == 0
+        assert found["report"]["complaints"] == [] and found["report"]["state"]["said_by"] == "path"
+
+
+CORRECTIONS = {
+    "a value is another one": (sales(1, 5), {"Quantity.SUM": (3, 6), "Quantity.MEAN": (1.5, 3.0)}),
+    "a row has gone": (
+        sales(2, start=2),
+        {"Quantity.SUM": (3, 2), "Quantity.MEAN": (1.5, 2.0), "contributors.COUNT": (2, 1)},
+    ),
+    "all rows are of another day": (
+        sales(1, 2, day="2021-05-09"),
+        {"Quantity.SUM": (3, None), "Quantity.MEAN": (1.5, None), "contributors.COUNT": (2, None)},
+    ),
+}
+
+
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_a_correction_after_the_close_says_which_totals_are_others(tmp_path: Path, correction: str) -> None:
+    body, expected = CORRECTIONS[correction]
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put("a.csv", sales(1, 2))
+        living.wait_for({1: 1, 2: 2})
+        ask(living, "close-day", date="2021-05-01")
+        living.put("a.csv", body)
+        living.wait_until(lambda: known(living, "2021-05-01").state is DayState.RESTATED)
+        day = known(living, "2021-05-01")
+        assert {each.measure: (each.before, each.after) for each in day.changes} == expected
+        change = next(each for each in living.outcomes[-1].days if each.day == day.day)
+        assert change.state is DayState.RESTATED
+        assert [each["measure"] for each in change.facts["changes"]] == list(expected)
+
+
+def test_the_same_rows_once_more_restate_nothing_and_a_second_close_takes_the_totals_as_they_are(
+    tmp_path: Path,
+) -> None:
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put("a.csv", sales(1, 2))
+        living.wait_for({1: 1, 2: 2})
+        ask(living, "close-day", date="2021-05-01")
+        living.put("b.csv", sales(1, 2))
+        living.wait_for_state("b.csv", "loaded")
+        living.put("a.csv", sales(4, 2))
+        living.wait_for_state("a.csv", "loaded")
+        living.put("b.csv", sales(3, 2))
+        living.wait_for({1: 3, 2: 2})
+        ask(living, "close-day", date="2021-05-01", run="again")
+        day = known(living, "2021-05-01")
+        assert (day.state, day.closed_by, day.changes) == (DayState.CLOSED, "again", ())
+        assert day.restated_utc is not None and day.totals is not None and day.totals["Quantity.SUM"] == 5
+
+
+def test_a_row_that_moves_from_a_closed_day_under_its_key_is_found_by_the_next_close(tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put("a.csv", sales(1, 2))
+        living.put("b.csv", sales(3, start=3, day="2021-05-02"))
+        living.wait_for({1: 1, 2: 2, 3: 3})
+        ask(living, "close-day", date="2021-05-01")
+        living.put("c.csv", sales(2, start=2, day="2021-05-02"))
+        living.wait_for({date(2021, 5, 1): 1, date(2021, 5, 2): 5}, by="Date")
+        ask(living, "close-day", date="2021-05-02")
+        assert told(living)[-2:] == [("2021-05-01", "restated", 1), ("2021-05-02", "closed", 2)]
+
+
+def test_a_measure_that_fails_is_an_error_of_that_measure_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An aggregation that the engine does not know stands for whatever may fail there."""
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put("a.csv", sales(1, 2))
+        living.wait_for({1: 1, 2: 2})
+        known_ones = SALES.table.measures
+        median = Measure("Quantity.MEDIAN", cast(Aggregation, Median("Quantity")))
+        monkeypatch.setattr(Table, "measures", (*known_ones, median))
+        found = ask(living, "close-day", date="2021-05-01")
+        (complaint,) = found["day"]["complaints"]
+        assert complaint.startswith("Quantity.MEDIAN cannot be computed: ")
+        assert complaint in found["report"]["complaints"] and not found["day"]["missing"]
+        totals = {each["measure"]: each["value"] for each in found["report"]["totals"]}
+        assert totals == {
+            "Quantity.SUM": 3, "Quantity.MEAN": 1.5, "contributors.COUNT": 2, "Quantity.MEDIAN": "cannot be computed",
+        }  # fmt: skip
+        assert make_page(DayReport.from_json(found["report"]))
+        monkeypatch.undo()
+        assert ask(living, "close-day", date="2021-05-01")["day"]["complaints"] == []

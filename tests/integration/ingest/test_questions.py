@@ -17,8 +17,9 @@ from flows.day_report.markdown import make_markdown
 from flows.errors import RequestFailed
 from flows.ingest.client import read
 from flows.model.calendar import DailyBy
-from flows.model.day_facts import TOO_LARGE, DayReport
+from flows.model.day_facts import DayReport
 from flows.model.merge import ChangeSet
+from flows.model.totals import TOO_LARGE
 from flows.store.state_directory import StateDirectory
 from tests.integration.live_feed import LiveFeed, ask, live, sales
 

@@ -1,0 +1,97 @@
+"""The measures of a table by business day. One that fails is an error of that measure, and of nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+
+import polars as pl
+
+from flows.cube.port import Cube
+from flows.errors import CubefeedError
+from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
+from flows.model.totals import NOT_COMPUTED, TOO_LARGE, Number, Value
+from flows.runtime.boundaries import QuestionFailed, Scope, boundary, describe
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measures by day.
+
+    Args:
+        measures: their names.
+        by_day: day → measure → value, of the days that have rows; null days are left out.
+        failed: measure → why it cannot be computed.
+    """
+
+    measures: tuple[str, ...]
+    by_day: Mapping[date, Mapping[str, Value]]
+    failed: Mapping[str, str]
+
+    def on(self, day: date | None) -> dict[str, Value]:
+        """The measures of a day; null where it has no rows."""
+        found = self.by_day.get(day, {}) if day is not None else {}
+        missing: dict[str, Value] = {name: NOT_COMPUTED if name in self.failed else None for name in self.measures}
+        return missing | dict(found)
+
+    def rows_on(self, day: date) -> int:
+        """How many rows a day has; 0 where that cannot be counted."""
+        rows = self.on(day).get(CONTRIBUTORS_COUNT)
+        return rows if isinstance(rows, int) else 0
+
+    @property
+    def complaints(self) -> list[str]:
+        """Which measures fail, and why, in words."""
+        return [f"{name} {NOT_COMPUTED}: {why}" for name, why in self.failed.items()]
+
+
+def measure_days(cube: Cube, table: Table, level: str, days: Sequence[date] | None = None) -> Measured:
+    """Ask for all measures by day.
+
+    Args:
+        cube: where.
+        table: of what.
+        level: the Date column that holds the day.
+        days: which days; all by default.
+    """
+    names = tuple(measure.name for measure in table.measures)
+    by_day: dict[date, dict[str, Value]] = {}
+    failed: dict[str, str] = {}
+    for asked in _together_or_each(cube, table, level, days, names, failed):
+        for row in asked.to_dicts():
+            day = row.pop(level)
+            if day is not None:
+                by_day.setdefault(day, {}).update({name: _value(found) for name, found in row.items()})
+    for found in by_day.values():
+        found |= dict.fromkeys(failed, NOT_COMPUTED)
+    return Measured(names, by_day, failed)
+
+
+def _together_or_each(
+    cube: Cube, table: Table, level: str, days: Sequence[date] | None, names: Sequence[str], failed: dict[str, str]
+) -> list[pl.DataFrame]:
+    """The answer for all measures at once; where that fails, those of the measures that do not fail by themselves."""
+    where = {level: days} if days is not None else {}
+    try:
+        with boundary(Scope.QUESTION):
+            return [cube.query(Query(table.name, tuple(names), (level,), where=where))]
+    except (QuestionFailed, CubefeedError) as error:
+        if len(names) == 1:
+            log.warning("%s: %s %s", table.name, names[0], NOT_COMPUTED, exc_info=error)
+            failed[names[0]] = describe(error.cause if isinstance(error, QuestionFailed) else error)
+            return []
+    return [frame for name in names for frame in _together_or_each(cube, table, level, days, [name], failed)]
+
+
+def _value(found: Number | None) -> Value:
+    """What is told of a measure. Whole numbers beyond 64 bits are none that a reader of JSON could hold, and infinite
+    ones neither."""
+    if found is None:
+        return None
+    fits = isfinite(found) if isinstance(found, float) else -(2**63) <= found < 2**63
+    return found if fits else TOO_LARGE
