@@ -32,7 +32,7 @@ WEBHOOK = "cubefeed-notify"
 PAYLOAD = "{{ event.event }}: {{ event.resource.name }} {{ event.payload }}"
 TOLD = {
     "cubefeed.file.quarantined": "a file was refused",
-    "cubefeed.file.late": "the day's data has not come",
+    "cubefeed.day.late": "the day's data has not come",
     "cubefeed.session.stopped": "the session stopped",
 }
 

@@ -14,7 +14,6 @@ from prefect.states import Completed, Failed
 from flows.errors import CubefeedError
 from flows.load_files import ask_owner
 from flows.orchestration.artifacts import name_run, publish_report, publish_table
-from flows.orchestration.events import emit_late
 from flows.settings import Settings
 from flows.text.output import plain_logs
 
@@ -41,8 +40,6 @@ async def close_day(dataset: str) -> State[None]:
     await name_run(f"{dataset} · {day['business_day'] or 'no day expected'}")
     await publish_table(f"close-day-{dataset}", [day], f"Close of day: {dataset}")
     get_run_logger().info("%s", day)
-    if not day["arrived"]:
-        emit_late(dataset, day["business_day"])
     await report_day(outcome["report"])
     if day["complaints"]:
         return Failed(message="; ".join(day["complaints"]))

@@ -11,6 +11,7 @@ from flows.ingest.business_days import Days
 from flows.ingest.checks import check_work
 from flows.ingest.commit import Appender
 from flows.ingest.dataset_state import DatasetState
+from flows.ingest.lateness import Lateness
 from flows.ingest.outcome_publisher import OutcomePublisher
 from flows.ingest.request_actions import RequestActions
 from flows.ingest.request_answers import RequestAnswers
@@ -84,6 +85,7 @@ class Feed:
             crashes=self.crashes,
             health=self.health,
             hold=hold or Hold(),
+            lateness=Lateness(self.datasets, self.ledger, publisher, self.health),
             wake=wake,
         )
 

@@ -38,7 +38,7 @@ class OutcomePublisher:
         """Tell what business days had become when the process died, before anybody was told."""
         changes = tuple(day.change for day in untold_days(self._ledger, state.dataset.name) if day.change is not None)
         if changes:
-            self.publish(state, Outcome(state.dataset.name, days=changes))
+            self.publish(state, Outcome(state.dataset.name, problem=state.degraded, days=changes))
 
     def _mark_told(self, outcome: Outcome) -> None:
         """Where that cannot be written, the next start tells it again."""

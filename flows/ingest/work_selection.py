@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from flows.ingest.availability import Availability
 from flows.ingest.dataset_state import DatasetState
+from flows.ingest.lateness import Lateness
 from flows.ingest.request_queue import RequestQueue
 from flows.ingest.work import Work
 from flows.landing.file_states import ClaimedFiles
@@ -34,6 +35,7 @@ class WorkSelection:
         crashes: which files have to be read alone.
         health: whether the session ends, and who wants to know that this thread goes on.
         hold: whether the state directory is still ours.
+        lateness: notices which days are late.
         wake: set when there may be work.
     """
 
@@ -46,6 +48,7 @@ class WorkSelection:
         crashes: Crashes,
         health: Health,
         hold: Hold,
+        lateness: Lateness,
         wake: threading.Event,
     ) -> None:
         self._datasets = datasets
@@ -54,6 +57,7 @@ class WorkSelection:
         self._crashes = crashes
         self._health = health
         self._hold = hold
+        self._lateness = lateness
         self._wake = wake
         self._alone: deque[Work] = deque()
         self._further: deque[Work] = deque()
@@ -72,6 +76,7 @@ class WorkSelection:
             work = self.poll()
             if work is not None:
                 return work
+            self._lateness.look()
             left = deadline - time.monotonic()
             if left <= 0:
                 return None

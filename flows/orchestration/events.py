@@ -11,6 +11,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import emit_event
 
 from flows.ingest.work import Outcome
+from flows.model.business_day import DayState
 from flows.orchestration.event_catalogue import RESOURCE, EventName
 from flows.orchestration.run_log import file_line
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
@@ -18,6 +19,15 @@ from flows.store.owner import Owner
 
 NAMED_FILES = 200
 """Files that an event names at most; the ledger has them all."""
+
+NAMED_DAYS = 31
+"""Business days of one batch that have events, the last ones."""
+_DAYS = {
+    DayState.LATE: EventName.DAY_LATE,
+    DayState.ARRIVED: EventName.DAY_ARRIVED,
+    DayState.RESTATED: EventName.DAY_RESTATED,
+    DayState.CLOSED: EventName.DAY_CLOSED,
+}
 
 
 def emit_session(name: EventName, owner: Owner) -> None:
@@ -39,6 +49,7 @@ class Events:
         A dataset may fail in several threads in the same moment: while it is listed, checked and committed.
         """
         _emit_files(outcome)
+        _emit_days(outcome)
         with self._lock:
             self._emit_problem(outcome)
 
@@ -70,9 +81,11 @@ def _emit_files(outcome: Outcome) -> None:
             )
 
 
-def emit_late(dataset: str, business_day: str) -> None:
-    """The event `cubefeed.file.late`: nothing of the business day has come by its time."""
-    _emit("cubefeed.file.late", dataset, {"business_day": business_day})
+def _emit_days(outcome: Outcome) -> None:
+    """One event for each business day that has become something else; a history that is loaded at once is no news."""
+    for state, name in _DAYS.items():
+        for change in sorted((c for c in outcome.days if c.state is state), key=lambda c: c.day)[-NAMED_DAYS:]:
+            _emit(name, outcome.dataset, change.as_json())
 
 
 def _emit(name: str, dataset: str, payload: dict[str, Any]) -> None:

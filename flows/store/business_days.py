@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.model.business_day import BusinessDay, DayState, TotalChange
+from flows.runtime.clock import now_utc
 from flows.store.ledger import Ledger, among
 from flows.store.schema import business_days as table
 
@@ -69,6 +70,21 @@ def write_days(connection: Connection, days: Iterable[BusinessDay], *, untold: b
         new: dict[str, Any] = {name: statement.excluded[name] for name in rows[0] if name not in ("dataset", "day")}
         new["untold"] = or_(table.c.untold, statement.excluded.untold)
         connection.execute(statement.on_conflict_do_update(index_elements=["dataset", "day"], set_=new), rows)
+
+
+def note_late(ledger: Ledger, dataset: str, day: date) -> BusinessDay | None:
+    """Note that a day's time has passed, in one transaction, since its rows may come at this moment.
+
+    Returns the day; None where it has come, or was found late before.
+    """
+    with ledger.writing() as connection:
+        row = connection.execute(_of(dataset).where(table.c.day == day.isoformat())).one_or_none()
+        before = _day(row) if row is not None else BusinessDay(dataset, day)
+        after = before.late(now_utc())
+        if after == before:
+            return None
+        write_days(connection, [after])
+    return after
 
 
 def untold_days(ledger: Ledger, dataset: str) -> list[BusinessDay]:

@@ -105,7 +105,7 @@ def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_ea
     assert closed[0]["state"]["message"] == f"no row of {days[0]} has come"
 
     def late_days() -> list[str]:
-        return sorted(event["payload"]["business_day"] for event in up.prefect.events("cubefeed.file.late"))
+        return sorted(event["payload"]["business_day"] for event in up.prefect.events("cubefeed.day.late"))
 
     until(
         lambda: [day for day in late_days() if day in days] == [days[2], days[0]],

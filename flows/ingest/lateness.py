@@ -1,0 +1,81 @@
+"""Notices that a business day is late: its time has passed, and nothing of it has come."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+
+from flows.ingest.dataset_state import DatasetState
+from flows.ingest.outcome_publisher import OutcomePublisher
+from flows.ingest.work import Outcome
+from flows.model.business_day import BusinessDay
+from flows.model.calendar import business_day
+from flows.runtime.boundaries import DatasetFailed, Scope, boundary
+from flows.runtime.health import Health, Phase
+from flows.store.business_days import note_late
+from flows.store.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""How often the clock is looked at."""
+
+
+class Lateness:
+    """Tells that a day is late, once. Not before what lay there at the start is loaded.
+
+    Args:
+        datasets: whose days.
+        ledger: where they are noted.
+        publisher: tells it.
+        health: whether the session is live.
+        clock: the time now.
+    """
+
+    def __init__(
+        self,
+        datasets: Mapping[str, DatasetState],
+        ledger: Ledger,
+        publisher: OutcomePublisher,
+        health: Health,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._datasets = datasets
+        self._ledger = ledger
+        self._publisher = publisher
+        self._health = health
+        self._clock = clock
+        self._looked_at: dict[str, date] = {}
+        self._next = 0.0
+
+    def look(self) -> None:
+        """Look at the clock, where it is time for that."""
+        if time.monotonic() < self._next or self._health.phase is not Phase.LIVE:
+            return
+        self._next = time.monotonic() + LOOK_S
+        for state in self._datasets.values():
+            self._look_at(state)
+
+    def _look_at(self, state: DatasetState) -> None:
+        """The day that is due now; the ledger is asked once for each."""
+        expect, name = state.dataset.expect, state.dataset.name
+        day = business_day(expect, self._clock()) if expect is not None else None
+        if day is None or self._looked_at.get(name) == day:
+            return
+        try:
+            with boundary(Scope.DATASET):
+                late = note_late(self._ledger, name, day)
+        except DatasetFailed as failed:
+            log.warning("%s: whether %s is late is looked at again: %s", name, day, failed)
+            return
+        self._looked_at[name] = day
+        if late is not None:
+            self._tell(state, late)
+
+    def _tell(self, state: DatasetState, day: BusinessDay) -> None:
+        log.warning("%s: %s is late: nothing of it has come by its time", day.dataset, day.day)
+        days = (day.change,) if day.change is not None else ()
+        self._publisher.publish(state, Outcome(day.dataset, problem=state.degraded, days=days))
