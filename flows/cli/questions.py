@@ -124,5 +124,6 @@ def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{each['file']} waits: {each['for']}" for each in facts["waits"][:NAMED_WAITING])
     if facts["waiting"] > NAMED_WAITING:
         yield f"and {facts['waiting'] - NAMED_WAITING:,} more wait"
+    yield from (f"{each['day']} {each['words']}" for each in facts["days"])
     yield from (f"warning: {each['file']}: {each['warning']}" for each in facts["warnings"])
     yield from (f"{file} is left out: {why}" for file, why in facts["left_out"].items())

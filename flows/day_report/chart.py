@@ -15,10 +15,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from flows.day_report.numbers import format_number
 from flows.model.day_facts import DayReport, Total
 from flows.model.tables import CONTRIBUTORS_COUNT
 from flows.model.totals import Number, Value
+from flows.text.numbers import format_number
 
 SIZE_IN = (4.6, 1.9)
 """Narrow enough that texts can be read where the page is as wide as a telephone."""

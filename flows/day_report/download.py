@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Iterator
 
+from flows.day_report.wording import standing
 from flows.model.day_facts import DayReport
 from flows.text.escape import spreadsheet
+from flows.text.numbers import format_number
 
 COLUMNS = (
     "part", "date", "name", "value", "day_before", "day_change", "week_before", "week_change",
@@ -37,6 +39,12 @@ def _rows(report: DayReport) -> Iterator[dict[str, object]]:
             "week_before": total.week_before,
             "week_change": total.week_change,
         }
+    if report.state is not None:
+        state = report.state
+        yield {"part": "day", "date": report.day, "name": "state", "state": state.state, "why": standing(report)}
+        for change in state.changes:
+            was = f"{format_number(change.before)} when the day was closed"
+            yield {"part": "restated", "date": report.day, "name": change.measure, "value": change.after, "why": was}
     for file in report.files:
         yield {
             "part": file.came,

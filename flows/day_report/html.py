@@ -11,9 +11,9 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from flows.day_report.download import make_csv
-from flows.day_report.numbers import NOTHING, format_change, format_number, format_utc
-from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, summary
+from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, standing, summary
 from flows.model.day_facts import DayReport, Total
+from flows.text.numbers import NOTHING, format_change, format_number, format_utc
 from flows.text.plural import counted
 from flows.web.headers import hashed, in_page, policy
 from flows.web.templates import open_templates
@@ -44,6 +44,7 @@ def make_page(report: DayReport) -> str:
             date_heads=_date_heads(report),
             totals_by_date=_totals_by_date(report),
             file_counts=[(name, format_number(report.counts.get(came, 0))) for came, name in ARRIVAL_HEADINGS.items()],
+            standing=standing(report),
             freshness=freshness(report),
             soundness=soundness(report),
             csv_base64=b64encode(make_csv(report).encode()).decode(),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from flows.day_report.numbers import format_change, format_number, format_utc
-from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, summary
+from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, standing, summary
 from flows.model.day_facts import DayReport
 from flows.text.escape import markdown
+from flows.text.numbers import format_change, format_number, format_utc
 from flows.text.plural import counted
 
 
@@ -17,6 +17,7 @@ def make_markdown(report: DayReport) -> str:
     parts = [
         f"# {markdown(report.dataset)} · {report.day}",
         "\n".join(f"- {'' if top.is_good else '! '}{markdown(sentence)}" for sentence in top.sentences),
+        *([f"{markdown(words)}."] if (words := standing(report)) else []),
         *_totals(report),
         "## Files",
         ", ".join(f"{name.lower()} {report.counts.get(came, 0):,}" for came, name in ARRIVAL_HEADINGS.items()) + ".",

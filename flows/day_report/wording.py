@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.day_report.numbers import format_utc
 from flows.model.day_facts import Came, DayFile, DayReport
+from flows.text.day_words import day_words
+from flows.text.numbers import format_utc
 from flows.text.plural import counted
 
 ARRIVAL_HEADINGS: dict[Came, str] = {
@@ -40,6 +41,11 @@ def summary(report: DayReport) -> Summary:
     if complaints:
         return Summary(False, complaints)
     return Summary(True, (f"Not due before {format_utc(report.until_utc)}" if report.due is False else "All is well",))
+
+
+def standing(report: DayReport) -> str | None:
+    """What the business day is; None where nothing is known of it."""
+    return f"The day is {day_words(report.state)}" if report.state is not None else None
 
 
 def freshness(report: DayReport) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from flows.cube.bounds import Bounds
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.disk_warnings import Disks
 from flows.ingest.feed import Feed
+from flows.ingest.shown_days import shown_days
 from flows.model.files import first_names, shown
 from flows.model.lifecycle import State
 from flows.model.tables import Query, Table
@@ -136,6 +137,7 @@ class FeedSource:
             "quarantine": quarantine_facts(state.dataset, self.feed.quarantine),
             "died_over": {shown(path): why for path, why in list(died_over.items())[:SHOWN_WAITING]},
             "last_loaded_utc": found.last_loaded_utc,
+            "days": shown_days(state.dataset, self.feed.ledger),
             "report_day": self.reports.last_day(name),
             "age_s": _age_s(found.last_loaded_utc),
             "degraded": state.degraded,

@@ -27,6 +27,7 @@ def test_the_third_day_appears_without_a_reload_and_nothing_leaves_this_computer
         wait(page, lambda: {"10", "7", "8", "25"} <= set(numbers(page)))
         assert page.evaluate("window.same") is True
         wait(page, lambda: "sales_2021-05-03.csv" in page.locator("#recent").inner_text())
+        wait(page, lambda: "2021-05-03\narrived" in page.locator("#days").inner_text())
         days = page.locator("perspective-viewer-datagrid th").all_inner_texts()
         assert {"2021-05-01", "2021-05-02", "2021-05-03"} <= set(days)
         assert not beyond(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import stat
@@ -66,6 +67,7 @@ def test_a_file_is_in_the_cube_soon_after_it_lands_and_every_command_shows_it(tw
         assert status["pid"] == running.process.pid and status["engine"] == "duckdb" and status["prefect_url"] is None
         assert status["datasets"]["sales"]["rows"] == 10 and status["datasets"]["sales"]["files"] == {"loaded": 3}
         table = two_days.run("status").stdout
+        assert re.search(r"sales: 2021-05-03 arrived \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", table)
         assert str(running.process.pid) in table and "3 loaded" in table and "{" not in table
 
         files = two_days.json("files")

@@ -64,6 +64,12 @@ const freshness = (name, facts, complaints) => {
     ...own.map(text => element("span", {className: "why"}, text)));
 };
 
+const dayClasses = {late: "bad", restated: "restated", closed: "good", arrived: "good"};
+
+const day = (name, {day, state, words}, named) => element("li", {className: dayClasses[state] ?? ""},
+  element("strong", {}, named ? `${name} · ${day}` : day), element("span", {className: "quiet"}, ""),
+  element("span", {className: state === "late" ? "why" : "quiet"}, words));
+
 const fullDisk = text => element("li", {className: "bad"}, element("strong", {}, "disk"), element("span", {className: "why"}, text));
 
 const report = (name, day) => element("a", {
@@ -96,10 +102,14 @@ export const showOverview = overview => {
   document.getElementById("session").textContent = `${overview.engine} engine`;
   const nav = document.getElementById("links"), made = links(overview);
   if (made.map(a => a.href).join() !== [...nav.children].map(a => a.href).join()) nav.replaceChildren(...made);
+  const datasets = Object.entries(overview.datasets);
   fill("health", [
-    ...Object.entries(overview.datasets).map(([name, facts]) => freshness(name, facts, overview.complaints)),
+    ...datasets.map(([name, facts]) => freshness(name, facts, overview.complaints)),
     ...(overview.disks ?? []).map(disk => disk.warning).filter(Boolean).map(fullDisk),
   ]);
+  const days = datasets.flatMap(([name, {days}]) => (days ?? []).map(each => day(name, each, datasets.length > 1)));
+  document.getElementById("days").hidden = !days.length;
+  fill("days", days);
   fill("recent", overview.recent.map(loaded));
   fill("refused", overview.refused.map(refused));
   fill("waiting", Object.values(overview.datasets).flatMap(facts => facts.waits).slice(0, 8).map(waiting));

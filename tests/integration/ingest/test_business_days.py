@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -102,6 +103,22 @@ def test_a_file_all_of_whose_rows_are_refused_says_nothing_of_a_day(tmp_path: Pa
         living.put("a.csv", b"ID,Date,Quantity\n1,2021-05-01,-1\n")
         living.wait_until(lambda: living.state_of("a.csv") is not None)
         assert told(living) == []
+
+
+def test_the_status_shows_the_last_days_the_one_that_is_due_and_the_next(tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put(
+            "a.csv", b"".join([sales(1), *(sales(1, start=at, day=f"2021-05-{at:02}")[25:] for at in range(2, 9))])
+        )
+        living.wait_for(dict.fromkeys(range(1, 9), 1))
+        living.wait_until(lambda: YESTERDAY.isoformat() in [each["day"] for each in living.status()["days"]])
+        shown = living.status()["days"]
+        assert [each["day"] for each in shown] == [
+            TODAY.isoformat(), YESTERDAY.isoformat(), *(f"2021-05-{at:02}" for at in range(8, 4, -1)),
+        ]  # fmt: skip
+        assert (shown[0]["state"], shown[-1]["state"]) == ("expected", "arrived")
+        assert shown[0]["words"] == f"expected by {TODAY + timedelta(days=1)} 00:00:00 UTC"
+        assert json.dumps(shown, allow_nan=False)
 
 
 def test_a_dataset_that_expects_nothing_has_no_days(tmp_path: Path) -> None:

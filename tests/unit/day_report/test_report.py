@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
@@ -16,9 +18,10 @@ from markdown_it import MarkdownIt
 from flows.day_report.download import make_csv
 from flows.day_report.html import make_page
 from flows.day_report.markdown import make_markdown
-from flows.day_report.numbers import format_change, format_number
+from flows.model.business_day import BusinessDay
 from flows.model.day_facts import DayFile, DayReport, Run, Total
 from flows.text.escape import markdown, spreadsheet
+from flows.text.numbers import format_change, format_number
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -40,16 +43,29 @@ FILES = tuple(
     for text in HOSTILE
 )
 TOTALS = tuple(
-    Total(date, measure, value, before, None)
-    for date, value, before in (("2021-05-02", 7, 10), ("2021-05-01", -10, None))
+    Total(day, measure, value, before, None)
+    for day, value, before in (("2021-05-02", 7, 10), ("2021-05-01", -10, None))
     for measure in ("Quantity.SUM", "=<b>$x$|`y`.SUM", "contributors.COUNT")
+)
+RESTATED = (
+    BusinessDay("sales", date(2021, 5, 2))
+    .closed({HOSTILE[0]: 10}, 17, "2021-05-03T06:00:00.000+00:00", run=None)
+    .compared({HOSTILE[0]: 12}, 17, "2021-05-04T06:00:00.000+00:00")
 )
 REPORT = DayReport(
     dataset="<i>sales</i>", day="2021-05-02", level="D|<b>", day_before="2021-05-01", week_before="2021-04-25",
     since_utc="2021-05-02T05:00:00+00:00", until_utc="2021-05-03T05:00:00+00:00", due=True, totals=TOTALS,
     counts={"refused": len(FILES)}, files=FILES, more_files=3, loaded_utc=None, stale=0, waiting=1, rows=17,
-    missing=1, extra=0, complaints=(HOSTILE[0],), runs=(Run("a <b>", "http://127.0.0.1:4200/runs?a=1&b=<"),),
+    missing=1, extra=0, complaints=(HOSTILE[0],), state=RESTATED, runs=(Run("a <b>", "http://127.0.0.1:4200/runs?a=1&b=<"),),
 )  # fmt: skip
+
+
+def test_each_form_says_what_the_day_is_and_which_totals_are_others() -> None:
+    words = "restated 2021-05-04 06:00:00 UTC, 17 rows"
+    page = " ".join(PageText(make_page(REPORT)).texts)
+    for text in (page, make_markdown(REPORT), make_csv(REPORT)):
+        assert words in text and "10 → 12" in text
+    assert DayReport.from_json(json.loads(json.dumps(REPORT.as_json()))).as_json() == REPORT.as_json()
 
 
 class PageText(HTMLParser):
