@@ -118,18 +118,21 @@ def _day_without_rows(
     dataset: Dataset, expect: DailyBy, ledger: Ledger, batch: CheckedBatch, version: NewVersion
 ) -> tuple[date | None, SaidBy]:
     """The day of which a file says that it has no rows: by its path, else the one that was expected when it came."""
-    named = _day_of_path(dataset, expect, version.path)
+    named = day_of_path(dataset, expect, version.path)
     if named is not None:
         return named, "path"
-
-    def has_arrived(day: date) -> bool:
-        found = known_days(ledger, dataset.name, [day]).get(day)
-        return found is not None and (found.arrived_utc is not None or found.is_closed)
-
-    return day_meant(expect, _came(batch, version.path), has_arrived), "expected"
+    came = _came(batch, version.path)
+    return day_meant(expect, came, lambda day: day_has_come(ledger, dataset.name, day)), "expected"
 
 
-def _day_of_path(dataset: Dataset, expect: DailyBy, path: bytes) -> date | None:
+def day_has_come(ledger: Ledger, dataset: str, day: date) -> bool:
+    """Whether the ledger knows that a day has come."""
+    found = known_days(ledger, dataset, [day]).get(day)
+    return found is not None and found.has_come
+
+
+def day_of_path(dataset: Dataset, expect: DailyBy, path: bytes) -> date | None:
+    """The day that a file's path gives, where one of its columns is that of the day."""
     value = (dataset.values_of_path(os.fsdecode(path)) or {}).get(expect.day)
     if value is None:
         return None

@@ -9,6 +9,7 @@ from flows.cube.port import LiveSegment
 from flows.ingest.availability import Availability
 from flows.ingest.commit import Appender
 from flows.ingest.dataset_state import DatasetState
+from flows.ingest.day_derivation import derive_days
 from flows.ingest.meaning_change import adopt_meaning
 from flows.ingest.path_values import derive_values_anew
 from flows.ingest.repair import SegmentRepair
@@ -54,6 +55,7 @@ class TableFill:
                 mark_loaded(ledger, {name: held})
         except DatasetFailed as failed:
             return self._availability.degrade(state, Work(name), failed)
+        derive_days(state.dataset, ledger, lambda: self._appender.live.all(state.dataset))
         state.filled = True
         self._appender.unapplied.discard(name)
         return self._availability.recover(state)

@@ -101,6 +101,11 @@ class BusinessDay:
         return self.state in (DayState.CLOSED, DayState.RESTATED)
 
     @property
+    def has_come(self) -> bool:
+        """Whether its data has come, or it was closed without any."""
+        return self.arrived_utc is not None or self.is_closed
+
+    @property
     def since_utc(self) -> str | None:
         """Since when it is what it is; None while it is only expected."""
         match self.state:

@@ -6,15 +6,17 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.model.business_day import BusinessDay, DayState, TotalChange
+from flows.model.lifecycle import LIVE
 from flows.runtime.clock import now_utc
 from flows.store.ledger import Ledger, among
 from flows.store.schema import business_days as table
+from flows.store.schema import datasets, paths, versions
 
 _COLUMNS = [table.c[field.name] for field in fields(BusinessDay)]
 
@@ -97,6 +99,49 @@ def mark_told(ledger: Ledger, dataset: str, days: Iterable[date]) -> None:
     with ledger.writing() as connection:
         named = (table.c.dataset == dataset) & table.c.day.in_(among(day.isoformat() for day in days))
         connection.execute(update(table).where(named).values(untold=False))
+
+
+def day_column(ledger: Ledger, dataset: str) -> str | None:
+    """The column whose days the ledger knows; None where they have to be derived."""
+    with ledger.reading() as connection:
+        return connection.scalar(select(datasets.c.day_column).where(datasets.c.name == dataset))
+
+
+def set_days(ledger: Ledger, dataset: str, column: str | None, days: Iterable[BusinessDay]) -> None:
+    """Write days of which nobody is told, and that the ledger knows those of this column from now on."""
+    with ledger.writing() as connection:
+        write_days(connection, days, untold=False)
+        connection.execute(update(datasets).where(datasets.c.name == dataset).values(day_column=column))
+
+
+def loaded_at(ledger: Ledger, ids: Iterable[int]) -> dict[int, str]:
+    """Version → when it was loaded."""
+    at = func.coalesce(versions.c.loaded_utc, versions.c.staged_utc, versions.c.detected_utc)
+    with ledger.reading() as connection:
+        return dict(connection.execute(select(versions.c.id, at).where(versions.c.id.in_(among(ids)))).tuples().all())
+
+
+class VersionWithoutRows(NamedTuple):
+    """A sound file of a header alone."""
+
+    id: int
+    path: bytes
+    detected_utc: str
+    loaded_utc: str
+
+
+def versions_without_rows(ledger: Ledger, dataset: str) -> list[VersionWithoutRows]:
+    """Those that their paths show, in the order in which they came."""
+    loaded = func.coalesce(versions.c.loaded_utc, versions.c.detected_utc)
+    query = (
+        select(versions.c.id, paths.c.path, versions.c.detected_utc, loaded)
+        .join(paths, paths.c.id == versions.c.path_id)
+        .where(versions.c.dataset == dataset, versions.c.state.in_(LIVE))
+        .where(versions.c.rows == 0, versions.c.refused == 0)
+        .order_by(versions.c.id)
+    )
+    with ledger.reading() as connection:
+        return [VersionWithoutRows(*row) for row in connection.execute(query)]
 
 
 def _of(dataset: str) -> Select[Any]:

@@ -124,7 +124,7 @@ def _write_datasets(connection: Connection, staged: Iterable[FoundSegment]) -> N
         statement = upsert(datasets).values({**row, **new})
         kept = {**new, "name": footer.dataset}
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=kept))
-    connection.execute(update(datasets).values(held=None))
+    connection.execute(update(datasets).values(held=None, day_column=None))
 
 
 def _finish(connection: Connection, found: Evidence, own_batch: int) -> None:

@@ -73,6 +73,26 @@ def newest_dates(parts: Iterable[Part], column: str, day: date) -> dict[int, tup
     return {version: (newest, has) for frame in frames for version, newest, has in frame.iter_rows()}
 
 
+def first_versions(parts: Iterable[Part], column: str) -> dict[date, tuple[int, int]]:
+    """Date → the first version in the cube that has rows of it, and how many.
+
+    Raises:
+        RequestFailed: a segment cannot be read.
+    """
+    parts = list(parts)
+    live = pl.Series([version for part in parts for version in part.ranks], dtype=pl.Int64)
+
+    def counted(rows: pl.LazyFrame) -> pl.LazyFrame:
+        found = rows.filter(pl.col(VERSION).is_in(live.implode()), pl.col(column).is_not_null())
+        return found.group_by(column, VERSION).len()
+
+    found: dict[date, tuple[int, int]] = {}
+    for frame in _each(parts, Column(column, DATE), counted):
+        for day, version, rows in frame.iter_rows():
+            found[day] = min(found.get(day, (version, rows)), (version, rows))
+    return found
+
+
 def dates_of(parts: Iterable[Part], column: str, versions: Iterable[int]) -> set[date]:
     """The dates that the rows of some versions have in a column.
 
