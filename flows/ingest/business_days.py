@@ -85,6 +85,7 @@ class Days:
         """
         dataset, ledger, moment = state.dataset, self._resources.ledger, as_of or datetime.now(UTC)
         require_day_column(dataset, day)
+        self._appender.open_days.forget(dataset.name)
         self._retain(dataset)
         checked, closed = self.verify(state), day or _passed_day(dataset, moment)
         measured = self._measure(dataset)

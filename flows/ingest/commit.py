@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,10 +14,11 @@ from flows.cube.port import Cube
 from flows.ingest.checks import observation
 from flows.ingest.compaction import compact, is_crowded
 from flows.ingest.cube_change import change_set, keys_at_stake
-from flows.ingest.day_changes import arrived_days, rows_by_day
+from flows.ingest.day_changes import BatchDays, arrived_days, rows_by_day
 from flows.ingest.file_outcomes import file_outcomes
 from flows.ingest.live_segments import LiveSegments
 from flows.ingest.lost_keys import warn_of_lost_keys
+from flows.ingest.open_days import OpenDays
 from flows.ingest.restatements import restate
 from flows.ingest.work import CheckedBatch, CheckedFiles, Outcome, Work
 from flows.model.business_day import BusinessDay
@@ -77,6 +78,7 @@ class Appender:
         self._cube = cube
         self._counters = ledger.counters()
         self.live = LiveSegments(ledger, segments)
+        self.open_days = OpenDays(ledger)
         self.unapplied: set[str] = set()
         """Datasets of which the ledger holds what the cube does not: their tables have to be filled again."""
 
@@ -155,9 +157,9 @@ class Appender:
         """Returns the number of the batch, and the days that it has changed."""
         dataset, rows = batch.dataset, _rows_of(batch)
         at_stake = self._keys_at_stake(batch, rows)
-        came = rows_by_day(dataset, rows)
-        days = arrived_days(dataset, self._ledger, batch.plan, batch.checked, came)
-        batch_id = self._stage(batch, rows, days)
+        days = self._days_of(batch, rows)
+        batch_id = self._stage(batch, rows, days.changed)
+        self.open_days.note(dataset.name, days.after)
         with self.ahead(dataset.name):
             with boundary(Scope.DATASET):  # it may read other segments, one of which was damaged since the start
                 change = change_set(
@@ -170,8 +172,15 @@ class Appender:
                 mark_loaded(self._ledger, {dataset.name: self._cube.row_count(dataset.table.name)})
         except DatasetFailed as failed:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, failed)
-        corrected = restate(dataset, self._ledger, self._cube, self.live, came=came, left=batch.plan.left)
-        return batch_id, [*days, *corrected]
+        left = batch.plan.left if self.open_days.has_closed(dataset.name) else set()
+        corrected = restate(dataset, self._ledger, self._cube, self.live, came=days.after, left=left)
+        return batch_id, [*days.changed, *corrected]
+
+    def _days_of(self, batch: _Batch, rows: pl.DataFrame) -> BatchDays:
+        """The days that a batch may change; none, usually: they have come before."""
+        came, name = rows_by_day(batch.dataset, rows), batch.dataset.name
+        news = {day: came[day] for day in self.open_days.others(name, came)}
+        return arrived_days(batch.dataset, self._ledger, batch.plan, batch.checked, news)
 
     def _keys_at_stake(self, batch: _Batch, rows: pl.DataFrame) -> pl.DataFrame | None:
         """They are read before the batch is staged, so that its warnings are written with it. Where a segment cannot be
@@ -187,7 +196,7 @@ class Appender:
             return None
         return at_stake
 
-    def _stage(self, batch: _Batch, rows: pl.DataFrame, days: list[BusinessDay]) -> int:
+    def _stage(self, batch: _Batch, rows: pl.DataFrame, days: Iterable[BusinessDay]) -> int:
         dataset = batch.dataset
         footer = prepare_batch(
             self._ledger,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 
 from flows.ingest.day_measures import Measured
@@ -20,25 +22,41 @@ from flows.store.business_days import closed_days, known_days, said_by, write_da
 from flows.store.ledger import Ledger
 from flows.store.upkeep import first_day
 
+_EPOCH = date(1970, 1, 1)
+"""From which polars counts days."""
+
+
+@dataclass(frozen=True)
+class BatchDays:
+    """The days that a batch may change.
+
+    Args:
+        after: as they are once it is staged.
+        changed: those of them that have come with it, or have not come after all.
+    """
+
+    after: tuple[BusinessDay, ...] = ()
+    changed: tuple[BusinessDay, ...] = ()
+
 
 def arrived_days(
     dataset: Dataset, ledger: Ledger, plan: Plan, batch: CheckedBatch, came: Mapping[date, int]
-) -> list[BusinessDay]:
-    """The days that have come with a batch, by its rows, or by files that have none: as they are once it is staged.
+) -> BatchDays:
+    """The days that come with a batch, by its rows, or by files that have none.
 
     Args:
         dataset: whose batch it is.
         ledger: as it is before the batch.
         plan: what was decided.
         batch: the files.
-        came: day → how many rows of it the batch brings.
+        came: day → how many rows of it the batch brings, of those days of which that may be news.
     """
     if dataset.expect is None:
-        return []
+        return BatchDays()
     empty = [version for version in plan.new if _says_no_rows(plan, version)]
-    withdrawn = [id for id, facts in plan.versions.items() if facts.content is None and not facts.live]
+    withdrawn = _withdrawn(plan)
     if not came and not empty and not withdrawn:
-        return []
+        return BatchDays()
     known, now = known_days(ledger, dataset.name, came), now_utc()
     before = {day.day: day for day in said_by(ledger, dataset.name, withdrawn)} if withdrawn else {}
     known |= {day: each.taken_back() for day, each in before.items()}
@@ -49,9 +67,8 @@ def arrived_days(
         if day is not None and day not in after:
             known = known_days(ledger, dataset.name, [day]) | known
             after[day] = _known(known, dataset, day).arrived(0, now, said_by=words, version=version.id)
-    after = known | after
-    before = known | before
-    return [day for day in after.values() if day != before.get(day.day)]
+    before, after = known | before, known | after
+    return BatchDays(tuple(after.values()), tuple(day for day in after.values() if day != before.get(day.day)))
 
 
 def note_close(
@@ -94,7 +111,10 @@ def rows_by_day(dataset: Dataset, rows: pl.DataFrame) -> dict[date, int]:
         return {}
     if first == last and isinstance(first, date):  # the usual case: one file for one day
         return {first: days.len() - days.null_count()}
-    return dict(days.drop_nulls().value_counts().iter_rows())
+    numbers = days.drop_nulls().to_physical().to_numpy()
+    lowest = int(numbers.min())
+    counts = np.bincount(numbers - lowest)  # a calendar has some million days, and this is far faster than a hash table
+    return {_EPOCH + timedelta(days=lowest + int(at)): int(counts[at]) for at in counts.nonzero()[0]}
 
 
 def _known(known: Mapping[date, BusinessDay], dataset: Dataset, day: date) -> BusinessDay:
@@ -104,6 +124,12 @@ def _known(known: Mapping[date, BusinessDay], dataset: Dataset, day: date) -> Bu
 def _kept(day: date, first: date | None) -> bool:
     """Whether retention has the day in the cube."""
     return first is None or day >= first
+
+
+def _withdrawn(plan: Plan) -> list[int]:
+    """The versions without rows that leave with a batch."""
+    new = {version.id for version in plan.new}
+    return [id for id, facts in plan.versions.items() if facts.content is None and not facts.live and id not in new]
 
 
 def _says_no_rows(plan: Plan, version: NewVersion) -> bool:

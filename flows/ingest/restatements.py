@@ -7,8 +7,7 @@ moves to another day under the same key is seen when the next day is closed, whi
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
 
 from flows.cube.port import Cube
 from flows.errors import CubefeedError
@@ -18,7 +17,7 @@ from flows.model.business_day import BusinessDay
 from flows.model.dataset import Dataset
 from flows.runtime.boundaries import DatasetFailed, Scope, boundary
 from flows.runtime.clock import now_utc
-from flows.store.business_days import known_days, last_closed, write_days
+from flows.store.business_days import known_days, write_days
 from flows.store.ledger import Ledger
 from flows.store.segment_rows import dates_of
 
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def restate(
-    dataset: Dataset, ledger: Ledger, cube: Cube, live: LiveSegments, *, came: Iterable[date], left: set[int]
+    dataset: Dataset, ledger: Ledger, cube: Cube, live: LiveSegments, *, came: Iterable[BusinessDay], left: set[int]
 ) -> list[BusinessDay]:
     """The closed days whose totals a batch has changed, as they are in the ledger now.
 
@@ -36,32 +35,32 @@ def restate(
         cube: with the batch in it.
         live: where the rows are that have left.
         came: the days of the rows that it brought.
-        left: the contents that it took out.
+        left: the contents that it took out; none where no day was ever closed.
     """
+    closed = {day.day: day for day in came if day.is_closed}
+    if dataset.expect is None or not (closed or left):
+        return []
     try:
         with boundary(Scope.DATASET):
-            return _restate(dataset, ledger, cube, {*came, *_days_of(dataset, ledger, live, left)})
+            if left:
+                touched = dates_of(live.with_contents(dataset.name, left), dataset.expect.day, left)
+                found = known_days(ledger, dataset.name, touched - closed.keys())
+                closed |= {day: each for day, each in found.items() if each.is_closed}
+            return _restate(dataset, dataset.expect.day, ledger, cube, list(closed.values()))
     except (DatasetFailed, CubefeedError) as failed:
         log.warning("%s: whether closed days were corrected is seen at the next close: %s", dataset.name, failed)
         return []
 
 
-def _restate(dataset: Dataset, ledger: Ledger, cube: Cube, touched: Iterable[date]) -> list[BusinessDay]:
-    closed = [day for day in known_days(ledger, dataset.name, touched).values() if day.is_closed]
-    if dataset.expect is None or not closed:
+def _restate(
+    dataset: Dataset, column: str, ledger: Ledger, cube: Cube, closed: Sequence[BusinessDay]
+) -> list[BusinessDay]:
+    if not closed:
         return []
-    measured = measure_days(cube, dataset.table, dataset.expect.day, [day.day for day in closed])
-    now = now_utc()
+    measured, now = measure_days(cube, dataset.table, column, [day.day for day in closed]), now_utc()
     after = [day.compared(measured.on(day.day), measured.rows_on(day.day), now) for day in closed]
     changed = [new for old, new in zip(closed, after, strict=True) if new != old]
     if changed:
         with ledger.writing() as connection:
             write_days(connection, changed)
     return changed
-
-
-def _days_of(dataset: Dataset, ledger: Ledger, live: LiveSegments, left: set[int]) -> set[date]:
-    """The days of the rows of some contents; none where no day was ever closed."""
-    if dataset.expect is None or not left or last_closed(ledger, dataset.name) is None:
-        return set()
-    return dates_of(live.with_contents(dataset.name, left), dataset.expect.day, left)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+import polars as pl
 import pytest
 
 from flows.datasets.sales import SALES
 from flows.day_report.html import make_page
+from flows.ingest.day_changes import rows_by_day
 from flows.ingest.work import Outcome
 from flows.model.business_day import BusinessDay, DayState
 from flows.model.calendar import DailyBy
@@ -258,3 +261,27 @@ def test_a_measure_that_fails_is_an_error_of_that_measure_alone(
         assert make_page(DayReport.from_json(found["report"]))
         monkeypatch.undo()
         assert ask(living, "close-day", date="2021-05-01")["day"]["complaints"] == []
+
+
+def test_a_batch_of_a_day_that_has_come_asks_the_ledger_nothing_about_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usual commit: its days are those of its own rows, and they are known."""
+    asked: list[object] = []
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        monkeypatch.setattr("flows.ingest.day_changes.known_days", asked.append)
+        monkeypatch.setattr("flows.ingest.restatements.known_days", asked.append)
+        living.put("b.csv", sales(2, start=2))
+        living.wait_for({1: 1, 2: 2})
+        assert asked == []
+
+
+def test_rows_are_counted_by_day_and_those_without_one_are_left_out() -> None:
+    dataset = replace(SALES, expect=EXPECT)
+    days = [date(1, 1, 1), date(9999, 12, 31), None, date(1, 1, 1), date(1970, 1, 1)]
+    counts = rows_by_day(dataset, pl.DataFrame({"Date": days}))
+    assert counts == {date(1, 1, 1): 2, date(1970, 1, 1): 1, date(9999, 12, 31): 1}
+    assert rows_by_day(dataset, pl.DataFrame({"Date": [date(2021, 5, 1), None]})) == {date(2021, 5, 1): 1}
+    assert rows_by_day(dataset, pl.DataFrame({"Date": [None]}, schema={"Date": pl.Date})) == {}
