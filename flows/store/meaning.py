@@ -12,7 +12,7 @@ from flows.model.lifecycle import LIVE, State
 from flows.model.precedence import ByArrival, ByColumn, ByName, Meaning, Precedence
 from flows.store.ledger import Ledger, among
 from flows.store.schema import datasets, paths, versions
-from flows.store.upkeep import NEVER
+from flows.store.upkeep import NEVER, judge_refused_anew
 
 _PRECEDENCES: dict[str, Callable[..., Precedence]] = {kind.__name__: kind for kind in (ByArrival, ByName, ByColumn)}
 
@@ -29,12 +29,14 @@ def remembered_meaning(ledger: Ledger, dataset: str) -> Meaning | None:
 
 
 def remember_meaning(ledger: Ledger, dataset: str, meaning: Meaning) -> None:
-    """Note what the deliveries mean now. What becomes of deleted files is no part of it."""
+    """Note what the deliveries mean now; what becomes of deleted files is no part of it. Refused files are judged anew,
+    since keys may repeat in a file only where a column decides."""
     kind = meaning.precedence
     facts = {"keyed": meaning.keyed, "precedence": type(kind).__name__, "options": vars(kind)}
     text = json.dumps({**facts, "copies_count": meaning.copies_count})
     with ledger.writing() as connection:
         connection.execute(update(datasets).where(datasets.c.name == dataset).values(meaning=text))
+        judge_refused_anew(connection, dataset)
 
 
 def judged_anew(ledger: Ledger, dataset: str) -> list[bytes]:

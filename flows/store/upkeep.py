@@ -266,9 +266,12 @@ def note_fingerprint(ledger: Ledger, dataset: str, fingerprint: str) -> bool:
         )
         if before is None or before == fingerprint:
             return False
-        refused = select(versions.c.id).where(
-            versions.c.dataset == dataset, versions.c.state == State.QUARANTINED.value
-        )
-        anew = {"judged": None, **NEVER}
-        connection.execute(update(paths).where(paths.c.judged.in_(refused)).values(anew))
+        judge_refused_anew(connection, dataset)
     return True
+
+
+def judge_refused_anew(connection: Connection, dataset: str) -> None:
+    """Have the files be read again whose bytes were refused, though they are as they were."""
+    refused = select(versions.c.id).where(versions.c.dataset == dataset, versions.c.state == State.QUARANTINED.value)
+    anew = {"judged": None, **NEVER}
+    connection.execute(update(paths).where(paths.c.judged.in_(refused)).values(anew))

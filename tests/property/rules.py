@@ -6,14 +6,13 @@ Written from the rules alone; it shares nothing with the program that it is held
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Row = tuple[int, int]
 """A key and a value."""
 Precedence = Literal["arrival", "name", "column"]
-Word = Literal["current", "same bytes", "duplicate", "stale", "rejected", "kept", "unloaded", "gone"]
 
 
 class Content(NamedTuple):
@@ -58,6 +57,7 @@ class Path:
         given_up: sound deliveries that it had and gave up for others.
         out: whether somebody unloaded what it shows.
         left: whether its file was deleted and its rows went with it.
+        refused: whether what lies there was refused when it was last judged.
         file: what lies there now.
     """
 
@@ -66,16 +66,13 @@ class Path:
     given_up: set[Delivery] = field(default_factory=set)
     out: bool = False
     left: bool = False
+    refused: bool = False
     file: File | None = None
 
     @property
     def holds(self) -> Delivery | None:
         """What it brings to the cube, if it is not a duplicate."""
         return None if self.out or self.left else self.sound
-
-    @property
-    def stale(self) -> bool:
-        return self.file is not None and not self.file.content.sound
 
 
 @dataclass
@@ -97,16 +94,24 @@ class Rules:
     values: Callable[[str], tuple[str, ...]] = lambda _: ()
     paths: dict[str, Path] = field(default_factory=dict)
     arrivals: int = 0
+    in_cube: set[Delivery | None] = field(default_factory=set)  # at the last look
+
+    def redeclare(self, precedence: Precedence, *, count_copies: bool) -> Collection[str]:
+        """Deliveries mean something else. Returns the paths that are judged anew: those whose files were refused."""
+        self.precedence, self.count_copies = precedence, count_copies
+        return [name for name, path in self.paths.items() if path.refused and path.file is not None]
+
+    def _passes(self, name: str, content: Content) -> bool:
+        """Whether a file is sound. One that repeats a key is where a column decides, or it came in when one did."""
+        if not content.sound or content.fitting(self) == content:
+            return content.sound
+        return Delivery(content, self.values(name)) in self.in_cube
 
     def look(self, directory: Mapping[str, File], touched: Sequence[str]) -> None:
-        """The directory shows these files now.
-
-        Args:
-            directory: all files.
-            touched: those that were written or came since the last look.
-        """
+        """The directory shows these files now, of which some were written, or came, since the last look."""
         if not directory and self.unload_deleted:
             return  # an empty directory may be one that is not mounted: it is not believed where rows would leave
+        self.in_cube = {path.holds for path in self.paths.values()}
         known = {name: path.file for name, path in self.paths.items() if path.file is not None}
         gone = [name for name in known if name not in directory]
         in_order = sorted(touched, key=lambda name: (directory[name].mtime, name.encode()))
@@ -120,9 +125,8 @@ class Rules:
     def load(self, name: str) -> None:
         """Somebody wants what lies at a path in the cube."""
         path = self.paths.get(name)
-        if path is None or path.file is None:
-            return
-        if not path.file.content.sound:
+        self.in_cube = set()  # who asks for a file has it checked
+        if path is None or path.file is None or not self._passes(name, path.file.content):
             return
         for other in self._same(path):
             other.out = False
@@ -179,7 +183,7 @@ class Rules:
             elif heir.sound is not None and heir.sound != giver.sound:
                 heir.given_up.add(heir.sound)
             heir.sound, heir.out, heir.left = giver.sound, giver.out, giver.left
-            if heir.sound is not None and directory[new].content.sound:
+            if heir.sound is not None and self._passes(new, directory[new].content):
                 heir.sound = Delivery(heir.sound.content, self.values(new))
 
     def _show(self, name: str, file: File) -> None:
@@ -187,8 +191,8 @@ class Rules:
         if path.arrival is None:
             self.arrivals += 1
             path.arrival = self.arrivals
-        path.file = file
-        if not file.content.sound:
+        path.file, path.refused = file, not self._passes(name, file.content)
+        if path.refused:
             return
         delivery = Delivery(file.content, self.values(name))
         if path.sound is not None and path.sound != delivery:

@@ -202,6 +202,7 @@ class SteppedFeed:
         self.dataset = kind.dataset(self.landing)
         self._clock = 0
         self._seen: dict[str, os.stat_result] = {}
+        self._anew: set[str] = set()
         self._open = ExitStack()
         self.start()
 
@@ -274,7 +275,9 @@ class SteppedFeed:
         self._work()
         before = self._seen
         touched = [name for name, status in found.items() if name not in before or _changed(before[name], status)]
+        touched += sorted(self._anew & found.keys() - set(touched))
         self.rules.look({name: self._file(name, status) for name, status in found.items()}, touched)
+        self._anew = set()
         if found or not self.kind.unload_deleted:
             self._seen = found
 
@@ -336,11 +339,15 @@ class SteppedFeed:
         self.die()
         self.start()
 
-    def redeclare(self, precedence: Precedence) -> None:
-        """Start again with another precedence."""
+    def has_all_files(self) -> bool:
+        """Whether all that is in the cube has its file."""
+        return all(path.file is not None for path in self.rules.paths.values() if path.holds is not None)
+
+    def redeclare(self, *, precedence: Precedence, copies: bool) -> None:
+        """Start again where deliveries mean something else."""
         self.die()
-        self.kind = replace(self.kind, precedence=precedence)
-        self.rules.precedence = precedence
+        self.kind = replace(self.kind, precedence=precedence, copies=copies)
+        self._anew = set(self.rules.redeclare(precedence, count_copies=copies))
         self.dataset = self.kind.dataset(self.landing)
         self.start()
 

@@ -142,3 +142,14 @@ def test_equal_files_count_or_count_no_more_from_the_next_start_on(
         (tmp_path / "landing" / "a.csv").write_bytes(sales(6))
         living.wait_for({"phone": 11}, by="Product")
     assert "b.csv" in said(caplog, "are duplicates now")[0]
+
+
+def test_a_file_that_another_precedence_refused_is_judged_anew_under_one_that_takes_it(
+    tmp_path: Path, observer: Observer
+) -> None:
+    with live(tmp_path, observer) as living:
+        living.put("a.csv", sales(1) + b"1,2021-05-02,phone,2\n")
+        living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
+    with live(tmp_path, observer, precedence=ByColumn("Date")) as living:
+        living.wait_for({1: 2})
+        assert is_whole(living)
