@@ -115,6 +115,7 @@ class AppendStage:
         except (RequestLost, CubefeedError) as error:
             self._availability.check_filled(state)
             self._answers.fail(request.id, error)
+            self._publisher.publish_untold(state)
         except DatasetFailed as failed:
             return self._availability.degrade(state, work, failed)
         return outcome

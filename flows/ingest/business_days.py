@@ -100,7 +100,7 @@ class Days:
         report = self._report(state, closed or _day_before(moment), checked, measured)
         make_backup(ledger.file, self._resources.backups)
         remove_old_ledgers(ledger.file)
-        self._appender.compact(dataset)
+        self._appender.compact_if_possible(dataset)
         stands = report["state"]["state"] if report["state"] is not None else None
         answer = {
             "day": {"dataset": dataset.name, **found, **checked, "state": stands, "complaints": complaints},

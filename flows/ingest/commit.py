@@ -126,9 +126,12 @@ class Appender:
         compact(dataset, self._ledger, self._segments)
 
     def compact_if_crowded(self, dataset: Dataset) -> None:
-        """Compact where there are many small segments; what hinders it can wait until the next time."""
-        if not is_crowded(self.live.of(dataset.name).values()):
-            return
+        """Compact where there are many small segments."""
+        if is_crowded(self.live.of(dataset.name).values()):
+            self.compact_if_possible(dataset)
+
+    def compact_if_possible(self, dataset: Dataset) -> None:
+        """Compact; what hinders it can wait until the next time."""
         try:
             with boundary(Scope.DATASET):
                 self.compact(dataset)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from errno import ENOSPC
 from pathlib import Path
+from shutil import rmtree
 from typing import cast
 
 import polars as pl
@@ -13,6 +15,7 @@ import pytest
 
 from flows.datasets.sales import SALES
 from flows.day_report.html import make_page
+from flows.errors import RequestFailed
 from flows.ingest.day_changes import rows_by_day
 from flows.ingest.work import Outcome
 from flows.model.business_day import BusinessDay, DayState
@@ -21,7 +24,7 @@ from flows.model.day_facts import DayReport
 from flows.model.measures import Aggregation, Measure
 from flows.model.policies import SkipRows, Unload
 from flows.model.tables import Table
-from flows.store.business_days import days_of, known_days, last_checked, last_closed
+from flows.store.business_days import days_of, known_days, last_checked, last_closed, untold_days
 from tests.integration.cube.test_unknown_aggregation import Median
 from tests.integration.live_feed import LiveFeed, ask, live, sales
 
@@ -285,3 +288,31 @@ def test_rows_are_counted_by_day_and_those_without_one_are_left_out() -> None:
     assert counts == {date(1, 1, 1): 2, date(1970, 1, 1): 1, date(9999, 12, 31): 1}
     assert rows_by_day(dataset, pl.DataFrame({"Date": [date(2021, 5, 1), None]})) == {date(2021, 5, 1): 1}
     assert rows_by_day(dataset, pl.DataFrame({"Date": [None]}, schema={"Date": pl.Date})) == {}
+
+
+def test_a_close_that_fails_once_the_day_is_closed_tells_that_it_is(tmp_path: Path) -> None:
+    backups = tmp_path / "state" / "backups"
+    heard: list[Outcome] = []
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        living.feed.listeners.append(heard.append)
+        rmtree(backups, ignore_errors=True)
+        backups.write_bytes(b"where the backups should be")
+        with pytest.raises(RequestFailed, match="FileExistsError"):
+            ask(living, "close-day", date="2021-05-01")
+        living.wait_until(lambda: untold_days(living.feed.ledger, "sales") == [])
+        assert [change.state for outcome in heard for change in outcome.days if change.day.year == 2021] == ["closed"]
+
+
+def test_a_close_whose_segments_cannot_be_compacted_now_closes_the_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        monkeypatch.setattr("flows.ingest.commit.compact", full)
+        assert ask(living, "close-day", date="2021-05-01")["day"]["state"] == "closed"
