@@ -389,6 +389,31 @@ class SteppedFeed:
         shutil.rmtree(scratch)
         return "\n".join(found) or None
 
+    def under_a_new_state(self) -> str | None:
+        """How a new state over the same directory differs, where it must not; None when it does not."""
+        if not self.follows_from_the_directory():
+            return None
+        self.die()
+        for each in self.root.iterdir():
+            if each != self.landing:
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
+        self.start()
+        self._work()
+        difference = self.differences()
+        return None if difference is None else f"under a new state: {difference}"
+
+    def follows_from_the_directory(self) -> bool:
+        """Whether neither arrival decides, nor anything is stale, kept after deletion or unloaded."""
+        rules = self.rules
+        if rules.keyed and rules.precedence == "arrival":
+            return False
+        for path in rules.paths.values():
+            shown = None if path.file is None or path.refused else path.sound
+            kept = path.holds if path.file is None else path.sound
+            if kept != shown or path.out or (shown is not None and shown.content.fitting(rules) != shown.content):
+                return False
+        return True
+
     def both(self) -> str:
         """The directory, and what the rules and the ledger hold of each path."""
         rules = "".join(f"\n    {name}: {path}" for name, path in sorted(self.rules.paths.items()))

@@ -43,6 +43,7 @@ STEPS = 25
 steps: Counter[str] = Counter()
 histories: list[set[str]] = []
 lengths: list[int] = []
+new_states: Counter[str] = Counter()
 
 
 class Histories(RuleBasedStateMachine):
@@ -66,6 +67,8 @@ class Histories(RuleBasedStateMachine):
             lengths.append(len(self.kinds))
             difference = self.living.rebuilt_differently() or self.living.restored_differently()
             shown = self.living.both()
+            new_states["tried"] += self.living.follows_from_the_directory()
+            difference = difference or self.living.under_a_new_state()
             self.living.close()
             assert difference is None, "\n".join([*self.steps, shown, difference])
 
@@ -285,7 +288,7 @@ def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def run(examples: int, *, part: int = 0) -> None:
     """Run histories: the same ones every time, others in every part."""
-    for counted in (steps, histories, lengths):
+    for counted in (steps, histories, lengths, new_states):
         counted.clear()
     chosen = settings(
         max_examples=examples,
@@ -308,6 +311,7 @@ def what_was_tried() -> str:
     summary = "\n".join(f"  {share:4.0%} of them have a step of kind {kind}" for kind, share in rare_first)
     summary = f"{count} histories of {average:.1f} steps on average\n{summary}"
     assert average >= 13, summary
+    assert new_states["tried"] >= count * 0.05, f"{new_states}\n{summary}"
     assert min(shares.values()) >= 0.05, summary
     assert len(shares) == 25, summary
     return summary
