@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.outcome_publisher import OutcomePublisher
 from flows.ingest.work import Outcome
 from flows.model.business_day import BusinessDay
-from flows.model.calendar import business_day
+from flows.model.calendar import business_day, due_at, in_zone
 from flows.runtime.boundaries import DatasetFailed, Scope, boundary
 from flows.runtime.health import Health, Phase
 from flows.store.business_days import note_late
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 """How often the clock is looked at."""
+GRACE = timedelta(seconds=60)
+"""How long a day's time is passed before it is late where files wait: they lay there in time, and may be the day's."""
 
 
 class Lateness:
@@ -61,9 +63,11 @@ class Lateness:
 
     def _look_at(self, state: DatasetState) -> None:
         """The day that is due now; the ledger is asked once for each."""
-        expect, name = state.dataset.expect, state.dataset.name
-        day = business_day(expect, self._clock()) if expect is not None else None
-        if day is None or self._looked_at.get(name) == day:
+        expect, name, now = state.dataset.expect, state.dataset.name, self._clock()
+        day = business_day(expect, now) if expect is not None else None
+        if expect is None or day is None or self._looked_at.get(name) == day:
+            return
+        if in_zone(now, UTC) - in_zone(due_at(expect, day), UTC) < GRACE and state.monitor.inbox.list_waiting():
             return
         try:
             with boundary(Scope.DATASET):

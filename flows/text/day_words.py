@@ -28,7 +28,7 @@ def day_words(day: BusinessDay, due_utc: str | None = None) -> str:
         case DayState.EXPECTED:
             return f"expected by {format_utc(due_utc)}" if due_utc is not None else "expected"
         case DayState.LATE:
-            return f"late since {since}: nothing has come"
+            return f"late: nothing had come by {format_utc(due_utc) if due_utc is not None else since}"
         case DayState.ARRIVED:
             return ", ".join(filter(None, [f"arrived {since}", _late(day), _no_rows(day)]))
         case DayState.CLOSED:

@@ -107,7 +107,8 @@ export const showOverview = overview => {
     ...datasets.map(([name, facts]) => freshness(name, facts, overview.complaints)),
     ...(overview.disks ?? []).map(disk => disk.warning).filter(Boolean).map(fullDisk),
   ]);
-  const days = datasets.flatMap(([name, {days}]) => (days ?? []).map(each => day(name, each, datasets.length > 1)));
+  const many = datasets.length > 1;
+  const days = datasets.flatMap(([name, {days}]) => (days ?? []).slice(0, many ? 3 : 7).map(each => day(name, each, many)));
   document.getElementById("days").hidden = !days.length;
   fill("days", days);
   fill("recent", overview.recent.map(loaded));

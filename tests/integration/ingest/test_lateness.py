@@ -20,6 +20,7 @@ from flows.ingest.outcome_publisher import OutcomePublisher
 from flows.ingest.work import Outcome
 from flows.model.business_day import BusinessDay, DayState
 from flows.model.calendar import DailyBy, day_meant
+from flows.model.completeness import Completeness
 from flows.runtime.health import Health
 from flows.store.business_days import known_days, untold_days, write_days
 from flows.store.ledger_file import open_ledger
@@ -63,7 +64,8 @@ def clocked(root: Path, expect: DailyBy, *, is_live: bool = True) -> Iterator[Ca
             health.begin_live()
         publisher = OutcomePublisher(ledger)
         publisher.listeners.append(told.append)
-        states = {"sales": DatasetState(dataset, cast(Any, None))}
+        monitor = SimpleNamespace(inbox=SimpleNamespace(list_waiting=dict))
+        states = {"sales": DatasetState(dataset, cast(Any, monitor))}
         watch = Lateness(states, ledger, publisher, health, clock=lambda: now.at)
 
         def look(at: str) -> list[str]:
@@ -133,3 +135,16 @@ def test_a_day_that_has_come_is_not_late(tmp_path: Path) -> None:
 def test_no_day_is_late_before_what_lay_there_at_the_start_is_loaded(tmp_path: Path) -> None:
     with clocked(tmp_path, PARIS, is_live=False) as look:
         assert look("2026-03-29T01:30:00+00:00") == []
+
+
+def test_a_day_whose_file_lay_there_in_time_is_not_late_while_it_is_read(tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=PARIS, completeness=Completeness(marker=".done")) as living:
+        feed, now = living.feed, SimpleNamespace(at=datetime(2026, 3, 29, 1, 30, tzinfo=UTC))
+        watch = Lateness(feed.datasets, feed.ledger, OutcomePublisher(feed.ledger), feed.health, clock=lambda: now.at)
+        living.put("a.csv", sales(1, day="2026-03-28"))
+        living.wait_until(lambda: living.waits("a.csv"))
+        watch.look()
+        assert known_days(feed.ledger, "sales", [date(2026, 3, 28)]) == {}
+        now.at += timedelta(seconds=60)
+        watch.look()
+        assert known_days(feed.ledger, "sales", [date(2026, 3, 28)])[date(2026, 3, 28)].state is DayState.LATE

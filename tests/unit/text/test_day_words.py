@@ -14,7 +14,7 @@ DAY = BusinessDay("sales", date(2021, 5, 3))
 CLOSED = DAY.arrived(8, NOW).closed({"A.SUM": 10, "B.SUM": 1.5, "C.SUM": 3}, 8, NOW, run=None)
 WORDS = [
     (DAY, "expected by 2021-05-04 05:00:00 UTC"),
-    (DAY.late(NOW), "late since 2021-05-04 05:00:03 UTC: nothing has come"),
+    (DAY.late(NOW), "late: nothing had come by 2021-05-04 05:00:00 UTC"),
     (DAY.arrived(8, NOW), "arrived 2021-05-04 05:00:03 UTC"),
     (DAY.late(NOW).arrived(8, NOW), "arrived 2021-05-04 05:00:03 UTC, late"),
     (
