@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from flows.redaction import without_secrets
 
@@ -141,6 +141,16 @@ class RequestFailed(CubefeedError):
     """A request was refused, withdrawn or failed. `outcome` holds what came of its files, as far as it went."""
 
     outcome: Mapping[str, Any] = MappingProxyType({})
+
+    @classmethod
+    def not_served(cls, dataset: str, served: Iterable[str]) -> Self:
+        """The session has no such dataset, but these."""
+        next_step = f"name one of {', '.join(served)}"
+        return cls("The live process does not serve this dataset", next_step=next_step, got=dataset)
+
+
+class RequestWithdrawn(RequestFailed):
+    """A request was taken back before anything was done for it, so that it can be made again."""
 
 
 class LedgerUnavailable(RequestFailed):

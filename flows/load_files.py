@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,45 +12,61 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.errors import CubefeedError, RequestFailed
-from flows.ingest.client import ask
+from flows.ingest.file_request import OUTCOME_COLUMNS, FileMode, file_request, outcome_line
 from flows.ingest.work import NAMED
 from flows.orchestration.artifacts import name_run, publish_table
-from flows.settings import Settings
+from flows.orchestration.parameters import Moment
+from flows.orchestration.session_requests import asking_session
 from flows.text.escape import markdown
 from flows.text.output import plain_logs
-
-TIMEOUT_S = 600.0
 
 
 @flow(name="load-files")
 async def load_files(
     dataset: str,
-    paths: list[str] | None = None,
     mode: Literal["load", "reload", "unload"] = "load",
+    paths: list[str] | None = None,
+    since: Moment | None = None,
+    where: list[str] | None = None,
+    dry_run: bool = False,
     force: bool = False,
 ) -> State[None]:
-    """Ask the live session to load, reload or unload files of a dataset.
+    """Load, reload or unload files of a dataset through the live session, as cubefeed load, reload and unload do.
 
     Args:
-        dataset: the dataset's name.
-        paths: files or patterns inside its landing directory; all of it when empty.
-        mode: `load` what is new or unloaded, `reload` again from the file, or `unload`.
-        force: read the files again, also those of which nothing is new; a duplicate stays one.
+        dataset: Whose files. The deployment names it.
+        mode: Load what is new or was unloaded, reload from the files whatever is known of them, or unload.
+        paths: Names or patterns inside the landing directory, such as sales_2021-05-0*.csv. All files where there are
+            none.
+        since: Only files whose last accepted version was found at or after this time.
+        where: Only files that hold a row with this value, such as Date=2021-05-01; with all of them where there are
+            several.
+        dry_run: Say what would change, and change nothing.
+        force: With load, read the files again, also those of which nothing is new. A duplicate stays one.
     """
     plain_logs()
-    await name_run(f"{dataset} · {mode} · {len(paths) if paths else 'all'}")
+    chosen = f"{len(paths)}" if paths else "all"
+    await name_run(f"{dataset} · {mode} · {chosen}{' · dry run' if dry_run else ''}")
+    payload = file_request(paths, since=since, where=where, dry_run=dry_run, force=force)
     try:
-        outcome = await ask_owner(dataset, mode, {"paths": paths or [], "force": force})
+        outcome = await ask_session(dataset, mode, payload)
     except RequestFailed as error:
         await _tell_files(dataset, mode, error.outcome)
         return Failed(message=str(error))
     except CubefeedError as error:
         return Failed(message=str(error))
     await _tell_files(dataset, mode, outcome)
-    return Completed(message=f"{outcome['file_count']} files, {outcome['rows']:,} rows loaded")
+    return Completed(message=outcome_line(mode, outcome, dry_run=dry_run))
 
 
-async def _tell_files(dataset: str, mode: str, outcome: Mapping[str, Any]) -> None:
+@task(name="ask_session", cache_policy=NO_CACHE)
+async def ask_session(dataset: str, mode: FileMode, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave a request for the session and wait for its outcome; it is taken back when the run is cancelled."""
+    with asking_session(dataset, mode) as ask:
+        return await asyncio.to_thread(ask, payload)
+
+
+async def _tell_files(dataset: str, mode: FileMode, outcome: Mapping[str, Any]) -> None:
     """What became of the files, those that were not loaded first: in the log, and as a table."""
     files = sorted(outcome.get("files", ()), key=lambda file: bool(file["state"] == "loaded"))
     count = outcome.get("file_count", len(files))
@@ -60,26 +75,6 @@ async def _tell_files(dataset: str, mode: str, outcome: Mapping[str, Any]) -> No
     if count > NAMED:
         get_run_logger().info("and %s more files", f"{count - NAMED:,}")
     if files:
-        columns = ("file", "state", "rows", "refused", "findings", "reason")
-        rows = [{name: file[name] for name in columns} for file in files]
+        rows = [{name: file[name] for name in OUTCOME_COLUMNS} for file in files]
         shown = f", {len(files):,} of {count:,} files" if count > len(files) else ""
         await publish_table(f"load-files-{dataset}", rows, f"{mode} of {markdown(dataset)}{shown}")
-
-
-@task(name="ask_owner", cache_policy=NO_CACHE)
-async def ask_owner(dataset: str, kind: str, payload: dict[str, object], owner_within_s: float = 0.0) -> dict[str, Any]:
-    """Leave a request in the ledger and wait for its outcome; take it back when the run is cancelled."""
-    cancelled = threading.Event()
-    try:
-        return await asyncio.to_thread(
-            ask,
-            Settings.read().state,
-            dataset,
-            kind,
-            payload,
-            timeout_s=TIMEOUT_S,
-            owner_within_s=owner_within_s,
-            withdrawn=cancelled.is_set,
-        )
-    finally:
-        cancelled.set()

@@ -23,6 +23,8 @@ from flows.cli.options import (
 )
 from flows.cli.session_client import read_from_session, request_of_session
 from flows.errors import CubefeedError, NotRunning, RequestFailed, plain
+from flows.ingest.file_request import OUTCOME_COLUMNS, FileMode, file_request
+from flows.model.day_range import parse_moment
 from flows.settings import Settings
 from flows.text.output import Format, show
 from flows.text.plural import counted
@@ -33,7 +35,6 @@ commands.add_typer(landing_commands, name="landing")
 
 FILE_COLUMNS = ("dataset", "file", "state", "standing", "rows", "refused", "first_finding", "explanation", "loaded_utc")
 FINDING_COLUMNS = ("file", "line", "column", "rule", "raw", "expected")
-OUTCOME_COLUMNS = ("file", "state", "rows", "refused", "findings", "reason")
 
 
 @commands.command()
@@ -94,7 +95,8 @@ def load(
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Load files now, also those that were unloaded."""
-    _change_files("load", paths, dataset, state, timeout, form, force=force, dry_run=dry_run, since=since, where=where)
+    request = _request(paths, since, where, dry_run=dry_run, force=force)
+    _change_files("load", dataset, state, timeout, form, request)
 
 
 @commands.command()
@@ -104,7 +106,7 @@ def reload(
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Read files again, even where nothing seems to have changed."""
-    _change_files("reload", paths, dataset, state, timeout, form, dry_run=dry_run, since=since, where=where)
+    _change_files("reload", dataset, state, timeout, form, _request(paths, since, where, dry_run=dry_run))
 
 
 @commands.command()
@@ -114,7 +116,7 @@ def unload(
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
     """Take files' rows out of the cube; they stay out until `load`, or until the files change."""
-    _change_files("unload", paths, dataset, state, timeout, form, dry_run=dry_run, since=since, where=where)
+    _change_files("unload", dataset, state, timeout, form, _request(paths, since, where, dry_run=dry_run))
 
 
 @landing_commands.command()
@@ -142,15 +144,21 @@ def accept(
     _show_outcome(outcome, form)
 
 
+def _request(
+    paths: list[str] | None, since: str | None, where: list[str] | None, *, dry_run: bool, force: bool = False
+) -> dict[str, Any]:
+    found_since = parse_moment(since) if since else None
+    asked_in = str(Path.cwd())
+    return file_request(paths, since=found_since, where=where, dry_run=dry_run, force=force, asked_in=asked_in)
+
+
 def _change_files(
-    kind: str, paths: list[str] | None, dataset: str | None, state: Path | None,
-    timeout: float, form: Format, **payload: object,
-) -> None:  # fmt: skip
-    if payload.get("dry_run"):
+    mode: FileMode, dataset: str | None, state: Path | None, timeout: float, form: Format, request: dict[str, Any]
+) -> None:
+    if request["dry_run"]:
         sys.stderr.write("dry run: nothing is changed; this is what would be\n")
-    payload |= {"paths": paths or [], "asked_in": str(Path.cwd())}
     try:
-        outcome = request_of_session(kind, dataset, state, timeout, **payload)
+        outcome = request_of_session(mode, dataset, state, timeout, **request)
     except RequestFailed as error:
         if error.outcome.get("files"):
             _show_outcome(error.outcome, form)

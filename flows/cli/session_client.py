@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.errors import QueryError
 from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.store.payload import Kind
 
 
 def read_from_session(state: Path | None, path: str, parameters: list[tuple[str, str]] | None = None) -> Any:
@@ -25,7 +28,7 @@ def read_from_session(state: Path | None, path: str, parameters: list[tuple[str,
 
 
 def request_of_session(
-    kind: str, dataset: str | None, state: Path | None, timeout_s: float, **payload: object
+    kind: Kind, dataset: str | None, state: Path | None, timeout_s: float, **payload: object
 ) -> dict[str, Any]:
     """What came of a request to the session.
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.errors import Interrupted, NotRunning, QueryError, Starting
 from flows.store.owner import Owner
 from flows.store.state_directory import StateDirectory
 from flows.web.token import token_here
 
+if TYPE_CHECKING:
+    from flows.store.payload import Kind
+
 TIMEOUT_S = 60.0
 STATUS_S = 15.0
 """How long the status may take, which is there at once where the process is well."""
-LOOK_S = 0.2
 
 
 def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *, timeout_s: float = TIMEOUT_S) -> Any:
@@ -79,11 +80,10 @@ def _request(url: str) -> urllib.request.Request:
 def ask(
     state: Path,
     dataset: str,
-    kind: Any,
-    payload: dict[str, Any],
+    kind: Kind,
+    payload: Mapping[str, Any],
     *,
     timeout_s: float,
-    owner_within_s: float = 0.0,
     withdrawn: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Leave a request for the owner and wait for what came of it.
@@ -94,11 +94,11 @@ def ask(
         kind: what to do.
         payload: its parameters, JSON types only.
         timeout_s: how long to wait.
-        owner_within_s: how long to wait for an owner where there is none yet.
         withdrawn: whether the caller does not want it any more; asked all the time.
 
     Raises:
         NotRunning: nothing runs on this state directory.
+        RequestWithdrawn: it took too long, or the owner is gone, before anything was done for it.
         RequestFailed: it was refused, failed, or took too long.
         Interrupted: Ctrl-C; the error says whether the request was still withdrawn.
     """
@@ -106,7 +106,8 @@ def ask(
     from flows.store.requests import RequestBox
 
     directory = StateDirectory(state)
-    owner = _owner(directory, owner_within_s, withdrawn)
+    owner = directory.require_owner()
+    owner.require_served(dataset)
     with (
         ledger_required(),
         closing(open_ledger(directory.ledger, create=False)) as ledger,
@@ -119,11 +120,3 @@ def ask(
             )
         except KeyboardInterrupt:
             raise Interrupted.after(box.take_back(request, "it was interrupted")) from None
-
-
-def _owner(directory: StateDirectory, within_s: float, withdrawn: Callable[[], bool]) -> Owner:
-    """The live owner, as soon as there is one."""
-    deadline = time.monotonic() + within_s
-    while directory.owner() is None and time.monotonic() < deadline and not withdrawn():
-        time.sleep(LOOK_S)
-    return directory.require_owner()

@@ -36,16 +36,13 @@ class RequestWork:
         """
         state = self._datasets.get(request.dataset)
         if state is None:
-            raise RequestFailed(
-                "The live process does not serve this dataset",
-                next_step=f"name one of {', '.join(self._datasets)}",
-                got=request.dataset,
-            )
+            raise RequestFailed.not_served(request.dataset, self._datasets)
         match request.kind:
             case "rebuild" | "verify" | "report":
                 _require_begun(request)
                 return Work(request.dataset, request=request)
             case "close-day":
+                _require_begun(request)
                 return Work(request.dataset, *state.monitor.scan_and_claim(), request=request)
             case "accept":
                 gone = _accept(state, dry_run=request.payload.dry_run)
@@ -107,7 +104,7 @@ def _accept(state: DatasetState, *, dry_run: bool) -> tuple[bytes, ...]:
 
 
 def _require_begun(request: Request) -> None:
-    """Refuse the report of a day that has not begun anywhere."""
+    """Refuse a day that has not begun anywhere."""
     day = request.payload.date
     if day is not None and day > datetime.now(UTC).date() + timedelta(days=1):
         raise RequestFailed("That day has not begun", next_step="name an earlier one", got=day)

@@ -1,9 +1,9 @@
-"""The days that a person names: one, or a range of them."""
+"""The days and times that a person names: one day, or a range of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from flows.errors import QueryError
 
@@ -21,6 +21,19 @@ def parse_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise QueryError("There is no such day", next_step="name one such as 2021-05-01", got=text[:100]) from None
+
+
+def parse_moment(text: str) -> datetime:
+    """The time that a text says.
+
+    Raises:
+        QueryError: it says none.
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        next_step = "name one such as 2021-05-01 or 2021-05-01T08:00"
+        raise QueryError("There is no such time", next_step=next_step, got=text[:100]) from None
 
 
 def days_from(first: date | None, last: date | None) -> list[date]:

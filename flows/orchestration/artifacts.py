@@ -87,9 +87,9 @@ async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description
     await acreate_table_artifact(key=_key(key), table=table, description=description)
 
 
-async def publish_report(dataset: str, text: str) -> None:
+async def publish_report(dataset: str, day: str, text: str) -> None:
     """The report of a business day, in markdown."""
-    await acreate_markdown_artifact(key=_key(f"report-{dataset}"), markdown=text, description="The last day closed")
+    await acreate_markdown_artifact(key=_key(f"report-{dataset}"), markdown=text, description=f"The report of {day}")
 
 
 class ProgressArtifact:

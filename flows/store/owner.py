@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from flows.errors import RequestFailed
 from flows.runtime.clock import now_utc
 
 PID_MAX = 2**31 - 1
@@ -25,6 +26,15 @@ class Owner:
     datasets: tuple[str, ...] = ()
     since_utc: str = field(default_factory=now_utc)
     born: str = ""
+
+    def require_served(self, dataset: str) -> None:
+        """Refuse a dataset that the session does not have.
+
+        Raises:
+            RequestFailed: it names those that it has.
+        """
+        if dataset not in self.datasets:
+            raise RequestFailed.not_served(dataset, self.datasets)
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import LargeBinary, cast, func, insert, select, text, update
 
-from flows.errors import RequestFailed, plain
+from flows.errors import RequestFailed, RequestWithdrawn, plain
 from flows.runtime.clock import now_utc
 from flows.store.ledger import BUSY_TIMEOUT_S, Ledger
 from flows.store.ledger_file import ledger_required
@@ -86,12 +86,12 @@ class RequestBox:
         """Close the connection that sees whether anybody has written."""
         self._watching.close()
 
-    def leave(self, dataset: str, kind: str, payload: dict[str, Any]) -> int:
+    def leave(self, dataset: str, kind: str, payload: Mapping[str, Any]) -> int:
         """Leave a request for the owner, whether or not anybody waits for it. Returns its id."""
         return self._leave(dataset, kind, payload, lambda _: None)
 
     @contextmanager
-    def leave_attended(self, dataset: str, kind: str, payload: dict[str, Any]) -> Iterator[int]:
+    def leave_attended(self, dataset: str, kind: str, payload: Mapping[str, Any]) -> Iterator[int]:
         """Leave a request that the owner withdraws when this process ends before it is carried out. Yields its id."""
         with ExitStack() as stack:
 
@@ -165,6 +165,7 @@ class RequestBox:
         """Wait for a request's outcome; withdraw it when the time is over or the owner gone.
 
         Raises:
+            RequestWithdrawn: it timed out, or the owner is gone, before anything was done for it.
             RequestFailed: it failed, timed out, or the owner is gone.
         """
         deadline = time.monotonic() + timeout_s
@@ -179,7 +180,7 @@ class RequestBox:
     def take_back(self, id: int, why: str) -> RequestFailed:
         """Withdraw a request if that is still possible. Returns the error that says which it is."""
         if self.withdraw(id):
-            return RequestFailed(
+            return RequestWithdrawn(
                 f"The request was withdrawn, because {why}", next_step="see cubefeed status, then ask again", request=id
             )
         if self._row(id).state == RUNNING:
@@ -192,11 +193,11 @@ class RequestBox:
             f"The request was carried out, though {why}", next_step="see cubefeed files for what came of it", request=id
         )
 
-    def _leave(self, dataset: str, kind: str, payload: dict[str, Any], begin: Callable[[int], None]) -> int:
+    def _leave(self, dataset: str, kind: str, payload: Mapping[str, Any], begin: Callable[[int], None]) -> int:
         row = {
             "dataset": plain(dataset),
             "kind": kind,
-            "payload": json.dumps(payload),
+            "payload": json.dumps(dict(payload)),
             "who": this_requester(),
             "created_utc": now_utc(),
             "state": OPEN,

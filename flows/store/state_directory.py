@@ -150,9 +150,9 @@ class StateDirectory:
             return None
         except OSError as error:
             raise unreadable(self.root, error) from None
-        return owner if is_alive(owner) and self._is_held() else None
+        return owner if is_alive(owner) and self.is_held() else None
 
-    def _is_held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether a process holds the lock."""
         try:
             lock = os.open(self.lock_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -219,7 +219,7 @@ class StateDirectory:
 
     def _nothing_runs(self) -> NotRunning:
         """The error of who finds no session; where the last one did not end in order, it says how that ended."""
-        if self._is_held():
+        if self.is_held():
             return NotRunning(
                 "A process holds this state directory, and has not said, or no longer says, where it answers",
                 next_step="wait where it has only begun, see cubefeed doctor; where owner.json was removed, end that "

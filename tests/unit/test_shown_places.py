@@ -32,6 +32,7 @@ KNOWN = {
     ("cli/environment.py", "prefect_env"): OURS,
     ("cli/upkeep.py", "restore"): PLAIN,
     ("cli/files.py", "accept"): PLAIN,
+    ("cli/days.py", "close_day"): PLAIN,
     ("cli/main.py", "_show_version"): OURS,
     ("cli/files.py", "_change_files"): OURS,
     ("cli/files.py", "_waiting_files"): ERROR,

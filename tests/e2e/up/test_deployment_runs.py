@@ -128,6 +128,43 @@ def test_the_day_is_closed_with_a_report_that_says_what_is_missing(up: Installat
     assert up.place.run("report", "--format", "markdown").stdout == report["data"]
 
 
+def test_days_are_closed_by_name_each_in_a_task_of_its_own_and_the_state_says_which_are_wrong(up: Installation) -> None:
+    output = prefect(up, "deployment", "run", "close-day/sales", "-p", "date=2021-05-02", "--watch")
+    assert "Completed" in output, output
+    (one, *_) = up.prefect.started_runs("close-day")
+    assert one["name"] == "sales · 2021-05-02"
+    assert one["state"]["message"] == "3 rows of 2021-05-02; the cube equals the ledger"
+    missing = up.prefect.start("close-day/sales", date="2021-04-30")
+    some = up.prefect.start("close-day/sales", date="2021-04-30", until="2021-05-02")
+    state = up.prefect.wait_for(missing, "Failed", "Completed")["state"]
+    assert (state["name"], state["message"]) == ("Failed", "no row of 2021-04-30 has come")
+    found = up.prefect.wait_for(some, "Failed", "Completed")
+    assert found["name"] == "sales · 2021-04-30 to 2021-05-02" and found["state"]["name"] == "Failed"
+    assert found["state"]["message"].startswith("1 of 3 days are wrong: 2021-04-30. 2021-04-30: no row of 2021-04-30")
+    tasks = up.prefect.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [some]}}})
+    assert {task["name"]: task["state"]["name"] for task in tasks} == {
+        "2021-04-30": "Failed",
+        "2021-05-01": "Completed",
+        "2021-05-02": "Completed",
+    }
+    shown = {each["task_run_id"] for each in up.prefect.artifacts("close-day-sales") if each["flow_run_id"] == some}
+    assert shown == {task["id"] for task in tasks}
+
+
+def test_days_that_mean_nothing_fail_within_seconds_and_say_why(up: Installation) -> None:
+    reasons = {
+        up.prefect.start("close-day/sales", date="2021-02-30"): "date: There is no such day [got=2021-02-30]. Next:",
+        up.prefect.start("close-day/sales", date="2021-05-02", until="2021-05-01"): "ends before it begins",
+        up.prefect.start("close-day/sales", until="2021-05-01"): "A range has to begin",
+        up.prefect.start("close-day/sales", dataset="orders"): "Next: name one of sales",
+    }
+    for run, reason in reasons.items():
+        state = up.prefect.wait_for(run, "Failed", "Completed")["state"]
+        assert state["name"] == "Failed" and reason in state["message"], state["message"]
+    output = prefect(up, "deployment", "run", "close-day/sales", "-p", "day=2021-05-02")
+    assert "day" in output and "'day' was unexpected" in output, output
+
+
 def test_a_second_up_says_who_is_running(up: Installation) -> None:
     output = up.place.run("up", code=1).stderr
     assert f"pid {up.owner['pid']}" in output and up.owner["url"] in output
