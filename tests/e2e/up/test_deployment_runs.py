@@ -161,8 +161,11 @@ def test_days_that_mean_nothing_fail_within_seconds_and_say_why(up: Installation
     for run, reason in reasons.items():
         state = up.prefect.wait_for(run, "Failed", "Completed")["state"]
         assert state["name"] == "Failed" and reason in state["message"], state["message"]
-    output = prefect(up, "deployment", "run", "close-day/sales", "-p", "day=2021-05-02")
-    assert "day" in output and "'day' was unexpected" in output, output
+    output = prefect(up, "deployment", "run", "close-day/sales", "-p", "day=2021-05-02", code=1)
+    assert "were specified but not found" in output and "'until'" in output
+    id = up.prefect.get("/deployments/name/close-day/sales")["id"]
+    refused = up.prefect.ask("POST", f"/deployments/{id}/create_flow_run", {"parameters": {"day": "2021-05-02"}})
+    assert refused.status_code == 409 and "'day' was unexpected" in refused.text
 
 
 def test_a_second_up_says_who_is_running(up: Installation) -> None:
