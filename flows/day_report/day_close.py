@@ -45,7 +45,7 @@ class DayClose:
             return "; ".join(self.complaints)
         if self.facts["day_rows"] is None:
             return f"{counted(self.facts['rows'], 'row')}; the cube equals the ledger"
-        if not self.facts["day_rows"] and not self.facts["expected"]:
+        if not self.facts["arrived"] and not self.facts["expected"]:
             return f"no data expected for {self.day}; the cube equals the ledger"
         return f"{counted(self.facts['day_rows'], 'row')} of {self.day}; the cube equals the ledger"
 
