@@ -89,7 +89,7 @@ class FeedSource:
             **self.status(),
             "complaints": self.complaints(),
             "recent": [asdict(row) for row in self.files(None, (), SHOWN_FILES)],
-            "refused": [asdict(row) for row in refused],
+            "refused": [asdict(row) for row in refused if row.present],
         }
 
     def waiting_files(self, dataset: str | None) -> list[dict[str, Any]]:

@@ -73,26 +73,29 @@ class FileWarning:
 
 
 def counts(ledger: Ledger, dataset: str) -> Counts:
-    """Paths by the state of what they show now, the size of the files in the cube, how many are stale, of how many the
-    declaration would refuse now what is loaded, and when a version was last loaded."""
+    """Paths by the state of what they show now, or showed last, without refused files that are gone; the size of the
+    files in the cube, how many are stale, of how many the declaration would refuse now what is loaded, and when a
+    version was last loaded."""
     shown_now = versions.c.state
     by_state = (
         select(shown_now, func.count())
         .select_from(paths.join(versions, versions.c.id == paths.c.judged))
-        .where(paths.c.dataset == dataset)
+        .where(paths.c.dataset == dataset, paths.c.present | (shown_now != State.QUARANTINED.value))
         .group_by(shown_now)
     )
     accepted = versions.alias()
     stale = (
         select(func.count())
         .select_from(paths.join(accepted, accepted.c.id == paths.c.accepted))
-        .where(paths.c.dataset == dataset, accepted.c.state.in_(LIVE), paths.c.judged != paths.c.accepted)
+        .where(paths.c.dataset == dataset, paths.c.present, accepted.c.state.in_(LIVE))
+        .where(paths.c.judged != paths.c.accepted)
     )
     refused_now = (
         select(func.count())
         .select_from(paths.join(accepted, accepted.c.id == paths.c.accepted))
         .join(overruled, overruled.c.content == accepted.c.content)
-        .where(paths.c.dataset == dataset, accepted.c.state.in_(LIVE), paths.c.judged == paths.c.accepted)
+        .where(paths.c.dataset == dataset, accepted.c.state.in_(LIVE))
+        .where((paths.c.judged == paths.c.accepted) | ~paths.c.present)
     )
     size = (
         select(func.sum(accepted.c.size_bytes))
@@ -192,7 +195,7 @@ def file_row(row: Any) -> FileRow:
         findings=findings,
         first_finding=Finding(**json.loads(first)) if first else None,
         current=current,
-        stale=current and (row.judged != row.accepted or ruled_out is not None),
+        stale=current and ((row.present and row.judged != row.accepted) or ruled_out is not None),
         present=row.present,
         size_bytes=row.size_bytes,
         detected_utc=row.detected_utc,

@@ -113,6 +113,10 @@ class LiveFeed:
         status: dict[str, Any] = self._source.status()["datasets"]["sales"]
         return status
 
+    def overview(self) -> dict[str, Any]:
+        """What the live page shows around the pivots."""
+        return self._source.overview()
+
     def waiting(self) -> list[dict[str, Any]]:
         """What `cubefeed files` says of files that wait."""
         return self._source.waiting_files("sales")

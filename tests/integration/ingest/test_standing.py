@@ -106,6 +106,26 @@ def test_a_refused_file_that_is_deleted_is_gone(start: Start) -> None:
     assert row_of(living, "a.csv").explanation == "its file was refused (findings: min 1), and is gone"
 
 
+def test_a_refused_file_that_is_deleted_is_neither_refused_nor_stale_any_more(start: Start) -> None:
+    living = start()
+    for name, first in (("a.csv", 1), ("b.csv", 2)):
+        living.put(name, sales(1, start=first))
+    living.wait_for({1: 1, 2: 1})
+    living.put("a.csv", sales(-1))
+    living.put("c.csv", sales(-1))
+    for name in ("a.csv", "c.csv"):
+        living.wait_for_state(name, "quarantined")
+    assert (living.status()["stale"], living.status()["files"]["quarantined"]) == (1, 2)
+    assert [row["file"] for row in living.overview()["refused"]] == ["c.csv", "a.csv"]
+    for name in ("a.csv", "c.csv"):
+        (living.landing / name).unlink()
+    stand = [("c.csv", "gone"), ("a.csv", "gone"), ("b.csv", "current"), ("a.csv", "kept")]
+    living.wait_until(lambda: sorted((row.file, row.standing) for row in living.files()) == sorted(stand))
+    assert living.status()["stale"] == 0 and "quarantined" not in living.status()["files"]
+    assert living.overview()["refused"] == [] and living.complaints() == []
+    assert not any(row.stale for row in living.files())
+
+
 def test_rows_whose_file_was_deleted_are_kept_and_else_gone(start: Start) -> None:
     living = start()
     for name, first in (("a.csv", 1), ("b.csv", 2)):
