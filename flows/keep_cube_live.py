@@ -19,6 +19,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Cancelled, Completed, Crashed
 
+from flows.alerts.session import session_alerts
 from flows.errors import StateError
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.feed import Feed
@@ -61,7 +62,7 @@ async def keep_cube_live() -> RunState[None]:
     attend = partial(_ended_in_order, ending, UUID(run))
     try:
         with open_feed(settings, tell=logger.warning, prefect_url=shown_url, run=run, attend=attend) as opened:
-            with suppress(SessionFailed):  # which the health holds
+            with suppress(SessionFailed), session_alerts(settings, opened):  # which the health holds
                 async with Stages(opened.feed) as stages:
                     await _live(stages, opened.owner)
             opened.feed.health.require_health()

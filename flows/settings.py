@@ -170,11 +170,21 @@ TOKEN_VARIABLE = Variable(
     f"{PREFIX}TOKEN", "what readers of the page and of the API have to know; `cubefeed token` makes one"
 )
 """A secret is no field of the settings, which are handed on to each process that is started."""
+ALERTS_VARIABLE = Variable(
+    f"{PREFIX}ALERTS",
+    "who is told what went wrong: [apprise](https://appriseit.com/services/) addresses with a space between them, each "
+    "with what it is told in front, such as `problem,report=mailto://…`: `problem`, `late`, `report` or `all`",
+    "nobody; `problem,late` for an address without any",
+)
+HEARTBEAT_VARIABLE = Variable(
+    f"{PREFIX}HEARTBEAT_URL", "an address that is called (GET) every minute while the session is live and well"
+)
+"""These hold secrets too."""
 
 
 def variables() -> tuple[Variable, ...]:
     """All variables that Cubefeed reads."""
-    return (*starmap(_as_variable, declared_settings().items()), TOKEN_VARIABLE)
+    return (*starmap(_as_variable, declared_settings().items()), TOKEN_VARIABLE, ALERTS_VARIABLE, HEARTBEAT_VARIABLE)
 
 
 def _as_variable(name: str, setting: Setting) -> Variable:

@@ -13,6 +13,8 @@ from flows.settings import Settings
 from flows.text.output import Format, show
 
 commands = typer.Typer()
+alert_commands = typer.Typer(help="Who is told what goes wrong.", no_args_is_help=True)
+commands.add_typer(alert_commands, name="alerts")
 
 
 @commands.command()
@@ -26,6 +28,17 @@ def doctor(
     results = examine(settings_of(datasets=dataset, landing=landing, state=state, engine=engine))
     show(results, form)
     if any(result["result"] == "fail" for result in results):
+        raise typer.Exit(1)
+
+
+@alert_commands.command("test")
+def alerts_test(state: StateOption = None, form: FormatOption = Format.table) -> None:
+    """Send a message to each address of CUBEFEED_ALERTS and show what it answers; exit 1 where one does not take it."""
+    from flows.alerts.trial import send_trial
+
+    found = send_trial(Settings.read(state=state))
+    show(found, form)
+    if not all(answer["taken"] for answer in found):
         raise typer.Exit(1)
 
 

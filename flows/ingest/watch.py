@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from flows.ingest.bootstrap import OpenFeed, open_feed
 from flows.ingest.feed import Feed
@@ -26,6 +26,7 @@ async def watch(
     on_ready: Callable[[OpenFeed], None],
     progress: Progress | None = None,
     tell: Callable[[str], None] = log.info,
+    beside: Callable[[OpenFeed], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Keep the cube live until SIGTERM or SIGINT.
 
@@ -34,11 +35,12 @@ async def watch(
         on_ready: called once the initial load is done and the directories are watched.
         progress: told how the initial load goes.
         tell: says what the user should know before the engine starts.
+        beside: held as long as the session is open.
 
     Raises:
         SessionEnded: a part of the session has failed, so that it had to end.
     """
-    with open_feed(settings, tell=tell, attend=_ended_by_signals) as opened:
+    with open_feed(settings, tell=tell, attend=_ended_by_signals) as opened, beside(opened):
         with suppress(SessionFailed):  # which the health holds
             async with Stages(opened.feed) as stages:
                 await stages.rebuild(progress)

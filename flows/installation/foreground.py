@@ -6,11 +6,13 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from flows.alerts.session import session_alerts
 from flows.errors import plain_lines
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.watch import watch as watch_loop
@@ -49,7 +51,8 @@ def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
                     write_file(ready_file, f"{opened.owner.url}\n", what="the ready file", durable=False)
                 notify(f"live page: {opened.owner.url}/ (Ctrl-C ends it)")
 
-            asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=notify))
+            beside = partial(session_alerts, settings)
+            asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=notify, beside=beside))
     finally:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)

@@ -7,7 +7,7 @@
 | a question: query, report page, files, status | that question: who asked gets an error |
 | a request: load, verify, close-day, report | that request: it fails with its reason |
 | the cube and the ledger: stage, apply, rebuild | the session, which the next start rolls forward; where the disk is full, the ledger locked or memory short, the dataset, which is tried again |
-| telling Prefect | nothing: the data goes on |
+| telling Prefect, or people: alerts, the heartbeat | nothing: the data goes on |
 | anything else, in any thread or task | the session |
 
 A library may raise what is no `Exception` (a panic in Rust, `sys.exit()` in somebody's `prepare`): nothing here takes it
@@ -39,6 +39,7 @@ class Scope(Enum):
     REQUEST = "a request"
     CUBE = "the cube and the ledger"
     PREFECT = "telling Prefect"
+    TELLING = "telling people"
     OTHER = "anything else"
 
 
@@ -74,7 +75,7 @@ class RequestLost(Failure):
 
 
 class NothingFailed(Failure):
-    """Prefect does not answer; nothing ends with it."""
+    """Prefect, or a receiver of alerts, does not answer; nothing ends with it."""
 
 
 class SessionFailed(Failure):
@@ -129,7 +130,7 @@ def _failure(scope: Scope, error: BaseException) -> type[Failure]:
         case Scope.CUBE:
             passing = is_full(error) or is_locked(error) or is_out_of_memory(error)
             return DatasetFailed if passing else SessionFailed
-        case Scope.PREFECT:
+        case Scope.PREFECT | Scope.TELLING:
             return NothingFailed
         case Scope.OTHER:
             return SessionFailed

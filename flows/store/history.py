@@ -112,6 +112,18 @@ def counts(ledger: Ledger, dataset: str) -> Counts:
         return Counts(files, sized, connection.scalar(stale) or 0, ruled_out, connection.scalar(last))
 
 
+def refused_now(ledger: Ledger, dataset: str) -> tuple[int, int]:
+    """How many paths show refused bytes now, and the newest version of these; 0 where there is none."""
+    found = (
+        select(func.count(), func.max(versions.c.id))
+        .select_from(paths.join(versions, versions.c.id == paths.c.judged))
+        .where(paths.c.dataset == dataset, versions.c.state == State.QUARANTINED.value)
+    )
+    with ledger.reading() as connection:
+        number, newest = connection.execute(found).one()
+    return int(number), int(newest or 0)
+
+
 def file_warnings(ledger: Ledger, dataset: str) -> list[FileWarning]:
     """The warnings that hold: of the versions that their paths still show, the newest first."""
     query = (

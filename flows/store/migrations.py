@@ -59,6 +59,14 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
             changes VARCHAR, untold BOOLEAN NOT NULL, PRIMARY KEY (dataset, day))""",
         "CREATE INDEX business_days_untold ON business_days (dataset) WHERE untold",
         "ALTER TABLE datasets ADD COLUMN day_column VARCHAR",
+        """CREATE TABLE alerts (source VARCHAR NOT NULL, kind VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
+            subject VARCHAR NOT NULL, text VARCHAR NOT NULL, details VARCHAR NOT NULL, news INTEGER NOT NULL,
+            since_utc VARCHAR NOT NULL, changed_utc VARCHAR NOT NULL, said_utc VARCHAR, said_news INTEGER NOT NULL,
+            gone_utc VARCHAR, over_utc VARCHAR, returns INTEGER NOT NULL,
+            PRIMARY KEY (source, kind, dataset, subject))""",
+        """CREATE TABLE alert_messages (source VARCHAR NOT NULL, number INTEGER NOT NULL, address VARCHAR NOT NULL,
+            title VARCHAR NOT NULL, body VARCHAR NOT NULL, mood VARCHAR NOT NULL, page VARCHAR,
+            made_utc VARCHAR NOT NULL, tries INTEGER NOT NULL, PRIMARY KEY (source, number))""",
         # What was a duplicate may count now, and what was refused for its manifest has a digest that mixes both.
         """UPDATE paths SET judged = NULL, ctime_ns = 0, inode = 0 WHERE judged IN (
             SELECT id FROM versions WHERE state = 'duplicate' OR state = 'quarantined' AND reason LIKE 'manifest:%')""",

@@ -197,3 +197,36 @@ requests = Table(
     Column("ended_utc", String),
 )
 Index("requests_by_state", requests.c.state)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("source", String, primary_key=True, doc="who looks after it: the session, or what supervises it"),
+    Column("kind", String, primary_key=True),
+    Column("dataset", String, primary_key=True, doc="empty where it is no dataset's"),
+    Column("subject", String, primary_key=True, doc="which disk, which day; empty where there is only one"),
+    Column("text", String, nullable=False),
+    Column("details", String, nullable=False),
+    Column("news", Integer, nullable=False, doc="grows with what is worth another message"),
+    Column("since_utc", String, nullable=False),
+    Column("changed_utc", String, nullable=False, doc="when there was news last"),
+    Column("said_utc", String, doc="when a message was made of it last; null where none was"),
+    Column("said_news", Integer, nullable=False, doc="the news of that message"),
+    Column("gone_utc", String, doc="since when it is not seen any more"),
+    Column("over_utc", String, doc="when it was said that it is over"),
+    Column("returns", Integer, nullable=False, doc="how often it came back soon"),
+)
+
+alert_messages = Table(
+    "alert_messages",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("address", String, nullable=False, doc="which address it waits for: a mark that tells nothing of it"),
+    Column("title", String, nullable=False),
+    Column("body", String, nullable=False),
+    Column("mood", String, nullable=False),
+    Column("page", String, doc="a file that goes with it"),
+    Column("made_utc", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+)

@@ -42,6 +42,16 @@ def code(text: object) -> str:
     return f"{fence}{edge}{safe}{edge}{fence}"
 
 
+def chat(text: object) -> str:
+    """Text as a line of a message, whatever shows that: no link, no markup of a link, and nobody is called by it.
+
+    Mail and chats read a text each in its own way, and none takes another's escapes: so what they all look for is
+    broken, and stays readable.
+    """
+    safe = re.sub(r"(?<=\])(?=\()|(?<=:)(?=//)", " ", plain(text))
+    return safe.translate({ord("<"): "‹", ord(">"): "›", ord("@"): "＠"})
+
+
 def spreadsheet(value: object) -> object:
     """A cell of a CSV that a spreadsheet shows and does not compute; in front of what it would, there is a `'`.
 

@@ -33,6 +33,8 @@ KNOWN = {
     ("ingest/pipeline.py", "Window.at_home"): CALLER,
     ("ingest/pipeline.py", "Window._arrive"): CALLER,
     ("close_day.py", "close_one_day"): CHILD,
+    ("alerts/heartbeat.py", "heartbeat"): BOUNDED,
+    ("alerts/service.py", "AlertService.__init__"): BOUNDED,
     ("cube/atoti/start.py", "StartLog.__init__"): HOOK,
     ("cube/bounds.py", "Bounds.interrupting"): HOOK,
     ("datasets/__init__.py", "_real"): CALLER,

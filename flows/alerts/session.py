@@ -1,0 +1,63 @@
+"""The alerts of a session: opened beside it, and ended before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from flows.alerts.addresses import configured_addresses
+from flows.alerts.heartbeat import configured_heartbeat, heartbeat
+from flows.alerts.receivers import require_usable
+from flows.alerts.service import AlertService
+from flows.alerts.session_look import SessionLook, is_well
+from flows.ingest.bootstrap import OpenFeed
+from flows.ingest.disk_warnings import Disks, landing_places, places
+from flows.settings import Settings
+from flows.store.alerts import AlertRecord, AlertSource, load_alerts, save_alerts
+from flows.store.installation import installation_id
+from flows.store.ledger import Ledger
+from flows.store.state_directory import StateDirectory
+
+PATIENCE_S = 1.0
+"""How long the ledger may be locked by who loads; then it is tried again."""
+
+
+@dataclass(frozen=True)
+class LedgerAlerts:
+    """Alerts in the ledger that a session has open."""
+
+    ledger: Ledger
+
+    def load(self) -> AlertRecord:
+        return load_alerts(self.ledger, AlertSource.SESSION)
+
+    def save(self, record: AlertRecord) -> None:
+        save_alerts(self.ledger, AlertSource.SESSION, record, patience_s=PATIENCE_S)
+
+
+@contextmanager
+def session_alerts(settings: Settings, opened: OpenFeed) -> Iterator[None]:
+    """Tell the configured addresses what goes wrong in a session, as long as the block runs.
+
+    Raises:
+        DeclarationError: an address, or that of the heartbeat, cannot be used.
+    """
+    state, feed = StateDirectory(settings.state), opened.feed
+    addresses = configured_addresses(installation_id(state))
+    require_usable(addresses)
+    url = configured_heartbeat()
+    with ExitStack() as stack:
+        if url is not None:
+            stack.enter_context(heartbeat(url, lambda: is_well(feed)))
+        if addresses:
+            disks = Disks(places(state), landing_places(each.dataset for each in feed.datasets.values()))
+            stack.callback(disks.close)
+            look = SessionLook(feed, disks)
+            service = AlertService(
+                addresses, look=look.look, store=LedgerAlerts(feed.ledger), live_url=lambda: opened.owner.url
+            )
+            feed.listeners += [look.note, lambda _: service.wake()]
+            stack.callback(service.stop)
+            service.start()
+        yield

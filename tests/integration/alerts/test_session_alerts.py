@@ -1,0 +1,125 @@
+"""What people are told while a session works: each problem once, and that it is over."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.alerts import book
+from flows.alerts.session import session_alerts
+from flows.ingest.bootstrap import open_feed
+from flows.model.alerts import Kind
+from flows.redaction import RedactingFormatter
+from tests.integration.alerts.receivers import SECRET, HttpReceiver, MailServer, http_receiver
+from tests.integration.live_feed import LiveFeed, declare, sales
+
+pytestmark = pytest.mark.usefixtures("quick", "prompt")
+BAD = b"ID,Date,Product,Quantity\n1,never,phone,1\n"
+
+
+@contextmanager
+def told(root: Path, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> Iterator[LiveFeed]:
+    """A live feed whose problems these addresses are told."""
+    monkeypatch.setenv("CUBEFEED_ALERTS", " ".join(addresses))
+    landing = root / "landing"
+    landing.mkdir(exist_ok=True)
+    settings = declare(root)
+    with open_feed(settings) as opened, session_alerts(settings, opened):
+        living = LiveFeed(opened, landing)
+        living.start()
+        try:
+            yield living
+        finally:
+            living.stop()
+
+
+def test_a_refused_file_is_told_by_http_and_by_mail_and_so_is_that_none_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver, mails: MailServer
+) -> None:
+    with told(tmp_path, monkeypatch, receiver.address, mails.address) as living:
+        living.put("bad.csv", BAD)
+        living.wait_until(lambda: receiver.messages and mails.mails)
+        assert receiver.titles == mails.subjects == ["Cubefeed: sales: 1 file was refused"]
+        message = receiver.messages[0]
+        assert message["type"] == "failure" and "bad.csv: line 2, Date: date, got 'never'" in message["message"]
+        mail = mails.mails[0].get_body(("html", "plain"))
+        assert mail is not None and "bad.csv" in mail.get_content()
+        living.put("bad.csv", sales(1))
+        living.wait_until(lambda: len(receiver.messages) == len(mails.mails) == 2)
+        assert receiver.messages[1]["type"] == "success"
+        assert receiver.titles[1].startswith("Cubefeed: sales: no refused file is left; it lasted ")
+
+
+def test_many_refused_files_are_one_message_with_the_first_findings_and_the_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    monkeypatch.setattr(book, "SETTLE", {Kind.REFUSED: timedelta(seconds=5)})
+    with told(tmp_path, monkeypatch, receiver.address) as living:
+        for number in range(200):
+            living.put(f"bad-{number:03}.csv", BAD)
+        living.wait_until(lambda: receiver.messages)
+        assert receiver.titles == ["Cubefeed: sales: 200 files were refused"]
+        body = receiver.messages[0]["message"]
+        assert body.count("line 2, Date: date") == 5 and "and 195 more" in body
+
+
+def test_a_message_for_a_receiver_that_is_away_is_sent_by_the_next_session_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http_receiver() as gone:
+        port, address = gone.port, gone.address
+    with told(tmp_path, monkeypatch, address) as living:
+        living.put("bad.csv", BAD)
+        living.wait_until(lambda: waiting(tmp_path) == [("Cubefeed: sales: 1 file was refused", True)])
+    with http_receiver(port=port) as back, told(tmp_path, monkeypatch, address) as living:
+        living.wait_until(lambda: back.messages)
+        assert back.titles == ["Cubefeed: sales: 1 file was refused"]
+        living.wait_until(lambda: not waiting(tmp_path))
+
+
+def waiting(root: Path) -> list[tuple[str, bool]]:
+    """The messages that wait in the ledger, and whether they were tried in vain."""
+    with closing(sqlite3.connect(root / "state" / "ledger.db")) as ledger:
+        return [(title, tries > 0) for title, tries in ledger.execute("select title, tries from alert_messages")]
+
+
+def test_a_dataset_that_cannot_load_is_told_with_the_reason_and_that_it_loads_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    with told(tmp_path, monkeypatch, receiver.address) as living:
+        away = living.landing.rename(tmp_path / "away")
+        living.wait_until(lambda: receiver.messages)
+        (title,) = receiver.titles
+        assert title.startswith("Cubefeed: sales: it does not load: waiting, because ")
+        away.rename(living.landing)
+        living.wait_until(lambda: len(receiver.messages) == 2)
+        assert receiver.titles[1].startswith("Cubefeed: sales: it loads again; it lasted ")
+
+
+def test_an_address_is_told_what_it_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver, mails: MailServer
+) -> None:
+    with told(tmp_path, monkeypatch, f"late,report={mails.address}", f"problem={receiver.address}") as living:
+        living.put("bad.csv", BAD)
+        living.wait_until(lambda: receiver.messages)
+    assert not mails.mails
+
+
+def test_no_secret_of_an_address_reaches_the_ledger_or_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, receiver: HttpReceiver
+) -> None:
+    receiver.status = 500
+    caplog.set_level("DEBUG")
+    with told(tmp_path, monkeypatch, receiver.address) as living:
+        living.put("bad.csv", BAD)
+        living.wait_until(lambda: waiting(tmp_path) == [("Cubefeed: sales: 1 file was refused", True)])
+        living.wait_until(lambda: "takes no message" in caplog.text or "took no message" in caplog.text)
+    log = "\n".join(RedactingFormatter("%(message)s").format(record) for record in caplog.records)
+    assert "alert address 1 (json) took no message, which is tried again: " in log and "error=500" in log
+    assert SECRET not in log
+    assert all(SECRET.encode() not in file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file())
