@@ -50,7 +50,7 @@ def test_a_page_finds_back_after_a_crash_and_says_when_the_session_has_stopped(
         wait(page, lambda: state(page) == "session stopped")
 
 
-def test_a_correction_and_a_deletion_are_seen_and_refused_files_are_named(
+def test_a_correction_is_seen_and_refused_files_and_warnings_are_named(
     two_days: Place, context: BrowserContext, port: int
 ) -> None:
     with watching(two_days, *arguments(two_days, port)):
@@ -62,6 +62,11 @@ def test_a_correction_and_a_deletion_are_seen_and_refused_files_are_named(
         assert "2021-05-02" not in page.locator("perspective-viewer-datagrid th").all_inner_texts()
         assert {"10", "7", "17"} <= set(numbers(page))
         two_days.drop("bad.csv", "ID,Date,Product,Quantity\n99,2021-05-04,<b>phone</b>,<img src=x>\n")
+        warned = "warned.csv: it has no key of the 1 row that it had before"
+        (two_days.landing / "warned.csv").write_text("ID,Date,Product,Quantity\n900,2021-05-01,phone,1\n")
+        wait(page, lambda: "warned.csv" in page.locator("#recent").inner_text())
+        (two_days.landing / "warned.csv").write_text("ID,Date,Product,Quantity\n901,2021-05-01,phone,1\n")
+        wait(page, lambda: warned in page.locator("#health").inner_text())
         wait(page, lambda: "“<img src=x>”" in page.locator("#refused").inner_text())
         assert page.locator("#refused img").count() == 0
 

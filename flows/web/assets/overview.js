@@ -61,7 +61,8 @@ const freshness = (name, facts, complaints) => {
     element("span", {className: "quiet"}, facts.last_loaded_utc ? "loaded " : "nothing loaded yet",
       facts.last_loaded_utc ? ago(facts.last_loaded_utc) : ""),
     facts.report_day && report(name, facts.report_day),
-    ...own.map(text => element("span", {className: "why"}, text)));
+    ...own.map(text => element("span", {className: "why"}, text)),
+    ...facts.warnings.slice(0, 3).map(({file, warning}) => element("span", {className: "why"}, `${file}: ${warning}`)));
 };
 
 const dayClasses = {late: "bad", restated: "restated", closed: "good", arrived: "good"};
