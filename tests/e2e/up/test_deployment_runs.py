@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +150,25 @@ def test_days_are_closed_by_name_each_in_a_task_of_its_own_and_the_state_says_wh
     }
     shown = {each["task_run_id"] for each in up.prefect.artifacts("close-day-sales") if each["flow_run_id"] == some}
     assert shown == {task["id"] for task in tasks}
+
+
+def test_what_becomes_of_a_business_day_is_an_event_each(up: Installation) -> None:
+    def told(what: str) -> list[dict[str, Any]]:
+        payloads = [event["payload"] for event in up.prefect.events(f"cubefeed.day.{what}")]
+        return [payload for payload in payloads if payload["business_day"] == "2021-06-01"]
+
+    up.place.drop("june.csv", HEADER + "70,2021-06-01,phone,7\n")
+    (arrived,) = until(lambda: told("arrived"), what="the day's arrival")
+    assert (arrived["rows"], arrived["said_by"], arrived["state"]) == (1, "rows", "arrived")
+    run = up.prefect.start("close-day/sales", date="2021-06-01")
+    up.prefect.wait_for(run, "Completed")
+    (closed,) = until(lambda: told("closed"), what="the day's close")
+    assert closed["run"] == run
+    up.place.drop("june.csv", HEADER + "70,2021-06-01,phone,9\n")
+    (restated,) = until(lambda: told("restated"), what="the day's correction")
+    assert restated["changes"][0] == {"measure": "Quantity.SUM", "before": 7, "after": 9}
+    shown = up.place.json("status")["datasets"]["sales"]["days"]
+    assert "Quantity.SUM 7 → 9" in next(each["words"] for each in shown if each["day"] == "2021-06-01")
 
 
 def test_days_that_mean_nothing_fail_within_seconds_and_say_why(up: Installation) -> None:
