@@ -18,6 +18,7 @@ from flows.day_report.markdown import make_markdown
 from flows.errors import CubefeedError
 from flows.model.day_range import days_from, short_list
 from flows.orchestration.artifacts import name_run, publish_report, publish_table
+from flows.orchestration.close_runs import await_earlier_runs
 from flows.orchestration.parameters import Day
 from flows.orchestration.session_requests import asking_session
 from flows.settings import Settings
@@ -44,6 +45,7 @@ async def close_day(dataset: str, date: Day | None = None, until: Day | None = N
         return Failed(message=str(error))
     if days:
         await name_run(f"{dataset} · {short_list(days)}")
+    await await_earlier_runs()
     closed = await _close_each(dataset, days or [None])
     if not days:
         await name_run(f"{dataset} · {closed[0].day or 'no day expected'}")

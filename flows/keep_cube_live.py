@@ -28,6 +28,7 @@ from flows.ingest.pipeline import Stages
 from flows.ingest.work import Work
 from flows.load_window import load_window
 from flows.orchestration.artifacts import publish_links, publish_loads
+from flows.orchestration.close_runs import find_missed_days, run_missed_days
 from flows.orchestration.event_catalogue import EventName
 from flows.orchestration.events import Events, emit_session
 from flows.orchestration.runs import LIVE_FLOW, client_of, declare_running, state_of
@@ -78,11 +79,16 @@ async def _live(stages: Stages, owner: Owner) -> None:
     stages.feed.listeners.append(Events().emit)
     loads = await initial_load(stages)
     emit_session(EventName.SESSION_STARTED, owner)
-    shown = stages.feed.health.start_task("showing the first loads", lambda: _show(stages, owner, loads))
+    health, missed = stages.feed.health, find_missed_days(stages.feed)
+    beside = [
+        health.start_task("showing the first loads", lambda: _show(stages, owner, loads)),
+        health.start_task("having missed days closed", lambda: run_missed_days(missed)),
+    ]
     try:
         await _serve(stages)
     finally:
-        shown.cancel()
+        for task in beside:
+            task.cancel()
         emit_session(EventName.SESSION_STOPPED, owner)
 
 

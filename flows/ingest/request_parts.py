@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.work import Work
@@ -18,10 +18,15 @@ class RequestParts:
         self._parts: deque[Work] = deque()
         self._lock = threading.Lock()
 
-    def add(self, parts: Iterable[Work]) -> None:
-        """These wait behind the others."""
+    def put_first(self, parts: Sequence[Work]) -> None:
+        """These come before the others."""
         with self._lock:
-            self._parts.extend(parts)
+            self._parts.extendleft(reversed(parts))
+
+    def any(self) -> bool:
+        """Whether parts wait."""
+        with self._lock:
+            return bool(self._parts)
 
     def next(self) -> Work | None:
         """The one whose turn it is."""

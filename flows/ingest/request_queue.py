@@ -14,9 +14,13 @@ from flows.ingest.request_work import RequestWork
 from flows.ingest.work import Work
 from flows.runtime.boundaries import RequestLost, Scope, boundary
 from flows.store.crashes import Crashes
+from flows.store.payload import Kind
 from flows.store.requests import OpenRequest, RequestBox
 
 log = logging.getLogger(__name__)
+
+QUICK: frozenset[str] = frozenset[Kind](("close-day", "report", "verify"))
+"""Requests that are about what is loaded, and so need not wait until all is loaded that somebody else has asked for."""
 
 
 class RequestQueue:
@@ -48,22 +52,28 @@ class RequestQueue:
         self._work = work
         self._answers = answers
         self._more = True
+        self._quick_begun = False
         self._retry_at = 0.0
 
     def next_work(self, *, max_files: int, max_bytes: int) -> Work | None:
-        """The work of the oldest request that waits, or the next part of it, bounded as a batch is."""
-        part = self._parts.next()
-        if part is not None:
-            return part
+        """The work of the oldest request that waits, or the next part of the one that is being worked on, bounded as a
+        batch is. Between two parts one of the requests that take moments has its turn, so that hours of loading do not
+        keep a day from being closed."""
+        begun = self._parts.any()
+        if begun and self._quick_begun:
+            self._quick_begun = False
+            return self._parts.next()
         self._answers.send_again()
         if time.monotonic() < self._retry_at or not (self._requests.has_changed() or self._more):
-            return None
+            return self._parts.next()
         self._more = False
         for request in self._requests.open_requests():
-            if self._begin(request, max_files=max_files, max_bytes=max_bytes):
-                self._more = True  # others may wait behind it
-                return self._parts.next()
-        return None
+            if begun and request.kind not in QUICK:
+                self._more = True  # its turn comes when nothing is left of the one before
+            elif self._begin(request, max_files=max_files, max_bytes=max_bytes):
+                self._more, self._quick_begun = True, begun  # others may wait behind it
+                break
+        return self._parts.next()
 
     def _begin(self, found: OpenRequest, *, max_files: int, max_bytes: int) -> bool:
         """Make work of a request, where that is still wanted and can be done."""
@@ -79,7 +89,7 @@ class RequestQueue:
             with boundary(Scope.REQUEST):
                 work = self._work.work_of(found.checked())
                 apart = self._crashes.to_read_alone(self._datasets[work.dataset].dataset, work.landed)
-                self._parts.add(work.parts(max_files=max_files, max_bytes=max_bytes, apart=apart))
+                self._parts.put_first(work.parts(max_files=max_files, max_bytes=max_bytes, apart=apart))
                 return True
         except (CubefeedError, RequestLost) as error:
             self._answers.fail(found.id, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select, update
@@ -56,6 +56,14 @@ def last_closed(ledger: Ledger, dataset: str) -> date | None:
 def last_checked(ledger: Ledger, dataset: str) -> date | None:
     """The last day that a close has looked at, whatever it found; None where none has."""
     return _last(ledger, dataset, table.c.checked_utc)
+
+
+def checked_days(ledger: Ledger, dataset: str) -> dict[date, datetime]:
+    """The days that a close has looked at, whatever it found → when it did so last."""
+    query = select(table.c.day, table.c.checked_utc).where(table.c.dataset == dataset, table.c.checked_utc.is_not(None))
+    with ledger.reading() as connection:
+        rows = connection.execute(query).tuples().all()
+    return {date.fromisoformat(day): datetime.fromisoformat(at) for day, at in rows}
 
 
 def write_days(connection: Connection, days: Iterable[BusinessDay], *, untold: bool = True) -> None:

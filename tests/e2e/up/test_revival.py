@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -95,6 +96,8 @@ def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_ea
     late = [up.prefect.start("close-day/sales", at=morning) for morning in mornings]
     for each in late:
         up.prefect.wait_for(each, "Running")
+    kept = mornings[2] - timedelta(days=2)
+    note_kept_schedule(up, kept)
 
     up.prefect.start("keep-cube-live/cube")
     up.wait_for_owner(other_than=owner.pid)
@@ -103,6 +106,20 @@ def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_ea
     assert [run["name"] for run in closed] == [f"sales · {day}" for day in days]
     assert [run["state"]["name"] for run in closed] == ["Failed", "Completed", "Failed"]
     assert closed[0]["state"]["message"] == f"no row of {days[0]} has come"
+    ended = [up.prefect.run(each)["end_time"] for each in late]
+    assert ended == sorted(ended, reverse=True)
+
+    def missed() -> list[dict[str, Any]]:
+        body = {"flow_runs": {"tags": {"all_": ["missed-days"]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        return list(up.prefect.post("/flow_runs/filter", body))
+
+    first, *_ = until(lambda: found if len(found := missed()) == 2 else None, what="runs for the days without one")
+    day = kept.date().isoformat()
+    assert first["parameters"] == {"dataset": "sales", "date": day, "until": day}
+    closes = [up.prefect.wait_for(run["id"], "Failed", "Completed") for run in missed()]
+    assert [close["parameters"]["date"] for close in closes] == [day, (mornings[0]).date().isoformat()]
+    assert closes[0]["start_time"] < closes[1]["start_time"] and max(ended) < closes[0]["end_time"]
+    assert closes[0]["end_time"] <= closes[1]["end_time"]
 
     def late_days() -> list[str]:
         return sorted(event["payload"]["business_day"] for event in up.prefect.events("cubefeed.day.late"))
@@ -112,6 +129,15 @@ def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_ea
         what=f"late once each, not {late_days()}",
     )
     assert {f"{day}.html" for day in days} <= {file.name for file in up.place.state.rglob("reports/*/*.html")}
+
+
+def note_kept_schedule(up: Installation, morning: datetime) -> None:
+    """The day that was due then was closed then, and none since."""
+    row = ("sales", (morning - timedelta(days=1)).date().isoformat(), "closed", morning.astimezone(UTC).isoformat(), 0)
+    with contextlib.closing(sqlite3.connect(up.place.state / "ledger.db", timeout=30)) as ledger, ledger:
+        ledger.execute("DELETE FROM business_days WHERE checked_utc IS NOT NULL")
+        columns = "dataset, day, state, checked_utc, untold"
+        ledger.execute(f"INSERT INTO business_days ({columns}) VALUES (?, ?, ?, ?, ?)", row)
 
 
 @pytest.mark.deep

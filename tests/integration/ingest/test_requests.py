@@ -30,7 +30,7 @@ from flows.store.ledger_file import open_ledger
 from flows.store.payload import MAX_NAMES
 from flows.store.requests import RequestBox
 from flows.store.segments import Segments
-from tests.integration.live_feed import DEADLINE_S, LiveFeed, ask, live, sales
+from tests.integration.live_feed import DEADLINE_S, LiveFeed, ask, declare, live, sales
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -280,7 +280,7 @@ def test_each_part_of_a_request_is_given_out_once_while_another_one_fails(tmp_pa
         waiting = RequestParts({})
         answers = RequestAnswers(box, waiting)
         caught: Any = Caught(2)
-        waiting.add(Work("sales", landed=(), request=caught, more=more) for more in (True, False))
+        waiting.put_first([Work("sales", landed=(), request=caught, more=more) for more in (True, False)])
         failing = threading.Thread(target=answers.fail, args=(1, RequestFailed("x", next_step="y")))
         failing.start()
         assert caught.seen.wait(DEADLINE_S)
@@ -334,3 +334,24 @@ def test_a_ledger_that_cannot_be_written_is_an_error_for_who_asks(
         with pytest.raises(RequestFailed, match="database is locked"):
             ask_owner(state, "sales", "verify", {}, timeout_s=1)
         other.execute("COMMIT")
+
+
+def test_a_day_is_closed_between_the_parts_of_a_long_load_and_other_loads_wait(tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
+    for number in range(3):
+        (tmp_path / "landing" / f"{number}.csv").write_bytes(sales(number + 1, start=number))
+    with open_feed(declare(tmp_path, observer="polling")) as opened, closing(RequestBox(opened.feed.ledger)) as box:
+        begun: list[str] = []
+
+        def work() -> None:
+            found = opened.feed.requests.next_work(max_files=1, max_bytes=1 << 30)
+            begun.append(found.request.kind if found is not None and found.request is not None else "nothing")
+
+        box.leave("sales", "reload", {})
+        work()
+        for kind in ("load", "close-day", "verify"):
+            box.leave("sales", kind, {})
+        for _ in range(6):
+            work()
+    assert begun[:5] == ["reload", "close-day", "reload", "verify", "reload"]
+    assert begun[5] == "load"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows.errors import NotRunning, RequestFailed
+from flows.errors import NotRunning, RequestFailed, RequestWithdrawn
 from flows.ingest import session_wait
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.session_wait import ask_when_live
@@ -89,6 +89,18 @@ def test_what_a_session_had_not_begun_is_asked_of_the_next_one(asker: Asker, tmp
     with live(tmp_path, "polling") as living:
         living.put("a.csv", sales(4))
         assert asked.result(DEADLINE_S)["verify"]["missing"] == 0
+
+
+def test_what_is_not_wanted_any_more_is_withdrawn_before_the_session_begins_it(asker: Asker, tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
+    with open_feed(declare(tmp_path, observer="polling")) as opened:
+        opened.feed.health.begin_live()  # and nobody works
+        asked = asker.ask()
+        wait_until(lambda: opened.feed.requests._requests.open_requests())
+        asker.over.set()
+        with pytest.raises(RequestWithdrawn):
+            asked.result(DEADLINE_S)
+        assert opened.feed.requests._requests.open_requests() == []
 
 
 def test_a_dataset_that_is_not_served_is_refused_while_the_session_opens(asker: Asker, tmp_path: Path) -> None:

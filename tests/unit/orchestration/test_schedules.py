@@ -13,12 +13,11 @@ from flows.datasets.sales import SALES
 from flows.model.calendar import DailyBy, business_day, calendar_day, has_data, is_due
 from flows.orchestration.schedules import schedule_of
 
-CHANGES = [
-    ("Europe/Paris", date(2026, 3, 27)),
-    ("Europe/Paris", date(2026, 10, 23)),
-    ("America/New_York", date(2026, 3, 6)),
-    ("America/New_York", date(2026, 10, 30)),
+MONTHS = [
+    (zone, first) for zone in ("Europe/Paris", "America/New_York") for first in (date(2026, 3, 1), date(2026, 10, 15))
 ]
+"""Two months with a change of the clocks, of each zone."""
+DAYS = 31
 
 
 async def moments_of(expect: DailyBy | None, start: datetime, days: int = 5) -> list[datetime]:
@@ -30,13 +29,15 @@ async def moments_of(expect: DailyBy | None, start: datetime, days: int = 5) -> 
 
 
 @pytest.mark.parametrize("at", ["00:00", "01:30", "02:30", "07:00"])
-@pytest.mark.parametrize(("zone", "first"), CHANGES)
+@pytest.mark.parametrize(("zone", "first"), MONTHS)
 async def test_each_day_is_due_at_one_run_also_when_the_clocks_change(zone: str, first: date, at: str) -> None:
     expect = DailyBy(at, zone, day="Date")
     start = datetime.combine(first, datetime.min.time(), ZoneInfo(zone))
-    moments = await moments_of(expect, start)
+    moments = await moments_of(expect, start, days=DAYS)
     due = [business_day(expect, moment) for moment in moments]
-    assert due == [first + timedelta(days=days - 1) for days in range(5)]
+    assert due == [first + timedelta(days=days - 1) for days in range(DAYS)]
+    utc = [moment.astimezone(UTC) for moment in moments]
+    assert utc == sorted(set(utc))
     for moment, day in zip(moments, due, strict=True):
         assert day is not None
         assert is_due(expect, day, moment) and not is_due(expect, day, moment - timedelta(minutes=1))
