@@ -51,7 +51,7 @@ class RequestActions:
         return {}
 
     def _back_up_unload(self, name: str) -> None:
-        """Make a backup, since no segment says that these rows have left."""
+        """Make a backup, so that it is remembered though the segment be lost that says that these rows have left."""
         try:
             make_backup(self._resources.ledger.file, self._resources.backups)
         except (OSError, CubefeedError) as error:

@@ -14,12 +14,21 @@ from pathlib import Path
 import polars as pl
 from sqlalchemy import select
 
-from flows.errors import StateError
+from flows.errors import DiskFull, StateError
 from flows.model.files import first_names, shown
 from flows.model.tables import VERSION, Table
 from flows.runtime.shortages import is_full
 from flows.store.atomic_write import sync_directory
-from flows.store.backup import backups_in, copy_database, defect, last_numbers, ledger_bytes, open_still, sync_file
+from flows.store.backup import (
+    backups_in,
+    copy_database,
+    defect,
+    last_numbers,
+    ledger_bytes,
+    make_backup,
+    open_still,
+    sync_file,
+)
 from flows.store.disk import room_for
 from flows.store.exchange import building_place, complete_place, exchange, finish_exchange, remove_building
 from flows.store.ledger import ROOM_BYTES, Ledger, SegmentFacts
@@ -82,7 +91,18 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> RestoreRes
     aside = exchange(state.ledger)
     for file in found.orphans:
         store.set_aside(file)
+    words += _back_up(state)
     return RestoreResult(begun_with, found.segments, found.versions, aside, words)
+
+
+def _back_up(state: StateDirectory) -> list[str]:
+    """Make a backup, so that the next restore begins with what this one has found, and does not find it missing again.
+    Returns why there is none."""
+    try:
+        make_backup(state.ledger, state.backups)
+    except (OSError, DiskFull, sqlite3.DatabaseError) as error:
+        return [f"no backup of the restored ledger could be made, the next close-day makes one: {error}"]
+    return []
 
 
 def _require_all_datasets(state: StateDirectory, store: Segments, known: Mapping[str, Table]) -> None:

@@ -237,3 +237,17 @@ def test_a_restore_that_does_not_fit_its_segments_changes_nothing(tmp_path: Path
         restore(tmp_path)
     assert ledger.read_bytes() == before
     assert list((tmp_path / "state").glob("ledger.db?*")) == []
+
+
+def test_what_is_missing_is_named_by_the_first_restore_and_not_by_the_next_one(tmp_path: Path) -> None:
+    with live(tmp_path, "native") as living:
+        for number in (1, 2, 3):
+            living.put(f"{number}.csv", sales(number, start=number))
+            living.wait_for({each: each for each in range(1, number + 1)})
+    segment_files(tmp_path)[1].unlink()
+    for words in (1, 0):
+        lose_the_ledger(tmp_path)
+        undecided = restore(tmp_path).undecided
+        assert sum("batch 2 in no segment any more" in sentence for sentence in undecided) == words
+        with live(tmp_path, "native") as living:
+            living.wait_for({1: 1, 2: 2, 3: 3})
