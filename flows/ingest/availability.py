@@ -43,6 +43,7 @@ class Availability:
         outcome = Outcome(state.dataset.name)
         if state.recover():
             self._publisher.publish(state, outcome)
+        self._publisher.publish_untold(state)
         return outcome
 
     def check_filled(self, state: DatasetState) -> None:

@@ -90,13 +90,10 @@ class Days:
         checked, closed = self.verify(state), day or _passed_day(dataset, moment)
         measured = self._measure(dataset)
         found = self._facts(dataset, measured, closed)
-        problem = state.monitor.inbox.problem if closed is None or not found["day_rows"] else None
-        complaints = [*complaints_of(checked, found, problem), *(measured.complaints if measured else ())]
-        changes = (
-            []
-            if closed is None or measured is None
-            else note_close(dataset, ledger, measured, closed, is_sound=not complaints, run=run)
-        )
+        complaints = _complaints(state, checked, found, measured)
+        changes: list[DayChange] = []
+        if closed is not None and measured is not None:
+            changes = note_close(dataset, ledger, measured, closed, is_sound=not complaints, run=run)
         report = self._report(state, closed or _day_before(moment), checked, measured)
         make_backup(ledger.file, self._resources.backups)
         remove_old_ledgers(ledger.file)
@@ -163,6 +160,15 @@ class Days:
             elif horizon is not None:
                 with boundary(Scope.CUBE):
                     self._resources.cube.apply(ChangeSet(dataset.table.name, frozenset(), dataset.no_rows, horizon))
+
+
+def _complaints(
+    state: DatasetState, checked: Mapping[str, Any], found: Mapping[str, Any], measured: Measured | None
+) -> list[str]:
+    """What is not as it should be of a day. Why the landing directory cannot be seen matters where data is missing."""
+    is_missed = found["business_day"] is None or (found["expected"] and not found["arrived"])
+    problem = state.monitor.inbox.problem if is_missed else None
+    return [*complaints_of(checked, found, problem), *(measured.complaints if measured is not None else ())]
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class Feed:
         self.health = health or Health()
         self.health.on_end(wake.set)
         self.health.on_live(self._forget_absent)
-        publisher = self._publisher = OutcomePublisher(self.ledger)
+        publisher = OutcomePublisher(self.ledger)
         self.listeners = publisher.listeners
         self.appender = Appender(self.ledger, self.segments, self.quarantine, self.cube)
         parts = RequestParts(self.datasets)
@@ -104,7 +104,6 @@ class Feed:
         """
         for state in self.datasets.values():
             self.tables.fill(state, progress)
-            self._publisher.publish_untold(state)
 
     def detect(self, timeout_s: float) -> Work | None:
         """Wait for work: a request, or files that are settled or gone. None when the time is over."""

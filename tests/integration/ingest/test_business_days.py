@@ -16,6 +16,7 @@ import pytest
 from flows.datasets.sales import SALES
 from flows.day_report.html import make_page
 from flows.errors import RequestFailed
+from flows.ingest import commit, dataset_state
 from flows.ingest.day_changes import rows_by_day
 from flows.ingest.work import Outcome
 from flows.model.business_day import BusinessDay, DayState
@@ -316,3 +317,37 @@ def test_a_close_whose_segments_cannot_be_compacted_now_closes_the_day(
         living.wait_for({1: 1})
         monkeypatch.setattr("flows.ingest.commit.compact", full)
         assert ask(living, "close-day", date="2021-05-01")["day"]["state"] == "closed"
+
+
+def test_a_day_whose_batch_was_staged_and_not_applied_is_told_of_once_the_table_is_filled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Outcome] = []
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        living.feed.listeners.append(heard.append)
+
+        def full(*_: object, **__: object) -> None:
+            monkeypatch.undo()
+            raise OSError(ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(dataset_state, "RETRY_S", 0.1)
+        monkeypatch.setattr(commit, "change_set", full)
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+        assert [change.day for outcome in heard for change in outcome.days if change.state is DayState.ARRIVED] == [
+            date(2021, 5, 1)
+        ]
+
+
+@pytest.mark.parametrize("has_come", [True, False])
+def test_a_landing_directory_that_cannot_be_seen_is_no_complaint_of_a_day_that_has_come(
+    tmp_path: Path, has_come: bool
+) -> None:
+    with live(tmp_path, "native", expect=EXPECT) as living:
+        if has_come:
+            living.put("a.csv", sales(1))
+            living.wait_for({1: 1})
+        living.landing.rename(tmp_path / "elsewhere")
+        living.wait_until(lambda: living.inbox.problem)
+        complaints = ask(living, "close-day", date="2021-05-01")["day"]["complaints"]
+        assert len(complaints) == (0 if has_come else 2)
