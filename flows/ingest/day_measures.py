@@ -39,10 +39,10 @@ class Measured:
         missing: dict[str, Value] = {name: NOT_COMPUTED if name in self.failed else None for name in self.measures}
         return missing | dict(found)
 
-    def rows_on(self, day: date) -> int:
-        """How many rows a day has; 0 where that cannot be counted."""
+    def rows_on(self, day: date) -> int | None:
+        """How many rows a day has; None where they cannot be counted."""
         rows = self.on(day).get(CONTRIBUTORS_COUNT)
-        return rows if isinstance(rows, int) else 0
+        return None if isinstance(rows, str | float) else rows or 0
 
     @property
     def complaints(self) -> list[str]:

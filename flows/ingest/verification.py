@@ -162,12 +162,13 @@ def day_facts(
 ) -> dict[str, Any]:
     """Whether data of a business day is expected, whether it has come, and how many rows of it the cube holds.
 
-    It has come where it has rows, or where a file has said that there are none.
+    It has come where it has rows, or where a file has said that there are none; where its rows cannot be counted, the
+    ledger says it.
     """
     if dataset.expect is None or measured is None or day is None:
         return {"business_day": None, "expected": False, "day_rows": None, "arrived": True}
     rows, expected = measured.rows_on(day), has_data(dataset.expect, day)
-    arrived = rows > 0 or (known is not None and known.version is not None)
+    arrived = bool(rows) or (known is not None and (known.version is not None or (rows is None and known.has_come)))
     return {"business_day": day.isoformat(), "expected": expected, "day_rows": rows, "arrived": arrived}
 
 

@@ -182,7 +182,7 @@ class BusinessDay:
         """The same once a close has looked at it."""
         return replace(self, checked_utc=at_utc)
 
-    def closed(self, totals: Mapping[str, Value], rows: int, at_utc: str, *, run: str | None) -> BusinessDay:
+    def closed(self, totals: Mapping[str, Value], rows: int | None, at_utc: str, *, run: str | None) -> BusinessDay:
         """The same once it was closed with these totals; one that is closed with them stays as it is."""
         if self.state is DayState.CLOSED:
             return self
@@ -196,7 +196,7 @@ class BusinessDay:
             changes=(),
         )
 
-    def compared(self, totals: Mapping[str, Value], rows: int, at_utc: str) -> BusinessDay:
+    def compared(self, totals: Mapping[str, Value], rows: int | None, at_utc: str) -> BusinessDay:
         """The same with what its totals are now: restated where they are others than those with which it was closed.
 
         Measures that were not among them, or are not any more, say nothing: the declaration is another one.
