@@ -63,9 +63,12 @@ async def keep_cube_live() -> RunState[None]:
     attend = partial(_ended_in_order, ending, UUID(run))
     try:
         with open_feed(settings, tell=logger.warning, prefect_url=shown_url, run=run, attend=attend) as opened:
-            with suppress(SessionFailed), session_alerts(settings, opened):  # which the health holds
-                async with Stages(opened.feed) as stages:
-                    await _live(stages, opened.owner)
+            with session_alerts(settings, opened, supervised=True) as tell_end:
+                with suppress(SessionFailed):  # which the health holds
+                    async with Stages(opened.feed) as stages:
+                        await _live(stages, opened.owner)
+                if ending.state.is_crashed():
+                    tell_end(str(ending.state.message))
             opened.feed.health.require_health()
     except StateError as error:
         other = await _other_owner(settings)

@@ -57,16 +57,33 @@ class Announcement(NamedTuple):
 
 
 @dataclass(frozen=True)
+class DayNote:
+    """The report of a day that was closed.
+
+    Args:
+        title: one line.
+        body: several.
+        page: the report, where it lies.
+    """
+
+    title: str
+    body: str
+    page: str | None
+
+
+@dataclass(frozen=True)
 class Look:
     """What a look found.
 
     Args:
         problems: all that is wrong.
         looked: the kinds that it has looked for: what is not found of these has gone.
+        reports: of days that were closed since the last look.
     """
 
     problems: tuple[Problem, ...] = ()
     looked: frozenset[Kind] = frozenset()
+    reports: tuple[DayNote, ...] = ()
 
 
 class AlertBook:

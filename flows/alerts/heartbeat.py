@@ -79,7 +79,12 @@ def _beat(url: str, is_well: Callable[[], bool], ending: threading.Event) -> Non
 
 
 def _call(url: str) -> None:
+    from urllib.error import HTTPError
     from urllib.request import urlopen
 
-    with urlopen(url, timeout=TIMEOUT_S):
-        pass
+    try:
+        with urlopen(url, timeout=TIMEOUT_S):
+            pass
+    except HTTPError as error:
+        error.close()  # it holds the connection
+        raise

@@ -87,10 +87,6 @@ class AlertService:
         self._wake.set()
         self._thread.join(END_S)
 
-    def post(self, topic: Topic, *, title: str, body: str, page: str | None = None) -> None:
-        """Have something sent that is no problem; called in the thread of the service, while it looks."""
-        self._post(topic, title, body, Mood.NEWS, page)
-
     def _run(self) -> None:
         while not self._ending.is_set():
             self._round()
@@ -121,7 +117,10 @@ class AlertService:
 
     def _note(self) -> None:
         now = datetime.now(UTC)
-        for said in self._book.note(self._look(), now):
+        look = self._look()
+        for report in look.reports:
+            self._post(Topic.REPORT, f"{NAME}: {report.title}", report.body, Mood.NEWS, report.page)
+        for said in self._book.note(look, now):
             title = title_of(said, NAME)
             log.info("alert: %s", title)
             self._post(topic_of(Kind(said.alert.kind)), title, body_of(said, self._live_url()), mood_of(said.turn))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -13,10 +13,13 @@ from flows.alerts.service import AlertService
 from flows.alerts.session_look import SessionLook, is_well
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.disk_warnings import Disks, landing_places, places
+from flows.ingest.feed import Feed
+from flows.runtime.boundaries import describe
 from flows.settings import Settings
 from flows.store.alerts import AlertRecord, AlertSource, load_alerts, save_alerts
 from flows.store.installation import installation_id
 from flows.store.ledger import Ledger
+from flows.store.reports import Reports
 from flows.store.state_directory import StateDirectory
 
 PATIENCE_S = 1.0
@@ -37,8 +40,16 @@ class LedgerAlerts:
 
 
 @contextmanager
-def session_alerts(settings: Settings, opened: OpenFeed) -> Iterator[None]:
-    """Tell the configured addresses what goes wrong in a session, as long as the block runs.
+def session_alerts(
+    settings: Settings, opened: OpenFeed, *, supervised: bool = False
+) -> Iterator[Callable[[str], None]]:
+    """Tell the configured addresses what goes wrong in a session, as long as the block runs. Yields what is called with
+    why the session ends, where nobody has asked for that.
+
+    Args:
+        settings: of the installation.
+        opened: the session.
+        supervised: whether another process sees it where a part of the session fails, and tells it.
 
     Raises:
         DeclarationError: an address, or that of the heartbeat, cannot be used.
@@ -46,18 +57,30 @@ def session_alerts(settings: Settings, opened: OpenFeed) -> Iterator[None]:
     state, feed = StateDirectory(settings.state), opened.feed
     addresses = configured_addresses(installation_id(state))
     require_usable(addresses)
-    url = configured_heartbeat()
+    url, look = configured_heartbeat(), None
     with ExitStack() as stack:
         if url is not None:
             stack.enter_context(heartbeat(url, lambda: is_well(feed)))
         if addresses:
             disks = Disks(places(state), landing_places(each.dataset for each in feed.datasets.values()))
             stack.callback(disks.close)
-            look = SessionLook(feed, disks)
+            known = load_alerts(feed.ledger, AlertSource.SESSION).alerts
+            look = SessionLook(feed, disks, Reports(state.reports), known)
             service = AlertService(
                 addresses, look=look.look, store=LedgerAlerts(feed.ledger), live_url=lambda: opened.owner.url
             )
             feed.listeners += [look.note, lambda _: service.wake()]
             stack.callback(service.stop)
+            if not supervised:
+                stack.callback(_note_failure, feed, look)
             service.start()
-        yield
+        yield look.note_end if look is not None else _ignore
+
+
+def _note_failure(feed: Feed, look: SessionLook) -> None:
+    if feed.health.failure is not None:
+        look.note_end(describe(feed.health.failure.cause))
+
+
+def _ignore(_: str) -> None:
+    """Nobody is told."""

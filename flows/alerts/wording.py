@@ -59,7 +59,7 @@ def _over(alert: Alert) -> str:
         case Kind.REFUSED:
             return "no refused file is left"
         case Kind.LATE:
-            return f"the data of {alert.subject} has come"
+            return "no business day of the last month is late any more"
         case Kind.DEGRADED:
             return "it loads again"
         case Kind.DISK:

@@ -13,13 +13,16 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 
 from flows.alerts.session import session_alerts
-from flows.errors import plain_lines
+from flows.alerts.supervisor import supervisor_alerts
+from flows.alerts.supervisor_look import SupervisorLook
+from flows.errors import CubefeedError, plain_lines
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.watch import watch as watch_loop
 from flows.installation.supervisor import Addresses, Supervisor
 from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.atomic_write import write_file
+from flows.store.state_directory import StateDirectory
 from flows.text.hindrances import hindrances
 
 
@@ -80,28 +83,36 @@ async def run_installation(
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)
 
-    async def begin() -> None:
-        addresses = await supervisor.start()
+    async def begin(alerts: SupervisorLook) -> None:
+        try:
+            addresses = await supervisor.start()
+        except CubefeedError as error:
+            alerts.note_failure(str(error))
+            raise
+        alerts.note_start()
         _write(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
         if story is not None:
             await story(addresses)
         if keep:
             notify("Ctrl-C ends it")
 
-    beginning = asyncio.create_task(begin())
     stopped = asyncio.create_task(stopping.wait())
     try:
-        await asyncio.wait({beginning, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if beginning.done():
-            beginning.result()
-            if keep:
-                await supervisor.keep(stopping)
-                failure = supervisor.failure
-                if failure is not None:
-                    raise failure
-        return beginning.done()
+        with supervisor_alerts(StateDirectory(settings.state.resolve())) as alerts:
+            beginning = asyncio.create_task(begin(alerts))
+            try:
+                await asyncio.wait({beginning, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if beginning.done():
+                    beginning.result()
+                    if keep:
+                        await supervisor.keep(stopping)
+                        failure = supervisor.failure
+                        if failure is not None:
+                            raise failure
+                return beginning.done()
+            finally:
+                beginning.cancel()
     finally:
-        beginning.cancel()
         stopped.cancel()
         notify("stopping …")
         await supervisor.end()

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Table, delete, insert, select
 
-from flows.model.alerts import Alert, Message
+from flows.model.alerts import Alert, Kind, Message
+from flows.runtime.clock import now_utc
 from flows.store.ledger import Ledger
 from flows.store.schema import alert_messages, alerts
 
@@ -57,6 +58,19 @@ def save_alerts(ledger: Ledger, source: AlertSource, record: AlertRecord, *, pat
             connection.execute(delete(table).where(table.c.source == source))
             if rows:
                 connection.execute(insert(table), rows)
+
+
+def note_restore(ledger: Ledger, text: str, details: str) -> None:
+    """Have the next session tell that the ledger was restored, and not send again what waited when its backup was made.
+
+    To be called while nobody uses the ledger.
+    """
+    now = now_utc()
+    alert = Alert(Kind.RESTORED.value, "", "", text, details, 0, since_utc=now, changed_utc=now)
+    with ledger.writing() as connection:
+        connection.execute(delete(alert_messages))
+        connection.execute(delete(alerts).where(alerts.c.kind == Kind.RESTORED.value))
+        connection.execute(insert(alerts), {"source": AlertSource.SESSION.value, **asdict(alert)})
 
 
 def _columns(table: Table) -> list[Column[Any]]:

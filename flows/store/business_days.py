@@ -38,6 +38,12 @@ def known_days(ledger: Ledger, dataset: str, days: Iterable[date]) -> dict[date,
     return {found.day: found for found in _found(ledger, _of(dataset).where(named))}
 
 
+def late_days(ledger: Ledger, dataset: str, first: date) -> list[BusinessDay]:
+    """The days from the first on whose data is late and has not come, in order."""
+    late = (table.c.day >= first.isoformat()) & (table.c.state == DayState.LATE.value)
+    return list(_found(ledger, _of(dataset).where(late).order_by(table.c.day)))
+
+
 def closed_days(ledger: Ledger, dataset: str) -> list[BusinessDay]:
     """All days that were closed, also those that were restated since."""
     return list(_found(ledger, _of(dataset).where(table.c.closed_utc.is_not(None)).order_by(table.c.day)))

@@ -18,6 +18,7 @@ from flows.errors import DiskFull, StateError
 from flows.model.files import first_names, shown
 from flows.model.tables import VERSION, Table
 from flows.runtime.shortages import is_full
+from flows.store.alerts import note_restore
 from flows.store.atomic_write import sync_directory
 from flows.store.backup import (
     backups_in,
@@ -82,6 +83,8 @@ def restore_ledger(state: StateDirectory, tables: Iterable[Table]) -> RestoreRes
             with _opened(building) as ledger:
                 found = replay_segments(ledger, store, known)
                 words = [*found.words, *_check_rows(ledger, store)]
+                begun = f"from {begun_with} and its segments" if begun_with else "from its segments alone"
+                note_restore(ledger, f"the ledger was restored {begun}", "\n".join(words[:SHOWN]))
             _seal(building)
     except BaseException:
         remove_building(state.ledger)

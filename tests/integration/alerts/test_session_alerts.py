@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from flows.alerts import book
 from flows.alerts.session import session_alerts
+from flows.datasets.sales import SALES
+from flows.day_report.day_close import close_business_day
 from flows.ingest.bootstrap import open_feed
 from flows.model.alerts import Kind
+from flows.model.calendar import DailyBy
 from flows.redaction import RedactingFormatter
+from flows.store.restore import restore_ledger
+from flows.store.state_directory import StateDirectory
 from tests.integration.alerts.receivers import SECRET, HttpReceiver, MailServer, http_receiver
-from tests.integration.live_feed import LiveFeed, declare, sales
+from tests.integration.live_feed import LiveFeed, ask, declare, sales
 
 pytestmark = pytest.mark.usefixtures("quick", "prompt")
+DAILY = SALES.expect
 BAD = b"ID,Date,Product,Quantity\n1,never,phone,1\n"
 
 
 @contextmanager
-def told(root: Path, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> Iterator[LiveFeed]:
-    """A live feed whose problems these addresses are told."""
+def told(
+    root: Path, monkeypatch: pytest.MonkeyPatch, *addresses: str, expect: DailyBy | None = None
+) -> Iterator[LiveFeed]:
+    """A live feed whose problems these addresses are told; no day of it is expected by default."""
     monkeypatch.setenv("CUBEFEED_ALERTS", " ".join(addresses))
     landing = root / "landing"
     landing.mkdir(exist_ok=True)
-    settings = declare(root)
+    settings = declare(root, expect=expect)
     with open_feed(settings) as opened, session_alerts(settings, opened):
         living = LiveFeed(opened, landing)
         living.start()
@@ -123,3 +132,60 @@ def test_no_secret_of_an_address_reaches_the_ledger_or_the_log(
     assert "alert address 1 (json) took no message, which is tried again: " in log and "error=500" in log
     assert SECRET not in log
     assert all(SECRET.encode() not in file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file())
+
+
+def test_a_day_whose_data_is_late_is_told_and_so_is_that_it_has_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    with told(tmp_path, monkeypatch, f"late={receiver.address}", expect=DAILY) as living:
+        living.wait_until(lambda: receiver.messages)
+        day = re.fullmatch(r"Cubefeed: sales: no data of (\S+) has come by its time", receiver.titles[0])
+        assert day is not None
+        living.put("late.csv", sales(1, day=day[1]))
+        living.wait_until(lambda: len(receiver.messages) == 2)
+        assert "no business day of the last month is late any more; it lasted" in receiver.titles[1]
+
+
+def test_the_report_of_a_day_arrives_with_its_page_after_the_close(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver, mails: MailServer
+) -> None:
+    with told(tmp_path, monkeypatch, f"report={mails.address}", f"report={receiver.address}", expect=DAILY) as living:
+        living.put("day.csv", sales(10, 7))
+        living.wait_for({1: 10, 2: 7})
+        closed = close_business_day(
+            tmp_path / "state", date(2021, 5, 1), lambda payload: ask(living, "close-day", **payload)
+        )
+        assert not closed.complaints
+        living.wait_until(lambda: receiver.messages and mails.mails)
+        assert receiver.titles == mails.subjects == ["Cubefeed: sales: 2021-05-01 is closed, 2 rows"]
+        (page,) = mails.mails[0].iter_attachments()
+        assert page.get_filename() == "2021-05-01.html" and "2021-05-01" in str(page.get_content())
+        (attached,) = receiver.messages[0]["attachments"]
+        assert attached["filename"] == "2021-05-01.html" and attached["base64"]
+
+
+def test_a_session_that_ended_is_told_and_the_next_one_tells_that_it_is_live_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    with told(tmp_path, monkeypatch, receiver.address) as living:
+        living.feed.health.fail("appending", OSError("the cube is gone"))
+    assert receiver.titles == ["Cubefeed: the session has ended: OSError: the cube is gone"]
+    with told(tmp_path, monkeypatch, receiver.address) as living:
+        living.wait_until(lambda: len(receiver.messages) == 2)
+        assert receiver.titles[1].startswith("Cubefeed: the session is live again; it lasted ")
+
+
+def test_a_restored_ledger_is_told_with_what_is_not_as_it_was_and_then_that_it_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    with told(tmp_path, monkeypatch, receiver.address) as living:
+        living.put("a.csv", sales(1))
+        living.wait_for({1: 1})
+    (tmp_path / "state" / "ledger.db").unlink()
+    restore_ledger(StateDirectory(tmp_path / "state"), [SALES.table])
+    with told(tmp_path, monkeypatch, receiver.address) as living:
+        living.wait_until(lambda: len(receiver.messages) == 2)
+        assert receiver.titles[0] == "Cubefeed: the ledger was restored from its segments alone"
+        assert receiver.titles[1].startswith(
+            "Cubefeed: the restored ledger is in use, and all that lies in the landing"
+        )

@@ -1,0 +1,133 @@
+"""What `up` tells, since the session cannot."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.alerts import book, supervisor_look
+from flows.alerts.supervisor import supervisor_alerts
+from flows.alerts.supervisor_look import SupervisorLook
+from flows.model.alerts import Kind
+from flows.store.ledger_file import open_ledger
+from flows.store.owner import End, Owner
+from flows.store.state_directory import StateDirectory
+from tests.integration.alerts.receivers import HttpReceiver, http_receiver
+
+pytestmark = pytest.mark.usefixtures("prompt")
+
+
+def until(met: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDirectory:
+    found = StateDirectory(tmp_path / "state")
+    found.create()
+    open_ledger(found.ledger).close()
+    return found
+
+
+@contextmanager
+def session(state: StateDirectory) -> Iterator[None]:
+    """This process owns the state directory."""
+    with state.owned():
+        state.announce(Owner(os.getpid(), "duckdb"))
+        state.forget_end()
+        yield
+
+
+@contextmanager
+def supervised(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> Iterator[SupervisorLook]:
+    monkeypatch.setenv("CUBEFEED_ALERTS", receiver.address)
+    with supervisor_alerts(state) as alerts:
+        yield alerts
+
+
+def test_a_session_that_has_ended_is_told_with_the_reason_and_so_is_that_it_is_live_again(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    with supervised(state, monkeypatch, receiver) as alerts:
+        with session(state):
+            alerts.note_start()
+        state.note_end(End("the ledger is damaged", "make it again", 70))
+        until(lambda: receiver.messages)
+        expected = "Cubefeed: the session has ended, and is started again by itself: the ledger is damaged"
+        assert receiver.titles == [expected] and "next: make it again" in receiver.messages[0]["message"]
+        with session(state):
+            until(lambda: len(receiver.messages) == 2)
+    assert receiver.titles[1].startswith("Cubefeed: the session is live again; it lasted ")
+
+
+def test_a_start_that_failed_is_told_and_the_next_one_tells_that_a_session_is_live(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    with supervised(state, monkeypatch, receiver) as alerts:
+        alerts.note_failure("The Prefect server does not answer")
+    assert receiver.titles == ["Cubefeed: it could not start: The Prefect server does not answer"]
+    with supervised(state, monkeypatch, receiver) as alerts, session(state):
+        alerts.note_start()
+        until(lambda: len(receiver.messages) == 2)
+    assert receiver.titles[1].startswith("Cubefeed: the session is live again; it lasted ")
+
+
+def test_it_is_told_where_there_is_no_ledger_to_remember_it_in(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    state.ledger.write_bytes(b"no ledger at all")
+    with supervised(state, monkeypatch, receiver) as alerts:
+        alerts.note_start()
+        until(lambda: receiver.titles == ["Cubefeed: no session is live: somebody has ended it"])
+
+
+def test_what_it_could_not_send_waits_in_the_ledger(state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver() as gone:
+        pass
+    with supervised(state, monkeypatch, gone) as alerts:
+        alerts.note_start()
+        until(lambda: waiting(state) == ["supervisor"])
+    with http_receiver(port=gone.port) as back, supervised(state, monkeypatch, back):
+        until(lambda: back.titles == ["Cubefeed: no session is live: somebody has ended it"])
+        until(lambda: waiting(state) == [])
+
+
+def waiting(state: StateDirectory) -> list[str]:
+    with closing(sqlite3.connect(state.ledger)) as ledger:
+        return [source for (source,) in ledger.execute("select source from alert_messages where tries > 0")]
+
+
+def test_a_prefect_server_that_is_away_for_long_is_told_and_so_is_that_it_is_back(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    monkeypatch.setattr(book, "SETTLE", {Kind.PREFECT: timedelta(seconds=0.3)})
+    monkeypatch.setattr(supervisor_look, "PREFECT_S", 0.05)
+    with http_receiver() as prefect, supervised(state, monkeypatch, receiver) as alerts, session(state):
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{prefect.port}/api")
+        alerts.note_start()
+        prefect.status = 503
+        until(lambda: receiver.titles == ["Cubefeed: Prefect does not answer; loading goes on without it"])
+        prefect.status = 200
+        until(lambda: len(receiver.messages) == 2)
+    assert receiver.titles[1].startswith("Cubefeed: Prefect answers again; it lasted ")
+    assert set(prefect.called) == {"GET /api/health"}
+
+
+def test_another_up_on_the_same_state_tells_nothing(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    with session(state), supervised(state, monkeypatch, receiver) as alerts:
+        alerts.note_failure("Cubefeed is running here already")
+    assert not receiver.messages
