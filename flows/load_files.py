@@ -48,22 +48,26 @@ async def load_files(
     chosen = f"{len(paths)}" if paths else "all"
     await name_run(f"{dataset} · {mode} · {chosen}{' · dry run' if dry_run else ''}")
     payload = file_request(paths, since=since, where=where, dry_run=dry_run, force=force)
-    try:
-        outcome = await ask_session(dataset, mode, payload)
-    except RequestFailed as error:
-        await _tell_files(dataset, mode, error.outcome)
-        return Failed(message=str(error))
-    except CubefeedError as error:
-        return Failed(message=str(error))
+    state: State[Any] = await ask_session(dataset, mode, payload, return_state=True)  # type: ignore[misc]  # as if sync
+    outcome = await state.aresult(raise_on_failure=False)
+    if isinstance(outcome, RequestFailed):
+        await _tell_files(dataset, mode, outcome.outcome)
+    if isinstance(outcome, CubefeedError):
+        return Failed(message=str(outcome))
+    if isinstance(outcome, Exception):
+        raise outcome
     await _tell_files(dataset, mode, outcome)
     return Completed(message=outcome_line(mode, outcome, dry_run=dry_run))
 
 
 @task(name="ask_session", cache_policy=NO_CACHE)
-async def ask_session(dataset: str, mode: FileMode, payload: Mapping[str, Any]) -> dict[str, Any]:
+async def ask_session(dataset: str, mode: FileMode, payload: Mapping[str, Any]) -> State[Any]:
     """Leave a request for the session and wait for its outcome; it is taken back when the run is cancelled."""
-    with asking_session(dataset, mode) as ask:
-        return await asyncio.to_thread(ask, payload)
+    try:
+        with asking_session(dataset, mode) as ask:
+            return Completed(data=await asyncio.to_thread(ask, payload))
+    except CubefeedError as error:  # a traceback in the log would say no more
+        return Failed(message=str(error), data=error)
 
 
 async def _tell_files(dataset: str, mode: FileMode, outcome: Mapping[str, Any]) -> None:

@@ -49,6 +49,8 @@ def ask_when_live(
     """
     while True:
         await_session(state, dataset, within_s=owner_within_s, tell=tell, withdrawn=withdrawn)
+        if withdrawn():
+            raise RequestWithdrawn("Nothing was asked, since nobody waits any more", next_step="ask again")
         try:
             return ask(state, dataset, kind, payload, timeout_s=math.inf, withdrawn=withdrawn)
         except RequestWithdrawn:

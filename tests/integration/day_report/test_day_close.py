@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
+from flows.model.calendar import DailyBy
 from tests.integration.live_feed import LiveFeed, live, sales
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -64,3 +65,11 @@ def test_days_that_mean_nothing_are_refused(living: LiveFeed, arguments: tuple[s
 def test_where_nothing_runs_none_of_the_days_is_closed(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["close-day", "--state", str(tmp_path), "--date", "2021-05-01"])
     assert "Nothing is running" in str(done.exception)
+
+
+def test_on_a_day_without_data_none_is_expected(tmp_path: Path) -> None:
+    expect = DailyBy("07:00", "Europe/Paris", day="Date", weekdays=(0, 1, 2, 3, 4))
+    with live(tmp_path, "polling", expect=expect) as living:
+        done = close(living, "--date", "2021-05-01", "--format", "json")
+        (day,) = json.loads(done.stdout)
+    assert (done.exit_code, day["result"]) == (0, "no data expected for 2021-05-01; the cube equals the ledger")

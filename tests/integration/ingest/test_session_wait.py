@@ -114,7 +114,7 @@ def test_who_does_not_want_it_any_more_stops_waiting(asker: Asker, tmp_path: Pat
     asked = asker.ask(within_s=DEADLINE_S)
     asker.wait_for("nothing runs yet")
     asker.over.set()
-    with pytest.raises(NotRunning):
+    with pytest.raises(RequestWithdrawn, match="Nothing was asked"):
         asked.result(DEADLINE_S)
 
 
