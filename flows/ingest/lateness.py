@@ -80,6 +80,5 @@ class Lateness:
             self._tell(state, late)
 
     def _tell(self, state: DatasetState, day: BusinessDay) -> None:
-        log.warning("%s: %s is late: nothing of it has come by its time", day.dataset, day.day)
         days = (day.change,) if day.change is not None else ()
         self._publisher.publish(state, Outcome(day.dataset, problem=state.degraded, days=days))

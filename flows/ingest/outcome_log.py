@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flows.ingest.work import FileOutcome, Outcome
+from flows.model.business_day import DayState
+from flows.text.day_words import change_words
 from flows.text.plural import counted
 
 log = logging.getLogger(__name__)
@@ -17,6 +19,8 @@ QUIET_S = 60.0
 """How long the same of the same file is only counted: a file may be rewritten every second, for days."""
 MOST = 10_000
 """Files that are remembered; the last ones."""
+DAYS = 31
+"""Business days of one outcome that are named, the last ones."""
 
 _WARNED = " with a warning"
 
@@ -51,6 +55,9 @@ class OutcomeLog:
             self._note_file(name, file)
         if more:
             log.info("%s: and %s", name, counted(more, "more file"))
+        for change in outcome.days[-DAYS:]:
+            level = logging.WARNING if change.state in (DayState.LATE, DayState.RESTATED) else logging.INFO
+            log.log(level, "%s: %s", name, change_words(change))
 
     def _note_file(self, name: str, file: FileOutcome) -> None:
         key = name, file.file, f"{file.state}{_WARNED}" if file.warning else file.state

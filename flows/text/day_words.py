@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
-from flows.model.business_day import BusinessDay, DayState
+from flows.model.business_day import BusinessDay, DayChange, DayState, TotalChange
 from flows.text.numbers import format_number, format_utc
 from flows.text.plural import counted
 
@@ -34,9 +35,16 @@ def day_words(day: BusinessDay, due_utc: str | None = None) -> str:
         case DayState.CLOSED:
             return ", ".join(filter(None, [f"closed {since}", _late(day), _no_rows(day) or _rows(day)]))
         case DayState.RESTATED:
-            return f"restated {since}, {_rows(day)}: {_changes(day)}"
+            return f"restated {since}, {_rows(day)}: {_changes(day.changes)}"
         case _:
             assert_never(day.state)
+
+
+def change_words(change: DayChange) -> str:
+    """What a day has become, for a log."""
+    totals = [TotalChange(**each) for each in change.facts.get("changes", ())]
+    why = f": {_changes(totals)}" if change.state is DayState.RESTATED else ""
+    return f"{change.day} is {change.state.value}, {counted(change.facts['rows'], 'row')}{why}"
 
 
 def _late(day: BusinessDay) -> str:
@@ -51,9 +59,9 @@ def _no_rows(day: BusinessDay) -> str:
     return f"no rows, {_SAID_BY[day.said_by]}" if day.said_by in _SAID_BY and not day.rows else ""
 
 
-def _changes(day: BusinessDay) -> str:
-    if not day.changes:
+def _changes(changes: Sequence[TotalChange]) -> str:
+    if not changes:
         return "its totals are as they were when it was closed"
-    named = [f"{c.measure} {format_number(c.before)} → {format_number(c.after)}" for c in day.changes[:_NAMED]]
-    more = len(day.changes) - len(named)
+    named = [f"{c.measure} {format_number(c.before)} → {format_number(c.after)}" for c in changes[:_NAMED]]
+    more = len(changes) - len(named)
     return ", ".join([*named, *([f"and {more} more"] if more else [])])

@@ -38,7 +38,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lateness, "LOOK_S", 0.0)
 
 
-def test_a_day_of_which_nothing_has_come_is_told_of_once_over_restarts_and_then_it_comes_late(tmp_path: Path) -> None:
+def test_a_day_of_which_nothing_has_come_is_told_of_once_over_restarts_and_then_it_comes_late(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with live(tmp_path, "native", expect=MIDNIGHT) as living:
         ledger = living.feed.ledger
         living.wait_until(lambda: known_days(ledger, "sales", [YESTERDAY]) and not untold_days(ledger, "sales"))
@@ -51,6 +53,7 @@ def test_a_day_of_which_nothing_has_come_is_told_of_once_over_restarts_and_then_
         living.wait_for({1: 1})
     (change,) = [change for outcome in heard for change in outcome.days]
     assert (change.state, change.facts["late_utc"]) == (DayState.ARRIVED, late.late_utc)
+    assert caplog.messages.count(f"sales: {YESTERDAY} is late, 0 rows") == 1
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from flows.model.business_day import BusinessDay
-from flows.text.day_words import day_words
+from flows.text.day_words import change_words, day_words
 
 NOW = "2021-05-04T05:00:03.123+00:00"
 DAY = BusinessDay("sales", date(2021, 5, 3))
@@ -45,3 +45,12 @@ def test_a_day_is_said_in_a_line(day: BusinessDay, words: str) -> None:
 
 def test_a_measure_that_could_not_be_computed_restates_nothing() -> None:
     assert CLOSED.compared({"A.SUM": "cannot be computed", "D.SUM": 4}, 8, NOW) == CLOSED
+
+
+def test_what_a_day_has_become_is_said_in_the_log() -> None:
+    changes = [day.change for day in (DAY.late(NOW), CLOSED, CLOSED.compared({"A.SUM": 12}, 9, NOW))]
+    assert [change_words(change) for change in changes if change is not None] == [
+        "2021-05-03 is late, 0 rows",
+        "2021-05-03 is closed, 8 rows",
+        "2021-05-03 is restated, 9 rows: A.SUM 10 → 12",
+    ]
