@@ -24,6 +24,9 @@ NEVER = {"ctime_ns": 0, "inode": 0}
 does not. A path without a signature is never seen to be gone."""
 
 
+_holder = versions.alias("holder")  # made once: it takes longer than to ask for the contents of a segment
+
+
 @dataclass(frozen=True)
 class AcceptedVersion:
     """The version that a path accepted last, whether it is in the cube or unloaded."""
@@ -80,13 +83,12 @@ class Content:
 
 def contents_in(ledger: Ledger, segment_ids: Iterable[int]) -> list[Content]:
     """The contents in these segments that are in the cube."""
-    holder = versions.alias()
     names = ("id", "digest", "path_values", "mtime_ns", "size_bytes", "rows", "refused", "collapsed")
     query = (
         select(paths.c.path, *(versions.c[name] for name in names))
-        .join(holder, holder.c.content == versions.c.id)
-        .join(paths, paths.c.id == holder.c.path_id)
-        .where(versions.c.segment.in_(among(segment_ids)), holder.c.state.in_(LIVE))
+        .join(_holder, _holder.c.content == versions.c.id)
+        .join(paths, paths.c.id == _holder.c.path_id)
+        .where(versions.c.segment.in_(among(segment_ids)), _holder.c.state.in_(LIVE))
         .order_by(versions.c.id, paths.c.arrival)
     )
     found: dict[int, Content] = {}

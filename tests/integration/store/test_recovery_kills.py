@@ -106,9 +106,11 @@ def check(root: Path, what: str, expected: dict[int, int]) -> None:
         compare(root, what, expected)
     assert [file.name for file in state.root.glob("ledger.db.rest*")] == []
     assert all(defect(backup.file) is None for backup in backups_in(state.backups))
+    if what == "restore":
+        make_backup(state.ledger, state.backups)  # which removes what a kill has left of the backup of the restore
     assert {file.suffix for file in state.backups.iterdir()} == {".db"}
-    if what == "migration":
-        assert {version_of(backup.file) for backup in backups_in(state.backups)} == {2}
+    if what == "migration":  # killed between two versions, the next start keeps the one that it finds as well
+        assert {2} <= {version_of(backup.file) for backup in backups_in(state.backups)} <= {2, 3}
 
 
 @pytest.mark.slow
