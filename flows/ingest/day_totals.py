@@ -60,7 +60,9 @@ def day_report(
     level, before, week_before = day_level(dataset), day_before(dataset.expect, day), shifted(day, -_WEEK_DAYS)
     since, until = span_of(dataset.expect, day)
     newest = newest_dates(parts, level, day) if level else {}
+    state = known_days(ledger, dataset.name, [day]).get(day) if dataset.expect is not None else None
     holding = [version for version, (_, has) in newest.items() if has]
+    holding += [state.version] if state is not None and state.version is not None else []
     came = day_versions(ledger, dataset.name, since=since, until=until, holding=holding)
     files = [_file(version, newest, day, until if dataset.expect else None) for version in came]
     files.sort(key=lambda file: _FIRST.index(file.came))
@@ -90,7 +92,7 @@ def day_report(
             *(measured.complaints if measured is not None else ()),
             *_warnings(came),
         ),
-        state=known_days(ledger, dataset.name, [day]).get(day) if dataset.expect is not None else None,
+        state=state,
     )
 
 

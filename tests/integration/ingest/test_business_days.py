@@ -182,6 +182,7 @@ def test_a_header_only_day_is_closed_with_no_rows(tmp_path: Path) -> None:
         found = ask(living, "close-day", date="2021-05-02")
         assert found["day"]["complaints"] == [] and found["day"]["arrived"] and found["day"]["day_rows"] == 0
         assert found["report"]["complaints"] == [] and found["report"]["state"]["said_by"] == "path"
+        assert [file["file"] for file in found["report"]["files"]] == ["2021-05-02.csv"]
 
 
 CORRECTIONS = {
