@@ -16,14 +16,14 @@ Note = Callable[[object], None]
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # which is untyped
-    """End-to-end tests and attacks of one file stay in one process, since they share what takes long to start.
+    """Tests of one file stay in one process where they share what takes long to make; others go where there is room.
 
     The group marks of pytest-xdist 3.8 have no effect with pytest 9.2 (its issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        return file if file.startswith(("tests/attack/", "tests/e2e/")) else nodeid
+        return file if file.startswith(("tests/attack/", "tests/e2e/", "tests/unit/")) else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:

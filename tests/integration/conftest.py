@@ -17,9 +17,9 @@ from tests.integration.live_feed import LiveFeed, live
 type Start = Callable[..., LiveFeed]
 
 
-@pytest.fixture(params=["native", "polling"])
+@pytest.fixture(params=["native", pytest.param("polling", marks=pytest.mark.slow)])
 def observer(request: pytest.FixtureRequest) -> Observer:
-    """Each test that watches a directory does so in both ways."""
+    """Each test that watches a directory does so in both ways; `make test-fast` leaves the second one out."""
     chosen: Observer = request.param
     return chosen
 

@@ -99,6 +99,7 @@ def test_every_row_is_in_one_group() -> None:
     assert sorted(named) == sorted(ROWS)
 
 
+@pytest.mark.slow
 def test_groups_that_fail_leave_the_rows_of_the_others(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +123,7 @@ def test_groups_that_fail_leave_the_rows_of_the_others(
     assert "page-10m: not measured" in capsys.readouterr().err.splitlines()[-3]
 
 
+@pytest.mark.slow
 def test_a_peer_that_asserts_takes_only_its_own_row_and_the_run_fails(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -357,6 +357,7 @@ def test_a_changed_declaration_for_whose_segments_there_is_no_room_waits_and_oth
     assert_whole(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_report_for_which_there_is_no_room_fails_and_the_page_before_stays(tmp_path: Path, disks: Disks) -> None:
     state = tmp_path / "state"
     with two_datasets(tmp_path) as living:
@@ -411,6 +412,7 @@ def backups(root: Path) -> dict[str, Any]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (root / "state" / "backups").iterdir()}
 
 
+@pytest.mark.slow
 def test_a_backup_for_which_there_is_no_room_fails_its_request_and_takes_no_older_one_away(
     tmp_path: Path, disks: Disks, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,29 +10,35 @@ import pytest
 from tests.repository import ROOT
 
 CODE = ("flows", "deployments", "tests")
+Names = ast.Import | ast.ImportFrom | ast.Attribute
 OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}
 
 
-def private_imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def names_in(code: str) -> list[Names]:
+    """The parts of a module in which it can use what is another one's own."""
+    return [node for node in ast.walk(ast.parse(code)) if isinstance(node, Names)]
+
+
+def private_imports(names: list[Names]) -> Iterator[tuple[int, str]]:
     """Line and name of what a module imports of what is another one's own."""
-    for node, path in imports_in(tree):
+    for node, path in imports_in(names):
         if is_private(path):
             yield node.lineno, path
 
 
-def private_attributes(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def private_attributes(names: list[Names]) -> Iterator[tuple[int, str]]:
     """Line and name of what a module reaches for in what it has imported."""
-    modules = {path.rpartition(".")[2] for _, path in imports_in(tree)}
-    for node in ast.walk(tree):
+    modules = {path.rpartition(".")[2] for _, path in imports_in(names)}
+    for node in names:
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in modules and is_private(attribute):
                 if attribute not in OF_NAMED_TUPLES:
                     yield node.lineno, f"{name}.{attribute}"
 
 
-def imports_in(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
+def imports_in(names: list[Names]) -> Iterator[tuple[ast.stmt, str]]:
     """Each import of something of this repository, with its whole name."""
-    for node in ast.walk(tree):
+    for node in names:
         match node:
             case ast.ImportFrom(module=str(module)):
                 found = [f"{module}.{each.name}" for each in node.names]
@@ -48,14 +54,14 @@ def is_private(path: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def modules() -> dict[str, ast.Module]:
+def modules() -> dict[str, list[Names]]:
     """All modules, by their path in the repository."""
     files = sorted(file for folder in CODE for file in (ROOT / folder).rglob("*.py"))
-    return {file.relative_to(ROOT).as_posix(): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    return {file.relative_to(ROOT).as_posix(): names_in(file.read_text(encoding="utf-8")) for file in files}
 
 
-def places(modules: dict[str, ast.Module], find: Callable[[ast.Module], Iterable[tuple[int, str]]]) -> list[str]:
-    return [f"{file}:{line}: {name}" for file, tree in modules.items() for line, name in find(tree)]
+def places(modules: dict[str, list[Names]], find: Callable[[list[Names]], Iterable[tuple[int, str]]]) -> list[str]:
+    return [f"{file}:{line}: {name}" for file, names in modules.items() for line, name in find(names)]
 
 
 @pytest.mark.parametrize(
@@ -72,24 +78,24 @@ def places(modules: dict[str, ast.Module], find: Callable[[ast.Module], Iterable
     ],
 )
 def test_what_is_another_modules_own_is_seen(code: str, found: list[str]) -> None:
-    tree = ast.parse(code)
-    assert [name for _, name in (*private_imports(tree), *private_attributes(tree))] == found
+    names = names_in(code)
+    assert [name for _, name in (*private_imports(names), *private_attributes(names))] == found
 
 
-def test_no_module_imports_what_is_another_ones_own(modules: dict[str, ast.Module]) -> None:
+def test_no_module_imports_what_is_another_ones_own(modules: dict[str, list[Names]]) -> None:
     assert places(modules, private_imports) == []
 
 
-def test_nothing_that_ships_reaches_for_what_is_another_modules_own(modules: dict[str, ast.Module]) -> None:
+def test_nothing_that_ships_reaches_for_what_is_another_modules_own(modules: dict[str, list[Names]]) -> None:
     """Tests do, to make something fail inside."""
-    shipped = {file: tree for file, tree in modules.items() if not file.startswith("tests/")}
+    shipped = {file: names for file, names in modules.items() if not file.startswith("tests/")}
     assert places(shipped, private_attributes) == []
 
 
-def test_nobody_imports_the_public_names_from_where_they_lie(modules: dict[str, ast.Module]) -> None:
+def test_nobody_imports_the_public_names_from_where_they_lie(modules: dict[str, list[Names]]) -> None:
     """It would be the package `cubefeed` a second time."""
 
-    def inside(tree: ast.Module) -> Iterator[tuple[int, str]]:
-        return ((node.lineno, path) for node, path in imports_in(tree) if f"{path}.".startswith("flows.api."))
+    def inside(names: list[Names]) -> Iterator[tuple[int, str]]:
+        return ((node.lineno, path) for node, path in imports_in(names) if f"{path}.".startswith("flows.api."))
 
     assert places(modules, inside) == []

@@ -124,6 +124,7 @@ with RequestBox(open_ledger(Path(sys.argv[1]))).leave_attended("sales", "unload"
 """
 
 
+@pytest.mark.slow
 def test_a_request_whose_asker_was_killed_is_withdrawn_and_not_carried_out(tmp_path: Path) -> None:
     with live(tmp_path, "polling") as living:
         living.put("a.csv", sales(4))
@@ -139,6 +140,7 @@ def test_a_request_whose_asker_was_killed_is_withdrawn_and_not_carried_out(tmp_p
         assert list((tmp_path / "state" / "askers").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claimed", [False, True])
 def test_ctrl_c_withdraws_the_request_or_says_that_it_is_carried_out(tmp_path: Path, claimed: bool) -> None:
     (tmp_path / "landing").mkdir()

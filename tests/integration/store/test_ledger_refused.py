@@ -79,6 +79,7 @@ def test_a_state_directory_that_cannot_be_written_is_refused(tmp_path: Path, obs
         pass
 
 
+@pytest.mark.slow
 def test_a_state_directory_that_was_copied_while_a_session_ran_opens_or_says_what_to_do(tmp_path: Path) -> None:
     """A copy of files that change meanwhile may hold a ledger and a log of it that do not belong together."""
     first, second = tmp_path / "first", tmp_path / "second"

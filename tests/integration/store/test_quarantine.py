@@ -97,6 +97,7 @@ Quarantine(Path(sys.argv[1])).write("sales", 1, b"a.csv", Verdict(accepted=False
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2], ids=["the one before is put aside", "the new one is there"])
 def test_a_kill_while_a_report_is_replaced_leaves_the_one_before_or_the_new_one(tmp_path: Path, at: int) -> None:
     quarantine = Quarantine(tmp_path)
@@ -169,6 +170,7 @@ def bad(number: int, size_bytes: int = 1 << 16) -> bytes:
     )
 
 
+@pytest.mark.slow
 def test_of_a_file_that_is_refused_again_and_again_the_last_version_is_kept_and_none_once_it_is_mended(
     tmp_path: Path, observer: Observer
 ) -> None:

@@ -125,6 +125,7 @@ def test_a_kill_before_a_durable_step_of_recovery_loses_nothing(
     check(tmp_path, what, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("step", "words"),

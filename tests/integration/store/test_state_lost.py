@@ -110,6 +110,7 @@ def test_directories_in_the_state_directory_that_are_removed_are_made_again(tmp_
     assert any(state.quarantine.rglob("report.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_command_says_what_it_cannot_use_and_what_to_do(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
@@ -127,6 +128,7 @@ def test_a_command_says_what_it_cannot_use_and_what_to_do(tmp_path: Path) -> Non
         (state.root / "askers").unlink()
 
 
+@pytest.mark.slow
 def test_a_session_that_cannot_use_its_state_says_so_and_keeps_why(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
     state.create()

@@ -224,6 +224,7 @@ ROW = st.tuples(
 STEP = st.tuples(st.lists(ROW, max_size=4, unique_by=lambda row: row[0]), st.lists(st.integers(1, 20), max_size=1))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEP, max_size=12), st.sampled_from([3, 8, 1000]), st.data())
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
