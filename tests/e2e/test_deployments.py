@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -119,6 +120,37 @@ def test_up_uses_the_server_that_is_named_and_leaves_it_running(served: tuple[Pl
         assert running.end(signal.SIGTERM) == 0, running.output
     assert server.get("/health") is True and "starting the Prefect server" not in running.output
     assert not (place.state / "prefect-server.log").exists()
+
+
+def test_a_deployment_of_ones_own_runs_with_each_business_day_that_arrives(served: tuple[Place, Prefect]) -> None:
+    place, server = served
+    example = (sys.executable, str(DEPLOYMENTS / "on_arrival.py"), "sales")
+    with started_program(place, "example", *example) as serving, started(place, "up") as running:
+        until(lambda: server.get("/deployments/name/on-arrival/sales"), what="it is served")
+        Installation(running, place, server).wait_for_owner()
+        place.drop("june.csv", "ID,Date,Product,Quantity\n70,2021-06-01,phone,7\n71,2021-06-02,phone,8\n")
+
+        def parameters() -> list[tuple[str, str]]:
+            runs = [run for run in server.started_runs("on-arrival") if run["state"]["name"] == "Completed"]
+            return sorted((run["parameters"]["dataset"], run["parameters"]["business_day"]) for run in runs)
+
+        june = [("sales", "2021-06-01"), ("sales", "2021-06-02")]
+        until(lambda: set(june) <= set(parameters()), what="a run for each day", patience_s=60)
+        assert [each for each in parameters() if each in june] == june
+        assert "sales · 2021-06-01" in {run["name"] for run in server.runs("on-arrival")}
+        assert serving.end(signal.SIGTERM) == 0 and running.end(signal.SIGTERM) == 0, serving.output
+
+
+def test_the_image_holds_what_its_links_point_at() -> None:
+    """The demo's samples in `flows/` are links to `data/sales`."""
+    compose = YAML(typ="safe").load((DEPLOYMENTS / "compose.yaml").read_text())
+    recipe = compose["services"]["prefect"]["build"]["dockerfile_inline"]
+    copied = [source for line in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE) for source in line.split()]
+    links = [link for link in (ROOT / "flows").rglob("*") if link.is_symlink()]
+    assert links
+    for link in links:
+        assert any(link.resolve().is_relative_to(ROOT / source) for source in copied), link
+    assert "../data:/cubefeed/data:ro" in compose["services"]["cubefeed"]["volumes"]
 
 
 def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:

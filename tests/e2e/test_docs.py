@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import SAMPLES, Place, until
+from tests.e2e.program import SAMPLES, Place, until, watching
 from tests.e2e.up.test_prefect_access import OPEN
 from tests.repository import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RUNNING = (ROOT / "deployments" / "README.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
 TYPED = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
 COMMANDS = [line for line in TYPED if line.startswith(".venv/bin/cubefeed")]
@@ -27,6 +28,24 @@ ELSEWHERE = {
     "prefect deployment run": "up/",
     'export CUBEFEED_TOKEN="$(.venv/bin/cubefeed token)"': "test_the_token_of_the_readme_is_taken",
     "cubefeed watch": "test_the_dataset_of_the_readme_works",
+}
+RUN = re.findall(r"^\$ (.+)$", RUNNING, re.MULTILINE)
+RUN_HERE = [line for line in RUN if line in {"cubefeed doctor", "cubefeed status"}]
+RUN_ELSEWHERE = {
+    "cubefeed up": "up/",
+    "prefect deployment run": "up/",
+    'eval "$(cubefeed prefect-env)"': "up/",
+    "sudo ": "test_deployments.py: the unit is verified",
+    "journalctl ": "test_deployments.py: the unit is verified",
+    "docker compose -f deployments/compose.yaml": "test_deployments.py: the file is verified",
+    "export PREFECT_AUTH=": "test_deployments.py: the variables are those of the file",
+    "prefect work-pool create cubefeed": "test_deployments.py",
+    "prefect --no-prompt deploy": "test_deployments.py",
+    "prefect worker start --pool cubefeed": "test_deployments.py",
+    "python deployments/": "test_deployments.py",
+    "tar ": "test_a_backup_of_the_state_comes_back_as_it_is_written",
+    "mv ": "test_a_backup_of_the_state_comes_back_as_it_is_written",
+    "cubefeed ledger restore": "test_a_backup_of_the_state_comes_back_as_it_is_written",
 }
 BAD = "ID,Date,Product,Quantity\n5,2021-05-02,phone,none\n"
 
@@ -66,12 +85,60 @@ def test_a_command_of_the_readme_works(live: Place, line: str) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"`cubefeed ([a-z-]+(?: restore)?)", README + SECURITY))))
+def test_every_line_of_how_to_run_it_is_tested() -> None:
+    assert RUN_HERE
+    assert [line for line in RUN if line not in RUN_HERE and not line.startswith(tuple(RUN_ELSEWHERE))] == []
+    assert [start for start in RUN_ELSEWHERE if not any(line.startswith(start) for line in RUN)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", RUN_HERE)
+def test_a_command_of_how_to_run_it_works(live: Place, line: str) -> None:
+    assert live.run(*shlex.split(line)[1:]).stdout
+
+
+@pytest.mark.slow
+def test_a_backup_of_the_state_comes_back_as_it_is_written(place: Place) -> None:
+    place.environment["CUBEFEED_STATE"] = "data/state"
+    shutil.copytree(SAMPLES / "current", place.root / "data" / "sales" / "current")
+
+    def sales() -> dict[str, int]:
+        with watching(place):
+            return place.sales()
+
+    def typed(start: str) -> None:
+        (line,) = [line for line in RUN if line.startswith(start)]
+        place.run_any(*shlex.split(line))
+
+    before = sales()
+    typed("tar -c")
+    typed("mv ")
+    typed("tar -x")
+    (place.root / "data" / "state" / "ledger.db").unlink()
+    place.run("ledger", "restore")
+    (place.root / "data" / "sales" / "current" / "late.csv").write_text("ID,Date,Product,Quantity\n9,2021-05-03,tv,4\n")
+    assert before and sales() == before | {"2021-05-03": 4}
+
+
+def test_what_how_to_run_it_names_is_there() -> None:
+    files = {each for line in RUN for each in re.findall(r"deployments/[a-z_.]+", line)}
+    files |= set(re.findall(r"`(deployments/[^`]*)`", RUNNING))
+    files |= {f"deployments/{link}" for link in re.findall(r"\]\(([a-z_.]+)\)", RUNNING)}
+    assert len(files) >= 5 and all((ROOT / file).exists() for file in files), files
+    headings = {
+        re.sub(r"[^a-z -]", "", each.lower()).replace(" ", "-") for each in re.findall(r"^## (.+)$", RUNNING, re.M)
+    }
+    assert set(re.findall(r"\]\(#([^)]*)\)", RUNNING)) <= headings
+
+
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"`cubefeed ([a-z-]+(?: restore| test| accept)?)", README + SECURITY + RUNNING)))
+)
 def test_a_command_that_the_readme_names_exists(place: Place, command: str) -> None:
     assert "Usage:" in place.run(*command.split(), "--help").stdout
 
 
-@pytest.mark.parametrize("variable", sorted(set(re.findall(r"`(CUBEFEED_[A-Z_]+)`", README + SECURITY))))
+@pytest.mark.parametrize("variable", sorted(set(re.findall(r"`(CUBEFEED_[A-Z_]+)`", README + SECURITY + RUNNING))))
 def test_a_setting_of_the_readme_exists(variable: str) -> None:
     from flows.settings import variables
 
