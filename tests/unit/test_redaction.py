@@ -54,6 +54,27 @@ def test_a_secret_of_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatc
     assert name not in without_secret_variables({name: "x", "HOME": "/home"})
 
 
+@pytest.mark.parametrize(
+    ("address", "secrets"),
+    [
+        ("all=slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXr", ["T1JJ3T3L2", "A1BRTD4JD", "TIiajkdnlazkcOXr"]),
+        (f"mailto://cubefeed:{PASSWORD}@mail.example.org?to=ops@example.org", [PASSWORD]),
+        (
+            "problem=json://localhost:8080/hook/s3cret-token?x=an%2Fother",
+            ["s3cret-token", "an/other", "an%2Fother"],
+        ),
+    ],
+)
+def test_no_part_of_an_alert_address_that_may_be_a_secret_is_shown(
+    monkeypatch: pytest.MonkeyPatch, address: str, secrets: list[str]
+) -> None:
+    monkeypatch.setenv("CUBEFEED_ALERTS", f"json://127.0.0.1:1/x {address}")
+    said = shown(f"cubefeed at localhost 127.0.0.1 mail.example.org: {address} and {' '.join(secrets)}")
+    assert not any(secret in said for secret in secrets)
+    assert said.startswith("cubefeed at localhost 127.0.0.1 mail.example.org: ")
+    assert "CUBEFEED_ALERTS" not in without_secret_variables({"CUBEFEED_ALERTS": address})
+
+
 def test_words_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_TOKEN", "address")
     assert shown("an address that is shown") == "an address that is shown"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
@@ -11,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from flows.alerts import book
+from flows.alerts import book, service
 from flows.alerts.session import session_alerts
 from flows.datasets.sales import SALES
 from flows.day_report.day_close import close_business_day
+from flows.ingest import disk_warnings
 from flows.ingest.bootstrap import open_feed
 from flows.model.alerts import Kind
 from flows.model.calendar import DailyBy
 from flows.redaction import RedactingFormatter
+from flows.store import disk
 from flows.store.restore import restore_ledger
 from flows.store.state_directory import StateDirectory
 from tests.integration.alerts.receivers import SECRET, HttpReceiver, MailServer, http_receiver
@@ -189,3 +193,34 @@ def test_a_restored_ledger_is_told_with_what_is_not_as_it_was_and_then_that_it_i
         assert receiver.titles[1].startswith(
             "Cubefeed: the restored ledger is in use, and all that lies in the landing"
         )
+
+
+def test_a_disk_that_is_nearly_full_is_told_and_so_is_that_it_has_room_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    monkeypatch.setattr(disk_warnings, "LOOK_S", 0.1)
+    with told(tmp_path, monkeypatch, receiver.address) as living:
+        with monkeypatch.context() as full:
+            full.setattr(disk, "FREE_SHARE", 1.1)
+            living.wait_until(lambda: receiver.messages)
+        assert re.match(r"Cubefeed: the disk at /.* \(.*state.*\) is nearly full: .* free", "\n".join(receiver.titles))
+        living.wait_until(lambda: "has room again; it lasted" in receiver.titles[-1])
+
+
+def test_a_receiver_that_never_answers_holds_up_neither_loading_nor_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "END_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"json://127.0.0.1:{silent.getsockname()[1]}/x"
+        with told(tmp_path, monkeypatch, address) as living:
+            living.put("bad.csv", BAD)
+            living.wait_until(lambda: waiting(tmp_path))
+            connected, _ = silent.accept()
+            with connected:
+                living.put("good.csv", sales(3))
+                living.wait_for({1: 3})
+                assert waiting(tmp_path) == [("Cubefeed: sales: 1 file was refused", False)], "it is still being sent"
+    for thread in threading.enumerate():
+        if thread.name == "alerts":
+            thread.join(20)
