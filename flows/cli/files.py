@@ -33,7 +33,10 @@ commands = typer.Typer()
 landing_commands = typer.Typer(help="The directories where files land.", no_args_is_help=True)
 commands.add_typer(landing_commands, name="landing")
 
-FILE_COLUMNS = ("dataset", "file", "state", "standing", "rows", "refused", "first_finding", "explanation", "loaded_utc")
+FILE_COLUMNS = (
+    "dataset", "file", "state", "standing", "rows", "refused", "first_finding", "tolerated", "explanation",
+    "loaded_utc",
+)  # fmt: skip
 FINDING_COLUMNS = ("file", "line", "column", "rule", "raw", "expected")
 
 

@@ -142,7 +142,7 @@ def _file(version: DayVersion, newest: Newest, day: date, due: datetime | None) 
     row = version.row
     came, late_for = _came(version, newest, day, due)
     reasons = [f"rows of {late_for} came late" if late_for else "", row.reason or ""]
-    reasons += [row.warning or ""]
+    reasons += [row.warning or "", row.tolerated]
     reasons += [row.first_finding.words] if row.first_finding else []
     return DayFile(
         file=row.file,

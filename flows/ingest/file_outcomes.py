@@ -46,6 +46,7 @@ def _outcome(decision: Decision, plan: Plan, verdict: Verdict) -> FileOutcome:
         reason=reason,
         version=decision.version,
         warning=warned.warning if (warned := plan.versions.get(decision.version or 0)) is not None else None,
+        tolerated="; ".join(each.words for each in said.tolerated),
     )
 
 

@@ -151,7 +151,8 @@ class CheckedBatch:
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one file; `warning` is what people should know of it, though it was accepted."""
+    """What became of one file; `warning` is what people should know of it, though it was accepted, and `tolerated` what
+    was let pass in it because the format says so."""
 
     file: str
     state: str
@@ -162,6 +163,7 @@ class FileOutcome:
     reason: str | None = None
     version: int | None = None
     warning: str | None = None
+    tolerated: str = ""
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,7 @@ class Dataset:
         """
         facts = [
             repr(self.schema),
-            f"csv={self.format!r}",  # these names are written on disks: another one would check all files again
+            f"csv={self.format.fingerprint}",  # these names are on disks: another one would check all files again
             f"from_name={self.from_path!r}",
             f"source_columns={self.source_columns!r}",
             f"revision={self.revision!r}",

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from flows.errors import plain
+from flows.model.tolerances import Tolerance, write_tolerances
 
 MAX_FINDINGS = 1_000
 """Findings kept per file; the counts per rule are always complete."""
@@ -61,6 +62,7 @@ class FileFindings:
         refused: how many rows are refused.
         refused_lines: their physical lines.
         refusal: why nothing of the file can be loaded, in words; None leaves it to the dataset's policy.
+        tolerated: what was let pass because the dataset's format says so.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -68,6 +70,7 @@ class FileFindings:
     refused: int = 0
     refused_lines: tuple[int, ...] = ()
     refusal: str | None = None
+    tolerated: tuple[Tolerance, ...] = ()
 
     def with_findings(self, findings: Iterable[Finding], counts: Mapping[str, int]) -> FileFindings:
         """The same with more of them, in the order of the lines: all that are counted, or the first of them."""
@@ -99,6 +102,7 @@ class Verdict:
         refused_lines: the physical lines of the rows refused; None means all of the file.
         accepted: whether the dataset's policy lets the good rows in.
         reason: why not, in words.
+        tolerated: what was let pass because the dataset's format says so.
     """
 
     rows: int = 0
@@ -109,16 +113,18 @@ class Verdict:
     refused_lines: tuple[int, ...] | None = ()
     accepted: bool = True
     reason: str | None = None
+    tolerated: tuple[Tolerance, ...] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What is kept of it beside the version's rows: the counts, and the first finding as JSON."""
+        """What is kept of it beside its rows: the counts, and as JSON the first finding and what was let pass."""
         return {
             "rows": self.rows,
             "refused": self.refused,
             "collapsed": self.collapsed,
             "findings": self.findings_count,
             "first_finding": json.dumps(asdict(self.findings[0])) if self.findings else None,
+            "tolerances": write_tolerances(self.tolerated),
         }
 
     @property

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import cached_property
+from typing import Literal
 
 import polars as pl
 
 from flows.model.declaration import require, wrong
+from flows.model.header import Header
+from flows.model.trailer import Trailer, pattern_of
+
+_FIRST_OPTIONS = frozenset(
+    ("delimiter", "decimal", "encoding", "date_format", "datetime_format", "nulls", "true", "false", "multiline")
+)
+"""Those that are in every fingerprint, whatever they are: it is written on disks."""
+
+
+_DECLARED_HEADER = Header()
 
 
 @dataclass(frozen=True)
 class Csv:
-    """How the files' text is read. All of it is part of a dataset's fingerprint, defaults too: where one changes, files
-    are checked again.
+    """How the files' text is read. All of it is part of a dataset's fingerprint: where it changes, what was loaded is
+    derived anew.
+
+    What a file has of what is allowed here beyond plain rows is counted, and shown with the file.
 
     Args:
-        delimiter: one character between fields.
+        delimiter: the text between fields, mostly one character.
         decimal: `.` or `,`. Thousands separators are never accepted.
-        encoding: a Python codec name. A UTF-8 byte order mark is accepted and left out.
+        encoding: a Python codec name, or several that are tried in this order, strictly. A UTF-8 byte order mark is
+            accepted and left out.
         date_format: strftime format of Date columns.
         datetime_format: strftime format of Datetime columns.
         nulls: cell texts that mean "no value", in every column; one that may not be null refuses them.
@@ -28,41 +42,105 @@ class Csv:
         false: cell texts that mean false in a Bool column.
         multiline: whether quoted fields may hold line ends. When False a line end inside quotes is a
             finding, since a stray quote looks the same.
+        quote: the character around fields, doubled where it stands for itself; None where no character has that
+            meaning.
+        escape: the character that takes the next one's meaning, in place of doubled quotes; None if there is none.
+        comment: how lines begin that are no rows; None if there are none.
+        sep_line: whether the first line may name the delimiter, as `sep=;` does for Excel.
+        header: what the line above the rows has to be; None where the files have none and the columns come in the
+            declared order.
+        preamble: how many lines stand above the header, or `"header"`: all above the first one that is the header.
+        footer: what stands below the rows: regular expressions, each of which matches a whole line, and `Trailer`s,
+            whose groups are checked.
+        blank_lines: `refuse` or `skip` lines without any text among the rows.
+        padding: whether blanks and tabs at the ends of cells are left out.
+        trailing_delimiter: whether each row ends with a delimiter; the header may end with one too.
     """
 
     delimiter: str = ","
     decimal: str = "."
-    encoding: str = "utf-8"
+    encoding: str | tuple[str, ...] = "utf-8"
     date_format: str = "%Y-%m-%d"
     datetime_format: str = "%Y-%m-%d %H:%M:%S"
     nulls: tuple[str, ...] = ("",)
     true: tuple[str, ...] = ("true",)
     false: tuple[str, ...] = ("false",)
     multiline: bool = False
+    quote: str | None = '"'
+    escape: str | None = None
+    comment: str | None = None
+    sep_line: bool = False
+    header: Header | None = _DECLARED_HEADER
+    preamble: int | Literal["header"] = 0
+    footer: tuple[str | Trailer, ...] = ()
+    blank_lines: Literal["refuse", "skip"] = "refuse"
+    padding: bool = False
+    trailing_delimiter: bool = False
 
     def __post_init__(self) -> None:
-        require(
-            len(self.delimiter) == 1 and self.delimiter.isascii() and self.delimiter not in '"\r\n\0',
-            "format.delimiter",
-            "one ASCII character, neither a quote nor a line end",
-            self.delimiter,
-        )
+        self._check_marks()
+        self._check_layout()
         require(
             self.decimal in (".", ",") and self.decimal != self.delimiter,
             "format.decimal",
             "`.` or `,`, and not the delimiter",
             self.decimal,
         )
-        try:
-            "".encode(self.encoding)  # unlike codecs.lookup it also refuses codecs that give no text
-        except LookupError:
-            raise wrong("format.encoding", "a codec that Python knows, such as utf-8", self.encoding) from None
+        for codec in self.encodings:
+            try:
+                "".encode(codec)  # unlike codecs.lookup it also refuses codecs that give no text
+            except LookupError:
+                raise wrong("format.encoding", "a codec that Python knows, such as utf-8", codec) from None
+        require(bool(self.encodings), "format.encoding", "at least one codec", self.encoding)
         require("%z" not in self.datetime_format, "format.datetime_format", "without %z", self.datetime_format)
         expected = "a strftime format such as %d.%m.%Y"
         require(_reads_back(self.date_format, pl.Date), "format.date_format", expected, self.date_format)
         require(_reads_back(self.moment_format, pl.Datetime), "format.datetime_format", expected, self.datetime_format)
         both = set(self.true) & set(self.false)
         require(not both, "format.true", "texts that are not in format.false too", both)
+
+    def _check_marks(self) -> None:
+        marks = [mark for mark in (self.quote, self.escape) if mark is not None]
+        for mark in marks:
+            usable = len(mark) == 1 and mark.isascii() and mark not in "\r\n\0"
+            require(usable, "format.quote and format.escape", "one ASCII character, no line end", mark)
+        require(len(set(marks)) == len(marks), "format.escape", "another character than format.quote", self.escape)
+        held = not set(self.delimiter) & {*marks, "\r", "\n", "\0"}
+        require(
+            bool(self.delimiter) and held,
+            "format.delimiter",
+            "text without quotes, escapes and line ends",
+            self.delimiter,
+        )
+        require(self.comment != "", "format.comment", "a text such as #, or None", self.comment)
+        plain = not (self.multiline and self.comment is not None)
+        require(plain, "format.comment", "None where format.multiline lets cells hold lines", self.comment)
+
+    def _check_layout(self) -> None:
+        require(isinstance(self.header, Header | None), "format.header", "Header(…) or None", self.header)
+        whole = isinstance(self.preamble, int) and self.preamble >= 0
+        require(whole or self.preamble == "header", "format.preamble", 'a number of lines, or "header"', self.preamble)
+        searched = self.preamble == "header" and (self.header is None or self.header.by == "position")
+        require(not searched, "format.preamble", "a number of lines where no header names the columns", self.preamble)
+        require(isinstance(self.footer, tuple), "format.footer", 'a tuple such as ("TOTAL.*",)', self.footer)
+        for line in self.footer:
+            if not isinstance(line, Trailer):
+                pattern_of("format.footer", line)
+        choices = ("refuse", "skip")
+        require(self.blank_lines in choices, "format.blank_lines", "one of refuse, skip", self.blank_lines)
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """The codecs to try, in order."""
+        return (self.encoding,) if isinstance(self.encoding, str) else self.encoding
+
+    @property
+    def fingerprint(self) -> str:
+        """All that decides how a text is read; an option that came later is named where it is no default."""
+        plain = Csv()
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        chosen = {n: v for n, v in given.items() if n in _FIRST_OPTIONS or v != getattr(plain, n)}
+        return f"Csv({', '.join(f'{name}={value!r}' for name, value in chosen.items())})"
 
     @cached_property
     def moment_format(self) -> str:

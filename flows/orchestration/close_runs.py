@@ -64,11 +64,6 @@ async def await_earlier_runs() -> None:
     this = context.flow_run if context is not None else None
     if this is None or this.deployment_id is None or not _is_in_order(this):
         return
-    with suppress(NothingFailed), boundary(Scope.PREFECT):  # while it is away, the day is closed all the same
-        await _await_before(this)
-
-
-async def _await_before(this: FlowRun) -> None:
     unstarted_until = time.monotonic() + UNSTARTED_S
     async with client_of() as client:
         while earlier := await _runs_before(client, this):

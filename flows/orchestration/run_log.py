@@ -57,6 +57,8 @@ def file_line(file: FileOutcome) -> str:
         parts.append(file.reason)
     if file.warning:
         parts.append(file.warning)
+    if file.tolerated:
+        parts.append(file.tolerated)
     if file.first_finding is not None:
         parts.append(file.first_finding.words)
     return ", ".join(parts)

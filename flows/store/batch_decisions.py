@@ -28,7 +28,7 @@ from flows.store.schema import versions
 
 _PLAIN = ("load", "refuse", "unchanged")
 _NO_COUNTS = Verdict().summary
-"""In the order of the columns of `VersionRow`, as all counts."""
+"""In the order of the columns of `VersionRow`, as all counts; the last of them is its last one."""
 
 
 class BatchStamp(NamedTuple):
@@ -103,6 +103,7 @@ def _version_row(
     facts, path_id = plan.versions[version.id], plan.paths[version.path].id
     assert path_id is not None
     counted = version.id if version.verdict is not None else version.like
+    *summary, tolerances = counts.get(counted or 0, _NO_COUNTS).values()
     row = (
         version.id,
         path_id,
@@ -113,13 +114,14 @@ def _version_row(
         facts.state.value,
         facts.cause,
         facts.reason,
-        *counts.get(counted or 0, _NO_COUNTS).values(),
+        *summary,
         HERE if version.id in plan.brought else None,
         *stamp[:2],
         stamp.staged_utc if facts.live else None,
         None,
         None,
         facts.warning,
+        tolerances,
     )
     return VersionRow._make(row)
 

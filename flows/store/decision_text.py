@@ -11,7 +11,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, zip_longest
 from typing import Any
 
 from flows.store.decisions import (
@@ -36,7 +36,7 @@ _KINDS: tuple[type[Any], ...] = (
     Restated,
     ActionRow,
 )
-"""In the order of the fields of `Decisions`. New columns and kinds are added at the end of each."""
+"""In the order of the fields of `Decisions`. New columns, which may be null, and kinds are added at the end."""
 _PATH = "path"
 _DIGEST = "digest"
 _DIGEST_BYTES = 32
@@ -103,7 +103,10 @@ def _columns(kind: type[Any], rows: Sequence[Any]) -> list[Any]:
     columns.pop(_DIGEST, None)
     if _PATH in columns:
         columns[_PATH] = tuple(path.decode("utf-8", "surrogateescape") for path in columns[_PATH])
-    return [len(rows), *(_column(values) for values in columns.values())]
+    cells = [_column(values) for values in columns.values()]
+    while cells[-1] is None:
+        cells.pop()
+    return [len(rows), *cells]
 
 
 def _column(values: Sequence[Any]) -> Any:
@@ -120,7 +123,8 @@ def _rows(kind: type[Any], columns: list[Any], digests: Iterable[bytes]) -> list
         return []
     count = columns[0]
     names = [name for name in kind._fields if name != _DIGEST]
-    values = {name: _values(column, count) for name, column in zip(names, columns[1:], strict=True)}
+    cells = zip_longest(names, columns[1:])  # a null at the end is not written
+    values = {name: _values(column, count) for name, column in cells}
     if _PATH in values:
         values[_PATH] = [path.encode("utf-8", "surrogateescape") for path in values[_PATH]]
     if _DIGEST in kind._fields:

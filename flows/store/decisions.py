@@ -83,6 +83,7 @@ class VersionRow(NamedTuple):
     loaded_utc: str | None
     ended_utc: str | None
     warning: str | None = None
+    tolerances: str | None = None
 
     def in_segment(self, segment: int | None) -> tuple[Any, ...]:
         """The row, with the number of the segment in which it is written."""

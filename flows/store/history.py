@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from flows.model.files import shown
 from flows.model.findings import Finding
 from flows.model.lifecycle import LIVE, State
+from flows.model.tolerances import read_tolerances
 from flows.store.ledger import Ledger
 from flows.store.schema import overruled, paths, versions
 from flows.store.standing import Sharer, rows_sharers, standing_of
@@ -28,7 +29,7 @@ class FileRow:
     """One file version as people see it. `current` says whether its rows are in the cube; `stale` whether the
     file now shows other bytes than the rows in the cube, or the declaration would refuse these now; `standing` and
     `explanation` what it is, in a word and in a sentence; `warning` what people should know of it, though it was
-    accepted."""
+    accepted; `tolerated` what was let pass in it because the format says so, in words."""
 
     dataset: str
     file: str
@@ -50,6 +51,7 @@ class FileRow:
     warning: str | None = None
     standing: str = ""
     explanation: str = ""
+    tolerated: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,4 +216,5 @@ def file_row(row: Any) -> FileRow:
         loaded_utc=row.loaded_utc,
         ended_utc=row.ended_utc,
         warning=row.warning,
+        tolerated="; ".join(each.words for each in read_tolerances(row.tolerances)),
     )

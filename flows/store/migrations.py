@@ -36,6 +36,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE versions DROP COLUMN place",
         "ALTER TABLE segments ADD COLUMN keys_repeat BOOLEAN NOT NULL DEFAULT 0",
         "ALTER TABLE versions ADD COLUMN warning VARCHAR",
+        "ALTER TABLE versions ADD COLUMN tolerances VARCHAR",
         "CREATE INDEX versions_by_warning ON versions (dataset) WHERE warning IS NOT NULL",
         """CREATE TABLE decisions (
             batch INTEGER NOT NULL, number INTEGER NOT NULL, dataset VARCHAR NOT NULL, path_id INTEGER NOT NULL,

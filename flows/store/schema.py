@@ -80,6 +80,7 @@ versions = Table(
     Column("loaded_utc", String),
     Column("ended_utc", String),
     Column("warning", String, doc="what people should know of it, though it was accepted, in words"),
+    Column("tolerances", String, doc="JSON of what was let pass because the format says so; null where nothing was"),
 )
 Index(
     "versions_by_digest", versions.c.digest, sqlite_where=versions.c.rows > 0

@@ -28,6 +28,7 @@ def judge(policy: BadRows, found: FileFindings, *, rows: int, collapsed: int, ju
         findings=found.findings,
         counts=found.counts,
         refused_lines=found.refused_lines,
+        tolerated=found.tolerated,
     )
 
 
@@ -49,6 +50,7 @@ def _refused(found: FileFindings, reason: str | None, rows: int) -> Verdict:
         refused_lines=None,
         accepted=False,
         reason=reason,
+        tolerated=found.tolerated,
     )
 
 

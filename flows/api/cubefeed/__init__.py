@@ -10,9 +10,11 @@ from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
+from flows.model.header import Header
 from flows.model.limits import Limits
 from flows.model.policies import Keep, Load, RejectFile, Skip, SkipRows, Unload
 from flows.model.precedence import ByArrival, ByColumn, ByName
+from flows.model.trailer import Trailer
 
 __all__ = [
     "ByArrival",
@@ -24,12 +26,14 @@ __all__ = [
     "DailyBy",
     "Dataset",
     "DeclarationError",
+    "Header",
     "Keep",
     "Limits",
     "Load",
     "RejectFile",
     "Skip",
     "SkipRows",
+    "Trailer",
     "Unload",
     "__version__",
 ]

@@ -6,6 +6,7 @@ import os
 from array import array
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
 from typing import IO, Literal, cast
@@ -19,7 +20,11 @@ from flows.model.dataset import Dataset
 from flows.model.finding_frame import NOTES, SHOWN, make_notes
 from flows.model.findings import MAX_FINDINGS
 from flows.model.tables import FILE, LINE
+from flows.model.tolerances import Tolerance
+from flows.reading.csv.dialect import Dialect
 from flows.reading.csv.gate import MAX_CELL_BYTES, VettedFile
+from flows.reading.csv.header import Columns
+from flows.reading.csv.let_pass import IGNORED, let_cells_pass
 from flows.validation.cost import Cost
 
 _BLOCK_BYTES = 1 << 20
@@ -28,24 +33,70 @@ _PIECE_BYTES = 8 << 20
 _FIRST_DATA_LINE = 2
 
 
-def read_cells(dataset: Dataset, vetted: Mapping[int, VettedFile]) -> tuple[pl.DataFrame, pl.DataFrame]:
+@dataclass(frozen=True)
+class TextCells:
+    """The rows of a batch as text.
+
+    Args:
+        frame: the header's columns, `_file` and `_line`.
+        notes: what is found in the lines left out.
+        tolerated: file → what was let pass in its cells.
+    """
+
+    frame: pl.DataFrame
+    notes: pl.DataFrame
+    tolerated: Mapping[int, tuple[Tolerance, ...]]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What files have in common that are parsed together."""
+
+    quoted: bool
+    columns: Columns
+    header: tuple[str, ...] | None
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each cell of a row; those that are ignored have one that no column has."""
+        return [name if name is not None else f"{IGNORED}{place}" for place, name in enumerate(self.columns)]
+
+    @property
+    def ignored(self) -> dict[str, str]:
+        """The names of the ignored cells → what the header calls them."""
+        header = self.header or self.names
+        pairs = zip(self.columns, self.names, header, strict=True)
+        return {name: text for column, name, text in pairs if column is None}
+
+
+def read_cells(dataset: Dataset, vetted: Mapping[int, VettedFile]) -> TextCells:
     """The rows of all files as text cells with `_file` and `_line`, and notes on the lines left out."""
-    frames = []
+    frames, tolerated = [], dict[int, tuple[Tolerance, ...]]()
     notes = [one.notes.with_columns(_file(i)) for i, one in vetted.items() if one.notes is not None]
-    for quoted in (False, True):
-        batch = {index: one for index, one in vetted.items() if one.quoted is quoted and one.rows}
-        if batch:
-            frame, ragged = _read_batch(dataset, batch, quoted)
-            frame, repeated = _split_headers(dataset, frame)
-            notes += [ragged, repeated]
-            if max(len(one.text) for one in batch.values()) > MAX_CELL_BYTES:
-                frame, long = _split_long_cells(dataset, frame)
-                notes.append(long)
-            frames.append(frame)
+    for shape, batch in _batches(vetted).items():
+        frame, ragged = _read_batch(dataset, batch, shape)
+        frame, repeated = _split_headers(dataset, frame, shape)
+        notes += [ragged, repeated]
+        if max(len(one.text) for one in batch.values()) > MAX_CELL_BYTES:
+            frame, long = _split_long_cells(frame, shape)
+            notes.append(long)
+        frame, let_pass = let_cells_pass(dataset, frame, shape.names, shape.ignored)
+        tolerated |= let_pass
+        frames.append(frame)
     rows = pl.concat(frames) if frames else pl.DataFrame(schema=_schema(dataset))
     if len(frames) > 1:
         rows = rows.sort(FILE, LINE)
-    return rows, pl.concat([NOTES.to_frame(), *notes])
+    return TextCells(rows, pl.concat([NOTES.to_frame(), *notes]), tolerated)
+
+
+def _batches(vetted: Mapping[int, VettedFile]) -> dict[_Shape, dict[int, VettedFile]]:
+    """The files that have rows, by their shape: plain ones first."""
+    batches: dict[_Shape, dict[int, VettedFile]] = {}
+    for quoted in (False, True):
+        for index, one in vetted.items():
+            if one.quoted is quoted and one.rows:
+                batches.setdefault(_Shape(quoted, one.columns, one.header), {})[index] = one
+    return batches
 
 
 class _RaggedLines:
@@ -80,11 +131,11 @@ class _RaggedLines:
         self.texts += other.texts
 
 
-def _read_batch(dataset: Dataset, batch: Mapping[int, VettedFile], quoted: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_batch(dataset: Dataset, batch: Mapping[int, VettedFile], shape: _Shape) -> tuple[pl.DataFrame, pl.DataFrame]:
     ends = list(accumulate(one.rows for one in batch.values()))
     texts = [one.text for one in batch.values()]
     text = texts[0] if len(texts) == 1 else b"".join(texts)
-    table, ragged = _parse(dataset, text, quoted, ends)
+    table, ragged = _parse(dataset, text, shape, ends)
     if table.num_rows + len(ragged.numbers) != ends[-1]:
         raise RuntimeError(f"{ends[-1]} rows went into the parser, {table.num_rows} came out as they should")
     frame = pl.from_arrow(table, rechunk=False)
@@ -96,17 +147,17 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, VettedFile], quoted: bool)
     numbers = pl.Series(np.frombuffer(ragged.numbers, np.uint64)) - 1
     hurt = pl.int_range(pl.len(), dtype=pl.UInt64).is_in(numbers.implode())
     frame = frame.with_columns(places.filter(~hurt).get_columns())
-    return frame, _ragged_notes(len(dataset.header), places.filter(hurt), ragged)
+    return frame, _ragged_notes(len(shape.columns), places.filter(hurt), ragged)
 
 
 def _parse(
-    dataset: Dataset, text: bytes | memoryview, quoted: bool, ends: Sequence[int]
+    dataset: Dataset, text: bytes | memoryview, shape: _Shape, ends: Sequence[int]
 ) -> tuple[pa.Table, _RaggedLines]:
-    if len(ends) > 1 or (quoted and dataset.format.multiline):
-        return _parse_piece(dataset, text, quoted, _RaggedLines(ends), len(text))
+    if len(ends) > 1 or (shape.quoted and dataset.format.multiline):
+        return _parse_piece(dataset, text, shape, _RaggedLines(ends), len(text))
     pieces = _pieces(text)
     with ThreadPoolExecutor(len(pieces)) as threads:
-        parse = partial(_parse_piece, dataset, quoted=quoted, whole_bytes=len(text))
+        parse = partial(_parse_piece, dataset, shape=shape, whole_bytes=len(text))
         parsed = list(threads.map(lambda piece: parse(piece, ragged=_RaggedLines(ends)), pieces))
     ragged, rows = _RaggedLines(ends), 0
     for table, found in parsed:
@@ -128,27 +179,29 @@ def _pieces(text: bytes | memoryview) -> list[memoryview]:
 
 
 def _parse_piece(
-    dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _RaggedLines, whole_bytes: int
+    dataset: Dataset, text: bytes | memoryview, shape: _Shape, ragged: _RaggedLines, whole_bytes: int
 ) -> tuple[pa.Table, _RaggedLines]:
     try:
-        return _read_csv(dataset, text, quoted, ragged, _BLOCK_BYTES), ragged
+        return _read_csv(dataset, text, shape, ragged, _BLOCK_BYTES), ragged
     except pa.ArrowInvalid:  # a row longer than a block
         Cost(dataset).check_long_rows(whole_bytes)
         again = ragged.cleared()
-        return _read_csv(dataset, text, quoted, again, len(text) + 1), again
+        return _read_csv(dataset, text, shape, again, len(text) + 1), again
 
 
 def _read_csv(
-    dataset: Dataset, text: bytes | memoryview, quoted: bool, ragged: _RaggedLines, block_bytes: int
+    dataset: Dataset, text: bytes | memoryview, shape: _Shape, ragged: _RaggedLines, block_bytes: int
 ) -> pa.Table:
-    names = list(dataset.header)
+    names, csv = shape.names, dataset.format
     return arrow_csv.read_csv(
         cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams
         read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(
-            delimiter=dataset.format.delimiter,
-            quote_char='"' if quoted else False,
-            newlines_in_values=quoted and dataset.format.multiline,
+            delimiter=Dialect.of(csv).inner_delimiter,
+            quote_char=csv.quote if shape.quoted and csv.quote is not None else False,
+            double_quote=csv.escape is None,
+            escape_char=csv.escape if shape.quoted and csv.escape is not None else False,
+            newlines_in_values=shape.quoted and csv.multiline,
             ignore_empty_lines=False,
             invalid_row_handler=ragged,
         ),
@@ -163,7 +216,7 @@ def _places(batch: Mapping[int, VettedFile]) -> pl.DataFrame:
     runs = pl.DataFrame({FILE: list(batch), "rows": [one.rows for one in batch.values()]})
     end = pl.col("rows") + _FIRST_DATA_LINE
     lines = runs.select(pl.int_ranges(_FIRST_DATA_LINE, end, dtype=pl.UInt32).explode().alias(LINE))
-    if any(one.lines is not None for one in batch.values()):
+    if any(one.lines is not None or one.first_line != _FIRST_DATA_LINE for one in batch.values()):
         lines = pl.concat(_lines(one) for one in batch.values())
     files = runs.select(pl.col(FILE).cast(pl.UInt32).repeat_by("rows").explode())
     return files.hstack(lines)
@@ -172,7 +225,7 @@ def _places(batch: Mapping[int, VettedFile]) -> pl.DataFrame:
 def _lines(one: VettedFile) -> pl.DataFrame:
     if one.lines is not None:
         return one.lines.alias(LINE).to_frame()
-    return pl.select(pl.int_range(_FIRST_DATA_LINE, one.rows + _FIRST_DATA_LINE, dtype=pl.UInt32).alias(LINE))
+    return pl.select(pl.int_range(one.first_line, one.rows + one.first_line, dtype=pl.UInt32).alias(LINE))
 
 
 def _ragged_notes(width: int, places: pl.DataFrame, ragged: _RaggedLines) -> pl.DataFrame:
@@ -183,25 +236,26 @@ def _ragged_notes(width: int, places: pl.DataFrame, ragged: _RaggedLines) -> pl.
     return make_notes(rows, rule=pl.lit("ragged"), expected=expected)
 
 
-def _split_headers(dataset: Dataset, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _split_headers(dataset: Dataset, frame: pl.DataFrame, shape: _Shape) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Take out rows that say the header again."""
-    if not (frame[dataset.header[0]] == dataset.header[0]).any():
+    names, header = shape.names, shape.header
+    if header is None or not (frame[names[0]] == header[0]).any():
         return frame, NOTES.to_frame()
-    same = pl.all_horizontal(pl.col(name) == name for name in dataset.header)
+    same = pl.all_horizontal(pl.col(name) == text for name, text in zip(names, header, strict=True))
     Cost(dataset).check_bad_rows(int(frame.select(same.sum()).item()))
-    raw = dataset.format.delimiter.join(dataset.header)
+    raw = dataset.format.delimiter.join(header)
     notes = make_notes(
         frame.filter(same).select(FILE, LINE),
         rule=pl.lit("repeated_header"),
         raw=pl.lit(raw),
-        expected=pl.lit("the header on line 1 only"),
+        expected=pl.lit("the header once, above the rows"),
     )
     return frame.filter(~same), notes
 
 
-def _split_long_cells(dataset: Dataset, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _split_long_cells(frame: pl.DataFrame, shape: _Shape) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Take out rows that have a cell longer than any may be."""
-    fits = {name: pl.col(name).str.len_bytes() <= MAX_CELL_BYTES for name in dataset.header}
+    fits = {name: pl.col(name).str.len_bytes() <= MAX_CELL_BYTES for name in shape.names}
     if frame.select(pl.all_horizontal(each.all() for each in fits.values())).item():
         return frame, NOTES.to_frame()
     notes = [

@@ -1,18 +1,23 @@
-"""The gate: is a file text in the declared encoding, with the declared header and sound lines?"""
+"""The gate: is a file text in a declared encoding, with the declared header and sound lines?"""
 
 from __future__ import annotations
 
 import codecs
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from flows.model.dataset import Dataset
 from flows.model.finding_frame import SHOWN
+from flows.model.tolerances import Tolerance
+from flows.model.trailer import ROWS
 from flows.reading.csv.byte_checks import is_utf8, line_ends
-from flows.reading.csv.header import check_header
-from flows.reading.csv.lines import QuoteRules, split_lines
+from flows.reading.csv.dialect import Dialect
+from flows.reading.csv.encodings import Decoded, codec_name, decode
+from flows.reading.csv.footer import TrailerLine
+from flows.reading.csv.header import Columns
+from flows.reading.csv.layout import Layout, LayoutRules
+from flows.reading.csv.lines import LineLayout, QuoteRules, split_lines
 from flows.reading.decompression import check_size, unpack
 from flows.reading.refusal import FileRefused
 from flows.validation.cost import Cost
@@ -22,12 +27,8 @@ MAX_CELL_BYTES = 1 << 20
 """A longer cell is no value that anybody groups by or reads: most often a quote is missing, or a line end."""
 _SMALL_BYTES = 1 << 16
 """Quotes of a larger body are checked line by line, which is faster than one pattern for all of it."""
-_OTHER_BOMS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+_FIRST_DATA_LINE = 2
+_LF = 10
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,28 @@ class VettedFile:
         text: its rows in UTF-8, without header, each complete in itself and ended by a line end.
         rows: how many rows `text` has.
         quoted: whether there may be quotes in them.
-        lines: the physical line where each row starts; None where they are 2, 3, 4 and so on.
-        notes: problems on single lines, which are not in `text`; None where there are none.
         data_rows: data rows seen, those with problems included.
+        columns: what each cell of a row is.
+        header: the texts of the header's cells; None where there is no header.
+        first_line: the physical line of the first row.
+        lines: the physical line where each row starts; None where one follows the other from the first.
+        notes: problems on single lines, which are not in `text`; None where there are none.
+        trailers: what lines below the rows say of them.
+        tolerated: what was let pass because the format says so.
     """
 
     body: bytes
     text: bytes | memoryview
     rows: int
     data_rows: int
+    columns: Columns
+    header: tuple[str, ...] | None
     quoted: bool = False
+    first_line: int = _FIRST_DATA_LINE
     lines: pl.Series | None = None
     notes: pl.DataFrame | None = None
+    trailers: tuple[TrailerLine, ...] = ()
+    tolerated: tuple[Tolerance, ...] = ()
 
 
 class Gate:
@@ -65,11 +76,14 @@ class Gate:
         self._dataset = dataset
         self._cost = Cost(dataset)
         self._most_bytes = min(dataset.limits.file_bytes, self._cost.most_bytes)
-        self._codec = codecs.lookup(dataset.format.encoding).name.replace("utf-8-sig", "utf-8")
-        special = any(set(name) & {dataset.format.delimiter, '"', "\r", "\n"} for name in dataset.header)
-        self._plain = plain and self._codec == "utf-8" and not special
+        csv, dialect = dataset.format, Dialect.of(dataset.format)
+        self._dialect = dialect
+        self._may_be_even = plain
+        self._plain = plain and _is_plain_format(dataset, dialect)
         self._headers = _header_lines(dataset)
-        self._quotes = QuoteRules(dataset.format.delimiter, dataset.format.multiline)
+        self._layout = LayoutRules(dataset, dialect)
+        self._lines = LineLayout.of(csv, dialect)
+        self._quotes = QuoteRules(dialect)
 
     def open(self, body: bytes) -> bytes:
         """The file's text, decompressed.
@@ -94,7 +108,7 @@ class Gate:
             TooCostly: its rows do not fit into memory.
         """
         start = len(_BOM) if body.startswith(_BOM) else 0
-        vetted = self._vet_plain(body, start) or self._vet_lines(body)
+        vetted = self._vet_plain(body, start) or self._vet_any(body)
         self._check_rows(vetted.data_rows)
         return vetted
 
@@ -105,52 +119,62 @@ class Gate:
         ends = line_ends(body)
         if not ends.even:
             return None
-        if len(body) > self._cost.free_bytes:
-            self._cost.check_short_way(len(body), ends.count)
-        rows = ends.count - 1
-        text: bytes | memoryview = memoryview(body)[body.index(b"\n") + 1 :]
-        if not body.endswith(b"\n"):
-            text = bytes(text) + b"\n"
-            rows += 1
-        quoted = b'"' in body
-        if quoted and not (len(body) < _SMALL_BYTES and self._quotes.sound_rows.fullmatch(text)):
-            return None
-        return VettedFile(body, text, rows, rows, quoted)
+        header = self._dataset.header
+        layout = Layout(header, header, body.index(b"\n") + 1, len(body), _FIRST_DATA_LINE)
+        return self._even(body, memoryview(body)[layout.start :], ends.count - 1, layout)
 
-    def _vet_lines(self, body: bytes) -> VettedFile:
-        """The long way: decode, then look at each line."""
+    def _vet_any(self, body: bytes) -> VettedFile:
+        """The way of all others: decode, find the rows, and look at each line where that is needed."""
         self._cost.check_long_way(len(body), 0)
-        text = self._decode(body)
-        header, _, rest = text.partition("\n")
-        if not text.strip():
-            raise FileRefused("empty", raw=f"{len(body)} bytes", expected="a header and rows")
-        if (nul := text.find("\0")) >= 0:
-            line = text.count("\n", 0, nul) + 1
-            raise FileRefused("nul", line=line, raw=_line_at(text, nul), expected="text without NUL bytes")
-        self._cost.check_long_way(len(body), rest.count("\n") + 1)
-        if _has_long_line(rest):
-            self._cost.check_long_rows(len(body))
-        check_header(header.removesuffix("\r"), self._dataset.header, self._dataset.format.delimiter)
-        split = split_lines(rest, self._quotes)
-        return VettedFile(body, split.text, len(split.lines), split.data_rows, True, split.lines, split.notes)
+        decoded = decode(body, self._dataset.format.encodings)
+        text = self._dialect.inner(_sound_text(body, decoded))
+        layout = self._layout.find(text, decoded.start)
+        rows = text[layout.start : layout.end]
+        vetted = self._vet_section(body, rows, layout) or self._vet_lines(body, rows, layout)
+        _check_trailers(layout.trailers, vetted.data_rows)
+        tolerated = (*decoded.tolerated, *layout.tolerated, *vetted.tolerated)
+        return replace(vetted, trailers=layout.trailers, tolerated=tolerated)
 
-    def _decode(self, body: bytes) -> str:
-        marked = next((name for mark, name in _OTHER_BOMS.items() if body.startswith(mark)), None)
-        if body.startswith(_BOM):
-            marked = "utf-8"
-        if marked and not re.match(marked, self._codec):
-            wanted = f"{self._dataset.format.encoding} (the file starts with the mark of {marked})"
-            raise FileRefused("encoding", line=1, raw=repr(body[:4]), expected=wanted)
-        try:
-            text = body.decode(self._codec).removeprefix("\ufeff")
-            text.encode()
-            return text
-        except UnicodeDecodeError as error:
-            line = body[: error.start].decode(self._codec, "replace").count("\n") + 1
-            wanted = f"{self._dataset.format.encoding} (byte {error.start + 1} of the file: {error.reason})"
-            raise FileRefused("encoding", line=line, raw=repr(body[error.start : error.end]), expected=wanted) from None
-        except UnicodeError as error:
-            raise FileRefused("encoding", raw=str(error), expected=self._dataset.format.encoding) from None
+    def _vet_section(self, body: bytes, rows: bytes, layout: Layout) -> VettedFile | None:
+        """The short way for rows that were found between other lines."""
+        if not self._may_be_even or rows.startswith((b"\n", b"\r\n")) or _BOM in rows:
+            return None
+        ends = line_ends(rows)
+        return self._even(body, rows, ends.count, layout) if ends.even and self._lines.may_be_rows(rows) else None
+
+    def _even(self, body: bytes, part: bytes | memoryview, rows: int, layout: Layout) -> VettedFile | None:
+        """Rows that are a line each, where the quotes in them are sound at a glance."""
+        if len(body) > self._cost.free_bytes:
+            self._cost.check_short_way(len(body), rows + 1)
+        if len(part) and part[-1] != _LF:
+            part, rows = bytes(part) + b"\n", rows + 1
+        trimmed = self._lines.without_trailing(part, rows)
+        if trimmed is None:
+            return None
+        quoted = self._quotes.stand_in(body)
+        if quoted and not (len(body) < _SMALL_BYTES and self._quotes.are_sound(trimmed)):
+            return None
+        return VettedFile(body, trimmed, rows, rows, layout.columns, layout.header, quoted, layout.first_line)
+
+    def _vet_lines(self, body: bytes, rows: bytes, layout: Layout) -> VettedFile:
+        """The long way: each line is looked at."""
+        text = rows.decode()
+        self._cost.check_long_way(len(body), text.count("\n") + 1)
+        if _has_long_line(text):
+            self._cost.check_long_rows(len(body))
+        split = split_lines(text, self._quotes, self._lines, layout.first_line)
+        return VettedFile(
+            body,
+            split.text,
+            len(split.lines),
+            split.data_rows,
+            layout.columns,
+            layout.header,
+            quoted=self._dataset.format.quote is not None,
+            lines=split.lines,
+            notes=split.notes,
+            tolerated=split.tolerated,
+        )
 
     def _check_rows(self, data_rows: int) -> None:
         if self._dataset.completeness.rows is None:
@@ -160,11 +184,42 @@ class Gate:
             raise FileRefused("rows", raw=str(data_rows), expected=f"{low} to {high} data rows", data_rows=data_rows)
 
 
+def _check_trailers(trailers: tuple[TrailerLine, ...], data_rows: int) -> None:
+    for trailer in trailers:
+        rows = trailer.values.get(ROWS)
+        if rows is not None and rows != str(data_rows):
+            raise FileRefused(
+                "trailer", line=trailer.line, raw=trailer.raw, expected=f"{data_rows} rows", data_rows=data_rows
+            )
+
+
+def _sound_text(body: bytes, decoded: Decoded) -> bytes:
+    """A text that is not empty, and text."""
+    text = decoded.text
+    if not text[decoded.start :].strip():
+        raise FileRefused("empty", raw=f"{len(body)} bytes", expected="a header and rows")
+    if (nul := text.find(b"\0")) >= 0:
+        line = text.count(b"\n", 0, nul) + 1
+        raise FileRefused("nul", line=line, raw=_line_at(text, nul), expected="text without NUL bytes")
+    return text
+
+
+def _is_plain_format(dataset: Dataset, dialect: Dialect) -> bool:
+    """Whether files can be what a machine writes: UTF-8, the declared header first, and nothing but rows below it."""
+    csv = dataset.format
+    marks = {csv.delimiter, csv.quote, "\r", "\n"}
+    special = any(set(name) & marks for name in dataset.header)
+    lines = csv.footer or csv.preamble or csv.trailing_delimiter or csv.comment is not None or csv.header is None
+    cells = dialect.translates or csv.escape is not None or csv.blank_lines == "skip"
+    return not (special or lines or cells) and len(csv.encodings) == 1 and codec_name(csv.encodings[0]) == "utf-8"
+
+
 def _header_lines(dataset: Dataset) -> tuple[bytes, ...]:
     """The header as it is usually written: bare or all quoted, with either line end."""
     delimiter = dataset.format.delimiter
     bare = delimiter.join(dataset.header)
-    quoted = delimiter.join(f'"{name}"' for name in dataset.header)
+    quote = dataset.format.quote or ""
+    quoted = delimiter.join(f"{quote}{name}{quote}" for name in dataset.header)
     return tuple((line + end).encode() for line in (bare, quoted) for end in ("\n", "\r\n"))
 
 
@@ -183,7 +238,7 @@ def _has_long_line(text: str) -> bool:
     return False
 
 
-def _line_at(text: str, position: int) -> str:
+def _line_at(text: bytes, position: int) -> str:
     """The line at a position, as far as a finding quotes it."""
-    start = text.rfind("\n", 0, position) + 1
-    return text[start : start + SHOWN].partition("\n")[0]
+    start = text.rfind(b"\n", 0, position) + 1
+    return text[start : start + 4 * SHOWN].decode(errors="ignore").partition("\n")[0][:SHOWN]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -11,6 +11,7 @@ from flows.model.dataset import Dataset
 from flows.model.finding_frame import lines_by_file, with_notes
 from flows.model.findings import NO_FINDINGS, FileFindings
 from flows.model.tables import FILE, LINE
+from flows.model.tolerances import Tolerance
 from flows.reading.csv.cells import read_cells
 from flows.reading.csv.gate import Gate, VettedFile
 from flows.reading.refusal import FileRefused
@@ -70,11 +71,11 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
             found.append(refusal.found)
         for name, column in held.items():
             column.append(values[name])
-    frame, notes = read_cells(dataset, vetted)
+    cells = read_cells(dataset, vetted)
     return TextRows(
-        frame=_with_values(dataset, frame, held),
+        frame=_with_values(dataset, cells.frame, held),
         data_rows=[vetted[i].data_rows if i in vetted else each.refused for i, each in enumerate(found)],
-        found=_with_lines(found, notes),
+        found=_with_lines(_with_tolerances(found, vetted, cells.tolerated), cells.notes),
         bodies=[vetted[i].body if i in vetted else source.body for i, source in enumerate(sources)],
     )
 
@@ -95,6 +96,16 @@ def _with_values(dataset: Dataset, frame: pl.DataFrame, held: dict[str, list[str
     columns = [pl.Series(name, values, pl.String).gather(frame[FILE]) for name, values in held.items()]
     order = [*dataset.header, *dataset.path_columns, FILE, LINE]
     return frame.with_columns(columns).select(order) if columns else frame
+
+
+def _with_tolerances(
+    found: Sequence[FileFindings], vetted: Mapping[int, VettedFile], in_cells: Mapping[int, tuple[Tolerance, ...]]
+) -> Sequence[FileFindings]:
+    """What is found in each file with what was let pass."""
+    return [
+        replace(each, tolerated=(*vetted[file].tolerated, *in_cells.get(file, ()))) if file in vetted else each
+        for file, each in enumerate(found)
+    ]
 
 
 def _with_lines(found: Sequence[FileFindings], notes: pl.DataFrame) -> tuple[FileFindings, ...]:

@@ -17,10 +17,12 @@ from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
+from flows.model.header import Header
 from flows.model.limits import LEAST_QUARANTINE_DAYS, Limits
 from flows.model.policies import Load, Skip, SkipRows, Unload
 from flows.model.precedence import ByColumn, ByName
 from flows.model.tables import Column, Table
+from flows.model.trailer import Trailer
 from flows.model.types import FLOAT, INTEGER
 from flows.settings import Settings
 
@@ -135,7 +137,18 @@ def test_a_precedence_makes_no_file_be_checked_again(options: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("field", "make"),
     [
-        ("format.delimiter", lambda: Csv(delimiter=";;")),
+        ("format.delimiter", lambda: Csv(delimiter='a"')),
+        ("format.delimiter", lambda: Csv(delimiter="")),
+        ("format.quote", lambda: Csv(quote="''")),
+        ("format.escape", lambda: Csv(escape='"')),
+        ("format.comment", lambda: Csv(comment="#", multiline=True)),
+        ("format.encoding", lambda: Csv(encoding=("utf-8", "no-such-codec"))),
+        ("format.header.by", lambda: Csv(header=Header(extra="ignore"))),
+        ("format.header", lambda: Csv(header="name")),  # type: ignore[arg-type]  # an author's file is not type-checked
+        ("format.preamble", lambda: Csv(preamble=-1)),
+        ("format.preamble", lambda: Csv(preamble="header", header=None)),
+        ("format.footer", lambda: Csv(footer=("(",))),
+        ("format.footer", lambda: Csv(footer=(Trailer("TOTAL"),))),
         ("format.decimal", lambda: Csv(decimal=",")),
         ("format.encoding", lambda: Csv(encoding="utf-9")),
         ("format.date_format", lambda: Csv(date_format="day")),

@@ -181,10 +181,10 @@ def test_a_cell_may_have_a_length_and_no_byte_more(quote: bytes) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("a,b", "upper and lower case differ"),
-        ("B,A", "the columns are in another order"),
-        ("A;B", "the delimiter is ';'"),
-        ("A, B", "there are blanks around names"),
+        ("a,b", "upper and lower case differ; Header(ignore_case=True) takes it"),
+        ("B,A", 'the columns are in another order; Header(by="name") takes it'),
+        ("A;B", "the delimiter is ';'; Csv(delimiter=';') takes it"),
+        ("A, B", "there are blanks around names; Header(strip=True) takes it"),
         ("1,2", "the header is missing"),
         ("A,A,B", "twice: A"),
         ("A,C", "missing: B; extra: C"),

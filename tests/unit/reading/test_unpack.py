@@ -5,11 +5,16 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 
+import dataframely as dy
 import pyarrow as pa
 import pytest
 
+from flows.model.dataset import Dataset
+from flows.model.formats import Csv
+from flows.model.header import Header
 from flows.reading import decompression as unpacking
-from flows.reading.csv.header import MAX_HEADER_CHARS, check_header
+from flows.reading.csv.dialect import Dialect
+from flows.reading.csv.header import MAX_HEADER_CHARS, HeaderRules
 from flows.reading.decompression import FREE_BYTES, MAX_RATIO, unpack
 from flows.reading.refusal import FileRefused
 
@@ -63,6 +68,12 @@ def test_a_real_bomb_is_stopped_far_below_what_it_holds() -> None:
         unpack(packed, PLENTY)
 
 
+def check_header(line: str, names: tuple[str, ...]) -> None:
+    schema = type("Named", (dy.Schema,), {name: dy.String() for name in names})
+    csv = Csv()
+    HeaderRules(Dataset(schema=schema, landing="landing", format=csv), Header(), Dialect.of(csv)).columns(line, 1)
+
+
 @CODECS
 def test_all_members_of_a_file_are_its_text(pack: Callable[[bytes], bytes]) -> None:
     assert unpack(pack(b"a\n") + pack(b"") + pack(b"b\n") + pack(b""), 4) == b"a\nb\n"
@@ -71,7 +82,7 @@ def test_all_members_of_a_file_are_its_text(pack: Callable[[bytes], bytes]) -> N
 def test_a_first_line_is_compared_up_to_a_length_and_refused_beyond_it() -> None:
     for length in (MAX_HEADER_CHARS, MAX_HEADER_CHARS + 1):
         with pytest.raises(FileRefused) as refused:
-            check_header("A," * (length // 2) + "x" * (length % 2), ("A", "B"), ",")
+            check_header("A," * (length // 2) + "x" * (length % 2), ("A", "B"))
         expected = str(refused.value.finding.expected)
         assert ("twice: , A" in expected or "twice: A" in expected) == (length == MAX_HEADER_CHARS), expected
         assert (f"at most {MAX_HEADER_CHARS} characters, got {length}" in expected) == (length > MAX_HEADER_CHARS), (
@@ -83,10 +94,10 @@ def test_a_header_that_is_declared_longer_may_be_so() -> None:
     names = tuple(f"a column with a long name {number}" for number in range(MAX_HEADER_CHARS // 20))
     line = ",".join(names)
     assert len(line) > MAX_HEADER_CHARS
-    check_header(line, names, ",")
+    check_header(line, names)
     with pytest.raises(FileRefused) as refused:
-        check_header(line + ",x", names, ",")
-    assert str(refused.value.finding.expected).endswith("(extra: x)")
+        check_header(line + ",x", names)
+    assert str(refused.value.finding.expected).endswith('(extra: x; Header(by="name", extra="ignore") takes it)')
     with pytest.raises(FileRefused) as refused:
-        check_header(line + "x" * len(line) + "x", names, ",")
-    assert "a first line of at most" in str(refused.value.finding.expected)
+        check_header(line + "x" * len(line) + "x", names)
+    assert "a header of at most" in str(refused.value.finding.expected)

@@ -100,7 +100,7 @@ class Case:
         good = GOOD[self.dataset.schema]
         if self.dataset is DAY_FIRST:
             good = good.replace(b"2021-04-01", b"01/04/2021")
-        return good.decode().encode(self.dataset.format.encoding)
+        return good.decode().encode(self.dataset.format.encodings[0])
 
 
 H = "ID,Day,Product,Quantity\n"

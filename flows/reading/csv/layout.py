@@ -1,0 +1,176 @@
+"""Which part of a file's text are its rows: below the header and what stands above it, above what stands below."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flows.model.dataset import Dataset
+from flows.model.tolerances import Tolerance
+from flows.reading.csv.dialect import Dialect
+from flows.reading.csv.footer import FooterRules, TrailerLine
+from flows.reading.csv.header import MAX_HEADER_CHARS, Columns, HeaderRules
+from flows.reading.refusal import FileRefused
+from flows.text.plural import counted
+
+MAX_PREAMBLE = 1_000
+"""Lines among which a header is looked for."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of a text are.
+
+    Args:
+        columns: what each cell of a row is.
+        header: the texts of the header's cells; None where there is no header.
+        start: where the first row begins in the text.
+        end: where what stands below the last row begins.
+        first_line: the physical line of the first row.
+        trailers: what lines below the rows say of them.
+        tolerated: the lines that are left out.
+    """
+
+    columns: Columns
+    header: tuple[str, ...] | None
+    start: int
+    end: int
+    first_line: int
+    trailers: tuple[TrailerLine, ...] = ()
+    tolerated: tuple[Tolerance, ...] = ()
+
+
+class Top:
+    """Reads a text line by line from its beginning.
+
+    Args:
+        text: in UTF-8.
+        place: where the next line begins.
+    """
+
+    def __init__(self, text: bytes, place: int) -> None:
+        self._text = text
+        self.place = place
+        self.line = 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no further line."""
+        return self.place >= len(self._text)
+
+    def peek(self) -> str:
+        """The next line without its end; as much of it as a header may have, and a little more."""
+        end = self._text.find(b"\n", self.place)
+        raw = self._text[self.place : end if end >= 0 else len(self._text)]
+        return raw.decode().removesuffix("\r")
+
+    def take(self) -> str:
+        """The same, after which the line below is the next one."""
+        line = self.peek()
+        end = self._text.find(b"\n", self.place)
+        self.place = end + 1 if end >= 0 else len(self._text)
+        self.line += 1
+        return line
+
+
+class LayoutRules:
+    """Where the rows are in the files of a dataset.
+
+    Args:
+        dataset: the declaration.
+        dialect: the marks of its files.
+    """
+
+    def __init__(self, dataset: Dataset, dialect: Dialect) -> None:
+        self._csv = dataset.format
+        self._dialect = dialect
+        self._expected = dataset.header
+        self._header = HeaderRules(dataset, self._csv.header, dialect) if self._csv.header is not None else None
+        self._footer = FooterRules(self._csv, dialect)
+
+    def find(self, text: bytes, start: int) -> Layout:
+        """Where the rows of a text are that begins at `start`.
+
+        Raises:
+            FileRefused: its header, or what stands above or below the rows, is not as declared.
+        """
+        top = Top(text, start)
+        tolerated = [*self._skip_separator_line(top), *self._skip_preamble(top), *self._skip_comments(top)]
+        columns, header = self._take_header(top)
+        footer = self._footer.find(text, top.place, top.line)
+        tolerated += footer.tolerated
+        return Layout(columns, header, top.place, footer.start, top.line, footer.trailers, tuple(tolerated))
+
+    def _skip_separator_line(self, top: Top) -> Iterator[Tolerance]:
+        """`sep=;`, which Excel writes and reads."""
+        found = re.fullmatch("sep=(.+)", self._dialect.outer(top.peek())) if self._csv.sep_line else None
+        if found is None:
+            return
+        if found[1] != self._csv.delimiter:
+            expected = f"the delimiter {self._csv.delimiter!r}; Csv(delimiter={found[1]!r}) takes it"
+            raise FileRefused("delimiter", line=1, raw=found[0], expected=expected)
+        top.take()
+        yield Tolerance("separator line", "line 1 names the delimiter", raw=found[0])
+
+    def _skip_preamble(self, top: Top) -> Iterator[Tolerance]:
+        first = self._dialect.outer(top.peek())
+        count = self._lines_above_header(top) if self._csv.preamble == "header" else self._take_lines(top)
+        if count:
+            yield _above(count, first)
+
+    def _take_lines(self, top: Top) -> int:
+        count = self._csv.preamble
+        assert isinstance(count, int)
+        for _ in range(count):
+            if top.is_over:
+                expected = f"{counted(count, 'line')} above the header"
+                raise FileRefused("preamble", line=top.line, raw="the end of the file", expected=expected)
+            top.take()
+        return count
+
+    def _lines_above_header(self, top: Top) -> int:
+        """Go on until the next line is the header."""
+        assert self._header is not None
+        raw, refusal = top.peek(), None
+        for count in range(MAX_PREAMBLE):
+            try:
+                self._header.columns(top.peek(), top.line)
+            except FileRefused as error:
+                refusal = refusal or error.finding.expected
+            else:
+                return count
+            top.take()
+            if top.is_over:
+                break
+        looked = f"the header among the first {counted(min(top.line - 1, MAX_PREAMBLE), 'line')}"
+        raise FileRefused("header", line=1, raw=self._dialect.outer(raw), expected=f"{looked}; line 1: {refusal}")
+
+    def _skip_comments(self, top: Top) -> Iterator[Tolerance]:
+        """Comments and blank lines above the header are what they are among the rows."""
+        first, count = self._dialect.outer(top.peek()), 0
+        while not top.is_over and self._is_left_out(top.peek()):
+            top.take()
+            count += 1
+        if count:
+            yield _above(count, first)
+
+    def _is_left_out(self, line: str) -> bool:
+        if self._csv.comment is not None and self._dialect.outer(line).startswith(self._csv.comment):
+            return True
+        return self._csv.blank_lines == "skip" and not line.strip()
+
+    def _take_header(self, top: Top) -> tuple[Columns, tuple[str, ...] | None]:
+        if self._header is None:
+            return self._expected, None
+        number, line = top.line, top.take()
+        quote = self._csv.quote
+        while self._csv.multiline and quote and line.count(quote) % 2 and len(line) < MAX_HEADER_CHARS:
+            if top.is_over:
+                break
+            line += "\n" + top.take()
+        return self._header.columns(line, number), self._header.cells(line)
+
+
+def _above(count: int, first: str) -> Tolerance:
+    return Tolerance("preamble", f"{counted(count, 'line')} above the header left out", count, first)
