@@ -102,7 +102,7 @@ def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_ea
     up.prefect.start("keep-cube-live/cube")
     up.wait_for_owner(other_than=owner.pid)
     assert up.sales()["2021-05-01"] == 10
-    closed = [up.prefect.wait_for(each, "Completed", "Failed") for each in late]
+    closed = [up.prefect.wait_for(each, "Completed", "Failed", patience_s=90) for each in late]
     assert [run["name"] for run in closed] == [f"sales · {day}" for day in days]
     assert [run["state"]["name"] for run in closed] == ["Failed", "Completed", "Failed"]
     assert closed[0]["state"]["message"] == f"no row of {days[0]} has come"
@@ -116,7 +116,7 @@ def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_ea
     first, *_ = until(lambda: found if len(found := missed()) == 2 else None, what="runs for the days without one")
     day = kept.date().isoformat()
     assert first["parameters"] == {"dataset": "sales", "date": day, "until": day}
-    closes = [up.prefect.wait_for(run["id"], "Failed", "Completed") for run in missed()]
+    closes = [up.prefect.wait_for(run["id"], "Failed", "Completed", patience_s=60) for run in missed()]
     assert [close["parameters"]["date"] for close in closes] == [day, (mornings[0]).date().isoformat()]
     assert closes[0]["start_time"] < closes[1]["start_time"] and max(ended) < closes[0]["end_time"]
     assert closes[0]["end_time"] <= closes[1]["end_time"]
