@@ -77,9 +77,9 @@ class SessionLook:
         """All that is wrong now."""
         live = self._feed.health.phase is Phase.LIVE
         problems = [*self._degraded(), *self._nearly_full(), *self._ended(), *self._of_the_ledger()]
-        looked = {Kind.REFUSED, Kind.LATE, Kind.DISK, Kind.SESSION}
+        looked = {Kind.REFUSED, Kind.LATE, Kind.DISK}
         if live:  # a start finds only when it is over what cannot load, and what a restore did not know
-            looked |= {Kind.DEGRADED, Kind.RESTORED}
+            looked |= {Kind.DEGRADED, Kind.RESTORED, Kind.SESSION}
         if self._restored is not None:
             problems.append(Problem(Kind.RESTORED, self._restored.text, details=self._restored.details))
             self._restored = None if live else self._restored
