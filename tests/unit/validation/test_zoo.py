@@ -51,6 +51,7 @@ def test_a_hostile_file_alone_has_exactly_its_findings_and_rows(case: Case, plai
     assert_outcome(case, rows, verdict)
 
 
+@pytest.mark.slow
 @each_case
 def test_a_hostile_file_has_the_same_outcome_where_several_threads_parse(
     case: Case, monkeypatch: pytest.MonkeyPatch
