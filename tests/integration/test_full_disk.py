@@ -39,7 +39,7 @@ from tests.integration.live_feed import SETTLE_S, LiveFeed, ask, sales
 from tests.integration.small_disk import FILLER, PAGE, SmallDisk, small_disk
 from tests.unit.store.test_crashes import A, deaths, die_with
 
-pytestmark = pytest.mark.usefixtures("quick", "soon_again")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick", "soon_again")]
 
 TWO = """
 from dataclasses import replace
@@ -357,7 +357,6 @@ def test_a_changed_declaration_for_whose_segments_there_is_no_room_waits_and_oth
     assert_whole(tmp_path)
 
 
-@pytest.mark.slow
 def test_a_report_for_which_there_is_no_room_fails_and_the_page_before_stays(tmp_path: Path, disks: Disks) -> None:
     state = tmp_path / "state"
     with two_datasets(tmp_path) as living:
@@ -412,7 +411,6 @@ def backups(root: Path) -> dict[str, Any]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (root / "state" / "backups").iterdir()}
 
 
-@pytest.mark.slow
 def test_a_backup_for_which_there_is_no_room_fails_its_request_and_takes_no_older_one_away(
     tmp_path: Path, disks: Disks, caplog: pytest.LogCaptureFixture
 ) -> None:
