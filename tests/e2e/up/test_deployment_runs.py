@@ -172,14 +172,15 @@ def test_what_becomes_of_a_business_day_is_an_event_each(up: Installation) -> No
 
 
 def test_days_that_mean_nothing_fail_within_seconds_and_say_why(up: Installation) -> None:
-    reasons = {
-        up.prefect.start("close-day/sales", date="2021-02-30"): "date: There is no such day [got=2021-02-30]. Next:",
-        up.prefect.start("close-day/sales", date="2021-05-02", until="2021-05-01"): "ends before it begins",
-        up.prefect.start("close-day/sales", until="2021-05-01"): "A range has to begin",
-        up.prefect.start("close-day/sales", dataset="orders"): "Next: name one of sales",
+    reasons: dict[str, dict[str, Any]] = {
+        "date: There is no such day [got=2021-02-30]. Next:": {"date": "2021-02-30"},
+        "ends before it begins": {"date": "2021-05-02", "until": "2021-05-01"},
+        "A range has to begin": {"until": "2021-05-01"},
+        "Next: name one of sales": {"dataset": "orders"},
     }
-    for run, reason in reasons.items():
-        state = up.prefect.wait_for(run, "Failed", "Completed")["state"]
+    for reason, wrong in reasons.items():
+        run = up.prefect.start("close-day/sales", **wrong)
+        state = up.prefect.wait_for(run, "Failed", "Completed", patience_s=90)["state"]
         assert state["name"] == "Failed" and reason in state["message"], state["message"]
     output = prefect(up, "deployment", "run", "close-day/sales", "-p", "day=2021-05-02", code=1)
     assert "were specified but not found" in output and "'until'" in output
