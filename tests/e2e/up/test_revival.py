@@ -76,6 +76,7 @@ def test_a_server_that_is_killed_is_started_again_and_the_data_does_not_wait(up:
     until(reported, what="what was loaded meanwhile is reported", patience_s=60)
 
 
+@pytest.mark.deep  # some ten runs, each a process of its own: minutes
 def test_after_a_cancelled_session_requests_fail_and_late_runs_wait_and_close_each_its_day(up: Installation) -> None:
     up.wait_for_owner()
     owner, run = up.owner_process, up.owner["run"]
