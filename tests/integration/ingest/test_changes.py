@@ -147,10 +147,10 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(start: Start, kind
     living.put("a.csv", sales(1))
     living.wait_for({1: 1})
     before = living.feed.ledger.counters()
-    announced: list[object] = []
+    announced: list[Outcome] = []
     living.feed.listeners.append(announced.append)
     answer = ask(living, kind, "a.csv", dry_run=True)
-    assert announced == []
+    assert [each for each in announced if not each.days] == []  # a day may become late meanwhile
     expected = {"load": "loaded", "reload": "loaded", "unload": "unloaded"}
     assert [(file["file"], file["state"]) for file in answer["files"]] == [("a.csv", expected[kind])]
     assert living.quantities() == {1: 1}
