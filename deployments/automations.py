@@ -17,16 +17,14 @@ from uuid import UUID
 
 from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.blocks.webhook import Webhook
-from prefect.events.actions import CallWebhook, RunDeployment
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.events.actions import CallWebhook
 
-from flows.orchestration.runs import (
-    LIVE_DEPLOYMENT,
-    LIVE_FLOW,
-    client_of,
-    ensure_automation,
-    heartbeat_automation,
-    refuse_undeclared_parameters,
-)
+from flows.orchestration.automations import crash_automation, ensure_automation, restart_automation
+from flows.orchestration.deployment_names import live_deployment
+from flows.orchestration.runs import OUR_FLOWS, client_of
 
 WEBHOOK = "cubefeed-notify"
 PAYLOAD = "{{ event.event }}: {{ event.resource.name }} {{ event.payload }}"
@@ -47,27 +45,27 @@ def notifications(webhook: UUID) -> Iterator[AutomationCore]:
         )
 
 
-def restart_on_crash(live: UUID) -> AutomationCore:
-    """Start the live session again when its run has crashed: for work pools, where no `cubefeed up` does it."""
-    trigger = _when("prefect.flow-run.Crashed", ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}))
-    trigger.match_related = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": LIVE_FLOW})
-    return AutomationCore(
-        name="cubefeed: start the session again after a crash",
-        trigger=trigger,
-        actions=[RunDeployment(source="selected", deployment_id=live, parameters=None, job_variables=None)],
-    )
+async def refuse_undeclared_parameters(client: PrefectClient) -> None:
+    """Let the deployments of our flows refuse at once what they do not declare, which Prefect's own schemas allow."""
+    ours, offset = FlowFilter(name=FlowFilterName(any_=list(OUR_FLOWS))), 0
+    while found := await client.read_deployments(flow_filter=ours, offset=offset):
+        offset += len(found)
+        for deployment in found:
+            schema = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+            changed = DeploymentUpdate(parameter_openapi_schema=schema, enforce_parameter_schema=True)
+            await client.update_deployment(deployment.id, changed)
 
 
 async def create(*, restart: bool, webhook: str | None) -> list[str]:
     """Create what is missing. Returns the names of all that are wished."""
-    wished = [heartbeat_automation()]
+    wished = [crash_automation("")]
     async with client_of() as client:
         if webhook is not None:
             block = Webhook(method="POST", url=webhook)  # type: ignore[arg-type]  # becomes a SecretStr
             wished += notifications(await block.asave(WEBHOOK, overwrite=True))
         if restart:
-            live = await client.read_deployment_by_name(LIVE_DEPLOYMENT)
-            wished.append(restart_on_crash(live.id))
+            live = await client.read_deployment_by_name(live_deployment(""))
+            wished.append(restart_automation("", live.id))
         for automation in wished:
             await ensure_automation(client, automation)
         await refuse_undeclared_parameters(client)

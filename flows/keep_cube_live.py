@@ -29,9 +29,10 @@ from flows.ingest.work import Work
 from flows.load_window import load_window
 from flows.orchestration.artifacts import publish_links, publish_loads
 from flows.orchestration.close_runs import find_missed_days, run_missed_days
+from flows.orchestration.deployment_names import LIVE_FLOW
 from flows.orchestration.event_catalogue import EventName
 from flows.orchestration.events import Events, emit_session
-from flows.orchestration.runs import LIVE_FLOW, client_of, declare_running, state_of
+from flows.orchestration.runs import client_of, declare_running, state_of
 from flows.orchestration.windows import IDLE_S, Windows
 from flows.redaction import without_secrets
 from flows.runtime.boundaries import NothingFailed, Scope, SessionFailed, boundary

@@ -25,6 +25,7 @@ PORTS = range(65536)
 MEMORY = "60%"
 """What the cube and the answers to questions may take together, of what the computer or the container has: the rest is
 for files that are read, for answers on their way, and for other programs."""
+_NAME = re.compile("[a-z0-9][a-z0-9-]{0,39}")
 _SIZE = re.compile(r"(?P<number>[1-9]\d*(\.\d+)?|0\.\d*[1-9]) ?(?P<unit>[MGT]B|%)")
 
 
@@ -75,6 +76,10 @@ def _is_memory(text: str) -> bool:
     return found is not None and (found["unit"] != "%" or float(found["number"]) <= 100)
 
 
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None and text != "unnamed"
+
+
 def _one_of[T: str](choices: object, convert: Callable[[str], Any] = str) -> Kind[T]:
     texts = get_args(choices)
     return Kind(convert, texts.__contains__, " or ".join(texts))
@@ -84,6 +89,7 @@ _TEXT = Kind(str)
 _PATH = Kind(Path)
 _PORT = Kind(int, PORTS.__contains__, "a port from 0 to 65535")
 _SECONDS = Kind(float, lambda seconds: 0 <= seconds < inf, "0 or more seconds")
+_INSTALLATION = Kind(str, _is_name, "up to 40 of a-z, 0-9 and -, beginning with one of the first two; not to `unnamed`")
 _MEMORY = Kind(str, _is_memory, "a size or a share, such as 4GB, 500MB or 60%")
 
 
@@ -109,6 +115,14 @@ class Settings:
     state: Annotated[
         Path, Setting("state directory: ledger, segments, quarantine, reports, backups, Prefect's home", _PATH)
     ] = Path("data/state")
+    name: Annotated[
+        str,
+        Setting(
+            "tells this installation from others on the same Prefect server: `eu` makes its deployments "
+            "`close-day/eu-sales` and `keep-cube-live/eu-cube`, and tags them and their runs `cubefeed:eu`",
+            _INSTALLATION,
+        ),
+    ] = ""
     datasets: Annotated[str, Setting("comma-separated names, or `path/to/file.py:NAME`")] = "sales"
     engine: Annotated[str, Setting("`duckdb` or `atoti`")] = "duckdb"
     memory: Annotated[
@@ -149,11 +163,14 @@ class Settings:
         Raises:
             DeclarationError: a variable holds what cannot be used.
         """
-        found: dict[str, Any] = {}
-        for name, setting in declared_settings().items():
-            if text := os.environ.get(_variable_of(name)):
-                found[name] = setting.kind.read(_variable_of(name), text)
-        return cls(**found | {name: value for name, value in given.items() if value is not None})
+        texts = {name: os.environ.get(_variable_of(name), "") for name in declared_settings()}
+        texts |= {name: str(value) for name, value in given.items() if value is not None}
+        found = {
+            name: setting.kind.read(_variable_of(name), texts[name])
+            for name, setting in declared_settings().items()
+            if texts[name]
+        }
+        return cls(**found)
 
     def environment(self) -> dict[str, str]:
         """The variables that make another process read the same settings."""

@@ -15,6 +15,13 @@ from flows.text.output import Format
 
 # Which installation, and how it runs.
 StateOption = Annotated[Path | None, typer.Option("--state", help="State directory.", show_default="data/state")]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="Tells this installation from others on the same Prefect server.")
+]
+ResetSchedulesOption = Annotated[
+    bool,
+    typer.Option("--reset-schedules", help="Take the declared schedules again, whatever people have made of them."),
+]
 DatasetsOption = Annotated[
     list[str] | None,
     typer.Option("--dataset", help="A dataset's name, or path/to/file.py:NAME. May be repeated."),

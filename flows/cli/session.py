@@ -11,9 +11,11 @@ from flows.cli.options import (
     DatasetsOption,
     EngineOption,
     LandingOption,
+    NameOption,
     ObserverOption,
     PortOption,
     PrefectPortOption,
+    ResetSchedulesOption,
     SettleOption,
     StateOption,
     settings_of,
@@ -26,7 +28,8 @@ commands = typer.Typer()
 def up(
     dataset: DatasetsOption = None, landing: LandingOption = None, state: StateOption = None,
     engine: EngineOption = None, observer: ObserverOption = None, settle: SettleOption = None,
-    port: PortOption = None, prefect_port: PrefectPortOption = None,
+    port: PortOption = None, prefect_port: PrefectPortOption = None, name: NameOption = None,
+    reset_schedules: ResetSchedulesOption = False,
 ) -> None:  # fmt: skip
     """Start everything: Prefect server, deployments, live session. Ctrl-C ends it."""
     from flows.installation.foreground import run_up
@@ -34,8 +37,9 @@ def up(
     run_up(
         settings_of(
             datasets=dataset, landing=landing, state=state, engine=engine, observer=observer, settle_s=settle,
-            port=port, prefect_port=prefect_port,
-        )
+            port=port, prefect_port=prefect_port, name=name,
+        ),
+        reset_schedules=reset_schedules,
     )  # fmt: skip
 
 

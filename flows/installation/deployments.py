@@ -13,10 +13,8 @@ from typing import Any, Self
 
 import httpx
 from prefect.client.schemas.objects import FlowRun
-from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import TerminationSignal
 from prefect.runner.runner import Runner
-from prefect.types.entrypoint import EntrypointType
 
 from flows.close_day import close_day
 from flows.datasets import load_datasets
@@ -25,11 +23,16 @@ from flows.keep_cube_live import keep_cube_live
 from flows.load_files import load_files
 from flows.model.dataset import Dataset
 from flows.orchestration.corrupt_runs import end_corrupt_runs
-from flows.orchestration.runs import client_of, refuse_undeclared_parameters
+from flows.orchestration.declared import Declared, Pool
+from flows.orchestration.deployment_names import deployment_name, tags_of
+from flows.orchestration.registration import Registered, Registration
+from flows.orchestration.runs import client_of
 from flows.orchestration.schedules import schedule_of
 from flows.redaction import log_without_secrets
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.settings import Settings
+from flows.store.identity import installation_id
+from flows.store.state_directory import StateDirectory
 from flows.store.trust import PRIVATE
 from flows.text.output import outlive_full_logs, plain_logs
 
@@ -39,23 +42,28 @@ RUNS = 10
 """Runs at a time in this process; the live session holds one for ever."""
 
 
-async def deployments(datasets: tuple[Dataset, ...]) -> list[RunnerDeployment]:
+def declared_deployments(installation: str, datasets: tuple[Dataset, ...], pool: Pool | None = None) -> list[Declared]:
     """keep-cube-live once, load-files and close-day per dataset."""
-    found = [await keep_cube_live.ato_deployment("cube", entrypoint_type=EntrypointType.MODULE_PATH)]
+    tags = tags_of(installation)
+    found = [Declared(keep_cube_live, deployment_name(installation, "cube"), tags, pool=pool)]
     for dataset in datasets:
-        own = {"dataset": dataset.name}
-        found.append(
-            await load_files.ato_deployment(dataset.name, parameters=own, entrypoint_type=EntrypointType.MODULE_PATH)
-        )
-        found.append(
-            await close_day.ato_deployment(
-                dataset.name,
-                parameters=own,
-                schedule=schedule_of(dataset),
-                entrypoint_type=EntrypointType.MODULE_PATH,
-            )
-        )
+        name, own = deployment_name(installation, dataset.name), {"dataset": dataset.name}
+        found.append(Declared(load_files, name, tags, own, pool=pool))
+        found.append(Declared(close_day, name, tags, own, schedule_of(dataset), pool))
     return found
+
+
+async def register(settings: Settings, *, pool: Pool | None = None, reset_schedules: bool = False) -> list[Registered]:
+    """Make the deployments of an installation on the Prefect server, and leave what people have changed of them.
+
+    Raises:
+        StateError: one of their names belongs to somebody else.
+    """
+    wanted = declared_deployments(settings.name, load_datasets(settings), pool)
+    home = installation_id(StateDirectory(settings.state))
+    async with client_of() as client:
+        registration = Registration(client, settings.name, home, reset_schedules=reset_schedules)
+        return await registration.register(wanted)
 
 
 class PatientRunner(Runner):
@@ -84,21 +92,23 @@ class PatientRunner(Runner):
 
     async def _end_corrupt_runs(self) -> None:
         with suppress(NothingFailed), boundary(Scope.PREFECT):
-            for ended in await end_corrupt_runs(self._client):
+            for ended in await end_corrupt_runs(self._client, self._deployment_registry.get_deployment_ids()):
                 log.warning("%s", ended)
+
+    def take(self, deployment: Registered) -> None:
+        """Run the runs of a deployment. Prefect's own `add_deployment` would write it anew."""
+        self._deployment_registry.register_deployment(deployment.id, deployment.name.partition("/")[2])
 
     def handle_sigterm(self, *args: Any, **kwargs: Any) -> None:
         """Cancel the runs and let them end, then stop. Prefect's own leaves them Running: it awaits nothing here."""
         self._ending = asyncio.get_running_loop().create_task(self.astop())
 
 
-async def serve(datasets: tuple[Dataset, ...]) -> None:
+async def serve(settings: Settings) -> None:
     """Serve the deployments until a signal comes."""
-    runner = PatientRunner(limit=RUNS, pause_on_shutdown=True)
-    for deployment in await deployments(datasets):
-        await runner.aadd_deployment(deployment)
-    async with client_of() as client:
-        await refuse_undeclared_parameters(client)
+    runner = PatientRunner(limit=RUNS, pause_on_shutdown=False)  # else nobody could tell a person's pause from ours
+    for deployment in await register(settings):
+        runner.take(deployment)
     await runner.start()
 
 
@@ -110,7 +120,7 @@ def main() -> None:
     log_without_secrets(logging.WARNING)
     try:
         with suppress(KeyboardInterrupt, TerminationSignal):
-            asyncio.run(serve(load_datasets(Settings.read())))
+            asyncio.run(serve(Settings.read()))
     except CubefeedError as error:
         sys.exit(f"cubefeed: {error}")
 

@@ -62,13 +62,17 @@ def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
     notify("stopped")
 
 
-def run_up(settings: Settings) -> None:
+def run_up(settings: Settings, *, reset_schedules: bool = False) -> None:
     """Run everything until SIGTERM or Ctrl-C."""
-    asyncio.run(run_installation(settings, keep=True))
+    asyncio.run(run_installation(settings, keep=True, reset_schedules=reset_schedules))
 
 
 async def run_installation(
-    settings: Settings, *, keep: bool, story: Callable[[Addresses], Awaitable[None]] | None = None
+    settings: Settings,
+    *,
+    keep: bool,
+    story: Callable[[Addresses], Awaitable[None]] | None = None,
+    reset_schedules: bool = False,
 ) -> bool:
     """Start everything, run a story, stay up where that is wished, and end what was started.
 
@@ -78,7 +82,7 @@ async def run_installation(
     Raises:
         CubefeedError: something did not start, or the last session had ended by itself and no other was live.
     """
-    supervisor = Supervisor(settings, notify=notify)
+    supervisor = Supervisor(settings, notify=notify, reset_schedules=reset_schedules)
     stopping = asyncio.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, stopping.set)

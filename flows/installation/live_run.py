@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State
 from flows.errors import CubefeedError, SessionEnded, StateError
 from flows.installation.backoff import SLOW_S, Backoff
 from flows.installation.processes import Child, wait_for
+from flows.orchestration.deployment_names import live_deployment
 from flows.orchestration.runs import (
     OUR_FLOWS,
     SESSION_FLOWS,
@@ -39,11 +40,13 @@ class LiveRun:
 
     Args:
         state: the state directory.
+        installation: the name of the installation, or nothing.
         notify: shows a sentence to the user.
     """
 
-    def __init__(self, state: StateDirectory, *, notify: Callable[[str], None]) -> None:
+    def __init__(self, state: StateDirectory, installation: str, *, notify: Callable[[str], None]) -> None:
         self._state = state
+        self._installation = installation
         self._notify = notify
         self._run: UUID | None = None
         self._backoff = Backoff()
@@ -138,7 +141,7 @@ class LiveRun:
             return
         flows = OUR_FLOWS if all_flows else SESSION_FLOWS[1:] if windows_only else SESSION_FLOWS
         async with client_of(retries=1) as client:
-            await declare_crashed(client, flows, f"The run's process has ended: {why}")
+            await declare_crashed(client, self._installation, flows, f"The run's process has ended: {why}")
 
     async def _start_again(self) -> None:
         async with client_of(retries=1) as client:
@@ -147,7 +150,8 @@ class LiveRun:
                 return  # it has not opened the session yet, or is closing it
             if state is not None and state.is_cancelled():
                 self._at_rest = True
-                self._notify("the live run was cancelled; start another one in Prefect: keep-cube-live/cube")
+                again = live_deployment(self._installation)
+                self._notify(f"the live run was cancelled; start another one in Prefect: {again}")
                 return
             self._announce_end(state)
             if self._backoff.due:
@@ -169,7 +173,7 @@ class LiveRun:
             )
 
     async def _start_run(self, client: PrefectClient) -> None:
-        deployment = await find_live_deployment(client)
+        deployment = await find_live_deployment(client, self._installation)
         if deployment is not None:
             self._backoff.mark_start()
             self._run = await start_live_run(client, deployment)

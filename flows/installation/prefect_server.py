@@ -17,17 +17,6 @@ from flows.installation.processes import START_S, Child, wait_for
 from flows.store.secret import prefect_secret
 from flows.store.state_directory import StateDirectory
 
-ARGUMENTS = (
-    "--factory",
-    "flows.installation.prefect_app:create_app",
-    "--timeout-keep-alive=5",
-    "--ws-ping-interval=20",
-    "--ws-ping-timeout=20",
-    "--log-level=warning",
-    "--no-access-log",
-)
-"""Uvicorn's arguments for Prefect's server, as `prefect server start` has them; that one takes no socket of ours."""
-
 
 class PrefectServer:
     """The server at PREFECT_API_URL; without one, a process with a socket and a secret of its own.
@@ -51,21 +40,20 @@ class PrefectServer:
         secret = {} if self.secret is None else {"PREFECT_API_AUTH_STRING": self.secret}
         return {"PREFECT_API_URL": self.api_url, **secret}
 
-    async def start(self, port: int, environment: Mapping[str, str]) -> None:
-        """Wait for the server that runs already, or start one at this port.
+    def start(self, port: int, environment: Mapping[str, str]) -> None:
+        """Start one at this port, if none is named.
 
         Raises:
-            StateError: it does not answer in time, or its port is taken.
+            StateError: the port is taken.
         """
         if self.api_url:
-            await self._wait()
             return
         listening = self._socket = listen(port)
         self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
         self.secret = prefect_secret(self._state.prefect_secret)
         self.process = Child(
             "the Prefect server",
-            [sys.executable, "-m", "uvicorn", "--fd", str(listening.fileno()), *ARGUMENTS],
+            [sys.executable, "-m", "flows.installation.prefect_app", str(listening.fileno())],
             {**environment, **self.environment, **_guards(self.api_url, self.secret)},
             self._state.root / "prefect-server.log",
             on_orphaned=signal.SIGINT,
@@ -74,7 +62,17 @@ class PrefectServer:
         )
         self._notify("starting the Prefect server …")
         self.process.start()
-        await self.process.wait_until(self._is_healthy)
+
+    async def wait(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            StateError: it does not in time.
+        """
+        if self.process is not None:
+            await self.process.wait_until(self._is_healthy)
+        else:
+            await self._wait_for_other()
 
     async def end(self) -> None:
         """End it where it was started here."""
@@ -83,7 +81,7 @@ class PrefectServer:
         if self._socket is not None:
             self._socket.close()
 
-    async def _wait(self) -> None:
+    async def _wait_for_other(self) -> None:
         if not await self._is_healthy():
             self._notify(f"waiting for the Prefect server at {self.api_url} …")
         if not await wait_for(self._is_healthy, START_S):

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flows.cube.atoti.start import TERMS
@@ -49,11 +50,13 @@ class Supervisor:
     Args:
         settings: what to run; handed on through the environment.
         notify: shows a sentence to the user.
+        reset_schedules: whether the declared schedules take the place of what people have made of them in Prefect.
     """
 
-    def __init__(self, settings: Settings, *, notify: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, *, notify: Callable[[str], None], reset_schedules: bool = False) -> None:
         self._settings = settings
         self._notify = notify
+        self._reset_schedules = reset_schedules
         self._state = StateDirectory(settings.state.resolve())
         self._port = settings.port or free_port()  # the same one after a restart, for open pages
         self._server = PrefectServer(self._state, notify=notify)
@@ -68,11 +71,13 @@ class Supervisor:
             StateError: this state directory is in use, or something did not start.
         """
         self._prepare()
-        await self._server.start(self._settings.prefect_port, self.environment())
+        self._server.start(self._settings.prefect_port, self.environment())
         os.environ.update(self.environment())
+        await asyncio.to_thread(import_module, "flows.installation.deployments")  # meanwhile
         from flows.installation.live_run import LiveRun  # only now: it imports Prefect, which reads that environment
 
-        self._live = LiveRun(self._state, notify=self._notify)
+        await self._server.wait()
+        self._live = LiveRun(self._state, self._settings.name, notify=self._notify)
         owner = await self._live.start(await self._serve_deployments(self._live))
         url = os.environ.get("PREFECT_UI_URL") or self._server.api_url.removesuffix("/api")
         return Addresses(without_secrets(url), owner, self._server.secret)
@@ -147,8 +152,11 @@ class Supervisor:
             )
 
     async def _serve_deployments(self, live: LiveRun) -> Child:
+        from flows.installation.deployments import register
+        from flows.orchestration.automations import crash_automation, ensure_automation
         from flows.orchestration.corrupt_runs import end_corrupt_runs
-        from flows.orchestration.runs import client_of, ensure_automation, find_live_deployment, heartbeat_automation
+        from flows.orchestration.registration import kept_lines
+        from flows.orchestration.runs import client_of
 
         serving = self._serving = Child(
             "the process that serves the deployments",
@@ -158,17 +166,15 @@ class Supervisor:
             on_orphaned=signal.SIGKILL,  # the owner sees that its parent is gone, and closes the session in order
         )
         self._notify("serving the deployments …")
+        registered = await register(self._settings, reset_schedules=self._reset_schedules)
+        for line in kept_lines(registered):
+            self._notify(line)
         async with client_of() as client:
-            for ended in await end_corrupt_runs(client):
+            for ended in await end_corrupt_runs(client, [each.id for each in registered]):
                 self._notify(ended)
             await live.declare_crashed("found Running at the start, with no process left")
-            await ensure_automation(client, heartbeat_automation())
-            serving.start()
-
-            async def is_served() -> bool:
-                return await find_live_deployment(client) is not None
-
-            await serving.wait_until(is_served)
+            await ensure_automation(client, crash_automation(self._settings.name))
+        serving.start()
         return serving
 
     async def _revive(self) -> None:

@@ -24,8 +24,10 @@ from prefect.runtime import flow_run
 from flows.ingest.load_summary import LoadSummary
 from flows.ingest.work import FileOutcome
 from flows.model.findings import Finding
+from flows.orchestration.deployment_names import artifact_key
 from flows.orchestration.run_log import file_line
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
+from flows.settings import Settings
 from flows.store.owner import Owner
 from flows.text.escape import code, markdown
 
@@ -66,7 +68,7 @@ async def publish_findings(loads: LoadSummary, findings_of: Callable[[str, int],
     for dataset, file, version in refused[:FINDINGS_TABLES]:
         found = await asyncio.to_thread(findings_of, dataset, version)
         await publish_table(
-            f"findings-{_key(dataset)}",
+            f"findings-{dataset}",
             [asdict(finding) for finding in found[:TABLE_ROWS]],
             _findings_line(file),
         )
@@ -78,7 +80,7 @@ async def publish_links(owner: Owner, engine_url: str | None) -> None:
     if engine_url is not None:
         links["engine"] = (engine_url, f"The {owner.engine} user interface")
     for key, (link, text) in links.items():
-        await acreate_link_artifact(key=key, link=link, link_text=text, description=f"{text}: {link}")
+        await acreate_link_artifact(key=_key(key), link=link, link_text=text, description=f"{text}: {link}")
 
 
 async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
@@ -96,7 +98,7 @@ class ProgressArtifact:
     """A progress artifact fed from other threads; at most one update a second is sent, and none is waited for."""
 
     def __init__(self, key: str, what: str) -> None:
-        self._key, self._what = key, what
+        self._key, self._what = _key(key), what
         self._share, self._description = 0.0, what
         self._ended = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
@@ -139,8 +141,7 @@ def _cell(value: object) -> object:
 
 
 def _key(text: str) -> str:
-    """An artifact's key: lower case, digits and dashes."""
-    return text.lower().replace("_", "-")
+    return artifact_key(Settings.read().name, text)
 
 
 def _load_rows(loads: LoadSummary) -> list[dict[str, Any]]:

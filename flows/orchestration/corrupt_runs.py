@@ -6,15 +6,13 @@ has and what is nested too deeply. As long as one is scheduled, no run at all is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.states import Failed
-
-from flows.orchestration.runs import OUR_FLOWS
 
 RUNS_AT_ONCE = 200
 """Runs in one answer, which is as many as Prefect gives."""
@@ -30,15 +28,15 @@ _UNFINISHED = (
 )
 
 
-async def end_corrupt_runs(client: PrefectClient) -> list[str]:
-    """Fail the unfinished runs of our flows that Prefect cannot read; delete those that stay unreadable all the same.
+async def end_corrupt_runs(client: PrefectClient, deployments: Collection[UUID]) -> list[str]:
+    """Fail the unfinished runs of these deployments that Prefect cannot read; delete those that stay unreadable.
 
     Nothing is done where the server fails for runs that are sound too, or has failed once only.
 
     Returns:
         what was done, a sentence each.
     """
-    runs = await _unfinished(client)
+    runs = await _unfinished(client, deployments)
     suspects = [
         run
         for begin in range(0, len(runs), RUNS_AT_ONCE)
@@ -49,12 +47,12 @@ async def end_corrupt_runs(client: PrefectClient) -> list[str]:
     return [await _end(client, run) for run in suspects if not await _can_read(client, [run])]
 
 
-async def _unfinished(client: PrefectClient) -> list[UUID]:
+async def _unfinished(client: PrefectClient, deployments: Collection[UUID]) -> list[UUID]:
     """Their identifiers, from the one question whose answer holds nothing else that was given."""
     found: list[UUID] = []
     while len(found) % IDS_AT_ONCE == 0:
         body = {
-            "flows": {"name": {"any_": OUR_FLOWS}},
+            "deployments": {"id": {"any_": [str(each) for each in deployments]}},
             "flow_runs": {"state": {"type": {"any_": _UNFINISHED}}},
             "limit": IDS_AT_ONCE,
             "offset": len(found),

@@ -15,8 +15,11 @@ from flows.model.business_day import DayState
 from flows.orchestration.event_catalogue import RESOURCE, EventName
 from flows.orchestration.run_log import file_line
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
+from flows.settings import Settings
 from flows.store.owner import Owner
 
+INSTALLATION = "cubefeed.installation"
+"""The label of an event's resource that names the installation, where it has a name."""
 NAMED_FILES = 200
 """Files that an event names at most; the ledger has them all."""
 
@@ -99,5 +102,7 @@ def _emit(name: str, dataset: str, payload: dict[str, Any]) -> None:
     for variable in running:
         context.run(variable.set, None)
     resource = {"prefect.resource.id": f"{RESOURCE}{dataset}", "prefect.resource.name": dataset}
+    if installation := Settings.read().name:
+        resource[INSTALLATION] = installation
     with contextlib.suppress(NothingFailed), boundary(Scope.PREFECT):
         context.run(emit_event, name, resource=resource, payload=payload)

@@ -14,13 +14,17 @@ from contextlib import suppress
 from math import inf
 from uuid import UUID
 
+from prefect import tags
+
 from flows.ingest.load_summary import LoadSummary
 from flows.ingest.pipeline import Stages, Window
 from flows.ingest.work import Work
+from flows.orchestration.deployment_names import tags_of
 from flows.orchestration.run_thread import RunThread
 from flows.orchestration.runs import client_of, end_unreported
 from flows.orchestration.window_states import WindowEvent, WindowStates
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
+from flows.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +139,8 @@ class Windows:
     async def _run_where_prefect_answers(self, window: Window) -> None:
         """Run a window, if Prefect answers."""
         await _require_prefect(self._unreported)
-        await self._flow(window)
+        with tags(*tags_of(Settings.read().name)):
+            await self._flow(window)
 
     @property
     def _may_open(self) -> bool:

@@ -57,6 +57,7 @@ KNOWN = {
     ("orchestration/artifacts.py", "ProgressArtifact.__aenter__"): BOUNDED,
     ("installation/deployments.py", "PatientRunner.handle_sigterm"): CHILD,
     ("installation/foreground.py", "run_installation"): CHILD,
+    ("installation/supervisor.py", "Supervisor.start"): CALLER,
     ("installation/supervisor.py", "Supervisor.end"): CHILD,
     ("installation/prefect_server.py", "PrefectServer.end"): CHILD,
     ("installation/prefect_server.py", "PrefectServer._is_healthy"): CHILD,

@@ -17,7 +17,7 @@ CODE = [*FLOWS.rglob("*.py"), *(ROOT / "deployments").glob("*.[py]*"), ROOT / "M
 OTHERS = {
     "HOST": "0.0.0.0", "LANDING": "elsewhere", "LOG_LEVEL": "DEBUG", "MEMORY": "4GB", "OBSERVER": "polling",
     "PORT": "1", "PREFECT_PORT": "2", "PROXY": "10.0.0.1", "SETTLE_S": "0.5", "STATE": "there", "ENGINE": "atoti",
-    "DATASETS": "stock",
+    "DATASETS": "stock", "NAME": "eu",
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ class Answers:
         """What is ended."""
         client = PrefectClient("http://127.0.0.1:9/api", httpx_settings={"transport": httpx.MockTransport(self)})
         async with client:
-            return await end_corrupt_runs(client)
+            return await end_corrupt_runs(client, [uuid4()])
 
 
 @pytest.mark.parametrize("bad", [{0}, {8}, {3, 4}, set(range(9))])

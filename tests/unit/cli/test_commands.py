@@ -16,7 +16,7 @@ from flows.cli.main import app
 from tests.repository import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-OF_UP_ALONE = {"--prefect-port"}
+OF_UP_ALONE = {"--prefect-port", "--name", "--reset-schedules"}
 OF_WATCH_ALONE = {"--ready-file"}
 
 

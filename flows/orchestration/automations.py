@@ -1,0 +1,90 @@
+"""The automations of an installation on its Prefect server: what only a server can do, when all else is dead."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
+
+from flows.orchestration.deployment_names import LIVE_FLOW, installation_tag
+from flows.orchestration.runs import OUR_FLOWS
+
+HEARTBEAT_S = 30
+"""The shortest that Prefect allows."""
+SILENCE_S = 70
+"""Two heartbeats may be late before a run counts as dead."""
+_FINAL = ("Completed", "Failed", "Cancelled", "Crashed")
+
+
+def crash_automation(installation: str) -> AutomationCore:
+    """The automation that marks a run of an installation as Crashed when its heartbeats stop."""
+    return AutomationCore(
+        name=_name(installation, "a run whose heartbeat stops has crashed"),
+        description=f"A run that was killed stays Running for ever. Cubefeed's runs send a heartbeat every "
+        f"{HEARTBEAT_S} s; after {SILENCE_S} s without one the process is gone.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{state}" for state in _FINAL)},
+            match=_RUNS,
+            match_related=_of(installation, OUR_FLOWS),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=SILENCE_S),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                name="Crashed", state=StateType.CRASHED, message=f"No heartbeat for {SILENCE_S} s", force=False
+            )
+        ],
+    )
+
+
+def restart_automation(installation: str, live: UUID) -> AutomationCore:
+    """The automation that starts the session again when its run has crashed: on a work pool, where no `cubefeed up`
+    does it."""
+    return AutomationCore(
+        name=_name(installation, "the session starts again after a crash"),
+        description="The session is one run for ever. Where it is cancelled or fails, a person starts it again.",
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Crashed"},
+            match=_RUNS,
+            match_related=_of(installation, (LIVE_FLOW,)),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(0),
+        ),
+        actions=[RunDeployment(source="selected", deployment_id=live, parameters=None, job_variables=None)],
+    )
+
+
+async def ensure_automation(client: PrefectClient, wanted: AutomationCore) -> bool:
+    """Create an automation, or leave it be where one of that name exists (people may have changed it).
+
+    Returns:
+        whether it was created.
+    """
+    if await client.read_automations_by_name(wanted.name):
+        return False
+    await client.create_automation(wanted)
+    return True
+
+
+_RUNS = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
+
+
+def _of(installation: str, flows: tuple[str, ...]) -> list[ResourceSpecification | dict[str, str | list[str]]]:
+    """The runs of these flows that have the tag of an installation."""
+    return [
+        {"prefect.resource.role": "flow", "prefect.resource.name": list(flows)},
+        {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{installation_tag(installation)}"},
+    ]
+
+
+def _name(installation: str, what: str) -> str:
+    return f"cubefeed{f' {installation}' if installation else ''}: {what}"
