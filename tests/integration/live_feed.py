@@ -211,6 +211,17 @@ def declare(
 
 
 @contextmanager
+def running(opened: OpenFeed, landing: Path) -> Iterator[LiveFeed]:
+    """A feed that was opened, kept live meanwhile."""
+    living = LiveFeed(opened, landing)
+    living.start()
+    try:
+        yield living
+    finally:
+        living.stop()
+
+
+@contextmanager
 def live(
     root: Path,
     observer: Observer,
@@ -226,13 +237,8 @@ def live(
         landing.mkdir(exist_ok=True)
     settings = declare(root, observer=observer, settle_s=settle_s, columns=columns, **options)
     threads, handles = set(threading.enumerate()), _inotify_handles()
-    with open_feed(settings) as opened:
-        living = LiveFeed(opened, landing)
-        living.start()
-        try:
-            yield living
-        finally:
-            living.stop()
+    with open_feed(settings) as opened, running(opened, landing) as living:
+        yield living
     leaked = set(threading.enumerate()) - threads
     assert not leaked, f"threads were left behind: {leaked}"
     assert _inotify_handles() == handles, "an inotify handle was left behind"

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from flows.alerts import heartbeat as module
 from flows.alerts.heartbeat import configured_heartbeat, heartbeat
 from flows.errors import DeclarationError
+from tests.e2e.program import until
 from tests.integration.alerts.receivers import SECRET, HttpReceiver
-
-
-def until(met: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +27,12 @@ def test_the_heartbeat_is_called_again_and_again_while_all_is_well_and_not_other
         return well
 
     with heartbeat(receiver.url, is_well):
-        until(lambda: len(receiver.called) >= 3)
+        until(lambda: len(receiver.called) >= 3, what="three calls")
         well = False
         seen = looks
-        until(lambda: looks > seen + 2)
+        until(lambda: looks > seen + 2, what="two more looks")
         called = len(receiver.called)
-        until(lambda: looks > seen + 5)
+        until(lambda: looks > seen + 5, what="five more looks")
         assert len(receiver.called) == called
     assert set(receiver.called) == {f"GET /{SECRET}"}
 
@@ -53,11 +44,11 @@ def test_a_receiver_that_answers_500_is_warned_of_once_and_called_on(
     caplog.set_level("INFO")
     receiver.status = 500
     with heartbeat(receiver.url, lambda: True):
-        until(lambda: len(receiver.called) >= 4)
+        until(lambda: len(receiver.called) >= 4, what="four calls")
         (warning,) = caplog.messages
         assert "500" in warning and SECRET not in warning
         receiver.status = 200
-        until(lambda: len(caplog.messages) == 2)
+        until(lambda: len(caplog.messages) == 2, what="two warnings")
     assert caplog.messages[1] == "the receiver of the heartbeat takes it again"
 
 

@@ -26,7 +26,7 @@ from flows.store import disk
 from flows.store.restore import restore_ledger
 from flows.store.state_directory import StateDirectory
 from tests.integration.alerts.receivers import SECRET, HttpReceiver, MailServer, http_receiver
-from tests.integration.live_feed import LiveFeed, ask, declare, sales
+from tests.integration.live_feed import LiveFeed, ask, declare, running, sales
 
 pytestmark = pytest.mark.usefixtures("quick", "prompt")
 DAILY = SALES.expect
@@ -42,13 +42,8 @@ def told(
     landing = root / "landing"
     landing.mkdir(exist_ok=True)
     settings = declare(root, expect=expect)
-    with open_feed(settings) as opened, session_alerts(settings, opened):
-        living = LiveFeed(opened, landing)
-        living.start()
-        try:
-            yield living
-        finally:
-            living.stop()
+    with open_feed(settings) as opened, session_alerts(settings, opened), running(opened, landing) as living:
+        yield living
 
 
 def test_a_refused_file_is_told_by_http_and_by_mail_and_so_is_that_none_is_left(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,16 +18,10 @@ from flows.model.alerts import Kind
 from flows.store.ledger_file import open_ledger
 from flows.store.owner import End, Owner
 from flows.store.state_directory import StateDirectory
+from tests.e2e.program import until
 from tests.integration.alerts.receivers import HttpReceiver, http_receiver
 
 pytestmark = pytest.mark.usefixtures("prompt")
-
-
-def until(met: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -64,11 +57,11 @@ def test_a_session_that_has_ended_is_told_with_the_reason_and_so_is_that_it_is_l
         with session(state):
             alerts.note_start()
         state.note_end(End("the ledger is damaged", "make it again", 70))
-        until(lambda: receiver.messages)
+        until(lambda: receiver.messages, what="a message")
         expected = "Cubefeed: the session has ended, and is started again by itself: the ledger is damaged"
         assert receiver.titles == [expected] and "next: make it again" in receiver.messages[0]["message"]
         with session(state):
-            until(lambda: len(receiver.messages) == 2)
+            until(lambda: len(receiver.messages) == 2, what="a second message")
     assert receiver.titles[1].startswith("Cubefeed: the session is live again; it lasted ")
 
 
@@ -80,7 +73,7 @@ def test_a_start_that_failed_is_told_and_the_next_one_tells_that_a_session_is_li
     assert receiver.titles == ["Cubefeed: it could not start: The Prefect server does not answer"]
     with supervised(state, monkeypatch, receiver) as alerts, session(state):
         alerts.note_start()
-        until(lambda: len(receiver.messages) == 2)
+        until(lambda: len(receiver.messages) == 2, what="a second message")
     assert receiver.titles[1].startswith("Cubefeed: the session is live again; it lasted ")
 
 
@@ -90,7 +83,7 @@ def test_it_is_told_where_there_is_no_ledger_to_remember_it_in(
     state.ledger.write_bytes(b"no ledger at all")
     with supervised(state, monkeypatch, receiver) as alerts:
         alerts.note_start()
-        until(lambda: receiver.titles == ["Cubefeed: no session is live: somebody has ended it"])
+        until(lambda: receiver.titles == ["Cubefeed: no session is live: somebody has ended it"], what="that message")
 
 
 def test_what_it_could_not_send_waits_in_the_ledger(state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,10 +91,10 @@ def test_what_it_could_not_send_waits_in_the_ledger(state: StateDirectory, monke
         pass
     with supervised(state, monkeypatch, gone) as alerts:
         alerts.note_start()
-        until(lambda: waiting(state) == ["supervisor"])
+        until(lambda: waiting(state) == ["supervisor"], what="the message waits")
     with http_receiver(port=gone.port) as back, supervised(state, monkeypatch, back):
-        until(lambda: back.titles == ["Cubefeed: no session is live: somebody has ended it"])
-        until(lambda: waiting(state) == [])
+        until(lambda: back.titles == ["Cubefeed: no session is live: somebody has ended it"], what="that message")
+        until(lambda: waiting(state) == [], what="nothing waits")
 
 
 def waiting(state: StateDirectory) -> list[str]:
@@ -118,9 +111,12 @@ def test_a_prefect_server_that_is_away_for_long_is_told_and_so_is_that_it_is_bac
         monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{prefect.port}/api")
         alerts.note_start()
         prefect.status = 503
-        until(lambda: receiver.titles == ["Cubefeed: Prefect does not answer; loading goes on without it"])
+        until(
+            lambda: receiver.titles == ["Cubefeed: Prefect does not answer; loading goes on without it"],
+            what="that message",
+        )
         prefect.status = 200
-        until(lambda: len(receiver.messages) == 2)
+        until(lambda: len(receiver.messages) == 2, what="a second message")
     assert receiver.titles[1].startswith("Cubefeed: Prefect answers again; it lasted ")
     assert set(prefect.called) == {"GET /api/health"}
 
