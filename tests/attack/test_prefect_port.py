@@ -119,7 +119,7 @@ def test_another_user_finds_no_secret_on_any_command_line_and_reads_no_environme
     pids = [str(process.pid) for process in up.place.processes()]
     assert len(pids) >= 4
     shown = as_stranger("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
-    assert "uvicorn" in shown and password not in shown and token not in shown
+    assert "flows.installation.prefect_app" in shown and password not in shown and token not in shown
     for pid in pids:
         assert as_stranger("cat", f"/proc/{pid}/environ").stdout == ""
     kept = as_stranger("cat", str(up.place.state / "prefect-secret"))
@@ -127,7 +127,7 @@ def test_another_user_finds_no_secret_on_any_command_line_and_reads_no_environme
 
 
 def test_the_server_of_prefect_has_no_secret_that_is_not_its_own(up: Installation) -> None:
-    (server,) = [each for each in up.place.processes() if "uvicorn" in each.cmdline()]
+    (server,) = [each for each in up.place.processes() if "flows.installation.prefect_app" in each.cmdline()]
     environment = server.environ()
     assert environment["PREFECT_SERVER_API_AUTH_STRING"] == up.prefect.secret
     assert TOKEN not in environment.values()

@@ -73,7 +73,7 @@ class FooterRules:
         if not any(raw.strip() for _, raw in found):
             found = []
         start = found[-1][0] if found else len(text)
-        number = line + count_lines(text[top:start])
+        number = line + count_lines(text[top:start]) if found else line
         lines = [(number + place, raw) for place, (_, raw) in enumerate(reversed(found))]
         trailers = tuple(self._read_trailers(lines))
         return Footer(start, trailers, tuple(_tolerated(lines)))

@@ -60,7 +60,7 @@ class Top:
         return self.place >= len(self._text)
 
     def peek(self) -> str:
-        """The next line without its end; as much of it as a header may have, and a little more."""
+        """The next line without its end."""
         end = self._text.find(b"\n", self.place)
         raw = self._text[self.place : end if end >= 0 else len(self._text)]
         return raw.decode().removesuffix("\r")

@@ -62,7 +62,7 @@ def test_a_session_that_fails_says_why_and_is_started_again_until_it_lives(up: I
 
 
 def test_a_server_that_is_killed_is_started_again_and_the_data_does_not_wait(up: Installation) -> None:
-    (server,) = [each for each in up.place.processes() if "uvicorn" in each.cmdline()]
+    (server,) = [each for each in up.place.processes() if "flows.installation.prefect_app" in each.cmdline()]
     os.kill(server.pid, signal.SIGKILL)
     up.place.drop("meanwhile.csv", HEADER + "40,2021-05-06,phone,6\n")
     until(lambda: up.sales().get("2021-05-06") == 6, what="the file", patience_s=5)
