@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -85,6 +86,19 @@ class Place:
             "HOME": str(self.root),
         }
         return {**kept, **own, **self.environment}
+
+    def use_server(self, api_url: str, secret: str) -> None:
+        """Have its processes use a Prefect server that Cubefeed has not started, with the sample files to load."""
+        self.environment |= {
+            "PREFECT_API_URL": api_url,
+            "PREFECT_API_AUTH_STRING": secret,
+            "PREFECT_HOME": str(self.root / "prefect"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "CUBEFEED_LANDING": str(self.landing),
+        }
+        shutil.copytree(SAMPLES / "current", self.landing)
 
     def command(self, *arguments: object) -> list[str]:
         """The command line."""

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from tests.e2e.program import SAMPLES, Installation, Place, Prefect, RunningProgram, started, started_program, until
+from tests.e2e.program import Installation, Place, Prefect, RunningProgram, started, started_program, until
 from tests.repository import ROOT
 
 DEPLOYMENTS = ROOT / "deployments"
@@ -31,17 +31,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Pr
     place = Place(tmp_path_factory.mktemp("deployments"))
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
-    place.environment |= {
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_API_AUTH_STRING": SECRET,
-        "PREFECT_SERVER_API_AUTH_STRING": SECRET,
-        "PREFECT_HOME": str(place.root / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "CUBEFEED_LANDING": str(place.landing),
-    }
-    shutil.copytree(SAMPLES / "current", place.landing)
+    place.use_server(f"http://127.0.0.1:{port}/api", SECRET)
+    place.environment["PREFECT_SERVER_API_AUTH_STRING"] = SECRET
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
     with started_program(place, "server", *command):
         found_server = Prefect(f"http://{SECRET}@127.0.0.1:{port}")

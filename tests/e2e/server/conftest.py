@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import SAMPLES, Place, Prefect, started_program, until
+from tests.e2e.program import Place, Prefect, started_program, until
 
 SECRET = "admin:secret"
 
@@ -36,16 +35,7 @@ class Server:
         """A directory with the sample files, whose processes use this server."""
         (self.root / name).mkdir()
         place = Place(self.root / name)
-        place.environment |= {
-            "PREFECT_API_URL": self.url,
-            "PREFECT_API_AUTH_STRING": SECRET,
-            "PREFECT_HOME": str(place.root / "prefect"),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "CUBEFEED_LANDING": str(place.landing),
-        }
-        shutil.copytree(SAMPLES / "current", place.landing)
+        place.use_server(self.url, SECRET)
         self.places.append(place)
         return place
 
