@@ -23,8 +23,11 @@ class Content(NamedTuple):
 
     def fitting(self, rules: Rules) -> Content:
         """The same as it may be under these rules: a key occurs once, unless a column decides or there are none."""
-        once = rules.keyed and rules.precedence != "column"
-        return self._replace(rows=tuple(dict(self.rows).items())) if once else self
+        return self._replace(rows=tuple(dict(self.rows).items())) if rules.keys_are_once else self
+
+    def fits(self, rules: Rules) -> bool:
+        """Whether it is so. Rows that are the same count once, whatever the rules are."""
+        return not rules.keys_are_once or len(dict(self.rows)) == len(set(self.rows))
 
 
 class File(NamedTuple):
@@ -96,6 +99,11 @@ class Rules:
     arrivals: int = 0
     in_cube: set[Delivery | None] = field(default_factory=set)  # at the last look
 
+    @property
+    def keys_are_once(self) -> bool:
+        """Whether a file may have a key once only."""
+        return self.keyed and self.precedence != "column"
+
     def redeclare(self, precedence: Precedence, *, count_copies: bool) -> Collection[str]:
         """Deliveries mean something else. Returns the paths that are judged anew: those whose files were refused."""
         self.precedence, self.count_copies = precedence, count_copies
@@ -103,7 +111,7 @@ class Rules:
 
     def _passes(self, name: str, content: Content) -> bool:
         """Whether a file is sound. One that repeats a key is where a column decides, or it came in when one did."""
-        if not content.sound or content.fitting(self) == content:
+        if not content.sound or content.fits(self):
             return content.sound
         return Delivery(content, self.values(name)) in self.in_cube
 

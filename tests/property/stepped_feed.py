@@ -412,7 +412,7 @@ class SteppedFeed:
         for path in rules.paths.values():
             shown = None if path.file is None or path.refused else path.sound
             kept = path.holds if path.file is None else path.sound
-            if kept != shown or path.out or (shown is not None and shown.content.fitting(rules) != shown.content):
+            if kept != shown or path.out or (shown is not None and not shown.content.fits(rules)):
                 return False
         return True
 
