@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import Field, fields
 from types import NoneType
+from typing import Any, ClassVar, Protocol
 
 from flows.errors import DeclarationError
+
+
+class _Declared(Protocol):
+    """A dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+def declared_words(options: _Declared) -> str:
+    """A group of options as an author writes it: those that are no default. It is part of fingerprints, where an option
+    that comes later changes nothing for those who do not use it."""
+    given = {each.name: (getattr(options, each.name), each.default) for each in fields(options)}
+    chosen = ", ".join(f"{name}={value!r}" for name, (value, default) in given.items() if value != default)
+    return f"{type(options).__name__}({chosen})"
 
 
 def wrong(name: str, expected: str, got: object) -> DeclarationError:
