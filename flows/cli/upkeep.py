@@ -44,20 +44,6 @@ def rebuild(
 
 
 @commands.command()
-def check(
-    dataset: DatasetsOption = None, state: StateOption = None, form: FormatOption = Format.table,
-) -> None:  # fmt: skip
-    """Say what a declaration would do to what is loaded, and change nothing; exit 1 where it would lose some from
-    sight, or refuse some."""
-    from flows.cli.offline import check_declarations
-
-    found = check_declarations(settings_of(datasets=dataset, state=state))
-    show(found, form)
-    if any(effect["loses"] for effect in found):
-        raise typer.Exit(1)
-
-
-@commands.command()
 def verify(
     deep: Annotated[bool, typer.Option("--deep", help="From the landing files, and as a restore would.")] = False,
     dataset: DatasetOption = None, state: StateOption = None,

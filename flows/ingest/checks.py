@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 
-from flows.ingest.file_checks import check_group, files_that_fit
-from flows.ingest.work import CheckedBatch, CheckedFiles, Work
+from flows.ingest.checked_files import CheckedFiles
+from flows.ingest.file_checks import check_group, files_that_fit, read_or_refuse
+from flows.ingest.work import CheckedBatch, Work
 from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
-from flows.model.files import SettledFile, shown
 from flows.model.lifecycle import Mark, Observation
-from flows.reading.file_reader import FileContent, read_file
-from flows.runtime.boundaries import FileFailed, Scope, boundary, describe
+from flows.reading.file_reader import FileContent
 from flows.store.crashes import HeldFiles
 from flows.store.ledger import Ledger
 from flows.store.path_facts import known_identities
-
-log = logging.getLogger(__name__)
 
 REFUSED_AT_ONCE = 500
 """Files of a batch that are refused; what each leaves in the quarantine takes a millisecond or two, in which the files
@@ -92,13 +88,3 @@ def observation(read: FileContent) -> Observation:
     signature = read.signature
     mark = Mark(signature.inode, signature.mtime_ns, signature.size_bytes)
     return Observation(read.landed.path, read.identity, mark, read.landed.mode)
-
-
-def read_or_refuse(dataset: Dataset, landed: SettledFile) -> FileContent | str:
-    """Read a file, or say why it waits; a file whose reading raises is one to be refused, without its bytes."""
-    try:
-        with boundary(Scope.FILE):
-            return read_file(dataset, landed, arrived=True)
-    except FileFailed as failed:
-        log.warning("%s: %s cannot be read", dataset.name, shown(landed.path), exc_info=failed.cause)
-        return FileContent.without_body(landed, failure=describe(failed.cause))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flows.cube.port import Cube
+from flows.ingest.checked_files import CheckedFiles
 from flows.ingest.checks import observation
 from flows.ingest.compaction import compact, is_crowded
 from flows.ingest.cube_change import change_set, keys_at_stake
@@ -20,7 +21,7 @@ from flows.ingest.live_segments import LiveSegments
 from flows.ingest.lost_keys import warn_of_lost_keys
 from flows.ingest.open_days import OpenDays
 from flows.ingest.restatements import restate
-from flows.ingest.work import CheckedBatch, CheckedFiles, Outcome, Work
+from flows.ingest.work import CheckedBatch, Outcome, Work
 from flows.model.business_day import BusinessDay
 from flows.model.dataset import Dataset
 from flows.model.lifecycle import PathFacts

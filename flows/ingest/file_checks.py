@@ -1,4 +1,4 @@
-"""Check files together, and make of them rows and verdicts. Knows neither the cube nor the ledger.
+"""Read and check files together, and make of them rows and verdicts. Knows neither the cube nor the ledger.
 
 Files are checked together, since that is many times faster. Where that raises, the file that is to blame is found by
 halving, and refused; the others are checked without it.
@@ -14,17 +14,17 @@ from dataclasses import replace
 import polars as pl
 
 from flows.errors import plain
-from flows.ingest.work import CheckedFiles
+from flows.ingest.checked_files import CheckedFiles
 from flows.landing.manifest import manifest_findings
 from flows.model.dataset import Dataset
-from flows.model.files import shown
+from flows.model.files import SettledFile, shown
 from flows.model.finding_frame import shorten
 from flows.model.findings import NO_FINDINGS, FileFindings, Finding, Verdict
 from flows.model.tables import FILE, LINE
 from flows.reading.csv.byte_checks import count_lines
 from flows.reading.csv.parse import Source, open_source, parse
 from flows.reading.decompression import is_packed
-from flows.reading.file_reader import FileContent
+from flows.reading.file_reader import FileContent, read_file
 from flows.reading.refusal import FileRefused
 from flows.runtime.boundaries import FileFailed, Scope, boundary, describe
 from flows.validation.cost import Cost, TooCostly
@@ -35,6 +35,16 @@ from flows.validation.verdict import refuse
 log = logging.getLogger(__name__)
 
 _NOWHERE = [pl.lit(None, pl.UInt32).alias(name) for name in (FILE, LINE)]
+
+
+def read_or_refuse(dataset: Dataset, landed: SettledFile) -> FileContent | str:
+    """Read a file, or say why it waits; a file whose reading raises is one to be refused, without its bytes."""
+    try:
+        with boundary(Scope.FILE):
+            return read_file(dataset, landed, arrived=True)
+    except FileFailed as failed:
+        log.warning("%s: %s cannot be read", dataset.name, shown(landed.path), exc_info=failed.cause)
+        return FileContent.without_body(landed, failure=describe(failed.cause))
 
 
 def check_files(dataset: Dataset, reads: Sequence[FileContent]) -> CheckedFiles:

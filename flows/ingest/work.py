@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-import polars as pl
-
+from flows.ingest.checked_files import CheckedFiles
 from flows.model.business_day import DayChange
 from flows.model.files import SettledFile, Signature
-from flows.model.findings import Finding, Verdict
+from flows.model.findings import Finding
 from flows.reading.file_reader import FileContent
 from flows.runtime.clock import now_utc
 from flows.store.crashes import HeldFiles
@@ -97,23 +96,6 @@ class Work:
         """Per file, from its last change to its detection; 0 where the file's clock is ahead."""
         detected = datetime.fromisoformat(self.detected_utc).timestamp()
         return tuple(max(detected - landed.signature.mtime_ns / 1e9, 0.0) for landed in self.landed)
-
-
-@dataclass(frozen=True)
-class CheckedFiles:
-    """What the checks made of some files.
-
-    Args:
-        files: `_file` → path.
-        rows: the good rows of all files, with `_file`, `_line`.
-        verdicts: path → verdict.
-        texts: path → the file's bytes, decompressed.
-    """
-
-    files: Sequence[bytes]
-    rows: pl.DataFrame
-    verdicts: Mapping[bytes, Verdict]
-    texts: Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from math import inf
 
 from flows.model.files import Signature
 
+TICK_S = 0.02
+"""The grain of a file's times, which is up to 10 ms before Linux 6.13: two writes within it may look like one, so
+that even a file said to be complete is read only after it."""
 CLOCK_STEP_S = 1.0
 """A wall clock that moves by more than this against the monotonic one was set."""
 

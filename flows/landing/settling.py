@@ -8,14 +8,11 @@ from __future__ import annotations
 import os
 
 from flows.landing.events import Hint
+from flows.landing.file_clock import TICK_S
 from flows.landing.pending_files import PendingFile, Wait
 from flows.landing.tree import find_signature, open_regular_file
 from flows.model.dataset import Dataset
 from flows.model.files import shown
-
-TICK_S = 0.02
-"""The grain of a file's times, which is up to 10 ms before Linux 6.13: two writes within it may look like one, so
-that even a file said to be complete is read only after it."""
 
 NO_NEWLINE_S = 2.0
 """A file that does not end in a line end may be half written: how long it must be unchanged at least."""

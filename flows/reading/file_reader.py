@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 from io import BytesIO
 
+from flows.landing.file_clock import TICK_S
 from flows.landing.manifest import MAX_BYTES, joined
 from flows.landing.mount_thread import note_progress
-from flows.landing.settling import TICK_S
 from flows.landing.tree import open_regular_file, reason_of
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, allocated_bytes

@@ -12,7 +12,7 @@ import pytest
 from flows.datasets.sales import Sales
 from flows.landing import settling
 from flows.landing.events import Hint
-from flows.landing.settling import TICK_S
+from flows.landing.file_clock import TICK_S
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature

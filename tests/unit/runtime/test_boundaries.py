@@ -208,7 +208,7 @@ def test_a_file_whose_check_raises_now_and_then_is_refused_all_the_same(monkeypa
 
 
 def test_a_file_that_cannot_be_read_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.ingest.checks import read_or_refuse
+    from flows.ingest.file_checks import read_or_refuse
 
     def no_memory(*_: object) -> bytes:
         return bytes(bytearray(1 << 60))
