@@ -31,6 +31,7 @@ KNOWN = {
     ("cli/environment.py", "prefect_password"): OURS,
     ("cli/environment.py", "prefect_env"): OURS,
     ("cli/upkeep.py", "restore"): PLAIN,
+    ("cli/declarations.py", "show_verdicts"): OURS,
     ("cli/files.py", "accept"): PLAIN,
     ("cli/days.py", "close_day"): PLAIN,
     ("cli/main.py", "_show_version"): OURS,
