@@ -28,11 +28,12 @@ from flows.model.lifecycle import PathFacts
 from flows.model.plan import Plan
 from flows.model.planner import Planner
 from flows.model.tables import FILE, LINE, VERSION
+from flows.reading.readers import reader_of
 from flows.runtime.boundaries import DatasetFailed, Scope, boundary
 from flows.store.batches import mark_loaded, prepare_batch, stage_batch
 from flows.store.ledger import Ledger
 from flows.store.path_facts import batch_facts
-from flows.store.quarantine import Quarantine, cut_lines
+from flows.store.quarantine import Quarantine
 from flows.store.segments import Segments
 
 log = logging.getLogger(__name__)
@@ -220,13 +221,13 @@ class Appender:
         return footer.batch
 
     def _write_quarantine(self, batch: _Batch) -> None:
-        texts = batch.checked.checked.texts
+        texts, reader = batch.checked.checked.texts, reader_of(batch.dataset)
         for version in batch.plan.new:
             if version.verdict is not None and version.verdict.findings:
                 whole = batch.checked.reads[version.path].body
                 lines = version.verdict.refused_lines if version.verdict.accepted else None
                 text = texts.get(version.path)  # none where it was too large to be read
-                refused = cut_lines(text, lines) if text is not None and lines is not None else whole
+                refused = reader.cut(text, lines) if text is not None and lines is not None else whole
                 self._quarantine.write(batch.dataset.name, version.id, version.path, version.verdict, refused)
 
 

@@ -164,7 +164,7 @@ def day_of_path(dataset: Dataset, expect: DailyBy, path: bytes) -> date | None:
         return None
     text = pl.Series(expect.day, [value])
     column = dataset.schema.columns()[expect.day]
-    found = text.to_frame().select(DATE.read(text, pl.col(expect.day), column, dataset.format)).item()
+    found = text.to_frame().select(DATE.read(text, pl.col(expect.day), column, dataset.format.cells)).item()
     return found if isinstance(found, date) else None
 
 

@@ -21,10 +21,9 @@ from flows.model.files import SettledFile, shown
 from flows.model.finding_frame import shorten
 from flows.model.findings import NO_FINDINGS, FileFindings, Finding, Verdict
 from flows.model.tables import FILE, LINE
-from flows.reading.csv.byte_checks import count_lines
-from flows.reading.csv.parse import Source, open_source, parse
-from flows.reading.decompression import is_packed
 from flows.reading.file_reader import FileContent, read_file
+from flows.reading.port import Reader, Source
+from flows.reading.readers import reader_of
 from flows.reading.refusal import FileRefused
 from flows.runtime.boundaries import FileFailed, Scope, boundary, describe
 from flows.validation.cost import Cost, TooCostly
@@ -64,34 +63,28 @@ type OpenedFile = tuple[FileContent, Source]
 
 def files_that_fit(dataset: Dataset, reads: Sequence[FileContent]) -> Iterator[list[OpenedFile]]:
     """Groups of files, each of which fits into memory whatever its files hold, or is one file."""
-    cost = Cost(dataset)
+    cost, reader = Cost(dataset), reader_of(dataset)
     group: list[OpenedFile] = []
     size = worst = 0
     for read in reads:
-        source = _open(dataset, read)
-        size += len(source.body)
+        source = _open(reader, read)
+        size += reader.needs_bytes(source)
         if group and size > cost.free_bytes:  # which fit whatever they hold: nothing is counted until then
-            worst = worst or sum(_worst(cost, each) for _, each in group)
-            worst += _worst(cost, source)
+            worst = worst or sum(reader.worst_bytes(each) for _, each in group)
+            worst += reader.worst_bytes(source)
             if worst > cost.room_bytes:
                 yield group
-                group, size, worst = [], len(source.body), 0
+                group, size, worst = [], reader.needs_bytes(source), 0
         group.append((read, source))
     if group:
         yield group
 
 
-def _worst(cost: Cost, source: Source) -> int:
-    return cost.worst(len(source.body), count_lines(source.body))
-
-
-def _open(dataset: Dataset, read: FileContent) -> Source:
+def _open(reader: Reader, read: FileContent) -> Source:
     source = Source(os.fsdecode(read.landed.path), read.body or b"")
-    if not is_packed(source.body):
-        return source
     try:
         with boundary(Scope.FILE):
-            return open_source(dataset, source)
+            return reader.open(source)
     except FileFailed:
         return source  # which refuses it again when it is parsed, and says why
 
@@ -114,7 +107,7 @@ def _check_together(dataset: Dataset, group: Sequence[OpenedFile]) -> CheckedFil
     files = [read.landed.path for read, _ in group]
     verdicts = {read.landed.path: _not_read(read) for read, _ in group if read.body is None}
     readable = [read for read, _ in group if read.body is not None]
-    text = parse(dataset, [source for read, source in group if read.body is not None])
+    text = reader_of(dataset).parse([source for read, source in group if read.body is not None])
     found = [_with_manifest(*each) for each in zip(readable, text.found, text.data_rows, strict=True)]
     checked = validate(dataset, replace(text, found=found))
     names = [read.landed.path for read in readable]
@@ -158,7 +151,7 @@ def _refuse(dataset: Dataset, read: FileContent, source: Source, error: BaseExce
         verdict = refuse(FileRefused.too_costly(error).found)
     else:
         log.warning("%s: %s is refused, since to check it failed", dataset.name, shown(path), exc_info=error)
-        verdict = _refusal(find_fault(dataset, lambda: parse(dataset, [source])), describe(error))
+        verdict = _refusal(find_fault(dataset, lambda: reader_of(dataset).parse([source])), describe(error))
     return replace(_check_together(dataset, []), files=[path], verdicts={path: verdict})
 
 

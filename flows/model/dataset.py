@@ -20,7 +20,7 @@ import polars as pl
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.declaration import require, require_kind
-from flows.model.formats import Csv
+from flows.model.formats import FORMATS, Csv, Format
 from flows.model.limits import Limits
 from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
@@ -83,7 +83,7 @@ class Dataset:
     pattern: str = "*.csv"
     recursive: bool = False
 
-    format: Csv = field(default_factory=Csv)
+    format: Format = field(default_factory=Csv)
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     from_path: str | None = None
     source_columns: tuple[str, ...] | None = None
@@ -122,7 +122,7 @@ class Dataset:
 
     def _check_kinds(self) -> None:
         """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""
-        require_kind("format", self.format, Csv)
+        require_kind("format", self.format, *FORMATS)
         require_kind("completeness", self.completeness, Completeness)
         require_kind("bad_rows", self.bad_rows, *get_args(BadRows.__value__))
         require_kind("when_deleted", self.when_deleted, *get_args(WhenDeleted.__value__))

@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -215,12 +214,6 @@ def _kept_in(folder: Path) -> KeptVersion:
         REFUSED in found,
         announced.st_mtime if announced is not None else None,
     )
-
-
-def cut_lines(body: bytes, lines: Sequence[int]) -> bytes:
-    """The header and the named physical lines of a file, as they stand in it."""
-    all_lines = io.BytesIO(body).readlines()
-    return b"".join([*all_lines[:1], *(all_lines[line - 1] for line in lines if 1 < line <= len(all_lines))])
 
 
 def _read(report: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dataframely as dy
 import polars as pl
 
-from flows.model.formats import Csv
+from flows.model.formats import CellText
 from flows.model.tables import FILE, LINE, READ, ROW
 from flows.model.types import type_of
 
@@ -27,12 +27,12 @@ class TypedRows:
     unread: dict[str, pl.Series]
 
 
-def cast_rows(schema: type[dy.Schema], csv: Csv, text: pl.DataFrame) -> TypedRows:
+def cast_rows(schema: type[dy.Schema], cells: CellText, text: pl.DataFrame) -> TypedRows:
     """Cast the text of each column of the schema; a null token or a null is "no value" in every type."""
     columns = schema.columns()
-    held = {name: _held(csv, name) for name in columns}
+    held = {name: _held(cells, name) for name in columns}
     values = text.select(
-        type_of(column).read(text[name], held[name], column, csv).alias(name) for name, column in columns.items()
+        type_of(column).read(text[name], held[name], column, cells).alias(name) for name, column in columns.items()
     )
     unread = _unread(text, values, held)
     read = pl.lit(True) if not unread else ~pl.any_horizontal(pl.lit(flags) for flags in unread.values())
@@ -42,11 +42,11 @@ def cast_rows(schema: type[dy.Schema], csv: Csv, text: pl.DataFrame) -> TypedRow
     return TypedRows(frame, unread)
 
 
-def _held(csv: Csv, name: str) -> pl.Expr:
+def _held(cells: CellText, name: str) -> pl.Expr:
     cell = pl.col(name)
-    if not csv.nulls:
+    if not cells.nulls:
         return cell
-    absent = cell == csv.nulls[0] if len(csv.nulls) == 1 else cell.is_in(list(csv.nulls))
+    absent = cell == cells.nulls[0] if len(cells.nulls) == 1 else cell.is_in(list(cells.nulls))
     return pl.when(~absent).then(cell)
 
 

@@ -6,29 +6,29 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from flows.model.formats import Csv
+from flows.model.formats import CellText
 from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING, TYPES, ColumnType, type_of
 
 _EXACT_TEXT = (STRING, INTEGER, BOOLEAN)
 """Types whose text says all of a value, whatever the format is."""
 
 
-def convert(values: pl.Series, column: dy.Column, csv: Csv) -> pl.Series:
+def convert(values: pl.Series, column: dy.Column, cells: CellText) -> pl.Series:
     """Values as a column of the present declaration holds them; null where one has no place there.
 
     Args:
         values: as a segment holds them.
         column: the schema's column.
-        csv: how files write values, where a text becomes a value or a value a text.
+        cells: how files write values, where a text becomes a value or a value a text.
     """
     before = next((each for each in TYPES if each.is_stored_as(values.dtype)), STRING)
     after = type_of(column)
     if before is after:
         found = _resized(values, column.dtype, exact=after is DATETIME)
     elif after is STRING:
-        found = before.text(values, csv).cast(pl.String)
+        found = before.text(values, cells).cast(pl.String)
     elif before in _EXACT_TEXT and not (before is INTEGER and after is FLOAT):
-        found = _read(before.text(values, csv).cast(pl.String), column, csv)
+        found = _read(before.text(values, cells).cast(pl.String), column, cells)
     else:
         found = _between(values, before, after, column.dtype)
     return found.cast(column.dtype).alias(values.name)
@@ -52,10 +52,10 @@ def _between(values: pl.Series, before: ColumnType, after: ColumnType, dtype: pl
     return pl.Series(values.name, [None], dtype).new_from_index(0, len(values))
 
 
-def _read(texts: pl.Series, column: dy.Column, csv: Csv) -> pl.Series:
+def _read(texts: pl.Series, column: dy.Column, cells: CellText) -> pl.Series:
     """Texts read as those of a file are."""
     held = pl.col(texts.name)
-    return texts.to_frame().select(type_of(column).read(texts, held, column, csv).alias(texts.name)).to_series()
+    return texts.to_frame().select(type_of(column).read(texts, held, column, cells).alias(texts.name)).to_series()
 
 
 def _where(values: pl.Series, fits: pl.Series) -> pl.Series:

@@ -13,8 +13,8 @@ from flows.model.tables import LINE
 from flows.runtime.boundaries import FileFailed, Scope, boundary
 from flows.validation.casts import cast_rows
 from flows.validation.prepare import prepare_files
+from flows.validation.raw_rows import RawRows
 from flows.validation.rules import checks_of, expressions
-from flows.validation.text_rows import TextRows
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Fault:
         return f" ({', '.join(filter(None, known))})" if any(known) else ""
 
 
-def find_fault(dataset: Dataset, parse: Callable[[], TextRows]) -> Fault:
+def find_fault(dataset: Dataset, parse: Callable[[], RawRows]) -> Fault:
     """Take the steps of a file's check one by one, until one raises again.
 
     Each step is taken once on the whole file, so that one that raises now and then raises here and nowhere else.
@@ -54,7 +54,7 @@ def find_fault(dataset: Dataset, parse: Callable[[], TextRows]) -> Fault:
     if prepared is None:
         return Fault("prepare")
     rows = prepared.frame
-    cast = partial(cast_rows, dataset.schema, dataset.format)
+    cast = partial(cast_rows, dataset.schema, dataset.format.cells)
     typed = _attempt(cast, rows)
     if typed is None:
         return Fault("cast", line=_first_line(rows, cast))

@@ -18,7 +18,7 @@ from flows.model.tables import FILE, LINE
 from flows.model.types import type_of
 from flows.runtime.boundaries import FileFailed, Scope, boundary
 from flows.runtime.progress import show_progress
-from flows.validation.text_rows import TextRows
+from flows.validation.raw_rows import RawRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ class PrepareFailed(Exception):
         self.expected = expected
 
 
-def prepare_files(dataset: Dataset, text: TextRows) -> TextRows:
+def prepare_files(dataset: Dataset, text: RawRows) -> RawRows:
     """The schema's columns as text, `_file` and `_line`, in file order; without `prepare` the files' own.
 
     A file whose `prepare` fails has a finding that refuses it, and no rows.
@@ -114,9 +114,7 @@ def _lines(returned: pd.Series, known: pl.Series) -> pl.Series:
 
 def _text(name: str, values: pd.Series, dataset: Dataset) -> pl.Series:
     """Values that are not text are written as the dataset's files write them, and then read like text."""
-    write = type_of(dataset.schema.columns()[name]).write
+    write, form = type_of(dataset.schema.columns()[name]).write, dataset.format.cells
     missing = values.isna().tolist()
-    cells = [
-        None if absent else write(value, dataset.format) for value, absent in zip(values.tolist(), missing, strict=True)
-    ]
+    cells = [None if absent else write(value, form) for value, absent in zip(values.tolist(), missing, strict=True)]
     return pl.Series(name, cells, pl.String)

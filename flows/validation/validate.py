@@ -15,8 +15,8 @@ from flows.model.types import type_of
 from flows.validation.casts import TypedRows, cast_rows
 from flows.validation.cost import Cost
 from flows.validation.prepare import prepare_files
+from flows.validation.raw_rows import RawRows
 from flows.validation.rules import Checks, broken, checks_of, refused_for_their_key, repeats, sharing_a_key
-from flows.validation.text_rows import TextRows
 from flows.validation.verdict import judge, refuse
 
 
@@ -42,7 +42,7 @@ class _SortedRows:
     collapsed: pl.Series  # the file of each row that was left out as a repeat
 
 
-def validate(dataset: Dataset, text: TextRows) -> CheckedRows:
+def validate(dataset: Dataset, text: RawRows) -> CheckedRows:
     """Cast and check the rows of a batch; keys, shares and rules are judged per file.
 
     Args:
@@ -89,7 +89,7 @@ def _with_broken_rules(
 
 def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _SortedRows:
     """Filter once; where a file repeats rows, leave the repeats out and filter again."""
-    typed, cost = cast_rows(dataset.schema, dataset.format, text), Cost(dataset)
+    typed, cost = cast_rows(dataset.schema, dataset.format.cells, text), Cost(dataset)
     if dataset.table.greatest is not None:
         return _sort_repeated_keys(dataset, checks, typed, text)
     good, failing = checks.filter(typed.frame, cost)
@@ -156,10 +156,10 @@ def _words(dataset: Dataset, checks: Checks, check: int) -> tuple[str | None, st
     if check >= 0:
         return checks.rules[check].column, checks.rules[check].expected
     name, column = list(dataset.schema.columns().items())[-1 - check]
-    return name, type_of(column).expected(column, dataset.format)
+    return name, type_of(column).expected(column, dataset.format.cells)
 
 
-def _judge(dataset: Dataset, text: TextRows, found: _SortedRows, prepared: dict[int, int]) -> tuple[Verdict, ...]:
+def _judge(dataset: Dataset, text: RawRows, found: _SortedRows, prepared: dict[int, int]) -> tuple[Verdict, ...]:
     good, failed = rows_by_file(found.good[FILE]), rows_by_file(found.failing[FILE])
     collapsed = rows_by_file(found.collapsed)
     lines = lines_by_file(_refused_lines(dataset, text, found)) if failed else {}
@@ -179,10 +179,10 @@ def _with_rows(found: FileFindings, refused: int, lines: Sequence[int]) -> FileF
     return replace(found, refused=found.refused + refused, refused_lines=tuple(sorted({*found.refused_lines, *lines})))
 
 
-def _refused_lines(dataset: Dataset, text: TextRows, found: _SortedRows) -> pl.DataFrame:
+def _refused_lines(dataset: Dataset, text: RawRows, found: _SortedRows) -> pl.DataFrame:
     """The physical lines of failing rows; a row whose cells hold line ends stands on several."""
     rows = found.failing.select(FILE, LINE)
-    if not dataset.format.multiline:
+    if not text.multiline:
         return rows
     cells = [pl.col(name).str.count_matches("\n", literal=True) for name in dataset.header]
     hurt = text.frame.join(rows, on=[FILE, LINE], how="semi")

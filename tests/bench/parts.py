@@ -12,7 +12,8 @@ import numpy as np
 from flows.datasets import find_dataset
 from flows.landing.names import name_filter
 from flows.landing.scan import scan
-from flows.reading.csv.parse import Source, parse
+from flows.reading.csv.parse import parse
+from flows.reading.port import Source
 from tests.bench import peer_arrow, peer_scandir
 from tests.bench.apart import Figures, apart
 from tests.bench.files import sales, spread, write_small_files

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.model.tables import FILE, LINE
-from flows.reading.csv.parse import Source, parse
-from flows.validation.text_rows import TextRows
+from flows.reading.csv.parse import parse
+from flows.reading.port import Source
+from flows.validation.raw_rows import RawRows
 from flows.validation.validate import validate
 
 type Table = list[list[str]]
@@ -43,7 +44,7 @@ def write(table: Table, header: tuple[str, ...], delimiter: str, quoting: int, l
     return text.getvalue().encode()
 
 
-def both_ways(declared: Dataset, *bodies: bytes) -> TextRows:
+def both_ways(declared: Dataset, *bodies: bytes) -> RawRows:
     sources = [Source("f.csv", body) for body in bodies]
     short, long = parse(declared, sources), parse(declared, sources, plain=False)
     assert short.found == long.found

@@ -11,7 +11,7 @@ import dataframely as dy
 import polars as pl
 import pyarrow as pa
 
-from flows.model.formats import Csv
+from flows.model.formats import CellText
 
 Value = str | int | float | bool | date | datetime | None
 
@@ -65,31 +65,31 @@ class ColumnType(ABC):
         return None
 
     @abstractmethod
-    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
         """The values of text cells, strictly: null for a text that is not exactly how the value is written.
 
         Args:
             text: the cells.
             held: the same as an expression, null where a cell means "no value".
             column: the schema's column.
-            csv: how values are written.
+            cells: how values are written.
         """
 
     @abstractmethod
-    def expected(self, column: dy.Column, csv: Csv) -> str:
+    def expected(self, column: dy.Column, cells: CellText) -> str:
         """How a value is written, in words."""
 
     @abstractmethod
-    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+    def text(self, values: pl.Series, cells: CellText) -> pl.Series:
         """Values as texts that say all of them: days and moments as ISO 8601 has them, the others as files do."""
 
-    def write(self, value: object, csv: Csv) -> str:
+    def write(self, value: object, cells: CellText) -> str:
         """A value of any type that `prepare` has made, as text; one that is none of this type is refused as text."""
         match value:
             case bool():
-                return (csv.true if value else csv.false)[0]
+                return (cells.true if value else cells.false)[0]
             case float():
-                return str(value).replace(".", csv.decimal)
+                return str(value).replace(".", cells.decimal)
             case _:
                 return str(value)
 

@@ -6,7 +6,7 @@ import dataframely as dy
 import polars as pl
 import pyarrow as pa
 
-from flows.model.formats import Csv
+from flows.model.formats import CellText
 from flows.model.types.base import ColumnType
 
 _WRITTEN = {"true": True, "false": False}
@@ -15,14 +15,14 @@ _WRITTEN = {"true": True, "false": False}
 class BooleanType(ColumnType):
     """True and false, in the dataset's own words."""
 
-    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
-        return pl.when(held.is_in(list(csv.true))).then(True).when(held.is_in(list(csv.false))).then(False)
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
+        return pl.when(held.is_in(list(cells.true))).then(True).when(held.is_in(list(cells.false))).then(False)
 
-    def expected(self, column: dy.Column, csv: Csv) -> str:
-        return f"one of {', '.join((*csv.true, *csv.false))}"
+    def expected(self, column: dy.Column, cells: CellText) -> str:
+        return f"one of {', '.join((*cells.true, *cells.false))}"
 
-    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
-        return values.replace_strict({True: csv.true[0], False: csv.false[0]}, return_dtype=pl.String)
+    def text(self, values: pl.Series, cells: CellText) -> pl.Series:
+        return values.replace_strict({True: cells.true[0], False: cells.false[0]}, return_dtype=pl.String)
 
     def parse(self, text: str) -> bool:
         if text.lower() not in _WRITTEN:

@@ -8,7 +8,7 @@ import dataframely as dy
 import polars as pl
 import pyarrow as pa
 
-from flows.model.formats import Csv
+from flows.model.formats import CellText
 from flows.model.types.base import ColumnType, Value
 from flows.model.types.time_text import read_time, write_moment
 
@@ -16,9 +16,9 @@ from flows.model.types.time_text import read_time, write_moment
 class DatetimeType(ColumnType):
     """Moments as the clock of some place shows them, in the dataset's format."""
 
-    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
         assert isinstance(column, dy.Datetime)
-        form, unit = csv.moment_format, column.time_unit
+        form, unit = cells.moment_format, column.time_unit
         return read_time(text, held, lambda cell: cell.str.to_datetime(form, time_unit=unit, strict=False), form)
 
     @property
@@ -32,10 +32,10 @@ class DatetimeType(ColumnType):
         zoned = isinstance(column, dy.Datetime) and column.time_zone is not None
         return "a Datetime without time zone" if zoned else None
 
-    def expected(self, column: dy.Column, csv: Csv) -> str:
-        return f"a date and time written as {csv.datetime_format}"
+    def expected(self, column: dy.Column, cells: CellText) -> str:
+        return f"a date and time written as {cells.datetime_format}"
 
-    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+    def text(self, values: pl.Series, cells: CellText) -> pl.Series:
         return values.dt.strftime("%Y-%m-%d %H:%M:%S%.f")
 
     def parse(self, text: str) -> datetime:
@@ -47,8 +47,10 @@ class DatetimeType(ColumnType):
     def shown(self, column: pl.Expr) -> pl.Expr:
         return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
 
-    def write(self, value: object, csv: Csv) -> str:
-        return write_moment(value, csv.datetime_format) if isinstance(value, datetime) else super().write(value, csv)
+    def write(self, value: object, cells: CellText) -> str:
+        return (
+            write_moment(value, cells.datetime_format) if isinstance(value, datetime) else super().write(value, cells)
+        )
 
 
 DATETIME = DatetimeType(

@@ -6,14 +6,14 @@ import dataframely as dy
 import polars as pl
 import pyarrow as pa
 
-from flows.model.formats import Csv
+from flows.model.formats import CellText
 from flows.model.types.base import ColumnType, Value, fits_64_bits
 
 
 class IntegerType(ColumnType):
     """Whole numbers, written in plain digits."""
 
-    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, csv: Csv) -> pl.Expr:
+    def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
         # The cast takes digits with an optional sign and nothing else: these spellings remain to be refused.
         padded = held.str.starts_with("0") & (held.str.len_bytes() > 1)
         signed = held.str.starts_with("+") | held.str.starts_with("-0")
@@ -22,10 +22,10 @@ class IntegerType(ColumnType):
     def holds(self, value: Value) -> bool:
         return super().holds(value) and fits_64_bits(value)
 
-    def expected(self, column: dy.Column, csv: Csv) -> str:
+    def expected(self, column: dy.Column, cells: CellText) -> str:
         return f"{column.dtype} in plain digits, such as 7 or -7"
 
-    def text(self, values: pl.Series, csv: Csv) -> pl.Series:
+    def text(self, values: pl.Series, cells: CellText) -> pl.Series:
         return values.cast(pl.String)
 
     def is_stored_as(self, stored: pl.DataType | None) -> bool:

@@ -21,7 +21,7 @@ from flows.model.finding_frame import NOTES, SHOWN, make_notes
 from flows.model.findings import MAX_FINDINGS
 from flows.model.tables import FILE, LINE
 from flows.model.tolerances import Tolerance
-from flows.reading.csv.dialect import Dialect
+from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.gate import MAX_CELL_BYTES, VettedFile
 from flows.reading.csv.header import Columns
 from flows.reading.csv.let_pass import IGNORED, let_cells_pass
@@ -153,7 +153,7 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, VettedFile], shape: _Shape
 def _parse(
     dataset: Dataset, text: bytes | memoryview, shape: _Shape, ends: Sequence[int]
 ) -> tuple[pa.Table, _RaggedLines]:
-    if len(ends) > 1 or (shape.quoted and dataset.format.multiline):
+    if len(ends) > 1 or (shape.quoted and csv_of(dataset).multiline):
         return _parse_piece(dataset, text, shape, _RaggedLines(ends), len(text))
     pieces = _pieces(text)
     with ThreadPoolExecutor(len(pieces)) as threads:
@@ -192,7 +192,7 @@ def _parse_piece(
 def _read_csv(
     dataset: Dataset, text: bytes | memoryview, shape: _Shape, ragged: _RaggedLines, block_bytes: int
 ) -> pa.Table:
-    names, csv = shape.names, dataset.format
+    names, csv = shape.names, csv_of(dataset)
     return arrow_csv.read_csv(
         cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams
         read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block_bytes),
@@ -243,7 +243,7 @@ def _split_headers(dataset: Dataset, frame: pl.DataFrame, shape: _Shape) -> tupl
         return frame, NOTES.to_frame()
     same = pl.all_horizontal(pl.col(name) == text for name, text in zip(names, header, strict=True))
     Cost(dataset).check_bad_rows(int(frame.select(same.sum()).item()))
-    raw = dataset.format.delimiter.join(header)
+    raw = csv_of(dataset).delimiter.join(header)
     notes = make_notes(
         frame.filter(same).select(FILE, LINE),
         rule=pl.lit("repeated_header"),

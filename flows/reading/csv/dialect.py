@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.reading.refusal import FileRefused
 
 _SEPARATOR = "\x1f"
+
+
+def csv_of(dataset: Dataset) -> Csv:
+    """How the files of a dataset are written that this room reads."""
+    assert isinstance(dataset.format, Csv)
+    return dataset.format
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from flows.model.finding_frame import SHOWN
 from flows.model.tolerances import Tolerance
 from flows.model.trailer import ROWS
 from flows.reading.csv.byte_checks import is_utf8, line_ends
-from flows.reading.csv.dialect import Dialect
+from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.encodings import Decoded, codec_name, decode
 from flows.reading.csv.footer import TrailerLine
 from flows.reading.csv.header import Columns
@@ -76,7 +76,7 @@ class Gate:
         self._dataset = dataset
         self._cost = Cost(dataset)
         self._most_bytes = min(dataset.limits.file_bytes, self._cost.most_bytes)
-        csv, dialect = dataset.format, Dialect.of(dataset.format)
+        csv, dialect = csv_of(dataset), Dialect.of(csv_of(dataset))
         self._dialect = dialect
         self._may_be_even = plain
         self._plain = plain and _is_plain_format(dataset, dialect)
@@ -126,7 +126,7 @@ class Gate:
     def _vet_any(self, body: bytes) -> VettedFile:
         """The way of all others: decode, find the rows, and look at each line where that is needed."""
         self._cost.check_long_way(len(body), 0)
-        decoded = decode(body, self._dataset.format.encodings)
+        decoded = decode(body, csv_of(self._dataset).encodings)
         text = self._dialect.inner(_sound_text(body, decoded))
         layout = self._layout.find(text, decoded.start)
         rows = text[layout.start : layout.end]
@@ -170,7 +170,7 @@ class Gate:
             split.data_rows,
             layout.columns,
             layout.header,
-            quoted=self._dataset.format.quote is not None,
+            quoted=csv_of(self._dataset).quote is not None,
             lines=split.lines,
             notes=split.notes,
             tolerated=split.tolerated,
@@ -206,7 +206,7 @@ def _sound_text(body: bytes, decoded: Decoded) -> bytes:
 
 def _is_plain_format(dataset: Dataset, dialect: Dialect) -> bool:
     """Whether files can be what a machine writes: UTF-8, the declared header first, and nothing but rows below it."""
-    csv = dataset.format
+    csv = csv_of(dataset)
     marks = {csv.delimiter, csv.quote, "\r", "\n"}
     special = any(set(name) & marks for name in dataset.header)
     lines = csv.footer or csv.preamble or csv.trailing_delimiter or csv.comment is not None or csv.header is None
@@ -216,9 +216,9 @@ def _is_plain_format(dataset: Dataset, dialect: Dialect) -> bool:
 
 def _header_lines(dataset: Dataset) -> tuple[bytes, ...]:
     """The header as it is usually written: bare or all quoted, with either line end."""
-    delimiter = dataset.format.delimiter
+    delimiter = csv_of(dataset).delimiter
     bare = delimiter.join(dataset.header)
-    quote = dataset.format.quote or ""
+    quote = csv_of(dataset).quote or ""
     quoted = delimiter.join(f"{quote}{name}{quote}" for name in dataset.header)
     return tuple((line + end).encode() for line in (bare, quoted) for end in ("\n", "\r\n"))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from flows.model.dataset import Dataset
 from flows.model.files import first_names
 from flows.model.header import Header
-from flows.reading.csv.dialect import Dialect
+from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.refusal import FileRefused
 
 MAX_HEADER_CHARS = 1 << 16
@@ -40,7 +40,7 @@ class HeaderRules:
         self._known = {header.spelled(text): name for text, name in header.aliases.items()}
         self._known |= {header.spelled(name): name for name in dataset.header}
         self._optional = _optional_columns(dataset) if header.missing == "null" else frozenset()
-        self._wanted = dataset.format.delimiter.join(dataset.header)
+        self._wanted = csv_of(dataset).delimiter.join(dataset.header)
 
     def cells(self, line: str) -> tuple[str, ...]:
         """The texts of a header's cells; one more that is empty is left out where lines end with a delimiter."""

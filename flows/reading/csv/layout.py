@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flows.model.dataset import Dataset
 from flows.model.tolerances import Tolerance
-from flows.reading.csv.dialect import Dialect
+from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.footer import FooterRules, TrailerLine
 from flows.reading.csv.header import MAX_HEADER_CHARS, Columns, HeaderRules
 from flows.reading.refusal import FileRefused
@@ -83,7 +83,7 @@ class LayoutRules:
     """
 
     def __init__(self, dataset: Dataset, dialect: Dialect) -> None:
-        self._csv = dataset.format
+        self._csv = csv_of(dataset)
         self._dialect = dialect
         self._expected = dataset.header
         self._header = HeaderRules(dataset, self._csv.header, dialect) if self._csv.header is not None else None

@@ -9,7 +9,7 @@ import polars as pl
 from flows.model.dataset import Dataset
 from flows.model.tables import FILE, LINE
 from flows.model.tolerances import Tolerance
-from flows.reading.csv.dialect import Dialect
+from flows.reading.csv.dialect import Dialect, csv_of
 from flows.text.plural import counted
 
 IGNORED = "\0"
@@ -28,11 +28,11 @@ def let_cells_pass(
         names: the cells of a row.
         ignored: those of them that are no columns, and what the header calls them.
     """
-    dialect, found = Dialect.of(dataset.format), dict[int, tuple[Tolerance, ...]]()
+    dialect, found = Dialect.of(csv_of(dataset)), dict[int, tuple[Tolerance, ...]]()
     if dialect.translates:
         inner, outer = dialect.inner_delimiter, dialect.delimiter
         frame = frame.with_columns(pl.col(name).str.replace_all(inner, outer, literal=True) for name in names)
-    if dataset.format.padding:
+    if csv_of(dataset).padding:
         frame, found = _without_padding(frame, [name for name in names if name not in ignored])
     for name, text in ignored.items():
         for file, count in _per_file(frame, pl.col(name) != ""):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import polars as pl
 
@@ -13,37 +13,14 @@ from flows.model.findings import NO_FINDINGS, FileFindings
 from flows.model.tables import FILE, LINE
 from flows.model.tolerances import Tolerance
 from flows.reading.csv.cells import read_cells
+from flows.reading.csv.dialect import csv_of
 from flows.reading.csv.gate import Gate, VettedFile
+from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
-from flows.validation.text_rows import TextRows
+from flows.validation.raw_rows import RawRows
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file as it was read.
-
-    Args:
-        path: inside the landing directory; may hold surrogates. The dataset's `from_path` is matched against it.
-        body: its bytes, perhaps compressed.
-        opened: whether they are decompressed already, see `open_source`.
-    """
-
-    path: str
-    body: bytes
-    opened: bool = False
-
-
-def open_source(dataset: Dataset, source: Source) -> Source:
-    """The file with its text decompressed.
-
-    Raises:
-        FileRefused: it is too large, or no text.
-        TooCostly: it does not fit into memory, whatever it holds.
-    """
-    return replace(source, body=Gate(dataset).open(source.body), opened=True)
-
-
-def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) -> TextRows:
+def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) -> RawRows:
     """Let files through the gate and split them into text cells.
 
     Args:
@@ -72,11 +49,12 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
         for name, column in held.items():
             column.append(values[name])
     cells = read_cells(dataset, vetted)
-    return TextRows(
+    return RawRows(
         frame=_with_values(dataset, cells.frame, held),
         data_rows=[vetted[i].data_rows if i in vetted else each.refused for i, each in enumerate(found)],
         found=_with_lines(_with_tolerances(found, vetted, cells.tolerated), cells.notes),
         bodies=[vetted[i].body if i in vetted else source.body for i, source in enumerate(sources)],
+        multiline=csv_of(dataset).multiline,
     )
 
 

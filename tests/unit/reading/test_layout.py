@@ -13,8 +13,9 @@ from flows.model.formats import Csv
 from flows.model.header import Header
 from flows.model.tables import LINE
 from flows.model.trailer import Trailer
-from flows.reading.csv.parse import Source, parse
-from flows.validation.text_rows import TextRows
+from flows.reading.csv.parse import parse
+from flows.reading.port import Source
+from flows.validation.raw_rows import RawRows
 
 
 class Pair(dy.Schema):
@@ -25,7 +26,7 @@ class Pair(dy.Schema):
 ONE_ROW = [("1", "x", 2)]
 
 
-def read(body: bytes | str, *, plain: bool = True, **options: Any) -> TextRows:
+def read(body: bytes | str, *, plain: bool = True, **options: Any) -> RawRows:
     dataset = Dataset(schema=Pair, landing="landing", format=Csv(**options))
     return parse(dataset, [Source("f.csv", body.encode() if isinstance(body, str) else body)], plain=plain)
 

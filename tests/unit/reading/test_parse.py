@@ -20,9 +20,10 @@ from flows.model.lifecycle import Identity
 from flows.model.tables import FILE, LINE
 from flows.reading.csv import cells
 from flows.reading.csv.gate import MAX_CELL_BYTES
-from flows.reading.csv.parse import Source, parse
+from flows.reading.csv.parse import parse
 from flows.reading.file_reader import FileContent, read_file
-from flows.validation.text_rows import TextRows
+from flows.reading.port import Source
+from flows.validation.raw_rows import RawRows
 
 
 class Pair(dy.Schema):
@@ -43,7 +44,7 @@ MANY = 20_000
 LARGE = H + b"".join(b"%d,x\n" % number for number in range(MANY))
 
 
-def read(*bodies: bytes, dataset: Dataset = PAIRS, name: str = "f.csv", plain: bool = True) -> TextRows:
+def read(*bodies: bytes, dataset: Dataset = PAIRS, name: str = "f.csv", plain: bool = True) -> RawRows:
     return parse(dataset, [Source(name, body) for body in bodies], plain=plain)
 
 

@@ -23,8 +23,9 @@ from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.lifecycle import Identity
 from flows.reading import file_reader as reader
-from flows.reading.csv.parse import Source, parse
+from flows.reading.csv.parse import parse
 from flows.reading.file_reader import FileContent
+from flows.reading.port import Source
 from flows.runtime.boundaries import (
     DatasetFailed,
     Failure,
@@ -178,14 +179,12 @@ def test_whatever_prepare_raises_concerns_its_file_alone(
 
 
 def test_a_panic_while_a_file_is_parsed_refuses_that_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.ingest import file_checks
-
     def panic_at_b(dataset: Dataset, sources: list[Source]) -> object:
         if any(source.path == "b.csv" for source in sources):
             raise a_panic()
         return parse(dataset, sources)
 
-    monkeypatch.setattr(file_checks, "parse", panic_at_b)
+    monkeypatch.setattr("flows.reading.csv.reader.parse", panic_at_b)
     files = [good(b"a.csv", 1), good(b"b.csv", 11), good(b"c.csv", 21)]
     checked = check_files(Dataset(schema=Fragile, landing="."), files)
     assert [path for path, verdict in checked.verdicts.items() if not verdict.accepted] == [b"b.csv"]
@@ -195,14 +194,12 @@ def test_a_panic_while_a_file_is_parsed_refuses_that_file(monkeypatch: pytest.Mo
 
 def test_a_file_whose_check_raises_now_and_then_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is short at one time and not at the next."""
-    from flows.ingest import file_checks
-
     calls = iter(range(100))
 
     def short_every_other_time(dataset: Dataset, sources: list[Source]) -> object:
         return parse(dataset, sources) if next(calls) % 2 else bytes(bytearray(1 << 60))
 
-    monkeypatch.setattr(file_checks, "parse", short_every_other_time)
+    monkeypatch.setattr("flows.reading.csv.reader.parse", short_every_other_time)
     verdict = check_files(Dataset(schema=Fragile, landing="."), [good(b"a.csv", 1)]).verdicts[b"a.csv"]
     assert not verdict.accepted and "MemoryError" in str(verdict.reason)
 

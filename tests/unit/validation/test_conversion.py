@@ -9,7 +9,7 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from flows.model.formats import Csv
+from flows.model.formats import CellText
 from flows.validation.conversion import convert
 
 NOON = datetime(2021, 5, 1, 12)  # noqa: DTZ001 - the files' times have no zone
@@ -44,7 +44,7 @@ CASES: list[tuple[str, list[Any], dy.Column, list[Any]]] = [
     ("values", "column", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
 def test_a_value_becomes_another_or_none(values: list[Any], column: dy.Column, expected: list[Any]) -> None:
-    csv = Csv(date_format="%d.%m.%y", datetime_format="%d.%m.%y", true=("yes",), false=("no",))
-    found = convert(pl.Series("X", values), column, csv)
+    cells = CellText(date_format="%d.%m.%y", datetime_format="%d.%m.%y", true=("yes",), false=("no",))
+    found = convert(pl.Series("X", values), column, cells)
     assert found.to_list() == expected
     assert found.dtype == column.dtype

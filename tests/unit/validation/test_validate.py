@@ -17,7 +17,8 @@ from flows.model.formats import Csv
 from flows.model.policies import RejectFile, SkipRows
 from flows.model.precedence import ByColumn
 from flows.model.tables import FILE, LINE
-from flows.reading.csv.parse import Source, parse
+from flows.reading.csv.parse import parse
+from flows.reading.port import Source
 from flows.validation.rules import checks_of
 from flows.validation.validate import CheckedRows, validate
 

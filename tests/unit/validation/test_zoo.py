@@ -11,7 +11,8 @@ import pytest
 from flows.model.findings import Finding, Verdict
 from flows.model.tables import FILE, LINE
 from flows.reading.csv import cells
-from flows.reading.csv.parse import Source, parse
+from flows.reading.csv.parse import parse
+from flows.reading.port import Source
 from flows.validation.validate import validate
 from tests.unit.validation.zoo import ZOO, Case
 

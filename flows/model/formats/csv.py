@@ -1,16 +1,13 @@
-"""How the text of files is written."""
+"""Text files with a delimiter."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
-from datetime import date
 from functools import cached_property
 from typing import Literal
 
-import polars as pl
-
 from flows.model.declaration import require, wrong
+from flows.model.formats.cell_text import CellText
 from flows.model.header import Header
 from flows.model.trailer import Trailer, pattern_of
 
@@ -92,12 +89,7 @@ class Csv:
             except LookupError:
                 raise wrong("format.encoding", "a codec that Python knows, such as utf-8", codec) from None
         require(bool(self.encodings), "format.encoding", "at least one codec", self.encoding)
-        require("%z" not in self.datetime_format, "format.datetime_format", "without %z", self.datetime_format)
-        expected = "a strftime format such as %d.%m.%Y"
-        require(_reads_back(self.date_format, pl.Date), "format.date_format", expected, self.date_format)
-        require(_reads_back(self.moment_format, pl.Datetime), "format.datetime_format", expected, self.datetime_format)
-        both = set(self.true) & set(self.false)
-        require(not both, "format.true", "texts that are not in format.false too", both)
+        _ = self.cells  # which checks the rest
 
     def _check_marks(self) -> None:
         marks = [mark for mark in (self.quote, self.escape) if mark is not None]
@@ -143,16 +135,13 @@ class Csv:
         return f"Csv({', '.join(f'{name}={value!r}' for name, value in chosen.items())})"
 
     @cached_property
-    def moment_format(self) -> str:
-        """`datetime_format` as polars spells it: its own %f is nanoseconds, strftime's microseconds in six digits."""
-        return re.sub(r"%(.)", lambda found: "%6f" if found[1] == "f" else found[0], self.datetime_format)
-
-
-def _reads_back(form: str, kind: type[pl.Date | pl.Datetime]) -> bool:
-    """Whether a day written in this format is understood again."""
-    day = date(2001, 2, 3)
-    try:
-        read = pl.Series([day]).cast(pl.Datetime).dt.strftime(form).str.strptime(kind, form, strict=False)
-        return bool(read.cast(pl.Date)[0] == day)
-    except (pl.exceptions.PolarsError, TypeError):
-        return False
+    def cells(self) -> CellText:
+        """How the text of cells is read."""
+        return CellText(
+            decimal=self.decimal,
+            date_format=self.date_format,
+            datetime_format=self.datetime_format,
+            nulls=self.nulls,
+            true=self.true,
+            false=self.false,
+        )

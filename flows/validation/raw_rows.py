@@ -1,4 +1,4 @@
-"""The rows of a batch of files as text, between the gate and the checks."""
+"""The rows of a batch of files as they stand in them, between the readers and the checks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flows.model.findings import FileFindings
 
 
 @dataclass(frozen=True)
-class TextRows:
-    """What the gate makes of a batch of files.
+class RawRows:
+    """What a reader makes of a batch of files.
 
     Args:
         frame: the dataset's header and name columns as text, then `_file` and `_line`. The line is the
@@ -20,9 +20,11 @@ class TextRows:
         data_rows: data rows seen in each file, refused ones included.
         found: what is found in each file so far.
         bodies: each file's bytes, decompressed but not re-encoded.
+        multiline: whether a line end in a cell is one of the file, so that a row may stand on several lines.
     """
 
     frame: pl.DataFrame
     data_rows: Sequence[int]
     found: Sequence[FileFindings]
     bodies: Sequence[bytes]
+    multiline: bool = False

@@ -1,0 +1,42 @@
+"""Text files with a delimiter, behind the port."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flows.model.dataset import Dataset
+from flows.reading.csv.byte_checks import count_lines
+from flows.reading.csv.gate import Gate
+from flows.reading.csv.parse import parse
+from flows.reading.decompression import is_packed
+from flows.reading.port import Source
+from flows.validation.cost import Cost
+from flows.validation.raw_rows import RawRows
+
+
+class CsvReader:
+    """Reads the files of a dataset whose format is `Csv`."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._cost = Cost(dataset)
+
+    def open(self, source: Source) -> Source:
+        if not is_packed(source.body):
+            return source
+        return replace(source, body=Gate(self._dataset).open(source.body), opened=True)
+
+    def needs_bytes(self, source: Source) -> int:
+        return len(source.body)
+
+    def worst_bytes(self, source: Source) -> int:
+        return self._cost.worst(len(source.body), count_lines(source.body))
+
+    def parse(self, sources: Sequence[Source]) -> RawRows:
+        return parse(self._dataset, sources)
+
+    def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
+        all_lines = io.BytesIO(body).readlines()
+        return b"".join([*all_lines[:1], *(all_lines[line - 1] for line in lines if 1 < line <= len(all_lines))])

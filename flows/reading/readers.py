@@ -1,0 +1,19 @@
+"""The reader of each format."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from flows.model.dataset import Dataset
+from flows.model.formats import Csv
+from flows.reading.csv.reader import CsvReader
+from flows.reading.port import Reader
+
+
+def reader_of(dataset: Dataset) -> Reader:
+    """What reads the files of a dataset."""
+    match dataset.format:
+        case Csv():
+            return CsvReader(dataset)
+        case _:
+            assert_never(dataset.format)
