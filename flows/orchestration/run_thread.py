@@ -15,6 +15,13 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+DRAIN_S = 1.0
+"""How long what is under way may take to end for the end of the thread."""
+JOIN_S = 5.0
 
 
 class RunThread:
@@ -22,18 +29,58 @@ class RunThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="windows", daemon=True)
+        self._lock = threading.Lock()
+        self._ended = False
+        self._handed_over: set[Future[None]] = set()
+        self._thread = threading.Thread(target=self._work, name="windows", daemon=True)
         self._thread.start()
 
     async def run(self, coroutine: Coroutine[None, None, None]) -> None:
-        """Run a coroutine there and wait for its end."""
-        # An empty context: Prefect's names the session's run, which the window's would else be a part of.
-        future = contextvars.Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop)
+        """Run a coroutine there and wait for its end.
+
+        Raises:
+            CancelledError: the thread ends, or has ended.
+        """
+        with self._lock:
+            if self._ended:
+                coroutine.close()
+                raise asyncio.CancelledError
+            # An empty context: Prefect's names the session's run, which the window's would else be a part of.
+            future = contextvars.Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop)
+            self._handed_over.add(future)
+        future.add_done_callback(self._handed_over.discard)
         await asyncio.wrap_future(future)
 
     def stop(self) -> None:
-        """End the thread; what still runs there is abandoned."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
-        if not self._thread.is_alive():
+        """End the thread: what was handed over is cancelled, begun or not, and abandoned where it does not end soon."""
+        with suppress(RuntimeError):  # it has ended by a defect, and closed its loop
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(JOIN_S)
+
+    def _work(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            with self._lock:
+                self._ended = True
+            cancelled = asyncio.all_tasks(self._loop)
+            for task in cancelled:
+                task.cancel()  # before those begin that have not
+            self._loop.run_until_complete(self._drain(cancelled))
+            for future in [*self._handed_over]:
+                future.cancel()
+            self._loop.set_exception_handler(_ignore)  # of what is abandoned, when its memory is freed
             self._loop.close()
+
+    async def _drain(self, cancelled: set[asyncio.Task[Any]]) -> None:
+        """Have everything end that was handed over, also what has only become a task since."""
+        new = asyncio.all_tasks() - cancelled - {asyncio.current_task()}
+        for task in new:
+            task.cancel()
+        if under_way := cancelled | new:
+            await asyncio.wait(under_way, timeout=DRAIN_S)
+        await self._loop.shutdown_asyncgens()
+
+
+def _ignore(_: asyncio.AbstractEventLoop, __: dict[str, object]) -> None:
+    """Nobody waits for it any more."""
