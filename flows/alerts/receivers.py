@@ -16,7 +16,6 @@ from flows.redaction import without_secrets
 if TYPE_CHECKING:
     from apprise import NotifyBase
 
-NAME = "Cubefeed"
 TAKEN = "taken"
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from flows.alerts.addresses import Address, Topic, topic_of
 from flows.alerts.book import AlertBook, Look
 from flows.alerts.outbox import Outbox
-from flows.alerts.receivers import NAME, Answer, send
+from flows.alerts.receivers import Answer, send
 from flows.alerts.wording import body_of, mood_of, title_of
 from flows.model.alerts import Kind, Message, Mood
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
@@ -22,11 +22,11 @@ from flows.store.alerts import AlertRecord
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 10.0
-"""How often it is looked without a reason."""
 SOON_S = 1.0
 """How often while something is about to be said."""
 GATHER_S = 1.0
+SEND_S = 10.0
+"""How long messages are sent until it is looked again."""
 END_S = 5.0
 """How long the end waits for what is still to be sent; the rest is in the ledger, for the next start."""
 
@@ -50,6 +50,8 @@ class AlertService:
         addresses: whom to tell.
         look: finds what is wrong now; called in the thread of the service alone.
         store: where it is remembered.
+        name: how messages begin.
+        every_s: how often it is looked without a reason.
         live_url: where people look, if there is such a place now.
     """
 
@@ -59,11 +61,15 @@ class AlertService:
         *,
         look: Callable[[], Look],
         store: AlertStore,
+        name: str,
+        every_s: float,
         live_url: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._addresses = tuple(addresses)
         self._look = look
         self._store = store
+        self._name = name
+        self._every_s = every_s
         self._live_url = live_url
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -91,7 +97,7 @@ class AlertService:
         while not self._ending.is_set():
             self._round()
             soon = self._book.unsettled or self._saved is None or bool(self._outbox.waiting)
-            self._wake.wait(SOON_S if soon else LOOK_S)
+            self._wake.wait(min(SOON_S, self._every_s) if soon else self._every_s)
             if self._wake.is_set():
                 self._wake.clear()
                 self._ending.wait(GATHER_S)  # what comes in bursts is looked at together
@@ -103,7 +109,7 @@ class AlertService:
             self._attempt("what was said before is not known", self._load)
         self._attempt("alerts could not be looked for", self._note)
         self._attempt("alerts could not be saved", self._save)
-        deadline = time.monotonic() + LOOK_S
+        deadline = time.monotonic() + SEND_S
         while (due := self._outbox.next()) is not None and time.monotonic() < deadline:
             self._send(*due)
             self._attempt("alerts could not be saved", self._save)
@@ -119,9 +125,9 @@ class AlertService:
         now = datetime.now(UTC)
         look = self._look()
         for report in look.reports:
-            self._post(Topic.REPORT, f"{NAME}: {report.title}", report.body, Mood.NEWS, report.page)
+            self._post(Topic.REPORT, f"{self._name}: {report.title}", report.body, Mood.NEWS, report.page)
         for said in self._book.note(look, now):
-            title = title_of(said, NAME)
+            title = title_of(said, self._name)
             log.info("alert: %s", title)
             self._post(topic_of(Kind(said.alert.kind)), title, body_of(said, self._live_url()), mood_of(said.turn))
         self._outbox.drop_old(now)

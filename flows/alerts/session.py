@@ -11,6 +11,7 @@ from flows.alerts.heartbeat import configured_heartbeat, heartbeat
 from flows.alerts.receivers import require_usable
 from flows.alerts.service import AlertService
 from flows.alerts.session_look import SessionLook, is_well
+from flows.alerts.wording import sender
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.disk_warnings import Disks, landing_places, places
 from flows.ingest.feed import Feed
@@ -22,6 +23,8 @@ from flows.store.ledger import Ledger
 from flows.store.reports import Reports
 from flows.store.state_directory import StateDirectory
 
+LOOK_S = 10.0
+"""How often it is looked without a reason; what happens to files wakes it."""
 PATIENCE_S = 1.0
 """How long the ledger may be locked by who loads; then it is tried again."""
 
@@ -67,7 +70,12 @@ def session_alerts(
             known = load_alerts(feed.ledger, AlertSource.SESSION).alerts
             look = SessionLook(feed, disks, Reports(state.reports), known)
             service = AlertService(
-                addresses, look=look.look, store=LedgerAlerts(feed.ledger), live_url=lambda: opened.owner.url
+                addresses,
+                look=look.look,
+                store=LedgerAlerts(feed.ledger),
+                name=sender(settings.name),
+                every_s=LOOK_S,
+                live_url=lambda: opened.owner.url,
             )
             feed.listeners += [look.note, lambda _: service.wake()]
             stack.callback(service.stop)

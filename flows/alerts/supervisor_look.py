@@ -16,6 +16,7 @@ from flows.text.escape import chat
 PREFECT_S = 10.0
 """How often Prefect is asked whether it is well."""
 TIMEOUT_S = 2.0
+SERVER_ENDED = "the Prefect server has ended, and is started again by itself; loading goes on without it"
 
 
 class SupervisorLook:
@@ -24,11 +25,17 @@ class SupervisorLook:
     Args:
         state: of the installation.
         prefect_url: the address of Prefect's API, once there is one.
+        server_starts: how often a server of the installation's own was started.
     """
 
-    def __init__(self, state: StateDirectory, prefect_url: Callable[[], str | None]) -> None:
+    def __init__(
+        self, state: StateDirectory, prefect_url: Callable[[], str | None], server_starts: Callable[[], int]
+    ) -> None:
         self._state = state
         self._prefect_url = prefect_url
+        self._server_starts = server_starts
+        self._known_starts = 0
+        self._server_ended = False
         self._started = False
         self._failure: str | None = None
         self._owner: Owner | None = None
@@ -36,7 +43,8 @@ class SupervisorLook:
         self._prefect_answers = True
 
     def note_start(self) -> None:
-        """A session is live for the first time: from here on there should be one."""
+        """A session is live for the first time: from here on there should be one, and the server should stay."""
+        self._known_starts = self._server_starts()
         self._started = True
 
     def note_failure(self, why: str) -> None:
@@ -49,7 +57,7 @@ class SupervisorLook:
             return Look((Problem(Kind.SESSION, f"it could not start: {chat(self._failure)}"),))
         if not self._started:
             return Look()
-        return Look((*self._session(), *self._prefect()), frozenset({Kind.SESSION, Kind.PREFECT}))
+        return Look((*self._session(), *self._prefect()), frozenset({Kind.SESSION, Kind.PREFECT, Kind.SERVER}))
 
     def _session(self) -> Iterator[Problem]:
         before, self._owner = self._owner, self._state.owner()
@@ -58,7 +66,7 @@ class SupervisorLook:
             details = f"next: {chat(end.next_step)}" if end is not None else ""
             yield Problem(Kind.SESSION, self._absence(end), details=details)
         elif before is not None and (before.pid, before.born) != (self._owner.pid, self._owner.born):
-            yield Problem(Kind.SESSION, "the session was another one a moment ago: it has ended, and was started again")
+            yield Problem(Kind.SESSION, "the session has ended, and was started again by itself")
 
     def _absence(self, end: End | None) -> str:
         if end is not None:
@@ -68,10 +76,18 @@ class SupervisorLook:
         return "no session is live: somebody has ended it"
 
     def _prefect(self) -> Iterator[Problem]:
-        if time.monotonic() >= self._ask_at:
+        starts = self._server_starts()
+        if starts != self._known_starts:
+            self._known_starts, self._server_ended, self._prefect_answers = starts, True, False
+            yield Problem(Kind.SERVER, SERVER_ENDED)
+            return
+        if time.monotonic() >= self._ask_at or self._server_ended:
             self._prefect_answers = _answers(self._prefect_url())
             self._ask_at = time.monotonic() + PREFECT_S
-        if not self._prefect_answers:
+        self._server_ended = self._server_ended and not self._prefect_answers
+        if self._server_ended:
+            yield Problem(Kind.SERVER, SERVER_ENDED)
+        elif not self._prefect_answers:
             yield Problem(Kind.PREFECT, "Prefect does not answer; loading goes on without it")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flows.alerts.addresses import configured_addresses
-from flows.alerts.receivers import NAME, require_usable, send
+from flows.alerts.receivers import require_usable, send
+from flows.alerts.wording import sender
 from flows.errors import DeclarationError
 from flows.model.alerts import Message, Mood
 from flows.runtime.clock import now_utc
@@ -23,7 +24,7 @@ def send_trial(settings: Settings) -> list[dict[str, Any]]:
         raise DeclarationError(f"{ALERTS_VARIABLE.name} names nobody", next_step="set it, as the README says")
     require_usable(addresses)
     body = f"Whoever reads this is told what goes wrong with the cube of {settings.datasets}."
-    message = Message("", f"{NAME}: a test of the alerts", body, Mood.NEWS.value, now_utc())
+    message = Message("", f"{sender(settings.name)}: a test of the alerts", body, Mood.NEWS.value, now_utc())
     answers = [(address, send(address, message)) for address in addresses]
     return [
         {

@@ -12,12 +12,21 @@ BODY_CHARS = 1500
 """What the smallest receivers take whole, of those that are used for this."""
 
 
+def sender(installation: str) -> str:
+    """How messages of an installation begin.
+
+    Args:
+        installation: its name among others, or nothing.
+    """
+    return f"Cubefeed {installation}".strip()
+
+
 def title_of(said: Announcement, name: str) -> str:
     """A message in one line.
 
     Args:
         said: what is said.
-        name: whose it is: of the installation.
+        name: whose it is, as `sender` has it.
     """
     dataset = f"{said.alert.dataset}: " if said.alert.dataset else ""
     return f"{name}: {dataset}{_sentence(said)}"
@@ -66,7 +75,7 @@ def _over(alert: Alert) -> str:
             return f"the disk at {alert.subject} has room again"
         case Kind.SESSION:
             return "the session is live again"
-        case Kind.PREFECT:
+        case Kind.PREFECT | Kind.SERVER:
             return "Prefect answers again"
         case Kind.RESTORED:
             return "the restored ledger is in use, and all that lies in the landing directories was looked at again"

@@ -22,7 +22,6 @@ from flows.installation.supervisor import Addresses, Supervisor
 from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.atomic_write import write_file
-from flows.store.state_directory import StateDirectory
 from flows.text.hindrances import hindrances
 
 
@@ -102,7 +101,7 @@ async def run_installation(
 
     stopped = asyncio.create_task(stopping.wait())
     try:
-        with supervisor_alerts(StateDirectory(settings.state.resolve())) as alerts:
+        with supervisor_alerts(settings, lambda: supervisor.server_starts) as alerts:
             beginning = asyncio.create_task(begin(alerts))
             try:
                 await asyncio.wait({beginning, stopped}, return_when=asyncio.FIRST_COMPLETED)

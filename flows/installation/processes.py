@@ -50,6 +50,7 @@ class Child:
         on_orphaned: the signal that it gets when this process dies without ending it.
         keeps: descriptors of this process that it gets too.
         gets_secrets: whether it gets what is secret in the environment of this process too.
+        starts: how often it was started.
     """
 
     name: str
@@ -61,10 +62,12 @@ class Child:
     gets_secrets: bool = True
     backoff: Backoff = field(default_factory=Backoff)
     process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
 
     def start(self) -> None:
         """Start it, so that Ctrl-C in a terminal reaches it only through this process."""
         self.backoff.mark_start()
+        self.starts += 1
         leash = [sys.executable, "-S", "-c", _LEASH, str(os.getpid()), str(int(self.on_orphaned))]
         inherited = os.environ if self.gets_secrets else without_secret_variables(os.environ)
         with self.log_file.open("ab") as output:

@@ -99,6 +99,11 @@ class Supervisor:
                 await asyncio.wait_for(stopping.wait(), KEEP_S)
 
     @property
+    def server_starts(self) -> int:
+        """How often the Prefect server was started here."""
+        return self._server.process.starts if self._server.process is not None else 0
+
+    @property
     def failure(self) -> CubefeedError | None:
         """Why no session is live, where the last one ended by itself."""
         return self._live.failure if self._live is not None else None

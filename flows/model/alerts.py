@@ -15,6 +15,7 @@ class Kind(StrEnum):
     DISK = "disk"
     SESSION = "session"
     PREFECT = "prefect"
+    SERVER = "server"
     RESTORED = "restored"
 
 

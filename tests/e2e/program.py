@@ -30,6 +30,8 @@ SOURCES = f"{ROOT}:{ROOT / 'flows' / 'api'}"
 SAMPLES = ROOT / "data" / "sales"
 MARK = "CUBEFEED_TEST_MARK"
 PATIENCE_S = 30.0
+START_S = 180.0
+"""How long a start may take: three times as long as on two slow cores that have nothing else to do."""
 
 
 def until[T](look: Callable[[], T | None], *, what: str, patience_s: float = PATIENCE_S, every_s: float = 0.05) -> T:
@@ -265,6 +267,10 @@ class Prefect:
         """POST to a path."""
         return self._answer("POST", path, body)
 
+    def patch(self, path: str, body: object) -> None:
+        """PATCH a path."""
+        self._answer("PATCH", path, body)
+
     def delete(self, path: str) -> None:
         """DELETE a path."""
         self._answer("DELETE", path, None)
@@ -377,7 +383,7 @@ class Installation:
 
 def installation(running: RunningProgram, place: Place) -> Installation:
     """The installation that a started command runs, once it says that it is up."""
-    running.wait_for_word("Ctrl-C ends it", patience_s=90)
+    running.wait_for_word("Ctrl-C ends it", patience_s=START_S)
     url = next(line.split()[1] for line in running.output.splitlines() if line.startswith("Prefect:"))
     secret = place.state / "prefect-secret"
     return Installation(running, place, Prefect(url, secret.read_text().strip() if secret.exists() else None))

@@ -52,6 +52,7 @@ KNOWN = {
     ("load_files.py", "ask_session"): CHILD,
     ("orchestration/run_thread.py", "RunThread.__init__"): HOOK,
     ("orchestration/run_thread.py", "RunThread.stop"): "stops the loop",
+    ("orchestration/run_thread.py", "RunThread.run"): "forgets what is over",
     ("orchestration/windows.py", "Windows._run_in_background"): "forgets a task that is over",
     ("orchestration/artifacts.py", "publish_findings"): CALLER,
     ("orchestration/artifacts.py", "ProgressArtifact.__aenter__"): BOUNDED,

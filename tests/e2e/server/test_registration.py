@@ -55,14 +55,13 @@ def schedules(server: Server, name: str = CLOSE) -> list[tuple[str, str, bool]]:
 
 def change(server: Server, **fields: object) -> None:
     """What the UI does when somebody edits the deployment."""
-    server.prefect.ask("PATCH", f"/deployments/{deployment(server)['id']}", fields).raise_for_status()
+    server.prefect.patch(f"/deployments/{deployment(server)['id']}", fields)
 
 
 def change_schedule(server: Server, **fields: object) -> None:
     """What the UI does when somebody edits its schedule."""
     found = deployment(server)
-    path = f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}"
-    server.prefect.ask("PATCH", path, fields).raise_for_status()
+    server.prefect.patch(f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}", fields)
 
 
 def test_a_second_start_changes_nothing_and_a_new_declared_time_reaches_a_schedule_that_nobody_changed(

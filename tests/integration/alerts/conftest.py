@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from flows.alerts import book, outbox, service
+from flows.alerts import book, outbox, service, session, supervisor
 from flows.model.alerts import Kind
 from tests.integration.alerts.receivers import HttpReceiver, MailServer, http_receiver, mail_server
 
@@ -28,7 +28,8 @@ def mails() -> Iterator[MailServer]:
 def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules as always, in shorter times."""
     for module, name, value in (
-        (service, "LOOK_S", 0.2),
+        (session, "LOOK_S", 0.2),
+        (supervisor, "LOOK_S", 0.05),
         (service, "SOON_S", 0.05),
         (service, "GATHER_S", 0.02),
         (outbox, "FIRST_S", 0.1),

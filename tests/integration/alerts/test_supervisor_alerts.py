@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from flows.alerts import book, supervisor_look
 from flows.alerts.supervisor import supervisor_alerts
 from flows.alerts.supervisor_look import SupervisorLook
 from flows.model.alerts import Kind
+from flows.settings import Settings
 from flows.store.ledger_file import open_ledger
 from flows.store.owner import End, Owner
 from flows.store.state_directory import StateDirectory
@@ -43,10 +44,15 @@ def session(state: StateDirectory) -> Iterator[None]:
 
 @contextmanager
 def supervised(
-    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+    state: StateDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    receiver: HttpReceiver,
+    *,
+    name: str = "",
+    server_starts: Callable[[], int] = lambda: 1,
 ) -> Iterator[SupervisorLook]:
     monkeypatch.setenv("CUBEFEED_ALERTS", receiver.address)
-    with supervisor_alerts(state) as alerts:
+    with supervisor_alerts(Settings(state=state.root, name=name), server_starts) as alerts:
         yield alerts
 
 
@@ -119,6 +125,38 @@ def test_a_prefect_server_that_is_away_for_long_is_told_and_so_is_that_it_is_bac
         until(lambda: len(receiver.messages) == 2, what="a second message")
     assert receiver.titles[1].startswith("Cubefeed: Prefect answers again; it lasted ")
     assert set(prefect.called) == {"GET /api/health"}
+
+
+def test_a_server_of_its_own_that_was_started_again_is_told_at_once_and_so_is_that_it_answers(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    starts = [1]
+    with (
+        http_receiver() as prefect,
+        supervised(state, monkeypatch, receiver, name="eu", server_starts=lambda: starts[-1]) as alerts,
+        session(state),
+    ):
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{prefect.port}/api")
+        alerts.note_start()
+        prefect.status = 503
+        starts.append(2)
+        ended = "Cubefeed eu: the Prefect server has ended, and is started again by itself; loading goes on without it"
+        until(lambda: receiver.titles == [ended], what="that message")
+        prefect.status = 200
+        until(lambda: len(receiver.messages) == 2, what="a second message")
+    assert receiver.titles[1].startswith("Cubefeed eu: Prefect answers again; it lasted ")
+
+
+def test_a_session_that_was_another_one_a_look_ago_has_ended_meanwhile(state: StateDirectory) -> None:
+    look = SupervisorLook(state, lambda: None, lambda: 1)
+    look.note_start()
+    with session(state):
+        assert look.look().problems == ()
+        state.announce(Owner(os.getppid(), "duckdb"))
+        assert [each.text for each in look.look().problems] == [
+            "the session has ended, and was started again by itself"
+        ]
+        assert look.look().problems == ()
 
 
 def test_another_up_on_the_same_state_tells_nothing(
