@@ -660,8 +660,8 @@ def test_a_landing_directory_replaced_in_an_instant_is_watched_again(start: Star
     for number in range(1, 6):
         shutil.rmtree(living.landing)
         living.landing.mkdir()
-        living.put("a.csv", sales(number))
-        living.wait_for({1: number})
+        living.put(f"{number}.csv", sales(number, start=number))
+        living.wait_for({each: each for each in range(1, number + 1)})
 
 
 def test_a_landing_directory_moved_away_and_replaced_is_watched_again(start: Start, tmp_path: Path) -> None:
