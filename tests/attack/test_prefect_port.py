@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext
 from flows.store.state_directory import StateDirectory
 from flows.web.token import make_token
 from tests.attack.system import HEADER, VISIBLE_S, as_stranger
-from tests.e2e.program import Installation, Place, installation, started, started_program, until
+from tests.e2e.program import PATIENCE_S, Installation, Place, installation, started, started_program, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -149,14 +149,14 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
 
 def test_another_user_who_has_the_port_first_is_sent_nothing(up: Installation, tmp_path: Path) -> None:
     other = Place(tmp_path)
-    with started_program(other, "stranger", *stranger(PYTHON, "-c", LISTENER, "0", "20")) as listener:
+    with started_program(other, "stranger", *stranger(PYTHON, "-c", LISTENER, "0", str(PATIENCE_S))) as listener:
         until(lambda: listener.output.strip(), what="the stranger listens")
         port = listener.output.split()[0]
         output = other.run("up", "--prefect-port", port, code=1).stderr
         assert f"port={port}" in output and "--prefect-port" in output and "Traceback" not in output
         with socket.create_connection(("127.0.0.1", int(port))) as ours:
             ours.sendall(b"the first that came")
-        assert listener.process.wait(20) == 0
+        assert listener.process.wait(PATIENCE_S) == 0
     assert json.loads(listener.output.splitlines()[1]) == "the first that came"
     assert not (other.state / "prefect-secret").exists()
     other.assert_nothing_left()
@@ -205,8 +205,8 @@ def test_runs_that_prefect_cannot_read_stop_no_other(up: Installation) -> None:
         store(up, id, run)
     sound = up.prefect.start("load-files/sales")
     listed = partial(up.prefect.ask, "POST", "/flow_runs/filter", {})
-    until(lambda: listed().status_code == 200, what="runs are listed", patience_s=90)
-    assert up.prefect.wait_for(sound, "Pending", "Running", "Completed", patience_s=90)
+    until(lambda: listed().status_code == 200, what="runs are listed")
+    assert up.prefect.wait_for(sound, "Pending", "Running", "Completed")
     failed = [run for run in up.prefect.runs("load-files") if run["name"] == "unreadable"]
     assert len(failed) == 2 and all("cannot read this run" in run["state"]["message"] for run in failed)
     log = up.place.state / "serve.log"

@@ -63,7 +63,7 @@ def numbers(page: Page) -> list[str]:
     return page.locator(NUMBERS).all_inner_texts()
 
 
-def wait(page: Page, condition: Callable[[], object], *, patience_s: float = 20.0) -> float:
+def wait(page: Page, condition: Callable[[], object], *, patience_s: float = 60.0) -> float:
     """Wait, while the page's own messages are worked on. Returns the seconds that it took."""
     begun = time.monotonic()
     while not condition():

@@ -36,7 +36,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Pr
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
     with started_program(place, "server", *command):
         found_server = Prefect(f"http://{SECRET}@127.0.0.1:{port}")
-        until(lambda: found_server.get("/health"), what="the server answers", patience_s=90)
+        until(lambda: found_server.get("/health"), what="the server answers")
         yield place, found_server
     place.assert_nothing_left()
 
@@ -66,7 +66,7 @@ def test_the_same_flows_run_on_a_work_pool(served: tuple[Place, Prefect]) -> Non
         assert up.owner["run"] == live and up.sales() == {"2021-05-01": 10, "2021-05-02": 7}
         done = server.wait_for(server.start("load-files/sales", mode="reload"), "Completed", "Failed")
         assert done["state"]["name"] == "Completed", done["state"]["message"]
-        assert until(lambda: server.runs("close-day"), what="scheduled runs", patience_s=60)
+        assert until(lambda: server.runs("close-day"), what="scheduled runs")
 
         script = (sys.executable, str(DEPLOYMENTS / "automations.py"), "--restart", "--webhook", "http://127.0.0.1:9/")
         created = place.run_any(*script).stdout.splitlines()
@@ -83,7 +83,7 @@ def test_the_same_flows_run_on_a_work_pool(served: tuple[Place, Prefect]) -> Non
         assert server.wait_for(live, "Crashed") and up.owner["run"] != live
 
         server.post(f"/flow_runs/{up.owner['run']}/set_state", {"state": {"type": "CANCELLING"}})
-        server.wait_for(up.owner["run"], "Cancelled", patience_s=15)
+        server.wait_for(up.owner["run"], "Cancelled")
         until(lambda: not (place.state / "owner.json").exists(), what="the session is closed")
         worker.end()
 
@@ -126,7 +126,7 @@ def test_a_deployment_of_ones_own_runs_with_each_business_day_that_arrives(serve
             return sorted((run["parameters"]["dataset"], run["parameters"]["business_day"]) for run in runs)
 
         june = [("sales", "2021-06-01"), ("sales", "2021-06-02")]
-        until(lambda: set(june) <= set(parameters()), what="a run for each day", patience_s=60)
+        until(lambda: set(june) <= set(parameters()), what="a run for each day")
         assert [each for each in parameters() if each in june] == june
         assert "sales · 2021-06-01" in {run["name"] for run in server.runs("on-arrival")}
         assert serving.end(signal.SIGTERM) == 0 and running.end(signal.SIGTERM) == 0, serving.output

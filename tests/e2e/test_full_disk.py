@@ -70,9 +70,9 @@ def test_a_full_disk_under_prefects_database_is_only_said(one_day: Place) -> Non
         disk.make_room()
         one_day.drop("sales_2021-05-03.csv", DAY_3)
         until(lambda: up.sales().get("2021-05-03") == 8, what="the third day")
-        until(lambda: shown(up, "sales_2021-05-02.csv"), what="Prefect shows the load", patience_s=90, every_s=1.0)
+        until(lambda: shown(up, "sales_2021-05-02.csv"), what="Prefect shows the load", every_s=1.0)
         assert up.owner == before, "the session ended"
-        assert running.end(signal.SIGTERM, patience_s=60) == 0
+        assert running.end(signal.SIGTERM) == 0
 
 
 @pytest.mark.deep
@@ -90,9 +90,9 @@ def test_a_full_disk_under_everything_stops_loading_and_nothing_else(one_day: Pl
         until(lambda: degraded(one_day), what="the dataset is degraded")
         assert up.sales() == {"2021-05-01": 10}
         disk.make_room()
-        until(lambda: up.sales() == {"2021-05-01": 10, "2021-05-02": 7}, what="the second day", patience_s=60)
+        until(lambda: up.sales() == {"2021-05-01": 10, "2021-05-02": 7}, what="the second day")
         assert up.owner == before, "the session ended"
-        assert running.end(signal.SIGTERM, patience_s=60) == 0
+        assert running.end(signal.SIGTERM) == 0
 
 
 def shown(up: Installation, name: str) -> bool:

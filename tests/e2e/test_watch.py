@@ -57,7 +57,6 @@ def test_a_file_is_in_the_cube_soon_after_it_lands_and_every_command_shows_it(tw
         until(
             lambda: ask(running, query) == {"dataset": "sales", "rows": [{"Date": "2021-05-03", "Quantity.SUM": 8}]},
             what="the third day",
-            patience_s=5,
         )
         rows = two_days.json("query", "Quantity.SUM", "Quantity.MEAN", "--by", "Date", "--where", "Date=2021-05-01")
         assert rows == [{"Date": "2021-05-01", "Quantity.SUM": 10, "Quantity.MEAN": 2.5}]
@@ -254,9 +253,7 @@ def test_status_names_what_waits_and_what_is_left_out_and_why(place: Place) -> N
     (place.landing / "link.csv").symlink_to("/etc/hostname")
     with watching(place, "--dataset", f"{file}:MARKED"):
         waits = "stock: half0.csv waits: its marker half0.csv.done"
-        shown = until(
-            lambda: output if waits in (output := place.run("status").stdout) else "", what=waits, patience_s=10
-        )
+        shown = until(lambda: output if waits in (output := place.run("status").stdout) else "", what=waits)
         assert "stock: and 3 more wait" in shown and "stock: link.csv is left out: " in shown
 
 

@@ -28,7 +28,7 @@ from flows.store.reports import Reports
 from flows.store.requests import RequestBox
 from flows.store.state_directory import StateDirectory
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 SETTLE_S = 0.05
 
 DECLARATION = """

@@ -50,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     own.environment["PREFECT_SERVER_API_AUTH_STRING"] = SECRET
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
     with started_program(own, "server", *command):
-        until(lambda: made.prefect.get("/health"), what="the server answers", patience_s=90)
+        until(lambda: made.prefect.get("/health"), what="the server answers")
         yield made
     for place in made.places:
         place.assert_nothing_left()

@@ -52,9 +52,9 @@ def test_the_session_is_a_running_run_with_its_tables_progress_and_links(up: Ins
 
 def test_what_lands_is_seen_as_a_window_with_its_files_and_findings(up: Installation) -> None:
     up.place.drop("third.csv", HEADER + "8,2021-05-03,phone,2\n9,2021-05-03,watch,6\n")
-    until(lambda: up.sales().get("2021-05-03") == 8, what="the third day", patience_s=5)
+    until(lambda: up.sales().get("2021-05-03") == 8, what="the third day")
     up.place.drop("bad.csv", HEADER + "20,2021-05-04,phone,many\n21,2021-05-04,,3\n")
-    (findings,) = until(lambda: up.prefect.artifacts("findings-sales"), what="the findings", patience_s=30)
+    (findings,) = until(lambda: up.prefect.artifacts("findings-sales"), what="the findings")
     assert [(row["line"], row["column"], row["rule"], row["raw"]) for row in rows_of(findings)] == [
         (2, "Quantity", "integer", "many"),
         (3, "Product", "nullability", ""),
@@ -111,7 +111,7 @@ def test_a_deployment_run_fails_with_the_reason(up: Installation) -> None:
 def test_deployments_are_listed_and_their_schedules_produce_runs(up: Installation) -> None:
     listed = prefect(up, "deployment", "ls")
     assert all(name in listed for name in ("keep-cube-live/cube", "load-files/sales", "close-day/sales"))
-    runs = until(lambda: up.prefect.runs("close-day"), what="scheduled runs", patience_s=60)
+    runs = until(lambda: up.prefect.runs("close-day"), what="scheduled runs")
     assert all(run["state"]["name"] == "Scheduled" and run["auto_scheduled"] for run in runs)
 
 
@@ -180,7 +180,7 @@ def test_days_that_mean_nothing_fail_within_seconds_and_say_why(up: Installation
     }
     for reason, wrong in reasons.items():
         run = up.prefect.start("close-day/sales", **wrong)
-        state = up.prefect.wait_for(run, "Failed", "Completed", patience_s=90)["state"]
+        state = up.prefect.wait_for(run, "Failed", "Completed")["state"]
         assert state["name"] == "Failed" and reason in state["message"], state["message"]
     output = prefect(up, "deployment", "run", "close-day/sales", "-p", "day=2021-05-02", code=1)
     assert "were specified but not found" in output and "'until'" in output

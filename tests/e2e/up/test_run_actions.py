@@ -41,7 +41,7 @@ def test_a_run_that_is_cancelled_asks_nothing_of_the_session_any_more(up: Instal
             up.prefect.wait_for(run, "Running")
             up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
         for run in runs:
-            up.prefect.wait_for(run, "Cancelled", patience_s=60)
+            up.prefect.wait_for(run, "Cancelled")
     finally:
         owner.resume()
     up.wait_for_owner()
