@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,13 +40,19 @@ def query(
     parameters += [("dataset", dataset)] if dataset else []
     parameters += [("totals", "true")] if totals else []
     answer = read_from_session(state, "/api/query", parameters)
-    show(answer["rows"], form, grouped=measures)
+    rows = answer["rows"] if form is Format.json else [_with_decimals(row, measures) for row in answer["rows"]]
+    show(rows, form, grouped=measures)
     for error in answer.get("errors", ()):
         sys.stderr.write(
             f"cubefeed: {plain(error['measure'])}: {plain(error['error'])}. Next: {plain(error['next'])}\n"
         )
     if answer.get("errors"):
         raise typer.Exit(1)
+
+
+def _with_decimals(row: Mapping[str, Any], measures: Collection[str]) -> dict[str, Any]:
+    """Measures that came as text are decimals."""
+    return {n: Decimal(found) if n in measures and isinstance(found, str) else found for n, found in row.items()}
 
 
 @commands.command()

@@ -8,10 +8,12 @@ from typing import assert_never
 import polars as pl
 import pyarrow as pa
 
+from flows.cube.wide_sums import narrow_sums, wide_sum
 from flows.errors import QueryError
 from flows.model.measures import Mean, Measure, RowCount, Sum, ValueCount, is_sum
 from flows.model.tables import TOTAL_DEPTH, VERSION, Column, Query, Table
 from flows.model.types import INTEGER, ColumnType
+from flows.model.types.decimal import MOST_DIGITS
 
 
 def row_columns(table: Table) -> dict[str, ColumnType]:
@@ -34,7 +36,8 @@ def to_arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
     """A table's rows with `_version`, in the Arrow types that every engine reads."""
     columns = row_columns(table)
     schema = pa.schema([(name, each.arrow) for name, each in columns.items()])
-    return typed(rows, columns).to_arrow().cast(schema)
+    handed = typed(rows, columns).select(each.handed(pl.col(name)) for name, each in columns.items())
+    return handed.to_arrow().cast(schema)
 
 
 def joined(table: Table, query: Query, parts: Mapping[int, pl.DataFrame]) -> pl.DataFrame:
@@ -75,7 +78,7 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
     }
     if kept.is_empty() and query.levels:
         parts = {len(query.levels): parts[len(query.levels)]}
-    wide = {name: pl.col(name).cast(pl.Int128) for name in whole_sums(table, query)}
+    wide = {name: pl.col(name) for name in exact_sums(table, query)}
     fixed = {n: _fixed(table, query, n) for n in parts}
     typed_parts = {
         n: part.select(wide.get(name, each.answer(part.schema[name], pl.col(name))) for name, each in fixed[n].items())
@@ -90,35 +93,33 @@ def empty(table: Table, query: Query) -> pl.DataFrame:
     return aggregate(table, query, rows)
 
 
-def whole_sums(table: Table, query: Query) -> list[str]:
-    """The measures asked for that are sums of integers: the only ones that may not fit."""
+def exact_sums(table: Table, query: Query) -> dict[str, ColumnType]:
+    """The measures asked for that are exact sums, the only ones that may not fit, and the type of their values."""
     asked = {name: table.measure(name).aggregation for name in query.measures}
-    return [name for name, each in asked.items() if is_sum(each) and table.type_of(each).whole]
+    sums = {name: table.type_of(each) for name, each in asked.items() if is_sum(each)}
+    return {name: each for name, each in sums.items() if each.sums in ("whole", "decimal")}
 
 
 def narrowed(table: Table, query: Query, answer: pl.DataFrame) -> pl.DataFrame:
-    """An answer whose sums of integers are wide, with those that fit as Int64."""
-    types = {name: pl.Int64 for name in whole_sums(table, query) if _fits(answer[name])}
-    return answer.cast(types) if types else answer  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
+    """An answer whose exact sums are wide, with those that fit in their own type."""
+    sums = exact_sums(table, query)
+    return answer.with_columns(narrow_sums(answer[name], each).alias(name) for name, each in sums.items())
 
 
-def fitting(answer: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def fitting(table: Table, query: Query, answer: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """An answer as it can be told: null where a sum does not fit, and the measures of which one does not."""
-    wide = tuple(name for name, found in answer.schema.items() if found == pl.Int128)
-    return (answer.with_columns(pl.col(wide).cast(pl.Int64, strict=False)), wide) if wide else (answer, ())
+    wide = {name: each for name, each in exact_sums(table, query).items() if answer.schema[name] != each.frame}
+    return answer.with_columns(pl.col(name).cast(each.frame, strict=False) for name, each in wide.items()), tuple(wide)
 
 
-def sum_overflow(measure: str) -> QueryError:
+def sum_overflow(table: Table, measure: str) -> QueryError:
     """The error of a measure of which a sum does not fit."""
+    is_decimal = table.type_of(table.measure(measure).aggregation).sums == "decimal"
     return QueryError(
-        "A sum does not fit into 64 bits",
+        f"A sum does not fit into {f'{MOST_DIGITS} digits' if is_decimal else '64 bits'}",
         next_step="narrow the query with a condition or by levels, or declare the column as a float",
         measure=measure,
     )
-
-
-def _fits(sums: pl.Series) -> bool:
-    return sums.is_empty() or bool(sums.cast(pl.Int64, strict=False).null_count() == sums.null_count())
 
 
 def _fixed(table: Table, query: Query, depth: int) -> dict[str, ColumnType]:
@@ -133,11 +134,11 @@ def _expression(table: Table, measure: Measure) -> pl.Expr:
         case ValueCount(column):
             found = pl.col(column).count()
         case Sum(column):
-            found = _of_values(column, _wide(table.column(column)).sum())
+            found = _of_values(column, wide_sum(table.column(column)))
         case Mean(column) if table.column(column).type.whole:
-            found = _of_values(column, _wide(table.column(column)).sum().cast(pl.Float64) / pl.col(column).count())
+            found = _of_values(column, pl.col(column).cast(pl.Int128).sum().cast(pl.Float64) / pl.col(column).count())
         case Mean(column):
-            found = _of_values(column, pl.col(column).mean())
+            found = _of_values(column, pl.col(column).cast(pl.Float64).mean())
         case _:
             assert_never(measure.aggregation)
     return found.alias(measure.name)
@@ -146,12 +147,6 @@ def _expression(table: Table, measure: Measure) -> pl.Expr:
 def _of_values(column: str, found: pl.Expr) -> pl.Expr:
     """What was found, or null where the column has no value at all."""
     return pl.when(pl.col(column).count() > 0).then(found)
-
-
-def _wide(column: Column) -> pl.Expr:
-    """A column's values in a type in which their sum fits."""
-    values = pl.col(column.name)
-    return values.cast(pl.Int128) if column.type.whole else values
 
 
 def _matches(level: Column, allowed: list[object]) -> pl.Expr:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import matplotlib as mpl
@@ -17,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from flows.model.day_facts import DayReport, Total
 from flows.model.tables import CONTRIBUTORS_COUNT
-from flows.model.totals import Number, Value
+from flows.model.totals import Value
 from flows.text.numbers import format_number
 
 SIZE_IN = (4.6, 1.9)
@@ -75,7 +76,7 @@ def _label(axes: Axes, totals: Sequence[Total]) -> None:
     step = -(-len(totals) // _LABELS)
     marked = list(range(len(totals) - 1, -1, -step))
     axes.set_xticks(marked, [totals[index].date for index in marked], fontsize=8)
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=not any(isinstance(t.value, float) for t in totals)))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=not any(isinstance(t.value, float | Decimal) for t in totals)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: _tick(number)))
     axes.tick_params(colors=_INK, length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -83,7 +84,7 @@ def _label(axes: Axes, totals: Sequence[Total]) -> None:
     axes.set_xlim(-0.6, max(len(totals), 4) - 0.4)
 
 
-def _tick(number: Number) -> str:
+def _tick(number: float) -> str:
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(number) >= size:
             return f"{number / (1e3 if letter == 'k' else size):g} {letter}"

@@ -22,6 +22,7 @@ from flows.model.duplicates import row_hash
 from flows.model.merge import Horizon, winners
 from flows.model.precedence import Rank
 from flows.model.tables import LINE, VERSION, Table
+from flows.model.types import value_text
 from flows.runtime.progress import show_progress
 
 PIECE_ROWS = 250_000
@@ -154,6 +155,6 @@ def _but(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
 
 def _shown(rows: pl.DataFrame, difference: str) -> list[dict[str, Any]]:
     return [
-        {"difference": difference, **{name: str(value) for name, value in row.items() if name != VERSION}}
+        {"difference": difference, **{name: value_text(value) for name, value in row.items() if name != VERSION}}
         for row in rows.head(SHOWN_ROWS).to_dicts()
     ]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from math import isfinite
 
 import polars as pl
@@ -14,6 +15,7 @@ from flows.cube.port import Cube
 from flows.errors import CubefeedError
 from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
 from flows.model.totals import NOT_COMPUTED, TOO_LARGE, Number, Value
+from flows.model.types.decimal import MOST_DIGITS
 from flows.runtime.boundaries import QuestionFailed, Scope, boundary, describe
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ class Measured:
     def rows_on(self, day: date) -> int | None:
         """How many rows a day has; None where they cannot be counted."""
         rows = self.on(day).get(CONTRIBUTORS_COUNT)
-        return None if isinstance(rows, str | float) else rows or 0
+        return None if isinstance(rows, str | float | Decimal) else rows or 0
 
     @property
     def complaints(self) -> list[str]:
@@ -88,10 +90,17 @@ def _together_or_each(
     return [frame for name in names for frame in _together_or_each(cube, table, level, days, [name], failed)]
 
 
-def _value(found: Number | None) -> Value:
+def _value(found: Number | str | None) -> Value:
     """What is told of a measure. Whole numbers beyond 64 bits are none that a reader of JSON could hold, and infinite
-    ones neither."""
-    if found is None:
-        return None
-    fits = isfinite(found) if isinstance(found, float) else -(2**63) <= found < 2**63
-    return found if fits else TOO_LARGE
+    ones neither. A decimal comes as text where one of the answer has too many digits."""
+    match found:
+        case None:
+            return None
+        case str():
+            return total if len((total := Decimal(found)).as_tuple().digits) <= MOST_DIGITS else TOO_LARGE
+        case Decimal():
+            return found
+        case float():
+            return found if isfinite(found) else TOO_LARGE
+        case _:
+            return found if -(2**63) <= found < 2**63 else TOO_LARGE

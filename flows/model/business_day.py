@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal, assert_never
 
-from flows.model.totals import Value, is_same
+from flows.model.totals import JsonValue, Value, from_json, is_same, to_json
 
 
 class DayState(StrEnum):
@@ -57,6 +57,15 @@ class TotalChange:
     measure: str
     before: Value
     after: Value
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """The change in JSON types."""
+        return {"measure": self.measure, "before": to_json(self.before), "after": to_json(self.after)}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> TotalChange:
+        """The change that `as_json` made."""
+        return cls(facts["measure"], from_json(facts["before"]), from_json(facts["after"]))
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ class BusinessDay:
             case DayState.CLOSED:
                 return {"rows": rows, "run": self.closed_by}
             case DayState.RESTATED:
-                changes = [asdict(change) for change in self.changes]
+                changes = [change.as_json() for change in self.changes]
                 return {"rows": rows, "closed_utc": self.closed_utc, "changes": changes}
             case _:
                 assert_never(self.state)
@@ -147,12 +156,13 @@ class BusinessDay:
     def as_json(self) -> dict[str, Any]:
         """What people are shown of it, in JSON types; the totals at the close are left out."""
         facts = asdict(replace(self, totals=None)) | {"day": self.day.isoformat(), "state": self.state.value}
+        facts["changes"] = [change.as_json() for change in self.changes]
         return {name: value for name, value in facts.items() if name not in ("totals", "version", "checked_utc")}
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> BusinessDay:
         """The day that `as_json` has shown."""
-        day, changes = date.fromisoformat(facts["day"]), tuple(TotalChange(**each) for each in facts["changes"])
+        day, changes = date.fromisoformat(facts["day"]), tuple(map(TotalChange.from_json, facts["changes"]))
         return cls(**{**facts, "day": day, "state": DayState(facts["state"]), "changes": changes})
 
     def arrived(self, rows: int, at_utc: str, *, said_by: SaidBy = "rows", version: int | None = None) -> BusinessDay:

@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from flows.model.business_day import BusinessDay
-from flows.model.totals import Number, Value
+from flows.model.totals import JsonValue, Number, Value, difference, from_json, to_json
 
 Came = Literal["received", "late", "corrected", "refused", "duplicate"]
+
+
+_VALUES = ("value", "day_before", "week_before")
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,21 @@ class Total:
 
     @property
     def day_change(self) -> Number | None:
-        return _change(self.value, self.day_before)
+        return difference(self.value, self.day_before)
 
     @property
     def week_change(self) -> Number | None:
-        return _change(self.value, self.week_before)
+        return difference(self.value, self.week_before)
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """The total in JSON types."""
+        values = {name: to_json(getattr(self, name)) for name in _VALUES}
+        return {"date": self.date, "measure": self.measure, **values}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Total:
+        """The total that `as_json` made."""
+        return cls(facts["date"], facts["measure"], *(from_json(facts[name]) for name in _VALUES))
 
 
 @dataclass(frozen=True)
@@ -130,7 +143,8 @@ class DayReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report in JSON types."""
-        return {**asdict(self), "state": self.state.as_json() if self.state is not None else None}
+        state = self.state.as_json() if self.state is not None else None
+        return {**asdict(self), "totals": [total.as_json() for total in self.totals], "state": state}
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> DayReport:
@@ -139,14 +153,10 @@ class DayReport:
         return cls(
             **{
                 **known,
-                "totals": tuple(Total(**total) for total in facts["totals"]),
+                "totals": tuple(Total.from_json(total) for total in facts["totals"]),
                 "files": tuple(DayFile(**file) for file in facts["files"]),
                 "complaints": tuple(facts["complaints"]),
                 "state": BusinessDay.from_json(facts["state"]) if facts.get("state") else None,
                 "runs": tuple(Run(**run) for run in facts.get("runs", ())),
             }
         )
-
-
-def _change(value: Value, before: Value) -> Number | None:
-    return None if isinstance(value, str | None) or isinstance(before, str | None) else value - before

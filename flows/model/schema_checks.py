@@ -12,7 +12,7 @@ from flows.model.declaration import require, wrong
 from flows.model.policies import Duplicates
 from flows.model.precedence import ByColumn, Precedence
 from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED
-from flows.model.types import DECLARED, INTEGER, type_of
+from flows.model.types import DECLARED, INTEGER
 
 
 def check_schema(schema: object) -> None:
@@ -30,7 +30,7 @@ def _check_column(name: str, column: dy.Column) -> None:
     require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
     counted = f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable  # its count of values would be that of rows
     require(not counted, f"schema.{name}", "another name, or not nullable", name)
-    instead = type_of(column).instead_of(column)
+    instead = DECLARED[type(column)].instead_of(column)
     if instead is not None:
         raise wrong(f"schema.{name}", instead, name)
 

@@ -80,7 +80,7 @@ class Table:
         """The type of an aggregation's answers."""
         match aggregation:
             case Sum(column):
-                return self.column(column).type
+                return self.column(column).type.of_sums
             case Mean():
                 return FLOAT
             case ValueCount() | RowCount():

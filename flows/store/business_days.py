@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flows.model.business_day import BusinessDay, DayState, TotalChange
 from flows.model.lifecycle import LIVE
+from flows.model.totals import JsonValue, Value, from_json, to_json
 from flows.runtime.clock import now_utc
 from flows.store.ledger import Ledger, among
 from flows.store.schema import business_days as table
@@ -178,13 +179,19 @@ def _found(ledger: Ledger, query: Select[Any]) -> Iterator[BusinessDay]:
 def _day(row: Any) -> BusinessDay:
     facts = dict(row._mapping)
     facts |= {"day": date.fromisoformat(row.day), "state": DayState(row.state)}
-    facts["totals"] = json.loads(row.totals) if row.totals else None
-    facts["changes"] = tuple(TotalChange(**change) for change in json.loads(row.changes or "[]"))
+    facts["totals"] = _totals(json.loads(row.totals)) if row.totals else None
+    facts["changes"] = tuple(map(TotalChange.from_json, json.loads(row.changes or "[]")))
     return BusinessDay(**facts)
 
 
+def _totals(facts: Mapping[str, JsonValue]) -> dict[str, Value]:
+    return {name: from_json(value) for name, value in facts.items()}
+
+
 def _row(day: BusinessDay) -> dict[str, Any]:
-    changes = json.dumps([asdict(change) for change in day.changes]) if day.changes else None
-    totals = json.dumps(dict(day.totals)) if day.totals is not None else None
+    changes = json.dumps([change.as_json() for change in day.changes]) if day.changes else None
+    totals = None
+    if day.totals is not None:
+        totals = json.dumps({name: to_json(value) for name, value in day.totals.items()})
     facts = {name: getattr(day, name) for name in BusinessDay.__dataclass_fields__}
     return {**facts, "day": day.day.isoformat(), "state": day.state.value, "totals": totals, "changes": changes}

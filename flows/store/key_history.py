@@ -16,6 +16,7 @@ from flows.model.lifecycle import LIVE, State
 from flows.model.merge import last_by_rank
 from flows.model.precedence import ByArrival, ByColumn, ByName, Rank
 from flows.model.tables import LINE, VERSION, parse_value
+from flows.model.types import value_text
 from flows.store.ledger import Ledger, among
 from flows.store.ranks import live_ranks
 from flows.store.schema import paths, versions
@@ -174,7 +175,7 @@ def _key_row(
 
 
 def _text(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    return ", ".join(f"{name}={row[name]}" for name in names)
+    return ", ".join(f"{name}={value_text(row[name])}" for name in names)
 
 
 def _why(

@@ -4,6 +4,8 @@ whether a content has one twice."""
 from __future__ import annotations
 
 import json
+from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
@@ -29,9 +31,14 @@ def _json(value: object) -> str:
     return json.dumps(value if isinstance(value, int | float | str) else str(value))
 
 
+def _edge(written: str, kind: pl.DataType) -> Any:
+    """An edge as the ledger has it, to be compared with others of its type: days and moments are in order as texts."""
+    return Decimal(json.loads(written)) if isinstance(kind, pl.Decimal) else json.loads(written)
+
+
 def may_hold(segment: SegmentFacts, keys: pl.Series) -> bool:
     """Whether a segment can hold a row with one of these values of the first key, going by its range."""
     if segment.key_low is None or segment.key_high is None or keys.is_empty():
         return segment.rows > 0 and not keys.is_empty()
-    low, high = (json.loads(_json(edge)) for edge in (keys.min(), keys.max()))
-    return not (high < json.loads(segment.key_low) or low > json.loads(segment.key_high))
+    low, high = (_edge(_json(edge), keys.dtype) for edge in (keys.min(), keys.max()))
+    return not (high < _edge(segment.key_low, keys.dtype) or low > _edge(segment.key_high, keys.dtype))

@@ -42,7 +42,7 @@ def day_words(day: BusinessDay, due_utc: str | None = None) -> str:
 
 def change_words(change: DayChange) -> str:
     """What a day has become, for a log."""
-    totals = [TotalChange(**each) for each in change.facts.get("changes", ())]
+    totals = [TotalChange.from_json(each) for each in change.facts.get("changes", ())]
     why = f": {_changes(totals)}" if change.state is DayState.RESTATED else ""
     return f"{change.day} is {change.state.value}, {counted(change.facts['rows'], 'row')}{why}"
 

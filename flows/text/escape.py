@@ -8,6 +8,7 @@ programs: it has every text exactly as it is.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from flows.errors import plain
 
@@ -63,5 +64,5 @@ def spreadsheet(value: object) -> object:
     """
     if value is None or isinstance(value, int | float):
         return value
-    text = plain(value)
+    text = plain(f"{value:f}" if isinstance(value, Decimal) else value)
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub("'", text)

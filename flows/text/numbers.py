@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 from flows.model.totals import Number, Value
 
@@ -16,6 +17,8 @@ def format_number(number: Value) -> str:
         return NOTHING
     if isinstance(number, str):
         return number
+    if isinstance(number, Decimal):
+        return f"{number:,f}"
     if isinstance(number, int) or not math.isfinite(number):
         return f"{number:,}"
     if number != 0 and abs(number) < 0.001:
@@ -29,7 +32,7 @@ def format_change(number: Number | None, before: Value) -> str:
     if number is None or isinstance(before, str | None):
         return NOTHING
     sign = "" if number < 0 else "+" if number else "±"
-    share = f" ({_share(number / abs(before))})" if before and number else ""
+    share = f" ({_share(float(number) / abs(float(before)))})" if before and number else ""
     return f"{sign}{format_number(number)}{share}".replace("-", "−")
 
 

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Literal
@@ -146,7 +147,7 @@ def _show_table(
     names = list(columns) or list(rows[0])
     table = Table(title=Text(plain(title)) if title else None, title_justify="left")
     for name in names:
-        numeric = all(isinstance(row[name], int | float) or row[name] is None for row in rows)
+        numeric = all(isinstance(row[name], int | float | Decimal) or row[name] is None for row in rows)
         table.add_column(
             Text(plain(name.removesuffix("_utc"))), justify="right" if numeric else "left", overflow="fold"
         )
@@ -159,6 +160,8 @@ def _show_table(
 def _cell(name: str, value: object, grouped: bool) -> str:
     if isinstance(value, float):
         return _number(value) if math.isfinite(value) else str(value)
+    if isinstance(value, Decimal):
+        return f"{value:,f}" if grouped else f"{value:f}"
     if grouped and isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if name.endswith("_utc") and isinstance(value, str):

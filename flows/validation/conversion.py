@@ -3,14 +3,20 @@ that is coarser than the value."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText
-from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING, TYPES, ColumnType, type_of
+from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, FLOAT, INTEGER, STRING, ColumnType, stored_type, type_of
 
-_EXACT_TEXT = (STRING, INTEGER, BOOLEAN)
+_EXACT_TEXT = frozenset(each.kind for each in (STRING, INTEGER, BOOLEAN))
 """Types whose text says all of a value, whatever the format is."""
+_NEAREST = frozenset((one.kind, other.kind) for one, other in ((INTEGER, FLOAT), (DATE, DATETIME), (DECIMAL, FLOAT)))
+"""From type to type where every value has a place, which may be the nearest one."""
+_IF_EQUAL = frozenset((one.kind, other.kind) for one, other in ((FLOAT, INTEGER), (DATETIME, DATE), (DECIMAL, INTEGER)))
+"""From type to type where a value has a place if one there equals it."""
 
 
 def convert(values: pl.Series, column: dy.Column, cells: CellText) -> pl.Series:
@@ -21,17 +27,34 @@ def convert(values: pl.Series, column: dy.Column, cells: CellText) -> pl.Series:
         column: the schema's column.
         cells: how files write values, where a text becomes a value or a value a text.
     """
-    before = next((each for each in TYPES if each.is_stored_as(values.dtype)), STRING)
-    after = type_of(column)
-    if before is after:
-        found = _resized(values, column.dtype, exact=after is DATETIME)
-    elif after is STRING:
-        found = before.text(values, cells).cast(pl.String)
-    elif before in _EXACT_TEXT and not (before is INTEGER and after is FLOAT):
-        found = _read(before.text(values, cells).cast(pl.String), column, cells)
-    else:
-        found = _between(values, before, after, column.dtype)
+    found = _converted(values, stored_type(values.dtype), column, cells)
     return found.cast(column.dtype).alias(values.name)
+
+
+def _converted(values: pl.Series, before: ColumnType, column: dy.Column, cells: CellText) -> pl.Series:
+    after = type_of(column)
+    way = before.kind, after.kind
+    if before.kind == after.kind:
+        return _resized(values, column.dtype, exact=after.kind in (DATETIME.kind, DECIMAL.kind))
+    if after is STRING:
+        return before.text(values, cells).cast(pl.String)
+    if way in _NEAREST:
+        return values.cast(column.dtype)
+    if way in _IF_EQUAL:
+        cast = values.cast(column.dtype, strict=False)
+        return _where(cast, cast.cast(values.dtype, strict=False) == values)
+    if before.kind in _EXACT_TEXT:
+        return _read(before.text(values, cells).cast(pl.String), column, cells)
+    if way == (FLOAT.kind, DECIMAL.kind):
+        return _read(_without_exponents(before.text(values, cells)), column, cells)
+    return pl.Series(values.name, [None], column.dtype).new_from_index(0, len(values))
+
+
+def _without_exponents(texts: pl.Series) -> pl.Series:
+    """The shortest texts that say all of floats, in plain digits: what was 0.1 in a file is a tenth again."""
+    long = texts.str.contains("e", literal=True).fill_null(False)
+    plain = [format(Decimal(text), "f") for text in texts.filter(long)]
+    return texts.scatter(long.arg_true(), plain) if plain else texts
 
 
 def _resized(values: pl.Series, dtype: pl.DataType, *, exact: bool) -> pl.Series:
@@ -40,16 +63,6 @@ def _resized(values: pl.Series, dtype: pl.DataType, *, exact: bool) -> pl.Series
     if dtype.is_float():
         return _where(cast, cast.is_finite() | ~values.is_finite())
     return _where(cast, cast.cast(values.dtype) == values) if exact else cast
-
-
-def _between(values: pl.Series, before: ColumnType, after: ColumnType, dtype: pl.DataType) -> pl.Series:
-    """Another type: a whole number in a float, a day as a moment, and back."""
-    if (before, after) in ((INTEGER, FLOAT), (DATE, DATETIME)):
-        return values.cast(dtype)
-    if (before, after) in ((FLOAT, INTEGER), (DATETIME, DATE)):
-        cast = values.cast(dtype, strict=False)
-        return _where(cast, cast.cast(values.dtype) == values)
-    return pl.Series(values.name, [None], dtype).new_from_index(0, len(values))
 
 
 def _read(texts: pl.Series, column: dy.Column, cells: CellText) -> pl.Series:

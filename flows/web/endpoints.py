@@ -11,7 +11,7 @@ from flows.cube.frames import fitting, sum_overflow
 from flows.errors import QueryError, TooManyRows
 from flows.model.lifecycle import State
 from flows.model.tables import Query
-from flows.web.answers import error_fields, refuse, reply
+from flows.web.answers import error_fields, json_rows, refuse, reply
 from flows.web.conditions import parse_conditions
 from flows.web.endpoint import Endpoint, Question, json_array, json_object
 from flows.web.openapi import REFUSAL
@@ -34,9 +34,9 @@ def _query(question: Question[QueryParameters]) -> Response:
             got=given.limit,
             most=MAX_ROWS,
         ) from error
-    rows, too_large = fitting(frame)
-    errors = [error_fields(sum_overflow(measure)) for measure in too_large]
-    return reply({"dataset": query.table, "rows": rows.to_dicts(), **({"errors": errors} if errors else {})})
+    rows, too_large = fitting(table, query, frame)
+    errors = [error_fields(sum_overflow(table, measure)) for measure in too_large]
+    return reply({"dataset": query.table, "rows": json_rows(rows), **({"errors": errors} if errors else {})})
 
 
 def _status(question: Question[Parameters]) -> Response:
@@ -67,7 +67,7 @@ def _health(question: Question[Parameters]) -> Response:
 
 _SUMS = {
     **json_array(json_object("measure", "error", "next")),
-    "description": "Measures of which a sum does not fit into 64 bits; it is null in the rows",
+    "description": "Measures of which a sum does not fit; it is null in the rows",
 }
 _ROWS = json_object("dataset", rows=json_array({"type": "object"}))
 _ROWS["properties"] |= {"errors": _SUMS}

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 import polars as pl
 
 from flows.cube import frames
 from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
-from flows.model.tables import Query, Table
-from flows.model.types import Value
+from flows.model.tables import Column, Query, Table
 
 
 def needs_rows(table: Table, query: Query) -> bool:
-    """Whether the cube cannot say it: what it shows for a null member of a level is not documented."""
-    counted = any(is_answered_from_rows(table.measure(name).aggregation) for name in query.measures)
-    return counted or any(table.level(level).nullable for level in (*query.levels, *query.where))
+    """Whether the cube cannot say it: what it shows for a null member of a level is not documented, and decimals are
+    texts there."""
+    counted = any(is_answered_from_rows(table, table.measure(name).aggregation) for name in query.measures)
+    named = [table.level(level) for level in (*query.levels, *query.where)]
+    return counted or any(level.nullable or is_text_there(level) for level in named)
 
 
-def is_answered_from_rows(aggregation: Aggregation) -> bool:
-    """Whether Atoti has no such aggregation: it has none that counts values and leaves out nulls."""
+def is_text_there(column: Column) -> bool:
+    """Whether Atoti holds a column's numbers as texts."""
+    return column.type.sums == "decimal"
+
+
+def is_answered_from_rows(table: Table, aggregation: Aggregation) -> bool:
+    """Whether Atoti has no such aggregation: it has none that counts values and leaves out nulls, and no decimals."""
     match aggregation:
         case ValueCount():
             return True
-        case Sum() | Mean() | RowCount():
+        case Sum(column) | Mean(column):
+            return is_text_there(table.column(column))
+        case RowCount():
             return False
         case _:
             assert_never(aggregation)
@@ -48,8 +56,10 @@ def touched_columns(table: Table, query: Query) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*query.levels, *query.where, *(name for name in measured if name is not None)]))
 
 
-def narrowing(query: Query) -> dict[str, Sequence[Value]]:
-    """The conditions that Atoti can check itself: those without null."""
+def narrowing(table: Table, query: Query) -> dict[str, Sequence[Any]]:
+    """The conditions that Atoti can check itself: those without null, of levels that it holds as what they are."""
     return {
-        level: values for level, values in query.where.items() if values and not any(value is None for value in values)
+        level: values
+        for level, values in query.where.items()
+        if values and None not in values and not is_text_there(table.level(level))
     }

@@ -21,7 +21,7 @@ import atoti as tt
 import polars as pl
 
 from flows.cube import frames
-from flows.cube.atoti.answers import depths, joined_parts, narrowing, needs_rows, touched_columns
+from flows.cube.atoti.answers import depths, is_answered_from_rows, joined_parts, narrowing, needs_rows, touched_columns
 from flows.cube.atoti.failures import failing
 from flows.cube.atoti.overflow import LargestIntegers
 from flows.cube.atoti.start import StartLog, starting, warn_of_open_port
@@ -161,7 +161,11 @@ class AtotiCube:
             )
             cube = self._session.create_cube(stored, table.name, mode="manual")
             cube.hierarchies.update({(table.name, c.name): [stored[c.name]] for c in table.levels})
-            made = {measure.name: compile_aggregation(stored, measure.aggregation) for measure in table.measures}
+            made = {
+                measure.name: compile_aggregation(stored, measure.aggregation)
+                for measure in table.measures
+                if not is_answered_from_rows(table, measure.aggregation)
+            }
             cube.measures.update({name: measure for name, measure in made.items() if measure is not None})
         self._tables[table.name], self._cubes[table.name] = stored, cube
 
@@ -210,7 +214,7 @@ class AtotiCube:
     def _rows_for(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
         """The rows that a query may touch, with the columns that it touches."""
         stored, names = self._tables[table.name], touched_columns(table, query)
-        narrowed = [stored[level].isin(*values) for level, values in narrowing(query).items()]
+        narrowed = [stored[level].isin(*values) for level, values in narrowing(table, query).items()]
         found = stored.query(
             *(stored[name] for name in names),
             filter=_all(narrowed),

@@ -24,5 +24,5 @@ class LargestIntegers:
 
     def may_overflow(self, table: Table, query: Query) -> bool:
         """Whether a sum that is asked for could leave 64 bits."""
-        columns = [table.measure(name).aggregation.column for name in frames.whole_sums(table, query)]
+        columns = [table.measure(name).aggregation.column for name in frames.exact_sums(table, query)]
         return any(self._rows * self._largest.get(column or "", 0) >= 2**63 for column in columns)

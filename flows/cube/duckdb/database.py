@@ -175,7 +175,7 @@ def answer(
     try:
         found = cursor.sql(text, params=values)
         frame: pl.DataFrame = found.pl() if bounds is None or bounds.most_rows is None else _read_up_to(found, bounds)
-    except duckdb.ConversionException as error:
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
         raise TooWide(str(error)) from error
     except duckdb.OutOfMemoryException as error:
         raise EngineFailed(
@@ -211,6 +211,7 @@ _ON_THE_WAY: dict[str, type[Exception]] = {
     "INTERRUPT": duckdb.InterruptException,
     "Out of Memory": duckdb.OutOfMemoryException,
     "Conversion": duckdb.ConversionException,
+    "Out of Range": duckdb.OutOfRangeException,
     "FATAL": duckdb.FatalException,
 }
 

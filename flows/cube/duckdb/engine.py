@@ -13,7 +13,7 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.cube.duckdb.database import Database, TooWide, answer, changed_rows
 from flows.cube.duckdb.sql import INCOMING, StoredTable
-from flows.cube.frames import narrowed, whole_sums
+from flows.cube.frames import narrowed
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
 from flows.model.merge import ChangeSet, Horizon
@@ -113,9 +113,7 @@ class DuckDbCube:
             try:
                 frame = answer(cursor, *stored.select(query), columns, limits)
             except TooWide:  # one sum that does not fit fails them all: ask again for wide ones
-                wide = dict.fromkeys(whole_sums(table, query), pl.Int128)
-                frame = answer(cursor, *stored.select(query, wide=True), columns, limits)
-                frame = narrowed(table, query, frame.cast(wide))  # type: ignore[arg-type]  # polars' stubs want a narrower mapping
+                frame = narrowed(table, query, answer(cursor, *stored.select(query, wide=True), columns, limits))
         order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
         return frame.sort(order, nulls_last=False) if order else frame
 

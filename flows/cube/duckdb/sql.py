@@ -13,10 +13,11 @@ import polars as pl
 import pyarrow as pa
 
 from flows.cube.rebuild import Ranges, ordered_keys
+from flows.cube.wide_sums import BASE, HIGH, LOW
 from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
 from flows.model.merge import Horizon
 from flows.model.tables import VERSION, Column, Query, Table
-from flows.model.types import INTEGER, Value
+from flows.model.types import INTEGER, ColumnType, Value
 
 INCOMING = "incoming"
 """The name under which the rows to insert are registered."""
@@ -86,7 +87,7 @@ class StoredTable:
     def select(self, query: Query, *, wide: bool = False) -> tuple[str, list[Value]]:
         """The statement that answers a query, and the values to bind; they come in no order.
 
-        With `wide`, sums of integers come in 128 bits, where every one fits.
+        With `wide`, exact sums come as wide ones, where every one fits.
         """
         levels = [self._inside[level] for level in query.levels]
         selected = [
@@ -107,12 +108,14 @@ class StoredTable:
                 return "count(*)"
             case ValueCount(column):
                 return f"count({self._inside[column]})"
+            case Mean(column) if wide:
+                return f"avg(CAST({self._inside[column]} AS DOUBLE))"
             case Mean(column):
                 return f"CAST(avg({self._inside[column]}) AS DOUBLE)"
             case Sum(column) if wide:
-                return f"sum({self._inside[column]})"
-            case Sum(column):
-                return f"CAST(sum({self._inside[column]}) AS {self._types[column]})"  # a sum beyond the type raises
+                return _wide_sum(self._inside[column], self.table.column(column).type)
+            case Sum(column):  # one beyond the type raises
+                return f"CAST(sum({self._inside[column]}) AS {self.table.type_of(aggregation).duckdb})"
             case _:
                 assert_never(aggregation)
 
@@ -126,6 +129,13 @@ class StoredTable:
             conditions.append(f"({' OR '.join(choices) or 'false'})")
             bound += values
         return conditions, bound
+
+
+def _wide_sum(column: str, kind: ColumnType) -> str:
+    if kind.sums != "decimal":
+        return f"sum({column})"
+    units = f"CAST(replace(CAST({column} AS VARCHAR), '.', '') AS HUGEINT)"
+    return f"struct_pack({HIGH} := sum({units} // {BASE}), {LOW} := sum({units} % {BASE}))"
 
 
 def _grouping(levels: list[str], totals: bool) -> str:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import dataframely as dy
+import polars as pl
 
-from flows.model.types.base import ColumnType, Value
+from flows.model.types.base import ColumnType, Value, value_text
 from flows.model.types.boolean import BOOLEAN
 from flows.model.types.date import DATE
 from flows.model.types.datetime import DATETIME
+from flows.model.types.decimal import DECIMAL
 from flows.model.types.floating import FLOAT
 from flows.model.types.integer import INTEGER
 from flows.model.types.string import STRING
 
 __all__ = [
-    "BOOLEAN", "DATE", "DATETIME", "DECLARED", "FLOAT", "INTEGER", "STRING", "TYPES", "ColumnType", "Value", "type_of",
+    "BOOLEAN", "DATE", "DATETIME", "DECIMAL", "DECLARED", "FLOAT", "INTEGER", "STRING", "TYPES", "ColumnType", "Value",
+    "stored_type", "type_of", "value_text",
 ]  # fmt: skip
 
-TYPES = (STRING, INTEGER, FLOAT, BOOLEAN, DATE, DATETIME)
+TYPES = (STRING, INTEGER, FLOAT, DECIMAL, BOOLEAN, DATE, DATETIME)
 DECLARED: dict[type[dy.Column], ColumnType] = {declared: each for each in TYPES for declared in each.declared}
 """How a schema declares a column → its type."""
 
 
 def type_of(column: dy.Column) -> ColumnType:
     """The type of a schema's column."""
-    return DECLARED[type(column)]
+    return DECLARED[type(column)].declared_by(column)
+
+
+def stored_type(stored: pl.DataType) -> ColumnType:
+    """The type of what a segment's column of this kind holds."""
+    return next((found for each in TYPES if (found := each.of_stored(stored)) is not None), STRING)

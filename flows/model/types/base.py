@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Literal
 
 import dataframely as dy
@@ -13,7 +14,19 @@ import pyarrow as pa
 
 from flows.model.formats import CellText
 
-Value = str | int | float | bool | date | datetime | None
+Value = str | int | float | bool | Decimal | date | datetime | None
+Sums = Literal["whole", "decimal", "float"]
+"""What sums of values are: exact in whole numbers, exact in decimals, or in floating point."""
+
+
+def decimal_text(value: Decimal) -> str:
+    """All digits of a decimal, never with an exponent."""
+    return format(value, "f")
+
+
+def value_text(value: object) -> str:
+    """A value as people see it."""
+    return decimal_text(value) if isinstance(value, Decimal) else str(value)
 
 
 def fits_64_bits(value: Value) -> bool:
@@ -34,8 +47,7 @@ class ColumnType(ABC):
         atoti: its name in Atoti.
         page: how the live page's engine takes it.
         values: the Python types of its values.
-        numeric: whether its columns are measured, where they are no keys.
-        whole: whether they are whole numbers, whose sums are exact and may leave 64 bits.
+        sums: what sums of its values are; None where they are no numbers. Exact ones may leave the type.
         ordered: whether its values have the same order in every engine, and the same of them are equal.
     """
 
@@ -43,13 +55,35 @@ class ColumnType(ABC):
     declared: tuple[type[dy.Column], ...]
     frame: pl.DataType
     arrow: pa.DataType
-    duckdb: Literal["VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"]
+    duckdb: str
     atoti: Literal["String", "long", "double", "boolean", "LocalDate", "LocalDateTime"]
     page: Literal["string", "integer", "float", "boolean", "date"]
     values: tuple[type, ...]
-    numeric: bool = False
-    whole: bool = False
+    sums: Sums | None = None
     ordered: bool = True
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its columns are measured, where they are no keys."""
+        return self.sums is not None
+
+    @property
+    def whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return self.sums == "whole"
+
+    @property
+    def of_sums(self) -> ColumnType:
+        """The type of sums of its values."""
+        return self
+
+    def declared_by(self, column: dy.Column) -> ColumnType:
+        """The type as a schema's column declares it: with its digits, where it has such."""
+        return self
+
+    def of_stored(self, stored: pl.DataType) -> ColumnType | None:
+        """The type as it is stored in a segment's column; None where that is of another one."""
+        return self if self.is_stored_as(stored) else None
 
     @property
     def noun(self) -> str:
@@ -90,6 +124,8 @@ class ColumnType(ABC):
                 return (cells.true if value else cells.false)[0]
             case float():
                 return str(value).replace(".", cells.decimal)
+            case Decimal():
+                return decimal_text(value).replace(".", cells.decimal)
             case _:
                 return str(value)
 
@@ -100,6 +136,10 @@ class ColumnType(ABC):
         Raises:
             ValueError: the text is no such value.
         """
+
+    def handed(self, column: pl.Expr) -> pl.Expr:
+        """A column as engines that take Arrow are handed it, in values of `arrow`."""
+        return column
 
     def answer(self, found: pl.DataType, column: pl.Expr) -> pl.Expr:
         """A column of an engine's answer in the type of the frame; some engines answer in texts."""

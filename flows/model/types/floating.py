@@ -46,6 +46,6 @@ FLOAT = FloatType(
     atoti="double",
     page="float",
     values=(float, int),
-    numeric=True,
+    sums="float",
     ordered=False,  # a NaN has no place in an order
 )

@@ -44,6 +44,5 @@ INTEGER = IntegerType(
     atoti="long",
     page="integer",
     values=(int,),
-    numeric=True,
-    whole=True,
+    sums="whole",
 )

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from flows.cube.port import Cube, LiveSegment
 from flows.errors import NobodyWaits, QueryError, TooManyRows, TooSlow
 from flows.model.merge import ChangeSet, winners
 from flows.model.tables import LINE, VERSION, Column, Query, Table
-from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
+from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, FLOAT, INTEGER, STRING
 from flows.model.types.base import Value
 from tests.cube_rows import all_rows
 
@@ -60,7 +61,18 @@ ODD = Table(
     (Column("name", STRING), Column("Name", STRING), Column('Größe "cm"', INTEGER), Column("日本", STRING)),
     keys=("name",),
 )
-MODEL = (SALES, NOTES, KINDS, STOCK, STATES, ODD)
+AMOUNTS = Table(
+    "amounts",
+    (
+        Column("Price", DECIMAL.sized(10, 2)),
+        Column("Text", STRING),
+        Column("Amount", DECIMAL.sized(22, 2)),
+        Column("Share", DECIMAL.sized(9, 8), nullable=True),
+    ),
+    keys=("Price",),
+)
+TOTALS = Table("totals", (Column("Text", STRING), Column("Units", DECIMAL.sized(38, 0)), Column("Number", INTEGER)))
+MODEL = (SALES, NOTES, KINDS, STOCK, STATES, ODD, AMOUNTS, TOTALS)
 
 MAY_1, MAY_2, MAY_3 = date(2021, 5, 1), date(2021, 5, 2), date(2021, 5, 3)
 DAYS = ((1, MAY_1, "phone", 4), (2, MAY_1, "watch", 6), (3, MAY_2, "phone", 7))
@@ -296,7 +308,8 @@ class CubeContract:
             ("a", "large", most), ("b", "large", most), ("c", "small", -3), ("d", None, None), ("e", "least", -(2**63)),
         )))  # fmt: skip
         measures = ("Number.SUM", "Share.SUM", "Number.COUNT", "contributors.COUNT")
-        found = cube.query(Query("kinds", measures, ("Text",)))
+        query = Query("kinds", measures, ("Text",))
+        found = cube.query(query)
         assert found.schema["Number.SUM"] == pl.Int128
         expected: dict[str, list[Any]] = {
             "Text": [None, "large", "least", "small"],
@@ -306,14 +319,61 @@ class CubeContract:
             "contributors.COUNT": [1, 2, 1, 1],
         }
         assert_answer(found, expected, **{"Number.SUM": pl.Int128})
-        shown, too_large = fitting(found)
+        shown, too_large = fitting(KINDS, query, found)
         assert too_large == ("Number.SUM",)
         assert_answer(shown, expected | {"Number.SUM": [None, None, -(2**63), -3]})
         found = cube.query(Query("kinds", ("Number.SUM", "contributors.COUNT"), ("Text",), totals=True))
         assert found["Number.SUM"].to_list() == [2 * most - 2**63 - 3, None, 2 * most, -(2**63), -3]
         found = cube.query(Query("kinds", ("Number.SUM",), where={"Text": ["small", "least"]}))
         assert found["Number.SUM"].to_list() == [-(2**63) - 3] and found.schema["Number.SUM"] == pl.Int128
-        assert fitting(cube.query(Query("kinds", ("Number.SUM",), where={"Text": ["small"]})))[1] == ()
+        query = Query("kinds", ("Number.SUM",), where={"Text": ["small"]})
+        assert fitting(KINDS, query, cube.query(query))[1] == ()
+
+    def test_decimals_are_exact_as_rows_as_levels_and_as_sums(self, cube: Cube) -> None:
+        rows = [
+            (Decimal("0.05"), "a", Decimal("99999999999999999999.99"), Decimal("0.00000001")),
+            (Decimal("-1.50"), "a", Decimal("0.01"), None),
+            (Decimal("0.00"), "b", Decimal("0.10"), Decimal(0)),
+            (Decimal("7.00"), "b", Decimal("0.20"), Decimal("-1E-8")),
+        ]
+        put(cube, AMOUNTS, *rows)
+        assert content(cube, AMOUNTS) == with_version(rows)
+        found = cube.query(Query("amounts", ("Amount.SUM", "Share.SUM", "Share.COUNT", "Amount.MEAN"), ("Text",)))
+        expected: dict[str, list[Any]] = {
+            "Text": ["a", "b"],
+            "Amount.SUM": [Decimal(10**20), Decimal("0.30")],
+            "Share.SUM": [Decimal("1E-8"), Decimal("-1E-8")],
+            "Share.COUNT": [1, 2],
+            "Amount.MEAN": [5e19, 0.15],
+        }
+        types = {"Amount.SUM": pl.Decimal(38, 2), "Share.SUM": pl.Decimal(38, 8)}
+        assert_answer(found, expected, **types)
+        where = {"Price": [Decimal("-1.5"), Decimal(7)]}
+        found = cube.query(Query("amounts", ("Amount.SUM",), ("Price",), where=where, totals=True))
+        assert found["Price"].to_list() == [None, Decimal("-1.50"), Decimal(7)]
+        assert found["Amount.SUM"].to_list() == [Decimal("0.21"), Decimal("0.01"), Decimal("0.20")]
+
+    def test_a_key_of_decimals_is_one_however_it_is_written(self, cube: Cube) -> None:
+        put(cube, AMOUNTS, (Decimal("1.5"), "old", Decimal(1), None), (Decimal("1.05"), "stays", Decimal(2), None))
+        put(cube, AMOUNTS, (Decimal("1.50"), "new", Decimal(3), None), version=2)
+        found = cube.query(Query("amounts", ("Amount.SUM",), ("Price", "Text")))
+        assert found.rows() == [(Decimal("1.05"), "stays", Decimal(2)), (Decimal("1.50"), "new", Decimal(3))]
+
+    def test_a_sum_beyond_38_digits_is_exact_and_spares_the_other_measures(self, cube: Cube) -> None:
+        most, least = Decimal("9" * 38), Decimal("-" + "9" * 38)
+        put(cube, TOTALS, ("large", most, 1), ("large", most, 2), ("edge", most, 3), ("less", least, 4), ("less", Decimal(-1), 5))
+        query = Query("totals", ("Units.SUM", "Units.MEAN", "Number.SUM"), ("Text",), totals=True)
+        found = cube.query(query)
+        assert found.schema["Units.SUM"] == pl.String
+        sums = [str(10**38 - 2 + int(most)), str(most), str(2 * int(most)), str(-(10**38))]
+        assert found["Units.SUM"].to_list() == sums
+        assert found["Number.SUM"].to_list() == [15, 3, 3, 9]
+        assert found["Units.MEAN"].to_list() == pytest.approx([4e37, 1e38, 1e38, -5e37])
+        shown, too_large = fitting(TOTALS, query, found)
+        assert too_large == ("Units.SUM",)
+        assert shown["Units.SUM"].to_list() == [None, most, None, None]
+        query = Query("totals", ("Units.SUM",), where={"Text": ["edge"]})
+        assert cube.query(query)["Units.SUM"].to_list() == [most]
 
     def test_texts_and_names_may_hold_any_character(self, cube: Cube) -> None:
         texts = ["O'Brien", 'say "x"', "a]b[c", "naïve 日本 🙂", " ", "", "?", "$1", "--", "a;b\\n", "%s", "@x", "N/A"]

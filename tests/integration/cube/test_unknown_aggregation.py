@@ -49,7 +49,7 @@ def test_the_embedded_engine_refuses_it(table: Table) -> None:
 
 
 def test_atoti_refuses_it(table: Table) -> None:
-    for refuse in (partial(compile_aggregation, cast(Any, None)), is_answered_from_rows):
+    for refuse in (partial(compile_aggregation, cast(Any, None)), partial(is_answered_from_rows, table)):
         with pytest.raises(AssertionError, match=UNREACHABLE):
             refuse(MEDIAN)
 
