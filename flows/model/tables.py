@@ -148,7 +148,7 @@ def parse_value(column: Column, text: str) -> Value:
     except ValueError:
         raise QueryError(
             f"Not a value of level {column.name}",
-            next_step=f"write a {column.type.kind}, dates as 2021-05-01",
+            next_step=f"write a {column.type.noun}, dates as 2021-05-01",
             got=text,
         ) from None
     _check_values(column, [value])

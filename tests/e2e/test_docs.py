@@ -183,7 +183,7 @@ def test_the_dataset_of_the_readme_works(place: Place) -> None:
     process = subprocess.Popen(command, cwd=place.root, env=place.variables, stderr=subprocess.DEVNULL)
     try:
         until(ready.exists, what="the initial load")
-        assert place.json("query", "Amount.SUM", "--by", "Day") == [{"Day": "2021-05-01", "Amount.SUM": 3.75}]
+        assert place.json("query", "Amount.SUM", "--by", "Day") == [{"Day": "2021-05-01", "Amount.SUM": "3.75"}]
     finally:
         process.terminate()
         assert process.wait(20) == 0

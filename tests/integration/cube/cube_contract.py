@@ -361,7 +361,15 @@ class CubeContract:
 
     def test_a_sum_beyond_38_digits_is_exact_and_spares_the_other_measures(self, cube: Cube) -> None:
         most, least = Decimal("9" * 38), Decimal("-" + "9" * 38)
-        put(cube, TOTALS, ("large", most, 1), ("large", most, 2), ("edge", most, 3), ("less", least, 4), ("less", Decimal(-1), 5))
+        put(
+            cube,
+            TOTALS,
+            ("large", most, 1),
+            ("large", most, 2),
+            ("edge", most, 3),
+            ("less", least, 4),
+            ("less", Decimal(-1), 5),
+        )
         query = Query("totals", ("Units.SUM", "Units.MEAN", "Number.SUM"), ("Text",), totals=True)
         found = cube.query(query)
         assert found.schema["Units.SUM"] == pl.String

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
@@ -26,7 +27,7 @@ from flows.cube.port import LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
 from flows.model.tables import VERSION, Column, Query, Table
-from flows.model.types import DATE, INTEGER, STRING
+from flows.model.types import DATE, DECIMAL, INTEGER, STRING
 from tests.cube_rows import all_rows
 
 SALES = Table(
@@ -40,7 +41,10 @@ SALES = Table(
     ),
     keys=("ID",),
 )
-COLUMNS = [*(c.name for c in SALES.columns), VERSION]
+PRICES = Table(
+    "prices", (Column("Price", DECIMAL.sized(9, 8)), Column("Amount", DECIMAL.sized(10, 2), nullable=True)), ("Price",)
+)
+COLUMNS = [*(c.name for c in (*SALES.columns, *PRICES.columns)), VERSION]
 MAY_1, MAY_2 = date(2021, 5, 1), date(2021, 5, 2)
 ROWS = pl.DataFrame(
     {
@@ -93,8 +97,8 @@ class Stage:
             raise
         self.story.append("commit")
 
-    def open(self, tell: Callable[[str], None] = print) -> AtotiCube:
-        self.opened.append(AtotiCube((SALES,), tell=tell))
+    def open(self, tell: Callable[[str], None] = print, table: Table = SALES) -> AtotiCube:
+        self.opened.append(AtotiCube((table,), tell=tell))
         return self.opened[-1]
 
 
@@ -278,6 +282,21 @@ def test_a_sum_that_may_leave_64_bits_is_answered_from_the_rows(stage: Stage) ->
     cube.rebuild("sales", [])
     cube.apply(ChangeSet("sales", frozenset(), ROWS))
     assert cube.query(Query("sales", ("Quantity.SUM",))).rows() == [(10,)]
+
+
+def test_decimals_are_texts_there_and_are_added_up_here(stage: Stage) -> None:
+    cube = stage.open(table=PRICES)
+    assert stage.session.create_table.call_args.kwargs["data_types"]["Amount"] == "String"
+    assert "Amount.SUM" not in {name for call in stage.cube.measures.update.call_args_list for name in call.args[0]}
+    rows = [(Decimal("1E-8"), Decimal("0.10"), 1), (Decimal(2), Decimal("0.20"), 1), (Decimal(3), None, 1)]
+    schema = {"Price": pl.Decimal(9, 8), "Amount": pl.Decimal(10, 2), VERSION: pl.Int64}
+    cube.apply(ChangeSet("prices", frozenset(), pl.DataFrame(rows, schema=schema, orient="row")))
+    assert stage.loaded[0]["Price"].to_pylist() == ["0.00000001", "2.00000000", "3.00000000"]
+    stage.table.query.return_value = stage.loaded[0].to_pandas()
+    found = cube.query(Query("prices", ("Amount.SUM",), ("Price",), where={"Price": [Decimal("1E-8"), Decimal(2)]}))
+    assert found.rows() == [(Decimal("1E-8"), Decimal("0.10")), (Decimal(2), Decimal("0.20"))]
+    assert stage.table.query.call_args.kwargs["filter"] is None
+    assert cube.query(Query("prices", ("Amount.SUM", "Amount.COUNT"))).rows() == [(Decimal("0.30"), 2)]
 
 
 def test_rows_come_back_in_the_types_of_the_port(stage: Stage) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
+from math import inf
 from typing import Any
 
 import dataframely as dy
@@ -37,6 +39,36 @@ CASES: list[tuple[str, list[Any], dy.Column, list[Any]]] = [
     ("coarser moments", [FINE, NOON], dy.Datetime(time_unit="ms"), [None, NOON]),
     ("days as numbers", [DAY], dy.Int64(), [None]),
     ("nothing", [None, 1], dy.String(), [None, "1"]),
+    ("integers as decimals", [7, 10**9], dy.Decimal(5, 2), [Decimal(7), None]),
+    (
+        "floats as decimals",
+        [0.1, 1e-7, 1e22, 1.005, inf],
+        dy.Decimal(30, 7),
+        [
+            Decimal("0.1"),
+            Decimal("1E-7"),
+            Decimal(10**22),
+            Decimal("1.005"),
+            None,
+        ],
+    ),
+    ("floats with too many digits for decimals", [1.005, 1.0], dy.Decimal(4, 2), [None, Decimal(1)]),
+    ("text as decimals", ["1.50", "1.505", "x"], dy.Decimal(4, 2), [Decimal("1.5"), None, None]),
+    ("decimals as text", [Decimal("1.50"), Decimal("0.00")], dy.String(), ["1.50", "0.00"]),
+    ("decimals as floats", [Decimal("1.50")], dy.Float64(), [1.5]),
+    ("decimals as integers", [Decimal("7.00"), Decimal("1.50")], dy.Int64(), [7, None]),
+    ("decimals of more digits", [Decimal("1.5")], dy.Decimal(38, 10), [Decimal("1.5")]),
+    (
+        "decimals of fewer digits",
+        [Decimal("1.50"), Decimal("1.55"), Decimal(12)],
+        dy.Decimal(2, 1),
+        [
+            Decimal("1.5"),
+            None,
+            None,
+        ],
+    ),
+    ("decimals as days", [Decimal("1.5")], dy.Date(), [None]),
 ]
 
 
