@@ -289,7 +289,7 @@ def test_decimals_are_texts_there_and_are_added_up_here(stage: Stage) -> None:
     assert stage.session.create_table.call_args.kwargs["data_types"]["Amount"] == "String"
     assert "Amount.SUM" not in {name for call in stage.cube.measures.update.call_args_list for name in call.args[0]}
     rows = [(Decimal("1E-8"), Decimal("0.10"), 1), (Decimal(2), Decimal("0.20"), 1), (Decimal(3), None, 1)]
-    schema = {"Price": pl.Decimal(9, 8), "Amount": pl.Decimal(10, 2), VERSION: pl.Int64}
+    schema = {"Price": pl.Decimal(9, 8), "Amount": pl.Decimal(10, 2), VERSION: pl.Int64()}
     cube.apply(ChangeSet("prices", frozenset(), pl.DataFrame(rows, schema=schema, orient="row")))
     assert stage.loaded[0]["Price"].to_pylist() == ["0.00000001", "2.00000000", "3.00000000"]
     stage.table.query.return_value = stage.loaded[0].to_pandas()

@@ -27,7 +27,7 @@ MOST = Decimal("9" * 38)
 def read(column: dy.Decimal, *cells: str, csv: Csv | None = None) -> list[Decimal | None]:
     schema = type("Money", (dy.Schema,), {"Amount": column})
     text = pl.DataFrame({"Amount": cells, FILE: 0, LINE: range(len(cells))})
-    typed = cast_rows(schema, csv or Csv(), text)
+    typed = cast_rows(schema, (csv or Csv()).cells, text)
     assert typed.frame.schema["Amount"] == column.dtype
     return typed.frame["Amount"].to_list()
 
