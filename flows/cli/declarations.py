@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flows.model.dataset import Dataset
     from flows.model.findings import Verdict
 
+DateOrder = Literal["dmy", "mdy", "ymd"]
 commands = typer.Typer()
 
 _SHOWN = 20
@@ -49,6 +50,33 @@ def check(
         junit_of(declared.name, verdicts).write(junit, encoding="utf-8", xml_declaration=True)
     show_verdicts(verdicts, form)
     if not all(verdict.accepted for _, verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def init(
+    files: Annotated[list[Path], typer.Argument(help="Sample files, or directories of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The dataset file to write: FILE.py.")],
+    name: Annotated[str, typer.Option("--name", help="Of the dataset.", show_default="the directory's")] = "",
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="A column of the key, as headers name it. May be repeated.")
+    ] = None,
+    no_key: Annotated[bool, typer.Option("--no-key", help="Rows have no key: all are kept.")] = False,
+    dates: Annotated[DateOrder | None, typer.Option("--dates", help="What comes first in 03/04/2024.")] = None,
+    decimal: Annotated[str | None, typer.Option("--decimal", help="The decimal sign: . or ,")] = None,
+    delimiter: Annotated[str | None, typer.Option("--delimiter", help="The text between fields.")] = None,
+    encoding: Annotated[str | None, typer.Option("--encoding", help="Of files that are not UTF-8.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
+) -> None:
+    """Write the declaration of a dataset from sample files, and check all of them with it; exit 1 where the samples
+    leave something open, or where one of them is refused."""
+    with _without_integrations():
+        from flows.cli.sample_declaration import declare_samples
+    from flows.inference.evidence import Wishes
+
+    settings_of()
+    wishes = Wishes(name, tuple(key or ()), no_key, dates, decimal, delimiter, encoding)
+    if not declare_samples(files, output, wishes, overwrite=overwrite):
         raise typer.Exit(1)
 
 

@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from flows.model.dataset import Dataset
 
-_TEMPORARY = re.compile(
+is_temporary = re.compile(
     r"[.~#].*|.*[~#]|.*\.("
     r"part|partial|tmp|temp|crdownload|opdownload|download|filepart|gstmp|aria2|swp|swx|bak|writing|inprogress"
     r"|_copying_|!ut|!qb|!sync|sb-[0-9a-f]{8}-\w{6})",
@@ -33,7 +33,7 @@ def name_filter(dataset: Dataset) -> Callable[[str], bool]:
 
     def accepts(name: str) -> bool:
         text = name if name.isascii() else normalize("NFC", name)
-        return bool(matches(text)) and not _TEMPORARY(text) and not name.endswith(companions or ("\0",))
+        return bool(matches(text)) and not is_temporary(text) and not name.endswith(companions or ("\0",))
 
     return accepts
 

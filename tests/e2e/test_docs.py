@@ -7,7 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ ELSEWHERE = {
     'eval "$(.venv/bin/cubefeed prefect-env)"  # the server\'s address and its secret, for this shell': "up/",
     "prefect deployment run": "up/",
     'export CUBEFEED_TOKEN="$(.venv/bin/cubefeed token)"': "test_the_token_of_the_readme_is_taken",
+    "cubefeed init": "test_the_two_commands_of_the_readme_take_exports",
     "cubefeed watch": "test_the_dataset_of_the_readme_works",
 }
 RUN = re.findall(r"^\$ (.+)$", RUNNING, re.MULTILINE)
@@ -76,9 +78,7 @@ def test_every_line_that_is_typed_is_tested() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "line", [line for line in TYPED if line.startswith(".venv/bin/cubefeed") and "watch" not in line]
-)
+@pytest.mark.parametrize("line", [line for line in COMMANDS if not re.search(r"\b(watch|init)\b", line)])
 def test_a_command_of_the_readme_works(live: Place, line: str) -> None:
     _, *arguments = shlex.split(line)
     done = live.run(*arguments)
@@ -175,15 +175,37 @@ def test_the_dataset_of_the_readme_works(place: Place) -> None:
     landing = place.root / "landing" / "orders"
     landing.mkdir(parents=True)
     (landing / "one.csv").write_text("Order;Day;Amount\na;2021-05-01;1,5\nb;2021-05-01;2,25\n")
-    ready = place.root / "ready"
-    (line,) = [line for line in TYPED if "watch" in line]
+    (line,) = [line for line in TYPED if "watch --dataset orders.py" in line]
     _, *arguments = shlex.split(line)
     arguments[arguments.index("--state") + 1] = str(place.state)
+    with _started(place, arguments):
+        assert place.json("query", "Amount.SUM", "--by", "Day") == [{"Day": "2021-05-01", "Amount.SUM": "3.75"}]
+
+
+@pytest.mark.slow
+def test_the_two_commands_of_the_readme_take_exports(place: Place) -> None:
+    exports = place.root / "exports"
+    exports.mkdir()
+    (exports / "may.csv").write_text("Orders of May\n\nOrder;Day;Amount\n1;03.05.2024;1,5\n2;13.05.2024;2,25\n")
+    (exports / "june.csv").write_text("Order;Amount;Day;Shop\n3;7,10;03.06.2024;Lyon\nTOTAL;7,10;;\n")
+    written, started = (shlex.split(line)[1:] for line in TYPED if "exports" in line)
+    assert "3 rows of 2 files are taken" in place.run(*written).stdout
+    with _started(place, started):
+        found = place.json("query", "Amount.SUM", "--by", "Day")
+        assert {each["Day"]: each["Amount.SUM"] for each in found} == {
+            "2024-05-03": 1.5, "2024-05-13": 2.25, "2024-06-03": 7.1,
+        }  # fmt: skip
+
+
+@contextmanager
+def _started(place: Place, arguments: Sequence[str]) -> Iterator[None]:
+    """What is typed to watch a dataset, once its cube is complete."""
+    ready = place.root / "ready"
     command = [sys.executable, "-m", "flows.cli.main", *arguments, "--ready-file", str(ready)]
     process = subprocess.Popen(command, cwd=place.root, env=place.variables, stderr=subprocess.DEVNULL)
     try:
         until(ready.exists, what="the initial load")
-        assert place.json("query", "Amount.SUM", "--by", "Day") == [{"Day": "2021-05-01", "Amount.SUM": "3.75"}]
+        yield
     finally:
         process.terminate()
         assert process.wait(20) == 0

@@ -1,0 +1,1 @@
+"""From sample files to a declaration: candidates are proposed, and proved by reading everything strictly."""

@@ -1,0 +1,127 @@
+"""The delimiter, the quotes and the layout by which the reader takes the samples without a finding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from flows.errors import QueryError
+from flows.inference.encodings import Texts
+from flows.inference.layout import Layout, find_layout, footer_patterns
+from flows.inference.marks import Marks, rank_delimiters, rank_marks
+from flows.inference.samples import Sample
+from flows.inference.text_table import TextTable, header_of, read_text
+from flows.model.formats import Csv
+from flows.runtime.progress import show_progress
+
+_DELIMITERS = 4
+"""Delimiters that are tried, the best first."""
+_PATTERNS = 6
+"""Different lines below the rows that are named one by one."""
+
+
+@dataclass(frozen=True)
+class FoundLayout:
+    """How the samples are laid out.
+
+    Args:
+        form: how they are written, cells apart.
+        names: the texts of all headers, blanks around them left out.
+        layouts: of each file.
+        table: what the reader makes of them.
+        padded: whether there are blanks around names.
+    """
+
+    form: Csv
+    names: tuple[str, ...]
+    layouts: tuple[Layout, ...]
+    table: TextTable
+    padded: bool
+
+
+def search_layout(samples: Sequence[Sample], texts: Texts, delimiter: str | None) -> FoundLayout:
+    """The first layout that is proved: the reader takes all of the samples. Where none is, the one with the fewest
+    findings, which the check of the declaration shows.
+
+    Raises:
+        QueryError: there are no rows of one width.
+    """
+    found = list[FoundLayout]()
+    for marks in _candidates(texts.texts, delimiter):
+        show_progress()
+        layouts = [find_layout(text, marks) for text in texts.texts]
+        sound = tuple(layout for layout in layouts if layout is not None)
+        if len(sound) < len(layouts) or not _agree(sound):
+            continue
+        found.append(_read(samples, texts, marks, sound))
+        if found[-1].table.findings == 0:
+            return found[-1]
+    if not found:
+        raise QueryError(
+            "The files have no rows of one width, or a column without a name, or two of one name",
+            next_step="name the delimiter with --delimiter, or leave out the files that are of another kind",
+            file=samples[0].file,
+        )
+    return min(found, key=lambda each: each.table.findings)
+
+
+def _candidates(texts: Sequence[str], delimiter: str | None) -> Iterator[Marks]:
+    ranked = rank_delimiters(texts, delimiter)[:_DELIMITERS]
+    return chain.from_iterable(rank_marks(each, texts) for each in ranked)
+
+
+def _agree(layouts: Sequence[Layout]) -> bool:
+    """Whether all files have a header, or none and rows of one width."""
+    widths = {layout.width for layout in layouts if layout.header is None}
+    return not widths or (len(widths) == 1 and all(layout.header is None for layout in layouts))
+
+
+def _read(samples: Sequence[Sample], texts: Texts, marks: Marks, layouts: tuple[Layout, ...]) -> FoundLayout:
+    headers = [_stripped(layout.header) for layout in layouts]
+    names = _all_names(headers, layouts[0].width)
+    form = _form(texts, marks, layouts)
+    columns = [f"c{place}" for place in range(len(names))]
+    padded = any(layout.header is not None and layout.header != _stripped(layout.header) for layout in layouts)
+    header = header_of(names, headers, columns, strip=padded)
+    table = read_text(samples, names, replace(form, header=header))
+    return FoundLayout(form, names, layouts, table, padded)
+
+
+def _form(texts: Texts, marks: Marks, layouts: Sequence[Layout]) -> Csv:
+    comments = {layout.comment for layout in layouts if layout.comment is not None}
+    above = any(layout.above for layout in layouts)
+    return Csv(
+        delimiter=marks.delimiter,
+        quote=marks.quote,
+        escape=marks.escape,
+        multiline=marks.multiline,
+        encoding=texts.encodings[0] if len(texts.encodings) == 1 else texts.encodings,
+        sep_line=any(layout.sep_line for layout in layouts),
+        comment=min(comments) if comments and not marks.multiline else None,
+        preamble="header" if above and layouts[0].header is not None else 0,
+        footer=_footer(layouts),
+        blank_lines="skip" if any(layout.blank for layout in layouts) else "refuse",
+        trailing_delimiter=any(layout.trailing for layout in layouts),
+    )
+
+
+def _footer(layouts: Sequence[Layout]) -> tuple[str, ...]:
+    """Patterns for what stands below the rows; none where one would take a row too, which the check shows then."""
+    lines = [line for layout in layouts for line in layout.below]
+    patterns = footer_patterns(lines)
+    if len(patterns) > _PATTERNS:
+        patterns = tuple(dict.fromkeys(f"{re.escape(line[:1])}.*" for line in lines))
+    takes_rows = any(re.fullmatch(each, layout.last) for each in patterns for layout in layouts)
+    return () if takes_rows else patterns
+
+
+def _stripped(header: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if header is None else tuple(name.strip() for name in header)
+
+
+def _all_names(headers: Sequence[tuple[str, ...] | None], width: int) -> tuple[str, ...]:
+    """The texts of all headers, in the order of the newest file, then of others; made up where there are none."""
+    named = [header for header in reversed(headers) if header is not None]
+    return tuple(dict.fromkeys(chain(*named))) or tuple(f"Column{place}" for place in range(1, width + 1))

@@ -1,0 +1,55 @@
+"""Names for columns and datasets that Python takes."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import dataframely as dy
+
+from flows.model.tables import RESERVED
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def column_names(texts: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
+    """A name for each text of a header: the text itself where it can be one."""
+    found: list[str] = []
+    for text in texts:
+        name = text if _is_name(text) else _made(text)
+        while name in (*found, *taken):
+            name += "_2"
+        found.append(name)
+    return tuple(found)
+
+
+def class_name(text: str) -> str:
+    """`web shop-2024` → `WebShop2024`."""
+    name = "".join(word[:1].upper() + word[1:] for word in _ascii_words(text))
+    return name if name[:1].isalpha() and not keyword.iskeyword(name) else f"Data{name}"
+
+
+def dataset_name(text: str) -> str:
+    """`Web shop 2024` → `web_shop_2024`, as a dataset may be called."""
+    name = "_".join(_ascii_words(text)).lower()[:60]
+    return name if name[:1].isalpha() else f"data_{name}".rstrip("_")
+
+
+def _ascii_words(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    return re.findall(r"[A-Za-z0-9]+", plain)
+
+
+def _is_name(text: str) -> bool:
+    """Whether a class of a schema may have an attribute of that name, and a cube a column."""
+    usable = text.isidentifier() and not keyword.iskeyword(text) and not text.startswith("_")
+    taken = hasattr(dy.Schema, text) or text in RESERVED
+    return usable and not taken and unicodedata.normalize("NFKC", text) == text
+
+
+def _made(text: str) -> str:
+    name = "_".join(_WORD.findall(unicodedata.normalize("NFKC", text)))
+    name = name if name[:1].isalpha() else f"Column_{name}".rstrip("_")
+    return name if _is_name(name) else f"{name}_"

@@ -1,0 +1,111 @@
+"""The sample files, as they lie there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.errors import QueryError
+from flows.landing.names import is_temporary
+from flows.model.limits import Limits
+from flows.reading.decompression import unpack
+from flows.reading.refusal import FileRefused
+
+UNDERSTOOD_BYTES = 256 << 20
+"""So much text is understood from; what is beyond is verified with the declaration all the same."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A file.
+
+    Args:
+        file: where it lies.
+        path: its path in what becomes the landing directory.
+        body: its bytes, decompressed.
+        modified_s: when it was last written, seconds since 1970.
+    """
+
+    file: Path
+    path: str
+    body: bytes
+    modified_s: float
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All files that were named.
+
+    Args:
+        landing: the directory that becomes the landing directory.
+        recursive: whether some lie in directories in it.
+        files: in the order of their paths.
+    """
+
+    landing: Path
+    recursive: bool
+    files: tuple[Path, ...]
+
+
+def find_samples(named: Sequence[Path]) -> Samples:
+    """The files that are meant.
+
+    Raises:
+        QueryError: there are none.
+    """
+    files = sorted({file.absolute() for path in named for file in _files_of(path)})
+    if not files:
+        raise QueryError(
+            "There is no file to understand", next_step="name files, or a directory that has some", got=named[0]
+        )
+    landing = named[0].absolute() if len(named) == 1 and named[0].is_dir() else _common_directory(files)
+    return Samples(landing, any(file.parent != landing for file in files), tuple(files))
+
+
+def read_samples(samples: Samples) -> Iterator[Sample]:
+    """The files one after the other, as far as they are needed to understand them.
+
+    Raises:
+        QueryError: one is no text, nor a text that was compressed.
+        OSError: one cannot be read.
+    """
+    room_bytes = UNDERSTOOD_BYTES
+    for file in samples.files:
+        body = _open(file)
+        if len(body) > room_bytes and room_bytes < UNDERSTOOD_BYTES:
+            return
+        room_bytes -= len(body)
+        yield Sample(file, str(file.relative_to(samples.landing)), body, file.stat().st_mtime)
+
+
+def _open(file: Path) -> bytes:
+    try:
+        return unpack(file.read_bytes(), Limits().file_bytes)
+    except FileRefused as refused:
+        found = refused.finding
+        raise QueryError(
+            "The file is of no format that is understood by itself",
+            next_step="leave it out, or declare its dataset by hand",
+            file=file,
+            got=found.raw,
+            expected=found.expected,
+        ) from None
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        if not path.exists():
+            raise QueryError("There is no such file", next_step="check its path", file=path)
+        yield path
+        return
+    for directory, below, names in path.walk():
+        below[:] = sorted(each for each in below if not each.startswith("."))
+        yield from (directory / name for name in names if not is_temporary(name) and (directory / name).is_file())
+
+
+def _common_directory(files: Sequence[Path]) -> Path:
+    directory = files[0].parent
+    while not all(file.is_relative_to(directory) for file in files):
+        directory = directory.parent
+    return directory

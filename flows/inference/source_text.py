@@ -1,0 +1,129 @@
+"""A declaration as a person would write it: what differs from the defaults, each line with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+WIDTH = 120
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a call in the declaration.
+
+    Args:
+        name: of the argument.
+        value: as Python writes it.
+        why: its reason; empty where it needs none.
+    """
+
+    name: str
+    value: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class SchemaColumn:
+    """A line of the schema.
+
+    Args:
+        name: of the column.
+        kind: the class that declares it.
+        arguments: what that takes.
+        why: its reason.
+    """
+
+    name: str
+    kind: str
+    arguments: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A dataset file.
+
+    Args:
+        about: its docstring.
+        schema: the name of the schema.
+        constant: the name of the dataset in the file.
+        columns: the schema's.
+        options: of the dataset, its format apart.
+        form: of its format.
+        imports: from `cubefeed`.
+        remarks: comments below the options.
+    """
+
+    about: str
+    schema: str
+    constant: str
+    columns: Sequence[SchemaColumn]
+    options: Sequence[Argument]
+    form: Sequence[Argument]
+    imports: Sequence[str]
+    remarks: Sequence[str] = ()
+
+
+def write_declaration(declared: Declaration) -> str:
+    """The text of the file."""
+    return "\n".join(_lines(declared)) + "\n"
+
+
+def call_text(name: str, given: object, plain: object) -> str:
+    """A call that makes `given`, with what differs from `plain`."""
+    names = [each.name for each in fields(given)]  # type: ignore[arg-type]  # a dataclass, which has no type of its own
+    chosen = [(each, getattr(given, each)) for each in names if getattr(given, each) != getattr(plain, each)]
+    return f"{name}({', '.join(f'{each}={quoted(value)}' for each, value in chosen)})"
+
+
+def quoted(value: object) -> str:
+    """A value as Python and its formatters write it: with double quotes."""
+    match value:
+        case str():
+            return _text(value)
+        case tuple():
+            inner = ", ".join(map(quoted, value))
+            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        case dict():
+            return "{" + ", ".join(f"{quoted(key)}: {quoted(each)}" for key, each in value.items()) + "}"
+        case _:
+            return repr(value)
+
+
+def raw(pattern: str) -> str:
+    """A regular expression as Python writes it."""
+    return f'r"{pattern}"' if '"' not in pattern and not pattern.endswith("\\") else repr(pattern)
+
+
+def _text(value: str) -> str:
+    written = repr(value)
+    if written.startswith("'") and '"' not in value and "\\'" not in written:
+        return f'"{written[1:-1]}"'
+    return written
+
+
+def _lines(declared: Declaration) -> Iterator[str]:
+    yield from (f'"""{declared.about}"""', "", "import dataframely as dy")
+    yield from (f"from cubefeed import {', '.join(sorted(declared.imports))}", "", "")
+    yield f"class {declared.schema}(dy.Schema):"
+    for column in declared.columns:
+        yield from _line("    ", f"{column.name} = dy.{column.kind}({column.arguments})", column.why)
+    yield from ("", "", f"{declared.constant} = Dataset(")
+    for option in declared.options:
+        yield from _line("    ", f"{option.name}={option.value},", option.why)
+    if declared.form:
+        yield "    format=Csv("
+        for option in declared.form:
+            yield from _line("        ", f"{option.name}={option.value},", option.why)
+        yield "    ),"
+    yield from (f"    # {remark}" for remark in declared.remarks)
+    yield ")"
+
+
+def _line(indent: str, code: str, why: str) -> Iterator[str]:
+    """A line with its reason behind it, or above it where both are too long."""
+    if why and len(f"{indent}{code}  # {why}") > WIDTH:
+        yield f"{indent}# {why}"
+        why = ""
+    yield f"{indent}{code}  # {why}" if why else f"{indent}{code}"
