@@ -29,7 +29,9 @@ _CODE = re.compile(
 )
 """Names of numbers that nobody adds up."""
 _INT64 = re.compile(r"-?(?:0|[1-9]\d{0,17})")
-_MONEY_PLACES = 2
+_FIXED = r"^-?\d{1,16}(?:\.\d*)?$"
+_MONEY_DIGITS, _MONEY_PLACES = 18, 2
+"""Numbers of two decimals are kept exactly."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,10 @@ def _number(column: Column, plain: pl.Series) -> Column:
         return replace(column, why=why, uncertain="dy.Int64() adds it up", is_code=True)
     if whole:
         return replace(column, kind="Int64", why="whole numbers")
+    places = plain.str.extract(r"\.(\d+)$").str.len_bytes().fill_null(0).max()
+    if places == _MONEY_PLACES and plain.str.contains(_FIXED).all():
+        why = f"numbers with at most {_MONEY_PLACES} decimals"
+        return replace(column, kind="Decimal", arguments=f"{_MONEY_DIGITS}, {_MONEY_PLACES}", why=why)
     return replace(column, kind="Float64", why="numbers with decimals")
 
 

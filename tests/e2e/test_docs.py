@@ -193,7 +193,7 @@ def test_the_two_commands_of_the_readme_take_exports(place: Place) -> None:
     with _started(place, started):
         found = place.json("query", "Amount.SUM", "--by", "Day")
         assert {each["Day"]: each["Amount.SUM"] for each in found} == {
-            "2024-05-03": 1.5, "2024-05-13": 2.25, "2024-06-03": 7.1,
+            "2024-05-03": "1.50", "2024-05-13": "2.25", "2024-06-03": "7.10",
         }  # fmt: skip
 
 
