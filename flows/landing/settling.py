@@ -9,13 +9,16 @@ import os
 
 from flows.landing.events import Hint
 from flows.landing.file_clock import TICK_S
+from flows.landing.own_end import ENDINGS, has_own_end
 from flows.landing.pending_files import PendingFile, Wait
-from flows.landing.tree import find_signature, open_regular_file
+from flows.landing.tree import find_signature
 from flows.model.dataset import Dataset
 from flows.model.files import shown
 
 NO_NEWLINE_S = 2.0
 """A file that does not end in a line end may be half written: how long it must be unchanged at least."""
+NO_OWN_END_S = 10.0
+"""How often the end of half a file is looked for; a change of it is seen sooner."""
 OPEN_S = 5.0
 """A file that a local process still holds open for writing: how long it must be unchanged at least."""
 EMPTY_S = 30.0
@@ -60,13 +63,16 @@ class SettlingRules:
             waits_for = "to settle"
         if now < pending.since + settled:
             return Wait(waits_for, pending.since + settled)
-        if (
-            now < pending.since + ended
-            and self._dataset.completeness.marker is None
-            and not self._ends_in_newline(path)
-        ):
-            return Wait("its last line to end", pending.since + ended)
-        return None
+        return self._find_end_wait(path, now, pending.since + ended)
+
+    def _find_end_wait(self, path: bytes, now: float, ended: float) -> Wait | None:
+        """A text may end without a line end, only later; half of a file that says where it ends is never complete."""
+        end = self._dataset.format.end
+        if self._dataset.completeness.marker is not None or (end == "text" and now >= ended):
+            return None
+        if has_own_end(self._root, path, end):
+            return None
+        return Wait(ENDINGS[end], ended if end == "text" else now + NO_OWN_END_S)
 
     def _find_companion_wait(self, path: bytes) -> str | None:
         if self._dataset.completeness.manifest is not None:
@@ -81,10 +87,3 @@ class SettlingRules:
             if marked.ctime_ns < file.ctime_ns:
                 return "a newer marker"
         return None
-
-    def _ends_in_newline(self, path: bytes) -> bool:
-        try:
-            with open_regular_file(self._root, path) as (file, signature):
-                return os.pread(file, 1, signature.size_bytes - 1) in (b"\n", b"\r")
-        except OSError:
-            return False

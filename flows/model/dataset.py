@@ -20,7 +20,7 @@ import polars as pl
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.declaration import require, require_kind
-from flows.model.formats import FORMATS, Csv, Format
+from flows.model.formats import Csv, Format
 from flows.model.limits import Limits
 from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
@@ -53,10 +53,11 @@ class Dataset:
             symbolic link; in it links to files of the same tree are followed and no others, and a file with other
             names (hard links) that belongs to a third person waits until those are gone.
         name: the dataset's and the table's name; the schema's name in lower case by default.
-        pattern: glob for the names of the files to take (fnmatch rules, case matters).
+        pattern: glob for the names of the files to take (fnmatch rules, case matters); by default the usual ending of
+            the format, such as `*.csv`.
         recursive: whether directories inside the landing directory are searched too: 32 below each other, no links,
             and none whose name begins with a dot.
-        format: how the files' text is read.
+        format: how the files are written: `Csv(…)`, `Parquet(…)`.
         renamed: the earlier name of a column → its name now, so that what was loaded under the one is shown under the
             other.
         from_path: regular expression with named groups; each group is a column taken from the file's path inside the
@@ -80,7 +81,7 @@ class Dataset:
     landing: str | Path
     _: KW_ONLY
     name: str = ""
-    pattern: str = "*.csv"
+    pattern: str = ""
     recursive: bool = False
 
     format: Format = field(default_factory=Csv)
@@ -112,6 +113,7 @@ class Dataset:
         named = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,62}", self.name) is not None
         require(named, "name", "a letter, then letters, digits, - and _", self.name)
         self._check_kinds()
+        object.__setattr__(self, "pattern", self.pattern or self.format.pattern)
         check_source_columns(self.source_columns, prepared=self.prepare is not None)
         columns = tuple(self.schema.columns()) if self.prepare is None else None
         check_renamed(self.schema, self.renamed)
@@ -122,7 +124,7 @@ class Dataset:
 
     def _check_kinds(self) -> None:
         """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""
-        require_kind("format", self.format, *FORMATS)
+        require_kind("format", self.format, *get_args(Format.__value__))
         require_kind("completeness", self.completeness, Completeness)
         require_kind("bad_rows", self.bad_rows, *get_args(BadRows.__value__))
         require_kind("when_deleted", self.when_deleted, *get_args(WhenDeleted.__value__))

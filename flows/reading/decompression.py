@@ -58,10 +58,15 @@ def unpack(body: bytes, max_bytes: int, room_bytes: int = sys.maxsize) -> bytes:
         body = _decompress(body, "gzip" if body.startswith(_GZIP) else "zstd", max_bytes, room_bytes)
         if is_packed(body):
             raise FileRefused("binary", raw="compressed twice", expected="text, gzip or zstd")
-    for magic, meaning in _BINARIES.items():
-        if body.startswith(magic):
-            raise FileRefused("binary", raw=f"{magic!r}: {meaning}", expected="text, gzip or zstd")
+    if (name := name_binary(body)) is not None:
+        raise FileRefused("binary", raw=name, expected="text, gzip or zstd")
     return body
+
+
+def name_binary(body: bytes) -> str | None:
+    """What a body is by its first bytes, if it is no text."""
+    names = (f"{magic!r}: {meaning}" for magic, meaning in _BINARIES.items() if body.startswith(magic))
+    return next(names, None)
 
 
 def check_size(size_bytes: int, max_bytes: int) -> None:

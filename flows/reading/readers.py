@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from flows.model.dataset import Dataset
-from flows.model.formats import Csv
+from flows.model.formats import Csv, Parquet
 from flows.reading.csv.reader import CsvReader
+from flows.reading.parquet.reader import ParquetReader
 from flows.reading.port import Reader
 
 
@@ -15,5 +16,7 @@ def reader_of(dataset: Dataset) -> Reader:
     match dataset.format:
         case Csv():
             return CsvReader(dataset)
+        case Parquet():
+            return ParquetReader(dataset, dataset.format)
         case _:
             assert_never(dataset.format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flows.errors import plain
+from flows.model.dataset import Dataset
 from flows.model.finding_frame import SHOWN_EXPECTED, shorten
 from flows.model.findings import FileFindings, Finding, Verdict
 from flows.validation.cost import TooCostly
@@ -36,6 +37,19 @@ class FileRefused(Exception):
         where = f" (line {finding.line})" if finding.line else ""
         reason = f"{finding.rule}{where}: expected {finding.expected}, got {plain(finding.raw)}"
         return FileFindings(refused=self.data_rows).with_refusal(finding, reason)
+
+
+def check_rows(dataset: Dataset, data_rows: int) -> None:
+    """Refuse a file that has fewer or more rows than the dataset expects.
+
+    Raises:
+        FileRefused: with both numbers.
+    """
+    if dataset.completeness.rows is None:
+        return
+    low, high = dataset.completeness.rows
+    if not low <= data_rows <= high:
+        raise FileRefused("rows", raw=str(data_rows), expected=f"{low} to {high} data rows", data_rows=data_rows)
 
 
 def is_too_costly(verdict: Verdict) -> bool:

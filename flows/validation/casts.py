@@ -28,18 +28,24 @@ class TypedRows:
 
 
 def cast_rows(schema: type[dy.Schema], cells: CellText, text: pl.DataFrame) -> TypedRows:
-    """Cast the text of each column of the schema; a null token or a null is "no value" in every type."""
+    """Cast the text of each column of the schema; a null token or a null is "no value" in every type.
+
+    Columns that are no text have the schema's types already, and stay.
+    """
     columns = schema.columns()
-    held = {name: _held(cells, name) for name in columns}
-    values = text.select(
-        type_of(column).read(text[name], held[name], column, cells).alias(name) for name, column in columns.items()
-    )
+    held = {name: _held(cells, name) if text[name].dtype == pl.String else pl.col(name) for name in columns}
+    values = text.select(_values(text[name], held[name], column, cells) for name, column in columns.items())
     unread = _unread(text, values, held)
     read = pl.lit(True) if not unread else ~pl.any_horizontal(pl.lit(flags) for flags in unread.values())
     frame = values.with_columns(
         text[FILE], text[LINE], pl.int_range(pl.len(), dtype=pl.UInt32).alias(ROW), read.alias(READ)
     )
     return TypedRows(frame, unread)
+
+
+def _values(text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
+    read = type_of(column).read(text, held, column, cells) if text.dtype == pl.String else held
+    return read.alias(text.name)
 
 
 def _held(cells: CellText, name: str) -> pl.Expr:

@@ -74,6 +74,10 @@ class Cost:
         """What a file takes at most."""
         return size_bytes * (BYTE + LONG_BYTE + LONG_ROW_BYTE) + (lines + 1) * self.bad_line
 
+    def as_text_bytes(self, memory_bytes: int) -> int:
+        """How long a text is that takes so much at most, whatever it holds."""
+        return memory_bytes // self.worst(1, 0) + 1
+
     def check_size(self, size_bytes: int) -> None:
         """Refuse a text that is too large whatever it holds."""
         self._check(size_bytes * BYTE, size_bytes)

@@ -15,8 +15,9 @@ class RawRows:
     """What a reader makes of a batch of files.
 
     Args:
-        frame: the dataset's header and name columns as text, then `_file` and `_line`. The line is the
-            physical one where the row starts. Refused rows are not in it.
+        frame: the dataset's header and path columns, then `_file` and `_line`: the physical line where the row starts,
+            or the number of the row where a format has no lines. A column is text, or of the type that is declared.
+            Refused rows are not in it.
         data_rows: data rows seen in each file, refused ones included.
         found: what is found in each file so far.
         bodies: each file's bytes, decompressed but not re-encoded.

@@ -9,7 +9,7 @@ from flows.errors import CubefeedError, DeclarationError
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
-from flows.model.formats import Csv
+from flows.model.formats import Csv, Parquet
 from flows.model.header import Header
 from flows.model.limits import Limits
 from flows.model.policies import Keep, Load, RejectFile, Skip, SkipRows, Unload
@@ -30,6 +30,7 @@ __all__ = [
     "Keep",
     "Limits",
     "Load",
+    "Parquet",
     "RejectFile",
     "Skip",
     "SkipRows",

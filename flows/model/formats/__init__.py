@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flows.model.formats.cell_text import CellText
 from flows.model.formats.csv import Csv
+from flows.model.formats.end import End
+from flows.model.formats.parquet import Parquet
 
-__all__ = ["FORMATS", "CellText", "Csv", "Format"]
+__all__ = ["CellText", "Csv", "End", "Format", "Parquet"]
 
-type Format = Csv
+type Format = Csv | Parquet
 """How the files of a dataset are written."""
-FORMATS = (Csv,)
-"""The classes of formats."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from flows.model.declaration import require, wrong
 from flows.model.formats.cell_text import CellText
+from flows.model.formats.end import End
 from flows.model.header import Header
 from flows.model.trailer import Trailer, pattern_of
 
@@ -53,6 +54,9 @@ class Csv:
         padding: whether blanks and tabs at the ends of cells are left out.
         trailing_delimiter: whether each row ends with a delimiter; the header may end with one too.
     """
+
+    end: ClassVar[End] = "text"
+    pattern: ClassVar[str] = "*.csv"
 
     delimiter: str = ","
     decimal: str = "."

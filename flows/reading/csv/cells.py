@@ -21,9 +21,9 @@ from flows.model.finding_frame import NOTES, SHOWN, make_notes
 from flows.model.findings import MAX_FINDINGS
 from flows.model.tables import FILE, LINE
 from flows.model.tolerances import Tolerance
+from flows.reading.column_names import Columns
 from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.gate import MAX_CELL_BYTES, VettedFile
-from flows.reading.csv.header import Columns
 from flows.reading.csv.let_pass import IGNORED, let_cells_pass
 from flows.validation.cost import Cost
 

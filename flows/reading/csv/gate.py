@@ -11,15 +11,15 @@ from flows.model.dataset import Dataset
 from flows.model.finding_frame import SHOWN
 from flows.model.tolerances import Tolerance
 from flows.model.trailer import ROWS
+from flows.reading.column_names import Columns
 from flows.reading.csv.byte_checks import is_utf8, line_ends
 from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.encodings import Decoded, codec_name, decode
 from flows.reading.csv.footer import TrailerLine
-from flows.reading.csv.header import Columns
 from flows.reading.csv.layout import Layout, LayoutRules
 from flows.reading.csv.lines import LineLayout, QuoteRules, split_lines
 from flows.reading.decompression import check_size, unpack
-from flows.reading.refusal import FileRefused
+from flows.reading.refusal import FileRefused, check_rows
 from flows.validation.cost import Cost
 
 _BOM = codecs.BOM_UTF8
@@ -109,7 +109,7 @@ class Gate:
         """
         start = len(_BOM) if body.startswith(_BOM) else 0
         vetted = self._vet_plain(body, start) or self._vet_any(body)
-        self._check_rows(vetted.data_rows)
+        check_rows(self._dataset, vetted.data_rows)
         return vetted
 
     def _vet_plain(self, body: bytes, start: int) -> VettedFile | None:
@@ -175,13 +175,6 @@ class Gate:
             notes=split.notes,
             tolerated=split.tolerated,
         )
-
-    def _check_rows(self, data_rows: int) -> None:
-        if self._dataset.completeness.rows is None:
-            return
-        low, high = self._dataset.completeness.rows
-        if not low <= data_rows <= high:
-            raise FileRefused("rows", raw=str(data_rows), expected=f"{low} to {high} data rows", data_rows=data_rows)
 
 
 def _check_trailers(trailers: tuple[TrailerLine, ...], data_rows: int) -> None:

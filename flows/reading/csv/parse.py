@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import polars as pl
-
 from flows.model.dataset import Dataset
-from flows.model.finding_frame import lines_by_file, with_notes
 from flows.model.findings import NO_FINDINGS, FileFindings
-from flows.model.tables import FILE, LINE
 from flows.model.tolerances import Tolerance
 from flows.reading.csv.cells import read_cells
 from flows.reading.csv.dialect import csv_of
 from flows.reading.csv.gate import Gate, VettedFile
+from flows.reading.path_values import path_values, with_path_values
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
+from flows.reading.refused_lines import with_refused_lines
 from flows.validation.raw_rows import RawRows
 
 
@@ -40,7 +38,7 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
     held: dict[str, list[str | None]] = {name: [] for name in dataset.path_columns}
     for index, source in enumerate(sources):
         try:
-            values = _values_of(dataset, source.path)
+            values = path_values(dataset, source.path)
             vetted[index] = gate.vet(source.body if source.opened else gate.open(source.body))
             found.append(NO_FINDINGS)
         except FileRefused as refusal:
@@ -50,30 +48,12 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
             column.append(values[name])
     cells = read_cells(dataset, vetted)
     return RawRows(
-        frame=_with_values(dataset, cells.frame, held),
+        frame=with_path_values(dataset, cells.frame, held),
         data_rows=[vetted[i].data_rows if i in vetted else each.refused for i, each in enumerate(found)],
-        found=_with_lines(_with_tolerances(found, vetted, cells.tolerated), cells.notes),
+        found=with_refused_lines(_with_tolerances(found, vetted, cells.tolerated), cells.notes),
         bodies=[vetted[i].body if i in vetted else source.body for i, source in enumerate(sources)],
         multiline=csv_of(dataset).multiline,
     )
-
-
-def _values_of(dataset: Dataset, path: str) -> dict[str, str | None]:
-    """The values that the file's path holds; raises FileRefused where it does not match."""
-    values = dataset.values_of_path(path)
-    if values is None:
-        raise FileRefused("from_path", raw=path, expected=f"a path that matches {dataset.from_path}")
-    try:
-        "".join(value or "" for value in values.values()).encode()
-    except UnicodeEncodeError:
-        raise FileRefused("from_path", raw=path, expected="a path in UTF-8") from None
-    return values
-
-
-def _with_values(dataset: Dataset, frame: pl.DataFrame, held: dict[str, list[str | None]]) -> pl.DataFrame:
-    columns = [pl.Series(name, values, pl.String).gather(frame[FILE]) for name, values in held.items()]
-    order = [*dataset.header, *dataset.path_columns, FILE, LINE]
-    return frame.with_columns(columns).select(order) if columns else frame
 
 
 def _with_tolerances(
@@ -84,14 +64,3 @@ def _with_tolerances(
         replace(each, tolerated=(*vetted[file].tolerated, *in_cells.get(file, ()))) if file in vetted else each
         for file, each in enumerate(found)
     ]
-
-
-def _with_lines(found: Sequence[FileFindings], notes: pl.DataFrame) -> tuple[FileFindings, ...]:
-    """What is found in each file with the notes on its lines, each of which is refused."""
-    if notes.is_empty():
-        return tuple(found)
-    lines = lines_by_file(notes)
-    return tuple(
-        replace(each, refused=len(lines[file]), refused_lines=tuple(lines[file])) if file in lines else each
-        for file, each in enumerate(with_notes(found, notes))
-    )

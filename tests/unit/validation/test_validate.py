@@ -17,6 +17,7 @@ from flows.model.formats import Csv
 from flows.model.policies import RejectFile, SkipRows
 from flows.model.precedence import ByColumn
 from flows.model.tables import FILE, LINE
+from flows.reading.csv.dialect import csv_of
 from flows.reading.csv.parse import parse
 from flows.reading.port import Source
 from flows.validation.rules import checks_of
@@ -63,7 +64,7 @@ def declare(schema: type[dy.Schema] = Sales, **options: Any) -> Dataset:
 
 
 def check(dataset: Dataset, *files: str) -> CheckedRows:
-    header = dataset.format.delimiter.join(dataset.header)
+    header = csv_of(dataset).delimiter.join(dataset.header)
     return validate(dataset, parse(dataset, [Source("f.csv", f"{header}\n{rows}".encode()) for rows in files]))
 
 

@@ -19,6 +19,7 @@ from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.model.limits import Limits
 from flows.model.policies import SkipRows
+from flows.reading.csv.dialect import csv_of
 
 
 class Sales(dy.Schema):
@@ -100,7 +101,7 @@ class Case:
         good = GOOD[self.dataset.schema]
         if self.dataset is DAY_FIRST:
             good = good.replace(b"2021-04-01", b"01/04/2021")
-        return good.decode().encode(self.dataset.format.encodings[0])
+        return good.decode().encode(csv_of(self.dataset).encodings[0])
 
 
 H = "ID,Day,Product,Quantity\n"
@@ -149,7 +150,7 @@ def reading(name: str, column: str, text: str, rule: str | None, value: object =
     names = list(Reading.columns())
     cells = [text if name == column else "" for name in names]
     row = tuple(value if name == column else None for name in names)
-    body = "".join(dataset.format.delimiter.join(line) + "\n" for line in (names, cells)).encode()
+    body = "".join(csv_of(dataset).delimiter.join(line) + "\n" for line in (names, cells)).encode()
     return Case(name, body, [(rule, 2, column, text)] if rule else [], [] if rule else [row], **more)
 
 

@@ -1,0 +1,1 @@
+"""Parquet files: columns by name, values as they are stored."""

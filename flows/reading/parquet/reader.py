@@ -1,0 +1,97 @@
+"""Parquet files, behind the port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from flows.model.dataset import Dataset
+from flows.model.formats import Parquet
+from flows.model.tolerances import Tolerance
+from flows.reading.assembly import FileRows, assemble
+from flows.reading.column_names import ColumnNames
+from flows.reading.decompression import check_size
+from flows.reading.json_rows import json_rows
+from flows.reading.parquet.columns import check_text, check_types, read_groups
+from flows.reading.parquet.footer import Footer, read_footer
+from flows.reading.port import Source
+from flows.reading.refusal import FileRefused
+from flows.reading.typed_rows import TypedPart, split_rows
+from flows.text.plural import counted
+from flows.validation.cost import Cost
+from flows.validation.raw_rows import RawRows
+
+
+class ParquetReader:
+    """Reads the files of a dataset whose format is `Parquet`; the line of a row is its number."""
+
+    def __init__(self, dataset: Dataset, parquet: Parquet) -> None:
+        self._dataset = dataset
+        self._format = parquet
+        self._cost = Cost(dataset)
+        self._names = ColumnNames(dataset, parquet.header)
+
+    def open(self, source: Source) -> Source:
+        self._open(source.body)
+        return replace(source, opened=True)
+
+    def needs_bytes(self, source: Source) -> int:
+        return self._cost.as_text_bytes(self.worst_bytes(source))
+
+    def worst_bytes(self, source: Source) -> int:
+        if not source.opened:  # it is refused again when it is parsed
+            return 0
+        footer = read_footer(source.body)
+        return self._cost.worst(footer.size_bytes, footer.rows)
+
+    def parse(self, sources: Sequence[Source]) -> RawRows:
+        return assemble(self._dataset, sources, self._read)
+
+    def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
+        rows = pl.read_parquet(body)[[line - 1 for line in lines]]
+        return json_rows(zip(lines, rows.iter_rows(named=True), strict=True))
+
+    def _open(self, body: bytes) -> Footer:
+        """The footer of a file that fits, as far as that says.
+
+        Raises:
+            FileRefused: it is no such file, or too large.
+            TooCostly: it does not fit into memory.
+        """
+        check_size(len(body), self._dataset.limits.file_bytes)
+        footer = read_footer(body)
+        check_size(footer.size_bytes, self._dataset.limits.file_bytes)
+        self._cost.check_short_way(footer.size_bytes, footer.rows)
+        return footer
+
+    def _read(self, source: Source) -> FileRows:
+        footer = self._open(source.body)
+        stored = self._match(footer.names)
+        check_types(source.body, stored, self._dataset, self._format)
+        parts, line = [TypedPart.empty(self._dataset)], 1
+        for columns in read_groups(source.body, footer, stored):
+            check_text(columns, self._dataset, self._cost)
+            parts.append(split_rows(self._dataset, self._format.cells, columns, first_line=line))
+            line += parts[-1].rows
+        whole = TypedPart.concat(parts)
+        return FileRows(source.body, whole.frame, footer.rows, whole.notes, _ignored(footer, stored))
+
+    def _match(self, names: Sequence[str]) -> Mapping[str, str]:
+        """The declared columns that the file has → their names in it."""
+        columns = self._names.match(names)
+        if columns is None:
+            difference = self._names.difference(names) or "none of these is a column of the file"
+            wanted = ", ".join(self._dataset.header)
+            raise FileRefused("header", raw=", ".join(names), expected=f"{wanted} ({difference})")
+        return {name: stored for name, stored in zip(columns, names, strict=True) if name is not None}
+
+
+def _ignored(footer: Footer, stored: Mapping[str, str]) -> tuple[Tolerance, ...]:
+    taken = set(stored.values())
+    return tuple(
+        Tolerance("ignored column", f"column {name} ignored ({counted(footer.rows, 'row')})", footer.rows)
+        for name in footer.names
+        if name not in taken
+    )

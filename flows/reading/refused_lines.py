@@ -1,0 +1,22 @@
+"""Lines that no reader can make a row of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from flows.model.finding_frame import lines_by_file, with_notes
+from flows.model.findings import FileFindings
+
+
+def with_refused_lines(found: Sequence[FileFindings], notes: pl.DataFrame) -> tuple[FileFindings, ...]:
+    """What is found in each file with the notes on its lines, each of which is refused."""
+    if notes.is_empty():
+        return tuple(found)
+    lines = lines_by_file(notes)
+    return tuple(
+        replace(each, refused=len(lines[file]), refused_lines=tuple(lines[file])) if file in lines else each
+        for file, each in enumerate(with_notes(found, notes))
+    )
