@@ -11,13 +11,14 @@ from flows.alerts.heartbeat import configured_heartbeat, heartbeat
 from flows.alerts.receivers import require_usable
 from flows.alerts.service import AlertService
 from flows.alerts.session_look import SessionLook, is_well
+from flows.alerts.standing import address_rows
 from flows.alerts.wording import sender
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.disk_warnings import Disks, landing_places, places
 from flows.ingest.feed import Feed
 from flows.runtime.boundaries import describe
 from flows.settings import Settings
-from flows.store.alerts import AlertRecord, AlertSource, load_alerts, save_alerts
+from flows.store.alerts import AlertRecord, AlertSource, load_alerts, save_alerts, undelivered
 from flows.store.installation import installation_id
 from flows.store.ledger import Ledger
 from flows.store.reports import Reports
@@ -64,6 +65,7 @@ def session_alerts(
     with ExitStack() as stack:
         if url is not None:
             stack.enter_context(heartbeat(url, lambda: is_well(feed)))
+        opened.source.alerts = lambda: address_rows(addresses, undelivered(feed.ledger))
         if addresses:
             disks = Disks(places(state), landing_places(each.dataset for each in feed.datasets.values()))
             stack.callback(disks.close)

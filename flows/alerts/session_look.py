@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +25,6 @@ from flows.text.hindrances import hindrances
 from flows.text.plural import counted, were
 
 SHOWN_FILES = 5
-LATE_DAYS = timedelta(days=31)
-"""Days that were late longer ago are not told any more."""
 CLOSES = 100
 """Closes whose reports are waited for, at most."""
 REPORT_S = 120.0
@@ -147,7 +145,7 @@ def _refused(ledger: Ledger, dataset: str) -> Problem:
 
 def _late(ledger: Ledger, dataset: str) -> Problem:
     """The days of a dataset whose data is late; no news where there are none."""
-    late = [each.day for each in late_days(ledger, dataset, datetime.now(UTC).date() - LATE_DAYS)]
+    late = [each.day for each in late_days(ledger, dataset)]
     if not late:
         return Problem(Kind.LATE, "", dataset=dataset)
     text = f"no data of {late[-1]} has come by its time"

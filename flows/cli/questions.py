@@ -58,12 +58,14 @@ def _with_decimals(row: Mapping[str, Any], measures: Collection[str]) -> dict[st
 @commands.command()
 def status(
     state: StateOption = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit 1 and name what is stale, degraded or refused.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 and name what is stale, degraded, refused or late.")
+    ] = False,
     form: FormatOption = Format.table,
 ) -> None:
     """How the live process and its datasets stand."""
     found = read_from_session(state, "/api/status")
-    complaints = _complaints(state) if check else []
+    complaints = _complaints(state, found) if check else []
     if form is Format.json:
         show_one(found | ({"complaints": complaints} if check else {}), form)
     else:
@@ -90,23 +92,33 @@ def report(
     sys.stdout.write(render_report(settings.state, chosen, date, form, timeout_s=timeout))
 
 
-def _complaints(state: Path | None) -> list[str]:
-    """What is not well, with the files that are refused now."""
+def _complaints(state: Path | None, found: Mapping[str, Any]) -> list[str]:
+    """What is not well, with the files that are refused now, the days that are late, and alerts that do not arrive."""
+    from flows.alerts.standing import address_words
     from flows.cli.records import list_files
 
     complaints = [str(complaint) for complaint in read_from_session(state, "/health")["complaints"]]
     rows = list_files(Settings.read(state=state), None, (), history=False, limit=SHOWN_REFUSED)
     refused = [row for row in rows if row["state"] == "quarantined"]
-    return complaints + [
+    complaints += [
         f"{row['dataset']}: {row['file']} is refused: {row['first_finding'] or row['reason']}" for row in refused
     ]
+    for name, facts in found["datasets"].items():
+        complaints += [f"{name}: {day} is late: no data of it has come by its time" for day in facts["late_days"]]
+    return complaints + [f"alerts: address {address_words(row)}" for row in found["alerts"] if row["tries"]]
 
 
 def _show_status(found: dict[str, Any], form: Format) -> None:
-    datasets, disks = found.pop("datasets"), found.pop("disks")
+    from flows.alerts.standing import address_words
+
+    datasets, disks, alerts = found.pop("datasets"), found.pop("disks"), found.pop("alerts")
     if form is Format.table:  # one table only for programs
         show_one(found, form)
     _show_datasets(datasets, form)
+    if form is Format.table:
+        told = [f"alerts: address {address_words(row)}" for row in alerts]
+        for line in told or ["alerts: nobody is told what goes wrong (CUBEFEED_ALERTS)"]:
+            sys.stdout.write(f"{plain(line)}\n")
     for place in [*disks, *(facts["quarantine"] for facts in datasets.values())]:
         if place["warning"]:
             sys.stderr.write(f"warning: {plain(place['warning'])}\n")

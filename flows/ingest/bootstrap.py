@@ -53,10 +53,14 @@ for less than this on a local disk."""
 
 @dataclass
 class OpenFeed:
-    """An open feed and where it is."""
+    """An open feed, and what is shown of it and where."""
 
     feed: Feed
-    owner: Owner
+    source: FeedSource
+
+    @property
+    def owner(self) -> Owner:
+        return self.source.owner
 
 
 @contextmanager
@@ -104,10 +108,10 @@ def open_feed(
             hold=Hold.on(state.root, state.lock_file, state.ledger),
         )
         stack.callback(feed.stop)
-        owner = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
+        source = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
         stack.enter_context(attend(feed))
-        state.announce(owner)
-        yield OpenFeed(feed, owner)
+        state.announce(source.owner)
+        yield OpenFeed(feed, source)
 
 
 def _open_files(state: StateDirectory, ledger: Ledger) -> tuple[Segments, Quarantine]:
@@ -216,7 +220,7 @@ def open_monitor(
 
 def _serve(
     feed: Feed, cube: WatchedCube, settings: Settings, stack: ExitStack, *, prefect_url: str | None, run: str | None
-) -> Owner:
+) -> FeedSource:
     state = StateDirectory(settings.state)
     reports = Reports(state.reports)
     disks = Disks(places(state), landing_places(each.dataset for each in feed.datasets.values()))
@@ -237,4 +241,4 @@ def _serve(
     )
     stack.callback(server.stop)
     server.start()
-    return source.owner
+    return source

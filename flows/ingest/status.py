@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -21,6 +22,7 @@ from flows.model.lifecycle import State
 from flows.model.tables import Query, Table
 from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
+from flows.store.business_days import late_days
 from flows.store.derived import overruled_versions
 from flows.store.history import FileRow, counts, file_rows, file_warnings
 from flows.store.owner import Owner
@@ -35,12 +37,13 @@ SHOWN_FILES = 12
 
 @dataclass
 class FeedSource:
-    """A feed as the HTTP server sees it."""
+    """A feed as the HTTP server sees it; `alerts` says who is told what goes wrong."""
 
     feed: Feed
     owner: Owner
     reports: Reports
     disks: Disks
+    alerts: Callable[[], list[dict[str, Any]]] = list
 
     def model(self) -> tuple[Table, ...]:
         return self.feed.cube.model
@@ -69,6 +72,7 @@ class FeedSource:
             "progress": self.feed.health.progress or None,
             "datasets": {name: self._dataset(state) for name, state in self.feed.datasets.items()},
             "disks": self.disks.as_json(),
+            "alerts": self.alerts(),
         }
 
     def complaints(self) -> list[str]:
@@ -137,6 +141,7 @@ class FeedSource:
             "quarantine": quarantine_facts(state.dataset, self.feed.quarantine),
             "died_over": {shown(path): why for path, why in list(died_over.items())[:SHOWN_WAITING]},
             "last_loaded_utc": found.last_loaded_utc,
+            "late_days": [day.day.isoformat() for day in late_days(self.feed.ledger, name)],
             "days": shown_days(state.dataset, self.feed.ledger),
             "report_day": self.reports.last_day(name),
             "age_s": _age_s(found.last_loaded_utc),

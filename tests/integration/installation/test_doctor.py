@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from flows.alerts.addresses import configured_addresses
 from flows.cli.records import list_files
 from flows.errors import StateError
 from flows.installation.doctor import examine
+from flows.model.alerts import Message
 from flows.settings import Settings
+from flows.store.alerts import AlertRecord, AlertSource, save_alerts
+from flows.store.installation import installation_id
 from flows.store.ledger_file import open_ledger
 from flows.store.state_directory import StateDirectory
 from flows.validation import cost
+from tests.integration.alerts.receivers import SECRET
 from tests.integration.small_disk import small_disk
 
 
@@ -85,6 +91,33 @@ def test_a_ledger_that_is_damaged_or_lost_is_named(healthy: Settings) -> None:
     assert failures(healthy) == {"ledger": "make it again with: cubefeed ledger restore"}
     with pytest.raises(StateError, match="ledger restore"):
         list_files(healthy, None, (), history=False, limit=1)
+
+
+def test_who_is_told_is_named_without_secrets_and_so_is_what_has_not_arrived(
+    healthy: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def alerts() -> list[tuple[str, str]]:
+        return [(row["result"], row["found"]) for row in examine(healthy) if row["check"] in ("alerts", "heartbeat")]
+
+    assert alerts() == [("ok", "nobody is told what goes wrong")]
+    monkeypatch.setenv("CUBEFEED_ALERTS", f"json://127.0.0.1:9/{SECRET} late=mailto://feed:{SECRET}@example.org")
+    monkeypatch.setenv("CUBEFEED_HEARTBEAT_URL", f"https://example.org/{SECRET}")
+    beats = ("ok", "an address is called every minute while all is well")
+    assert alerts() == [
+        ("ok", "address 1 (json) is told problem,late"), ("ok", "address 2 (mailto) is told late"), beats
+    ]  # fmt: skip
+    state = StateDirectory(healthy.state)
+    first, _ = configured_addresses(installation_id(state))
+    message = Message(first.mark, "a title", "a body", "failure", "2021-05-01T10:00:00.000+00:00", tries=3)
+    with closing(open_ledger(state.ledger)) as ledger:
+        save_alerts(ledger, AlertSource.SUPERVISOR, AlertRecord((), (message,)), patience_s=1)
+    waits = "address 1 (json) is told problem,late; 1 message waits since 2021-05-01 10:00:00 UTC, tried 3 times"
+    assert alerts()[0] == ("warn", waits) and failures(healthy)["alerts"] == "see what it answers: cubefeed alerts test"
+    assert SECRET not in str(examine(healthy))
+
+    monkeypatch.setenv("CUBEFEED_ALERTS", f"nothing://{SECRET}")
+    monkeypatch.setenv("CUBEFEED_HEARTBEAT_URL", SECRET)
+    assert failures(healthy).keys() >= {"alerts", "heartbeat"} and SECRET not in str(examine(healthy))
 
 
 def test_an_unknown_dataset_is_named(healthy: Settings) -> None:

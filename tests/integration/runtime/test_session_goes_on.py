@@ -150,10 +150,10 @@ def test_readers_of_a_session_that_starts_learn_how_far_it_is(
     serve = bootstrap._serve
 
     def remember(*given: Any, **named: Any) -> Any:
-        owner = serve(*given, **named)
-        assert owner.url
-        urls.append(owner.url)
-        return owner
+        source = serve(*given, **named)
+        assert source.owner.url
+        urls.append(source.owner.url)
+        return source
 
     def look(original: Callable[..., Any]) -> Callable[..., Any]:
         def looking(*given: Any, **named: Any) -> Any:
