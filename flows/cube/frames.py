@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import Any, assert_never
 
 import polars as pl
 import pyarrow as pa
@@ -32,11 +32,17 @@ def typed(frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFram
     return frame.select(each.answer(frame.schema[name], pl.col(name)) for name, each in columns.items())
 
 
+def json_rows(table: Table, query: Query, answer: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows of an answer that fits, in JSON types: decimals are text, which no reader makes floats of."""
+    columns = answer_columns(table, query).items()
+    return answer.with_columns(each.json(pl.col(name)) for name, each in columns).to_dicts()
+
+
 def to_arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
-    """A table's rows with `_version`, in the Arrow types that every engine reads."""
+    """A table's rows with `_version`, as Atoti is handed them."""
     columns = row_columns(table)
     schema = pa.schema([(name, each.arrow) for name, each in columns.items()])
-    handed = typed(rows, columns).select(each.handed(pl.col(name)) for name, each in columns.items())
+    handed = typed(rows, columns).select(each.to_atoti(pl.col(name)) for name, each in columns.items())
     return handed.to_arrow().cast(schema)
 
 

@@ -22,7 +22,6 @@ from flows.model.duplicates import row_hash
 from flows.model.merge import Horizon, winners
 from flows.model.precedence import Rank
 from flows.model.tables import LINE, VERSION, Table
-from flows.model.types import value_text
 from flows.runtime.progress import show_progress
 
 PIECE_ROWS = 250_000
@@ -99,7 +98,7 @@ def compare(expected: Expected, cube: Cube) -> dict[str, Any]:
         for difference, rows in (("missing", _but(wanted, actual)), ("extra", _but(actual, wanted))):
             found[difference] += rows.height
             show_progress()
-            examples += _shown(rows, difference)
+            examples += _shown(expected.table, rows, difference)
     first = [[each for each in examples if each["difference"] == kind][:SHOWN_ROWS] for kind in ("missing", "extra")]
     return {**found, "examples": [*first[0], *first[1]]}
 
@@ -153,8 +152,8 @@ def _but(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
     return both.filter(pl.col("n") > pl.col("n_right").fill_null(0)).select(columns)
 
 
-def _shown(rows: pl.DataFrame, difference: str) -> list[dict[str, Any]]:
+def _shown(table: Table, rows: pl.DataFrame, difference: str) -> list[dict[str, Any]]:
     return [
-        {"difference": difference, **{name: value_text(value) for name, value in row.items() if name != VERSION}}
+        {"difference": difference, **{c.name: c.type.words(row[c.name]) for c in table.columns}}
         for row in rows.head(SHOWN_ROWS).to_dicts()
     ]

@@ -29,6 +29,7 @@ from flows.model.schema_checks import (
     check_duplicates,
     check_expected_day,
     check_from_path,
+    check_moments,
     check_precedence,
     check_renamed,
     check_schema,
@@ -114,6 +115,7 @@ class Dataset:
         require(named, "name", "a letter, then letters, digits, - and _", self.name)
         self._check_kinds()
         object.__setattr__(self, "pattern", self.pattern or self.format.pattern)
+        check_moments(self.schema, self.format.cells)
         check_source_columns(self.source_columns, prepared=self.prepare is not None)
         columns = tuple(self.schema.columns()) if self.prepare is None else None
         check_renamed(self.schema, self.renamed)
@@ -193,11 +195,15 @@ class Dataset:
             greatest=self.precedence.column if isinstance(self.precedence, ByColumn) else None,
         )
 
+    def kept(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Checked rows, which have the types of the schema, as segments hold them; other columns stay as they are."""
+        return rows.with_columns(column.type.kept(pl.col(column.name)) for column in self.table.columns)
+
     @cached_property
     def no_rows(self) -> pl.DataFrame:
         """No rows, with the schema's columns, `_version` and `_line`."""
         extra = (pl.lit(None, pl.Int64).alias(VERSION), pl.lit(None, pl.UInt32).alias(LINE))
-        return self.schema.create_empty().with_columns(*extra)
+        return self.kept(self.schema.create_empty()).with_columns(*extra)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -9,10 +9,11 @@ import dataframely as dy
 
 from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
+from flows.model.formats import CellText
 from flows.model.policies import Duplicates
 from flows.model.precedence import ByColumn, Precedence
 from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED
-from flows.model.types import DECLARED, INTEGER
+from flows.model.types import DATETIME, DECLARED, INTEGER, type_of
 
 
 def check_schema(schema: object) -> None:
@@ -33,6 +34,13 @@ def _check_column(name: str, column: dy.Column) -> None:
     instead = DECLARED[type(column)].instead_of(column)
     if instead is not None:
         raise wrong(f"schema.{name}", instead, name)
+
+
+def check_moments(schema: type[dy.Schema], cells: CellText) -> None:
+    """Refuse offsets in a column that has no zone."""
+    local = [name for name, column in schema.columns().items() if type_of(column) is DATETIME]
+    sound = not (local and "%z" in cells.datetime_format)
+    require(sound, "format.datetime_format", "without %z, or Datetime columns with a time_zone", ", ".join(local))
 
 
 def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> None:

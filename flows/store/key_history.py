@@ -15,8 +15,7 @@ from flows.model.files import first_names, shown
 from flows.model.lifecycle import LIVE, State
 from flows.model.merge import last_by_rank
 from flows.model.precedence import ByArrival, ByColumn, ByName, Rank
-from flows.model.tables import LINE, VERSION, parse_value
-from flows.model.types import value_text
+from flows.model.tables import LINE, VERSION, Table, parse_value
 from flows.store.ledger import Ledger, among
 from flows.store.ranks import live_ranks
 from flows.store.schema import paths, versions
@@ -163,19 +162,19 @@ def _key_row(
     ]
     others = [c.name for c in dataset.table.columns if c.name not in keys]
     return KeyRow(
-        key=_text(row, keys),
+        key=_text(dataset.table, row, keys),
         file=first_names(names, _SHOWN_PATHS) or "?",
         version=row[VERSION],
         line=row[LINE],
         at_utc=min((each.detected_utc for each in held_by), default=""),
         shown=wins and best is not None and best[2],
         why=_why(dataset, held_by, best, wins, holders),
-        values=_text(row, others),
+        values=_text(dataset.table, row, others),
     )
 
 
-def _text(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    return ", ".join(f"{name}={value_text(row[name])}" for name in names)
+def _text(table: Table, row: Mapping[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(f"{name}={table.column(name).type.words(row[name])}" for name in names)
 
 
 def _why(

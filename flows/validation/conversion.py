@@ -9,7 +9,20 @@ import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText
-from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, FLOAT, INTEGER, STRING, ColumnType, stored_type, type_of
+from flows.model.types import (
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    FLOAT,
+    INTEGER,
+    MOMENT,
+    STRING,
+    ColumnType,
+    stored_type,
+    type_of,
+)
+from flows.model.types.moment import MomentType
 
 _EXACT_TEXT = frozenset(each.kind for each in (STRING, INTEGER, BOOLEAN))
 """Types whose text says all of a value, whatever the format is."""
@@ -35,7 +48,7 @@ def _converted(values: pl.Series, before: ColumnType, column: dy.Column, cells: 
     after = type_of(column)
     way = before.kind, after.kind
     if before.kind == after.kind:
-        return _resized(values, column.dtype, exact=after.kind in (DATETIME.kind, DECIMAL.kind))
+        return _resized(values, column.dtype, exact=after.kind in (DATETIME.kind, MOMENT.kind, DECIMAL.kind))
     if after is STRING:
         return before.text(values, cells).cast(pl.String)
     if way in _NEAREST:
@@ -43,6 +56,8 @@ def _converted(values: pl.Series, before: ColumnType, column: dy.Column, cells: 
     if way in _IF_EQUAL:
         cast = values.cast(column.dtype, strict=False)
         return _where(cast, cast.cast(values.dtype, strict=False) == values)
+    if isinstance(after, MomentType) and before is DATETIME:
+        return values.to_frame().select(after.of_clocks(pl.col(values.name), cells.ambiguous)).to_series()
     if before.kind in _EXACT_TEXT:
         return _read(before.text(values, cells).cast(pl.String), column, cells)
     if way == (FLOAT.kind, DECIMAL.kind):

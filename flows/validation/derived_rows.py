@@ -61,7 +61,7 @@ def derive_rows(dataset: Dataset, rows: pl.DataFrame, sources: Sequence[Source],
         [_raw(dataset, held, sources, name).alias(name) for name in dataset.schema.columns()]
     ).with_columns(held[FILE], held[LINE])
     typed = _typed(dataset, raw)
-    values = typed.frame.select(*dataset.schema.columns(), LINE).with_columns(held[VERSION])
+    values = dataset.kept(typed.frame.select(*dataset.schema.columns(), LINE)).with_columns(held[VERSION])
     columns = [*dataset.schema.columns(), VERSION, LINE]
     found = _found(dataset, typed, raw, sources) if judged else {}
     hidden = {**_gone(dataset, held), **{name: int(lost.sum()) for name, lost in typed.unread.items()}}

@@ -59,7 +59,7 @@ def validate(dataset: Dataset, text: RawRows) -> CheckedRows:
     verdicts = _judge(dataset, replace(text, found=found), sorted_rows, rows_by_file(prepared.frame[FILE]))
     accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
     good = sorted_rows.good if accepted.all() else sorted_rows.good.filter(accepted.gather(sorted_rows.good[FILE]))
-    return CheckedRows(good.select(*dataset.schema.columns(), FILE, LINE), verdicts)
+    return CheckedRows(dataset.kept(good.select(*dataset.schema.columns(), FILE, LINE)), verdicts)
 
 
 def find_faults(

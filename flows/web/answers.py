@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
-import polars as pl
-import polars.selectors as cs
 from starlette.responses import Response
 
 from flows.errors import Busy, CubefeedError, Starting
@@ -20,11 +16,6 @@ def reply(content: object, status: int = 200) -> Response:
     """JSON; it is never kept by a browser, for it may be another in a moment."""
     body = orjson.dumps(content, default=str, option=orjson.OPT_NON_STR_KEYS)
     return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
-
-
-def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """The rows of an answer in JSON types: decimals are text, of which no reader makes floats."""
-    return frame.with_columns(cs.decimal().cast(pl.String)).to_dicts()
 
 
 def refuse(error: CubefeedError, status: int) -> Response:

@@ -7,11 +7,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from flows.cube.frames import fitting, sum_overflow
+from flows.cube.frames import fitting, json_rows, sum_overflow
 from flows.errors import QueryError, TooManyRows
 from flows.model.lifecycle import State
 from flows.model.tables import Query
-from flows.web.answers import error_fields, json_rows, refuse, reply
+from flows.web.answers import error_fields, refuse, reply
 from flows.web.conditions import parse_conditions
 from flows.web.endpoint import Endpoint, Question, json_array, json_object
 from flows.web.openapi import REFUSAL
@@ -35,8 +35,9 @@ def _query(question: Question[QueryParameters]) -> Response:
             most=MAX_ROWS,
         ) from error
     rows, too_large = fitting(table, query, frame)
+    answer = {"dataset": query.table, "rows": json_rows(table, query, rows)}
     errors = [error_fields(sum_overflow(table, measure)) for measure in too_large]
-    return reply({"dataset": query.table, "rows": json_rows(rows), **({"errors": errors} if errors else {})})
+    return reply({**answer, "errors": errors} if errors else answer)
 
 
 def _status(question: Question[Parameters]) -> Response:

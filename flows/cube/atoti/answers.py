@@ -10,6 +10,7 @@ import polars as pl
 from flows.cube import frames
 from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
 from flows.model.tables import Column, Query, Table
+from flows.model.types import Value
 
 
 def needs_rows(table: Table, query: Query) -> bool:
@@ -56,10 +57,16 @@ def touched_columns(table: Table, query: Query) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*query.levels, *query.where, *(name for name in measured if name is not None)]))
 
 
+def asked_values(table: Table, level: str, values: Sequence[Value]) -> list[Any]:
+    """Those of the values that are not null, as Atoti compares them."""
+    kind = table.level(level).type
+    return [kind.in_engine(value) for value in values if value is not None]
+
+
 def narrowing(table: Table, query: Query) -> dict[str, Sequence[Any]]:
     """The conditions that Atoti can check itself: those without null, of levels that it holds as what they are."""
     return {
-        level: values
+        level: asked_values(table, level, values)
         for level, values in query.where.items()
         if values and None not in values and not is_text_there(table.level(level))
     }

@@ -21,7 +21,15 @@ import atoti as tt
 import polars as pl
 
 from flows.cube import frames
-from flows.cube.atoti.answers import depths, is_answered_from_rows, joined_parts, narrowing, needs_rows, touched_columns
+from flows.cube.atoti.answers import (
+    asked_values,
+    depths,
+    is_answered_from_rows,
+    joined_parts,
+    narrowing,
+    needs_rows,
+    touched_columns,
+)
 from flows.cube.atoti.failures import failing
 from flows.cube.atoti.overflow import LargestIntegers
 from flows.cube.atoti.start import StartLog, starting, warn_of_open_port
@@ -178,7 +186,7 @@ class AtotiCube:
             yield stored
 
     def _ask_cube(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
-        allowed = {level: [v for v in values if v is not None] for level, values in query.where.items()}
+        allowed = {level: asked_values(table, level, values) for level, values in query.where.items()}
         if not all(allowed.values()):
             return frames.empty(table, query)
         with self._writing if query.totals else nullcontext():  # all parts of one answer from one state of the table

@@ -114,6 +114,7 @@ class DuckDbCube:
                 frame = answer(cursor, *stored.select(query), columns, limits)
             except TooWide:  # one sum that does not fit fails them all: ask again for wide ones
                 frame = narrowed(table, query, answer(cursor, *stored.select(query, wide=True), columns, limits))
+        frame = stored.named(frame, {name: table.level(name).type for name in query.levels})
         order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
         return frame.sort(order, nulls_last=False) if order else frame
 

@@ -6,18 +6,19 @@ not, and so no name from outside is ever part of a statement. Values are bound.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 import polars as pl
 import pyarrow as pa
 
+from flows.cube.frames import row_columns
 from flows.cube.rebuild import Ranges, ordered_keys
 from flows.cube.wide_sums import BASE, HIGH, LOW
 from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
 from flows.model.merge import Horizon
-from flows.model.tables import VERSION, Column, Query, Table
-from flows.model.types import INTEGER, ColumnType, Value
+from flows.model.tables import VERSION, Query, Table
+from flows.model.types import ColumnType, Value
 
 INCOMING = "incoming"
 """The name under which the rows to insert are registered."""
@@ -33,9 +34,9 @@ class StoredTable:
         self.columns = [*(c.name for c in table.columns), VERSION]
         self._name = name
         self._inside = {column: f"c{i}" for i, column in enumerate(self.columns)}
-        self._types = {c.name: c.type.duckdb for c in (*table.columns, Column(VERSION, INTEGER))}
+        self._kinds = row_columns(table)
         required = {*table.keys, VERSION}
-        typed = (f"{self._inside[c]} {self._types[c]}{' NOT NULL' * (c in required)}" for c in self.columns)
+        typed = (f"{self._inside[c]} {self._kinds[c].duckdb}{' NOT NULL' * (c in required)}" for c in self.columns)
         same_key = " AND ".join(f"i.{self._inside[key]} = t.{self._inside[key]}" for key in table.keys)
         edges = (f", min({self._inside[key]}), max({self._inside[key]})" for key in ordered_keys(table))
         self.create = f"CREATE TABLE {name} ({', '.join(typed)})"
@@ -61,11 +62,17 @@ class StoredTable:
 
     def ranges(self, edges: Sequence[Any]) -> Ranges:
         """The ranges of the keys, from what `extent` found behind the count."""
-        return {key: (edges[2 * i], edges[2 * i + 1]) for i, key in enumerate(ordered_keys(self.table))}
+        found = [edges[2 * i : 2 * i + 2] for i in range(len(edges) // 2)]
+        kinds = {key: self._kinds[key] for key in ordered_keys(self.table)}
+        return {
+            key: (kind.from_engine(low), kind.from_engine(high))
+            for (key, kind), (low, high) in zip(kinds.items(), found, strict=True)
+        }
 
     def arrow(self, rows: pl.DataFrame) -> pa.Table:
         """Rows as Arrow, under the names inside, without copying texts."""
-        return rows.select(self.columns).rename(self._inside).to_arrow(compat_level=pl.CompatLevel.newest())
+        handed = (each.to_duckdb(pl.col(name)).alias(self._inside[name]) for name, each in self._kinds.items())
+        return rows.select(handed).to_arrow(compat_level=pl.CompatLevel.newest())
 
     def stream(self, first: pl.DataFrame, rest: Iterator[pl.DataFrame]) -> pa.RecordBatchReader:
         """Frames as one Arrow stream."""
@@ -82,7 +89,12 @@ class StoredTable:
         """Rows from Arrow, under their own names."""
         rows = pl.DataFrame(batch)
         rows.columns = self.columns
-        return rows
+        return self.named(rows, self._kinds)
+
+    def named(self, frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFrame:
+        """What DuckDB has found, in the types of the port."""
+        others = {name: each for name, each in columns.items() if frame.schema[name] != each.frame}
+        return frame.with_columns(each.answer(frame.schema[name], pl.col(name)) for name, each in others.items())
 
     def select(self, query: Query, *, wide: bool = False) -> tuple[str, list[Value]]:
         """The statement that answers a query, and the values to bind; they come in no order.
@@ -123,7 +135,8 @@ class StoredTable:
         conditions: list[str] = []
         bound: list[Value] = []
         for level, allowed in query.where.items():
-            column, values = self._inside[level], [value for value in allowed if value is not None]
+            kind, column = self._kinds[level], self._inside[level]
+            values = [kind.in_engine(value) for value in allowed if value is not None]
             choices = [f"{column} IN ({', '.join('?' * len(values))})"] if values else []
             choices += [f"{column} IS NULL"] if len(values) < len(allowed) else []
             conditions.append(f"({' OR '.join(choices) or 'false'})")

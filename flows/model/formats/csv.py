@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 from flows.model.declaration import require, wrong
-from flows.model.formats.cell_text import CellText
+from flows.model.formats.cell_text import CellText, Side
 from flows.model.formats.end import End
 from flows.model.header import Header
 from flows.model.trailer import Trailer, pattern_of
@@ -34,7 +34,8 @@ class Csv:
         encoding: a Python codec name, or several that are tried in this order, strictly. A UTF-8 byte order mark is
             accepted and left out.
         date_format: strftime format of Date columns.
-        datetime_format: strftime format of Datetime columns.
+        datetime_format: strftime format of Datetime columns; those with a time zone may have `%z` at its end, for `Z`
+            and offsets such as `+01:00`.
         nulls: cell texts that mean "no value", in every column; one that may not be null refuses them.
         true: cell texts that mean true in a Bool column.
         false: cell texts that mean false in a Bool column.
@@ -53,6 +54,8 @@ class Csv:
         blank_lines: `refuse` or `skip` lines without any text among the rows.
         padding: whether blanks and tabs at the ends of cells are left out.
         trailing_delimiter: whether each row ends with a delimiter; the header may end with one too.
+        ambiguous: `earliest` or `latest`: which of two moments a local time means that the clocks of a column's zone
+            have shown twice; None refuses it. One that they have never shown is always refused.
     """
 
     end: ClassVar[End] = "text"
@@ -77,6 +80,7 @@ class Csv:
     blank_lines: Literal["refuse", "skip"] = "refuse"
     padding: bool = False
     trailing_delimiter: bool = False
+    ambiguous: Side | None = None
 
     def __post_init__(self) -> None:
         self._check_marks()
@@ -145,6 +149,7 @@ class Csv:
             decimal=self.decimal,
             date_format=self.date_format,
             datetime_format=self.datetime_format,
+            ambiguous=self.ambiguous,
             nulls=self.nulls,
             true=self.true,
             false=self.false,

@@ -24,11 +24,6 @@ def decimal_text(value: Decimal) -> str:
     return format(value, "f")
 
 
-def value_text(value: object) -> str:
-    """A value as people see it."""
-    return decimal_text(value) if isinstance(value, Decimal) else str(value)
-
-
 def fits_64_bits(value: Value) -> bool:
     """Whether a whole number is one that engines can hold; other values are."""
     return not isinstance(value, int) or -(2**63) <= value < 2**63
@@ -42,7 +37,7 @@ class ColumnType(ABC):
         kind: its name for people and in JSON.
         declared: the classes by which a schema declares it; all that it takes, it holds without loss.
         frame: how it is stored in segments and stands in frames.
-        arrow: how it is handed to engines that take Arrow.
+        arrow: how it is handed to Atoti.
         duckdb: its name in DuckDB.
         atoti: its name in Atoti.
         page: how the live page's engine takes it.
@@ -137,9 +132,25 @@ class ColumnType(ABC):
             ValueError: the text is no such value.
         """
 
-    def handed(self, column: pl.Expr) -> pl.Expr:
-        """A column as engines that take Arrow are handed it, in values of `arrow`."""
+    def kept(self, column: pl.Expr) -> pl.Expr:
+        """A column of checked values as segments hold it."""
         return column
+
+    def to_duckdb(self, column: pl.Expr) -> pl.Expr:
+        """A column of rows as DuckDB is handed it."""
+        return column
+
+    def to_atoti(self, column: pl.Expr) -> pl.Expr:
+        """A column of rows as Atoti is handed it, in values of `arrow`."""
+        return column
+
+    def in_engine(self, value: Value) -> Value:
+        """A value as engines compare it."""
+        return value
+
+    def from_engine(self, value: Value) -> Value:
+        """The value that an engine has found."""
+        return value
 
     def answer(self, found: pl.DataType, column: pl.Expr) -> pl.Expr:
         """A column of an engine's answer in the type of the frame; some engines answer in texts."""
@@ -148,6 +159,14 @@ class ColumnType(ABC):
     def shown(self, column: pl.Expr) -> pl.Expr:
         """A column as the live page's engine takes it."""
         return column
+
+    def json(self, column: pl.Expr) -> pl.Expr:
+        """A column in what JSON has for it."""
+        return column
+
+    def words(self, value: object) -> str:
+        """A value as people see it."""
+        return str(value)
 
     def is_stored_as(self, stored: pl.DataType | None) -> bool:
         """Whether a segment's column is of this type."""

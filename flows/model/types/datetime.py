@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from flows.model.formats import CellText
 from flows.model.types.base import ColumnType, Value
+from flows.model.types.moment import MOMENT, is_zone
 from flows.model.types.time_text import read_time, write_moment
 
 
@@ -29,8 +30,18 @@ class DatetimeType(ColumnType):
         return super().holds(value) and isinstance(value, datetime) and value.tzinfo is None
 
     def instead_of(self, column: dy.Column) -> str | None:
-        zoned = isinstance(column, dy.Datetime) and column.time_zone is not None
-        return "a Datetime without time zone" if zoned else None
+        assert isinstance(column, dy.Datetime)
+        if column.time_unit == "ns":
+            return 'Datetime(time_unit="us"), since no engine keeps nanoseconds'
+        known = column.time_zone is None or is_zone(str(column.time_zone))
+        return None if known else "a time zone of the time zone database, such as Europe/Berlin"
+
+    def declared_by(self, column: dy.Column) -> ColumnType:
+        assert isinstance(column, dy.Datetime)
+        return self if column.time_zone is None else MOMENT.in_zone(str(column.time_zone))
+
+    def is_stored_as(self, stored: pl.DataType | None) -> bool:
+        return isinstance(stored, pl.Datetime) and stored.time_zone is None
 
     def expected(self, column: dy.Column, cells: CellText) -> str:
         return f"a date and time written as {cells.datetime_format}"

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from flows.model.formats import CellText
 from flows.model.numbers import PLAIN_NUMBERS
-from flows.model.types.base import ColumnType, Value
+from flows.model.types.base import ColumnType, Value, decimal_text
 from flows.model.types.number_text import plain_numbers
 
 MOST_DIGITS = 38
@@ -95,8 +95,14 @@ class DecimalType(ColumnType):
             raise ValueError(text)
         return Decimal(text)
 
-    def handed(self, column: pl.Expr) -> pl.Expr:
+    def to_atoti(self, column: pl.Expr) -> pl.Expr:
         return column.cast(pl.String)
+
+    def json(self, column: pl.Expr) -> pl.Expr:
+        return column.cast(pl.String)
+
+    def words(self, value: object) -> str:
+        return decimal_text(value) if isinstance(value, Decimal) else str(value)
 
     def shown(self, column: pl.Expr) -> pl.Expr:
         return column.cast(pl.String)

@@ -7,10 +7,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -22,7 +23,7 @@ from flows.cube.port import Cube, LiveSegment
 from flows.errors import NobodyWaits, QueryError, TooManyRows, TooSlow
 from flows.model.merge import ChangeSet, winners
 from flows.model.tables import LINE, VERSION, Column, Query, Table
-from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, FLOAT, INTEGER, STRING
+from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, FLOAT, INTEGER, MOMENT, STRING
 from flows.model.types.base import Value
 from tests.cube_rows import all_rows
 
@@ -71,8 +72,17 @@ AMOUNTS = Table(
     ),
     keys=("Price",),
 )
+EVENTS = Table(
+    "events",
+    (
+        Column("At", MOMENT.in_zone("Europe/Berlin")),
+        Column("Seen", MOMENT.in_zone("UTC"), nullable=True),
+        Column("Number", INTEGER),
+    ),
+    keys=("At",),
+)
 TOTALS = Table("totals", (Column("Text", STRING), Column("Units", DECIMAL.sized(38, 0)), Column("Number", INTEGER)))
-MODEL = (SALES, NOTES, KINDS, STOCK, STATES, ODD, AMOUNTS, TOTALS)
+MODEL = (SALES, NOTES, KINDS, STOCK, STATES, ODD, AMOUNTS, EVENTS, TOTALS)
 
 MAY_1, MAY_2, MAY_3 = date(2021, 5, 1), date(2021, 5, 2), date(2021, 5, 3)
 DAYS = ((1, MAY_1, "phone", 4), (2, MAY_1, "watch", 6), (3, MAY_2, "phone", 7))
@@ -382,6 +392,26 @@ class CubeContract:
         assert shown["Units.SUM"].to_list() == [None, most, None, None]
         query = Query("totals", ("Units.SUM",), where={"Text": ["edge"]})
         assert cube.query(query)["Units.SUM"].to_list() == [most]
+
+    def test_moments_are_the_same_in_the_hour_that_clocks_show_twice(self, cube: Cube) -> None:
+        first, again = (datetime(2024, 10, 27, hour, 30, tzinfo=UTC) for hour in (0, 1))  # 02:30 in Berlin
+        put(cube, EVENTS, (first, None, 1), (again, first, 2))
+        assert content(cube, EVENTS) == with_version([(first, None, 1), (again, first, 2)])
+        put(cube, EVENTS, (again, again, 4), version=2)
+        found = cube.query(Query("events", ("Number.SUM",), ("At",)))
+        assert_answer(found, {"At": [first, again], "Number.SUM": [1, 4]}, At=pl.Datetime("us", "UTC"))
+        in_berlin = first.astimezone(ZoneInfo("Europe/Berlin"))
+        for where, number in ({"At": [in_berlin]}, 1), ({"Seen": [again, None]}, 5), ({"At": [first, again]}, 5):
+            assert cube.query(Query("events", ("Number.SUM",), where=where))["Number.SUM"].to_list() == [number]
+
+    def test_a_rebuild_folds_keys_that_are_moments(self, cube: Cube, tmp_path: Path) -> None:
+        moments = [datetime(2024, 10, 27, 0, minute, 0, minute, tzinfo=UTC) for minute in range(4)]
+        older = segment(tmp_path / "a.parquet", EVENTS, {1: [(at, None, 1) for at in moments]})
+        newer = segment(tmp_path / "b.parquet", EVENTS, {2: [(at, at, 2) for at in moments[1:3]]})
+        assert cube.rebuild("events", [LiveSegment(older, {1: 1}), LiveSegment(newer, {2: 2})]) == 4
+        put(cube, EVENTS, (moments[3], None, 4), version=3)
+        found = cube.query(Query("events", ("Number.SUM",), ("At",)))
+        assert_answer(found, {"At": moments, "Number.SUM": [1, 2, 2, 4]}, At=pl.Datetime("us", "UTC"))
 
     def test_texts_and_names_may_hold_any_character(self, cube: Cube) -> None:
         texts = ["O'Brien", 'say "x"', "a]b[c", "naïve 日本 🙂", " ", "", "?", "$1", "--", "a;b\\n", "%s", "@x", "N/A"]

@@ -50,7 +50,7 @@ class Unsupported(dy.Schema):
 
 
 class Zoned(dy.Schema):
-    At = dy.Datetime(time_zone="UTC")
+    At = dy.Datetime(time_zone="Mars/Olympus")
 
 
 class Empty(dy.Schema):

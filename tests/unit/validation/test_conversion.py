@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import inf
 from typing import Any
@@ -68,6 +68,36 @@ CASES: list[tuple[str, list[Any], dy.Column, list[Any]]] = [
             None,
         ],
     ),
+    (
+        "times of a clock as moments",
+        [
+            NOON,
+            datetime(2024, 10, 27, 2, 30),  # noqa: DTZ001
+            datetime(2024, 3, 31, 2, 30),  # noqa: DTZ001
+        ],
+        dy.Datetime(time_zone="Europe/Berlin"),
+        [datetime(2021, 5, 1, 10, tzinfo=UTC), None, None],
+    ),
+    ("moments as times of a clock", [datetime(2021, 5, 1, 10, tzinfo=UTC)], dy.Datetime(), [None]),
+    (
+        "moments in another zone",
+        [datetime(2021, 5, 1, 10, tzinfo=UTC)],
+        dy.Datetime(time_zone="Asia/Tokyo"),
+        [
+            datetime(2021, 5, 1, 10, tzinfo=UTC),
+        ],
+    ),
+    (
+        "moments with too many digits",
+        [datetime(2021, 5, 1, 10, 0, 0, 5, tzinfo=UTC)],
+        dy.Datetime(
+            time_zone="UTC",
+            time_unit="ms",
+        ),
+        [None],
+    ),
+    ("moments as text", [datetime(2021, 5, 1, 10, tzinfo=UTC)], dy.String(), ["2021-05-01T10:00:00+00:00"]),
+    ("moments as days", [datetime(2021, 5, 1, 10, tzinfo=UTC)], dy.Date(), [None]),
     ("decimals as days", [Decimal("1.5")], dy.Date(), [None]),
 ]
 
