@@ -87,13 +87,15 @@ def test_a_time_that_clocks_show_twice_or_never_is_found_with_its_line(tmp_path:
         assert rows_of(living) == [(AGAIN, 1)]
 
 
-def test_a_zone_that_is_declared_later_says_what_the_times_meant_and_another_one_moves_no_moment(tmp_path: Path) -> None:
+def test_a_zone_that_is_declared_later_says_what_the_times_meant_and_another_one_moves_no_moment(
+    tmp_path: Path,
+) -> None:
     with live(tmp_path, "polling", expect=None, columns=NAIVE) as living:
         put(living, "a.csv", "2024-06-01 12:00:00,1", "2024-03-31 02:30:00,2")
         naive = rows_of(living)
     noon, noon_in_tokyo = (datetime(2024, 6, 1, hour, tzinfo=UTC) for hour in (10, 3))
     with live(tmp_path, "polling", expect=None, columns=ROWS) as living:
-        assert rows_of(living) == [(noon, 1), (None, 2)]
+        assert set(rows_of(living)) == {(noon, 1), (None, 2)}
         assert living.status()["stale"] == 1  # for the time that clocks of the zone never show
         put(living, "b.csv", "2024-06-01 12:00:00,3")
     with live(tmp_path, "polling", expect=None, columns=ROWS.replace("Europe/Berlin", "Asia/Tokyo")) as living:
