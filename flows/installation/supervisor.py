@@ -158,7 +158,7 @@ class Supervisor:
 
     async def _serve_deployments(self, live: LiveRun) -> Child:
         from flows.installation.deployments import register
-        from flows.orchestration.automations import crash_automation, ensure_automation
+        from flows.orchestration.automations import crash_automation, ensure_automation, limit_to_installation
         from flows.orchestration.corrupt_runs import end_corrupt_runs
         from flows.orchestration.registration import kept_lines
         from flows.orchestration.runs import client_of
@@ -178,7 +178,9 @@ class Supervisor:
             for ended in await end_corrupt_runs(client, [each.id for each in registered]):
                 self._notify(ended)
             await live.declare_crashed("found Running at the start, with no process left")
-            await ensure_automation(client, crash_automation(self._settings.name))
+            crash = crash_automation(self._settings.name)
+            if not await limit_to_installation(client, crash):
+                await ensure_automation(client, crash)
         serving.start()
         return serving
 

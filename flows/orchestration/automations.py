@@ -75,6 +75,31 @@ async def ensure_automation(client: PrefectClient, wanted: AutomationCore) -> bo
     return True
 
 
+async def limit_to_installation(client: PrefectClient, wanted: AutomationCore) -> bool:
+    """Have an automation that an earlier version made watch the runs of its installation alone: it named no tag, and
+    watched those of all. All else of it stays as people have it.
+
+    Returns:
+        whether one was changed.
+    """
+    changed = False
+    for each in await client.read_automations_by_name(wanted.name):
+        if not isinstance(each.trigger, EventTrigger) or not isinstance(wanted.trigger, EventTrigger):
+            continue
+        if not _names_tag(each.trigger):
+            trigger = each.trigger.model_copy(update={"match_related": wanted.trigger.match_related})
+            kept = {name: value for name in AutomationCore.model_fields if (value := getattr(each, name)) is not None}
+            await client.update_automation(each.id, AutomationCore(**{**kept, "trigger": trigger}))
+            changed = True
+    return changed
+
+
+def _names_tag(trigger: EventTrigger) -> bool:
+    related = trigger.match_related if isinstance(trigger.match_related, list) else [trigger.match_related]
+    named = [each if isinstance(each, dict) else each.root for each in related]
+    return any("tag" in each.get("prefect.resource.role", ()) for each in named)
+
+
 _RUNS = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
 
 
