@@ -39,7 +39,7 @@ def misfit(stored: pl.DataType, column: dy.Column | None, *, whole_floats: bool)
     if column is None or stored in (pl.String, pl.Null):
         return None
     kind = type_of(column)
-    if kind is STRING and stored.base_type() in (pl.Categorical, pl.Enum):
+    if kind.frame == pl.String() and stored.base_type() in (pl.Categorical, pl.Enum):
         return None
     if stored.is_temporal() and kind.is_stored_as(stored):
         zone, declared = getattr(stored, "time_zone", None), getattr(column.dtype, "time_zone", None)
@@ -65,8 +65,8 @@ def read_column(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadCo
         cells: how values are read that are stored as text.
     """
     kind = type_of(column)
-    if stored.dtype == pl.String:
-        return _from_text(stored, column, cells)
+    if stored.dtype.base_type() in (pl.String, pl.Categorical, pl.Enum):
+        return _from_text(stored.cast(pl.String), column, cells)
     values = stored.cast(column.dtype, strict=False)
     exact = values.cast(stored.dtype, strict=False).eq_missing(stored)
     if kind is FLOAT:

@@ -49,8 +49,8 @@ def _converted(values: pl.Series, before: ColumnType, column: dy.Column, cells: 
     way = before.kind, after.kind
     if before.kind == after.kind:
         return _resized(values, column.dtype, exact=after.kind in (DATETIME.kind, MOMENT.kind, DECIMAL.kind))
-    if after is STRING:
-        return before.text(values, cells).cast(pl.String)
+    if after.frame == pl.String():
+        return _read(before.text(values, cells).cast(pl.String), column, cells)
     if way in _NEAREST:
         return values.cast(column.dtype)
     if way in _IF_EQUAL:

@@ -10,17 +10,18 @@ from flows.model.types.boolean import BOOLEAN
 from flows.model.types.date import DATE
 from flows.model.types.datetime import DATETIME
 from flows.model.types.decimal import DECIMAL
+from flows.model.types.enumeration import CATEGORICAL, ENUM
 from flows.model.types.floating import FLOAT
 from flows.model.types.integer import INTEGER
 from flows.model.types.moment import MOMENT
 from flows.model.types.string import STRING
 
 __all__ = [
-    "BOOLEAN", "DATE", "DATETIME", "DECIMAL", "DECLARED", "FLOAT", "INTEGER", "MOMENT", "STRING", "TYPES", "ColumnType",
-    "Value", "stored_type", "type_of",
+    "BOOLEAN", "CATEGORICAL", "DATE", "DATETIME", "DECIMAL", "DECLARED", "ENUM", "FLOAT", "INTEGER", "MOMENT", "STRING",
+    "TYPES", "ColumnType", "Value", "stored_type", "type_of",
 ]  # fmt: skip
 
-TYPES = (STRING, INTEGER, FLOAT, DECIMAL, BOOLEAN, DATE, DATETIME, MOMENT)
+TYPES = (STRING, INTEGER, FLOAT, DECIMAL, BOOLEAN, DATE, DATETIME, MOMENT, ENUM, CATEGORICAL)
 DECLARED: dict[type[dy.Column], ColumnType] = {declared: each for each in TYPES for declared in each.declared}
 """How a schema declares a column → its type."""
 

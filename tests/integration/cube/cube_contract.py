@@ -23,7 +23,7 @@ from flows.cube.port import Cube, LiveSegment
 from flows.errors import NobodyWaits, QueryError, TooManyRows, TooSlow
 from flows.model.merge import ChangeSet, winners
 from flows.model.tables import LINE, VERSION, Column, Query, Table
-from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, FLOAT, INTEGER, MOMENT, STRING
+from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, ENUM, FLOAT, INTEGER, MOMENT, STRING
 from flows.model.types.base import Value
 from tests.cube_rows import all_rows
 
@@ -81,7 +81,8 @@ EVENTS = Table(
     ),
     keys=("At",),
 )
-TOTALS = Table("totals", (Column("Text", STRING), Column("Units", DECIMAL.sized(38, 0)), Column("Number", INTEGER)))
+SIZES = replace(ENUM, members=("large", "edge", "less"))
+TOTALS = Table("totals", (Column("Text", SIZES), Column("Units", DECIMAL.sized(38, 0)), Column("Number", INTEGER)))
 MODEL = (SALES, NOTES, KINDS, STOCK, STATES, ODD, AMOUNTS, EVENTS, TOTALS)
 
 MAY_1, MAY_2, MAY_3 = date(2021, 5, 1), date(2021, 5, 2), date(2021, 5, 3)

@@ -98,6 +98,9 @@ CASES: list[tuple[str, list[Any], dy.Column, list[Any]]] = [
     ),
     ("moments as text", [datetime(2021, 5, 1, 10, tzinfo=UTC)], dy.String(), ["2021-05-01T10:00:00+00:00"]),
     ("moments as days", [datetime(2021, 5, 1, 10, tzinfo=UTC)], dy.Date(), [None]),
+    ("text as one of a set", ["web", "Web", None], dy.Enum(["shop", "web"]), ["web", None, None]),
+    ("integers as one of a set", [1, 2], dy.Enum(["1"]), ["1", None]),
+    ("days as few texts", [DAY], dy.Categorical(), ["2021-05-01"]),
     ("decimals as days", [Decimal("1.5")], dy.Date(), [None]),
 ]
 
