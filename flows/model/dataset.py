@@ -26,6 +26,7 @@ from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
 from flows.model.precedence import ByArrival, ByColumn, Meaning, Precedence
 from flows.model.schema_checks import (
+    check_cell_columns,
     check_duplicates,
     check_expected_day,
     check_from_path,
@@ -123,6 +124,7 @@ class Dataset:
         check_expected_day(self.schema, self.expect, self.retain_days)
         check_duplicates(self.schema, self.duplicates)
         check_precedence(self.schema, self.precedence)
+        check_cell_columns(self.format.cells.columns, {*self.schema.columns(), *self.header, *self.path_columns})
 
     def _check_kinds(self) -> None:
         """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""

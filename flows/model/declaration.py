@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, fields
+from dataclasses import MISSING, Field, fields
 from types import NoneType
 from typing import Any, ClassVar, Protocol
 
@@ -18,8 +18,12 @@ class _Declared(Protocol):
 def declared_words(options: _Declared) -> str:
     """A group of options as an author writes it: those that are no default. It is part of fingerprints, where an option
     that comes later changes nothing for those who do not use it."""
-    given = {each.name: (getattr(options, each.name), each.default) for each in fields(options)}
-    chosen = ", ".join(f"{name}={value!r}" for name, (value, default) in given.items() if value != default)
+    default = {
+        each.name: each.default if each.default_factory is MISSING else each.default_factory()
+        for each in fields(options)
+    }
+    given = {name: getattr(options, name) for name in default}
+    chosen = ", ".join(f"{name}={value!r}" for name, value in given.items() if value != default[name])
     return f"{type(options).__name__}({chosen})"
 
 

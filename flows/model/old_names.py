@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import is_dataclass
 
 from flows.errors import DeclarationError
+from flows.model.declaration import declared_words
 
 RENAMED = {"csv": "format", "from_name": "from_path"}
 """Old name → new name."""
@@ -51,9 +52,4 @@ def _new_names(options: Mapping[str, object]) -> Iterator[str]:
 
 def _written(value: object) -> str:
     """A value as one would write it: of a class, what is not as by default."""
-    if isinstance(value, type) or not is_dataclass(value):
-        return repr(value)
-    given = {each.name: getattr(value, each.name) for each in fields(value)}
-    default = {each.name: each.default for each in fields(value) if each.default is not MISSING}
-    changed = [f"{name}={part!r}" for name, part in given.items() if name not in default or default[name] != part]
-    return f"{type(value).__name__}({', '.join(changed)})"
+    return declared_words(value) if is_dataclass(value) and not isinstance(value, type) else repr(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import dataframely as dy
 
@@ -38,9 +38,12 @@ def _check_column(name: str, column: dy.Column) -> None:
 
 def check_moments(schema: type[dy.Schema], cells: CellText) -> None:
     """Refuse offsets in a column that has no zone."""
-    local = [name for name, column in schema.columns().items() if type_of(column) is DATETIME]
-    sound = not (local and "%z" in cells.datetime_format)
-    require(sound, "format.datetime_format", "without %z, or Datetime columns with a time_zone", ", ".join(local))
+    local = [
+        name
+        for name, column in schema.columns().items()
+        if type_of(column) is DATETIME and any(form.has_offset for form in cells.of(name).datetime_forms)
+    ]
+    require(not local, "format.datetime_format", "without %z, or Datetime columns with a time_zone", ", ".join(local))
 
 
 def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> None:
@@ -94,6 +97,12 @@ def check_expected_day(schema: type[dy.Schema], expect: DailyBy | None, retain_d
     if expect is not None:
         day = schema.columns().get(expect.day)
         require(isinstance(day, dy.Date), "expect.day", "a Date column of the schema", expect.day)
+
+
+def check_cell_columns(named: Collection[str], known: Collection[str]) -> None:
+    """Refuse options of a column that is in no file."""
+    unknown = [name for name in named if name not in known]
+    require(not unknown, "format.columns", f"a mapping from columns, which are {', '.join(sorted(known))}", unknown)
 
 
 def check_duplicates(schema: type[dy.Schema], duplicates: Duplicates | None) -> None:

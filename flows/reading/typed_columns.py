@@ -80,7 +80,8 @@ def read_column(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadCo
 
 
 def _from_text(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadColumn:
-    kind, expected = type_of(column), type_of(column).expected(column, cells)
+    kind, cells = type_of(column), cells.of(stored.name)
+    expected = kind.expected(column, cells)
     if kind is STRING:
         return ReadColumn(stored, None, expected)
     held = pl.when(~pl.col(stored.name).is_in(list(cells.nulls))).then(pl.col(stored.name))
@@ -93,17 +94,18 @@ def _from_text(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadCol
 def as_text(stored: pl.Series, cells: CellText) -> pl.Series:
     """Typed values as the text that `prepare` is given: written as the dataset's text is.
 
-    A moment that `datetime_format` has no place for is written in full, so that nothing of it is lost unseen.
+    A moment that the first `datetime_format` has no place for is written in full, so that nothing of it is lost unseen.
     """
-    dtype = stored.dtype
+    dtype, cells = stored.dtype, cells.of(stored.name)
     if dtype == pl.String:
         return stored
     if dtype == pl.Boolean:
         return stored.replace_strict({True: cells.true[0], False: cells.false[0]}, return_dtype=pl.String)
     if dtype == pl.Date:
-        return stored.dt.strftime(cells.date_format)
+        return stored.dt.strftime(cells.date_forms[0].pattern)
     if dtype.base_type() is pl.Datetime:
-        text, form = stored.dt.strftime(cells.moment_format), cells.moment_format
+        form = cells.datetime_forms[0].pattern
+        text = stored.dt.strftime(form)
         again = text.str.to_datetime(form, time_unit=getattr(dtype, "time_unit", "us"), strict=False)
         return text.zip_with(again.eq_missing(stored), stored.dt.to_string("iso"))
     text = stored.cast(pl.String)

@@ -33,8 +33,8 @@ def cast_rows(schema: type[dy.Schema], cells: CellText, text: pl.DataFrame) -> T
     Columns that are no text have the schema's types already, and stay.
     """
     columns = schema.columns()
-    held = {name: _held(cells, name) if text[name].dtype == pl.String else pl.col(name) for name in columns}
-    values = text.select(_values(text[name], held[name], column, cells) for name, column in columns.items())
+    held = {name: held_cells(text[name], cells.of(name)) for name in columns}
+    values = text.select(_values(text[name], held[name], column, cells.of(name)) for name, column in columns.items())
     unread = _unread(text, values, held)
     read = pl.lit(True) if not unread else ~pl.any_horizontal(pl.lit(flags) for flags in unread.values())
     frame = values.with_columns(
@@ -48,9 +48,10 @@ def _values(text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) 
     return read.alias(text.name)
 
 
-def _held(cells: CellText, name: str) -> pl.Expr:
-    cell = pl.col(name)
-    if not cells.nulls:
+def held_cells(text: pl.Series, cells: CellText) -> pl.Expr:
+    """The cells of a column, null where a text means "no value"."""
+    cell = pl.col(text.name)
+    if text.dtype != pl.String or not cells.nulls:
         return cell
     absent = cell == cells.nulls[0] if len(cells.nulls) == 1 else cell.is_in(list(cells.nulls))
     return pl.when(~absent).then(cell)

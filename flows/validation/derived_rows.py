@@ -115,17 +115,18 @@ def _typed(dataset: Dataset, raw: pl.DataFrame) -> TypedRows:
 
 
 def _converted(dataset: Dataset, raw: pl.Series, column: dy.Column) -> pl.Series:
+    cells = dataset.format.cells.of(raw.name)
     if raw.name not in dataset.path_columns or dataset.prepare is not None:
-        return convert(raw, column, dataset.format.cells)
-    held = pl.when(~pl.col(raw.name).is_in(list(dataset.format.cells.nulls))).then(pl.col(raw.name))
-    read = type_of(column).read(raw, held, column, dataset.format.cells)
+        return convert(raw, column, cells)
+    held = pl.when(~pl.col(raw.name).is_in(list(cells.nulls))).then(pl.col(raw.name))
+    read = type_of(column).read(raw, held, column, cells)
     return raw.to_frame().select(read.cast(column.dtype).alias(raw.name)).to_series()
 
 
 def _absent(dataset: Dataset, raw: pl.Series) -> pl.Series:
     nothing = raw.is_null()
     is_text = raw.name in dataset.path_columns and raw.dtype == pl.String
-    return nothing | raw.is_in(list(dataset.format.cells.nulls)).fill_null(True) if is_text else nothing
+    return nothing | raw.is_in(list(dataset.format.cells.of(raw.name).nulls)).fill_null(True) if is_text else nothing
 
 
 def _found(dataset: Dataset, typed: TypedRows, raw: pl.DataFrame, sources: Sequence[Source]) -> dict[int, FileFindings]:

@@ -11,12 +11,15 @@ from flows.model.dataset import Dataset
 from flows.model.finding_frame import NOTES, first_of_each_file, lines_by_file, make_notes, rows_by_file, with_notes
 from flows.model.findings import FileFindings, Verdict
 from flows.model.tables import FILE, LINE, ROW
+from flows.model.tolerances import Tolerance
 from flows.model.types import type_of
 from flows.validation.casts import TypedRows, cast_rows
 from flows.validation.cost import Cost
+from flows.validation.expectation import expected_texts
 from flows.validation.prepare import prepare_files
 from flows.validation.raw_rows import RawRows
-from flows.validation.rules import Checks, broken, checks_of, refused_for_their_key, repeats, sharing_a_key
+from flows.validation.rules import PRIMARY_KEY, Checks, broken, checks_of, refused_for_their_key, repeats, sharing_a_key
+from flows.validation.tolerated_cells import tolerated_cells
 from flows.validation.verdict import judge, refuse
 
 
@@ -56,10 +59,16 @@ def validate(dataset: Dataset, text: RawRows) -> CheckedRows:
     checks = checks_of(dataset.schema, keys_repeat=dataset.table.greatest is not None)
     sorted_rows = _sort(dataset, checks, prepared.frame)
     found = _with_broken_rules(dataset, checks, prepared.found, sorted_rows, prepared.frame)
+    let_pass = tolerated_cells(dataset.schema, dataset.format.cells, prepared.frame, sorted_rows.typed)
+    found = tuple(_with_tolerances(each, let_pass.get(file, ())) for file, each in enumerate(found))
     verdicts = _judge(dataset, replace(text, found=found), sorted_rows, rows_by_file(prepared.frame[FILE]))
     accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
     good = sorted_rows.good if accepted.all() else sorted_rows.good.filter(accepted.gather(sorted_rows.good[FILE]))
     return CheckedRows(dataset.kept(good.select(*dataset.schema.columns(), FILE, LINE)), verdicts)
+
+
+def _with_tolerances(found: FileFindings, more: tuple[Tolerance, ...]) -> FileFindings:
+    return replace(found, tolerated=(*found.tolerated, *more)) if more else found
 
 
 def find_faults(
@@ -145,18 +154,23 @@ def _full_notes(dataset: Dataset, checks: Checks, thin: pl.DataFrame, text: pl.D
     notes = [NOTES.to_frame()]
     for (check,), rows in thin.group_by("check", maintain_order=True):
         assert isinstance(check, int)
-        column, expected = _words(dataset, checks, check)
-        raw = text[column].gather(rows[ROW]) if column else pl.lit(None, pl.String)
-        given = {"column": pl.lit(column, pl.String), "raw": raw, "expected": pl.lit(expected)}
-        notes.append(make_notes(rows, **given))
+        name, raw, expected = _words(dataset, checks, check, text[rows[ROW]])
+        notes.append(make_notes(rows, column=pl.lit(name, pl.String), raw=raw, expected=expected))
     return pl.concat(notes)
 
 
-def _words(dataset: Dataset, checks: Checks, check: int) -> tuple[str | None, str]:
-    if check >= 0:
-        return checks.rules[check].column, checks.rules[check].expected
-    name, column = list(dataset.schema.columns().items())[-1 - check]
-    return name, type_of(column).expected(column, dataset.format.cells)
+def _words(
+    dataset: Dataset, checks: Checks, check: int, text: pl.DataFrame
+) -> tuple[str | None, pl.Series | pl.Expr, pl.Series | pl.Expr]:
+    """The column of a check, what stands in the cells of rows that fail it, and what should."""
+    if check < 0:
+        name, column = list(dataset.schema.columns().items())[-1 - check]
+        return name, text[name], expected_texts(name, column, dataset.format, text[name])
+    rule = checks.rules[check]
+    if rule.name == PRIMARY_KEY:
+        key = text.select(pl.format(f"{name}={{}}", pl.col(name)).alias(name) for name in dataset.table.keys)
+        return None, key.select(pl.concat_str(pl.all(), separator=", ")).to_series(), pl.lit(rule.expected)
+    return rule.column, text[rule.column] if rule.column else pl.lit(None, pl.String), pl.lit(rule.expected)
 
 
 def _judge(dataset: Dataset, text: RawRows, found: _SortedRows, prepared: dict[int, int]) -> tuple[Verdict, ...]:

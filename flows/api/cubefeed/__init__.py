@@ -9,9 +9,10 @@ from flows.errors import CubefeedError, DeclarationError
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
-from flows.model.formats import Csv, Parquet
+from flows.model.formats import Cells, Csv, Parquet
 from flows.model.header import Header
 from flows.model.limits import Limits
+from flows.model.numbers import Numbers
 from flows.model.policies import Keep, Load, RejectFile, Skip, SkipRows, Unload
 from flows.model.precedence import ByArrival, ByColumn, ByName
 from flows.model.trailer import Trailer
@@ -20,6 +21,7 @@ __all__ = [
     "ByArrival",
     "ByColumn",
     "ByName",
+    "Cells",
     "Completeness",
     "Csv",
     "CubefeedError",
@@ -30,6 +32,7 @@ __all__ = [
     "Keep",
     "Limits",
     "Load",
+    "Numbers",
     "Parquet",
     "RejectFile",
     "Skip",

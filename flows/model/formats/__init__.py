@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flows.model.formats.cell_text import CellText
+from flows.model.formats.cell_text import Cells, CellText
 from flows.model.formats.csv import Csv
 from flows.model.formats.end import End
 from flows.model.formats.parquet import Parquet
 
-__all__ = ["CellText", "Csv", "End", "Format", "Parquet"]
+__all__ = ["CellText", "Cells", "Csv", "End", "Format", "Parquet"]
 
 type Format = Csv | Parquet
 """How the files of a dataset are written."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import ClassVar, Literal
 
 from flows.model.declaration import require, wrong
-from flows.model.formats.cell_text import CellText, Side
+from flows.model.formats.cell_text import Cells, CellText, Side
 from flows.model.formats.end import End
 from flows.model.header import Header
+from flows.model.numbers import PLAIN_NUMBERS, Numbers
+from flows.model.time_forms import FIRST_YEAR
 from flows.model.trailer import Trailer, pattern_of
 
 _FIRST_OPTIONS = frozenset(
@@ -30,12 +33,16 @@ class Csv:
 
     Args:
         delimiter: the text between fields, mostly one character.
-        decimal: `.` or `,`. Thousands separators are never accepted.
+        decimal: `.` or `,`.
         encoding: a Python codec name, or several that are tried in this order, strictly. A UTF-8 byte order mark is
             accepted and left out.
-        date_format: strftime format of Date columns.
-        datetime_format: strftime format of Datetime columns; those with a time zone may have `%z` at its end, for `Z`
-            and offsets such as `+01:00`.
+        date_format: strftime format of Date columns, or several, each of which may be that of a value:
+            `("%d.%m.%Y", "%Y-%m-%d")`. A value that two of them read differently is a finding, so that 03/04/2024 is
+            never chosen. Names of months may have any case; without a day (`%Y-%m`) it is the first of the month; a
+            time of day in it has to be midnight, and is left out.
+        datetime_format: the same of Datetime columns. `%f` is six digits of a second, `%.f` a point and one to nine, or
+            neither; a value with more than the column holds is a finding. Columns with a time zone may have `%z` at its
+            end, for `Z` and offsets such as `+01:00`.
         nulls: cell texts that mean "no value", in every column; one that may not be null refuses them.
         true: cell texts that mean true in a Bool column.
         false: cell texts that mean false in a Bool column.
@@ -56,6 +63,20 @@ class Csv:
         trailing_delimiter: whether each row ends with a delimiter; the header may end with one too.
         ambiguous: `earliest` or `latest`: which of two moments a local time means that the clocks of a column's zone
             have shown twice; None refuses it. One that they have never shown is always refused.
+        numbers: what numbers may have besides digits: thousands separators, currencies, percent signs, other signs.
+        first_year: the first of the hundred years that `%y` may mean; 1969 is what Python takes: 69 is 1969, 68 is
+            2068.
+        columns: a column → what is otherwise in its cells.
+
+    A German price list with American dates in one column:
+
+        Csv(
+            delimiter=";",
+            decimal=",",
+            numbers=Numbers(thousands=".", currency=("€",)),
+            date_format="%d.%m.%Y",
+            columns={"Ordered": Cells(date_format="%m/%d/%Y"), "Rate": Cells(numbers=Numbers(percent="share"))},
+        )
     """
 
     end: ClassVar[End] = "text"
@@ -64,8 +85,8 @@ class Csv:
     delimiter: str = ","
     decimal: str = "."
     encoding: str | tuple[str, ...] = "utf-8"
-    date_format: str = "%Y-%m-%d"
-    datetime_format: str = "%Y-%m-%d %H:%M:%S"
+    date_format: str | tuple[str, ...] = "%Y-%m-%d"
+    datetime_format: str | tuple[str, ...] = "%Y-%m-%d %H:%M:%S"
     nulls: tuple[str, ...] = ("",)
     true: tuple[str, ...] = ("true",)
     false: tuple[str, ...] = ("false",)
@@ -81,6 +102,9 @@ class Csv:
     padding: bool = False
     trailing_delimiter: bool = False
     ambiguous: Side | None = None
+    numbers: Numbers = PLAIN_NUMBERS
+    first_year: int = FIRST_YEAR
+    columns: Mapping[str, Cells] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         self._check_marks()
@@ -140,6 +164,10 @@ class Csv:
         plain = Csv()
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         chosen = {n: v for n, v in given.items() if n in _FIRST_OPTIONS or v != getattr(plain, n)}
+        if self.columns:
+            chosen["columns"] = dict(sorted(self.columns.items()))
+        if any(form.is_read_anew for form in self.cells.forms):
+            chosen["time_forms"] = 2
         return f"Csv({', '.join(f'{name}={value!r}' for name, value in chosen.items())})"
 
     @cached_property
@@ -147,10 +175,13 @@ class Csv:
         """How the text of cells is read."""
         return CellText(
             decimal=self.decimal,
+            numbers=self.numbers,
             date_format=self.date_format,
             datetime_format=self.datetime_format,
             ambiguous=self.ambiguous,
+            first_year=self.first_year,
             nulls=self.nulls,
             true=self.true,
             false=self.false,
+            columns=self.columns,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -103,6 +104,24 @@ class ColumnType(ABC):
             column: the schema's column.
             cells: how values are written.
         """
+
+    def marks(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> dict[str, pl.Expr]:
+        """Which cells, of those that are read, have more than the plain form: what that is, as in "cells with …" →
+        whether. The arguments are those of `read`."""
+        return {}
+
+    def options(self, texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
+        """Ways to declare other forms, as an author writes them, and how cells are then written.
+
+        Args:
+            texts: those that are refused now.
+            cells: how values are written now.
+        """
+        return iter(())
+
+    def readings(self, cells: CellText) -> Iterator[tuple[str, CellText]]:
+        """The declared forms one by one, where there are several: a form in words, and it alone."""
+        return iter(())
 
     @abstractmethod
     def expected(self, column: dy.Column, cells: CellText) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import dataframely as dy
@@ -11,7 +13,7 @@ import pyarrow as pa
 from flows.model.formats import CellText
 from flows.model.types.base import ColumnType, Value
 from flows.model.types.moment import MOMENT, is_zone
-from flows.model.types.time_text import read_time, write_moment
+from flows.model.types.time_text import CLOCK_FORMS, either, form_options, other_forms, read_time
 
 
 class DatetimeType(ColumnType):
@@ -19,8 +21,14 @@ class DatetimeType(ColumnType):
 
     def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
         assert isinstance(column, dy.Datetime)
-        form, unit = cells.moment_format, column.time_unit
-        return read_time(text, held, lambda cell: cell.str.to_datetime(form, time_unit=unit, strict=False), form)
+        return read_time(text, held, cells.datetime_forms, column.time_unit)
+
+    def marks(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> dict[str, pl.Expr]:
+        assert isinstance(column, dy.Datetime)
+        return other_forms(text, held, cells.datetime_forms, column.time_unit)
+
+    def options(self, texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
+        return form_options("datetime_format", CLOCK_FORMS, cells)
 
     @property
     def noun(self) -> str:
@@ -43,8 +51,12 @@ class DatetimeType(ColumnType):
     def is_stored_as(self, stored: pl.DataType | None) -> bool:
         return isinstance(stored, pl.Datetime) and stored.time_zone is None
 
+    def readings(self, cells: CellText) -> Iterator[tuple[str, CellText]]:
+        return ((form.text, replace(cells, datetime_format=form.text)) for form in cells.datetime_forms)
+
     def expected(self, column: dy.Column, cells: CellText) -> str:
-        return f"a date and time written as {cells.datetime_format}"
+        assert isinstance(column, dy.Datetime)
+        return f"a date and time written as {either(cells.datetime_forms, column.time_unit)}"
 
     def text(self, values: pl.Series, cells: CellText) -> pl.Series:
         return values.dt.strftime("%Y-%m-%d %H:%M:%S%.f")
@@ -59,9 +71,9 @@ class DatetimeType(ColumnType):
         return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f")
 
     def write(self, value: object, cells: CellText) -> str:
-        return (
-            write_moment(value, cells.datetime_format) if isinstance(value, datetime) else super().write(value, cells)
-        )
+        if isinstance(value, datetime):
+            return cells.datetime_forms[0].write(value) or value.isoformat()
+        return super().write(value, cells)
 
 
 DATETIME = DatetimeType(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import Self
@@ -12,9 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from flows.model.formats import CellText
-from flows.model.numbers import PLAIN_NUMBERS
 from flows.model.types.base import ColumnType, Value, decimal_text
-from flows.model.types.number_text import plain_numbers
+from flows.model.types.number_text import marks, number_options, read_plain
 
 MOST_DIGITS = 38
 """What a decimal of polars, Parquet and DuckDB holds."""
@@ -81,8 +81,14 @@ class DecimalType(ColumnType):
 
     def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
         # The cast alone rounds what has too many digits, and takes 1e2; what is too large it leaves out.
-        plain = plain_numbers(held, cells.decimal, PLAIN_NUMBERS)
+        plain = read_plain(text, held, cells)
         return pl.when(plain.str.contains(_spelling(self.scale))).then(plain.cast(self.frame, strict=False))
+
+    def marks(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> dict[str, pl.Expr]:
+        return marks(held, cells.numbers)
+
+    def options(self, texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
+        return number_options(texts, cells)
 
     def expected(self, column: dy.Column, cells: CellText) -> str:
         return f"a number such as 1{f'{cells.decimal}5' if self.scale else ''}, {self._digits}"

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import dataframely as dy
 import polars as pl
 import pyarrow as pa
 
 from flows.model.formats import CellText
 from flows.model.types.base import ColumnType, Value, fits_64_bits
+from flows.model.types.number_text import marks, number_options, read_plain
 
 
 class FloatType(ColumnType):
     """Finite numbers with the decimal sign of the dataset."""
 
     def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
-        plain = ~held.str.starts_with("+")
-        if cells.decimal == ",":
-            plain &= ~held.str.contains(".", literal=True)
-            held = held.str.replace(",", ".", literal=True)
-        value = held.cast(column.dtype, strict=False)
-        return pl.when(plain & value.is_finite()).then(value)
+        plain = read_plain(text, held, cells)
+        value = plain.cast(column.dtype, strict=False)
+        return pl.when(~plain.str.starts_with("+") & value.is_finite()).then(value)
+
+    def marks(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> dict[str, pl.Expr]:
+        return marks(held, cells.numbers)
+
+    def options(self, texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
+        return number_options(texts, cells)
 
     def holds(self, value: Value) -> bool:
         return super().holds(value) and fits_64_bits(value)

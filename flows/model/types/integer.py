@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import dataframely as dy
 import polars as pl
 import pyarrow as pa
 
 from flows.model.formats import CellText
+from flows.model.numbers import PLAIN_NUMBERS
 from flows.model.types.base import ColumnType, Value, fits_64_bits
+from flows.model.types.number_text import marks, number_options, read_plain
 
 
 class IntegerType(ColumnType):
     """Whole numbers, written in plain digits."""
 
     def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
+        plain = held if cells.numbers == PLAIN_NUMBERS else read_plain(text, held, cells)
         # The cast takes digits with an optional sign and nothing else: these spellings remain to be refused.
-        padded = held.str.starts_with("0") & (held.str.len_bytes() > 1)
-        signed = held.str.starts_with("+") | held.str.starts_with("-0")
-        return pl.when(~(padded | signed)).then(held.cast(column.dtype, strict=False))
+        padded = plain.str.starts_with("0") & (plain.str.len_bytes() > 1)
+        signed = plain.str.starts_with("+") | plain.str.starts_with("-0")
+        return pl.when(~(padded | signed)).then(plain.cast(column.dtype, strict=False))
+
+    def marks(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> dict[str, pl.Expr]:
+        return marks(held, cells.numbers)
+
+    def options(self, texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
+        return number_options(texts, cells)
 
     def holds(self, value: Value) -> bool:
         return super().holds(value) and fits_64_bits(value)

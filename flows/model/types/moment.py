@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Literal, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import dataframely as dy
@@ -13,10 +13,12 @@ import polars as pl
 import pyarrow as pa
 
 from flows.model.formats import CellText
+from flows.model.time_forms import TimeForm, Unit
 from flows.model.types.base import ColumnType, Value
-from flows.model.types.time_text import read_time, write_moment
+from flows.model.types.time_text import CLOCK_FORMS, agreed, either, form_options, forms_taken, read_time
 
 _OFFSET = "(Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)$"
+_WITH_OFFSET = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%d %H:%M:%S%.f%z")
 _ISO = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 
@@ -46,19 +48,32 @@ class MomentType(ColumnType):
 
     def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
         assert isinstance(column, dy.Datetime)
-        form, unit = cells.moment_format.removesuffix("%z"), column.time_unit
-        parse = partial(_clock, form=form, unit=unit)
-        if form == cells.moment_format:
-            found = self.of_clocks(read_time(text, held, parse, form), cells.ambiguous)
-        else:
-            clock = read_time(text.str.replace(_OFFSET, ""), held.str.replace(_OFFSET, ""), parse, form)
-            found = _without_offset(clock, held.str.extract(_OFFSET)).dt.convert_time_zone(self.zone)
+        found = agreed([self._read(text, held, form, column.time_unit, cells) for form in cells.datetime_forms])
         years = [found.dt.year(), found.dt.convert_time_zone("UTC").dt.year()]
         return pl.when(pl.all_horizontal(year.is_between(1, 9999) for year in years)).then(found)  # as Python has them
 
+    def _read(self, text: pl.Series, held: pl.Expr, form: TimeForm, unit: Unit, cells: CellText) -> pl.Expr:
+        """What cells say in one form."""
+        if not form.has_offset:
+            return self.of_clocks(read_time(text, held, [form], unit), cells.ambiguous)
+        clock = read_time(text.str.replace(_OFFSET, ""), held.str.replace(_OFFSET, ""), [form.clock], unit)
+        return _without_offset(clock, held.str.extract(_OFFSET)).dt.convert_time_zone(self.zone)
+
+    def marks(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> dict[str, pl.Expr]:
+        assert isinstance(column, dy.Datetime)
+        unit = column.time_unit
+        return forms_taken({form: self._read(text, held, form, unit, cells) for form in cells.datetime_forms})
+
+    def options(self, texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
+        return form_options("datetime_format", (*_WITH_OFFSET, *CLOCK_FORMS), cells)
+
+    def readings(self, cells: CellText) -> Iterator[tuple[str, CellText]]:
+        return ((form.text, replace(cells, datetime_format=form.text)) for form in cells.datetime_forms)
+
     def expected(self, column: dy.Column, cells: CellText) -> str:
-        written = f"a date and time written as {cells.datetime_format}"
-        if cells.datetime_format.endswith("%z"):
+        assert isinstance(column, dy.Datetime)
+        written = f"a date and time written as {either(cells.datetime_forms, column.time_unit)}"
+        if any(form.has_offset for form in cells.datetime_forms):
             return f"{written}, where %z is Z or an offset such as +01:00"
         return f"{written} that clocks in {self.zone} show{'' if cells.ambiguous else ' once'}"
 
@@ -106,11 +121,11 @@ class MomentType(ColumnType):
     def write(self, value: object, cells: CellText) -> str:
         if not isinstance(value, datetime):
             return super().write(value, cells)
-        form = cells.datetime_format
+        form = cells.datetime_forms[0]
         if value.tzinfo is None:
-            return write_moment(value, form.removesuffix("%z"))
-        clock = value if form.endswith("%z") else value.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
-        return write_moment(clock, form)
+            return form.clock.write(value) or value.isoformat()
+        clock = value if form.has_offset else value.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
+        return form.write(clock) or clock.isoformat()
 
     def of_clocks(self, clock: pl.Expr, ambiguous: str | None) -> pl.Expr:
         """What clocks of the zone show: null for what they never show, and twice where no side is named."""
@@ -124,10 +139,6 @@ def is_zone(name: str) -> bool:
     except (ValueError, KeyError, OSError):
         return False
     return True
-
-
-def _clock(cell: pl.Expr, *, form: str, unit: Literal["ms", "us", "ns"]) -> pl.Expr:
-    return cell.str.to_datetime(form, time_unit=unit, strict=False)
 
 
 def _without_offset(clock: pl.Expr, offset: pl.Expr) -> pl.Expr:

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
+from flows.model.formats import CellText
 from flows.model.numbers import BLANKS, PLAIN_NUMBERS, Numbers
 
 _EXPONENT = "(?:[eE][+-]?[0-9]+)?"
 _GAP = f"[{BLANKS}]?"
+_MINUS_SIGNS = "\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FULLWIDTH HYPHEN-MINUS}"
+_CURRENCIES = ("€", "$", "£", "¥", "₹", "EUR", "USD", "GBP", "CHF", "JPY", "kr", "zł", "Kč", "Ft", "Fr.", "R$")
+"""Those that are named where a refused text has them; any others can be declared."""
+
+
+def read_plain(text: pl.Series, held: pl.Expr, cells: CellText) -> pl.Expr:
+    """The plain numbers of cells, computed once where marks are declared, however often a type looks at them.
+
+    Args:
+        text: the cells.
+        held: the same as an expression, null where a cell means "no value".
+        cells: how values are written.
+    """
+    plain = plain_numbers(held, cells.decimal, cells.numbers)
+    return plain if cells.numbers == PLAIN_NUMBERS else pl.lit(text.to_frame().select(plain).to_series())
 
 
 def plain_numbers(text: pl.Expr, decimal: str, numbers: Numbers) -> pl.Expr:
@@ -52,6 +70,28 @@ def marks(text: pl.Expr, numbers: Numbers) -> dict[str, pl.Expr]:
         "another minus sign": numbers.minus and text.str.contains_any(list(numbers.minus)),
     }
     return {name: flag for name, flag in found.items() if isinstance(flag, pl.Expr)}
+
+
+def number_options(texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
+    """Marks that could be declared besides, so that more texts are numbers; see `ColumnType.options`."""
+    other = "," if cells.decimal == "." else "."
+    apart = other not in cells.numbers.separators
+    if apart:
+        yield f"decimal={other!r}", replace(cells, decimal=other)
+    marked: list[dict[str, Any]] = [{"trailing_minus": True}, {"brackets": True}, {"plus": True}]
+    marked += [{"thousands": sign} for sign in (other, " ", "'") if cells.numbers.thousands is None]
+    marked += [{"percent": "share"}] if cells.numbers.percent is None else []
+    held = set("".join(texts))
+    marked += [{"minus": (*cells.numbers.minus, sign)} for sign in _MINUS_SIGNS if sign in held]
+    known = [each for each in _CURRENCIES if any(each in text for text in texts)]
+    marked += [{"currency": (*cells.numbers.currency, each)} for each in known]
+    for more in marked:
+        numbers = replace(cells.numbers, **more)
+        choice = " (12 % is 0.12; with 'number' it is 12)" if "percent" in more else ""
+        yield f"numbers={numbers!r}{choice}", replace(cells, numbers=numbers)
+    if apart and cells.numbers.thousands is None:
+        numbers = replace(cells.numbers, thousands=cells.decimal)
+        yield f"decimal={other!r}, numbers={numbers!r}", replace(cells, decimal=other, numbers=numbers)
 
 
 def number_pattern(decimal: str, numbers: Numbers) -> str:
@@ -121,4 +161,4 @@ def _has_separators(text: pl.Expr, numbers: Numbers) -> pl.Expr:
     """Whether digits are grouped: by the sign alone, where nothing else of a number may be that."""
     if numbers.thousands == " " or any(set(each) & set(numbers.separators) for each in numbers.currency):
         return text.str.contains(f"[0-9][{numbers.separators}][0-9]{{3}}")
-    return text.str.contains_any(list(numbers.separators))
+    return pl.any_horizontal(text.str.contains(sign, literal=True) for sign in numbers.separators)

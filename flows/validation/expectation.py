@@ -1,0 +1,96 @@
+"""What a finding says that a refused text should have been, and which one option would take it as it stands."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+
+import dataframely as dy
+import polars as pl
+
+from flows.model.formats import CellText, Csv, Format
+from flows.model.types import Value, type_of
+
+_NULLS = frozenset(("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "nan", "NaN", "-", "--", "?", "(null)"))
+"""Texts that files have for no value."""
+
+
+def expected_texts(name: str, column: dy.Column, form: Format, raws: pl.Series) -> pl.Series:
+    """What should have stood in cells, in words.
+
+    Args:
+        name: the column's name.
+        column: the schema's column.
+        form: how the files are written.
+        raws: the refused texts.
+    """
+    plain = type_of(column).expected(column, form.cells.of(name))
+    if raws.dtype != pl.String:
+        return pl.repeat(plain, len(raws), dtype=pl.String, eager=True)
+    texts = raws.unique().drop_nulls()
+    two, option = _read_twice(texts, name, column, form), _options(texts, name, column, form)
+    words = {
+        text: "; ".join(filter(None, (plain, two.get(text), _strange_character(text), option.get(text))))
+        for text in texts
+    }
+    return pl.Series(raws.name, [words.get(text, plain) for text in raws], pl.String)
+
+
+def _read_twice(texts: pl.Series, name: str, column: dy.Column, form: Format) -> dict[str, str]:
+    """Text → how two of the declared forms read it differently."""
+    readings = [
+        (words, _values(texts, column, cells)) for words, cells in type_of(column).readings(form.cells.of(name))
+    ]
+    found = {}
+    for text in texts:
+        read = {values[text]: words for words, values in readings if text in values}
+        if len(read) > 1:
+            found[text] = " and ".join(f"{words} reads {value}" for value, words in read.items())
+            found[text] += ", and a value that two forms read differently is never chosen"
+    return found
+
+
+def _options(texts: pl.Series, name: str, column: dy.Column, form: Format) -> dict[str, str]:
+    """Text → the one option that takes it; none where several do that read it differently."""
+    cells, found = form.cells.of(name), dict[str, dict[Value, str]]()
+    for words, other in type_of(column).options(texts.to_list(), cells):
+        for text, value in _values(texts, column, other).items():
+            found.setdefault(text, {}).setdefault(value, words)
+    if column.nullable:
+        for text in _NULLS & set(texts):
+            found.setdefault(text, {})[None] = f"nulls={(*cells.nulls, text)!r}"
+    match form:
+        case Csv(padding=False):
+            for text, value in _padded(texts, column, cells):
+                found.setdefault(text, {})[value] = "padding=True"
+    one = {text: next(iter(words.values())) for text, words in found.items() if len(words) == 1}
+    return {text: f"{_declared(name, words, form)} takes it" for text, words in one.items()}
+
+
+def _padded(texts: pl.Series, column: dy.Column, cells: CellText) -> Iterator[tuple[str, Value]]:
+    """The texts that are read without the blanks around them."""
+    bare = {text: text.strip() for text in texts if text != text.strip()}
+    read = _values(pl.Series(texts.name, sorted({*bare.values()}), pl.String), column, cells)
+    return ((text, read[inner]) for text, inner in bare.items() if inner in read)
+
+
+def _declared(name: str, words: str, form: Format) -> str:
+    """An option as the author writes it: for all columns, or for the one that has options of its own."""
+    kind = type(form).__name__
+    if name in form.cells.columns and not words.startswith("padding"):
+        return f"{kind}(columns={{{name!r}: Cells({words})}})"
+    return f"{kind}({words})"
+
+
+def _values(texts: pl.Series, column: dy.Column, cells: CellText) -> Mapping[str, Value]:
+    """The texts that are read, with their values."""
+    found = texts.to_frame().select(type_of(column).read(texts, pl.col(texts.name), column, cells)).to_series()
+    return {text: value for text, value in zip(texts, found, strict=True) if value is not None}
+
+
+def _strange_character(text: str) -> str | None:
+    """The first character that looks like another, or like nothing."""
+    for char in text:
+        if not char.isascii() or not char.isprintable():
+            return f"it has U+{ord(char):04X} {unicodedata.name(char, 'without a name')}"
+    return None
