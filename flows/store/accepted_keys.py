@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from flows.errors import DeclarationError
 from flows.model.dataset import Dataset
 from flows.store.ledger import Ledger, live_contents
 from flows.store.schema import datasets
+from flows.store.statements import dataset_fact
 
 type Keys = dict[str, str]
 """Key column → its type."""
@@ -55,7 +56,7 @@ def key_change(ledger: Ledger, dataset: Dataset) -> tuple[Keys, Keys] | None:
 
 def _known(ledger: Ledger, dataset: str) -> Keys | None:
     with ledger.reading() as connection:
-        text = connection.scalar(select(datasets.c.merge_keys).where(datasets.c.name == dataset))
+        text = dataset_fact(connection, datasets.c.merge_keys, dataset)
     return json.loads(text) if text is not None else None
 
 

@@ -24,9 +24,10 @@ from sqlalchemy import select
 from flows.model.dataset import Dataset
 from flows.model.lifecycle import LIVE, PathFacts
 from flows.model.limits import LEAST_QUARANTINE_DAYS
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.quarantine import KeptVersion, Quarantine
 from flows.store.schema import paths, versions
+from flows.store.statements import among
 from flows.text.plural import counted
 
 log = logging.getLogger(__name__)

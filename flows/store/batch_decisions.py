@@ -23,8 +23,9 @@ from flows.store.decisions import (
     UnseenPathRow,
     VersionRow,
 )
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.schema import versions
+from flows.store.statements import among
 
 _PLAIN = ("load", "refuse", "unchanged")
 _NO_COUNTS = Verdict().summary

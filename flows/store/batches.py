@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
-from sqlalchemy import insert, update
+from sqlalchemy import bindparam, insert, update
 
 from flows.model.business_day import BusinessDay
 from flows.model.files import Signature
@@ -18,7 +18,17 @@ from flows.store.decisions import write_decisions
 from flows.store.footer import Footer
 from flows.store.ledger import Ledger, SegmentFacts
 from flows.store.schema import batches, datasets, segments, versions
+from flows.store.statements import OF
 from flows.store.upkeep import dataset_facts
+
+_HOLDS = update(datasets).where(datasets.c.name == OF).values(held=bindparam("rows"))
+_ADD_SEGMENT = insert(segments)
+_BECOME_LOADED = [
+    update(table)
+    .where(table.c.dataset == OF, table.c.state == State.STAGED.value)
+    .values(state=State.LOADED.value, loaded_utc=bindparam("now"))
+    for table in (versions, batches)
+]
 
 
 def prepare_batch(
@@ -67,8 +77,8 @@ def stage_batch(ledger: Ledger, footer: Footer, segment: SegmentFacts, days: Ite
         days: the business days that it brings.
     """
     with ledger.writing() as connection:
-        connection.execute(update(datasets).where(datasets.c.name == footer.dataset).values(held=None))
-        connection.execute(insert(segments), asdict(segment))
+        connection.execute(_HOLDS, {"of": footer.dataset, "rows": None})
+        connection.execute(_ADD_SEGMENT, asdict(segment))
         write_decisions(connection, footer.dataset, footer.decisions, segment=segment.id)
         write_days(connection, days)
 
@@ -80,11 +90,9 @@ def mark_loaded(ledger: Ledger, held: Mapping[str, int]) -> None:
         ledger: where.
         held: dataset → rows in the cube now.
     """
-    now, staged = now_utc(), State.STAGED.value
-    loaded = {"state": State.LOADED.value, "loaded_utc": now}
+    now = now_utc()
     with ledger.writing() as connection:
         for dataset, rows in held.items():
-            for table in (versions, batches):
-                of_it = (table.c.state == staged) & (table.c.dataset == dataset)
-                connection.execute(update(table).where(of_it).values(loaded))
-            connection.execute(update(datasets).where(datasets.c.name == dataset).values(held=rows))
+            for statement in _BECOME_LOADED:
+                connection.execute(statement, {"of": dataset, "now": now})
+            connection.execute(_HOLDS, {"of": dataset, "rows": rows})

@@ -15,9 +15,10 @@ from flows.model.business_day import BusinessDay, DayState, TotalChange
 from flows.model.lifecycle import LIVE
 from flows.model.totals import JsonValue, Value, from_json, to_json
 from flows.runtime.clock import now_utc
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.schema import business_days as table
 from flows.store.schema import datasets, paths, versions
+from flows.store.statements import among, dataset_fact
 
 LATE_DAYS = timedelta(days=31)
 """Days that were late longer ago are not told any more."""
@@ -122,7 +123,8 @@ def mark_told(ledger: Ledger, dataset: str, days: Iterable[date]) -> None:
 def day_column(ledger: Ledger, dataset: str) -> str | None:
     """The column whose days the ledger knows; None where they have to be derived."""
     with ledger.reading() as connection:
-        return connection.scalar(select(datasets.c.day_column).where(datasets.c.name == dataset))
+        column: str | None = dataset_fact(connection, datasets.c.day_column, dataset)
+    return column
 
 
 def set_days(ledger: Ledger, dataset: str, column: str | None, days: Iterable[BusinessDay]) -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, select
 from flows.model.dataset import Dataset
 from flows.store.decisions import HERE, Decisions, current_rows
 from flows.store.footer import Footer, UnknownFooter, read_footer
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.schema import batches, paths, versions
 from flows.store.segments import Segments
+from flows.store.statements import among
 from flows.store.upkeep import Replacement, apply_replacement, dataset_facts
 
 type Covers = tuple[tuple[int, int], ...]

@@ -12,8 +12,9 @@ from sqlalchemy import Select, func, select
 from flows.model.calendar import in_zone
 from flows.model.lifecycle import State
 from flows.store.history import RULED_OUT, FileRow, file_row
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.schema import overruled, paths, versions
+from flows.store.statements import among
 
 
 @dataclass(frozen=True)

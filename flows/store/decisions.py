@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, Table, Update, bindparam, select, update
 
-from flows.store.ledger import among
 from flows.store.schema import batches, paths, versions
 from flows.store.schema import decisions as actions
+from flows.store.statements import among
 
 HERE = 0
 """In place of a segment's number: the segment in which this is written."""
@@ -241,7 +242,11 @@ def _change(connection: Connection, kind: type[Any], rows: Sequence[tuple[Any, .
     """Write some columns of versions that are there."""
     if rows:
         names = kind._fields[1:]
-        changed = update(versions).where(versions.c.id == bindparam("number"))
-        statement = changed.values({name: bindparam(f"new_{name}") for name in names})
         bound = ("number", *(f"new_{name}" for name in names))
-        connection.execute(statement, [dict(zip(bound, row, strict=True)) for row in rows])
+        connection.execute(_changing(names), [dict(zip(bound, row, strict=True)) for row in rows])
+
+
+@cache
+def _changing(names: tuple[str, ...]) -> Update:
+    changed = update(versions).where(versions.c.id == bindparam("number"))
+    return changed.values({name: bindparam(f"new_{name}") for name in names})

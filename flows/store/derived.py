@@ -8,15 +8,24 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from flows.model.findings import Finding
 from flows.model.lifecycle import LIVE
-from flows.store.ledger import Ledger, SegmentFacts, among
+from flows.store.ledger import SEGMENTS_OF, Ledger, SegmentFacts
 from flows.store.schema import datasets, derived, overruled, segments, versions
+from flows.store.statements import OF, among
 
 KEPT_FINDINGS = 100
 """Findings that are kept of a content that the present declaration would refuse; the counts are complete."""
+_VALID = (
+    select(derived)
+    .join(segments, (segments.c.id == derived.c.id) & (segments.c.sha256 == derived.c.source))
+    .join(datasets, datasets.c.name == derived.c.dataset)
+    .where(derived.c.dataset == OF, derived.c.fingerprint == datasets.c.fingerprint)
+    .where(segments.c.fingerprint != derived.c.fingerprint)
+)
+"""What was derived for the declaration of the last start, from segments that are there and of another one."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +41,15 @@ def shown_segments(ledger: Ledger, dataset: str) -> dict[int, SegmentFacts]:
     """Segment id → the file that is read for it: what was derived from it where an earlier declaration has written
     it."""
     with ledger.reading() as connection:
-        first = connection.execute(select(segments).where(segments.c.dataset == dataset))
+        first = connection.execute(SEGMENTS_OF, {"of": dataset})
         found = {row.id: SegmentFacts(**row._mapping) for row in first}
-        return found | {row.id: _facts(row) for row in connection.execute(_valid(dataset))}
+        return found | {row.id: _facts(row) for row in connection.execute(_VALID, {"of": dataset})}
 
 
 def derived_segments(ledger: Ledger, dataset: str) -> dict[int, SegmentFacts]:
     """Segment id → what was derived from it for the present declaration."""
     with ledger.reading() as connection:
-        return {row.id: _facts(row) for row in connection.execute(_valid(dataset))}
+        return {row.id: _facts(row) for row in connection.execute(_VALID, {"of": dataset})}
 
 
 def add_derived(
@@ -78,7 +87,7 @@ def forget_useless(ledger: Ledger, dataset: str) -> set[str]:
     """Forget what was derived for another declaration, or from a segment that is not there any more, and what is known
     of their contents. Returns the files that are still of use."""
     with ledger.writing() as connection:
-        useful = {row.id: row.file for row in connection.execute(_valid(dataset))}
+        useful = {row.id: row.file for row in connection.execute(_VALID, {"of": dataset})}
         theirs = derived.c.dataset == dataset
         if connection.scalar(select(derived.c.id).where(theirs, derived.c.id.not_in(among(useful))).limit(1)):
             connection.execute(delete(derived).where(theirs, derived.c.id.not_in(among(useful))))
@@ -109,17 +118,6 @@ def _forget_contents(connection: Connection, dataset: str, useful: Collection[in
         return
     inside = select(versions.c.id).where(versions.c.segment.in_(among(useful)))
     connection.execute(delete(overruled).where(overruled.c.dataset == dataset, overruled.c.content.not_in(inside)))
-
-
-def _valid(dataset: str) -> Select[Any]:
-    """What was derived for the declaration of the last start, from segments that are there and of another one."""
-    return (
-        select(derived)
-        .join(segments, (segments.c.id == derived.c.id) & (segments.c.sha256 == derived.c.source))
-        .join(datasets, datasets.c.name == derived.c.dataset)
-        .where(derived.c.dataset == dataset, derived.c.fingerprint == datasets.c.fingerprint)
-        .where(segments.c.fingerprint != derived.c.fingerprint)
-    )
 
 
 def _facts(row: Any) -> SegmentFacts:

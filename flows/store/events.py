@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Select, or_, select
 
 from flows.model.files import shown
 from flows.model.lifecycle import State
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.schema import batches, decisions, paths, versions
+from flows.store.statements import among
 
 _FIRST = ("share", "duplicate", "hold", "load")
 """Actions that say how a version came."""

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from flows.store.decisions import Decisions
 from flows.store.footer import Footer, UnknownFooter, read_footer
-from flows.store.ledger import among
 from flows.store.migrations import OLD_VALUES
 from flows.store.schema import batches, segments, versions
 from flows.store.segments import Segments, number_of
+from flows.store.statements import among
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from flows.model.lifecycle import LIVE, State
 from flows.model.merge import last_by_rank
 from flows.model.precedence import ByArrival, ByColumn, ByName, Rank
 from flows.model.tables import LINE, VERSION, Table, parse_value
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.ranks import live_ranks
 from flows.store.schema import paths, versions
 from flows.store.segment_rows import Part, legible, scan_segments
 from flows.store.segments import Segments
+from flows.store.statements import among
 from flows.store.upkeep import horizon_of
 
 _SHOWN_PATHS = 3

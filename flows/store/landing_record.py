@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 
 from flows.store.ledger import Ledger
 from flows.store.schema import datasets, paths, versions
+from flows.store.statements import dataset_fact
 
 PATIENCE_S = 0.5
 """How long the thread that finds what has landed waits for the ledger's lock: while it waits it looks at nothing else,
@@ -19,19 +20,18 @@ def remembered_volumes(ledger: Ledger, dataset: str) -> dict[bytes, tuple[int, i
     """Directory, relative to the landing directory → its device and inode when it was last believed to be whole: of
     the landing directory itself and of those that something was mounted on. Empty where it never was."""
     with ledger.reading() as connection:
-        kept = connection.scalar(select(datasets.c.volumes).where(datasets.c.name == dataset))
+        kept = dataset_fact(connection, datasets.c.volumes, dataset)
     return {bytes.fromhex(path): (device, inode) for path, device, inode in json.loads(kept or "[]")}
 
 
 def judged_in_doubt(ledger: Ledger, dataset: str) -> set[bytes] | None:
     """The paths judged since the landing directory is in doubt; None where it is not."""
-    in_doubt = select(paths.c.path).join(datasets, datasets.c.name == paths.c.dataset)
     with ledger.reading() as connection:
-        doubted = connection.scalar(select(datasets.c.doubted_after).where(datasets.c.name == dataset))
+        doubted = dataset_fact(connection, datasets.c.doubted_after, dataset)
         if doubted is None:
             return None
-        found = in_doubt.where(paths.c.dataset == dataset, paths.c.judged > datasets.c.doubted_after)
-        return set(connection.scalars(found))
+        since = select(paths.c.path).where(paths.c.dataset == dataset, paths.c.judged > doubted)
+        return set(connection.scalars(since))
 
 
 def remember_directory(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Select, func, select
 
@@ -16,12 +15,34 @@ from flows.model.lifecycle import LIVE
 from flows.model.plan import Counters
 from flows.store.disk import room_for
 from flows.store.schema import batches, datasets, paths, segments, versions
+from flows.store.statements import OF, among_named, named
 
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction; ours take milliseconds."""
 ROOM_BYTES = 4_000_000
 """How much room a ledger takes to go on, about: so large becomes its log before it is copied into the file."""
-_IN_LIMIT = 10_000
+
+
+def live_contents(dataset: str | None = None) -> Select[tuple[int | None]]:
+    """The contents that are in the cube, of a dataset or of all."""
+    found = select(versions.c.content).where(versions.c.state.in_(LIVE), versions.c.content.is_not(None))
+    return found if dataset is None else found.where(versions.c.dataset == dataset)
+
+
+LIVE_CONTENTS_OF = live_contents().where(versions.c.dataset == OF)
+_LAST_BATCH = select(batches.c.id).order_by(batches.c.id.desc()).limit(1)
+_LAST_BATCH_OF = _LAST_BATCH.where(batches.c.dataset == OF)
+_LAST_NUMBERS = select(
+    *(select(func.max(column)).scalar_subquery() for column in (paths.c.id, versions.c.id, paths.c.arrival))
+)
+SEGMENTS_OF = select(segments).where(segments.c.dataset == OF)
+_SIGNATURES = select(*(paths.c[name] for name in ("path", *Signature._fields))).where(
+    paths.c.dataset == OF, paths.c.present
+)
+_IN_SEGMENTS = select(versions.c.segment, versions.c.id).where(versions.c.segment.is_not(None))
+_LIVE_IN_SEGMENTS = _IN_SEGMENTS.where(versions.c.id.in_(LIVE_CONTENTS_OF))
+_LIVE_IN_SOME_SEGMENTS = _LIVE_IN_SEGMENTS.where(versions.c.segment.in_(among_named()))
+_SOME_IN_SEGMENTS = _IN_SEGMENTS.where(versions.c.id.in_(among_named()))
 
 
 @dataclass(frozen=True)
@@ -101,9 +122,7 @@ class Ledger:
     def counters(self) -> Counters:
         """The next free numbers."""
         with self.reading() as connection:
-            path = connection.scalar(select(func.max(paths.c.id))) or 0
-            version = connection.scalar(select(func.max(versions.c.id))) or 0
-            arrival = connection.scalar(select(func.max(paths.c.arrival))) or 0
+            path, version, arrival = (last or 0 for last in connection.execute(_LAST_NUMBERS).one())
         return Counters(path + 1, max(version, self._given.version) + 1, max(arrival, self._given.arrival) + 1)
 
     def reserve(self, taken: Numbers) -> None:
@@ -131,9 +150,10 @@ class Ledger:
 
     def last_batch(self, dataset: str | None = None) -> int:
         """The last batch that was staged, of a dataset or of all; 0 where none was."""
-        last = select(batches.c.id).order_by(batches.c.id.desc()).limit(1)
         with self.reading() as connection:
-            return int(connection.scalar(last if dataset is None else last.where(batches.c.dataset == dataset)) or 0)
+            if dataset is None:
+                return connection.scalar(_LAST_BATCH) or 0
+            return connection.scalar(_LAST_BATCH_OF, {"of": dataset}) or 0
 
     def dataset_names(self) -> list[str]:
         """The datasets that sessions have opened."""
@@ -142,19 +162,15 @@ class Ledger:
 
     def signatures(self, dataset: str) -> dict[bytes, Signature]:
         """The signature last judged of every path that was present when last looked."""
-        columns = (paths.c.path, paths.c.size_bytes, paths.c.mtime_ns, paths.c.ctime_ns, paths.c.inode)
-        query = select(*columns).where(paths.c.dataset == dataset, paths.c.present)
         with self.reading() as connection:
-            return {row[0]: Signature(*row[1:]) for row in connection.execute(query) if row[1] is not None}
+            found = connection.execute(_SIGNATURES, {"of": dataset})
+            return {row[0]: Signature(*row[1:]) for row in found if row[1] is not None}
 
     def live(self, dataset: str, *, segment_ids: Sequence[int] | None = None) -> dict[int, set[int]]:
         """Segment id → the contents in it that are in the cube, of all or of the named segments."""
-        query = select(versions.c.segment, versions.c.id).where(
-            versions.c.id.in_(live_contents(dataset)), versions.c.segment.is_not(None)
-        )
-        if segment_ids is not None:
-            query = query.where(versions.c.segment.in_(among(segment_ids)))
-        return self._by_segment(query)
+        if segment_ids is None:
+            return self._by_segment(_LIVE_IN_SEGMENTS, {"of": dataset})
+        return self._by_segment(_LIVE_IN_SOME_SEGMENTS, {"of": dataset, **named(segment_ids)})
 
     def live_paths(self, dataset: str) -> list[bytes]:
         """The paths whose rows are in the cube."""
@@ -168,20 +184,19 @@ class Ledger:
 
     def segments_with(self, contents: Iterable[int]) -> dict[int, set[int]]:
         """Segment id → those of the contents that are in it, whether they are in the cube or not."""
-        named = versions.c.id.in_(among(contents))
-        return self._by_segment(select(versions.c.segment, versions.c.id).where(named, versions.c.segment.is_not(None)))
+        return self._by_segment(_SOME_IN_SEGMENTS, named(contents))
 
-    def _by_segment(self, query: Select[tuple[int | None, int]]) -> dict[int, set[int]]:
+    def _by_segment(self, statement: Select[tuple[int | None, int]], bound: Mapping[str, str]) -> dict[int, set[int]]:
         found: dict[int, set[int]] = {}
         with self.reading() as connection:
-            for segment, content in connection.execute(query):
+            for segment, content in connection.execute(statement, bound):
                 found.setdefault(segment, set()).add(content)
         return found
 
     def segments(self, dataset: str) -> dict[int, SegmentFacts]:
         """All segments of a dataset by id."""
         with self.reading() as connection:
-            found = connection.execute(select(segments).where(segments.c.dataset == dataset))
+            found = connection.execute(SEGMENTS_OF, {"of": dataset})
             return {row.id: SegmentFacts(**row._mapping) for row in found}
 
     def segment_files(self) -> set[str]:
@@ -193,25 +208,3 @@ class Ledger:
 def _is_open(connection: Connection) -> bool:
     """Whether SQLite still has a transaction open on this connection."""
     return bool(getattr(connection.connection.dbapi_connection, "in_transaction", False))
-
-
-def among(ids: Iterable[int | str]) -> Select[tuple[Any]]:
-    """Ids, or texts, as one bound value: SQLite takes some ten thousand of them in a statement, and every other number
-    of them would be another statement to keep."""
-    named = func.json_each(json.dumps(list(ids))).table_valued("value")
-    return select(named.c.value)
-
-
-def chunked(connection: Connection, query: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Iterator[Any]:
-    """The rows of a query about many values, some thousand of which are bound at a time.
-
-    SQLite takes 32,766 of them in a statement: https://www.sqlite.org/limits.html#max_variable_number
-    """
-    for start in range(0, len(values), _IN_LIMIT):
-        yield from connection.execute(query(values[start : start + _IN_LIMIT]))
-
-
-def live_contents(dataset: str | None = None) -> Select[tuple[int | None]]:
-    """The contents that are in the cube, of a dataset or of all."""
-    found = select(versions.c.content).where(versions.c.state.in_(LIVE), versions.c.content.is_not(None))
-    return found if dataset is None else found.where(versions.c.dataset == dataset)

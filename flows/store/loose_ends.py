@@ -9,8 +9,9 @@ from sqlalchemy import Connection, delete, exists, select, update
 from flows.model.files import Signature
 from flows.model.lifecycle import LIVE, State
 from flows.runtime.clock import now_utc
-from flows.store.ledger import among, live_contents
+from flows.store.ledger import live_contents
 from flows.store.schema import paths, segments, versions
+from flows.store.statements import among
 
 _LOST = "its rows are in no segment any more"
 _NEVER_SEEN = {"present": False, **dict.fromkeys(Signature._fields)}

@@ -10,8 +10,9 @@ from sqlalchemy import func, select, update
 
 from flows.model.lifecycle import LIVE, State
 from flows.model.precedence import ByArrival, ByColumn, ByName, Meaning, Precedence
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.schema import datasets, paths, versions
+from flows.store.statements import among, dataset_fact
 from flows.store.upkeep import NEVER, judge_refused_anew
 
 _PRECEDENCES: dict[str, Callable[..., Precedence]] = {kind.__name__: kind for kind in (ByArrival, ByName, ByColumn)}
@@ -20,7 +21,7 @@ _PRECEDENCES: dict[str, Callable[..., Precedence]] = {kind.__name__: kind for ki
 def remembered_meaning(ledger: Ledger, dataset: str) -> Meaning | None:
     """The meaning that was last noted; None where none was."""
     with ledger.reading() as connection:
-        text = connection.scalar(select(datasets.c.meaning).where(datasets.c.name == dataset))
+        text = dataset_fact(connection, datasets.c.meaning, dataset)
     if text is None:
         return None
     facts = json.loads(text)

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import select, update
 
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.migrations import OLD_VALUES
 from flows.store.schema import datasets, paths, versions
+from flows.store.statements import among, dataset_fact
 from flows.store.upkeep import NEVER
 
 
@@ -26,7 +27,7 @@ class OtherValues(NamedTuple):
 def is_declared_as_before(ledger: Ledger, dataset: str, fingerprint: str) -> bool:
     """Whether a dataset is declared as it was at the last start, or there was none."""
     with ledger.reading() as connection:
-        before = connection.scalar(select(datasets.c.fingerprint).where(datasets.c.name == dataset))
+        before = dataset_fact(connection, datasets.c.fingerprint, dataset)
     return before in (None, fingerprint)
 
 

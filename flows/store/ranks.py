@@ -8,32 +8,46 @@ from sqlalchemy import Connection, and_, exists, func, literal_column, select
 
 from flows.model.lifecycle import LIVE
 from flows.model.precedence import ByArrival, Meaning, Rank, rank_of
-from flows.store.ledger import Ledger, among
+from flows.store.ledger import Ledger
 from flows.store.path_facts import GIVEN_UP, KEPT_LATER
 from flows.store.schema import paths, versions
+from flows.store.statements import OF, among_named, named
 
 _accepted = versions.alias("accepted_version")
 _content = versions.alias("content_version")
+_holder = versions.alias()
+_PLACES = (
+    select(_content.c.segment, _content.c.id, paths.c.path, paths.c.arrival, versions.c.digest, versions.c.path_values)
+    .join(_content, _content.c.id == versions.c.content)
+    .join(paths, paths.c.id == versions.c.path_id)
+    .where(versions.c.dataset == OF, versions.c.state.in_(LIVE), _content.c.segment.is_not(None))
+)
+_PLACES_IN_SEGMENTS = _PLACES.where(_content.c.segment.in_(among_named()))
+_same = (_accepted.c.digest == versions.c.digest) & (_accepted.c.path_values == versions.c.path_values)
+_has_rows = _holder.c.rows > literal_column("0")  # see HAS_ROWS
+_GIVEN_UP_AT = (
+    select(versions.c.digest, versions.c.path_values, func.min(paths.c.arrival))
+    .join(paths, paths.c.id == versions.c.path_id)
+    .outerjoin(_accepted, and_(_accepted.c.id == paths.c.accepted, _same))
+    .where(versions.c.dataset == OF, GIVEN_UP, paths.c.arrival.is_not(None), _accepted.c.id.is_(None))
+    .where(~KEPT_LATER)
+    .where(exists().where(_holder.c.digest == versions.c.digest, _has_rows, _holder.c.state.in_(LIVE)))
+    .group_by(versions.c.digest, versions.c.path_values)
+)
 
 
 def live_ranks(
     ledger: Ledger, dataset: str, meaning: Meaning, *, segment_ids: Sequence[int] | None = None
 ) -> dict[int, dict[int, Rank]]:
     """Segment id → (content → rank) of what is in the cube, of all or of the named segments."""
-    query = (
-        select(
-            _content.c.segment, _content.c.id, paths.c.path, paths.c.arrival, versions.c.digest, versions.c.path_values
-        )
-        .join(_content, _content.c.id == versions.c.content)
-        .join(paths, paths.c.id == versions.c.path_id)
-        .where(versions.c.dataset == dataset, versions.c.state.in_(LIVE), _content.c.segment.is_not(None))
-    )
-    if segment_ids is not None:
-        query = query.where(_content.c.segment.in_(among(segment_ids)))
     found: dict[int, dict[int, Rank]] = {}
     with ledger.reading() as connection:
         given_up = _all_given_up(connection, dataset) if _by_arrival(meaning) else {}
-        for segment, content, path, arrival, digest, values in connection.execute(query):
+        if segment_ids is None:
+            places = connection.execute(_PLACES, {"of": dataset})
+        else:
+            places = connection.execute(_PLACES_IN_SEGMENTS, {"of": dataset, **named(segment_ids)})
+        for segment, content, path, arrival, digest, values in places:
             rank = _rank(meaning, path, arrival, given_up.get((digest, values)))
             ranks = found.setdefault(segment, {})
             if content not in ranks or ranks[content] < rank:
@@ -51,16 +65,5 @@ def _by_arrival(meaning: Meaning) -> bool:
 
 def _all_given_up(connection: Connection, dataset: str) -> dict[tuple[bytes, str], int]:
     """Of the deliveries that some path has: the lowest arrival of the paths that gave them up."""
-    holder = versions.alias()
-    same = (_accepted.c.digest == versions.c.digest) & (_accepted.c.path_values == versions.c.path_values)
-    has_rows = holder.c.rows > literal_column("0")  # see HAS_ROWS
-    query = (
-        select(versions.c.digest, versions.c.path_values, func.min(paths.c.arrival))
-        .join(paths, paths.c.id == versions.c.path_id)
-        .outerjoin(_accepted, and_(_accepted.c.id == paths.c.accepted, same))
-        .where(versions.c.dataset == dataset, GIVEN_UP, paths.c.arrival.is_not(None), _accepted.c.id.is_(None))
-        .where(~KEPT_LATER)
-        .where(exists().where(holder.c.digest == versions.c.digest, has_rows, holder.c.state.in_(LIVE)))
-        .group_by(versions.c.digest, versions.c.path_values)
-    )
-    return {(digest, values): arrival for digest, values, arrival in connection.execute(query)}
+    found = connection.execute(_GIVEN_UP_AT, {"of": dataset})
+    return {(digest, values): arrival for digest, values, arrival in found}

@@ -33,6 +33,16 @@ from flows.store.schema import requests
 POLL_S = 0.1
 LISTED = 100  # requests that are looked at together
 OPEN, RUNNING, DONE, FAILED, WITHDRAWN = "open", "running", "done", "failed", "withdrawn"
+_OPEN_REQUESTS = (
+    select(
+        requests.c.id,
+        *(func.substr(cast(requests.c[name], LargeBinary), 1, 1000) for name in ("dataset", "kind", "who")),
+        func.substr(cast(requests.c.payload, LargeBinary), 1, MAX_BYTES + 1),
+    )
+    .where(requests.c.state == OPEN)
+    .order_by(requests.c.id)
+    .limit(LISTED)
+)
 
 
 @dataclass(frozen=True)
@@ -113,13 +123,10 @@ class RequestBox:
 
     def open_requests(self) -> list[OpenRequest]:
         """The first of the requests that wait, in order."""
-        columns = [func.substr(cast(requests.c[name], LargeBinary), 1, 1000) for name in ("dataset", "kind", "who")]
-        payload = func.substr(cast(requests.c.payload, LargeBinary), 1, MAX_BYTES + 1)
-        query = select(requests.c.id, *columns, payload).where(requests.c.state == OPEN).order_by(requests.c.id)
         with self._ledger.reading() as connection:
             return [
                 OpenRequest(id, _text(dataset), _text(kind), payload or b"", _text(who))
-                for id, dataset, kind, who, payload in connection.execute(query.limit(LISTED))
+                for id, dataset, kind, who, payload in connection.execute(_OPEN_REQUESTS)
             ]
 
     def claim(self, id: int, *, patience_s: float = BUSY_TIMEOUT_S) -> bool:

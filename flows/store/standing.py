@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from flows.model.lifecycle import LIVE, State
-from flows.store.ledger import among
 from flows.store.schema import paths, versions
+from flows.store.statements import among
 
 _LEFT = {
     "deleted": "its file was deleted, and its rows with it",

@@ -16,8 +16,9 @@ from flows.model.findings import Verdict
 from flows.model.lifecycle import LIVE, Cause, Identity, State
 from flows.model.merge import Horizon
 from flows.runtime.clock import now_utc
-from flows.store.ledger import Ledger, SegmentFacts, among, live_contents
+from flows.store.ledger import LIVE_CONTENTS_OF, Ledger, SegmentFacts, live_contents
 from flows.store.schema import datasets, paths, segments, versions
+from flows.store.statements import OF, among, dataset_fact
 
 NEVER = {"ctime_ns": 0, "inode": 0}
 """Of a signature: no file has these, so that the path is read again where its file lies, and seen to be gone where it
@@ -25,6 +26,7 @@ does not. A path without a signature is never seen to be gone."""
 
 
 _holder = versions.alias("holder")  # made once: it takes longer than to ask for the contents of a segment
+_LIVE_ROWS = select(func.coalesce(func.sum(versions.c.rows), 0)).where(versions.c.id.in_(LIVE_CONTENTS_OF))
 
 
 @dataclass(frozen=True)
@@ -202,15 +204,14 @@ def drop_segments(ledger: Ledger, ids: Iterable[int]) -> list[SegmentFacts]:
 
 def live_rows(ledger: Ledger, dataset: str) -> int:
     """The rows of all contents in the cube together, those that others cover included."""
-    live = select(func.coalesce(func.sum(versions.c.rows), 0)).where(versions.c.id.in_(live_contents(dataset)))
     with ledger.reading() as connection:
-        return int(connection.scalar(live) or 0)
+        return int(connection.scalar(_LIVE_ROWS, {"of": dataset}) or 0)
 
 
 def keys_differ(ledger: Ledger, dataset: str, live: int) -> bool:
     """Whether no two contents in the cube hold the same key: it had as many rows as they have together."""
     with ledger.reading() as connection:
-        held = connection.scalar(select(datasets.c.held).where(datasets.c.name == dataset))
+        held = dataset_fact(connection, datasets.c.held, dataset)
     return held is not None and held == live
 
 
@@ -225,7 +226,7 @@ def horizon_of(ledger: Ledger, dataset: Dataset) -> Horizon | None:
 def first_day(ledger: Ledger, dataset: str) -> date | None:
     """Retention: the first day whose rows are in the cube; None where all are."""
     with ledger.reading() as connection:
-        found = connection.scalar(select(datasets.c.first_day).where(datasets.c.name == dataset))
+        found = dataset_fact(connection, datasets.c.first_day, dataset)
     return date.fromisoformat(found) if found else None
 
 
@@ -237,11 +238,13 @@ class DatasetFacts(NamedTuple):
     merge_keys: str | None = None
 
 
+_FACTS = select(*(datasets.c[name] for name in DatasetFacts._fields)).where(datasets.c.name == OF)
+
+
 def dataset_facts(ledger: Ledger, dataset: str) -> DatasetFacts:
     """The facts of a dataset; nothing of one that no session has opened."""
-    columns = [datasets.c[name] for name in DatasetFacts._fields]
     with ledger.reading() as connection:
-        row = connection.execute(select(*columns).where(datasets.c.name == dataset)).one_or_none()
+        row = connection.execute(_FACTS, {"of": dataset}).one_or_none()
     return DatasetFacts(*row) if row is not None else DatasetFacts()
 
 
@@ -253,19 +256,20 @@ def set_first_day(ledger: Ledger, dataset: str, day: date | None) -> None:
         )
 
 
+_noted = upsert(datasets)
+_NOTE_FINGERPRINT = _noted.on_conflict_do_update(
+    index_elements=["name"], set_={"fingerprint": _noted.excluded.fingerprint}
+)
+
+
 def note_fingerprint(ledger: Ledger, dataset: str, fingerprint: str) -> bool:
     """Remember how a dataset is declared now. Returns whether it was declared otherwise at the last start.
 
     Refused files are then judged anew.
     """
     with ledger.writing() as connection:
-        before = connection.scalar(select(datasets.c.fingerprint).where(datasets.c.name == dataset))
-        row: Mapping[str, str] = {"name": dataset, "fingerprint": fingerprint}
-        connection.execute(
-            upsert(datasets)
-            .values(row)
-            .on_conflict_do_update(index_elements=["name"], set_={"fingerprint": fingerprint})
-        )
+        before = dataset_fact(connection, datasets.c.fingerprint, dataset)
+        connection.execute(_NOTE_FINGERPRINT, {"name": dataset, "fingerprint": fingerprint})
         if before is None or before == fingerprint:
             return False
         judge_refused_anew(connection, dataset)
