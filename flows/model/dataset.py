@@ -35,6 +35,7 @@ from flows.model.schema_checks import (
     check_renamed,
     check_schema,
     check_source_columns,
+    check_trailers,
 )
 from flows.model.tables import LINE, VERSION, Column, Table
 from flows.model.types import type_of
@@ -124,6 +125,8 @@ class Dataset:
         check_expected_day(self.schema, self.expect, self.retain_days)
         check_duplicates(self.schema, self.duplicates)
         check_precedence(self.schema, self.precedence)
+        if isinstance(self.format, Csv):
+            check_trailers(self.format.trailers, self.header)
         check_cell_columns(self.format.cells.columns, {*self.schema.columns(), *self.header, *self.path_columns})
 
     def _check_kinds(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import dataframely as dy
 
@@ -13,6 +13,7 @@ from flows.model.formats import CellText
 from flows.model.policies import Duplicates
 from flows.model.precedence import ByColumn, Precedence
 from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED
+from flows.model.trailer import Trailer
 from flows.model.types import DATETIME, DECLARED, INTEGER, type_of
 
 
@@ -103,6 +104,13 @@ def check_cell_columns(named: Collection[str], known: Collection[str]) -> None:
     """Refuse options of a column that is in no file."""
     unknown = [name for name in named if name not in known]
     require(not unknown, "format.columns", f"a mapping from columns, which are {', '.join(sorted(known))}", unknown)
+
+
+def check_trailers(trailers: Iterable[Trailer], columns: Collection[str]) -> None:
+    """Refuse a trailer with the sum of a column that files do not have."""
+    unknown = [name for trailer in trailers for name in trailer.columns.values() if name not in columns]
+    expected = f"a Trailer whose groups are rows or columns of the files, which are {', '.join(columns)}"
+    require(not unknown, "format.footer", expected, unknown)
 
 
 def check_duplicates(schema: type[dy.Schema], duplicates: Duplicates | None) -> None:

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from flows.model.declaration import require, wrong
+from flows.model.declaration import declared_words, require, wrong
 
 ROWS = "rows"
 """The group that holds the number of rows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trailer:
     r"""A line below the rows, each of whose named groups is checked.
 
+        Trailer(r"TOTAL;(?P<rows>\d+);(?P<Amount>[\d.,]+)")
+        Trailer(r"Sum: (?P<total>.+)", sums={"total": "Amount (EUR)"})
+
     Args:
         pattern: regular expression that all of the line has to match. The group `rows` is the number of rows, any other
-            one the sum of the column of its name: `r"TOTAL;(?P<rows>\d+);(?P<Amount>[\d.,]+)"`. A file without such a
-            line, or with several, is refused.
+            one the sum of a column of the file, written as its cells are: it has to be that of all rows, to the last
+            digit. A file without such a line, or with several, is refused.
+        sums: group → column, where a column's name cannot be that of a group, or is `rows`.
     """
 
     pattern: str
+    sums: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        require(bool(pattern_of("format.footer", self.pattern).groupindex), "format.footer", "a Trailer with a named "
-                "group such as (?P<rows>\\d+)", self.pattern)  # fmt: skip
+        groups = pattern_of("format.footer", self.pattern).groupindex
+        require(bool(groups), "format.footer", "a Trailer with a named group such as (?P<rows>\\d+)", self.pattern)
+        unknown = sorted(set(self.sums) - set(groups))
+        require(not unknown, "format.footer", "a Trailer whose sums name groups of its pattern", unknown)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Group → the column whose sum it is."""
+        groups = re.compile(self.pattern).groupindex
+        return {group: self.sums.get(group, group) for group in groups if group in self.sums or group != ROWS}
+
+    def __repr__(self) -> str:
+        return declared_words(self)
 
 
 def pattern_of(name: str, pattern: str) -> re.Pattern[str]:

@@ -31,12 +31,16 @@ class FileRefused(Exception):
         return cls("memory", raw=error.raw, expected=error.expected)
 
     @property
-    def found(self) -> FileFindings:
-        """What is found in the file: nothing of it can be loaded."""
+    def reason(self) -> str:
+        """The finding in a line."""
         finding = self.finding
         where = f" (line {finding.line})" if finding.line else ""
-        reason = f"{finding.rule}{where}: expected {finding.expected}, got {plain(finding.raw)}"
-        return FileFindings(refused=self.data_rows).with_refusal(finding, reason)
+        return f"{finding.rule}{where}: expected {finding.expected}, got {plain(finding.raw)}"
+
+    @property
+    def found(self) -> FileFindings:
+        """What is found in the file: nothing of it can be loaded."""
+        return FileFindings(refused=self.data_rows).with_refusal(self.finding, self.reason)
 
 
 def check_rows(dataset: Dataset, data_rows: int) -> None:

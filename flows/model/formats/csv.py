@@ -154,6 +154,11 @@ class Csv:
         require(self.blank_lines in choices, "format.blank_lines", "one of refuse, skip", self.blank_lines)
 
     @property
+    def trailers(self) -> tuple[Trailer, ...]:
+        """What is checked of what stands below the rows."""
+        return tuple(line for line in self.footer if isinstance(line, Trailer))
+
+    @property
     def encodings(self) -> tuple[str, ...]:
         """The codecs to try, in order."""
         return (self.encoding,) if isinstance(self.encoding, str) else self.encoding

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flows.model.formats import Csv
 from flows.model.tolerances import Tolerance
-from flows.model.trailer import Trailer
+from flows.model.trailer import ROWS, Trailer
 from flows.reading.csv.byte_checks import count_lines
 from flows.reading.csv.dialect import Dialect
 from flows.reading.refusal import FileRefused
@@ -25,12 +25,14 @@ class TrailerLine:
     Args:
         line: its physical line.
         raw: its text.
-        values: group → what it holds.
+        rows: how many there are; None where it does not say.
+        sums: column → what all of its values are together.
     """
 
     line: int
     raw: str
-    values: dict[str, str]
+    rows: str | None
+    sums: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class FooterRules:
     def __init__(self, csv: Csv, dialect: Dialect) -> None:
         self._dialect = dialect
         self._lines = [re.compile(each) for each in csv.footer if isinstance(each, str)]
-        self._trailers = [re.compile(each.pattern) for each in csv.footer if isinstance(each, Trailer)]
+        self._trailers = {re.compile(each.pattern): each for each in csv.footer if isinstance(each, Trailer)}
 
     def find(self, text: bytes, top: int, line: int) -> Footer:
         """The footer of a text, from its last line up to the first one that is none.
@@ -90,13 +92,15 @@ class FooterRules:
             end, count = start, count + 1
 
     def _read_trailers(self, lines: list[tuple[int, str]]) -> Iterator[TrailerLine]:
-        for pattern in self._trailers:
+        for pattern, trailer in self._trailers.items():
             fitting = [(number, found) for number, raw in lines if (found := pattern.fullmatch(raw))]
             if len(fitting) != 1:
                 line, raw = (fitting[1][0], fitting[1][1][0]) if fitting else (None, "no such line")
                 raise FileRefused("trailer", line=line, raw=raw, expected=f"one line that matches {pattern.pattern}")
             number, found = fitting[0]
-            yield TrailerLine(number, found[0], {name: value or "" for name, value in found.groupdict().items()})
+            says = {group: value or "" for group, value in found.groupdict().items()}
+            sums = {column: says[group] for group, column in trailer.columns.items()}
+            yield TrailerLine(number, found[0], says.get(ROWS) if ROWS not in trailer.sums else None, sums)
 
 
 def _tolerated(lines: list[tuple[int, str]]) -> Iterator[Tolerance]:

@@ -10,7 +10,6 @@ import polars as pl
 from flows.model.dataset import Dataset
 from flows.model.finding_frame import SHOWN
 from flows.model.tolerances import Tolerance
-from flows.model.trailer import ROWS
 from flows.reading.column_names import Columns
 from flows.reading.csv.byte_checks import is_utf8, line_ends
 from flows.reading.csv.dialect import Dialect, csv_of
@@ -18,6 +17,7 @@ from flows.reading.csv.encodings import Decoded, codec_name, decode
 from flows.reading.csv.footer import TrailerLine
 from flows.reading.csv.layout import Layout, LayoutRules
 from flows.reading.csv.lines import LineLayout, QuoteRules, split_lines
+from flows.reading.csv.trailer_checks import check_row_counts
 from flows.reading.decompression import check_size, unpack
 from flows.reading.refusal import FileRefused, check_rows
 from flows.validation.cost import Cost
@@ -131,7 +131,7 @@ class Gate:
         layout = self._layout.find(text, decoded.start)
         rows = text[layout.start : layout.end]
         vetted = self._vet_section(body, rows, layout) or self._vet_lines(body, rows, layout)
-        _check_trailers(layout.trailers, vetted.data_rows)
+        check_row_counts(self._dataset, layout.trailers, vetted.data_rows)
         tolerated = (*decoded.tolerated, *layout.tolerated, *vetted.tolerated)
         return replace(vetted, trailers=layout.trailers, tolerated=tolerated)
 
@@ -175,15 +175,6 @@ class Gate:
             notes=split.notes,
             tolerated=split.tolerated,
         )
-
-
-def _check_trailers(trailers: tuple[TrailerLine, ...], data_rows: int) -> None:
-    for trailer in trailers:
-        rows = trailer.values.get(ROWS)
-        if rows is not None and rows != str(data_rows):
-            raise FileRefused(
-                "trailer", line=trailer.line, raw=trailer.raw, expected=f"{data_rows} rows", data_rows=data_rows
-            )
 
 
 def _sound_text(body: bytes, decoded: Decoded) -> bytes:

@@ -11,6 +11,7 @@ from flows.model.tolerances import Tolerance
 from flows.reading.csv.cells import read_cells
 from flows.reading.csv.dialect import csv_of
 from flows.reading.csv.gate import Gate, VettedFile
+from flows.reading.csv.trailer_checks import wrong_sums
 from flows.reading.path_values import path_values, with_path_values
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
@@ -47,6 +48,8 @@ def parse(dataset: Dataset, sources: Sequence[Source], *, plain: bool = True) ->
         for name, column in held.items():
             column.append(values[name])
     cells = read_cells(dataset, vetted)
+    for index, wrong in wrong_sums(dataset, cells.frame, {i: one.trailers for i, one in vetted.items()}):
+        found[index] = found[index].with_refusal(wrong.finding, wrong.reason)
     return RawRows(
         frame=with_path_values(dataset, cells.frame, held),
         data_rows=[vetted[i].data_rows if i in vetted else each.refused for i, each in enumerate(found)],

@@ -1,0 +1,58 @@
+"""Whether the rows of a file are what its trailers say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from flows.model.dataset import Dataset
+from flows.model.tables import FILE
+from flows.model.types.exact_sum import exact_sum, number_words, read_number
+from flows.reading.csv.footer import TrailerLine
+from flows.reading.refusal import FileRefused
+from flows.text.plural import counted
+
+
+def check_row_counts(dataset: Dataset, trailers: tuple[TrailerLine, ...], data_rows: int) -> None:
+    """Compare the numbers of rows.
+
+    Raises:
+        FileRefused: they differ.
+    """
+    for trailer in trailers:
+        if trailer.rows is not None and read_number(trailer.rows, dataset.format.cells) != data_rows:
+            raise _refused(trailer, f"{data_rows} rows", data_rows)
+
+
+def wrong_sums(
+    dataset: Dataset, frame: pl.DataFrame, trailers: Mapping[int, tuple[TrailerLine, ...]]
+) -> Iterator[tuple[int, FileRefused]]:
+    """The files in which the rows sum up to something else than a trailer says.
+
+    Args:
+        dataset: the declaration.
+        frame: the text of the rows, with `_file`.
+        trailers: file → what it says of its rows.
+    """
+    for file, lines in trailers.items():
+        if any(line.sums for line in lines):
+            rows = frame.filter(pl.col(FILE) == file)
+            for line in lines:
+                wrong = next(_differences(dataset, rows, line), None)
+                if wrong is not None:
+                    yield file, _refused(line, wrong, rows.height)
+
+
+def _differences(dataset: Dataset, rows: pl.DataFrame, line: TrailerLine) -> Iterator[str]:
+    """What a trailer would have to say of the sums of rows."""
+    for column, text in line.sums.items():
+        cells = dataset.format.cells.of(column)
+        total, others = exact_sum(rows[column], cells)
+        if others or read_number(text, cells) != total:
+            left = f" beside {counted(others, 'cell')} without a number" if others else ""
+            yield f"{number_words(total)} as the sum of {column}{left}, not {text.strip()}"
+
+
+def _refused(trailer: TrailerLine, expected: str, data_rows: int) -> FileRefused:
+    return FileRefused("trailer", line=trailer.line, raw=trailer.raw, expected=expected, data_rows=data_rows)
