@@ -11,7 +11,7 @@ from datetime import datetime
 from flows.errors import RequestFailed
 from flows.model.dataset import Dataset
 from flows.model.files import shown
-from flows.model.tables import parse_value
+from flows.model.tables import parse_value, split_condition
 from flows.model.types import Value
 from flows.store.derived import shown_segments
 from flows.store.ledger import Ledger
@@ -55,13 +55,13 @@ def choose_paths(
 def _holding(
     dataset: Dataset, ledger: Ledger, segments: Segments, condition: str, versions: list[AcceptedVersion]
 ) -> set[int]:
-    level, equals, text = condition.partition("=")
-    if not equals:
+    asked = split_condition(condition, [level.name for level in dataset.table.levels])
+    if asked is None:
         raise RequestFailed(
             "A condition needs LEVEL=VALUE", next_step="write for example Date=2021-05-01", got=condition
         )
-    column = dataset.table.level(level)
-    value: Value = parse_value(column, text)
+    column = dataset.table.level(asked[0])
+    value: Value = parse_value(column, asked[1])
     facts = shown_segments(ledger, dataset.name)
     named = {version.segment for version in versions if version.segment is not None}
     if not named <= facts.keys():

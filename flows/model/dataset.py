@@ -31,6 +31,7 @@ from flows.model.schema_checks import (
     check_expected_day,
     check_from_path,
     check_moments,
+    check_names,
     check_precedence,
     check_renamed,
     check_schema,
@@ -128,6 +129,7 @@ class Dataset:
         if isinstance(self.format, Csv):
             check_trailers(self.format.trailers, self.header)
         check_cell_columns(self.format.cells.columns, {*self.schema.columns(), *self.header, *self.path_columns})
+        check_names(self.table)
 
     def _check_kinds(self) -> None:
         """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""

@@ -12,7 +12,7 @@ from flows.model.declaration import require, wrong
 from flows.model.formats import CellText
 from flows.model.policies import Duplicates
 from flows.model.precedence import ByColumn, Precedence
-from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED
+from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED, TOTAL_DEPTH, Table
 from flows.model.trailer import Trailer
 from flows.model.types import DATETIME, DECLARED, INTEGER, type_of
 
@@ -29,12 +29,24 @@ def check_schema(schema: object) -> None:
 def _check_column(name: str, column: dy.Column) -> None:
     known = ", ".join(sorted({declared.__name__ for declared in DECLARED}))
     require(type(column) in DECLARED, f"schema.{name}", f"one of {known}", type(column).__name__)
+    is_pattern = name == "*" or (name.startswith("^") and name.endswith("$"))  # polars takes these for several columns
+    require(bool(name) and not is_pattern, f"schema.{name}", "another name: a text that is no pattern", name)
     require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
     counted = f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable  # its count of values would be that of rows
     require(not counted, f"schema.{name}", "another name, or not nullable", name)
     instead = DECLARED[type(column)].instead_of(column)
     if instead is not None:
         raise wrong(f"schema.{name}", instead, name)
+
+
+def check_names(table: Table) -> None:
+    """Refuse names that two things of a table would have, so that an answer could not say which of them it is."""
+    taken = {m.name: f"the {m.aggregation.word} of {m.aggregation.column}" for m in table.measures}
+    taken |= {CONTRIBUTORS_COUNT: "the count of rows", TOTAL_DEPTH: "the depth of totals"}
+    for level in table.levels:
+        if level.name in taken:
+            expected = f"another name: {taken[level.name]} is called so"
+            raise wrong(f"schema.{level.name}", expected, level.name)
 
 
 def check_moments(schema: type[dy.Schema], cells: CellText) -> None:
@@ -51,6 +63,7 @@ def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> No
     """Refuse columns of the files that could not be told apart, or that nothing makes into those of the schema."""
     if names is None:
         return
+    require(all(names), "source_columns", "names that are not empty", names)
     require(len(set(names)) == len(names) > 0, "source_columns", "one or more different names", names)
     taken = sorted(RESERVED & set(names))
     require(not taken, "source_columns", "other names; these are taken", taken)

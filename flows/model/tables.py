@@ -135,6 +135,16 @@ class Query:
         return table
 
 
+def split_condition(condition: str, names: Iterable[str]) -> tuple[str, str] | None:
+    """The name and the value of NAME=VALUE; None where it has another form. Names may have a `=` in them: the longest
+    that fits is meant."""
+    known = max((name for name in names if condition.startswith(f"{name}=")), key=len, default=None)
+    if known is not None:
+        return known, condition[len(known) + 1 :]
+    name, equals, text = condition.partition("=")
+    return (name, text) if equals else None
+
+
 def parse_value(column: Column, text: str) -> Value:
     """The value that `text` writes, in the column's type; an empty text is null.
 

@@ -15,7 +15,7 @@ from flows.model.files import first_names, shown
 from flows.model.lifecycle import LIVE, State
 from flows.model.merge import last_by_rank
 from flows.model.precedence import ByArrival, ByColumn, ByName, Rank
-from flows.model.tables import LINE, VERSION, Table, parse_value
+from flows.model.tables import LINE, VERSION, Table, parse_value, split_condition
 from flows.store.ledger import Ledger
 from flows.store.ranks import live_ranks
 from flows.store.schema import paths, versions
@@ -84,8 +84,8 @@ def _wanted(dataset: Dataset, conditions: Sequence[str]) -> pl.Expr:
         raise QueryError("The table has no keys: all rows of its files are in it", next_step="use --file or --day")
     expressions = []
     for condition in conditions:
-        name, equals, text = condition.partition("=")
-        if not equals or name not in table.keys:
+        name, text = split_condition(condition, table.keys) or (None, "")
+        if name not in table.keys:
             raise QueryError(
                 "A condition is of no column of the key",
                 next_step=f"write for example {table.keys[0]}=1",

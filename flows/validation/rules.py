@@ -90,7 +90,8 @@ def checks_of(schema: type[dy.Schema], *, keys_repeat: bool = False) -> Checks:
         READ: dy.Bool(check={"all": lambda read: read}),
     }
     derived: type[dy.Schema] = type(schema.__name__, (schema,), extra)
-    unkeyed = type(schema.__name__, (schema,), {n: _without_key(c) for n, c in derived.columns().items()})
+    attributes = _attributes(derived)
+    unkeyed = type(schema.__name__, (schema,), {attributes[n]: _without_key(c) for n, c in derived.columns().items()})
     chosen = unkeyed if keys_repeat else derived
     rules = tuple(rule for rule in _rules(chosen, schema) if rule.column not in extra)
     return Checks(chosen, unkeyed, rules, all(rule.row_wise for rule in rules))
@@ -138,6 +139,12 @@ def repeats(rows: pl.Series, typed: TypedRows, text: pl.DataFrame, *, last_stays
     whole = pl.struct(pl.all())
     stays = whole.is_last_distinct() if last_stays else whole.is_first_distinct()
     return rows.filter(~cells.select(stays).to_series())
+
+
+def _attributes(schema: type[dy.Schema]) -> dict[str, str]:
+    """Column → the attribute by which the schema declares it, which has another name where there is an alias."""
+    declared = [pair for each in reversed(schema.__mro__) for pair in vars(each).items()]
+    return {column.alias or name: name for name, column in declared if isinstance(column, dy.Column)}
 
 
 def _without_key(column: dy.Column) -> dy.Column:

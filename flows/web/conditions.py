@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flows.errors import QueryError
-from flows.model.tables import Table, parse_value
+from flows.model.tables import Table, parse_value, split_condition
 from flows.web.table_names import LEVELS
 
 
@@ -18,9 +18,10 @@ def parse_conditions(table: Table, conditions: Iterable[str]) -> dict[str, list[
     """
     where: dict[str, list[Any]] = {}
     for condition in conditions:
-        name, equals, text = condition.partition("=")
-        if not equals:
+        parts = split_condition(condition, LEVELS.of(table))
+        if parts is None:
             raise not_a_condition(condition, LEVELS.of(table))
+        name, text = parts
         LEVELS.require("where", name, table)
         try:
             where.setdefault(name, []).append(parse_value(table.level(name), text))

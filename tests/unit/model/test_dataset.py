@@ -21,7 +21,7 @@ from flows.model.header import Header
 from flows.model.limits import LEAST_QUARANTINE_DAYS, Limits
 from flows.model.policies import Load, Skip, SkipRows, Unload
 from flows.model.precedence import ByColumn, ByName
-from flows.model.tables import Column, Table
+from flows.model.tables import Column, Table, split_condition
 from flows.model.trailer import Trailer
 from flows.model.types import FLOAT, INTEGER
 from flows.settings import Settings
@@ -321,3 +321,34 @@ def test_two_datasets_that_take_the_same_files_are_refused(tmp_path: Path) -> No
     )
     with pytest.raises(DeclarationError, match="take the same files"):
         load_datasets(Settings(state=tmp_path / "state", datasets=f"sales,{file}:OTHER"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"Amount": dy.Float64(), "Amount.SUM": dy.String()}, "schema.Amount.SUM another name: the SUM of Amount is"),
+        ({"N": dy.Int64(nullable=True), "N.COUNT": dy.Date()}, "schema.N.COUNT another name: the COUNT of N is"),
+        ({"contributors.COUNT": dy.String()}, "another name: the count of rows is called so"),
+        ({"total_depth": dy.Int64(primary_key=True)}, "another name: the depth of totals is called so"),
+        ({"*": dy.String()}, "another name: a text that is no pattern"),
+        ({"^a.*$": dy.String()}, "another name: a text that is no pattern"),
+        ({"": dy.String()}, "another name: a text that is no pattern"),
+    ],
+)
+def test_a_name_that_says_two_things_is_refused_at_the_start(columns: dict[str, dy.Column], words: str) -> None:
+    with pytest.raises(DeclarationError) as raised:
+        Dataset(type("S", (dy.Schema,), dict(columns)), "landing")
+    assert words in str(raised.value)
+
+
+def test_a_number_may_be_called_like_a_measure_of_another() -> None:
+    table = Dataset(type("S", (dy.Schema,), {"A": dy.Int64(), "A.SUM": dy.Int64()}), "landing").table
+    assert [measure.name for measure in table.measures][:2] == ["A.SUM", "A.SUM.SUM"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "parts"),
+    [("a=b=c", ("a=b", "c")), ("a=c", ("a", "c")), ("z=1=2", ("z", "1=2")), ("a=b", ("a", "b")), ("a", None)],
+)
+def test_the_longest_name_of_a_condition_is_meant(condition: str, parts: tuple[str, str] | None) -> None:
+    assert split_condition(condition, ("a", "a=b")) == parts
