@@ -56,7 +56,7 @@ from tests.bench.files import (
     write_small_files,
 )
 from tests.bench.rows import NOT_MEASURED
-from tests.bench.sessions import ProgramPlace, Session, watching
+from tests.bench.sessions import ProgramPlace, Session, begun, watching
 from tests.bench.workspace import say
 
 BOUND = 1.05
@@ -191,6 +191,25 @@ def _restart(on: Bench, program: Program) -> Iterator[Sample]:
 
 
 @contextlib.contextmanager
+def _up(on: Bench, program: Program) -> Iterator[Sample]:
+    """From the start of `up` on a new state, with a Prefect server of its own, to the answer that shows all rows."""
+
+    def sample() -> Taken:
+        with on.place(program) as place:
+            place.environment["CUBEFEED_PREFECT_PORT"] = "0"
+            began = time.monotonic()
+            with begun(place, "up") as session:
+                return Taken(session.wait_for(on.waiting("warm").expected) - began, _cpu_of_all(place))
+
+    yield sample
+
+
+def _cpu_of_all(place: ProgramPlace) -> float:
+    """The CPU that the processes of a place have taken."""
+    return sum(sum(process.cpu_times()[:2]) for process in place.processes())
+
+
+@contextlib.contextmanager
 def _loaded(kind: str, on: Bench, program: Program) -> Iterator[Session]:
     with on.place(program) as place, watching(place) as session:
         _load(on, session, kind)
@@ -273,11 +292,12 @@ ROWS: Mapping[str, Callable[[Bench, Program], AbstractContextManager[Sample]]] =
     "restart": _restart,
     "correction": _correction,
     "query": _query,
+    "up": _up,
     "cli-query": _cli_query,
     "cli-help": _cli_help,
 }
 """one-file: 1M rows · many-rows, restart, query, correction: 4M rows in 40 files · burst: 10,000 files of 10 rows ·
-arrival: one file beside 1,000 · cli: the CPU of a command."""
+arrival: one file beside 1,000 · up: everything, on a new state · cli: the CPU of a command."""
 DEFAULT = ("one-file", "many-rows", "burst", "arrival", "restart")
 
 

@@ -53,6 +53,7 @@ GROUPS: dict[str, Group] = {
     ),
     "corrections": Group("tests.bench.corrections:corrections", ("correction", "correction-back")),
     "ledger": Group("tests.bench.ledgers:long_history", ("ledger-start", "ledger-file")),
+    "start": Group("tests.bench.starts:start", ("up-new",)),
     "commands": Group("tests.bench.commands:commands", ("cli-help", "cli-query")),
     "pages": Group("tests.bench.pages:pages", ("page-1m", "page-10m")),
     "parts": Group("tests.bench.parts:parts", ("scan-100k", "parse")),

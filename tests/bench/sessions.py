@@ -77,7 +77,7 @@ class ProgramPlace(Place):
 
 
 class Session:
-    """A running `cubefeed watch`."""
+    """A running `cubefeed watch`, or `up`."""
 
     def __init__(self, place: ProgramPlace, running: RunningProgram, port: int) -> None:
         self.place = place
@@ -148,11 +148,18 @@ def watching(place: ProgramPlace, *, end: signal.Signals = signal.SIGKILL) -> It
         place: where it runs.
         end: the signal that ends it; a state that is used again wants SIGTERM.
     """
+    with begun(place, "watch", end=end) as session:
+        yield session
+
+
+@contextlib.contextmanager
+def begun(place: ProgramPlace, command: str, *, end: signal.Signals = signal.SIGKILL) -> Iterator[Session]:
+    """As `watching`, by another command."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     place.environment["CUBEFEED_PORT"] = str(port)
     try:
-        with started(place, "watch") as running, contextlib.closing(Session(place, running, port)) as session:
+        with started(place, command) as running, contextlib.closing(Session(place, running, port)) as session:
             yield session
             running.end(end)
     finally:

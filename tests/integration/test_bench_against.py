@@ -149,7 +149,7 @@ def test_another_lock_gets_an_environment_that_is_made_once(tmp_path: Path) -> N
 
 @needs_history
 @pytest.mark.deep
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_every_row_is_measured(scratch: Path, note: Note) -> None:
     with start(scratch, "HEAD", "--only", *against.ROWS, "--scale", "0.02", "--pairs", "5") as run:
         printed, _ = run.communicate()
