@@ -133,6 +133,10 @@ class LandingHangs(CubefeedError):
     """A landing directory does not answer: the server of its mount is gone, or stopped."""
 
 
+class PrefectUnusable(CubefeedError):
+    """The Prefect server cannot be used: none is named, it does not answer or refuses, or has something in the way."""
+
+
 class NotRunning(CubefeedError):
     """No live process owns this state directory."""
 

@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_UI_URL
 from prefect.states import Cancelled, Completed, Crashed
 
 from flows.alerts.session import session_alerts
-from flows.errors import StateError
+from flows.errors import SessionEnded, StateError
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.feed import Feed
 from flows.ingest.load_summary import LoadSummary
@@ -71,12 +71,14 @@ async def keep_cube_live() -> RunState[None]:
                 if ending.state.is_crashed():
                     tell_end(str(ending.state.message))
             opened.feed.health.require_health()
+    except SessionEnded as error:  # as where its process ends at once: on a work pool an automation starts it again
+        return Crashed(message=str(error))
     except StateError as error:
         other = await _other_owner(settings)
         if other is None:
             raise
-        return Cancelled(message=f"{error} (the first is run {other.run}, pid {other.pid})")
-    return ending.state
+        return Cancelled(message=f"{error} (the first is run {other.run}, {other.process})")
+    return await _final_state(ending, UUID(run))
 
 
 async def _live(stages: Stages, owner: Owner) -> None:
@@ -102,6 +104,7 @@ class Ending:
     def __init__(self) -> None:
         self.feed: Feed | None = None
         self.state: RunState[None] = Completed(message="The session was closed")
+        self.by_signal = False
 
     def end(self, state: RunState[None]) -> None:
         """Stop the feed; the first reason counts."""
@@ -112,6 +115,11 @@ class Ending:
     def cancel(self) -> None:
         """As `end`, for who was asked to."""
         self.end(Cancelled(message="The run was cancelled; the session was closed"))
+
+    def interrupt(self) -> None:
+        """As `cancel`, on a signal: which of the two it was, Prefect knows."""
+        self.by_signal = self.feed is not None and not self.feed.stopping
+        self.cancel()
 
 
 @contextmanager
@@ -124,7 +132,7 @@ def _ended_in_order(ending: Ending, run: UUID, feed: Feed) -> Iterator[None]:
     _outlive_readers_of_the_log()
     ending.feed = feed
     for ending_signal in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(ending_signal, ending.cancel)
+        asyncio.get_running_loop().add_signal_handler(ending_signal, ending.interrupt)
     watches = [
         feed.health.start_task("the watch over the parent process", lambda: _watch_parent(ending)),
         feed.health.start_task("the watch over the run's state", lambda: _watch_state(run, ending)),
@@ -134,6 +142,18 @@ def _ended_in_order(ending: Ending, run: UUID, feed: Feed) -> Iterator[None]:
     finally:
         for watch in watches:
             watch.cancel()
+
+
+async def _final_state(ending: Ending, run: UUID) -> RunState[None]:
+    """A signal cancels where Prefect says so. Else the computer or what serves the run is being stopped, which is no
+    wish of somebody that the session stays away: an automation, or `up`, starts it again as after a crash."""
+    if ending.by_signal:
+        with suppress(NothingFailed), boundary(Scope.PREFECT):
+            async with client_of(retries=0) as client:
+                state = await state_of(client, run)
+            if state is not None and state.is_running():
+                return Crashed(message="The process was ended by a signal; the session was closed in order")
+    return ending.state
 
 
 def _outlive_readers_of_the_log() -> None:
@@ -179,9 +199,9 @@ async def _watch_state(run: UUID, ending: Ending) -> None:
 async def _other_owner(settings: Settings) -> Owner | None:
     deadline = time.monotonic() + NAMED_S
     while time.monotonic() < deadline:
-        owner = StateDirectory(settings.state).owner()
-        if owner is not None and owner.pid != os.getpid():
-            return owner
+        other = StateDirectory(settings.state).holder()
+        if other is not None and (other.is_elsewhere or other.pid != os.getpid()):
+            return other
         await asyncio.sleep(0.1)
     return None
 

@@ -44,6 +44,23 @@ def up(
 
 
 @commands.command()
+def deploy(
+    dataset: DatasetsOption = None, landing: LandingOption = None, state: StateOption = None,
+    engine: EngineOption = None, observer: ObserverOption = None, settle: SettleOption = None,
+    port: PortOption = None, name: NameOption = None, reset_schedules: ResetSchedulesOption = False,
+    pool: Annotated[str, typer.Option("--pool", help="The work pool; made, of type process, if missing.")] = "cubefeed",
+) -> None:  # fmt: skip
+    """Register the deployments on a work pool of the Prefect server that PREFECT_API_URL names."""
+    from flows.installation.foreground import run_deploy
+
+    settings = settings_of(
+        datasets=dataset, landing=landing, state=state, engine=engine, observer=observer, settle_s=settle, port=port,
+        name=name,
+    )  # fmt: skip
+    run_deploy(settings, pool=pool, reset_schedules=reset_schedules)
+
+
+@commands.command()
 def watch(
     dataset: DatasetsOption = None, landing: LandingOption = None, state: StateOption = None,
     engine: EngineOption = None, observer: ObserverOption = None, settle: SettleOption = None,

@@ -90,7 +90,7 @@ def await_session(
 def _reason_to_wait(directory: StateDirectory, owner: Owner | None) -> str | None:
     """What a session is at that opens; empty where there is none, None where it is live."""
     if owner is None:
-        return "it is opening" if directory.is_held() else ""
+        return "it is opening" if directory.is_held() and directory.holder() is None else ""
     try:
         status = read(owner, "/api/status", timeout_s=STATUS_S)
     except Starting as error:

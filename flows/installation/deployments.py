@@ -14,11 +14,13 @@ from typing import Any, Self
 import httpx
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import TerminationSignal
+from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.runner.runner import Runner
 
 from flows.close_day import close_day
 from flows.datasets import load_datasets
 from flows.errors import CubefeedError
+from flows.installation.run_engine import COMMAND
 from flows.keep_cube_live import keep_cube_live
 from flows.load_files import load_files
 from flows.model.dataset import Dataset
@@ -88,7 +90,21 @@ class PatientRunner(Runner):
                 return []
 
         self._client.get_scheduled_flow_runs_for_deployments = fetch_patiently  # type: ignore[method-assign]
+        self._start_runs_with_our_flows()
         return self
+
+    def _start_runs_with_our_flows(self) -> None:
+        """Prefect's own command for a run would import a `flows/` of the working directory; it takes no other here."""
+        poller = self._scheduled_run_poller
+        resolve = poller._resolve_starter
+
+        def resolve_ours(flow_run: FlowRun) -> EngineCommandStarter:
+            starter = resolve(flow_run)
+            assert isinstance(starter, EngineCommandStarter)
+            starter._command = COMMAND
+            return starter
+
+        poller._resolve_starter = resolve_ours
 
     async def _end_corrupt_runs(self) -> None:
         with suppress(NothingFailed), boundary(Scope.PREFECT):

@@ -107,8 +107,8 @@ def _state(settings: Settings) -> Iterator[Row]:
     except CubefeedError as error:
         yield check_row("state", "fail", error.what, error.next_step)
         return
-    owner = state.owner()
-    yield check_row("state", "ok", f"{settings.state} ({'pid ' + str(owner.pid) if owner else 'nothing running'})")
+    holder = state.holder()
+    yield check_row("state", "ok", f"{settings.state} ({holder.process if holder else 'nothing running'})")
     kind = file_system_kind(settings.state)
     remote = kind is not None and kind.startswith(("nfs", "cifs", "smb", "9p", "fuse"))
     advice = "keep --state on a local disk: SQLite's locks are not safe there" if remote else ""

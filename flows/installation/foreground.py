@@ -19,6 +19,7 @@ from flows.errors import CubefeedError, plain_lines
 from flows.ingest.bootstrap import OpenFeed
 from flows.ingest.watch import watch as watch_loop
 from flows.installation.supervisor import Addresses, Supervisor
+from flows.installation.working_directory import require_own_working_directory
 from flows.redaction import without_secrets
 from flows.settings import Settings
 from flows.store.atomic_write import write_file
@@ -59,6 +60,15 @@ def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
     notify("stopped")
+
+
+def run_deploy(settings: Settings, *, pool: str, reset_schedules: bool) -> None:
+    """Register the deployments on a work pool, and say what to type next."""
+    require_own_working_directory()
+    from flows.installation.deploy import deploy  # only now: it imports Prefect, which takes settings from there
+
+    lines = asyncio.run(deploy(settings, pool=pool, reset_schedules=reset_schedules))
+    sys.stdout.write(f"{plain_lines(without_secrets('\n'.join(lines)))}\n")
 
 
 def run_up(settings: Settings, *, reset_schedules: bool = False) -> None:

@@ -18,6 +18,7 @@ from flows.errors import CubefeedError, StateError
 from flows.installation.ports import free_port
 from flows.installation.prefect_server import PrefectServer
 from flows.installation.processes import Child
+from flows.installation.run_environment import RUN_ENVIRONMENT
 from flows.installation.working_directory import require_own_working_directory
 from flows.redaction import without_secrets
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
@@ -122,13 +123,10 @@ class Supervisor:
     def environment(self) -> dict[str, str]:
         """What every process of this installation gets."""
         chosen = {
-            "DO_NOT_TRACK": "1",
+            **RUN_ENVIRONMENT,
             "PREFECT_HOME": str(self._state.prefect),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
-            "PREFECT_LOGGING_EXTRA_LOGGERS": "flows",
-            "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the threads of the session belong to no run
-            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_CLI_PROMPT": "false",
         }
@@ -148,17 +146,17 @@ class Supervisor:
         self._state.create()
         if self._settings.engine == "atoti":
             self._notify(TERMS)
-        owner = self._state.owner()
-        if owner is not None:
+        holder = self._state.holder()
+        if holder is not None:
             raise StateError(
-                f"Cubefeed is running here already (pid {owner.pid}, {owner.url})",
+                f"Cubefeed is running here already ({holder.process}, {holder.url})",
                 next_step="use it, or stop it, or name another --state",
                 state=self._state.root,
             )
 
     async def _serve_deployments(self, live: LiveRun) -> Child:
         from flows.installation.deployments import register
-        from flows.orchestration.automations import crash_automation, ensure_automation, limit_to_installation
+        from flows.orchestration.automations import ensure_crash_automation, remove_restart_automation
         from flows.orchestration.corrupt_runs import end_corrupt_runs
         from flows.orchestration.registration import kept_lines
         from flows.orchestration.runs import client_of
@@ -178,9 +176,8 @@ class Supervisor:
             for ended in await end_corrupt_runs(client, [each.id for each in registered]):
                 self._notify(ended)
             await live.declare_crashed("found Running at the start, with no process left")
-            crash = crash_automation(self._settings.name)
-            if not await limit_to_installation(client, crash):
-                await ensure_automation(client, crash)
+            await ensure_crash_automation(client, self._settings.name)
+            await remove_restart_automation(client, self._settings.name)
         serving.start()
         return serving
 

@@ -17,6 +17,9 @@ HEARTBEAT_S = 30
 """The shortest that Prefect allows."""
 SILENCE_S = 70
 """Two heartbeats may be late before a run counts as dead."""
+RESTART_S = 10
+"""How soon after a crash the session starts again: no later than a worker looks for runs, and no run a second where it
+crashes at once."""
 _FINAL = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
@@ -48,7 +51,7 @@ def restart_automation(installation: str, live: UUID) -> AutomationCore:
     """The automation that starts the session again when its run has crashed: on a work pool, where no `cubefeed up`
     does it."""
     return AutomationCore(
-        name=_name(installation, "the session starts again after a crash"),
+        name=_name(installation, _RESTART),
         description="The session is one run for ever. Where it is cancelled or fails, a person starts it again.",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Crashed"},
@@ -59,20 +62,39 @@ def restart_automation(installation: str, live: UUID) -> AutomationCore:
             threshold=1,
             within=timedelta(0),
         ),
-        actions=[RunDeployment(source="selected", deployment_id=live, parameters=None, job_variables=None)],
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=live,
+                parameters=None,
+                job_variables=None,
+                schedule_after=timedelta(seconds=RESTART_S),
+            )
+        ],
     )
 
 
 async def ensure_automation(client: PrefectClient, wanted: AutomationCore) -> bool:
-    """Create an automation, or leave it be where one of that name exists (people may have changed it).
+    """Create an automation, or leave it be where one of that name exists (people may have changed it), but for one that
+    starts a deployment which has been deleted since.
 
     Returns:
         whether it was created.
     """
-    if await client.read_automations_by_name(wanted.name):
+    found = await client.read_automations_by_name(wanted.name)
+    gone = [each for each in found if not _deployments_of(wanted) <= _deployments_of(each)]
+    for each in gone:
+        await client.delete_automation(each.id)
+    if len(found) > len(gone):
         return False
     await client.create_automation(wanted)
     return True
+
+
+async def ensure_crash_automation(client: PrefectClient, installation: str) -> bool:
+    """As `ensure_automation`, for the one that finds the runs of an installation that are dead."""
+    wanted = crash_automation(installation)
+    return not await limit_to_installation(client, wanted) and await ensure_automation(client, wanted)
 
 
 async def limit_to_installation(client: PrefectClient, wanted: AutomationCore) -> bool:
@@ -100,7 +122,19 @@ def _names_tag(trigger: EventTrigger) -> bool:
     return any("tag" in each.get("prefect.resource.role", ()) for each in named)
 
 
+async def remove_restart_automation(client: PrefectClient, installation: str) -> None:
+    """Leave it to `cubefeed up` to start the session again."""
+    for each in await client.read_automations_by_name(_name(installation, _RESTART)):
+        await client.delete_automation(each.id)
+
+
 _RUNS = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
+_RESTART = "the session starts again after a crash"
+
+
+def _deployments_of(automation: AutomationCore) -> set[UUID | None]:
+    """The deployments that it starts."""
+    return {action.deployment_id for action in automation.actions if isinstance(action, RunDeployment)}
 
 
 def _of(installation: str, flows: tuple[str, ...]) -> list[ResourceSpecification | dict[str, str | list[str]]]:

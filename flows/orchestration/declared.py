@@ -22,15 +22,19 @@ SLUG = "cubefeed"
 
 @dataclass(frozen=True)
 class Pool:
-    """Where workers take the runs of a deployment.
+    """Where workers take the runs of a deployment, and how they start them.
 
     Args:
         name: the work pool.
-        job_variables: how a worker starts them.
+        command: what a worker runs for each of them.
+        working_dir: in which directory.
+        env: with which variables, besides its own.
     """
 
     name: str
-    job_variables: Mapping[str, Any]
+    command: str
+    working_dir: str
+    env: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,12 @@ class Declared:
     def remembered(self, home: str) -> Memory:
         """What its copy on the server has to remember of it."""
         first = self.first_schedule
-        return Memory(home, self.flow.description or "", schedule_text(first.schedule) if first is not None else "")
+        return Memory(
+            home,
+            self.flow.description or "",
+            schedule_text(first.schedule) if first is not None else "",
+            variables=" ".join(sorted(self.pool.env)) if self.pool is not None else "",
+        )
 
     def schema(self, memory: Memory) -> dict[str, Any]:
         """Its parameters, of which no others are taken."""
@@ -89,12 +98,14 @@ class Memory:
         description: its description.
         schedule: its schedule, as text.
         retired: whether it is paused because its dataset is not served any more.
+        variables: the names of those that its runs get on a work pool.
     """
 
     home: str
     description: str
     schedule: str
     retired: bool = False
+    variables: str = ""
 
     @classmethod
     def of(cls, deployment: DeploymentResponse) -> Memory | None:

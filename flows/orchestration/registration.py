@@ -20,6 +20,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from flows.errors import StateError
 from flows.orchestration.declared import MEMORY, Declared, Memory, own_schedule
 from flows.orchestration.deployment_names import TAG, other_installation
+from flows.orchestration.job_variables import job_variables
 from flows.orchestration.kept_changes import keeps_description, keeps_schedule, kept_changes
 
 RETIRED: Final = "is paused: its dataset is not served any more"
@@ -97,6 +98,7 @@ class Registration:
         foreign = TAG not in there.tags and there.entrypoint != declared.entrypoint
         served = memory is not None and memory.home != self.home and there.status is DeploymentStatus.READY
         if other is None and not foreign and not served:
+            self._require_unserved(declared, there)
             return
         whose = f"the installation {other}" if other else "somebody else" if foreign else "another state directory"
         raise StateError(
@@ -104,6 +106,15 @@ class Registration:
             next_step="give this installation a name of its own with --name or CUBEFEED_NAME"
             + ("" if other or foreign else "; or end the other one, and start again a minute later"),
             entrypoint=there.entrypoint if foreign else None,
+        )
+
+    def _require_unserved(self, declared: Declared, there: DeploymentResponse) -> None:
+        """A process that serves a deployment takes the runs that are meant for the workers of its pool."""
+        if declared.pool is None or there.work_pool_name is not None or there.status is not DeploymentStatus.READY:
+            return
+        raise StateError(
+            f"The deployment {declared.full_name} is served by a process, which would take the runs before any worker",
+            next_step="end that cubefeed up, and type this again a minute later",
         )
 
     async def _see_to(self, declared: Declared, flow: UUID, there: DeploymentResponse | None) -> Registered:
@@ -146,10 +157,9 @@ class Registration:
             "entrypoint": declared.entrypoint,
             "path": None,
             "pull_steps": None,
-            "work_pool_name": None,
+            "work_pool_name": declared.pool.name if declared.pool is not None else None,
+            "job_variables": job_variables(declared.pool, there, memory),
         }
-        if declared.pool is not None:
-            wanted |= {"work_pool_name": declared.pool.name, "job_variables": dict(declared.pool.job_variables)}
         return wanted if there is None else {**wanted, **_with_what_people_added(wanted, there, memory)}
 
     async def _see_to_schedule(self, declared: Declared, there: DeploymentResponse, memory: Memory | None) -> bool:
@@ -194,8 +204,4 @@ def _with_what_people_added(wanted: dict[str, Any], there: DeploymentResponse, m
     }
     if keeps_description(there, memory):
         both["description"] = there.description
-    if "job_variables" in wanted:
-        ours = wanted["job_variables"]
-        environment = {**there.job_variables.get("env", {}), **ours.get("env", {})}
-        both["job_variables"] = {**there.job_variables, **ours, "env": environment}
     return both

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ PID_MAX = 2**31 - 1
 
 @dataclass(frozen=True)
 class Owner:
-    """Who owns a state directory, as in `owner.json`; `born` tells its process from a later one with its pid."""
+    """Who owns a state directory, as in `owner.json`; `born` tells its process from a later one with its pid. An owner
+    that an earlier version has written names no host."""
 
     pid: int
     engine: str
@@ -26,6 +28,17 @@ class Owner:
     datasets: tuple[str, ...] = ()
     since_utc: str = field(default_factory=now_utc)
     born: str = ""
+    host: str = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its process runs on another host, which has the state directory too, so that none here can be it."""
+        return self.host not in ("", this_host()) and not is_alive(self)
+
+    @property
+    def process(self) -> str:
+        """Its process, as people find it."""
+        return f"pid {self.pid}{f' on the host {self.host}' if self.is_elsewhere else ''}"
 
     def require_served(self, dataset: str) -> None:
         """Refuse a dataset that the session does not have.
@@ -54,14 +67,20 @@ class End:
     at_utc: str = field(default_factory=now_utc)
 
 
-def with_birth(owner: Owner) -> Owner:
-    """The owner, with what tells its process from a later one of the same pid."""
-    return replace(owner, born=_born(owner.pid))
+def this_host() -> str:
+    """What this computer, or this container, is called."""
+    return socket.gethostname()
+
+
+def as_process(owner: Owner) -> Owner:
+    """The owner, with what tells its process from all others: those of other hosts, and a later one of the same pid."""
+    return replace(owner, born=_born(owner.pid), host=this_host())
 
 
 def is_alive(owner: Owner) -> bool:
-    """Whether the process of an owner is still there."""
-    return _is_running(owner.pid) and _born(owner.pid) == owner.born
+    """Whether the process of an owner is still there, on this host, whatever that is called now."""
+    here = bool(owner.born) or owner.host in ("", this_host())
+    return here and _is_running(owner.pid) and _born(owner.pid) == owner.born
 
 
 def parse_owner(facts: Any) -> Owner:
@@ -71,7 +90,15 @@ def parse_owner(facts: Any) -> Owner:
         ValueError, TypeError, KeyError: it is none.
     """
     owner = Owner(**{**facts, "datasets": tuple(facts["datasets"])})
-    texts = (owner.engine, owner.born, owner.since_utc, *owner.datasets, owner.url or "", owner.prefect_url or "")
+    texts = (
+        owner.engine,
+        owner.born,
+        owner.host,
+        owner.since_utc,
+        *owner.datasets,
+        owner.url or "",
+        owner.prefect_url or "",
+    )
     if not all(isinstance(text, str) for text in texts) or type(owner.pid) is not int or not 0 < owner.pid <= PID_MAX:
         raise ValueError(facts)
     return owner

@@ -17,7 +17,7 @@ from flows.errors import DiskFull, NotRunning, StateError
 from flows.store.atomic_write import private_name, remove_partials, write_file
 from flows.store.disk import room_for
 from flows.store.hold import Hold
-from flows.store.owner import End, Owner, is_alive, parse_owner, with_birth
+from flows.store.owner import End, Owner, as_process, is_alive, parse_owner
 from flows.store.trust import AS_THAT_USER, own_text, require_private, require_trusted, unreadable, untrusted
 
 ROOM_BYTES = 1_000_000
@@ -101,20 +101,23 @@ class StateDirectory:
         """Hold the lock. The kernel lets go of it when the process ends, however it ends.
 
         Raises:
-            StateError: another process holds it; the message names its pid. Or it cannot be taken.
+            StateError: another process holds it; the message names its pid, and its host where that is another one. Or
+                it cannot be taken.
         """
         lock = FileLock(self.lock_file)
         try:
             with self._writable():
                 lock.acquire(timeout=LOCK_S, poll_interval=LOCK_S / 10)
         except Timeout:
-            owner = self.owner()
+            holder = self.holder()
             raise StateError(
-                f"Another process keeps this cube live (pid {owner.pid if owner else 'not yet known'})",
+                f"Another process keeps this cube live ({holder.process if holder else 'pid not yet known'})",
                 next_step="use it, or stop it, or name another --state",
                 state=self.root,
             ) from None
         hold = Hold.on(self.root, self.lock_file)
+        with suppress(OSError):  # of one that was killed, perhaps on another host: it says nothing of this one
+            self.owner_file.unlink(missing_ok=True)
         try:
             yield
         finally:
@@ -129,19 +132,29 @@ class StateDirectory:
         Raises:
             StateError: it cannot be written.
         """
-        text = json.dumps(asdict(with_birth(owner))) + "\n"
+        text = json.dumps(asdict(as_process(owner))) + "\n"
         with self._writable():
             remove_partials(self.root, name=self.owner_file.name)
             write_file(self.owner_file, text, what="the name of the owner", durable=False)
 
     def owner(self) -> Owner | None:
-        """Who owns the directory, as far as it said so; None when nobody alive does.
+        """Who owns the directory, as far as it said so; None when nobody alive on this host does.
 
         What a file says of it is believed while its process lives and the lock is held, in a directory where nobody
         else can have written it: the owner is sent tokens.
 
         Raises:
             StateError: this cannot be read, or cannot be trusted.
+        """
+        holder = self.holder()
+        return holder if holder is not None and not holder.is_elsewhere else None
+
+    def holder(self) -> Owner | None:
+        """As `owner`, also one on another host that has the directory too, over a file system that shares its locks.
+        Its process cannot be seen, and its address means nothing here.
+
+        Raises:
+            StateError: as `owner`.
         """
         try:
             require_private(self.root)
@@ -150,7 +163,7 @@ class StateDirectory:
             return None
         except OSError as error:
             raise unreadable(self.root, error) from None
-        return owner if is_alive(owner) and self.is_held() else None
+        return owner if (is_alive(owner) or owner.is_elsewhere) and self.is_held() else None
 
     def is_held(self) -> bool:
         """Whether a process holds the lock."""
@@ -219,6 +232,13 @@ class StateDirectory:
 
     def _nothing_runs(self) -> NotRunning:
         """The error of who finds no session; where the last one did not end in order, it says how that ended."""
+        holder = self.holder()
+        if holder is not None and holder.is_elsewhere:
+            return NotRunning(
+                f"The session of this state directory runs elsewhere ({holder.process})",
+                next_step="ask it there, or stop it there and start one here",
+                state=self.root,
+            )
         if self.is_held():
             return NotRunning(
                 "A process holds this state directory, and has not said, or no longer says, where it answers",

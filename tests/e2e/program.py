@@ -103,6 +103,13 @@ class Place:
         }
         shutil.copytree(SAMPLES / "current", self.landing)
 
+    def put_flows_of_a_team(self) -> None:
+        """A package that has the name of ours, as projects with Prefect have one, where the program is started. The
+        command line is then as it is installed: `python -m` alone would look there first."""
+        (self.root / "flows").mkdir()
+        (self.root / "flows" / "__init__.py").write_text("raise ImportError('the flows of a team')\n")
+        self.entry_point = (sys.executable, "-P", "-m", "flows.cli.main")
+
     def command(self, *arguments: object) -> list[str]:
         """The command line."""
         return [*self.through, *self.entry_point, *(str(argument) for argument in arguments)]

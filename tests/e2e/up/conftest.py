@@ -22,8 +22,10 @@ FINAL = {"Completed", "Failed", "Cancelled", "Crashed"}
 
 @pytest.fixture(scope="package")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One running installation for all tests here, since a start takes seconds; ended by SIGTERM."""
+    """One running installation for all tests here, since a start takes seconds, in a directory that holds a `flows/` of
+    somebody else; ended by SIGTERM."""
     place = Place(tmp_path_factory.mktemp("up"))
+    place.put_flows_of_a_team()
     shutil.copytree(SAMPLES / "current", place.landing)
     with started(place, "up", "--landing", place.landing, "--prefect-port", 0) as running:
         found = installation(running, place)

@@ -49,7 +49,7 @@ def test_a_session_that_fails_says_why_and_is_started_again_until_it_lives(up: I
     with contextlib.closing(sqlite3.connect(up.place.state / "ledger.db", timeout=30)) as ledger:
         ledger.execute("ALTER TABLE batches RENAME TO away")
         up.place.drop("failing.csv", HEADER + "50,2021-05-08,phone,9\n")
-        state = up.prefect.wait_for(run, "Failed")["state"]
+        state = up.prefect.wait_for(run, "Crashed")["state"]
         assert "no such table" in state["message"] and "start it again" in state["message"]
         output = "the live session ended (A part of the session failed, and so it ended: OperationalError: (sqlite3"
         up.running.wait_for_word(output)

@@ -244,6 +244,51 @@ def test_the_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -
     assert second.owner() is None
 
 
+def test_an_owner_on_another_host_is_named_and_is_nobody_to_ask(tmp_path: Path) -> None:
+    there, here = StateDirectory(tmp_path), StateDirectory(tmp_path)
+    with there.owned():
+        there.announce(Owner(os.getpid(), "duckdb"))
+        facts = json.loads(there.owner_file.read_text())
+        assert facts["host"] == socket.gethostname()
+        there.owner_file.write_text(json.dumps({**facts, "host": "far-away", "born": "another boot/1", "pid": 7}))
+        assert here.owner() is None
+        with pytest.raises(StateError, match=r"pid 7 on the host far-away"), here.owned():
+            pass
+        with pytest.raises(NotRunning, match=r"runs elsewhere \(pid 7 on the host far-away\).*ask it there"):
+            here.require_owner()
+    assert here.holder() is None
+
+
+def test_a_host_that_is_renamed_keeps_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = StateDirectory(tmp_path)
+    with state.owned():
+        state.announce(Owner(os.getpid(), "duckdb"))
+        monkeypatch.setattr(socket, "gethostname", lambda: "renamed")
+        owner = state.require_owner()
+        assert owner.process == f"pid {os.getpid()}"
+
+
+def test_an_owner_that_an_earlier_version_has_written_is_read(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path)
+    with state.owned():
+        state.announce(Owner(os.getpid(), "duckdb"))
+        facts = json.loads(state.owner_file.read_text())
+        del facts["host"]
+        state.owner_file.write_text(json.dumps(facts))
+        assert state.require_owner().pid == os.getpid()
+
+
+def test_who_owns_a_directory_now_is_not_taken_for_who_was_killed_elsewhere(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path)
+    killed = {"pid": 7, "engine": "duckdb", "datasets": [], "born": "another boot/1", "host": "far-away"}
+    state.owner_file.write_text(json.dumps(killed))
+    assert state.holder() is None
+    with state.owned():
+        assert state.holder() is None
+        with pytest.raises(NotRunning, match="has not said"):
+            state.require_owner()
+
+
 def test_what_a_killed_owner_left_half_written_is_removed_by_the_next_one(tmp_path: Path) -> None:
     (tmp_path / ".owner.json.0123456789ab.partial").write_text("{")
     (tmp_path / ".ledger.db.0123456789ab.partial").touch()

@@ -1,0 +1,129 @@
+"""`cubefeed deploy`: the session and all other runs on the workers of a server that a team has already."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.program import Installation, Place, RunningProgram, started_program, until
+from tests.e2e.run_actions import cancelled_runs_ask_nothing, retried_runs_do_the_same_again
+from tests.e2e.server.conftest import Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+LIVE = "keep-cube-live/cube"
+DEPLOYED = """\
+work pool ours: made, of type process
+keep-cube-live/cube: made
+load-files/sales: made
+close-day/sales: made
+automation “cubefeed: a run whose heartbeat stops has crashed”: made
+automation “cubefeed: the session starts again after a crash”: made
+Next, the worker in a terminal of its own or as a service:
+  prefect worker start --pool ours
+  prefect deployment run keep-cube-live/cube
+"""
+
+
+@contextlib.contextmanager
+def worker(place: Place) -> Iterator[RunningProgram]:
+    """A worker of the pool."""
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "ours")
+    with started_program(place, "worker", *command) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def up(server: Server) -> Iterator[Installation]:
+    """A session on a worker that is started beside a `flows/` of a team."""
+    place = server.place("pool")
+    place.put_flows_of_a_team()
+    assert place.run("deploy", "--pool", "ours").stdout == DEPLOYED
+    with worker(place) as running:
+        server.prefect.start(LIVE)
+        found = Installation(running, place, server.prefect)
+        found.wait_for_owner()
+        yield found
+        if (place.state / "owner.json").exists():
+            stop(found)
+        running.end()
+    for each in server.prefect.post("/deployments/filter", {}):
+        server.prefect.delete(f"/deployments/{each['id']}")
+
+
+def live_runs(up: Installation) -> list[str]:
+    """The states of all runs of the session, the newest first."""
+    return [run["state"]["name"] for run in up.prefect.runs("keep-cube-live")]
+
+
+def stop(up: Installation) -> None:
+    """Cancel the session, as Prefect's page does."""
+    run = up.owner["run"]
+    up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    up.prefect.wait_for(run, "Cancelled", patience_s=30)
+    assert not (up.place.state / "owner.json").exists()
+
+
+def test_the_session_and_load_files_run_on_a_worker_beside_the_flows_of_a_team(up: Installation) -> None:
+    assert up.sales() == {"2021-05-01": 10, "2021-05-02": 7}
+    done = up.prefect.wait_for(up.prefect.start("load-files/sales", mode="reload"), "Completed", "Failed")
+    assert done["state"]["message"] == "2 files, 7 rows loaded"
+    again = up.place.run("deploy", "--pool", "ours").stdout
+    assert again == DEPLOYED.replace("made, of type process", "as it was").replace(": made", ": as it was")
+
+
+def test_a_second_start_on_a_second_worker_ends_cancelled_and_names_the_first(up: Installation) -> None:
+    with worker(up.place) as second:
+        until(lambda: "started!" in second.output, what="the second worker")
+        owner = up.owner
+        starts = [up.prefect.start(LIVE) for _ in range(2)]
+        for run in starts:
+            refused = up.prefect.wait_for(run, "Cancelled", "Failed", "Crashed", patience_s=60)["state"]
+            assert refused["name"] == "Cancelled" and f"(the first is run {owner['run']}, pid" in refused["message"]
+        assert up.owner == owner and up.sales()
+        second.end()
+
+
+def test_a_session_that_is_killed_starts_again_once_and_one_that_is_cancelled_does_not(up: Installation) -> None:
+    owner, before = up.owner, live_runs(up)
+    os.kill(owner["pid"], signal.SIGKILL)
+    up.wait_for_owner(other_than=owner["pid"])
+    assert up.prefect.wait_for(owner["run"], "Crashed") and up.owner["run"] != owner["run"]
+    assert len(live_runs(up)) == len(before) + 1
+    stop(up)
+    first = up.prefect.start(LIVE)
+    up.wait_for_owner()
+    assert up.owner["run"] == first and live_runs(up)[0] == "Running"
+
+
+@pytest.mark.deep
+def test_cancel_retry_and_run_again_do_on_a_worker_what_they_do_elsewhere(up: Installation) -> None:
+    cancelled_runs_ask_nothing(up)
+    retried_runs_do_the_same_again(up)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(400)  # the server takes a run for dead after 70 s
+def test_a_session_comes_back_with_the_next_worker_whether_its_own_was_stopped_or_killed_with_it(
+    up: Installation,
+) -> None:
+    stopped = up.owner
+    assert up.running.end() == 0
+    until(lambda: not (up.place.state / "owner.json").exists(), what="the session is closed")
+    state = up.prefect.wait_for(stopped["run"], "Crashed")["state"]
+    assert state["message"] == "The process was ended by a signal; the session was closed in order"
+    with worker(up.place) as second:
+        up.wait_for_owner(other_than=stopped["pid"])
+        killed = up.owner
+        for process in (second.process.pid, killed["pid"]):
+            os.kill(process, signal.SIGKILL)
+        with worker(up.place) as third:
+            up.wait_for_owner(other_than=killed["pid"], patience_s=240)
+            assert up.prefect.run(killed["run"])["state"]["message"] == "No heartbeat for 70 s"
+            stop(up)
+            third.end()
