@@ -118,7 +118,7 @@ class Ending:
 
     def interrupt(self) -> None:
         """As `cancel`, on a signal: which of the two it was, Prefect knows."""
-        self.by_signal = self.feed is not None and not self.feed.stopping
+        self.by_signal |= self.feed is not None and not self.feed.stopping
         self.cancel()
 
 

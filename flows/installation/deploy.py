@@ -14,8 +14,8 @@ from prefect.settings import PREFECT_API_URL
 from flows.datasets import load_datasets
 from flows.errors import PrefectUnusable
 from flows.installation.deployments import register
-from flows.installation.run_engine import COMMAND
 from flows.installation.run_environment import RUN_ENVIRONMENT
+from flows.installation.worker_run import COMMAND
 from flows.orchestration.automations import crash_automation, ensure_automation, restart_automation
 from flows.orchestration.declared import Pool
 from flows.orchestration.deployment_names import live_deployment

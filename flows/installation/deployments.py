@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shlex
 import sys
 import tempfile
 from contextlib import suppress
@@ -101,7 +102,7 @@ class PatientRunner(Runner):
         def resolve_ours(flow_run: FlowRun) -> EngineCommandStarter:
             starter = resolve(flow_run)
             assert isinstance(starter, EngineCommandStarter)
-            starter._command = COMMAND
+            starter._command = shlex.join(COMMAND)
             return starter
 
         poller._resolve_starter = resolve_ours

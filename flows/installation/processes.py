@@ -38,6 +38,12 @@ _LEASH = (
 """Makes the kernel end a process when the one that started it has died, however that died (Linux only)."""
 
 
+def leashed(command: Sequence[str], on_orphaned: signal.Signals) -> list[str]:
+    """A command whose process gets this signal when this one dies without ending it (Linux only)."""
+    leash = [sys.executable, "-P", "-S", "-c", _LEASH, str(os.getpid()), str(int(on_orphaned))]
+    return [*(leash if sys.platform == "linux" else []), *command]
+
+
 @dataclass
 class Child:
     """A process in a session of its own, which imports nothing that lies in its working directory.
@@ -68,11 +74,10 @@ class Child:
         """Start it, so that Ctrl-C in a terminal reaches it only through this process."""
         self.backoff.mark_start()
         self.starts += 1
-        leash = [sys.executable, "-S", "-c", _LEASH, str(os.getpid()), str(int(self.on_orphaned))]
         inherited = os.environ if self.gets_secrets else without_secret_variables(os.environ)
         with self.log_file.open("ab") as output:
             self.process = subprocess.Popen(
-                [*(leash if sys.platform == "linux" else []), *self.command],
+                leashed(self.command, self.on_orphaned),
                 env={**inherited, **self.environment, "PYTHONSAFEPATH": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

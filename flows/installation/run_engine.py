@@ -7,10 +7,10 @@ would be imported in the place of ours. Here ours is imported before.
 from __future__ import annotations
 
 import runpy
-import shlex
 import sys
+from typing import Final
 
-COMMAND = shlex.join([sys.executable, "-P", "-m", "flows.installation.run_engine"])
+COMMAND: Final = (sys.executable, "-P", "-m", "flows.installation.run_engine")
 
 if __name__ == "__main__":
     runpy.run_module("prefect.engine", run_name="__main__")
