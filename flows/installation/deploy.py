@@ -16,7 +16,12 @@ from flows.errors import PrefectUnusable
 from flows.installation.deployments import register
 from flows.installation.run_environment import RUN_ENVIRONMENT
 from flows.installation.worker_run import COMMAND
-from flows.orchestration.automations import crash_automation, ensure_automation, restart_automation
+from flows.orchestration.automations import (
+    crash_automation,
+    ensure_automation,
+    ensure_crash_automation,
+    restart_automation,
+)
 from flows.orchestration.declared import Pool
 from flows.orchestration.deployment_names import live_deployment
 from flows.orchestration.registration import Registered, kept_lines
@@ -76,9 +81,12 @@ def _pool(settings: Settings, name: str) -> Pool:
 async def _automate(client: PrefectClient, installation: str, registered: list[Registered]) -> list[str]:
     """See to what `up` does where it runs: runs that are dead are declared so, and the session starts again."""
     live = next(each.id for each in registered if each.name == live_deployment(installation))
-    wanted = [crash_automation(installation), restart_automation(installation, live)]
-    done = [(each, await ensure_automation(client, each)) for each in wanted]
-    return [f"automation “{each.name}”: {'made' if made else 'as it was'}" for each, made in done]
+    restart = restart_automation(installation, live)
+    done = {
+        crash_automation(installation).name: await ensure_crash_automation(client, installation),
+        restart.name: await ensure_automation(client, restart),
+    }
+    return [f"automation “{name}”: {'made' if made else 'as it was'}" for name, made in done.items()]
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from flows.orchestration.schedules import schedule_of
 from flows.redaction import log_without_secrets
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.settings import Settings
-from flows.store.identity import installation_id
+from flows.store.installation import installation_id
 from flows.store.state_directory import StateDirectory
 from flows.store.trust import PRIVATE
 from flows.text.output import outlive_full_logs, plain_logs

@@ -22,10 +22,10 @@ def cancelled_runs_ask_nothing(up: Installation) -> None:
     try:
         runs = [up.prefect.start("close-day/sales", date="2021-05-02"), up.prefect.start("load-files/sales")]
         for run in runs:
-            up.prefect.wait_for(run, "Running", patience_s=60)
+            up.prefect.wait_for(run, "Running")
             up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
         for run in runs:
-            up.prefect.wait_for(run, "Cancelled", patience_s=60)
+            up.prefect.wait_for(run, "Cancelled")
     finally:
         owner.resume()
     up.wait_for_owner()
@@ -38,7 +38,7 @@ def retried_runs_do_the_same_again(up: Installation) -> None:
     morning = datetime.now(PARIS).replace(hour=7, minute=0) - timedelta(days=20)
     day = (morning - timedelta(days=1)).date().isoformat()
     run = up.prefect.start("close-day/sales", at=morning)
-    closed = up.prefect.wait_for(run, "Failed", "Completed", patience_s=60)
+    closed = up.prefect.wait_for(run, "Failed", "Completed")
     assert closed["state"]["message"] == f"no row of {day} has come"
 
     up.place.drop("retried.csv", HEADER + f"70,{day},phone,5\n")
@@ -47,11 +47,11 @@ def retried_runs_do_the_same_again(up: Installation) -> None:
     assert retried["name"] == f"sales · {day}"
     assert retried["state"]["message"] == f"1 row of {day}; the cube equals the ledger"
     new = up.prefect.start("close-day/sales", **retried["parameters"])
-    again = up.prefect.wait_for(new, "Failed", "Completed", patience_s=60)
+    again = up.prefect.wait_for(new, "Failed", "Completed")
     assert again["id"] != run and again["name"] != retried["name"]
 
     load = up.prefect.start("load-files/sales", mode="reload", paths=["retried.csv"])
-    up.prefect.wait_for(load, "Completed", patience_s=60)
+    up.prefect.wait_for(load, "Completed")
     assert _retry(up, load)["state"]["message"] == "1 file, 1 row loaded"
     assert up.sales()[day] == 5
 
@@ -65,5 +65,5 @@ def _requests_of(up: Installation) -> list[str]:
 def _retry(up: Installation, run: str) -> dict[str, Any]:
     """What the button does, and what comes of it."""
     up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}})
-    until(lambda: up.prefect.run(run)["run_count"] == 2 or None, what="the run begins again", patience_s=60)
-    return up.prefect.wait_for(run, "Completed", "Failed", patience_s=60)
+    until(lambda: up.prefect.run(run)["run_count"] == 2 or None, what="the run begins again")
+    return up.prefect.wait_for(run, "Completed", "Failed")

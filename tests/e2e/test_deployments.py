@@ -54,37 +54,34 @@ def wait_for_session(place: Place, server: Prefect, worker: RunningProgram) -> I
     return up
 
 
-def test_the_same_flows_run_on_a_work_pool(served: tuple[Place, Prefect]) -> None:
+@pytest.mark.deep
+def test_prefect_deploy_makes_with_our_file_what_cubefeed_deploy_makes(served: tuple[Place, Prefect]) -> None:
     place, server = served
     prefect(place, "work-pool", "create", "cubefeed", "--type", "process")
     output = prefect(place, "deploy", "--prefect-file", str(DEPLOYMENTS / "prefect.yaml"), "--all")
     for name in ("keep-cube-live/cube", "load-files/sales", "close-day/sales"):
         assert server.get(f"/deployments/name/{name}")["work_pool_name"] == "cubefeed", output
-    with started_program(place, "worker", sys.executable, "-m", "prefect", "worker", "start", "--pool", "cubefeed") as worker:  # fmt: skip  # noqa: E501
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "cubefeed")
+    place.environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    with started_program(place, "worker", *command) as worker:
         live = server.start("keep-cube-live/cube")
         up = wait_for_session(place, server, worker)
         assert up.owner["run"] == live and up.sales() == {"2021-05-01": 10, "2021-05-02": 7}
         done = server.wait_for(server.start("load-files/sales", mode="reload"), "Completed", "Failed")
         assert done["state"]["name"] == "Completed", done["state"]["message"]
         assert until(lambda: server.runs("close-day"), what="scheduled runs")
-
-        script = (sys.executable, str(DEPLOYMENTS / "automations.py"), "--restart", "--webhook", "http://127.0.0.1:9/")
-        created = place.run_any(*script).stdout.splitlines()
-        place.run_any(*script)
-        names = [each["name"] for each in server.post("/automations/filter", {})]
-        assert sorted(names) == sorted(created) and len(names) == 5
-        id = server.get("/deployments/name/load-files/sales")["id"]
-        for wrong in ({"undeclared": 1}, {"mode": "remove"}, {"paths": "all"}):
-            refused = server.ask("POST", f"/deployments/{id}/create_flow_run", {"parameters": wrong})
-            assert refused.status_code == 409 and "Validation failed" in refused.text, wrong
-
         os.kill(up.owner["pid"], signal.SIGKILL)
         up.wait_for_owner(other_than=up.owner["pid"])
         assert server.wait_for(live, "Crashed") and up.owner["run"] != live
 
-        server.post(f"/flow_runs/{up.owner['run']}/set_state", {"state": {"type": "CANCELLING"}})
-        server.wait_for(up.owner["run"], "Cancelled")
-        until(lambda: not (place.state / "owner.json").exists(), what="the session is closed")
+        before = {name: server.get(f"/deployments/name/{name}") for name in ("keep-cube-live/cube", "close-day/sales")}
+        assert "the session starts again after a crash”: as it was" in place.run("deploy").stdout
+        for name, found in before.items():
+            again = server.get(f"/deployments/name/{name}")
+            assert again["id"] == found["id"] and again["description"] == found["description"]
+        id = before["close-day/sales"]["id"]
+        refused = server.ask("POST", f"/deployments/{id}/create_flow_run", {"parameters": {"undeclared": 1}})
+        assert refused.status_code == 409 and "Validation failed" in refused.text
         worker.end()
 
 
@@ -184,6 +181,18 @@ def test_compose_is_what_docker_understands() -> None:
     command: list[str | Path] = ["docker", "compose", "-f", DEPLOYMENTS / "compose.yaml", "config", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **secrets})
     assert done.returncode == 0, done.stderr
+
+
+def test_deploy_says_when_no_server_is_named_or_none_answers(place: Place) -> None:
+    said = place.run("deploy", code=1).stderr
+    assert "No Prefect server is named" in said and "export PREFECT_API_URL=" in said
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place.environment["PREFECT_API_URL"] = (
+            f"http://somebody:hunter2-hunter2@127.0.0.1:{silent.getsockname()[1]}/api"
+        )
+    said = place.run("deploy", code=1).stderr
+    assert "The Prefect server does not answer" in said and "start it, or correct PREFECT_API_URL" in said
+    assert "hunter2" not in said and "Traceback" not in said
 
 
 def test_up_uses_the_server_that_is_named_and_says_when_it_does_not_answer(place: Place) -> None:

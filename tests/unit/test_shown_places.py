@@ -51,6 +51,7 @@ KNOWN = {
     ("text/output.py", "_show_traceback"): "errors.plain_lines",
     ("installation/foreground.py", "_write"): "errors.plain_lines",
     ("installation/foreground.py", "run_watch"): OURS,
+    ("installation/foreground.py", "run_deploy"): "errors.plain_lines",
     ("day_report/download.py", "make_csv"): "escape.spreadsheet",
     ("orchestration/artifacts.py", "publish_table"): "escape.markdown",
     ("orchestration/artifacts.py", "publish_report"): "escape.markdown",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import PrefectClient
@@ -14,6 +15,8 @@ from flows.errors import StateError
 from flows.installation.deployments import declared_deployments
 from flows.model.calendar import DailyBy
 from flows.model.dataset import Dataset
+from flows.orchestration.automations import ensure_automation, restart_automation
+from flows.orchestration.declared import Pool
 from flows.orchestration.registration import Registered, Registration, kept_lines
 from tests.e2e.server.conftest import SECRET, Server
 
@@ -28,13 +31,18 @@ def sales(time: str) -> Dataset:
 
 
 def register(
-    server: Server, *datasets: Dataset, installation: str = "", home: str = "here", reset: bool = False
+    server: Server,
+    *datasets: Dataset,
+    installation: str = "",
+    home: str = "here",
+    reset: bool = False,
+    pool: Pool | None = None,
 ) -> dict[str, Registered]:
     """A start of an installation, as far as its deployments are concerned."""
 
     async def once() -> list[Registered]:
         async with PrefectClient(server.url, auth_string=SECRET) as client:
-            wanted = declared_deployments(installation, datasets)
+            wanted = declared_deployments(installation, datasets, pool)
             return await Registration(client, installation, home, reset_schedules=reset).register(wanted)
 
     return {each.name: each for each in asyncio.run(once())}
@@ -176,3 +184,45 @@ def test_an_earlier_versions_deployments_are_taken_over_with_the_pause_that_it_l
     server.prefect.post("/deployments/", earlier)
     assert register(server, sales("07:00"))[CLOSE].kept == ()
     assert schedules(server) == [("0 7 * * *", "Europe/Paris", True)] and not deployment(server)["paused"]
+
+
+def test_of_the_variables_of_a_pools_runs_those_that_people_added_stay_and_ours_are_as_last_declared(
+    server: Server,
+) -> None:
+    server.prefect.post("/work_pools/", {"name": "ours", "type": "process"})
+    register(server, sales("07:00"), pool=Pool("ours", "run it", "/here", {"CUBEFEED_ENGINE": "atoti", "A": "1"}))
+    found = deployment(server)
+    assert found["work_pool_name"] == "ours"
+    assert found["job_variables"] == {
+        "command": "run it", "working_dir": "/here", "env": {"CUBEFEED_ENGINE": "atoti", "A": "1"}
+    }  # fmt: skip
+    theirs = {**found["job_variables"], "stream_output": False, "env": {**found["job_variables"]["env"], "OURS": "2"}}
+    change(server, job_variables=theirs)
+    pool = Pool("ours", "run it", "/there", {"A": "3"})
+    assert register(server, sales("07:00"), pool=pool)[CLOSE].done == "changed"
+    wanted = {"command": "run it", "working_dir": "/there", "stream_output": False, "env": {"A": "3", "OURS": "2"}}
+    assert deployment(server)["job_variables"] == wanted
+    assert register(server, sales("07:00"), pool=pool)[CLOSE].done == "as it was"
+
+    register(server, sales("07:00"))
+    found = deployment(server)
+    assert found["work_pool_name"] is None and found["job_variables"] == {"stream_output": False, "env": {"OURS": "2"}}
+
+
+def test_a_deployment_that_a_process_serves_is_not_taken_to_a_work_pool(server: Server) -> None:
+    ids = [str(each.id) for each in register(server, sales("07:00")).values()]
+    server.prefect.post("/deployments/get_scheduled_flow_runs", {"deployment_ids": ids})  # as `up`
+    server.prefect.post("/work_pools/", {"name": "others", "type": "process"})
+    with pytest.raises(StateError, match=r"is served by a process.*end that cubefeed up"):
+        register(server, sales("07:00"), pool=Pool("others", "run it", "/here", {}))
+    assert deployment(server)["work_pool_name"] is None
+
+
+def test_the_automation_that_starts_a_session_again_follows_a_deployment_that_was_made_anew(server: Server) -> None:
+    async def ensure(live: UUID) -> bool:
+        async with PrefectClient(server.url, auth_string=SECRET) as client:
+            return await ensure_automation(client, restart_automation("anew", live))
+
+    assert [asyncio.run(ensure(live)) for live in (UUID(int=1), UUID(int=1), UUID(int=2))] == [True, False, True]
+    found = [each for each in server.prefect.post("/automations/filter", {}) if "anew" in each["name"]]
+    assert [each["actions"][0]["deployment_id"] for each in found] == [str(UUID(int=2))]

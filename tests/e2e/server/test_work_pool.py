@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.other_host import HOST, session_elsewhere
 from tests.e2e.program import Installation, Place, RunningProgram, started_program, until
 from tests.e2e.run_actions import cancelled_runs_ask_nothing, retried_runs_do_the_same_again
 from tests.e2e.server.conftest import Server
@@ -65,7 +66,7 @@ def stop(up: Installation) -> None:
     """Cancel the session, as Prefect's page does."""
     run = up.owner["run"]
     up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
-    up.prefect.wait_for(run, "Cancelled", patience_s=30)
+    up.prefect.wait_for(run, "Cancelled")
     assert not (up.place.state / "owner.json").exists()
 
 
@@ -77,13 +78,14 @@ def test_the_session_and_load_files_run_on_a_worker_beside_the_flows_of_a_team(u
     assert again == DEPLOYED.replace("made, of type process", "as it was").replace(": made", ": as it was")
 
 
+@pytest.mark.deep
 def test_a_second_start_on_a_second_worker_ends_cancelled_and_names_the_first(up: Installation) -> None:
     with worker(up.place) as second:
         until(lambda: "started!" in second.output, what="the second worker")
         owner = up.owner
         starts = [up.prefect.start(LIVE) for _ in range(2)]
         for run in starts:
-            refused = up.prefect.wait_for(run, "Cancelled", "Failed", "Crashed", patience_s=60)["state"]
+            refused = up.prefect.wait_for(run, "Cancelled", "Failed", "Crashed")["state"]
             assert refused["name"] == "Cancelled" and f"(the first is run {owner['run']}, pid" in refused["message"]
         assert up.owner == owner and up.sales()
         second.end()
@@ -99,6 +101,17 @@ def test_a_session_that_is_killed_starts_again_once_and_one_that_is_cancelled_do
     first = up.prefect.start(LIVE)
     up.wait_for_owner()
     assert up.owner["run"] == first and live_runs(up)[0] == "Running"
+
+
+@pytest.mark.deep
+def test_a_session_that_another_host_has_is_left_to_it(up: Installation) -> None:
+    stop(up)
+    with session_elsewhere(up.place):
+        for flow, state in ((LIVE, "Cancelled"), ("load-files/sales", "Failed")):
+            refused = up.prefect.wait_for(up.prefect.start(flow), "Completed", state, "Crashed")["state"]
+            assert refused["name"] == state and f"on the host {HOST}" in refused["message"]
+    up.prefect.start(LIVE)
+    up.wait_for_owner()
 
 
 @pytest.mark.deep
