@@ -44,6 +44,8 @@ def up(server: Server) -> Iterator[Installation]:
     """A session on a worker that is started beside a `flows/` of a team."""
     place = server.place("pool")
     place.put_flows_of_a_team()
+    for each in server.prefect.post("/automations/filter", {}):
+        server.prefect.delete(f"/automations/{each['id']}")
     assert place.run("deploy", "--pool", "ours").stdout == DEPLOYED
     with worker(place) as running:
         server.prefect.start(LIVE)
