@@ -211,5 +211,10 @@ def _as_variable(name: str, setting: Setting) -> Variable:
     )
 
 
+def is_in_environment(name: str) -> bool:
+    """Whether the environment has a value for this field."""
+    return bool(os.environ.get(_variable_of(name)))
+
+
 def _variable_of(name: str) -> str:
     return PREFIX + name.upper()

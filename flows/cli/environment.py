@@ -9,7 +9,7 @@ import typer
 
 from flows.cli.options import DatasetsOption, EngineOption, FormatOption, LandingOption, StateOption, settings_of
 from flows.errors import NotRunning
-from flows.settings import Settings
+from flows.settings import Settings, is_in_environment
 from flows.text.output import Format, show
 
 commands = typer.Typer()
@@ -22,10 +22,12 @@ def doctor(
     dataset: DatasetsOption = None, landing: LandingOption = None, state: StateOption = None,
     engine: EngineOption = None, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
-    """Check what Cubefeed needs, and say what to do about each failure."""
-    from flows.installation.doctor import examine
+    """Check what Cubefeed needs, and say what to do about each failure: for datasets named or else last served."""
+    from flows.installation.doctor import as_last_served, examine
 
-    results = examine(settings_of(datasets=dataset, landing=landing, state=state, engine=engine))
+    settings = settings_of(datasets=dataset, landing=landing, state=state, engine=engine)
+    named = dataset is not None or is_in_environment("datasets")
+    results = examine(settings if named else as_last_served(settings))
     show(results, form)
     if any(result["result"] == "fail" for result in results):
         raise typer.Exit(1)

@@ -146,3 +146,5 @@ def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{each['day']} {each['words']}" for each in facts["days"])
     yield from (f"warning: {each['file']}: {each['warning']}" for each in facts["warnings"])
     yield from (f"{file} is left out: {why}" for file, why in facts["left_out"].items())
+    if facts["beside"]:
+        yield facts["beside"]

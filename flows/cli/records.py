@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
+from unicodedata import normalize
 
 from flows.errors import QueryError
 from flows.model.files import shown
@@ -78,9 +79,10 @@ def require_known_dataset(ledger: Ledger, dataset: str | None) -> None:
 
 
 def _named(rows: list[FileRow], file: str) -> list[FileRow]:
-    """The newest version of the file that a name means; of each where it may mean several."""
-    exact = [row for row in rows if row.file == file]
-    ends = [row for row in rows if f"/{file}".endswith(f"/{row.file}") or f"/{row.file}".endswith(f"/{file}")]
+    """The newest version of the file that a name means, composed or not; of each where it may mean several."""
+    named, wanted = [(row, normalize("NFC", row.file)) for row in rows], normalize("NFC", file)
+    exact = [row for row, name in named if name == wanted]
+    ends = [row for row, name in named if f"/{wanted}".endswith(f"/{name}") or f"/{name}".endswith(f"/{wanted}")]
     newest: dict[tuple[str, str], FileRow] = {}
     for row in exact or ends:
         newest.setdefault((row.dataset, row.file), row)

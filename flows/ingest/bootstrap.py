@@ -38,6 +38,7 @@ from flows.store.quarantine import Quarantine
 from flows.store.reports import Reports
 from flows.store.requests import RequestBox
 from flows.store.segments import Segments
+from flows.store.served import Served, remember_served
 from flows.store.state_directory import StateDirectory
 from flows.store.trust import PRIVATE
 from flows.web.auth import Access
@@ -111,6 +112,7 @@ def open_feed(
         source = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
         stack.enter_context(attend(feed))
         state.announce(source.owner)
+        remember_served(state.root, Served.named(settings.datasets, settings.landing))
         yield OpenFeed(feed, source)
 
 

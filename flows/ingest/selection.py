@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from unicodedata import normalize
 
 from flows.errors import RequestFailed
 from flows.model.dataset import Dataset
@@ -79,15 +80,15 @@ def _matching(dataset: Dataset, payload: Payload, paths: list[bytes]) -> list[by
     if not payload.paths:
         return sorted(paths)
     meant = [_meanings(dataset, pattern, payload.working_directory) for pattern in payload.paths]
-    known = set(paths)
-    wild = sum(not known.intersection(meanings) and any(map(_WILD.search, meanings)) for meanings in meant)
+    known = _Names(paths)
+    wild = sum(not any(map(known.named, meanings)) and any(map(_WILD.search, meanings)) for meanings in meant)
     if wild > MAX_PATTERNS:
         raise RequestFailed(
             f"There are {wild:,} patterns", next_step=f"give {MAX_PATTERNS} at most, and names beside them"
         )
     chosen: set[bytes] = set()
     for meanings in meant:
-        matched = next(filter(None, (_match(wanted, known) for wanted in meanings)), [])
+        matched = next(filter(None, (known.named(wanted) or known.like(wanted) for wanted in meanings)), [])
         if not matched:
             raise RequestFailed(
                 f"No file of {dataset.name} matches {shown(meanings[0])}",
@@ -98,13 +99,30 @@ def _matching(dataset: Dataset, payload: Payload, paths: list[bytes]) -> list[by
     return sorted(chosen)
 
 
-def _match(wanted: bytes, paths: set[bytes]) -> list[bytes]:
-    """The path of this name, or else those that match it as a pattern."""
-    if wanted in paths:
-        return [wanted]
-    if not _WILD.search(wanted):
-        return []
-    return [path for path in paths if fnmatch.fnmatchcase(path, wanted)]
+class _Names:
+    """Paths by the texts that name them: two forms of one text are the same, and so is a text with what it shows."""
+
+    def __init__(self, paths: Iterable[bytes]) -> None:
+        self._paths = set(paths)
+        self._by_text: dict[str, list[bytes]] = {}
+        for path in sorted(self._paths):
+            for text in {_text(path), shown(path)}:
+                self._by_text.setdefault(text, []).append(path)
+
+    def named(self, wanted: bytes) -> list[bytes]:
+        """The path of this name, or else those that are written, or shown, as it is."""
+        return [wanted] if wanted in self._paths else self._by_text.get(_text(wanted), [])
+
+    def like(self, wanted: bytes) -> list[bytes]:
+        """Those that match a pattern."""
+        if not _WILD.search(wanted):
+            return []
+        matches = re.compile(fnmatch.translate(_text(wanted))).match
+        return list(dict.fromkeys(p for text, paths in self._by_text.items() if matches(text) for p in paths))
+
+
+def _text(path: bytes) -> str:
+    return normalize("NFC", os.fsdecode(path))
 
 
 def _meanings(dataset: Dataset, pattern: str, working_directory: str) -> list[bytes]:

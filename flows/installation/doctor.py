@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from flows.installation.check_row import Row, check_row
 from flows.installation.working_directory import require_own_working_directory
 from flows.landing.events import choose_observer, file_system_kind
 from flows.landing.mount_thread import MountThread
+from flows.landing.names import name_filter
+from flows.landing.scan import scan
 from flows.model.dataset import Dataset
 from flows.model.files import shown
 from flows.redaction import without_secrets
@@ -28,6 +31,7 @@ from flows.settings import Settings
 from flows.store.disk import mounts_in_use, size
 from flows.store.exchange import old_ledgers
 from flows.store.ledger_file import open_ledger
+from flows.store.served import last_served
 from flows.store.state_directory import StateDirectory
 from flows.store.suspects import suspects_in
 from flows.validation.cost import Cost
@@ -55,6 +59,15 @@ def examine(settings: Settings) -> list[Row]:
     return [row for check in checks for row in check(settings)]
 
 
+def as_last_served(settings: Settings) -> Settings:
+    """The same with the datasets that the last session on their state directory has served."""
+    served = last_served(settings.state)
+    if served is None:
+        return settings
+    landing = settings.landing or (Path(served.landing) if served.landing is not None else None)
+    return replace(settings, datasets=served.datasets, landing=landing)
+
+
 def _python(_: Settings) -> Iterator[Row]:
     fits = sys.version_info >= (3, 12)
     yield check_row(
@@ -74,7 +87,7 @@ def _datasets(settings: Settings) -> Iterator[Row]:
     for dataset in datasets:
         yield _cost(dataset)
         try:
-            yield from MountThread(dataset.name).call(partial(_landing, settings, dataset.name, dataset.directory))
+            yield from MountThread(dataset.name).call(partial(_landing, settings, dataset))
         except LandingHangs as error:
             yield check_row(f"{dataset.name}: landing", "fail", error.what, error.next_step)
 
@@ -87,8 +100,8 @@ def _cost(dataset: Dataset) -> Row:
     return check_row(f"{dataset.name}: files", "ok", found)
 
 
-def _landing(settings: Settings, name: str, directory: Path) -> list[Row]:
-    check = f"{name}: landing"
+def _landing(settings: Settings, dataset: Dataset) -> list[Row]:
+    check, directory = f"{dataset.name}: landing", dataset.directory
     if not directory.is_dir():
         return [check_row(check, "warn", f"{directory} does not exist", "make it; until then Cubefeed waits for it")]
     readable = os.access(directory, os.R_OK | os.X_OK)
@@ -96,8 +109,17 @@ def _landing(settings: Settings, name: str, directory: Path) -> list[Row]:
     observer, why = choose_observer(settings.observer, directory)
     return [
         check_row(check, "ok" if readable else "fail", str(directory), advice),
-        check_row(f"{name}: observer", "ok", f"{observer}: {why}"),
+        *_beside(dataset),
+        check_row(f"{dataset.name}: observer", "ok", f"{observer}: {why}"),
     ]
+
+
+def _beside(dataset: Dataset) -> Iterator[Row]:
+    """The files that lie there and are none of the dataset's, where there are some."""
+    beside = scan(dataset.root, name_filter(dataset), recursive=dataset.recursive).beside
+    if beside is not None:
+        advice = "where they belong to the dataset, widen its pattern, or rename them"
+        yield check_row(f"{dataset.name}: pattern", "ok", beside.words(dataset.pattern), advice)
 
 
 def _state(settings: Settings) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from typing import Unpack
 from flows.landing.events import Hint
 from flows.landing.file_states import FileOptions, FileStates, ReadyFiles
 from flows.landing.identity import DirectoryIdentity
-from flows.landing.listing import Listing
+from flows.landing.listing import Beside, Listing
 from flows.landing.manifest import with_manifest
 from flows.landing.names import is_hidden, name_filter, strip_companion
 from flows.landing.pending_files import PendingFile, Wait
@@ -58,6 +58,8 @@ class Inbox(FileStates):
         self.settling = SettlingRules(dataset, settle_s=settle_s)
         self.scanned_at = -inf
         self._accepts = name_filter(dataset)
+        self.beside: Beside | None = None
+        """What lies there and is none of the dataset's, as the last look has seen it."""
 
     def rescan(self) -> Listing:
         """Look at the whole directory."""
@@ -65,6 +67,7 @@ class Inbox(FileStates):
         listing = self._scan()
         self.scan_s = time.monotonic() - started
         self.scanned_at = started
+        self.beside = listing.beside
         self.file_clock.check(now)
         with self._lock:
             self._take_in(listing, now)

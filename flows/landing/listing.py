@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
+from flows.errors import plain
 from flows.landing.identity import DirectoryIdentity
 from flows.model.files import Signature, shown
+from flows.text.plural import counted
 
 _SHOWN_BYTES = 300
 _SLASH = ord("/")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Files that lie there and that the pattern leaves out; those that are temporary by their names do not count.
+
+    Args:
+        count: how many.
+        example: the path of the first that was seen.
+    """
+
+    count: int
+    example: bytes
+
+    def words(self, pattern: str) -> str:
+        """In a sentence."""
+        return f"{counted(self.count, 'file')} beside the pattern {plain(pattern)}, such as {shown(self.example)}"
 
 
 @dataclass(frozen=True)
@@ -27,6 +46,7 @@ class Listing:
         linked: files among them that wait for other names of theirs to go, and why.
         unknown: known files in such parts of which nothing can be told at all.
         too_deep: whether directories in it lie deeper than any is searched.
+        beside: files that are none of the dataset's; None where there are none.
         absent: whether there is no such directory. One that is there later may be another one that was given the
             same numbers.
     """
@@ -39,6 +59,7 @@ class Listing:
     unseen: Mapping[bytes, str] = field(default_factory=dict)
     unknown: Set[bytes] = frozenset()
     too_deep: bool = False
+    beside: Beside | None = None
     absent: bool = False
 
     def lacks(self, path: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from fnmatch import translate
 from unicodedata import normalize
 
@@ -22,20 +21,35 @@ MAX_DEPTH = 32
 deeper. Ten thousand of them are made in a second."""
 
 
-def name_filter(dataset: Dataset) -> Callable[[str], bool]:
-    """Whether a file name is one of the dataset's: it matches the pattern and is no temporary name.
+class NameFilter:
+    """Which file names are a dataset's: those that match the pattern and are no temporary ones.
 
     Pattern and name are compared as text in one normal form: which of the two forms a name has on the disk
     depends on the system that wrote it.
     """
-    matches = re.compile(translate(normalize("NFC", dataset.pattern))).match
-    companions = dataset.completeness.companions
 
-    def accepts(name: str) -> bool:
-        text = name if name.isascii() else normalize("NFC", name)
-        return bool(matches(text)) and not is_temporary(text) and not name.endswith(companions or ("\0",))
+    def __init__(self, pattern: str, companions: tuple[str, ...]) -> None:
+        self._matches = re.compile(translate(normalize("NFC", pattern))).match
+        self._companions = companions or ("\0",)
 
-    return accepts
+    def __call__(self, name: str) -> bool:
+        """Whether a name is one of them."""
+        text = _normal(name)
+        return bool(self._matches(text)) and not is_temporary(text) and not name.endswith(self._companions)
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether it is the pattern alone that leaves out a name."""
+        text = _normal(name)
+        return not self._matches(text) and not is_temporary(text) and not name.endswith(self._companions)
+
+
+def _normal(name: str) -> str:
+    return name if name.isascii() else normalize("NFC", name)
+
+
+def name_filter(dataset: Dataset) -> NameFilter:
+    """The names of a dataset's files."""
+    return NameFilter(dataset.pattern, dataset.completeness.companions)
 
 
 def is_too_deep(path: bytes) -> bool:

@@ -6,14 +6,14 @@ import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Set
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from flows.landing.identity import DirectoryIdentity
-from flows.landing.listing import Listing
+from flows.landing.listing import Beside, Listing
 from flows.landing.mount_thread import note_progress
-from flows.landing.names import MAX_DEPTH, is_too_deep
+from flows.landing.names import MAX_DEPTH, NameFilter, is_too_deep
 from flows.landing.tree import (
     RefusedFile,
     RegularFile,
@@ -69,7 +69,7 @@ class SeenFiles:
                 pass
 
 
-def scan(root: bytes, accepts: Callable[[str], bool], *, recursive: bool) -> Listing:
+def scan(root: bytes, accepts: NameFilter, *, recursive: bool) -> Listing:
     """List the files of a landing directory with their signatures, those of upper directories first."""
     seen, absent = None, False
     try:
@@ -119,10 +119,11 @@ class _Scan:
         recursive: whether directories in it are searched too.
     """
 
-    def __init__(self, root: bytes, top: int, accepts: Callable[[str], bool], *, recursive: bool) -> None:
+    def __init__(self, root: bytes, top: int, accepts: NameFilter, *, recursive: bool) -> None:
         self._seen = SeenFiles(root)
         self._unseen: dict[bytes, str] = {}
         self._too_deep = False
+        self._beside, self._example = 0, b""
         self._top = top
         self._accepts = accepts
         self._recursive = recursive
@@ -155,6 +156,7 @@ class _Scan:
             linked=seen.linked,
             unseen=self._unseen,
             too_deep=self._too_deep,
+            beside=Beside(self._beside, self._example) if self._beside else None,
         )
 
     def _try_list(self, below: bytes, device_above: int) -> None:
@@ -184,6 +186,9 @@ class _Scan:
                                 self._put_off(prefix + os.fsencode(entry.name), status.st_dev)
                         elif self._accepts(entry.name):
                             self._add(prefix + os.fsencode(entry.name), entry)
+                        elif self._accepts.leaves_out(entry.name) and entry.is_file(follow_symlinks=False):
+                            self._beside += 1
+                            self._example = self._example or prefix + os.fsencode(entry.name)
                     if self._names > MAX_NAMES:
                         return
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import Connection, Select, or_, select
 
@@ -90,9 +91,10 @@ def _path_ids(connection: Connection, dataset: str | None, file: str) -> list[in
     exact = list(connection.scalars(query.where(paths.c.path == os.fsencode(file))))
     if exact:
         return exact
-    known = [(id, shown(path)) for id, path in connection.execute(query)]
-    written = [id for id, name in known if name == file]
-    return written or [id for id, name in known if f"/{file}".endswith(f"/{name}") or name.endswith(f"/{file}")]
+    wanted = normalize("NFC", file)
+    known = [(id, normalize("NFC", shown(path))) for id, path in connection.execute(query)]
+    written = [id for id, name in known if name == wanted]
+    return written or [id for id, name in known if f"/{wanted}".endswith(f"/{name}") or name.endswith(f"/{wanted}")]
 
 
 def _of_dataset(query: Select[Any], table: Any, dataset: str | None) -> Select[Any]:

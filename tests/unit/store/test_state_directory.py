@@ -171,7 +171,7 @@ def test_no_link_that_lies_under_a_known_name_is_followed(tmp_path: Path) -> Non
 KNOWN = [
     "lock", "ledger.db", "ledger.db-wal", "ledger.db.restored", "segments", "quarantine", "reports", "backups",
     "askers", "prefect", "prefect-secret", "serve.log", "prefect-server.log", "owner.json", "ended.json", ".writable",
-    ".clock",
+    ".clock", "served.json",
     ".owner.json.0123.partial",
 ]  # fmt: skip
 
