@@ -29,6 +29,7 @@ from flows.model.schema_checks import (
     check_cell_columns,
     check_duplicates,
     check_expected_day,
+    check_fields,
     check_from_path,
     check_moments,
     check_names,
@@ -61,7 +62,7 @@ class Dataset:
             the format, such as `*.csv`.
         recursive: whether directories inside the landing directory are searched too: 32 below each other, no links,
             and none whose name begins with a dot.
-        format: how the files are written: `Csv(…)`, `Parquet(…)`.
+        format: how the files are written: `Csv(…)`, `Parquet(…)`, `JsonLines(…)`.
         renamed: the earlier name of a column → its name now, so that what was loaded under the one is shown under the
             other.
         from_path: regular expression with named groups; each group is a column taken from the file's path inside the
@@ -123,6 +124,7 @@ class Dataset:
         columns = tuple(self.schema.columns()) if self.prepare is None else None
         check_renamed(self.schema, self.renamed)
         check_from_path(self.from_path, columns, self.source_columns)
+        check_fields(self.format, self.header)
         check_expected_day(self.schema, self.expect, self.retain_days)
         check_duplicates(self.schema, self.duplicates)
         check_precedence(self.schema, self.precedence)

@@ -9,7 +9,7 @@ import dataframely as dy
 
 from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
-from flows.model.formats import CellText
+from flows.model.formats import CellText, Format, JsonLines
 from flows.model.policies import Duplicates
 from flows.model.precedence import ByColumn, Precedence
 from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED, TOTAL_DEPTH, Table
@@ -68,6 +68,13 @@ def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> No
     taken = sorted(RESERVED & set(names))
     require(not taken, "source_columns", "other names; these are taken", taken)
     require(prepared, "prepare", "a function, since source_columns is set", None)
+
+
+def check_fields(declared: Format, header: tuple[str, ...]) -> None:
+    """Refuse paths to columns that the files do not have."""
+    if isinstance(declared, JsonLines):
+        unknown = sorted(set(declared.fields) - set(header))
+        require(not unknown, "format.fields", f"paths to these columns: {', '.join(header)}", unknown)
 
 
 def check_from_path(pattern: str | None, columns: tuple[str, ...] | None, source: tuple[str, ...] | None) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from flows.model.dataset import Dataset
-from flows.model.formats import Csv, Parquet
+from flows.model.formats import Csv, JsonLines, Parquet
 from flows.reading.csv.reader import CsvReader
+from flows.reading.jsonl.reader import JsonLinesReader
 from flows.reading.parquet.reader import ParquetReader
 from flows.reading.port import Reader
 
@@ -18,5 +19,7 @@ def reader_of(dataset: Dataset) -> Reader:
             return CsvReader(dataset)
         case Parquet():
             return ParquetReader(dataset, dataset.format)
+        case JsonLines():
+            return JsonLinesReader(dataset, dataset.format)
         case _:
             assert_never(dataset.format)

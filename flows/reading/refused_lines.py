@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,3 +21,9 @@ def with_refused_lines(found: Sequence[FileFindings], notes: pl.DataFrame) -> tu
         replace(each, refused=len(lines[file]), refused_lines=tuple(lines[file])) if file in lines else each
         for file, each in enumerate(with_notes(found, notes))
     )
+
+
+def cut_lines(body: bytes, lines: Sequence[int]) -> bytes:
+    """Physical lines of a text, as they stand in it."""
+    all_lines = io.BytesIO(body).readlines()
+    return b"".join(all_lines[line - 1] for line in lines if line <= len(all_lines))

@@ -8,7 +8,8 @@ import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText
-from flows.model.types import DATE, FLOAT, INTEGER, STRING, type_of
+from flows.model.types import DATE, DECIMAL, FLOAT, INTEGER, STRING, type_of
+from flows.validation.casts import held_cells
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def misfit(stored: pl.DataType, column: dy.Column | None, *, whole_floats: bool)
     wider = {
         INTEGER: (stored.is_float() and whole_floats) or stored.is_decimal(),
         FLOAT: stored.is_numeric(),
+        DECIMAL: stored.is_integer(),
         DATE: stored.base_type() is pl.Datetime and getattr(stored, "time_zone", None) is None,
     }
     if kind.is_stored_as(stored) or wider.get(kind, False):
@@ -84,7 +86,7 @@ def _from_text(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadCol
     expected = kind.expected(column, cells)
     if kind is STRING:
         return ReadColumn(stored, None, expected)
-    held = pl.when(~pl.col(stored.name).is_in(list(cells.nulls))).then(pl.col(stored.name))
+    held = held_cells(stored, cells)
     read = kind.read(stored, held, column, cells).cast(column.dtype)
     values, absent = stored.to_frame().select(read.alias("values"), held.is_null().alias("absent"))
     unread = values.is_null() & ~absent

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flows.model.formats.cell_text import Cells, CellText
 from flows.model.formats.csv import Csv
 from flows.model.formats.end import End
+from flows.model.formats.json_lines import JsonLines
 from flows.model.formats.parquet import Parquet
 
-__all__ = ["CellText", "Cells", "Csv", "End", "Format", "Parquet"]
+__all__ = ["CellText", "Cells", "Csv", "End", "Format", "JsonLines", "Parquet"]
 
-type Format = Csv | Parquet
+type Format = Csv | Parquet | JsonLines
 """How the files of a dataset are written."""

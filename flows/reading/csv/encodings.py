@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows.model.tolerances import Tolerance
-from flows.reading.csv.byte_checks import is_utf8
+from flows.reading.byte_checks import is_utf8
 from flows.reading.refusal import FileRefused
 
 _MARKS = {

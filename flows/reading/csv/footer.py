@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flows.model.formats import Csv
 from flows.model.tolerances import Tolerance
 from flows.model.trailer import ROWS, Trailer
-from flows.reading.csv.byte_checks import count_lines
+from flows.reading.byte_checks import count_lines
 from flows.reading.csv.dialect import Dialect
 from flows.reading.refusal import FileRefused
 from flows.text.plural import counted

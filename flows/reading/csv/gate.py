@@ -10,8 +10,8 @@ import polars as pl
 from flows.model.dataset import Dataset
 from flows.model.finding_frame import SHOWN
 from flows.model.tolerances import Tolerance
+from flows.reading.byte_checks import is_utf8, line_ends
 from flows.reading.column_names import Columns
-from flows.reading.csv.byte_checks import is_utf8, line_ends
 from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.encodings import Decoded, codec_name, decode
 from flows.reading.csv.footer import TrailerLine

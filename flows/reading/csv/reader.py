@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 
 from flows.model.dataset import Dataset
-from flows.reading.csv.byte_checks import count_lines
+from flows.reading.byte_checks import count_lines
 from flows.reading.csv.gate import Gate
 from flows.reading.csv.parse import parse
 from flows.reading.decompression import is_packed
 from flows.reading.port import Source
+from flows.reading.refused_lines import cut_lines
 from flows.validation.cost import Cost
 from flows.validation.raw_rows import RawRows
 
@@ -38,5 +38,4 @@ class CsvReader:
         return parse(self._dataset, sources)
 
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
-        all_lines = io.BytesIO(body).readlines()
-        return b"".join([*all_lines[:1], *(all_lines[line - 1] for line in lines if 1 < line <= len(all_lines))])
+        return cut_lines(body, [1, *(line for line in lines if line > 1)])

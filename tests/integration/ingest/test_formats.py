@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from cubefeed import Parquet, SkipRows
+from cubefeed import JsonLines, Parquet, SkipRows
 
 from flows.model.formats import Format
 from flows.settings import Observer
@@ -50,6 +50,12 @@ def write_parquet(rows: Sequence[Row]) -> bytes:
     return to.getvalue()
 
 
+def write_json_lines(rows: Sequence[Row]) -> bytes:
+    to = io.BytesIO()
+    frame(rows).write_ndjson(to)
+    return to.getvalue()
+
+
 def frame(rows: Sequence[Row]) -> pl.DataFrame:
     return pl.DataFrame(
         {
@@ -63,7 +69,10 @@ def frame(rows: Sequence[Row]) -> pl.DataFrame:
 
 
 KEPT = {"ID": 2, "Date": "2021-05-01", "Product": "phone", "Quantity": -5}
-CASES = [Case(Parquet(), "parquet", write_parquet, 2, {"_line": 2, **KEPT})]
+CASES = [
+    Case(Parquet(), "parquet", write_parquet, 2, {"_line": 2, **KEPT}),
+    Case(JsonLines(), "jsonl", write_json_lines, 2, KEPT),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.ending)
