@@ -40,6 +40,8 @@ KNOWN = {
     ("datasets/__init__.py", "_real"): CALLER,
     ("installation/demo.py", "_expect"): CHILD,
     ("reading/csv/cells.py", "_parse"): CALLER,
+    ("reading/jsonl/layout.py", "extract"): CALLER,
+    ("reading/jsonl/rows.py", "JsonRows.add_alike"): CALLER,
     ("web/worker_pool.py", "WorkerPool.__init__"): BOUNDED,
     ("web/worker_pool.py", "WorkerPool.run"): BOUNDED,
     ("web/hub.py", "Hub.mark_changed"): "sets two events of the loop",

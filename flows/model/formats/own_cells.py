@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 from flows.model.declaration import declared_words
 from flows.model.formats.cell_text import CellText
@@ -12,10 +13,10 @@ from flows.model.formats.cell_text import CellText
 class OwnCells(CellText):
     """A format whose options say how the text of its cells is read, as those of `Csv` do."""
 
-    @property
+    @cached_property
     def cells(self) -> CellText:
         """How the text of cells is read."""
-        return self
+        return CellText(**{each.name: getattr(self, each.name) for each in fields(CellText)})
 
     @property
     def fingerprint(self) -> str:

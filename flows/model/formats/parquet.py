@@ -24,8 +24,8 @@ class Parquet(OwnCells):
         Parquet(date_format="%d.%m.%Y") # days that are stored as text
 
     Args:
-        decimal, numbers, date_format, datetime_format, nulls, true, false, columns, …: how values are read that are stored
-            as text, as in `Csv`.
+        decimal, numbers, date_format, datetime_format, nulls, true, false, columns, …: how values are read that are
+            stored as text, as in `Csv`.
         header: what the names of the columns have to be.
         whole_floats: whether floats are taken as whole numbers where each of them is one.
     """
