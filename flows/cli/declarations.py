@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flows.model.findings import Verdict
 
 DateOrder = Literal["dmy", "mdy", "ymd"]
+Percent = Literal["share", "number"]
 commands = typer.Typer()
 
 _SHOWN = 20
@@ -66,6 +67,7 @@ def init(
     decimal: Annotated[str | None, typer.Option("--decimal", help="The decimal sign: . or ,")] = None,
     delimiter: Annotated[str | None, typer.Option("--delimiter", help="The text between fields.")] = None,
     encoding: Annotated[str | None, typer.Option("--encoding", help="Of files that are not UTF-8.")] = None,
+    percent: Annotated[Percent | None, typer.Option("--percent", help="What 19 % is: 0.19 or 19.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
 ) -> None:
     """Write the declaration of a dataset from sample files, and check all of them with it; exit 1 where the samples
@@ -75,7 +77,7 @@ def init(
     from flows.inference.evidence import Wishes
 
     settings_of()
-    wishes = Wishes(name, tuple(key or ()), no_key, dates, decimal, delimiter, encoding)
+    wishes = Wishes(name, tuple(key or ()), no_key, dates, decimal, delimiter, encoding, percent)
     if not declare_samples(files, output, wishes, overwrite=overwrite):
         raise typer.Exit(1)
 

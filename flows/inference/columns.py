@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from flows.inference.evidence import Question, Reading, Wishes, share
 from flows.inference.numbers import NumberReading, NumberStyle, may_be_numbers, read_numbers, used_numbers
-from flows.inference.times import TimeForms, find_time_forms, order_of, read_times
-from flows.model.numbers import PLAIN_NUMBERS
+from flows.inference.times import TimeForms, choose_forms, find_time_forms
+from flows.model.numbers import PLAIN_NUMBERS, Numbers
 
 NULLS = frozenset((
     "NULL", "null", "Null", "NA", "N/A", "n/a", "#N/A", "#NV", "NaN", "nan", "None", "none", "nil", "-", "--", "—", "–",
@@ -48,6 +48,11 @@ class Column:
         arguments: what its declaration takes besides.
         uncertain: why it may be otherwise.
         is_code: whether it is text although all its values are whole numbers.
+        forms: of its days or moments.
+        marks: what its numbers have besides digits.
+        words: which mean true and false.
+        nulls: its texts that mean "no value".
+        held: those that mean it elsewhere and are text here.
     """
 
     text: str
@@ -59,6 +64,11 @@ class Column:
     arguments: str = ""
     uncertain: str = ""
     is_code: bool = False
+    forms: tuple[str, ...] = ()
+    marks: Numbers = PLAIN_NUMBERS
+    words: tuple[str, str] | None = None
+    nulls: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> str:
@@ -72,21 +82,13 @@ class Columns:
 
     Args:
         columns: in the order of the headers.
-        style: how numbers are written.
-        day_forms: those of their days, in order.
-        moment_forms: those of their moments.
-        nulls: texts that mean "no value".
-        truths: words that mean true, and words that mean false.
+        decimal: the decimal sign of their numbers.
         questions: what the samples do not decide.
     """
 
     columns: tuple[Column, ...]
-    style: NumberStyle = field(default_factory=lambda: NumberStyle(".", PLAIN_NUMBERS))
-    day_forms: tuple[str, ...] = ()
-    moment_forms: tuple[str, ...] = ()
-    nulls: tuple[str, ...] = ("",)
-    truths: tuple[tuple[str, ...], tuple[str, ...]] = (("true",), ("false",))
-    questions: tuple[Question, ...] = ()
+    decimal: str
+    questions: tuple[Question, ...]
 
 
 @dataclass(frozen=True)
@@ -109,27 +111,16 @@ def find_columns(frame: pl.DataFrame, names: Mapping[str, str], wishes: Wishes) 
     """
     texts = {name: _different(frame[column], name) for name, column in names.items()}
     truths = {name: pair for name, each in texts.items() if (pair := _truth(each.values)) is not None}
-    rest = {name: each for name, each in texts.items() if name not in truths and len(each.values)}
-    times = {name: found for name, each in rest.items() if (found := find_time_forms(each.values, wishes.dates))}
-    candidates = {name: each.values for name, each in rest.items() if name not in times and _may_be_number(each.values)}
+    rest = {name: each.values for name, each in texts.items() if name not in truths and len(each.values)}
+    times = {name: found for name, each in rest.items() if (found := find_time_forms(each, wishes.dates))}
+    candidates = {name: each for name, each in rest.items() if name not in times and _may_be_number(each)}
     readings = read_numbers(candidates, wishes.decimal) if candidates else []
-    days, day_questions = _choose_forms({n: f for n, f in times.items() if f.is_day}, texts, wishes)
-    moments, moment_questions = _choose_forms({n: f for n, f in times.items() if not f.is_day}, texts, wishes)
-    chosen = readings[0] if readings else NumberReading(NumberStyle(".", PLAIN_NUMBERS), {})
-    columns, height = [], frame.height
-    for name, each in texts.items():
-        columns.append(_column(name, each, height, chosen, {**days, **moments}, truths))
-    typed = [texts[each.text] for each in columns if each.kind != "String"]
-    numeric = [texts[each.text].values for each in columns if each.text in chosen.plain and each.kind != "String"]
-    return Columns(
-        columns=tuple(columns),
-        style=replace(chosen.style, numbers=used_numbers(chosen.style, numeric)),
-        day_forms=tuple(dict.fromkeys(days.values())),
-        moment_forms=tuple(dict.fromkeys(moments.values())),
-        nulls=tuple(dict.fromkeys(("", *(token for each in typed for token in each.tokens)))),
-        truths=_words(truths),
-        questions=(*day_questions, *moment_questions, *_number_questions(readings, candidates)),
-    )
+    numbers = readings[0] if readings else NumberReading(NumberStyle(".", PLAIN_NUMBERS), {})
+    forms, time_questions = choose_forms(times, rest)
+    columns = [_column(each, frame.height, numbers, times, forms, truths) for each in texts.values()]
+    percents = [each.text for each in columns if each.marks.percent is not None and wishes.percent is None]
+    questions = (*time_questions, *_number_questions(readings, candidates), *map(_percent_question, percents))
+    return Columns(tuple(_with_percent(each, wishes) for each in columns), numbers.style.decimal, questions)
 
 
 def _different(cells: pl.Series, name: str) -> _Texts:
@@ -153,26 +144,35 @@ def _may_be_number(values: pl.Series) -> bool:
 
 
 def _column(
-    name: str,
     texts: _Texts,
     rows: int,
     numbers: NumberReading,
-    times: Mapping[str, str],
+    times: Mapping[str, TimeForms],
+    forms: Mapping[str, tuple[str, ...]],
     truths: Mapping[str, tuple[str, str]],
 ) -> Column:
-    found = Column(name, "String", texts.absent > 0, rows - texts.absent, rows, "text")
-    if not len(texts.values):
+    name, values = texts.name, texts.values
+    found = Column(name, "String", texts.absent > 0, rows - texts.absent, rows, "text", nulls=texts.tokens)
+    if not len(values):
         return replace(found, why="no file has a value", uncertain="it may be of any type")
     if name in truths:
-        return replace(found, kind="Bool", why=" and ".join(truths[name]))
+        return replace(found, kind="Bool", why=" and ".join(truths[name]), words=truths[name])
     if name in times:
-        form = times[name]
-        kind = "Datetime" if "%H" in form or "%I" in form else "Date"
-        return replace(found, kind=kind, why=f"all written as {form}")
+        return _time(found, forms[name], is_day=times[name].is_day)
     if name in numbers.plain:
-        return _number(found, numbers.plain[name])
-    zero = texts.values.str.contains(r"^0\d+$").any() and may_be_numbers(texts.values)
-    return replace(found, why="digits that begin with a zero, which a number would lose") if zero else found
+        marks = used_numbers(numbers.style, values)
+        return replace(_number(found, numbers.plain[name]), marks=marks)
+    held = tuple(values.filter(values.is_in(list(NULLS))))
+    zero = values.str.contains(r"^0\d+$").any() and may_be_numbers(values)
+    why = "digits that begin with a zero, which a number would lose" if zero else "text"
+    return replace(found, why=why, held=held)
+
+
+def _time(column: Column, forms: tuple[str, ...], *, is_day: bool) -> Column:
+    found = replace(column, kind="Date" if is_day else "Datetime", forms=forms, why=f"written as {' or '.join(forms)}")
+    if not forms[0].endswith("%z"):
+        return found
+    return replace(found, arguments='time_zone="UTC"', uncertain="another time_zone shows it by other clocks")
 
 
 def _number(column: Column, plain: pl.Series) -> Column:
@@ -187,29 +187,6 @@ def _number(column: Column, plain: pl.Series) -> Column:
         why = f"numbers with at most {_MONEY_PLACES} decimals"
         return replace(column, kind="Decimal", arguments=f"{_MONEY_DIGITS}, {_MONEY_PLACES}", why=why)
     return replace(column, kind="Float64", why="numbers with decimals")
-
-
-def _choose_forms(
-    found: Mapping[str, TimeForms], texts: Mapping[str, _Texts], wishes: Wishes
-) -> tuple[dict[str, str], list[Question]]:
-    """A form for each column of days, or of moments, and what is open. Columns of one file are written in one way: what
-    one of them decides is decided for those that can be read so too."""
-    decided = [found[name].forms[0] for name in found if len(found[name].forms) == 1]
-    chosen, questions = dict[str, str](), list[Question]()
-    for name, forms in found.items():
-        fitting = [form for form in forms.forms if form in decided]
-        chosen[name] = (fitting or list(forms.forms))[0]
-        if len(forms.forms) > 1 and len(fitting) != 1:
-            questions.append(_time_question(name, forms, texts[name].values))
-    return chosen, questions
-
-
-def _time_question(name: str, forms: TimeForms, texts: pl.Series) -> Question:
-    readings = []
-    for form in forms.forms:
-        value = read_times(texts.head(1), form, is_day=forms.is_day)[0]
-        readings.append(Reading(order_of(form) or form, f"{texts[0]} is {value} ({form})"))
-    return Question(name, readings, "--dates")
 
 
 def _number_questions(readings: Sequence[NumberReading], columns: Mapping[str, pl.Series]) -> list[Question]:
@@ -234,8 +211,15 @@ def _truth(values: pl.Series) -> tuple[str, str] | None:
     return next(((lower[yes], lower[no]) for yes, no in _TRUTHS if {yes, no} == lower.keys()), None)
 
 
-def _words(truths: Mapping[str, tuple[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if not truths:
-        return ("true",), ("false",)
-    true, false = zip(*truths.values(), strict=True)
-    return tuple(dict.fromkeys(true)), tuple(dict.fromkeys(false))
+def _percent_question(name: str) -> Question:
+    readings = [Reading("share", "19 % is 0.19"), Reading("number", "19 % is 19")]
+    return Question(name, readings, "--percent")
+
+
+def _with_percent(column: Column, wishes: Wishes) -> Column:
+    if column.marks.percent is None or wishes.percent is None:
+        return column
+    marks = replace(column.marks, percent=wishes.percent)
+    if wishes.percent == "number":
+        return replace(column, marks=marks)
+    return replace(column, marks=marks, kind="Float64", arguments="", why="shares written as percents")

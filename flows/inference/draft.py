@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
+from flows.inference.cell_format import CellFormat, describe_cells
 from flows.inference.columns import Column, Columns
 from flows.inference.evidence import Decision, Wishes, share
 from flows.inference.keys import Key
@@ -14,11 +15,15 @@ from flows.inference.layout_search import FoundLayout
 from flows.inference.names import class_name, column_names, dataset_name
 from flows.inference.paths import PathColumn, arrival_times, name_pattern
 from flows.inference.samples import Sample, Samples
-from flows.inference.source_text import Argument, Declaration, SchemaColumn, call_text, quoted, raw
+from flows.inference.source_text import Argument, Declaration, SchemaColumn, quoted, raw
 from flows.inference.text_table import header_of
-from flows.model.formats import Csv
+from flows.model.formats import Cells, Csv
 from flows.model.header import Header
+from flows.model.numbers import PLAIN_NUMBERS
 from flows.text.plural import counted
+
+_FORMAT_NAMES = ("Cells", "Header", "Numbers")
+"""What an argument of a format may be made of."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +62,27 @@ class Draft:
     @cached_property
     def form(self) -> Csv:
         """How the files are written, cells included."""
-        columns, form = self.columns, self.layout.form
-        days = columns.day_forms or ((self.path.form,) if self.path and self.path.form else ())
-        return replace(
-            form,
-            decimal=columns.style.decimal,
-            date_format=days[0] if days else form.date_format,
-            datetime_format=columns.moment_forms[0] if columns.moment_forms else form.datetime_format,
-            nulls=columns.nulls,
-            true=columns.truths[0],
-            false=columns.truths[1],
-            padding=self.padded,
-        )
+        return replace(self._cells.form, header=self._header, columns=self._apart, padding=self.padded)
+
+    @cached_property
+    def _cells(self) -> CellFormat:
+        found = describe_cells(self.layout.form, self.columns.columns, self.columns.decimal)
+        if self.path is not None and self.path.form:
+            return replace(found, form=replace(found.form, date_format=self.path.form))
+        return found
+
+    @property
+    def _apart(self) -> dict[str, Cells]:
+        names = dict(zip((each.text for each in self.columns.columns), self._names, strict=True))
+        return {names[text]: cells for text, cells in self._cells.columns.items()}
 
     def declaration(self) -> Declaration:
         """The dataset file."""
         rows = f"{self.layout.table.frame.height:,}"
         files = counted(len(self.samples), "file")
         form = list(self._form_arguments())
-        imports = {"Dataset", *(["Csv"] if form else []), *(["Header"] if self._header != Header() else [])}
+        used = {each for each in _FORMAT_NAMES if any(f"{each}(" in option.value for option in form)}
+        imports = {"Dataset", *(["Csv"] if form else []), *used}
         schema = class_name(self.wishes.name or self.found.landing.name)
         return Declaration(
             about=f"{schema}, understood from {files} with {rows} rows by `cubefeed init`: yours to change.",
@@ -169,21 +176,18 @@ class Draft:
 
     def _form_arguments(self) -> Iterator[Argument]:
         form, plain, whys = self.form, Csv(), self._whys()
-        for name in Csv.__dataclass_fields__:
-            value = getattr(form, name)
-            if name == "header":
-                if self._header is None or self._header != Header():
-                    yield Argument(name, _header_text(self._header), whys.get(name, ""))
-            elif value != getattr(plain, name):
-                written = (
-                    f"({', '.join(raw(str(each)) for each in form.footer)},)" if name == "footer" else quoted(value)
-                )
-                yield Argument(name, written, whys.get(name, ""))
+        for each in fields(Csv):
+            value = getattr(form, each.name)
+            if value == getattr(plain, each.name):
+                continue
+            patterns = ", ".join(raw(str(line)) for line in form.footer)
+            written = f"({patterns},)" if each.name == "footer" else quoted(value)
+            yield Argument(each.name, written, whys.get(each.name, ""))
 
     def _whys(self) -> dict[str, str]:
         layouts = self.layout.layouts
         of = {what: f"{sum(map(bool, counts))} of {len(counts)} files" for what, counts in self._counted()}
-        numbers = [each for each in self.columns.columns if each.kind in ("Float64", "Decimal")]
+        numbers = [each for each in self.columns.columns if each.kind in ("Int64", "Float64", "Decimal")]
         different = len({each.header for each in layouts})
         by_name = self._header is not None and self._header.by == "name"
         return {
@@ -191,7 +195,9 @@ class Draft:
             "sep_line": of.get("sep= line", ""),
             "preamble": of.get("above the header", ""),
             "footer": of.get("below the rows", ""),
-            "decimal": f"{sum(each.values for each in numbers):,} values",
+            "decimal": f"{sum(each.values for each in numbers if each.kind != 'Int64'):,} values",
+            "numbers": f"{sum(each.values for each in numbers if each.marks != PLAIN_NUMBERS):,} values",
+            "nulls": f"{', '.join(each.text for each in self.columns.columns if each.nulls)}",
             "date_format": self._why_forms("Date"),
             "datetime_format": self._why_forms("Datetime"),
             "encoding": "tried in this order" if isinstance(self.form.encoding, tuple) else "",
@@ -217,7 +223,3 @@ def _shown(landing: Path) -> str:
     """The landing directory as it is written in the declaration: from here, where it lies below."""
     here = Path.cwd()
     return str(landing.relative_to(here)) if landing.is_relative_to(here) else str(landing)
-
-
-def _header_text(header: Header | None) -> str:
-    return "None" if header is None else call_text("Header", header, Header())

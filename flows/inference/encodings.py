@@ -115,7 +115,7 @@ def _strange(word: str, place: int) -> int:
     beside = [each for each in (before, after) if each.isalpha()]
     match unicodedata.category(char)[0]:
         case "L" if any(_script(each) != _script(char) for each in beside):
-            return 5
+            return 20
         case "L" if char.isupper() and before.islower():
             return 4
         case "L" if _script(char) == "LATIN" and any(not each.isascii() for each in beside):
@@ -126,7 +126,7 @@ def _strange(word: str, place: int) -> int:
             return 10
         case "S" if unicodedata.category(char) == "Sc":
             return 3 if beside else 0
-        case "P" if char in "’‘":
+        case "P" | "S" if char in "’‘§¦":
             return 0
         case _:
             return 5 if beside else 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flows.model.numbers import Percent
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -65,6 +67,7 @@ class Wishes:
         decimal: the decimal sign.
         delimiter: the text between fields.
         encoding: the encoding of files that are not UTF-8.
+        percent: what a percent sign says.
     """
 
     name: str = ""
@@ -74,6 +77,7 @@ class Wishes:
     decimal: str | None = None
     delimiter: str | None = None
     encoding: str | None = None
+    percent: Percent | None = None
 
 
 def share(part: int, whole: int) -> str:

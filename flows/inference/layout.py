@@ -19,8 +19,11 @@ _TOTAL = re.compile(
     re.IGNORECASE,
 )
 """Words with which people begin the line below the rows."""
-_SENTENCE = re.compile(r"[^\W\d_]{2,}.*(?:\s|:).*\S")
+_SENTENCE = re.compile(r"[^\W\d_]{2,}.*(?:\s.*\S|:)")
 """Several words, as no row of several cells is that was cut off."""
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_RULE = re.compile(r"[^\w\s]{3,}|_{3,}")
+"""A line of signs, as one draws it below a table."""
 _COMMENT = re.compile(r"\s*(#|//)")
 
 
@@ -123,32 +126,47 @@ def _is_trailing(rows: Sequence[Sequence[str]], width: int) -> bool:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    """Whether cells are names: none is empty, none is a number, and none is there twice."""
+    """Whether cells are names: none is empty, none is there twice, and none is a number, or several are years in their
+    order."""
     names = [cell.strip() for cell in cells]
-    return all(names) and len(set(names)) == len(names) and not any(map(_NUMBER.fullmatch, names))
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    years = (
+        len(numbers) > 1 and all(map(_YEAR.fullmatch, numbers)) and numbers in (sorted(numbers), sorted(numbers)[::-1])
+    )
+    return all(names) and len(set(names)) == len(names) and (not numbers or (years and len(numbers) < len(names)))
 
 
 def _below(rows: Sequence[str], width: int, marks: Marks) -> list[str]:
     """The lines at the end that are no rows."""
-    found = 0
+    found, firsts = 0, [split_line(line, marks)[0] for line in rows[:_HEAD_LINES][:-1] if line.strip()]
+    numbered = bool(firsts) and all(map(_NUMBER.fullmatch, firsts))
     for place in range(1, min(len(rows), _TAIL_LINES) + 1):
         line = rows[-place]
         cells = split_line(line, marks) if line.strip() else []
-        if _is_total(cells, width) or (len(cells) == 1 < width and _SENTENCE.search(line)):
+        if _is_total(cells, width, numbered=numbered) or (len(cells) == 1 < width and _is_remark(line)):
             found = place
         elif cells:
             break
     return list(rows[len(rows) - found :])
 
 
-def _is_total(cells: Sequence[str], width: int) -> bool:
-    """Whether a line sums rows up: it begins with such a word, and is shorter than they are, or leaves cells empty."""
+def _is_remark(line: str) -> bool:
+    return _SENTENCE.search(line) is not None or _RULE.fullmatch(line.strip()) is not None
+
+
+def _is_total(cells: Sequence[str], width: int, *, numbered: bool) -> bool:
+    """Whether a line sums rows up: it begins with such a word, and is shorter than they are, or leaves cells empty, or
+    all of them begin with numbers."""
     named = [cell for cell in cells if cell.strip()]
-    short = len(named) < len(cells) or len(cells) < width
+    short = len(named) < len(cells) or len(cells) < width or numbered
     return short and bool(named) and _TOTAL.fullmatch(named[0]) is not None
 
 
 def _comment(lines: Sequence[str], marks: Marks) -> str | None:
     """How lines begin that are comments: as wide as no row."""
-    begins = {found[1] for line in lines[:_HEAD_LINES] if (found := _COMMENT.match(line))}
-    return min(begins) if len(begins) == 1 and marks.delimiter not in begins else None
+    head = [line for line in lines[:_HEAD_LINES] if line.strip()]
+    width = modal_width([split_line(line, marks) for line in head])
+    marked = [(line, found[1]) for line in head if (found := _COMMENT.match(line))]
+    begins = {begin for _, begin in marked}
+    as_wide = any(len(split_line(line, marks)) == width for line, _ in marked)
+    return min(begins) if len(begins) == 1 and not as_wide else None

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-DELIMITERS = (",", ";", "\t", "|", ":", "||", "§", "^", "~", "\x1f", "¦", " ")
+DELIMITERS = (",", ";", "\t", "|", ":", "||", "§", "^", "~", "\x1f", "\x01", "¦", " ")
 """Those that are tried, of equally good ones the first."""
 _LINES = 500
 """Lines of a text that are looked at."""

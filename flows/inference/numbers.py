@@ -72,13 +72,11 @@ def read_numbers(columns: Mapping[str, pl.Series], decimal: str | None) -> list[
     return _different([each for each in readings if len(each.plain) == most])
 
 
-def used_numbers(style: NumberStyle, columns: Sequence[pl.Series]) -> Numbers:
-    """Of the marks of a style those that these columns have."""
-    found = _marks({each.name: each for each in columns})
-    texts = {each.name: each for each in columns}
-    thousands = style.numbers.thousands
-    grouped = thousands is not None and _has_groups(texts, thousands)
-    return replace(found, thousands=thousands if grouped else None)
+def used_numbers(style: NumberStyle, texts: pl.Series) -> Numbers:
+    """Of the marks of a style those that a column has."""
+    columns, thousands = {texts.name: texts}, style.numbers.thousands
+    grouped = thousands is not None and _has_groups(columns, thousands)
+    return replace(_marks(columns), thousands=thousands if grouped else None)
 
 
 def _plain(columns: Mapping[str, pl.Series], style: NumberStyle) -> list[tuple[str, pl.Series]]:

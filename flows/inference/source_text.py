@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from flows.model.formats import Cells
+from flows.model.header import Header
+from flows.model.numbers import Numbers
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 WIDTH = 120
 
@@ -70,11 +78,11 @@ def write_declaration(declared: Declaration) -> str:
     return "\n".join(_lines(declared)) + "\n"
 
 
-def call_text(name: str, given: object, plain: object) -> str:
-    """A call that makes `given`, with what differs from `plain`."""
-    names = [each.name for each in fields(given)]  # type: ignore[arg-type]  # a dataclass, which has no type of its own
+def _call_text(given: DataclassInstance) -> str:
+    """A call that makes a value of a dataclass, with what differs from the defaults."""
+    plain, names = type(given)(), [each.name for each in fields(given)]
     chosen = [(each, getattr(given, each)) for each in names if getattr(given, each) != getattr(plain, each)]
-    return f"{name}({', '.join(f'{each}={quoted(value)}' for each, value in chosen)})"
+    return f"{type(given).__name__}({', '.join(f'{each}={quoted(value)}' for each, value in chosen)})"
 
 
 def quoted(value: object) -> str:
@@ -85,7 +93,9 @@ def quoted(value: object) -> str:
         case tuple():
             inner = ", ".join(map(quoted, value))
             return f"({inner},)" if len(value) == 1 else f"({inner})"
-        case dict():
+        case Header() | Numbers() | Cells():
+            return _call_text(value)
+        case Mapping():
             return "{" + ", ".join(f"{quoted(key)}: {quoted(each)}" for key, each in value.items()) + "}"
         case _:
             return repr(value)

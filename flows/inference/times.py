@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cache
+from itertools import combinations
 
 import dataframely as dy
 import polars as pl
 
+from flows.inference.evidence import Question, Reading
 from flows.inference.values import read_values
 from flows.model.formats import Csv
 
@@ -19,6 +22,12 @@ _DAYS = (
 )  # fmt: skip
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%H%M%S")
 _GLUE = (" ", "T", ", ")
+_PARTS = {
+    "%Y": r"\d{4}", "%b": "[A-Za-z]{3}", "%B": "[A-Za-z]{3,9}", "%p": "[AaPp][Mm]", "%f": r"\d{6}",
+    "%z": r"(?:Z|[+-]\d\d:?(?:\d\d)?)", **dict.fromkeys(("%d", "%m", "%y", "%H", "%I", "%M", "%S"), r"\d\d"),
+}  # fmt: skip
+_LENGTHS = range(6, 41)
+"""Characters of a day or a moment."""
 _FIRST_VALUES = 20
 """Values by which most forms are ruled out, before all are read strictly."""
 _YEARS = (1900, 2100)
@@ -32,10 +41,12 @@ class TimeForms:
     Args:
         is_day: whether they are days, otherwise moments.
         forms: those that read all of them, each differently.
+        mixed: forms that together read all of them, none of them differently, where no single one does.
     """
 
     is_day: bool
     forms: tuple[str, ...]
+    mixed: tuple[str, ...] = ()
 
 
 def find_time_forms(texts: pl.Series, dates: str | None) -> TimeForms | None:
@@ -45,22 +56,44 @@ def find_time_forms(texts: pl.Series, dates: str | None) -> TimeForms | None:
         texts: each of them once.
         dates: `dmy`, `mdy` or `ymd` leaves forms out that say it otherwise.
     """
-    for is_day, forms in ((True, _DAYS), (False, tuple(_moments()))):
-        found = _reading(texts, [each for each in forms if dates is None or order_of(each) in (dates, None)], is_day)
-        if found:
+    first = texts.head(_FIRST_VALUES)
+    if not (first.str.len_chars().is_between(_LENGTHS[0], _LENGTHS[-1]) & first.str.contains(r"\d")).all():
+        return None
+    wanted = {True: _wanted(_DAYS, dates), False: _wanted(tuple(_moments()), dates)}
+    for is_day, forms in wanted.items():
+        if found := _reading(texts, forms, is_day):
             return TimeForms(is_day, found)
+    for is_day, forms in wanted.items():
+        if mixed := _mixed(texts, forms, is_day):
+            return TimeForms(is_day, (), mixed)
     return None
+
+
+def choose_forms(
+    found: Mapping[str, TimeForms], texts: Mapping[str, pl.Series]
+) -> tuple[dict[str, tuple[str, ...]], list[Question]]:
+    """The forms of each column, and what is open. Columns of the same files are written in one way: what a value of one
+    of them decides is decided for the others."""
+    decided = {order_of(each.forms[0]) for each in found.values() if len(each.forms) == 1} - {None}
+    chosen, questions = dict[str, tuple[str, ...]](), list[Question]()
+    for name, each in found.items():
+        fitting = [form for form in each.forms if len(decided) == 1 and order_of(form) in decided]
+        chosen[name] = each.mixed or tuple((fitting or each.forms)[:1])
+        if len(each.forms) > 1 and len(fitting) != 1:
+            questions.append(_question(name, each, texts[name]))
+    return chosen, questions
 
 
 def read_times(texts: pl.Series, form: str, *, is_day: bool) -> pl.Series:
     """The days or moments of texts; null where one is none."""
-    column = dy.Date(nullable=True) if is_day else dy.Datetime(nullable=True)
+    zone = "UTC" if form.endswith("%z") else None
+    column = dy.Date(nullable=True) if is_day else dy.Datetime(nullable=True, time_zone=zone)
     return read_values(column, Csv(date_format=form) if is_day else Csv(datetime_format=form), texts)
 
 
 def _moments() -> Iterator[str]:
     for day in _DAYS:
-        yield from (f"{day}{glue}{clock}" for clock in _CLOCKS for glue in _GLUE)
+        yield from (f"{day}{glue}{clock}{zone}" for clock in _CLOCKS for glue in _GLUE for zone in ("", "%z"))
 
 
 def order_of(form: str) -> str | None:
@@ -85,12 +118,39 @@ def _reading(texts: pl.Series, forms: Sequence[str], is_day: bool) -> tuple[str,
 
 
 def _may_be(text: str, form: str) -> bool:
-    """Whether Python, which is not strict, reads a text in a form."""
-    try:
-        datetime.strptime(text, form)  # noqa: DTZ007 - whether it is one, not which
-    except ValueError:
-        return False
-    return True
+    """Whether a text has the digits, letters and signs of a form."""
+    return _pattern(form).fullmatch(text) is not None
+
+
+@cache
+def _pattern(form: str) -> re.Pattern[str]:
+    parts = re.split(r"(%.)", form)
+    return re.compile("".join(_PARTS.get(part, re.escape(part)) for part in parts))
+
+
+def _wanted(forms: Sequence[str], dates: str | None) -> list[str]:
+    return [each for each in forms if dates is None or order_of(each) in (dates, None)]
+
+
+def _mixed(texts: pl.Series, forms: Sequence[str], is_day: bool) -> tuple[str, ...]:
+    """Two forms, of which each reads some texts and at least one reads each, while none of them is read differently."""
+    first = texts.head(_FIRST_VALUES).to_list()
+    some = [form for form in forms if any(_may_be(text, form) for text in first)]
+    read = {form: read_times(texts, form, is_day=is_day) for form in some}
+    for one, other in combinations(read, 2):
+        both = read[one].is_not_null() & read[other].is_not_null()
+        all_read = not (read[one].is_null() & read[other].is_null()).any()
+        if all_read and not (both & (read[one] != read[other])).any():
+            return one, other
+    return ()
+
+
+def _question(name: str, forms: TimeForms, texts: pl.Series) -> Question:
+    readings = []
+    for form in forms.forms:
+        value = read_times(texts.head(1), form, is_day=forms.is_day)[0]
+        readings.append(Reading(order_of(form) or form, f"{texts[0]} is {value} ({form})"))
+    return Question(name, readings, "--dates")
 
 
 def _plausible(values: pl.Series) -> bool:

@@ -35,7 +35,7 @@ from cubefeed import Csv, Dataset, Header
 
 class Shop(dy.Schema):
     Order_No = dy.Int64(primary_key=True)  # 4 of 4 values: whole numbers
-    Day = dy.Date()  # 4 of 4 values: all written as %d.%m.%Y
+    Day = dy.Date()  # 4 of 4 values: written as %d.%m.%Y
     Price = dy.Decimal(18, 2)  # 4 of 4 values: numbers with at most 2 decimals
     Product = dy.String()  # 4 of 4 values: text
     Quantity = dy.Int64()  # 4 of 4 values: whole numbers
