@@ -116,6 +116,8 @@ def _strange(word: str, place: int) -> int:
     match unicodedata.category(char)[0]:
         case "L" if any(_script(each) != _script(char) for each in beside):
             return 20
+        case "L" if _script(char) == "HALFWIDTH":
+            return 5
         case "L" if char.isupper() and before.islower():
             return 4
         case "L" if _script(char) == "LATIN" and any(not each.isascii() for each in beside):
