@@ -111,7 +111,7 @@ GOVERNMENT = (
     Shape(
         "DWD: semicolons, padded cells, -999 for nothing, eor at the end of rows",
         "https://opendata.dwd.de/climate_environment/CDC/help/",
-        "STATIONS_ID;MESS_DATUM;QN_3;  TMK;eor\n         44;20240101;   10;   3.5;eor\n         44;20240102;   10;-999;eor\n",
+        "STATIONS_ID;MESS_DATUM;QN_3;  TMK;eor\n   44;20240101;   10;   3.5;eor\n   44;20240102;   10;-999;eor\n",
         {"STATIONS_ID": "int", "MESS_DATUM": "day", "QN_3": "int", "TMK": "float?", "eor": "text"},
         Csv(delimiter=";", padding=True, date_format="%Y%m%d", nulls=("", "-999"), header=Header(strip=True)),
         [(44, d("2024-01-01"), 10, 3.5, "eor"), (44, d("2024-01-02"), 10, None, "eor")],
@@ -283,7 +283,7 @@ BANKS = (
     Shape(
         "La Banque Postale: iso-8859-15, the balance above",
         "https://www.labanquepostale.fr/particulier/comptes-et-cartes/services.html",
-        "Solde (EUROS);1234,56\n\nDate;Libellé;Montant(EUROS)\n31/05/2024;CARTE CAFÉ;-2,40\n30/05/2024;SALAIRE;1800,00\n",
+        "Solde (EUROS);1234,56\n\nDate;Libellé;Montant(EUROS)\n31/05/2024;CAFÉ;-2,40\n30/05/2024;SALAIRE;1800,00\n",
         {"Date": "day", "Libellé": "text", "Montant(EUROS)": "money"},
         Csv(
             delimiter=";",
@@ -293,7 +293,7 @@ BANKS = (
             preamble="header",
             blank_lines="skip",
         ),
-        [(d("2024-05-31"), "CARTE CAFÉ", D("-2.40")), (d("2024-05-30"), "SALAIRE", D("1800.00"))],
+        [(d("2024-05-31"), "CAFÉ", D("-2.40")), (d("2024-05-30"), "SALAIRE", D("1800.00"))],
         encoding="iso-8859-15",
     ),
     Shape(
@@ -439,7 +439,7 @@ OFFICES = (
     Shape(
         "Google Ads: a title, a range of days, totals below, thousands and percents, UTF-16",
         "https://support.google.com/google-ads/answer/2404176",
-        'Campaign report\nMay 1, 2024 - May 31, 2024\nCampaign\tClicks\tCTR\nBrand\t"1,204"\t5.25%\nGeneric\t88\t0.90%\n'
+        'Report\nMay 1, 2024 - May 31, 2024\nCampaign\tClicks\tCTR\nBrand\t"1,204"\t5.25%\nGeneric\t88\t0.90%\n'
         'Total: Account\t"1,292"\t4.00%\n',
         {"Campaign": "text", "Clicks": "int", "CTR": "float"},
         Csv(
@@ -603,7 +603,7 @@ MACHINES = (
     Shape(
         "Common log format: blanks, quotes, and a moment between brackets",
         "https://httpd.apache.org/docs/current/logs.html#common",
-        '127.0.0.1 - [13/May/2024:10:00:05] "GET /a HTTP/1.1" 200 512\n127.0.0.1 ada [13/May/2024:10:00:06] "-" 408 -\n',
+        '127.0.0.1 - [13/May/2024:10:00:05] "GET /a HTTP" 200 512\n127.0.0.1 ada [13/May/2024:10:00:06] "-" 408 -\n',
         {"host": "text", "user": "text?", "at": "moment", "request": "text", "status": "int", "bytes": "int?"},
         Csv(
             delimiter=" ",
@@ -613,7 +613,7 @@ MACHINES = (
             columns={"user": Cells(nulls=("-",)), "bytes": Cells(nulls=("-",))},
         ),
         [
-            ("127.0.0.1", None, t("2024-05-13T10:00:05"), "GET /a HTTP/1.1", 200, 512),
+            ("127.0.0.1", None, t("2024-05-13T10:00:05"), "GET /a HTTP", 200, 512),
             ("127.0.0.1", "ada", t("2024-05-13T10:00:06"), "-", 408, None),
         ],
     ),
