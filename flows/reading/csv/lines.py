@@ -50,7 +50,7 @@ class QuoteRules:
 
     def __init__(self, dialect: Dialect) -> None:
         d, q = re.escape(dialect.inner_delimiter), re.escape(dialect.quote or _NO_QUOTE)
-        gap = r"[ \t]*" if dialect.padded else ""
+        gap = _blanks(dialect) if dialect.padded else ""
         quoted, open_quoted = rf"{q}(?:[^{q}]|{q}{q})*{q}", rf"{q}(?:[^{q}]|{q}{q})*"
         fields = rf"(?:[^{q}{d}]*|{gap}{quoted}{gap})"
         bare, whole = rf"[^{q}{d}\r\n]*+", rf"{q}(?:[^{q}\r\n]|{q}{q})*+{q}"
@@ -83,7 +83,13 @@ def _padded_quotes(dialect: Dialect) -> re.Pattern[str]:
     d, q, e = (re.escape(mark or "") for mark in (dialect.inner_delimiter, dialect.quote, dialect.escape))
     inside = rf"(?:[^{q}{e}]|{e}.)*" if e else rf"(?:[^{q}]|{q}{q})*"
     bare = rf"(?:[^{q}{d}{e}]|{e}.)*" if e else rf"[^{q}{d}]*"
-    return re.compile(rf"(^|{d})(?:[ \t]*({q}{inside}{q})[ \t]*|({bare}))(?={d}|\Z)", re.DOTALL)
+    gap = _blanks(dialect)
+    return re.compile(rf"(^|{d})(?:{gap}({q}{inside}{q}){gap}|({bare}))(?={d}|\Z)", re.DOTALL)
+
+
+def _blanks(dialect: Dialect) -> str:
+    """A pattern of the blanks around a quoted cell; a delimiter is none of them."""
+    return " *" if dialect.inner_delimiter == "\t" else r"[ \t]*"
 
 
 @dataclass(frozen=True)
@@ -214,11 +220,11 @@ def _tolerated(kind: str, noun: str, lines: pl.DataFrame) -> tuple[Tolerance, ..
 def _rows(kept: pl.DataFrame, rules: QuoteRules, layout: LineLayout) -> pl.DataFrame:
     """The sound lines as parsers take them: without the delimiter at their end, and without blanks around quotes."""
     if layout.trailing is not None:
-        kept = kept.with_columns(pl.col("text").str.strip_suffix(layout.trailing).alias("raw"))
+        kept = kept.with_columns(pl.col("text").str.strip_suffix(layout.trailing)).with_columns(raw=pl.col("text"))
     if rules.padded_quotes is None or not kept["raw"].str.contains(rules.quote or "", literal=True).any():
         return kept
     cell = rules.padded_quotes
-    trimmed = [cell.sub(r"\1\2\3", line) if (rules.quote or "") in line else line for line in kept["raw"]]
+    trimmed = [cell.sub(r"\1\2\3", line) if (rules.quote or "") in line else line for line in kept["text"]]
     return kept.with_columns(pl.Series("raw", trimmed, pl.String))
 
 

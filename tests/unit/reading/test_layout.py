@@ -95,6 +95,19 @@ def test_padding_around_cells_and_quotes_is_left_out_and_counted() -> None:
     assert tolerated(body, **options) == ["1 cell with blanks around the value"]
 
 
+@pytest.mark.parametrize(("delimiter", "end"), [(",", "\r\n"), ("\t", "\n"), ("\t", "\r\n")])
+def test_padding_around_quotes_is_no_delimiter_and_no_line_end(delimiter: str, end: str) -> None:
+    body = (
+        delimiter.join(("A", "B"))
+        + end
+        + delimiter.join((' "1"', ' "x"  '))
+        + end
+        + delimiter.join((' "2" ', ""))
+        + end
+    )
+    assert rows(body, delimiter=delimiter, padding=True) == [("1", "x", 2), ("2", "", 3)]
+
+
 def test_rows_may_end_with_a_delimiter_and_then_all_have_to() -> None:
     options = {"delimiter": ";", "trailing_delimiter": True}
     assert rows("A;B\n1;x;\n", **options) == rows("A;B;\n1;x;\n", **options) == ONE_ROW
