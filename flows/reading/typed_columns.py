@@ -51,7 +51,8 @@ def misfit(stored: pl.DataType, column: dy.Column | None, *, whole_floats: bool)
         DECIMAL: stored.is_integer(),
         DATE: stored.base_type() is pl.Datetime and getattr(stored, "time_zone", None) is None,
     }
-    if kind.is_stored_as(stored) or wider.get(kind, False):
+    fits = kind.sums == "decimal" and (stored.is_integer() or stored.is_decimal())
+    if fits or kind.is_stored_as(stored) or wider.get(kind, False):
         return None
     if kind is INTEGER and stored.is_float():
         return "whole numbers, or Parquet(whole_floats=True) where each of the floats is whole"

@@ -19,6 +19,8 @@ from flows.model.dataset import Dataset
 from flows.model.merge import ChangeSet
 from flows.model.tables import FILE, LINE, VERSION, Query
 from flows.model.totals import from_json, to_json
+from flows.model.types import DECIMAL
+from flows.model.types.decimal import FLOAT_DIGITS
 from flows.store.footer import Footer
 from flows.store.segment_rows import read_segment
 from flows.store.segments import Segments
@@ -100,3 +102,14 @@ def test_a_segment_keeps_all_digits(tmp_path: Path) -> None:
     found = read_segment(segments.path(facts))
     assert found.schema == rows.schema
     assert found.select(*columns).to_dict(as_series=False) == values
+
+
+@given(st.integers(1, FLOAT_DIGITS), st.data())
+@settings(max_examples=200, deadline=None)
+def test_up_to_so_many_digits_come_back_from_a_float(precision: int, data: st.DataObject) -> None:
+    kind = DECIMAL.sized(precision, data.draw(st.integers(0, precision)))
+    units = data.draw(st.lists(st.integers(1 - 10**precision, 10**precision - 1), min_size=1))
+    values = pl.DataFrame({"Amount": [text_of(each, kind.scale) for each in units]}).cast(kind.frame)
+    handed = values.select(kind.to_atoti(pl.col("Amount")))
+    assert handed["Amount"].dtype == pl.Float64
+    assert handed.select(kind.answer(pl.Float64(), pl.col("Amount"))).equals(values)

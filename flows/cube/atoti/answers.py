@@ -14,16 +14,22 @@ from flows.model.types import Value
 
 
 def needs_rows(table: Table, query: Query) -> bool:
-    """Whether the cube cannot say it: what it shows for a null member of a level is not documented, and decimals are
-    texts there."""
+    """Whether the cube cannot say it: what it shows for a null member of a level is not documented, and it has no
+    decimals."""
     counted = any(is_answered_from_rows(table, table.measure(name).aggregation) for name in query.measures)
     named = [table.level(level) for level in (*query.levels, *query.where)]
-    return counted or any(level.nullable or is_text_there(level) for level in named)
+    return counted or any(level.nullable or is_inexact_there(level) for level in named)
 
 
-def is_text_there(column: Column) -> bool:
-    """Whether Atoti holds a column's numbers as texts."""
+def is_inexact_there(column: Column) -> bool:
+    """Whether Atoti holds a column's numbers as others than they are: decimals as floats, or as texts where a float has
+    too few digits."""
     return column.type.sums == "decimal"
+
+
+def is_shown_there(table: Table, aggregation: Aggregation) -> bool:
+    """Whether Atoti's own interface has a measure, exact or not."""
+    return aggregation.column is None or table.column(aggregation.column).type.atoti != "String"
 
 
 def is_answered_from_rows(table: Table, aggregation: Aggregation) -> bool:
@@ -32,7 +38,7 @@ def is_answered_from_rows(table: Table, aggregation: Aggregation) -> bool:
         case ValueCount():
             return True
         case Sum(column) | Mean(column):
-            return is_text_there(table.column(column))
+            return is_inexact_there(table.column(column))
         case RowCount():
             return False
         case _:
@@ -64,9 +70,9 @@ def asked_values(table: Table, level: str, values: Sequence[Value]) -> list[Any]
 
 
 def narrowing(table: Table, query: Query) -> dict[str, Sequence[Any]]:
-    """The conditions that Atoti can check itself: those without null, of levels that it holds as what they are."""
+    """The conditions that Atoti can check itself: those without null, of levels that it holds exactly."""
     return {
         level: asked_values(table, level, values)
         for level, values in query.where.items()
-        if values and None not in values and not is_text_there(table.level(level))
+        if values and None not in values and not is_inexact_there(table.level(level))
     }

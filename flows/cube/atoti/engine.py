@@ -24,7 +24,7 @@ from flows.cube import frames
 from flows.cube.atoti.answers import (
     asked_values,
     depths,
-    is_answered_from_rows,
+    is_shown_there,
     joined_parts,
     narrowing,
     needs_rows,
@@ -172,7 +172,7 @@ class AtotiCube:
             made = {
                 measure.name: compile_aggregation(stored, measure.aggregation)
                 for measure in table.measures
-                if not is_answered_from_rows(table, measure.aggregation)
+                if is_shown_there(table, measure.aggregation)
             }
             cube.measures.update({name: measure for name, measure in made.items() if measure is not None})
         self._tables[table.name], self._cubes[table.name] = stored, cube

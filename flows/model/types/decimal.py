@@ -18,6 +18,8 @@ from flows.model.types.number_text import marks, number_options, read_plain
 
 MOST_DIGITS = 38
 """What a decimal of polars, Parquet and DuckDB holds."""
+FLOAT_DIGITS = 15
+"""Digits that come back from a float as they were."""
 EXACT = Context(prec=4 * MOST_DIGITS)
 """To compute with decimals: Python's own context rounds to 28 digits, in `-x` and `abs(x)` too."""
 
@@ -42,6 +44,8 @@ class DecimalType(ColumnType):
             scale=scale,
             frame=pl.Decimal(precision, scale),
             duckdb=f"DECIMAL({precision},{scale})",
+            arrow=pa.float64() if precision <= FLOAT_DIGITS else pa.string(),
+            atoti="double" if precision <= FLOAT_DIGITS else "String",
         )
 
     def declared_by(self, column: dy.Column) -> Self:
@@ -102,7 +106,7 @@ class DecimalType(ColumnType):
         return Decimal(text)
 
     def to_atoti(self, column: pl.Expr) -> pl.Expr:
-        return column.cast(pl.String)
+        return column.cast(pl.Float64 if self.precision <= FLOAT_DIGITS else pl.String)
 
     def json(self, column: pl.Expr) -> pl.Expr:
         return column.cast(pl.String)

@@ -61,11 +61,18 @@ class MomentType(ColumnType):
 
     def marks(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> dict[str, pl.Expr]:
         assert isinstance(column, dy.Datetime)
-        unit = column.time_unit
-        return forms_taken({form: self._read(text, held, form, unit, cells) for form in cells.datetime_forms})
+        unit, forms = column.time_unit, cells.datetime_forms
+        read = {form: self._read(text, held, form, unit, cells) for form in forms}
+        if cells.ambiguous is None:
+            return forms_taken(read)
+        once = replace(cells, ambiguous=None)
+        twice = [read[form].is_not_null() & self._read(text, held, form, unit, once).is_null() for form in forms]
+        return {**forms_taken(read), "a time that clocks show twice": pl.any_horizontal(twice)}
 
     def options(self, texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
-        return form_options("datetime_format", (*_WITH_OFFSET, *CLOCK_FORMS), cells)
+        if cells.ambiguous is None:
+            yield "ambiguous='earliest'", replace(cells, ambiguous="earliest")
+        yield from form_options("datetime_format", (*_WITH_OFFSET, *CLOCK_FORMS), cells)
 
     def readings(self, cells: CellText) -> Iterator[tuple[str, CellText]]:
         return ((form.text, replace(cells, datetime_format=form.text)) for form in cells.datetime_forms)

@@ -82,9 +82,16 @@ def test_a_time_that_clocks_show_twice_or_never_is_found_with_its_line(tmp_path:
         row = living.file("a.csv")
         assert row is not None and row.first_finding is not None and row.reason == "findings: moment 2"
         assert (row.first_finding.line, row.first_finding.raw) == (2, "2024-10-27 02:30:00")
+        living.put("a.csv", b"At,Quantity\n2024-10-27 02:30:00,1\n")
+        living.wait_until(lambda: (row := living.file("a.csv")) is not None and row.reason == "findings: moment 1")
+        row = living.file("a.csv")
+        assert row is not None and row.first_finding is not None
+        assert "ambiguous='earliest'" in str(row.first_finding.expected)
     with live(tmp_path, "polling", expect=None, columns=KEY, format=Csv(ambiguous="latest")) as living:
-        put(living, "b.csv", "2024-10-27 02:30:00,1")
-        assert rows_of(living) == [(AGAIN, 1)]
+        put(living, "b.csv", "2024-10-27 02:30:00,1", "2024-10-27 03:30:00,2")
+        assert rows_of(living)[0] == (AGAIN, 1)
+        row = living.file("b.csv")
+        assert row is not None and row.tolerated.startswith("1 cell with a time that clocks show twice")
 
 
 def test_a_zone_that_is_declared_later_says_what_the_times_meant_and_another_one_moves_no_moment(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -284,19 +285,21 @@ def test_a_sum_that_may_leave_64_bits_is_answered_from_the_rows(stage: Stage) ->
     assert cube.query(Query("sales", ("Quantity.SUM",))).rows() == [(10,)]
 
 
-def test_decimals_are_texts_there_and_are_added_up_here(stage: Stage) -> None:
-    cube = stage.open(table=PRICES)
-    assert stage.session.create_table.call_args.kwargs["data_types"]["Amount"] == "String"
-    assert "Amount.SUM" not in {name for call in stage.cube.measures.update.call_args_list for name in call.args[0]}
-    rows = [(Decimal("1E-8"), Decimal("0.10"), 1), (Decimal(2), Decimal("0.20"), 1), (Decimal(3), None, 1)]
-    schema = {"Price": pl.Decimal(9, 8), "Amount": pl.Decimal(10, 2), VERSION: pl.Int64()}
+@pytest.mark.parametrize(("precision", "kind"), [(10, "double"), (15, "double"), (16, "String")])
+def test_decimals_are_floats_or_texts_there_and_are_added_up_here(stage: Stage, precision: int, kind: str) -> None:
+    prices = replace(PRICES, columns=(PRICES.columns[0], replace(PRICES.columns[1], type=DECIMAL.sized(precision, 2))))
+    cube, most = stage.open(table=prices), Decimal(10 ** (precision - 2)) - Decimal("0.01")
+    assert stage.session.create_table.call_args.kwargs["data_types"]["Amount"] == kind
+    made = {name for call in stage.cube.measures.update.call_args_list for name in call.args[0]}
+    assert ("Amount.SUM" in made) is (kind == "double")
+    rows = [(Decimal("1E-8"), Decimal("0.10"), 1), (Decimal(2), most, 1), (Decimal(3), None, 1)]
+    schema = {"Price": pl.Decimal(9, 8), "Amount": pl.Decimal(precision, 2), VERSION: pl.Int64()}
     cube.apply(ChangeSet("prices", frozenset(), pl.DataFrame(rows, schema=schema, orient="row")))
-    assert stage.loaded[0]["Price"].to_pylist() == ["0.00000001", "2.00000000", "3.00000000"]
     stage.table.query.return_value = stage.loaded[0].to_pandas()
     found = cube.query(Query("prices", ("Amount.SUM",), ("Price",), where={"Price": [Decimal("1E-8"), Decimal(2)]}))
-    assert found.rows() == [(Decimal("1E-8"), Decimal("0.10")), (Decimal(2), Decimal("0.20"))]
+    assert found.rows() == [(Decimal("1E-8"), Decimal("0.10")), (Decimal(2), most)]
     assert stage.table.query.call_args.kwargs["filter"] is None
-    assert cube.query(Query("prices", ("Amount.SUM", "Amount.COUNT"))).rows() == [(Decimal("0.30"), 2)]
+    assert cube.query(Query("prices", ("Amount.SUM", "Amount.COUNT"))).rows() == [(most + Decimal("0.10"), 2)]
 
 
 def test_rows_come_back_in_the_types_of_the_port(stage: Stage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -255,3 +255,52 @@ def test_the_fingerprint_says_what_is_declared() -> None:
 def test_parse_gives_declared_types() -> None:
     rows = reader_of(dataset()).parse([Source("f", sales())])
     assert rows.frame.schema["Quantity"] == pl.Int32
+
+
+class Exact(dy.Schema):
+    Amount = dy.Decimal(6, 2)
+    At = dy.Datetime(time_zone="Europe/Berlin")
+    Channel = dy.Enum(["web", "shop"])
+
+
+FIRST = {"Amount": Decimal("1.50"), "At": datetime(2024, 1, 31, 12, tzinfo=UTC), "Channel": "web"}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        ("Amount", pa.array([Decimal("12.3400")]), Decimal("12.34")),
+        ("Amount", pa.array([7]), Decimal(7)),
+        ("Amount", pa.array(["7.5"]), Decimal("7.5")),
+        ("At", pa.array([FIRST["At"]], pa.timestamp("us", "Asia/Tokyo")), FIRST["At"]),
+        ("At", pa.array([FIRST["At"]], pa.timestamp("ns", "UTC")), FIRST["At"]),
+        ("At", pa.array(["2024-01-31 13:00:00"]), FIRST["At"]),
+        ("Channel", pa.array(["shop"]).dictionary_encode(), "shop"),
+    ],
+)
+def test_decimals_moments_and_sets_are_taken_where_nothing_is_lost(column: str, values: Any, expected: object) -> None:
+    table = pa.Table.from_pylist([FIRST])
+    table = table.set_column(table.column_names.index(column), column, values)
+    [row], verdict = check_body(dataset(schema=Exact), parquet(table))
+    assert verdict.accepted
+    assert row == FIRST | {column: expected, "_line": 1}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "rule"),
+    [
+        ("Amount", pa.array([Decimal("1.005")]), "decimal"),
+        ("Amount", pa.array([12345]), "decimal"),
+        ("At", pa.array([1], pa.timestamp("ns", "UTC")), "moment"),
+        ("At", pa.array(["2024-03-31 02:30:00"]), "moment"),
+        ("Channel", pa.array(["Web"]).dictionary_encode(), "enum"),
+        ("Amount", pa.array([1.5]), "type"),
+        ("At", pa.array([datetime(2024, 1, 31)]), "type"),  # noqa: DTZ001 - a time of no zone
+    ],
+)
+def test_decimals_moments_and_sets_are_refused_where_something_would_be(column: str, values: Any, rule: str) -> None:
+    table = pa.Table.from_pylist([FIRST])
+    table = table.set_column(table.column_names.index(column), column, values)
+    _, verdict = check_body(dataset(schema=Exact), parquet(table))
+    assert not verdict.accepted
+    assert [each.rule for each in verdict.findings] == [rule]
