@@ -83,8 +83,7 @@ def _plain(columns: Mapping[str, pl.Series], style: NumberStyle) -> list[tuple[s
     found = []
     for name, texts in columns.items():
         read = pl.DataFrame([texts]).select(plain_numbers(pl.col(texts.name), style.decimal, style.numbers)).to_series()
-        padded = style.numbers.thousands is not None and _has_groups({name: texts}, style.numbers.thousands, zero=True)
-        if not padded and not read.cast(pl.Float64, strict=False).has_nulls():
+        if not read.cast(pl.Float64, strict=False).has_nulls():
             found.append((name, read))
     return found
 
@@ -104,11 +103,10 @@ def _same(one: NumberReading, other: NumberReading) -> bool:
     )
 
 
-def _has_groups(columns: Mapping[str, pl.Series], thousands: str, *, zero: bool = False) -> bool:
-    """Whether there are groups of three digits, or whether there is one behind a zero, which nobody writes: 0.234."""
+def _has_groups(columns: Mapping[str, pl.Series], thousands: str) -> bool:
+    """Whether there are groups of three digits."""
     sign = {" ": "[ \u00a0\u202f]", "'": "['’]"}.get(thousands, re.escape(thousands))
-    before = r"(?:^|\D)0" if zero else r"\d"
-    return any(texts.str.contains(rf"{before}{sign}\d{{3}}(?:\D|$)").any() for texts in columns.values())
+    return any(texts.str.contains(rf"\d{sign}\d{{3}}(?:\D|$)").any() for texts in columns.values())
 
 
 def _marks(columns: Mapping[str, pl.Series]) -> Numbers:

@@ -12,13 +12,16 @@ Percent = Literal["share", "number"]
 BLANKS = " \u00a0\u202f"
 """A blank, which does not break in prices: so they are one."""
 _SEPARATORS = {".": ".", ",": ",", " ": BLANKS, "'": "'\u2019"}
+_IN_NUMBERS = frozenset("".join(_SEPARATORS.values()) + "eE")
+"""What a number has between its digits: left out as a currency it would change the value."""
 
 
 @dataclass(frozen=True, repr=False)
 class Numbers:
     """What numbers may have besides. Each cell that has it is counted, and shown with its file.
 
-    Groups of digits have to be of three: `1.23,4` is a finding wherever thousands are marked. What is not declared is
+    Groups of digits have to be of three, and the first of them does not begin with a zero: `1.23,4` and `0.234` are
+    findings where `.` marks thousands. What is not declared is
     never taken: a `$` in a column of `currency=("€",)` is a finding.
 
         Numbers(thousands=".")                          1.234,56 where decimal="," (1234,56 too)
@@ -62,10 +65,12 @@ class Numbers:
             require(isinstance(given, tuple), f"format.numbers.{name}", 'a tuple such as ("€",)', given)
         for sign in self.currency:
             usable = sign == sign.strip() != "" and not any(_is_mark(char) for char in sign)
-            require(usable, "format.numbers.currency", "texts without digits, signs and blanks around them", sign)
+            usable &= not set(sign) <= _IN_NUMBERS
+            require(usable, "format.numbers.currency", "texts that no number holds, without blanks around them", sign)
         for sign in self.minus:
             usable = len(sign) == 1 and not sign.isalnum() and not sign.isspace() and sign not in "+-.,()%"
-            require(usable, "format.numbers.minus", "single signs such as \N{MINUS SIGN}", sign)
+            usable &= sign not in (*self.separators, *self.currency)
+            require(usable, "format.numbers.minus", "single signs such as \N{MINUS SIGN}, of no other meaning", sign)
 
     @property
     def separators(self) -> str:

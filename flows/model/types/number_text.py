@@ -47,7 +47,7 @@ def plain_numbers(text: pl.Expr, decimal: str, numbers: Numbers) -> pl.Expr:
     """
     if numbers == PLAIN_NUMBERS:
         return _with_point(text, decimal)
-    bare = _without(text, numbers.currency)
+    bare = _without(text, sorted(numbers.currency, key=len, reverse=True))  # `kr` is a part of `kr.`
     gaps = BLANKS if numbers.currency or numbers.percent else ""
     digits = _without(bare, [*numbers.separators, *gaps, *("%" if numbers.percent else "")])
     value = _signed(digits, numbers)
@@ -99,7 +99,7 @@ def number_pattern(decimal: str, numbers: Numbers) -> str:
     point = re.escape(decimal)
     body = f"(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+){_EXPONENT}"
     if numbers.separators:
-        body = f"(?:[0-9]{{1,3}}(?:[{numbers.separators}][0-9]{{3}})+(?:{point}[0-9]*)?|{body})"
+        body = f"(?:[1-9][0-9]{{0,2}}(?:[{numbers.separators}][0-9]{{3}})+(?:{point}[0-9]*)?|{body})"
     else:
         body = f"(?:{body})"
     return f"^(?:{'|'.join(_layouts(body, numbers))})$"
