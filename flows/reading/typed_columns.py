@@ -8,8 +8,13 @@ import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText
+from flows.model.time_forms import TimeForm, Unit
 from flows.model.types import DATE, DECIMAL, FLOAT, INTEGER, STRING, type_of
+from flows.model.types.time_text import read_time
 from flows.validation.casts import held_cells
+
+_FULL = "%Y-%m-%d %H:%M:%S%.f%::z"
+"""A moment with its offset, which has seconds where the zone has no whole minutes, as before 1900."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ def misfit(stored: pl.DataType, column: dy.Column | None, *, whole_floats: bool)
         column: the schema's column; None where `prepare` gets the values as text.
         whole_floats: whether floats are taken as whole numbers.
     """
-    if stored.is_nested() or stored.base_type() in (pl.Binary, pl.Object):
+    wordless = (pl.Binary, pl.Object) if column is not None else (pl.Binary, pl.Object, pl.Duration)
+    if stored.is_nested() or stored.base_type() in wordless:
         return "a column of single values or text"
     if column is None or stored in (pl.String, pl.Null):
         return None
@@ -75,7 +81,7 @@ def read_column(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadCo
     if kind is FLOAT:
         exact &= values.is_finite().fill_null(True)
     if values.dtype.is_temporal():
-        exact &= values.dt.year().is_between(1, 9999).fill_null(True)  # what Python's dates can hold
+        exact &= values.is_null() | _in_years(values)
     expected = f"{column.dtype}, in which each value finds its place without loss"
     if exact.all():
         return ReadColumn(values, None, expected)
@@ -97,7 +103,7 @@ def _from_text(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadCol
 def as_text(stored: pl.Series, cells: CellText) -> pl.Series:
     """Typed values as the text that `prepare` is given: written as the dataset's text is.
 
-    A moment that the first `datetime_format` has no place for is written in full, so that nothing of it is lost unseen.
+    A day or a moment that the first form has no place for is written in full, so that nothing of it is lost unseen.
     """
     dtype, cells = stored.dtype, cells.of(stored.name)
     if dtype == pl.String:
@@ -105,11 +111,33 @@ def as_text(stored: pl.Series, cells: CellText) -> pl.Series:
     if dtype == pl.Boolean:
         return stored.replace_strict({True: cells.true[0], False: cells.false[0]}, return_dtype=pl.String)
     if dtype == pl.Date:
-        return stored.dt.strftime(cells.date_forms[0].pattern)
-    if dtype.base_type() is pl.Datetime:
-        form = cells.datetime_forms[0].pattern
-        text = stored.dt.strftime(form)
-        again = text.str.to_datetime(form, time_unit=getattr(dtype, "time_unit", "us"), strict=False)
-        return text.zip_with(again.eq_missing(stored), stored.dt.to_string("iso"))
+        return _time_text(stored, cells.date_forms[0], None)
+    if isinstance(dtype, pl.Datetime):
+        return _time_text(stored, cells.datetime_forms[0], dtype.time_unit)
     text = stored.cast(pl.String)
     return text.str.replace(".", cells.decimal, literal=True) if cells.decimal != "." else text
+
+
+def _time_text(stored: pl.Series, form: TimeForm, unit: Unit | None) -> pl.Series:
+    """Days or moments in a form; in full where something of them would be lost, or where no offset is said."""
+    zoned = getattr(stored.dtype, "time_zone", None) is not None
+    full = stored.dt.strftime(_FULL).str.strip_suffix(":00") if zoned else stored.dt.to_string("iso")
+    if zoned != form.has_offset:
+        return full
+    clock = stored.dt.replace_time_zone(None) if zoned else stored
+    text = clock.dt.strftime(form.clock.pattern)
+    again = text.to_frame().select(read_time(text, pl.col(text.name), [form.clock], unit)).to_series()
+    same = again.eq_missing(clock)
+    if zoned:
+        offset = stored.dt.strftime("%::z")
+        text, same = text + offset.str.head(-3), same & offset.str.ends_with(":00")
+    return text.zip_with(same, full)
+
+
+def _in_years(values: pl.Series) -> pl.Series:
+    """Whether days or moments are of years that Python's dates can hold, in their zone and in UTC; what is further away
+    has no year at all."""
+    zoned = getattr(values.dtype, "time_zone", None) is not None
+    found = pl.lit(values).dt
+    years = [found.year(), *([found.convert_time_zone("UTC").dt.year()] if zoned else [])]
+    return pl.select(pl.all_horizontal(year.is_between(1, 9999).fill_null(False) for year in years)).to_series()

@@ -94,6 +94,13 @@ def _notes(dataset: Dataset, lines: pl.Series, stored: pl.Series, read: ReadColu
         rank=pl.lit(dataset.header.index(stored.name)),
         rule=pl.lit(type_of(column).kind),
         column=pl.lit(stored.name),
-        raw=stored.filter(read.unread).cast(pl.String).str.head(SHOWN),
+        raw=_shown(stored.filter(read.unread)),
         expected=pl.lit(read.expected),
     )
+
+
+def _shown(values: pl.Series) -> pl.Series:
+    """Values as text, shortened; days and moments that are too far away for a year have none."""
+    if values.dtype.is_temporal() and values.dtype not in (pl.Time, pl.Duration):
+        values = values.zip_with(values.dt.year().is_not_null(), values.clear().extend_constant(None, len(values)))
+    return values.cast(pl.String).str.head(SHOWN)

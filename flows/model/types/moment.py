@@ -19,7 +19,7 @@ from flows.model.types.time_text import CLOCK_FORMS, agreed, either, form_option
 
 _OFFSET = "(Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)$"
 _WITH_OFFSET = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%d %H:%M:%S%.f%z")
-_ISO = "%Y-%m-%dT%H:%M:%S%.f%:z"
+_ISO = "%Y-%m-%dT%H:%M:%S%.f%::z"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class MomentType(ColumnType):
         return f"{written} that clocks in {self.zone} show{'' if cells.ambiguous else ' once'}"
 
     def text(self, values: pl.Series, cells: CellText) -> pl.Series:
-        return values.dt.convert_time_zone(self.zone).dt.strftime(_ISO)
+        return values.to_frame().select(self.json(pl.col(values.name))).to_series()
 
     def parse(self, text: str) -> datetime:
         value = datetime.fromisoformat(text)
@@ -120,7 +120,8 @@ class MomentType(ColumnType):
         return self.json(column)
 
     def json(self, column: pl.Expr) -> pl.Expr:
-        return column.dt.convert_time_zone(self.zone).dt.strftime(_ISO)
+        """As clocks of the zone show it, with their offset: seconds are named where it has some, as before 1900."""
+        return column.dt.convert_time_zone(self.zone).dt.strftime(_ISO).str.strip_suffix(":00")
 
     def words(self, value: object) -> str:
         return value.astimezone(ZoneInfo(self.zone)).isoformat() if isinstance(value, datetime) else str(value)

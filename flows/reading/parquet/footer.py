@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flows.model.types.moment import is_zone
 from flows.reading.decompression import name_binary
 from flows.reading.refusal import FileRefused
 
@@ -57,6 +58,10 @@ def read_types(body: bytes) -> dict[str, pl.DataType]:
     Raises:
         FileRefused: it has some that nothing can be made of.
     """
+    for field in pq.read_schema(pa.BufferReader(body)):
+        if isinstance(field.type, pa.TimestampType) and field.type.tz is not None and not is_zone(field.type.tz):
+            expected = "moments in UTC, or in a time zone of the time zone database, such as Europe/Berlin"
+            raise FileRefused("type", raw=f"{field.name}: {field.type}", expected=f"{field.name}: {expected}")
     try:
         return dict(pl.read_parquet_schema(body))
     except pl.exceptions.PolarsError as error:

@@ -127,6 +127,13 @@ def test_a_moment_is_shown_as_clocks_of_its_zone_show_it() -> None:
     assert [kind.words(each) for each in moments] == [*shown[:2], "None"]
 
 
+def test_an_offset_with_seconds_is_shown_with_them_so_that_the_moment_is_found_again() -> None:
+    kind, moment = MOMENT.in_zone(BERLIN), utc(1880, 1, 1, 12)
+    shown = pl.DataFrame({"At": [moment]}, schema={"At": kind.frame}).select(kind.json(pl.col("At"))).item()
+    assert shown == "1880-01-01T12:53:28+00:53:28"
+    assert kind.parse(shown) == moment
+
+
 def test_what_a_function_has_made_is_written_as_files_have_it() -> None:
     summer = datetime(2024, 6, 1, 12, tzinfo=timezone(timedelta(hours=5)))
     kind = MOMENT.in_zone(BERLIN)

@@ -22,6 +22,8 @@ from tests.unit.reading.checked_bodies import check_bodies, check_body
 
 NOON = datetime(2024, 1, 31, 12)  # noqa: DTZ001 - the files' times have no zone
 ZONED = pa.timestamp("us", "UTC")
+BERLIN = pa.timestamp("us", "Europe/Berlin")
+OFFSETS = "%Y-%m-%dT%H:%M:%S%z"
 
 
 class Sale(dy.Schema):
@@ -217,6 +219,53 @@ def test_prepare_gets_the_values_as_text_and_what_it_returns_is_read_again() -> 
         "No": "a", "Day": "2024-01-31", "At": "2024-01-31 12:00:00", "Quantity": "3", "Amount": "1.5", "Paid": "true",
         "_line": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "expected"),
+    [
+        (pa.array([date(2024, 7, 15)]), {"date_format": "%Y-%m"}, "2024-07-15"),
+        (pa.array([date(1950, 7, 15)]), {"date_format": "%d.%m.%y"}, "1950-07-15"),
+        (pa.array([date(2024, 7, 1)]), {"date_format": "%Y-%m"}, "2024-07"),
+        (pa.array([NOON], ZONED), {}, "2024-01-31 12:00:00+00:00"),
+        (pa.array([NOON], ZONED), {"datetime_format": "%d.%m.%Y %H:%M%z"}, "31.01.2024 12:00+00:00"),
+        (pa.array([datetime(1880, 1, 1)], BERLIN), {"datetime_format": OFFSETS}, "1880-01-01 00:53:28+00:53:28"),  # noqa: DTZ001
+    ],
+)
+def test_prepare_gets_times_in_the_first_form_or_in_full_where_that_would_lose_something(
+    values: pa.Array[Any], options: dict[str, str], expected: str
+) -> None:
+    seen: list[str] = []
+
+    class Month(dy.Schema):
+        Text = dy.String()
+
+    def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+        seen.extend(frame["Text"])
+        return frame
+
+    form = Parquet(**options)  # type: ignore[arg-type]  # each is a text
+    declared = Dataset(schema=Month, landing="landing", format=form, prepare=prepare, source_columns=("Text",))
+    _, verdict = check_body(declared, parquet(pa.table({"Text": values})))
+    assert verdict.accepted and seen == [expected]
+
+
+def test_days_that_no_calendar_holds_are_findings() -> None:
+    days = pa.array([2**31 - 1, -(2**31), 3_000_000, 0], pa.int32()).cast(pa.date32())
+    body = parquet(
+        pa.Table.from_pylist([{**ROW, "Order": str(place)} for place in range(4)]).set_column(1, "Day", days)
+    )
+    rows, verdict = check_body(dataset(bad_rows=SkipRows(up_to=0.9)), body)
+    assert [row["Day"] for row in rows] == [date(1970, 1, 1)]
+    assert [(each.line, each.rule, each.raw) for each in verdict.findings] == [
+        (1, "date", None), (2, "date", None), (3, "date", "+10183-09-21"),
+    ]  # fmt: skip
+
+
+def test_a_zone_that_nobody_knows_is_refused_in_plain_words() -> None:
+    _, verdict = check_body(dataset(), sales(At=pa.array([NOON], pa.timestamp("us", "+05:30"))))
+    assert verdict.findings[0].raw == "At: timestamp[us, tz=+05:30]"
+    assert "such as Europe/Berlin" in str(verdict.findings[0].expected)
 
 
 def test_refused_rows_are_kept_as_json() -> None:
