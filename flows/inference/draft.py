@@ -17,12 +17,14 @@ from flows.inference.paths import PathColumn, arrival_times, name_pattern
 from flows.inference.samples import Sample, Samples
 from flows.inference.source_text import Argument, Declaration, SchemaColumn, quoted, raw
 from flows.inference.text_table import header_of
+from flows.inference.trailers import with_trailers
 from flows.model.formats import Cells, Csv
 from flows.model.header import Header
 from flows.model.numbers import PLAIN_NUMBERS
+from flows.model.trailer import ROWS, Trailer
 from flows.text.plural import counted
 
-_FORMAT_NAMES = ("Cells", "Header", "Numbers")
+_FORMAT_NAMES = ("Cells", "Header", "Numbers", "Trailer")
 """What an argument of a format may be made of."""
 
 
@@ -62,7 +64,8 @@ class Draft:
     @cached_property
     def form(self) -> Csv:
         """How the files are written, cells included."""
-        return replace(self._cells.form, header=self._header, columns=self._apart, padding=self.padded)
+        form = with_trailers(self._cells.form, self.layout, self.columns.columns, self._names)
+        return replace(form, header=self._header, columns=self._apart, padding=self.padded)
 
     @cached_property
     def _cells(self) -> CellFormat:
@@ -107,6 +110,8 @@ class Draft:
         for what, counts in self._counted():
             first = next((each.below[0] for each in layouts if each.below), "") if what == "below the rows" else ""
             value = f"{counted(sum(counts), 'line')}{f', such as {first}' if first else ''}"
+            checked = [name for each in form.footer if isinstance(each, Trailer) for name in _checked(each)]
+            value += f"; checked: {', '.join(checked)}" if first and checked else ""
             yield Decision(what, value, f"{share(sum(map(bool, counts)), len(counts))} files")
         yield self._header_decision()
         yield self.key.decision
@@ -180,8 +185,7 @@ class Draft:
             value = getattr(form, each.name)
             if value == getattr(plain, each.name):
                 continue
-            patterns = ", ".join(raw(str(line)) for line in form.footer)
-            written = f"({patterns},)" if each.name == "footer" else quoted(value)
+            written = _footer_text(form) if each.name == "footer" else quoted(value)
             yield Argument(each.name, written, whys.get(each.name, ""))
 
     def _whys(self) -> dict[str, str]:
@@ -223,3 +227,14 @@ def _shown(landing: Path) -> str:
     """The landing directory as it is written in the declaration: from here, where it lies below."""
     here = Path.cwd()
     return str(landing.relative_to(here)) if landing.is_relative_to(here) else str(landing)
+
+
+def _footer_text(form: Csv) -> str:
+    lines = [f"Trailer({raw(each.pattern)})" if isinstance(each, Trailer) else raw(each) for each in form.footer]
+    return f"({', '.join(lines)},)"
+
+
+def _checked(trailer: Trailer) -> list[str]:
+    """What of a file is held against a trailer."""
+    sums = [f"the sum of {column}" for column in trailer.columns.values()]
+    return ["the number of rows", *sums] if f"(?P<{ROWS}>" in trailer.pattern else sums

@@ -94,14 +94,20 @@ def footer_patterns(lines: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_pattern(line) for line in lines))
 
 
+def total_word(line: str) -> str | None:
+    """The word with which a line begins that sums rows up, with the signs before it; None where it is no such line."""
+    found = re.match(r"\W*[^\W\d_]+", line)
+    return found[0] if found is not None and _TOTAL.match(line) else None
+
+
 def _pattern(line: str) -> str:
-    found = re.match(r"(\W*)([^\W\d_]+)\W?", line)
-    if found is not None and _TOTAL.match(line):
-        return f"{_escaped(found[0])}.*"
-    return re.sub(r"\d+", r"\\d+", _escaped(line))
+    word = total_word(line)
+    if word is not None:
+        return f"{escaped(line[: len(word) + 1])}.*"
+    return re.sub(r"\d+", r"\\d+", escaped(line))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """A text as a regular expression, as people write it."""
     return re.sub(r"\\([ ;,:#&~'/=-])", r"\1", re.escape(text))
 

@@ -47,6 +47,11 @@ def test_a_year_of_exports_is_right_to_the_cent(seed: int, tmp_path: Path, monke
     assert done.exit_code == 0, done.output
     assert f"{len(orders)} rows of {len(files)} files are taken" in done.output
 
+    rows = files[1].read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut.csv").write_bytes(b"".join([*rows[:-2], rows[-1]]))
+    cut = CliRunner().invoke(app, ["check", "--dataset", "shop.py:SALES", "cut.csv"])
+    assert cut.exit_code == 1 and "trailer" in cut.output, "the total is held against the rows"
+
     settings = Settings(state=tmp_path / "state", datasets="shop.py:SALES", observer="native", settle_s=0.05)
     with open_feed(settings) as opened, running(opened, tmp_path / "landing") as living:
         living.look()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from flows.cli import sample_declaration
 from flows.cli.main import app
 from flows.datasets import find_dataset
 from flows.errors import CubefeedError
+from flows.model.formats import Cells, Csv
+from flows.model.numbers import Numbers
 
 APRIL = """sep=;
 Orders of April
@@ -30,7 +33,7 @@ TOTAL;;9,60;;;;
 DECLARED = '''"""Shop, understood from 2 files with 4 rows by `cubefeed init`: yours to change."""
 
 import dataframely as dy
-from cubefeed import Csv, Dataset, Header
+from cubefeed import Csv, Dataset, Header, Trailer
 
 
 class Shop(dy.Schema):
@@ -54,7 +57,7 @@ SHOP = Dataset(
         sep_line=True,  # 1 of 2 files
         header=Header(by="name", missing="null", aliases={"Order No.": "Order_No"}),  # 2 different headers
         preamble="header",  # 1 of 2 files
-        footer=(r"TOTAL;.*",),  # 2 of 2 files
+        footer=(Trailer(r"TOTAL;+(?P<Price>[^;]+);*"),),  # 2 of 2 files
     ),
 )
 '''
@@ -169,6 +172,70 @@ def test_types_are_those_that_lose_nothing() -> None:
     }  # fmt: skip
     assert 'nulls=("", "N/A")' in declared and 'true=("ja",)' in declared and "%Y-%m-%dT%H:%M:%S" in declared
     assert columns["Rate"].nullable and not columns["Zip"].nullable
+
+
+def test_numbers_have_the_marks_that_they_are_written_with() -> None:
+    put(
+        a="No;Paid;Change;Left\n1;1.234,50 €;+3,5 %;12,50-\n2;(99,00 €);−0,25 %;1.000,00\n",
+        b="No;Paid;Change;Left\n3;0,99 €;1 %;0,00\n",
+    )
+    assert "--percent share or --percent number" in error_of(init("shop"))
+    done = init("shop", "--percent", "share")
+    assert done.exit_code == 0, done.output
+    declared = find_dataset("shop.py:SHOP")
+    assert isinstance(declared.format, Csv)
+    assert declared.format.numbers == Numbers(
+        thousands=".", currency=("€",), brackets=True, trailing_minus=True, plus=True, minus=("−",)
+    )
+    assert declared.format.columns["Change"].numbers == replace(declared.format.numbers, percent="share")
+
+
+def test_days_and_moments_have_the_forms_that_they_are_written_in() -> None:
+    put(
+        a="No,Due,Paid,At\n1,2024-05-31,05/31/2024,2024-05-31T10:00:00+02:00\n2,01.06.2024,06/01/2024,2024-06-01T08:00:00Z\n"
+    )
+    assert init("shop").exit_code == 0
+    declared = find_dataset("shop.py:SHOP")
+    assert isinstance(declared.format, Csv)
+    assert set(declared.format.date_format) == {"%Y-%m-%d", "%d.%m.%Y"}
+    assert declared.format.columns == {"Paid": Cells(date_format="%m/%d/%Y")}
+    assert declared.format.datetime_format == "%Y-%m-%dT%H:%M:%S%z"
+
+
+def test_a_text_is_no_value_in_its_column_alone_where_it_is_one_in_another() -> None:
+    put(a="No,Country,Score\n1,NA,5\n2,NO,NA\n3,SE,7\n")
+    assert init("shop").exit_code == 0
+    declared = find_dataset("shop.py:SHOP")
+    assert isinstance(declared.format, Csv)
+    assert declared.format.nulls == ("",)
+    assert declared.format.columns == {"Score": Cells(nulls=("", "NA"))}
+
+
+@pytest.mark.parametrize(
+    ("last", "footer"),
+    [
+        (("Rows: 2", "Rows: 1"), 'Trailer(r"Rows: (?P<rows>\\d+)")'),
+        (("Rows: 3", "Rows: 1"), r'r"Rows:.*"'),
+        (("TOTAL;3;2024", "TOTAL;3;2024"), 'r"TOTAL;.*"'),
+        (("TOTAL;3;", "TOTAL;4;"), 'r"TOTAL;.*"'),
+        (("TOTAL;;3", "TOTAL;;3"), 'r"TOTAL;.*"'),
+        (("TOTAL;3;", "TOTAL;3;"), 'Trailer(r"TOTAL;+(?P<Amount>[^;]+);*")'),
+    ],
+)
+def test_what_stands_below_the_rows_is_checked_where_it_is_right_in_all_samples(
+    last: tuple[str, str], footer: str
+) -> None:
+    put(a=f"No;Amount;Year\n1;1;2024\n2;2;2023\n{last[0]}\n", b=f"No;Amount;Year\n3;3;2022\n{last[1]}\n")
+    assert init("shop").exit_code == 0
+    assert f"footer=({footer},)," in Path("shop.py").read_text()
+
+
+@pytest.mark.parametrize("row", ["4", "#9;x;y", "Total Wine;5;2024"])
+def test_a_row_at_the_end_is_never_taken_for_a_line_below_the_rows(row: str) -> None:
+    put(a=f"Name;Amount;Year\nTea;1;2024\nWine;2;2023\n{row}\n")
+    init("shop")
+    declared = Path("shop.py").read_text()
+    assert "footer" not in declared and "comment" not in declared
 
 
 def test_the_day_of_files_that_hold_none_is_taken_from_their_names_and_their_times_are_told() -> None:
