@@ -84,6 +84,7 @@ async def _show(dataset: str, closed: DayClose) -> None:
         return
     for place in closed.places:
         get_run_logger().info("the report is at %s", place)
-    headline = markdown(f"{dataset}, {closed.report.day}: {closed.result}")
+    links = [f" · [report]({place})" for place in closed.places if place.startswith("http")]
+    headline = markdown(f"{dataset}, {closed.report.day}: {closed.result}") + "".join(links)
     await publish_table(f"close-day-{dataset}", [closed.as_json()], headline)
     await publish_report(dataset, closed.report.day, make_markdown(closed.report))

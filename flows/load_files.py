@@ -19,6 +19,7 @@ from flows.orchestration.parameters import Moment
 from flows.orchestration.session_requests import asking_session
 from flows.text.escape import markdown
 from flows.text.output import plain_logs
+from flows.text.plural import counted
 
 
 @flow(name="load-files")
@@ -75,7 +76,8 @@ async def _tell_files(dataset: str, mode: FileMode, outcome: Mapping[str, Any]) 
     files = sorted(outcome.get("files", ()), key=lambda file: bool(file["state"] == "loaded"))
     count = outcome.get("file_count", len(files))
     for file in files[:NAMED]:
-        get_run_logger().info("%s: %s, %s rows %s", file["file"], file["state"], file["rows"], file["reason"] or "")
+        reason = f"; {file['reason']}" if file["reason"] else ""
+        get_run_logger().info("%s: %s, %s%s", file["file"], file["state"], counted(file["rows"], "row"), reason)
     if count > NAMED:
         get_run_logger().info("and %s more files", f"{count - NAMED:,}")
     if files:

@@ -94,4 +94,5 @@ def verdict_of(closed: Sequence[DayClose]) -> str:
     days = short_list(date.fromisoformat(each.day) for each in wrong if each.day)
     reasons = "".join(f". {each.day}: {each.result}" for each in wrong[:NAMED])
     more = f". And {counted(len(wrong) - NAMED, 'more day')}" if len(wrong) > NAMED else ""
-    return f"{len(wrong)} of {counted(len(closed), 'day')} are wrong: {days}{reasons}{more}"
+    verb = "is" if len(wrong) == 1 else "are"
+    return f"{len(wrong)} of {counted(len(closed), 'day')} {verb} wrong: {days}{reasons}{more}"

@@ -110,5 +110,6 @@ def _guards(api_url: str, secret: str) -> dict[str, str]:
         "PREFECT_SERVER_API_AUTH_STRING": secret,
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{here},{here.replace('127.0.0.1', 'localhost')}",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_UI_V2_ENABLED": "false",  # it calls a tracking service even where analytics are off
     }

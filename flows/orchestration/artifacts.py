@@ -29,7 +29,9 @@ from flows.orchestration.run_log import file_line
 from flows.runtime.boundaries import NothingFailed, Scope, boundary
 from flows.settings import Settings
 from flows.store.owner import Owner
+from flows.store.state_directory import StateDirectory
 from flows.text.escape import code, markdown
+from flows.text.plural import counted
 
 TABLE_ROWS = 200
 """Rows of a table artifact at most; the ledger has them all."""
@@ -48,7 +50,9 @@ async def publish_loads(
 ) -> None:
     """The window's artifacts: what it loaded, what was loaded without a window, and each refused file's findings."""
     if inside.files:
-        await publish_table("last-loads", _load_rows(inside), "What came of these files, the last one first")
+        await publish_table(
+            "last-loads", _load_rows(inside), f"What came of these files, the last one first{_live_page()}"
+        )
     if outside.files:
         why = "What was loaded while Prefect did not answer, or before a window had opened"
         await publish_table("loaded-outside-windows", _load_rows(outside), why)
@@ -129,8 +133,14 @@ class ProgressArtifact:
                 await aupdate_progress_artifact(artifact, self._share, description=self._description)
 
 
+def _live_page() -> str:
+    """A link to the live page, where there is one."""
+    owner = StateDirectory(Settings.read().state).owner()
+    return f" · [live page]({owner.url}/)" if owner is not None and owner.url else ""
+
+
 def _findings_line(file: FileOutcome) -> str:
-    description = f"{markdown(file.file)}: {file.findings:,} findings. {markdown(file.reason)}"
+    description = f"{markdown(file.file)}: {counted(file.findings, 'finding')} ({markdown(file.reason)})."
     more = f" The first {TABLE_ROWS} are shown; all:" if file.findings > TABLE_ROWS else " In a terminal:"
     name = f"{'-- ' if file.file.startswith('-') else ''}{shlex.quote(file.file)}"
     return f"{description}{more} {code(f'cubefeed findings {name}')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import Flow
@@ -16,8 +17,6 @@ from prefect.schedules import Schedule
 MEMORY = "x-cubefeed"
 """The field of a deployment's parameter schema in which it remembers what was declared: a schema is always ours, it may
 have fields of any name, and nothing of it is lost with a state directory, or seen by who looks at the deployment."""
-SLUG = "cubefeed"
-"""What names our schedule among those that people have added."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Declared:
         if self.schedule is None:
             return None
         made = DeploymentScheduleCreate.from_schedule(self.schedule)
-        return made.model_copy(update={"slug": SLUG, "active": True})
+        return made.model_copy(update={"active": True})
 
     def remembered(self, home: str) -> Memory:
         """What its copy on the server has to remember of it."""
@@ -118,13 +117,13 @@ class Memory:
 
 
 def own_schedule(deployment: DeploymentResponse) -> DeploymentSchedule | None:
-    """The schedule that we made, however people have changed it; the only one of a deployment that an earlier version
-    made, whose schedules had no names."""
-    for schedule in deployment.schedules:
-        if schedule.slug == SLUG:
-            return schedule
-    lone = deployment.schedules[0] if len(deployment.schedules) == 1 else None
-    return lone if lone is not None and lone.slug is None else None
+    """The schedule that we made, however people have changed it: the first one, since it came with the deployment. It
+    has no name of its own, in the place of which Prefect's pages show its time."""
+    return min(deployment.schedules, key=_made_at, default=None)
+
+
+def _made_at(schedule: DeploymentSchedule) -> datetime:
+    return schedule.created or datetime.max.replace(tzinfo=UTC)
 
 
 def schedule_text(schedule: SCHEDULE_TYPES) -> str:

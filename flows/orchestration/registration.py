@@ -175,10 +175,10 @@ class Registration:
         if found is None:
             await self.client.create_deployment_schedules(there.id, [first])
             return True
-        if found.schedule == first.schedule and found.slug == first.slug:
+        if found.schedule == first.schedule:
             return False
         await self.client.update_deployment_schedule(
-            there.id, found.id, schedule=first.schedule, parameters=found.parameters, slug=first.slug
+            there.id, found.id, schedule=first.schedule, parameters=found.parameters
         )
         return True
 

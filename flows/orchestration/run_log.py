@@ -43,6 +43,8 @@ def log_outcome(logger: Logger, outcome: Outcome) -> None:
         logger.log(level, "%s: %s", name, file_line(file))
     if more:
         logger.info("%s: and %s", name, counted(more, "more file"))
+    if not files:
+        return  # a request that has changed none
     logger.info("%s: %s in %.0f ms", name, counted(outcome.rows, "row"), outcome.took_s * 1000)
 
 

@@ -57,7 +57,7 @@ ROWS: dict[str, Row] = {
     "query-pivot-http": Row("date × product with a filter, over HTTP", "same SQL", 1.5),
     "ledger-start": Row("start with a ledger of 1M file versions", target=10.0),
     "ledger-file": Row("one new file beside 1M file versions", "ours, 1,000 versions", 1.1),
-    "up-new": Row("`cubefeed up` on a new state → live cube", "`prefect server start`", 2.5, guard=None),
+    "up-new": Row("`cubefeed up` on a new state → live cube", "`prefect server start`", 3.0, guard=None),
     "cli-help": Row("`cubefeed --help`, own CPU", target=0.3),
     "cli-query": Row("`cubefeed query`, own CPU", target=0.6),
     "page-1m": Row("commit → redrawn pivot in Chromium at 1M rows, median", target=0.15),

@@ -77,6 +77,7 @@ def test_a_second_start_changes_nothing_and_a_new_declared_time_reaches_a_schedu
 ) -> None:
     assert {each.done for each in register(server, sales("07:00")).values()} == {"made"}
     assert schedules(server) == [("0 7 * * *", "Europe/Paris", True)]
+    assert deployment(server)["schedules"][0]["slug"] is None  # which Prefect's pages would show in place of the time
     assert deployment(server)["tags"] == ["cubefeed", "cubefeed:unnamed"]
     again = register(server, sales("07:00"))
     assert {each.done for each in again.values()} == {"as it was"} and not kept_lines([*again.values()])
@@ -138,6 +139,14 @@ def test_a_paused_schedule_follows_a_new_declared_time_and_stays_paused_and_one_
     assert schedules(server) == [("0 12 * * *", "UTC", True)]
 
 
+def test_a_schedule_that_a_person_adds_is_left_beside_the_declared_one(server: Server) -> None:
+    register(server, sales("07:00"))
+    body = [{"schedule": {"cron": "0 12 * * *", "timezone": "UTC"}, "active": True}]
+    server.prefect.post(f"/deployments/{deployment(server)['id']}/schedules", body)
+    assert register(server, sales("08:30"))[CLOSE].kept == ("has 1 more schedule",)
+    assert sorted(schedules(server)) == [("0 12 * * *", "UTC", True), ("30 8 * * *", "Europe/Paris", True)]
+
+
 def test_a_dataset_that_is_served_no_more_is_paused_and_goes_on_when_it_is_served_again(server: Server) -> None:
     other = replace(sales("07:00"), name="other")
     register(server, sales("07:00"), other)
@@ -189,16 +198,16 @@ def test_an_earlier_versions_deployments_are_taken_over_with_the_pause_that_it_l
 def test_of_the_variables_of_a_pools_runs_those_that_people_added_stay_and_ours_are_as_last_declared(
     server: Server,
 ) -> None:
-    server.prefect.post("/work_pools/", {"name": "ours", "type": "process"})
-    register(server, sales("07:00"), pool=Pool("ours", "run it", "/here", {"CUBEFEED_ENGINE": "atoti", "A": "1"}))
+    server.prefect.post("/work_pools/", {"name": "kept", "type": "process"})
+    register(server, sales("07:00"), pool=Pool("kept", "run it", "/here", {"CUBEFEED_ENGINE": "atoti", "A": "1"}))
     found = deployment(server)
-    assert found["work_pool_name"] == "ours"
+    assert found["work_pool_name"] == "kept"
     assert found["job_variables"] == {
         "command": "run it", "working_dir": "/here", "env": {"CUBEFEED_ENGINE": "atoti", "A": "1"}
     }  # fmt: skip
     theirs = {**found["job_variables"], "stream_output": False, "env": {**found["job_variables"]["env"], "OURS": "2"}}
     change(server, job_variables=theirs)
-    pool = Pool("ours", "run it", "/there", {"A": "3"})
+    pool = Pool("kept", "run it", "/there", {"A": "3"})
     assert register(server, sales("07:00"), pool=pool)[CLOSE].done == "changed"
     wanted = {"command": "run it", "working_dir": "/there", "stream_output": False, "env": {"A": "3", "OURS": "2"}}
     assert deployment(server)["job_variables"] == wanted

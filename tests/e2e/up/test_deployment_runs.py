@@ -119,6 +119,7 @@ def test_the_day_is_closed_with_a_report_that_says_what_is_missing(up: Installat
     run = up.prefect.wait_for(up.prefect.start("close-day/sales"), "Failed", "Completed")
     assert run["state"]["name"] == "Failed" and "has come" in run["state"]["message"]
     (artifact, *_) = up.prefect.artifacts("close-day-sales")
+    assert f"[report]({up.owner['url']}/reports/sales/" in artifact["description"]
     (day,) = rows_of(artifact)
     assert day["missing"] == day["extra"] == 0 and day["arrived"] is False
     (report, *_) = up.prefect.artifacts("report-sales")
@@ -141,7 +142,7 @@ def test_days_are_closed_by_name_each_in_a_task_of_its_own_and_the_state_says_wh
     assert (state["name"], state["message"]) == ("Failed", "no row of 2021-04-30 has come")
     found = up.prefect.wait_for(some, "Failed", "Completed")
     assert found["name"] == "sales · 2021-04-30 to 2021-05-02" and found["state"]["name"] == "Failed"
-    assert found["state"]["message"].startswith("1 of 3 days are wrong: 2021-04-30. 2021-04-30: no row of 2021-04-30")
+    assert found["state"]["message"].startswith("1 of 3 days is wrong: 2021-04-30. 2021-04-30: no row of 2021-04-30")
     tasks = up.prefect.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [some]}}})
     assert {task["name"]: task["state"]["name"] for task in tasks} == {
         "2021-04-30": "Failed",

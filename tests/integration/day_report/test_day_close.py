@@ -44,7 +44,7 @@ def test_of_a_range_each_day_is_closed_and_those_that_are_wrong_are_named(living
     assert done.exit_code == 1
     found = {day["business_day"]: day["complaints"] for day in json.loads(done.stdout)}
     assert found == {"2021-05-01": [], "2021-05-02": ["no row of 2021-05-02 has come"], "2021-05-03": []}
-    assert "1 of 3 days are wrong: 2021-05-02. 2021-05-02: no row of 2021-05-02 has come" in done.stderr
+    assert "1 of 3 days is wrong: 2021-05-02. 2021-05-02: no row of 2021-05-02 has come" in done.stderr
 
 
 @pytest.mark.parametrize(
