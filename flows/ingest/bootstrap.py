@@ -112,7 +112,8 @@ def open_feed(
         source = _serve(feed, cube, settings, stack, prefect_url=prefect_url, run=run)
         stack.enter_context(attend(feed))
         state.announce(source.owner)
-        remember_served(state.root, Served.named(settings.datasets, settings.landing))
+        only = datasets[0].directory if len(datasets) == 1 else None
+        remember_served(state.root, Served.named(settings.datasets, settings.landing or only))
         yield OpenFeed(feed, source)
 
 

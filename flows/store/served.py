@@ -20,7 +20,7 @@ class Served:
 
     Args:
         datasets: as settings name them; files of one's own by absolute paths.
-        landing: the landing directory that was named beside them, absolute; None where none was.
+        landing: the landing directory, absolute, of the only dataset; None where there are several.
     """
 
     datasets: str
@@ -28,7 +28,7 @@ class Served:
 
     @classmethod
     def named(cls, datasets: str, landing: Path | None) -> Served:
-        """What settings name, so that it means the same from everywhere."""
+        """The same in absolute paths, so that it means the same from everywhere."""
         names = [_absolute(name.strip()) for name in datasets.split(",") if name.strip()]
         return cls(",".join(names), None if landing is None else str(landing.absolute()))
 
