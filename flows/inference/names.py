@@ -19,7 +19,7 @@ def column_names(texts: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, 
     found: list[str] = []
     for text in texts:
         name = text if _is_name(text) else _made(text)
-        while name in (*found, *taken):
+        while name in (*found, *taken, *(each for each in texts if each != text)):
             name += "_2"
         found.append(name)
     return tuple(found)

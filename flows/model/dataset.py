@@ -31,6 +31,7 @@ from flows.model.schema_checks import (
     check_expected_day,
     check_fields,
     check_from_path,
+    check_header,
     check_moments,
     check_names,
     check_precedence,
@@ -125,6 +126,7 @@ class Dataset:
         check_renamed(self.schema, self.renamed)
         check_from_path(self.from_path, columns, self.source_columns)
         check_fields(self.format, self.header)
+        check_header(self.format, self.header)
         check_expected_day(self.schema, self.expect, self.retain_days)
         check_duplicates(self.schema, self.duplicates)
         check_precedence(self.schema, self.precedence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -45,6 +46,6 @@ class Header:
         require(by_name, "format.header.by", '"name", so that columns may be extra or missing', self.by)
 
     def spelled(self, name: str) -> str:
-        """A name as it is compared."""
-        name = name.strip() if self.strip else name
+        """A name as it is compared: letters with marks are the same in one piece and in two."""
+        name = unicodedata.normalize("NFC", name.strip() if self.strip else name)
         return name.casefold() if self.ignore_case else name

@@ -10,6 +10,7 @@ import dataframely as dy
 from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
 from flows.model.formats import CellText, Format, JsonLines
+from flows.model.header import Header
 from flows.model.policies import Duplicates
 from flows.model.precedence import ByColumn, Precedence
 from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED, TOTAL_DEPTH, Table
@@ -68,6 +69,28 @@ def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> No
     taken = sorted(RESERVED & set(names))
     require(not taken, "source_columns", "other names; these are taken", taken)
     require(prepared, "prepare", "a function, since source_columns is set", None)
+
+
+def check_header(declared: Format, columns: tuple[str, ...]) -> None:
+    """Refuse texts of a header that would mean no column, or two of them."""
+    header = None if isinstance(declared, JsonLines) else declared.header
+    if header is None or header.by == "position":
+        return
+    alike = [names for names in _spelled_alike(header, [(name, name) for name in columns]) if len(names) > 1]
+    require(not alike, "format.header", "without ignore_case or strip, which make two columns one", alike)
+    unknown = [name for name in header.aliases.values() if name not in columns]
+    require(not unknown, "format.header.aliases", f"a mapping to columns, which are {', '.join(columns)}", unknown)
+    texts = [*header.aliases.items(), *((name, name) for name in columns)]
+    twice = [names for names in _spelled_alike(header, texts) if len(names) > 1]
+    require(not twice, "format.header.aliases", "texts that are no name of another column, each for one column", twice)
+
+
+def _spelled_alike(header: Header, texts: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """The columns that each text of a header means."""
+    found = dict[str, dict[str, None]]()
+    for text, column in texts:
+        found.setdefault(header.spelled(text), {})[column] = None
+    return [[*columns] for columns in found.values()]
 
 
 def check_fields(declared: Format, header: tuple[str, ...]) -> None:

@@ -25,6 +25,7 @@ from flows.reading.column_names import Columns
 from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.gate import MAX_CELL_BYTES, VettedFile
 from flows.reading.csv.let_pass import IGNORED, let_cells_pass
+from flows.reading.csv.repeated_headers import split_headers
 from flows.validation.cost import Cost
 
 _BLOCK_BYTES = 1 << 20
@@ -75,7 +76,7 @@ def read_cells(dataset: Dataset, vetted: Mapping[int, VettedFile]) -> TextCells:
     notes = [one.notes.with_columns(_file(i)) for i, one in vetted.items() if one.notes is not None]
     for shape, batch in _batches(vetted).items():
         frame, ragged = _read_batch(dataset, batch, shape)
-        frame, repeated = _split_headers(dataset, frame, shape)
+        frame, repeated = split_headers(dataset, frame, shape.names, shape.header)
         notes += [ragged, repeated]
         if max(len(one.text) for one in batch.values()) > MAX_CELL_BYTES:
             frame, long = _split_long_cells(frame, shape)
@@ -140,6 +141,7 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, VettedFile], shape: _Shape
         raise RuntimeError(f"{ends[-1]} rows went into the parser, {table.num_rows} came out as they should")
     frame = pl.from_arrow(table, rechunk=False)
     assert isinstance(frame, pl.DataFrame)
+    frame.columns = shape.names  # only now: Arrow ends a name at the NUL with which those of ignored cells begin
     places = _places(batch)
     if not ragged.numbers:
         return frame.with_columns(places.get_columns()), NOTES.to_frame()
@@ -147,7 +149,8 @@ def _read_batch(dataset: Dataset, batch: Mapping[int, VettedFile], shape: _Shape
     numbers = pl.Series(np.frombuffer(ragged.numbers, np.uint64)) - 1
     hurt = pl.int_range(pl.len(), dtype=pl.UInt64).is_in(numbers.implode())
     frame = frame.with_columns(places.filter(~hurt).get_columns())
-    return frame, _ragged_notes(len(shape.columns), places.filter(hurt), ragged)
+    shown = list(map(Dialect.of(csv_of(dataset)).outer, ragged.texts))
+    return frame, _ragged_notes(len(shape.columns), places.filter(hurt), shown, ragged.fields)
 
 
 def _parse(
@@ -192,7 +195,7 @@ def _parse_piece(
 def _read_csv(
     dataset: Dataset, text: bytes | memoryview, shape: _Shape, ragged: _RaggedLines, block_bytes: int
 ) -> pa.Table:
-    names, csv = shape.names, csv_of(dataset)
+    names, csv = [str(place) for place in range(len(shape.columns))], csv_of(dataset)
     return arrow_csv.read_csv(
         cast(IO[bytes], pa.BufferReader(pa.py_buffer(text))),  # the stubs know no Arrow streams
         read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block_bytes),
@@ -228,29 +231,10 @@ def _lines(one: VettedFile) -> pl.DataFrame:
     return pl.select(pl.int_range(one.first_line, one.rows + one.first_line, dtype=pl.UInt32).alias(LINE))
 
 
-def _ragged_notes(width: int, places: pl.DataFrame, ragged: _RaggedLines) -> pl.DataFrame:
-    rows = places.with_columns(
-        pl.Series("raw", ragged.texts), pl.Series("fields", np.frombuffer(ragged.fields, np.uint64))
-    )
+def _ragged_notes(width: int, places: pl.DataFrame, texts: Sequence[str], fields: array[int]) -> pl.DataFrame:
+    rows = places.with_columns(pl.Series("raw", texts), pl.Series("fields", np.frombuffer(fields, np.uint64)))
     expected = pl.format("{} fields, got {}", pl.lit(width), "fields")
     return make_notes(rows, rule=pl.lit("ragged"), expected=expected)
-
-
-def _split_headers(dataset: Dataset, frame: pl.DataFrame, shape: _Shape) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Take out rows that say the header again."""
-    names, header = shape.names, shape.header
-    if header is None or not (frame[names[0]] == header[0]).any():
-        return frame, NOTES.to_frame()
-    same = pl.all_horizontal(pl.col(name) == text for name, text in zip(names, header, strict=True))
-    Cost(dataset).check_bad_rows(int(frame.select(same.sum()).item()))
-    raw = csv_of(dataset).delimiter.join(header)
-    notes = make_notes(
-        frame.filter(same).select(FILE, LINE),
-        rule=pl.lit("repeated_header"),
-        raw=pl.lit(raw),
-        expected=pl.lit("the header once, above the rows"),
-    )
-    return frame.filter(~same), notes
 
 
 def _split_long_cells(frame: pl.DataFrame, shape: _Shape) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.reading.refusal import FileRefused
@@ -67,8 +69,31 @@ class Dialect:
         if (place := text.find(_SEPARATOR.encode())) >= 0:
             line = text.count(b"\n", 0, place) + 1
             raise FileRefused("delimiter", line=line, raw=_SEPARATOR, expected="text without the separator U+001F")
-        return text.replace(self.delimiter.encode(), self.inner_delimiter.encode())
+        mark, separator = self.delimiter.encode(), self.inner_delimiter.encode()
+        found = text.replace(mark, separator)
+        if _overlaps_itself(mark) and found != text[::-1].replace(mark[::-1], separator)[::-1]:
+            raise self._doubtful(text, mark, separator)
+        return found
+
+    def _doubtful(self, text: bytes, mark: bytes, separator: bytes) -> FileRefused:
+        """The refusal of a text in which a delimiter may begin at two places, as `||` does in `|||`."""
+        number, line = next(
+            (number, line)
+            for number, line in enumerate(text.split(b"\n"), start=1)
+            if line.replace(mark, separator) != line[::-1].replace(mark[::-1], separator)[::-1]
+        )
+        expected = f"delimiters {self.delimiter!r} that can begin at one place only"
+        return FileRefused("delimiter", line=number, raw=line.decode().removesuffix("\r"), expected=expected)
 
     def outer(self, text: str) -> str:
         """The same back."""
         return text.replace(self.inner_delimiter, self.delimiter) if self.translates else text
+
+    def outer_cell(self, name: str) -> pl.Expr:
+        """The same of a column of texts."""
+        return pl.col(name).str.replace_all(self.inner_delimiter, self.delimiter, literal=True)
+
+
+def _overlaps_itself(mark: bytes) -> bool:
+    """Whether a text may end as it begins."""
+    return any(mark.startswith(mark[place:]) for place in range(1, len(mark)))

@@ -172,8 +172,10 @@ class Gate:
             layout.header,
             quoted=csv_of(self._dataset).quote is not None,
             lines=split.lines,
-            notes=split.notes,
-            tolerated=split.tolerated,
+            notes=split.notes.with_columns(self._dialect.outer_cell("raw"))
+            if self._dialect.translates
+            else split.notes,
+            tolerated=tuple(replace(each, raw=each.raw and self._dialect.outer(each.raw)) for each in split.tolerated),
         )
 
 

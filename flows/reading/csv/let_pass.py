@@ -30,8 +30,7 @@ def let_cells_pass(
     """
     dialect, found = Dialect.of(csv_of(dataset)), dict[int, tuple[Tolerance, ...]]()
     if dialect.translates:
-        inner, outer = dialect.inner_delimiter, dialect.delimiter
-        frame = frame.with_columns(pl.col(name).str.replace_all(inner, outer, literal=True) for name in names)
+        frame = frame.with_columns(map(dialect.outer_cell, names))
     if csv_of(dataset).padding:
         frame, found = _without_padding(frame, [name for name in names if name not in ignored])
     for name, text in ignored.items():

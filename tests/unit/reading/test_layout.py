@@ -7,6 +7,7 @@ from typing import Any
 import dataframely as dy
 import pytest
 
+from flows.errors import DeclarationError
 from flows.model.dataset import Dataset
 from flows.model.findings import FileFindings
 from flows.model.formats import Csv
@@ -54,6 +55,22 @@ def expected(body: bytes | str, **options: Any) -> str:
 
 
 # Marks
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "row"),
+    [("||", "1|||x"), ("||", '"1"|||x'), ("::", "1:::::x"), ("<><", "1<><><x"), ("aba", "1ababax")],
+)
+def test_a_delimiter_that_could_begin_at_two_places_is_never_chosen(delimiter: str, row: str) -> None:
+    body = f"A{delimiter}B\n{row}\n"
+    assert found(body, delimiter=delimiter) == [("delimiter", 2, row)]
+    assert rows(f"A{delimiter}B\n1{delimiter}\n", delimiter=delimiter) == [("1", "", 2)]
+
+
+def test_what_is_shown_of_a_row_has_the_delimiter_of_the_file() -> None:
+    assert found("A||B\n1||||2\n", delimiter="||") == [("ragged", 2, "1||||2")]
+    assert found('A||B\n1||"2\n', delimiter="||") == [("quote", 2, '1||"2')]
+    assert tolerated("A||B\n#1||2\n", delimiter="||", comment="#")[0].endswith("'#1||2'")
 
 
 @pytest.mark.parametrize("delimiter", ["||", "§", "::", ";", "\t", "|~|"])
@@ -200,6 +217,57 @@ def test_files_of_different_orders_are_read_together() -> None:
     bodies = (b"A,B\n1,x\n", b"B,A\ny,2\n", b'A,B\n3,"z"\n')
     frame = parse(dataset, [Source("f.csv", body) for body in bodies]).frame
     assert frame.rows() == [("1", "x", 0, 2), ("2", "y", 1, 2), ("3", "z", 2, 2)]
+
+
+def test_several_columns_may_be_ignored_of_the_same_name_too() -> None:
+    body = "C,A,D,B,D\n,1,2,x,3\n"
+    assert rows(body, header=Header(by="name", extra="ignore")) == ONE_ROW
+    assert tolerated(body, header=Header(by="name", extra="ignore")) == [
+        "column C ignored (0 values)", "column D ignored (1 value)", "column D ignored (1 value)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "repeated"),
+    [
+        ("B,A\nA,B\n", {}, "A,B"),
+        ("A,B\nB,A\n", {}, "B,A"),
+        ("A,B\n b ,a\n", {"ignore_case": True, "strip": True}, " b ,a"),
+        ("A,B\nX,B\n", {"aliases": {"X": "A"}}, "X,B"),
+        ("A,B,C\nA,B,D\n", {"extra": "ignore"}, "A,B,D"),
+    ],
+)
+def test_a_row_that_could_be_the_header_is_none(body: str, options: Any, repeated: str) -> None:
+    header = Header(**{"by": "name"} | options)
+    assert found(body, header=header) == [("repeated_header", 2, repeated)]
+
+
+def test_a_row_that_has_a_name_twice_is_a_row() -> None:
+    assert rows("A,B\nA,A\n", header=Header(by="name")) == [("A", "A", 2)]
+
+
+def test_names_are_the_same_in_one_piece_and_in_two() -> None:
+    class Umlaut(dy.Schema):
+        A = dy.String(alias="\u00c4")
+
+    for header in (Header(), Header(by="name")):
+        dataset = Dataset(schema=Umlaut, landing="landing", format=Csv(header=header))
+        (only,) = parse(dataset, [Source("f.csv", "A\u0308\n1\n".encode())]).found
+        assert not only.counts
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        Header(by="name", aliases={"X": "Nobody"}),
+        Header(by="name", aliases={"A": "B"}),
+        Header(by="name", aliases={"x": "A", "X": "B"}, ignore_case=True),
+        Header(by="name", aliases={"a": "B"}, ignore_case=True),
+    ],
+)
+def test_a_text_of_a_header_means_one_column(header: Header) -> None:
+    with pytest.raises(DeclarationError, match="aliases"):
+        read("A,B\n1,x\n", header=header)
 
 
 def test_columns_that_nobody_declares_are_refused_or_ignored_and_counted() -> None:
