@@ -53,10 +53,11 @@ def _apart(form: Csv, columns: Sequence[Column]) -> Iterator[tuple[str, Cells]]:
     for column in columns:
         written = _one_or_several(column.forms)
         nulls = tuple(each for each in column.nulls if each not in form.nulls)
+        other = None if written in ((), form.date_format, form.datetime_format) else written
         cells = Cells(
             numbers=None if column.marks.percent is None else replace(form.numbers, percent=column.marks.percent),
-            date_format=written if column.kind == "Date" and written != form.date_format else None,
-            datetime_format=written if column.kind == "Datetime" and written != form.datetime_format else None,
+            date_format=other if column.kind == "Date" else None,
+            datetime_format=other if column.kind == "Datetime" else None,
             nulls=(*form.nulls, *nulls) if nulls else None,
         )
         if cells != Cells():

@@ -161,7 +161,7 @@ def _column(
         return _time(found, forms[name], is_day=times[name].is_day)
     if name in numbers.plain:
         marks = used_numbers(numbers.style, values)
-        return replace(_number(found, numbers.plain[name]), marks=marks)
+        return replace(number_column(found, numbers.plain[name]), marks=marks)
     held = tuple(values.filter(values.is_in(list(NULLS))))
     zero = values.str.contains(r"^0\d+$").any() and may_be_numbers(values)
     why = "digits that begin with a zero, which a number would lose" if zero else "text"
@@ -175,7 +175,8 @@ def _time(column: Column, forms: tuple[str, ...], *, is_day: bool) -> Column:
     return replace(found, arguments='time_zone="UTC"', uncertain="another time_zone shows it by other clocks")
 
 
-def _number(column: Column, plain: pl.Series) -> Column:
+def number_column(column: Column, plain: pl.Series) -> Column:
+    """A column of numbers, each written in plain digits."""
     whole = plain.str.contains(f"^(?:{_INT64.pattern})$").all()
     if whole and _CODE.search(column.text):
         why = "digits of a code that nobody adds up"

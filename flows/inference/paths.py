@@ -84,7 +84,7 @@ def arrival_times(samples: Sequence[Sample]) -> tuple[str, str] | None:
 
 
 def _ending(name: str) -> str:
-    found = re.search(r"((?:\.[A-Za-z]\w{0,4})+)$", name)
+    found = re.search(r"((?:\.[A-Za-z]\w{0,8})+)$", name)
     return found[1] if found else ""
 
 

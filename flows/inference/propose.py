@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from flows.inference.columns import Column, find_columns
+from flows.inference.columns import Column, Columns, find_columns
+from flows.inference.csv_draft import CsvDraft
 from flows.inference.draft import Draft
 from flows.inference.encodings import decode_samples
 from flows.inference.evidence import Decision, Question, Wishes
 from flows.inference.keys import Key, find_key
 from flows.inference.layout_search import search_layout
-from flows.inference.paths import find_path_column
+from flows.inference.paths import PathColumn, find_path_column
 from flows.inference.samples import Sample, Samples
 from flows.inference.source_text import write_declaration
+from flows.inference.stored import StoredKind, common_kind, find_stored_columns, read_stored
+from flows.inference.stored_draft import StoredDraft
 
 _PADDING = " \t\u00a0"
 
@@ -48,23 +51,43 @@ def propose(found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Propos
     Raises:
         QueryError: nothing can be understood of them, or a wish cannot be fulfilled.
     """
+    kind = common_kind(samples)
+    draft = _csv(found, samples, wishes) if kind == "text" else _stored(kind, found, samples, wishes)
+    source = write_declaration(draft.declaration())
+    return Proposal(source, draft.constant, tuple(draft.decisions()), draft.columns.questions)
+
+
+def _csv(found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Draft:
     texts = decode_samples(samples, wishes.encoding)
     layout = search_layout(samples, texts, wishes.delimiter)
-    frame = layout.table.frame
-    stripped = frame.with_columns(pl.col(each).str.strip_chars(_PADDING) for each in layout.table.columns.values())
-    columns = find_columns(stripped, layout.table.columns, wishes)
-    padded = any(
-        not frame[layout.table.columns[each.text]].equals(stripped[layout.table.columns[each.text]])
-        for each in columns.columns
-        if each.kind != "String"
-    )
-    key = find_key(stripped if padded else frame, layout.table.columns, columns.columns, wishes)
-    columns = replace(columns, columns=tuple(_as_key(each, key) for each in columns.columns))
+    frame, names = layout.table.frame, layout.table.columns
+    stripped = frame.with_columns(pl.col(each).str.strip_chars(_PADDING) for each in names.values())
+    columns = find_columns(stripped, names, wishes)
+    values = [names[each.text] for each in columns.columns if each.kind != "String"]
+    padded = any(not frame[name].equals(stripped[name]) for name in values)
+    key = find_key(stripped if padded else frame, names, columns.columns, wishes)
+    columns = _with_key(columns, key)
+    path = _path_column(columns, samples)
+    return CsvDraft(found, samples, columns, key, path, wishes, layout, padded, texts.decisions)
+
+
+def _stored(kind: StoredKind, found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Draft:
+    table = read_stored(kind, samples)
+    columns = find_stored_columns(table, wishes)
+    key = find_key(table.frame, table.names, columns.columns, wishes)
+    columns = _with_key(columns, key)
+    return StoredDraft(found, samples, columns, key, _path_column(columns, samples), wishes, table)
+
+
+def _path_column(columns: Columns, samples: Sequence[Sample]) -> PathColumn | None:
+    """The day that paths give, where no column has one."""
     dated = any(each.kind in ("Date", "Datetime") for each in columns.columns)
-    path = None if dated else find_path_column([each.path for each in samples], layout.names)
-    draft = Draft(found, samples, layout, columns, key, path, padded, wishes)
-    decisions = (*texts.decisions, *draft.decisions())
-    return Proposal(write_declaration(draft.declaration()), draft.constant, decisions, columns.questions)
+    taken = [each.text for each in columns.columns]
+    return None if dated else find_path_column([each.path for each in samples], taken)
+
+
+def _with_key(columns: Columns, key: Key) -> Columns:
+    return replace(columns, columns=tuple(_as_key(each, key) for each in columns.columns))
 
 
 def _as_key(column: Column, key: Key) -> Column:

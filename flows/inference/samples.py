@@ -12,6 +12,8 @@ from flows.model.limits import Limits
 from flows.reading.decompression import unpack
 from flows.reading.refusal import FileRefused
 
+PARQUET = b"PAR1"
+"""How Parquet files begin."""
 UNDERSTOOD_BYTES = 256 << 20
 """So much text is understood from; what is beyond is verified with the declaration all the same."""
 
@@ -80,8 +82,11 @@ def read_samples(samples: Samples) -> Iterator[Sample]:
 
 
 def _open(file: Path) -> bytes:
+    body = file.read_bytes()
+    if body.startswith(PARQUET):
+        return body
     try:
-        return unpack(file.read_bytes(), Limits().file_bytes)
+        return unpack(body, Limits().file_bytes)
     except FileRefused as refused:
         found = refused.finding
         raise QueryError(

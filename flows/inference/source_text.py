@@ -58,7 +58,8 @@ class Declaration:
         constant: the name of the dataset in the file.
         columns: the schema's.
         options: of the dataset, its format apart.
-        form: of its format.
+        format_name: the class of its format; empty where that is the default.
+        form: what the format differs in.
         imports: from `cubefeed`.
         remarks: comments below the options.
     """
@@ -68,6 +69,7 @@ class Declaration:
     constant: str
     columns: Sequence[SchemaColumn]
     options: Sequence[Argument]
+    format_name: str
     form: Sequence[Argument]
     imports: Sequence[str]
     remarks: Sequence[str] = ()
@@ -122,8 +124,10 @@ def _lines(declared: Declaration) -> Iterator[str]:
     yield from ("", "", f"{declared.constant} = Dataset(")
     for option in declared.options:
         yield from _line("    ", f"{option.name}={option.value},", option.why)
-    if declared.form:
-        yield "    format=Csv("
+    if declared.format_name and not declared.form:
+        yield f"    format={declared.format_name}(),"
+    elif declared.form:
+        yield f"    format={declared.format_name}("
         for option in declared.form:
             yield from _line("        ", f"{option.name}={option.value},", option.why)
         yield "    ),"

@@ -1,0 +1,188 @@
+"""Files that say their own columns: Parquet, and JSON objects one a line."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+import polars as pl
+
+from flows.errors import QueryError
+from flows.inference.columns import Column, Columns, find_columns, number_column
+from flows.inference.evidence import Question, Wishes
+from flows.inference.samples import PARQUET, Sample
+from flows.model.tables import FILE
+
+type Kind = Literal["text", "parquet", "json lines"]
+type StoredKind = Literal["parquet", "json lines"]
+_TYPED: dict[type[pl.DataType], str] = {
+    pl.Boolean: "Bool", pl.Date: "Date", pl.Datetime: "Datetime", pl.Decimal: "Decimal", pl.Float32: "Float64",
+    pl.Float64: "Float64", **dict.fromkeys(
+        (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64), "Int64"
+    ),
+}  # fmt: skip
+_TEXTS = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """The values of all samples.
+
+    Args:
+        kind: of the files.
+        frame: a column for each field, and `_file`.
+        names: what the files call a column → its name in the frame, which is the same.
+        lacking: whether a file, or a row, lacks a field that another one has.
+        left_out: fields that hold no values but lists, with an example.
+    """
+
+    kind: StoredKind
+    frame: pl.DataFrame
+    lacking: bool
+    left_out: Mapping[str, str]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the files call a column → its name in the frame, which is the same."""
+        return {name: name for name in self.frame.columns if name != FILE}
+
+
+def common_kind(samples: Sequence[Sample]) -> Kind:
+    """What all samples are.
+
+    Raises:
+        QueryError: they are of several kinds.
+    """
+    kinds: dict[Kind, Sample] = {}
+    for sample in samples:
+        kinds.setdefault(_kind(sample.body), sample)
+    if len(kinds) > 1:
+        raise QueryError(
+            "The files are of several formats, and a dataset has files of one",
+            next_step="name the files of one format, or export all of them in one",
+            files="; ".join(f"{sample.path} is {kind}" for kind, sample in kinds.items()),
+        )
+    return next(iter(kinds))
+
+
+def read_stored(kind: StoredKind, samples: Sequence[Sample]) -> StoredTable:
+    """All values of the samples.
+
+    Raises:
+        QueryError: one of them cannot be read.
+    """
+    frames, left_out = list[pl.DataFrame](), dict[str, str]()
+    for file, sample in enumerate(samples):
+        try:
+            frame = pl.read_parquet(io.BytesIO(sample.body)) if kind == "parquet" else _json_frame(sample, left_out)
+        except (pl.exceptions.PolarsError, ValueError) as error:
+            raise QueryError(
+                f"The file cannot be read ({error})", next_step="leave it out, or mend it", file=sample.file
+            ) from None
+        nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Binary]
+        left_out |= {name: str(frame.schema[name]) for name in nested}
+        frames.append(frame.drop(nested).with_columns(pl.lit(file, pl.UInt32).alias(FILE)))
+    names = {frozenset(frame.columns) for frame in frames}
+    lacking = len(names) > 1 or (kind == "json lines" and _lacks(samples))
+    return StoredTable(kind, pl.concat(frames, how="diagonal_relaxed"), lacking, left_out)
+
+
+def find_stored_columns(table: StoredTable, wishes: Wishes) -> Columns:
+    """What the columns hold: as they are stored, and texts as they are written."""
+    frame = table.frame.with_columns(pl.col(pl.Categorical, pl.Enum, pl.Null).cast(pl.String))
+    texts = {name: name for name in table.names if frame.schema[name] == pl.String}
+    written = find_columns(frame, texts, wishes)
+    by_name = {each.text: each for each in written.columns}
+    columns = [by_name.get(name) or _typed(name, frame[name]) for name in table.names]
+    if table.kind == "json lines":
+        columns = [_as_text(each) if each.kind in ("Int64", "Float64", "Decimal") and each.text in by_name else each
+                   for each in columns]  # fmt: skip
+    questions: tuple[Question, ...] = () if table.kind == "json lines" else written.questions
+    return Columns(tuple(columns), written.decimal, questions or _time_questions(written))
+
+
+def _time_questions(columns: Columns) -> tuple[Question, ...]:
+    return tuple(each for each in columns.questions if each.flag == "--dates")
+
+
+def _as_text(column: Column) -> Column:
+    """A number in quotes is text: whoever wrote the file could have left them out."""
+    return replace(column, kind="String", arguments="", why="text in quotes", uncertain="a number could be declared")
+
+
+def _typed(name: str, values: pl.Series) -> Column:
+    dtype, absent = values.dtype, values.null_count()
+    kind = _TYPED[dtype.base_type()]
+    column = Column(name, kind, absent > 0, len(values) - absent, len(values), f"stored as {dtype}")
+    match dtype:
+        case pl.Decimal():
+            return replace(column, arguments=f"{dtype.precision}, {dtype.scale}")
+        case pl.Datetime(time_zone=str(zone)):
+            return replace(column, arguments=f'time_zone="{zone}"')
+        case _ if kind == "Int64" or (kind == "Float64" and dtype == pl.Float64):
+            found = number_column(column, values.drop_nulls().cast(pl.String))
+            return replace(found, why=column.why) if found.kind == kind else column
+        case _:
+            return column
+
+
+def _kind(body: bytes) -> Kind:
+    if body.startswith(PARQUET):
+        return "parquet"
+    first = body.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].strip()
+    return "json lines" if first.startswith(b"{") and first.endswith(b"}") and _is_object(first) else "text"
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _json_frame(sample: Sample, left_out: dict[str, str]) -> pl.DataFrame:
+    rows = [dict(_flat(json.loads(line, parse_float=Decimal), "", left_out)) for line in _lines(sample)]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pl.DataFrame([_series(name, [row.get(name) for row in rows]) for name in names])
+
+
+def _series(name: str, values: Sequence[object]) -> pl.Series:
+    """Values of one type; texts where they are of several."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pl.Series(name, values, pl.Boolean)
+    if kinds == {int}:
+        return pl.Series(name, values, pl.Int64)
+    if kinds and kinds <= {int, Decimal}:
+        texts = pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
+        scale = texts.str.extract(r"\.(\d+)$").str.len_bytes().max()
+        exact = scale == 2 and not texts.str.contains("[eE]").any()
+        return texts.cast(pl.Decimal(18, 2)) if exact else texts.cast(pl.Float64)
+    return pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
+
+
+def _flat(value: Mapping[str, object], above: str, left_out: dict[str, str]) -> Iterator[tuple[str, object]]:
+    for key, each in value.items():
+        name = f"{above}{key}"
+        match each:
+            case dict():
+                yield from _flat(each, f"{name}.", left_out)
+            case list():
+                left_out[name] = "a list"
+            case _:
+                yield name, each
+
+
+def _lines(sample: Sample) -> list[bytes]:
+    return [line for line in sample.body.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
+
+
+def _lacks(samples: Sequence[Sample]) -> bool:
+    """Whether a row lacks a field that another one has."""
+    ignored: dict[str, str] = {}
+    rows = (frozenset(dict(_flat(json.loads(line), "", ignored))) for sample in samples for line in _lines(sample))
+    return len(set(rows)) > 1

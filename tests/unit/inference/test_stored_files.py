@@ -1,0 +1,95 @@
+"""What `init` makes of files that say their own columns."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+from flows.cli.main import app
+from flows.datasets import find_dataset
+from flows.errors import CubefeedError
+from flows.ingest.file_checks import check_files, read_or_refuse
+from flows.model.files import SettledFile, Signature
+from flows.model.formats import JsonLines, Parquet
+from flows.model.header import Header
+from flows.reading.file_reader import FileContent
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+
+
+def init() -> Result:
+    return CliRunner().invoke(app, ["init", "data", "-o", "data.py", "--overwrite"])
+
+
+def rows(name: str) -> list[tuple[object, ...]]:
+    """The rows of one file as the declaration has them."""
+    dataset = find_dataset("data.py:DATA")
+    found = Path(f"data/{name}").stat()
+    read = read_or_refuse(dataset, SettledFile(name.encode(), Signature.of(found)))
+    assert isinstance(read, FileContent)
+    return check_files(dataset, [read]).rows.select(list(dataset.schema.columns())).rows()
+
+
+def test_parquet_files_are_declared_as_they_are_stored() -> None:
+    noon = datetime.fromisoformat("2024-05-01T12:00:00")
+    columns = {
+        "Order No": [1, 2], "Day": [date(2024, 5, 1)] * 2, "Amount": [Decimal("1.50"), None], "Tags": [["a"], []],
+        "At": [noon, noon], "Seen": [noon.replace(tzinfo=UTC)] * 2, "Customer ID": [7, 8], "Due": ["31.05.2024"] * 2,
+    }  # fmt: skip
+    frame = pl.DataFrame(columns, schema_overrides={"Amount": pl.Decimal(10, 2)})
+    frame.write_parquet("data/a.parquet")
+    frame.with_columns(pl.lit("web").alias("Channel"), pl.col("Order No") + 2).write_parquet("data/b.parquet")
+    done = init()
+    assert done.exit_code == 0, done.output
+    assert "it holds List(String), which no column does" in done.output
+    aliases = {"Order No": "Order_No", "Customer ID": "Customer_ID"}
+    assert find_dataset("data.py:DATA").format == Parquet(
+        header=Header(by="name", missing="null", extra="ignore", aliases=aliases), date_format="%d.%m.%Y"
+    )
+    first, _ = rows("a.parquet")
+    assert first[:3] == (1, date(2024, 5, 1), Decimal("1.50"))
+    assert first[3:] == (noon, noon.replace(tzinfo=UTC), 7, date(2024, 5, 31), None)
+    assert "DATA = Dataset(" in Path("data.py").read_text() and "pattern" not in Path("data.py").read_text()
+
+
+def test_json_lines_are_declared_by_the_paths_to_their_values() -> None:
+    text = '{"id": 1, "order": {"price": 12345678901234.57, "open": true}, "zip": "01067"}\n'
+    Path("data/a.jsonl").write_text(text + '{"id": 2, "order": {"price": 3.25, "open": false}, "l": [1]}\n')
+    done = init()
+    assert done.exit_code == 0, done.output
+    assert find_dataset("data.py:DATA").format == JsonLines(
+        fields={"order_price": "order.price", "order_open": "order.open"}, missing="null", extra="ignore"
+    )
+    assert rows("a.jsonl") == [(1, Decimal("12345678901234.57"), True, "01067"), (2, Decimal("3.25"), False, None)]
+
+
+def test_json_lines_without_anything_to_say_need_one_word() -> None:
+    Path("data/a.jsonl").write_text("".join(json.dumps({"id": place, "n": place / 4}) + "\n" for place in range(3)))
+    assert init().exit_code == 0
+    assert "    format=JsonLines(),\n" in Path("data.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"a.jsonl": b'{"id": 1}\n', "b.csv": b"id\n1\n"}, "a.jsonl is json lines; b.csv is text"),
+        ({"a.jsonl": b'{"id": 1}\n{"id": \n'}, "The file cannot be read"),
+        ({"a.parquet": b"PAR1PAR1"}, "The file cannot be read"),
+    ],
+)
+def test_what_cannot_be_one_dataset_is_said(files: dict[str, bytes], expected: str) -> None:
+    for name, body in files.items():
+        Path(f"data/{name}").write_bytes(body)
+    done = init()
+    assert isinstance(done.exception, CubefeedError)
+    assert expected in str(done.exception)
