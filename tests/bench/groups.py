@@ -44,6 +44,7 @@ GROUPS: dict[str, Group] = {
     "polled": Group("tests.bench.live:polled", ("arrival-polling",)),
     "burst": Group("tests.bench.loads:burst", ("burst-guide", "burst-dlt")),
     "one-file": Group("tests.bench.loads:one_file", ("file-raw", "file-dlt", "file-bad-rows")),
+    "dialect": Group("tests.bench.dialects:dialect", ("file-dialect",)),
     "many-rows": Group(
         "tests.bench.loads:many_rows",
         ("load-new-raw", "load-new-glob", "load-memory", "restart-new", "load-half-raw", "restart-half"),

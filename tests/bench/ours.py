@@ -55,9 +55,9 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def session(landing: Path, state: Path) -> AsyncIterator[Session]:
+async def session(landing: Path, state: Path, declared: str = DECLARED) -> AsyncIterator[Session]:
     """Open a session; its cube is empty until `stages.rebuild`."""
-    settings = Settings(state=state, datasets=DECLARED, landing=landing)
+    settings = Settings(state=state, datasets=declared, landing=landing)
     with open_feed(settings, tell=lambda _: None) as opened:
         async with Stages(opened.feed) as stages:
             yield Session(opened, stages)
@@ -65,13 +65,18 @@ async def session(landing: Path, state: Path) -> AsyncIterator[Session]:
 
 def first_load(*, waiting: str, landing: str, state: str) -> Figures:
     """Load files that have just settled into an empty cube. They lie in `waiting` and are linked to `landing`."""
-    return asyncio.run(_first_load(Path(waiting), Path(landing), Path(state)))
+    warm = warm_up_file(Path(f"{state}-warm"))
+    return asyncio.run(_first_load(Path(waiting), Path(landing), Path(state), warm, DECLARED))
 
 
-async def _first_load(waiting: Path, landing: Path, state: Path) -> Figures:
+def first_load_of(*, waiting: str, landing: str, state: str, warm: str, declared: str) -> Figures:
+    """The same with another dataset, and a file of it that brings everything into memory."""
+    return asyncio.run(_first_load(Path(waiting), Path(landing), Path(state), Path(warm), declared))
+
+
+async def _first_load(waiting: Path, landing: Path, state: Path, warm: Path, declared: str) -> Figures:
     landing.mkdir(parents=True, exist_ok=True)
-    warm = warm_up_file(state.with_name(f"{state.name}-warm"))
-    async with session(landing, state) as live:
+    async with session(landing, state, declared) as live:
         await live.stages.rebuild()
         await live.arrive(warm, into=landing)
         await live.load_waiting()

@@ -43,6 +43,7 @@ ROWS: dict[str, Row] = {
     "file-raw": Row("one file of 1M rows", "raw", 0.7, guard=3.0),
     "file-dlt": Row("one file of 1M rows", "dlt", 1 / 3),
     "file-bad-rows": Row("the same with 1 % bad rows", "ours, clean", 1.3),
+    "file-dialect": Row("1M receipts with `;`, decimal comma, thousands, German dates, a footer", "ours, plain", 1.5),
     "load-new-raw": Row("10M rows in 100 files, all keys new", "raw", 0.3),
     "load-new-glob": Row("10M rows in 100 files, all keys new", "raw glob", 0.7),
     "load-memory": Row("peak memory of that load", "raw", 1.4, unit="MB"),
