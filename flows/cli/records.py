@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 from flows.errors import QueryError
 from flows.model.files import shown
+from flows.model.findings import Finding
 from flows.model.lifecycle import State as VersionState
 from flows.settings import Settings
 from flows.store.derived import overruled_versions
@@ -42,7 +43,8 @@ def list_files(
 
 
 def list_findings(settings: Settings, file: str | None, dataset: str | None) -> list[dict[str, Any]]:
-    """The findings of the named file's last version that has some, or of all that is refused now, or would be.
+    """The findings of the named file's last version that has some, or of all that is refused now, or would be; of a
+    named file also what was let pass in it, as a row of its own.
 
     A file is named by its path in the landing directory, in full or by its end, or by a path that leads there.
 
@@ -52,7 +54,9 @@ def list_findings(settings: Settings, file: str | None, dataset: str | None) -> 
     with ledger_of(settings) as ledger:
         require_known_dataset(ledger, dataset)
         rows = [
-            row for row in file_rows(ledger, dataset=dataset, current_only=file is None, limit=100_000) if row.findings
+            row
+            for row in file_rows(ledger, dataset=dataset, current_only=file is None, limit=100_000)
+            if row.findings or (file is not None and row.tolerated)
         ]
         ruled_out = overruled_versions(ledger, dataset)
     if file is not None:
@@ -62,7 +66,8 @@ def list_findings(settings: Settings, file: str | None, dataset: str | None) -> 
         {"dataset": row.dataset, "file": row.file, "version": row.version, **asdict(finding)}
         for row in rows
         for finding in (
-            ruled_out[row.version].findings if row.version in ruled_out else kept.findings(row.dataset, row.version)
+            *(ruled_out[row.version].findings if row.version in ruled_out else kept.findings(row.dataset, row.version)),
+            *([Finding("let pass", expected=row.tolerated)] if file is not None and row.tolerated else []),
         )
     ]
 

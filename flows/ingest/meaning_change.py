@@ -21,6 +21,7 @@ from flows.store.meaning import (
     judged_anew,
     let_one_count,
     look_at_duplicates_again,
+    note_prepare,
     remember_meaning,
     remembered_meaning,
 )
@@ -83,6 +84,18 @@ def adopt_meaning(dataset: Dataset, ledger: Ledger, parts_of: PartsOf) -> None:
         words = merge_words(dataset, before, merge_difference(dataset, before, ledger, parts_of))
         log.warning("%s: %s", dataset.name, words)
     remember_meaning(ledger, dataset.name, now)
+
+
+def adopt_prepare(dataset: Dataset, ledger: Ledger) -> None:
+    """Where `prepare` has come or gone since the last start, say so; its fingerprint is that of before."""
+    prepared = dataset.prepare is not None
+    if note_prepare(ledger, dataset.name, prepared=prepared):
+        log.warning(
+            "%s: prepare is %s: files that were refused are read again; what is loaded stays as it was read until "
+            "cubefeed reload",
+            dataset.name,
+            "new" if prepared else "gone",
+        )
 
 
 def merge_words(dataset: Dataset, before: Meaning, found: MergeDifference | None) -> str:

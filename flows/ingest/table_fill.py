@@ -10,7 +10,7 @@ from flows.ingest.availability import Availability
 from flows.ingest.commit import Appender
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.day_derivation import derive_days
-from flows.ingest.meaning_change import adopt_meaning
+from flows.ingest.meaning_change import adopt_meaning, adopt_prepare
 from flows.ingest.path_values import derive_values_anew
 from flows.ingest.repair import SegmentRepair
 from flows.ingest.resources import Resources
@@ -46,6 +46,7 @@ class TableFill:
                 state.repairs = self._repair.repair(state.dataset, state.monitor.read_thread)
                 self._appender.live.forget(name)
                 adopt_meaning(state.dataset, ledger, lambda live: self._appender.live.parts(name, live))
+                adopt_prepare(state.dataset, ledger)
                 state.monitor.inbox.reset(ledger.signatures(name))
                 rows = live_rows(ledger, name)
                 differ = keys_differ(ledger, name, rows)

@@ -18,6 +18,7 @@ FREE_BYTES = 16 << 20
 _PIECE_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_TAR, _TAR_PLACE = b"ustar", 257
 _BINARIES = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"PK\x05\x06": "an empty zip archive",
@@ -65,6 +66,8 @@ def unpack(body: bytes, max_bytes: int, room_bytes: int = sys.maxsize) -> bytes:
 
 def name_binary(body: bytes) -> str | None:
     """What a body is by its first bytes, if it is no text."""
+    if body.startswith(_TAR, _TAR_PLACE):
+        return f"{_TAR!r}: a tar archive"
     names = (f"{magic!r}: {meaning}" for magic, meaning in _BINARIES.items() if body.startswith(magic))
     return next(names, None)
 

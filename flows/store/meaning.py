@@ -33,11 +33,30 @@ def remember_meaning(ledger: Ledger, dataset: str, meaning: Meaning) -> None:
     """Note what the deliveries mean now; what becomes of deleted files is no part of it. Refused files are judged anew,
     since keys may repeat in a file only where a column decides."""
     kind = meaning.precedence
-    facts = {"keyed": meaning.keyed, "precedence": type(kind).__name__, "options": vars(kind)}
-    text = json.dumps({**facts, "copies_count": meaning.copies_count})
+    facts: dict[str, object] = {"keyed": meaning.keyed, "precedence": type(kind).__name__, "options": vars(kind)}
+    facts["copies_count"] = meaning.copies_count
     with ledger.writing() as connection:
+        noted = dataset_fact(connection, datasets.c.meaning, dataset)
+        text = json.dumps({**(json.loads(noted) if noted else {}), **facts})
         connection.execute(update(datasets).where(datasets.c.name == dataset).values(meaning=text))
         judge_refused_anew(connection, dataset)
+
+
+def note_prepare(ledger: Ledger, dataset: str, *, prepared: bool) -> bool:
+    """Remember whether the dataset has a `prepare`, of which its fingerprint says nothing; its meaning is noted before.
+
+    Returns whether it had none at the last start, or has none any more: refused files are then judged anew. Where an
+    edition that did not note it was the last one, that is not known, and nothing is done.
+    """
+    with ledger.writing() as connection:
+        facts = json.loads(dataset_fact(connection, datasets.c.meaning, dataset))
+        before = facts.get("prepared", prepared)
+        text = json.dumps({**facts, "prepared": prepared})
+        connection.execute(update(datasets).where(datasets.c.name == dataset).values(meaning=text))
+        if before == prepared:
+            return False
+        judge_refused_anew(connection, dataset)
+    return True
 
 
 def judged_anew(ledger: Ledger, dataset: str) -> list[bytes]:

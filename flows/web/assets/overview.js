@@ -77,17 +77,19 @@ const report = (name, day) => element("a", {
   href: `reports/${encodeURIComponent(name)}/${day}.html`, className: "report", textContent: `Report of ${day}`,
 });
 
+const letPass = ({tolerated}) => tolerated && element("span", {className: "let-pass quiet"}, `let pass: ${tolerated}`);
+
 const loaded = file => element("li", {className: file.state},
   element("strong", {title: file.file}, file.file),
   element("span", {}, file.state === "loaded" ? count(file.rows, "row") : file.state,
     file.refused && file.state === "loaded" ? `, ${file.refused} refused` : "",
     file.findings ? `, ${count(file.findings, "finding")}` : ""),
-  element("span", {className: "quiet"}, ago(file.loaded_utc || file.detected_utc)));
+  element("span", {className: "quiet"}, ago(file.loaded_utc || file.detected_utc)), letPass(file));
 
 const refused = file => element("li", {className: "bad"},
   element("strong", {title: file.file}, file.file),
   element("span", {className: "quiet"}, ago(file.detected_utc)),
-  element("span", {className: "why"}, finding(file.first_finding) || file.reason || "refused"));
+  element("span", {className: "why"}, finding(file.first_finding) || file.reason || "refused"), letPass(file));
 
 const waiting = ({file, for: why}) => element("li", {},
   element("strong", {title: file}, file), element("span", {className: "quiet"}, why));

@@ -305,3 +305,31 @@ def test_copies_that_a_corrected_pattern_tells_apart_have_rows_of_their_own(tmp_
         living.wait_for({"north": 1, "nord": 1}, by="Region")
     with live(tmp_path, "native", columns=columns, from_path=one) as living:
         living.wait_for({"n": 1}, by="Region")
+
+
+class Code(str):
+    """An option as it stands in the author's file."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+STRIPPED = Code("lambda table: table.assign(Quantity=table.Quantity.str.strip())")
+
+
+def test_refused_files_are_read_again_with_a_prepare_that_is_new(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with live(tmp_path, "native") as living:
+        living.put("a.csv", b"ID,Date,Product,Quantity\n1,2021-05-01,phone, 5\n")
+        living.wait_until(lambda: living.state_of("a.csv") == "quarantined")
+    with live(tmp_path, "native", prepare=STRIPPED) as living:
+        living.wait_for({1: 5})
+        assert "prepare is new: files that were refused are read again" in caplog.text
+    caplog.clear()
+    with live(tmp_path, "native", prepare=STRIPPED) as living:
+        assert living.quantities() == {1: 5} and "prepare" not in caplog.text
+    with live(tmp_path, "native") as living:
+        assert living.quantities() == {1: 5} and "prepare is gone" in caplog.text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
+import tarfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -113,6 +115,16 @@ ROW_1 = "1,2021-05-01,a,10"
 ROW_2 = "2,2021-05-01,b,20"
 SOUND = f"{H}{ROW_1}\n{ROW_2}\n".encode()
 Q = "Quantity"
+
+
+def tar(body: bytes) -> bytes:
+    """An archive with a file."""
+    with io.BytesIO() as archive:
+        with tarfile.open(fileobj=archive, mode="w") as members:
+            member = tarfile.TarInfo("sales.csv")
+            member.size = len(body)
+            members.addfile(member, io.BytesIO(body))
+        return archive.getvalue()
 
 
 def whole(name: str, body: bytes | str, rule: str, line: int | None, raw: object, **more: Any) -> Case:
@@ -387,6 +399,7 @@ PACKED = [
     whole("an xz file", b"\xfd7zXZ\x00x", "binary", None, r"b'\xfd7zXZ\x00': an xz file"),
     whole("a bzip2 file", b"BZh91AY&SYx", "binary", None, "b'BZh': a bzip2 file"),
     whole("a Parquet file", b"PAR1x", "binary", None, "b'PAR1': a Parquet file"),
+    whole("a tar archive named .gz", gzip.compress(tar(SOUND)), "binary", None, "b'ustar': a tar archive"),
     whole("zlib without a wrapper", zlib.compress(SOUND), "encoding", 1, ANY),
 ]
 # fmt: on
