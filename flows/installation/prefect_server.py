@@ -17,6 +17,8 @@ from flows.installation.processes import START_S, Child, wait_for
 from flows.store.secret import prefect_secret
 from flows.store.state_directory import StateDirectory
 
+DATABASE_SECRETS = ("PREFECT_SERVER_DATABASE_PASSWORD", "PREFECT_API_DATABASE_PASSWORD")
+
 
 class PrefectServer:
     """The server at PREFECT_API_URL; without one, a process with a socket and a secret of its own.
@@ -54,11 +56,11 @@ class PrefectServer:
         self.process = Child(
             "the Prefect server",
             [sys.executable, "-m", "flows.installation.prefect_app", str(listening.fileno())],
-            {**environment, **self.environment, **_guards(self.api_url, self.secret)},
+            {**environment, **self.environment, **_guards(self.api_url, self.secret), **_database_secrets()},
             self._state.root / "prefect-server.log",
             on_orphaned=signal.SIGINT,
             keeps=(listening.fileno(),),
-            gets_secrets=False,  # but its own, which is in the environment that is made here
+            gets_secrets=False,  # but its own, which are in the environment that is made here
         )
         self._notify("starting the Prefect server …")
         self.process.start()
@@ -103,6 +105,11 @@ def _answers(url: str) -> bool:
         return False
 
 
+def _database_secrets() -> dict[str, str]:
+    """What the server signs in with at a database that is named in parts."""
+    return {name: os.environ[name] for name in DATABASE_SECRETS if name in os.environ}
+
+
 def _guards(api_url: str, secret: str) -> dict[str, str]:
     """What keeps others out of a Prefect server: the secret, and what a foreign page in a browser may not do."""
     here = api_url.removesuffix("/api")
@@ -110,6 +117,5 @@ def _guards(api_url: str, secret: str) -> dict[str, str]:
         "PREFECT_SERVER_API_AUTH_STRING": secret,
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{here},{here.replace('127.0.0.1', 'localhost')}",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_UI_V2_ENABLED": "false",  # it calls a tracking service even where analytics are off
     }

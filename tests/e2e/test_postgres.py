@@ -43,6 +43,13 @@ class Postgres:
         return f"postgresql+asyncpg://prefect:{self.password}@127.0.0.1:{self.port}/postgres"
 
     @property
+    def parts(self) -> dict[str, str]:
+        """The same in variables of their own."""
+        found = {"driver": "postgresql+asyncpg", "host": "127.0.0.1", "port": str(self.port), "user": "prefect"}
+        found |= {"password": self.password, "name": "postgres"}
+        return {f"PREFECT_SERVER_DATABASE_{name.upper()}": value for name, value in found.items()}
+
+    @property
     def as_user(self) -> dict[str, Any]:
         """It refuses to run as root."""
         if os.geteuid() != 0:
@@ -149,3 +156,15 @@ def test_files_load_and_days_close_with_a_database_in_postgresql_and_an_outage_o
         assert not (place.state / "prefect" / "prefect.db").exists()
         shown = [running.output, *(log.read_text(errors="replace") for log in place.state.glob("*.log"))]
         assert not any(database.password in text for text in shown)
+
+
+def test_a_database_that_is_named_in_parts_is_used_with_its_password(two_days: Place) -> None:
+    place = two_days
+    with postgres() as database:
+        place.environment |= database.parts
+        with started(place, "up", "--landing", place.landing, "--prefect-port", 0) as running:
+            up = installation(running, place)
+            up.wait_for_owner()
+            assert up.prefect.get("/deployments/name/close-day/sales")
+            assert running.end(signal.SIGTERM, patience_s=90) == 0, running.output
+        assert not (place.state / "prefect" / "prefect.db").exists()
