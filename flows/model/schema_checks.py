@@ -170,8 +170,8 @@ def check_precedence(schema: type[dy.Schema], precedence: Precedence | None) -> 
     if not isinstance(precedence, ByColumn):
         return
     column = schema.columns().get(precedence.column)
-    in_order = isinstance(column, dy.Date | dy.Datetime) or (column is not None and _is_whole(column))
-    expected = "ByColumn(…) with a column of the schema that holds dates, moments or whole numbers"
+    in_order = isinstance(column, dy.Date | dy.Datetime | dy.Decimal) or (column is not None and _is_whole(column))
+    expected = "ByColumn(…) with a column of the schema that holds dates, moments, whole numbers or decimals"
     require(in_order, "precedence", expected, precedence)
     key = precedence.column in schema.primary_key()
     require(

@@ -70,7 +70,8 @@ _SUMS = {
     **json_array(json_object("measure", "error", "next")),
     "description": "Measures of which a sum does not fit; it is null in the rows",
 }
-_ROWS = json_object("dataset", rows=json_array({"type": "object"}))
+_ROW = {"type": "object", "description": "Decimals are text, with all their digits; moments have their zone's offset"}
+_ROWS = json_object("dataset", rows=json_array(_ROW))
 _ROWS["properties"] |= {"errors": _SUMS}
 _HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
 

@@ -24,6 +24,7 @@ from flows.ingest.client import read
 from flows.ingest.compaction import compact
 from flows.model.calendar import DailyBy
 from flows.model.day_facts import DayReport
+from flows.model.precedence import ByColumn
 from flows.model.totals import TOO_LARGE
 from flows.store.business_days import known_days
 from flows.store.state_directory import StateDirectory
@@ -154,6 +155,16 @@ def test_a_correction_finds_the_rows_of_a_key_by_its_number(tmp_path: Path) -> N
         living.wait_until(lambda: living.quantities() == {Decimal("9.50"): 1, Decimal("10.00"): 2})
         assert ask(living, "unload", where=["ID=10"])["files"]
         assert ask(living, "verify")["verify"]["missing"] == 0
+
+
+def test_of_rows_with_one_key_the_greatest_decimal_stays(tmp_path: Path) -> None:
+    with live(tmp_path, "polling", columns=MONEY, precedence=ByColumn("Quantity")) as living:
+        put(living, "a.csv", amounts("10.00", "-9.50"))
+        put(living, "b.csv", amounts("9.50", "-10.00"))
+        assert [row[-1] for row in rows_of(living)] == [Decimal("10.00"), Decimal("-9.50")]
+        assert ask(living, "verify")["verify"]["missing"] == 0
+    with live(tmp_path, "polling", columns=MONEY, precedence=ByColumn("Quantity")) as living:
+        assert [row[-1] for row in rows_of(living)] == [Decimal("10.00"), Decimal("-9.50")]
 
 
 def test_floats_become_what_their_files_have_said_and_back_without_a_loss(tmp_path: Path) -> None:

@@ -100,13 +100,17 @@ def test_a_wrong_declaration_names_the_field_and_the_fix(field: str, options: di
 @pytest.mark.parametrize(
     ("schema", "options", "reason"),
     [
-        (Readings, {"precedence": ByColumn("Nowhere")}, "a column of the schema that holds dates, moments or whole"),
+        (Readings, {"precedence": ByColumn("Nowhere")}, "a column of the schema that holds dates, moments, whole"),
         (
             Readings,
             {"precedence": ByColumn("Text")},
-            "a column of the schema that holds dates, moments or whole numbers",
+            "a column of the schema that holds dates, moments, whole numbers or decimals",
         ),
-        (Good, {"precedence": ByColumn("Amount")}, "a column of the schema that holds dates, moments or whole numbers"),
+        (
+            Good,
+            {"precedence": ByColumn("Amount")},
+            "a column of the schema that holds dates, moments, whole numbers or decimals",
+        ),
         (Readings, {"precedence": ByColumn("Slot")}, "a column that is no key: within a key it is always the same"),
         (Loose, {"precedence": ByName()}, "the table has no key, so that all rows stay"),
         (Loose, {"precedence": ByColumn("Text")}, "the table has no key, so that all rows stay"),
