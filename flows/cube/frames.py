@@ -113,17 +113,27 @@ def narrowed(table: Table, query: Query, answer: pl.DataFrame) -> pl.DataFrame:
 
 
 def fitting(table: Table, query: Query, answer: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """An answer as it can be told: null where a sum does not fit, and the measures of which one does not."""
+    """An answer as it can be told: null where a sum or a mean does not fit, and the measures of which one does not.
+
+    Values are finite, so that a float that is not comes of a sum beyond all floats.
+    """
     wide = {name: each for name, each in exact_sums(table, query).items() if answer.schema[name] != each.frame}
-    return answer.with_columns(pl.col(name).cast(each.frame, strict=False) for name, each in wide.items()), tuple(wide)
+    floats = [name for name in query.measures if answer.schema[name].is_float() and not answer[name].is_finite().all()]
+    told = answer.with_columns(
+        *(pl.col(name).cast(each.frame, strict=False) for name, each in wide.items()),
+        *(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in floats),
+    )
+    return told, (*wide, *floats)
 
 
 def sum_overflow(table: Table, measure: str) -> QueryError:
     """The error of a measure of which a sum does not fit."""
-    is_decimal = table.type_of(table.measure(measure).aggregation).sums == "decimal"
+    kind, narrow = table.type_of(table.measure(measure).aggregation), "narrow the query with a condition or by levels"
+    if kind.sums not in ("whole", "decimal"):
+        return QueryError("A sum is beyond what floats hold, 1.8e308", next_step=narrow, measure=measure)
     return QueryError(
-        f"A sum does not fit into {f'{MOST_DIGITS} digits' if is_decimal else '64 bits'}",
-        next_step="narrow the query with a condition or by levels, or declare the column as a float",
+        f"A sum does not fit into {f'{MOST_DIGITS} digits' if kind.sums == 'decimal' else '64 bits'}",
+        next_step=f"{narrow}, or declare the column as a float",
         measure=measure,
     )
 

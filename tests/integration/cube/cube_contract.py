@@ -340,6 +340,15 @@ class CubeContract:
         query = Query("kinds", ("Number.SUM",), where={"Text": ["small"]})
         assert fitting(KINDS, query, cube.query(query))[1] == ()
 
+    def test_a_sum_of_floats_beyond_all_floats_is_an_error_of_its_measure(self, cube: Cube) -> None:
+        put(cube, KINDS, *((key, text, 1, share, *[None] * 3) for key, text, share in (
+            ("a", "large", 1.7e308), ("b", "large", 1.7e308), ("c", "small", 0.5),
+        )))  # fmt: skip
+        query = Query("kinds", ("Number.SUM", "Share.SUM"), ("Text",))
+        shown, too_large = fitting(KINDS, query, cube.query(query))
+        assert too_large == ("Share.SUM",)
+        assert_answer(shown, {"Text": ["large", "small"], "Number.SUM": [2, 1], "Share.SUM": [None, 0.5]})
+
     def test_decimals_are_exact_as_rows_as_levels_and_as_sums(self, cube: Cube) -> None:
         rows = [
             (Decimal("0.05"), "a", Decimal("99999999999999999999.99"), Decimal("0.00000001")),
