@@ -61,16 +61,20 @@ def _check(files: Sequence[Path], output: Path, proposal: Proposal) -> bool:
     show([_taken(name, verdict) for name, verdict in verdicts], Format.table, title=f"checked with {declared}",
          columns=("file", "rows", "refused", "let pass", "first findings"), grouped=("rows", "refused"))  # fmt: skip
     refused = sum(not verdict.accepted for _, verdict in verdicts)
+    rows = sum(verdict.rows for _, verdict in verdicts)
     if refused:
-        sys.stdout.write(plain(f"{refused} of {len(files)} files are refused: change {output}, then type") + "\n")
-        sys.stdout.write(plain(f"  cubefeed check --dataset {declared} {dataset.landing}") + "\n")
-    else:
-        rows = sum(verdict.rows for _, verdict in verdicts)
-        sys.stdout.write(
-            plain(f"{rows:,} rows of {len(files)} files are taken. Look through {output}, then type") + "\n"
-        )
-        sys.stdout.write(plain(f"  cubefeed watch --dataset {declared}") + "\n")
-    return not refused
+        _say(f"{refused} of {len(files)} files are refused: change {output}, then type")
+        _say(f"  cubefeed check --dataset {declared} {dataset.landing}")
+        return False
+    _say(f"{rows:,} rows of {len(files)} files are taken. Look through {output}, then type")
+    if not dataset.directory.exists():
+        _say(f"  mkdir -p {dataset.landing}  # and move the files there")
+    _say(f"  cubefeed watch --dataset {declared}")
+    return True
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{plain(text)}\n")
 
 
 def _taken(name: str, verdict: Verdict) -> dict[str, object]:

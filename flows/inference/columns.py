@@ -28,6 +28,7 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 """Names of numbers that nobody adds up."""
+_SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, 9999.0, 99999.0, 999999.0)
 _INT64 = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _FIXED = r"^-?\d{1,16}(?:\.\d*)?$"
 _MONEY_DIGITS, _MONEY_PLACES = 18, 2
@@ -168,6 +169,13 @@ def _column(
     return replace(found, why=why, held=held)
 
 
+def _with_sentinel(column: Column, plain: pl.Series) -> Column:
+    """The column with a word of caution, where its least or greatest number is one that often stands for nothing."""
+    numbers = plain.cast(pl.Float64)
+    found = [each for each in (numbers.min(), numbers.max()) if each in _SENTINELS]
+    return replace(column, uncertain=f"{found[0]:g} may mean no value: see nulls") if found else column
+
+
 def _time(column: Column, forms: tuple[str, ...], *, is_day: bool) -> Column:
     found = replace(column, kind="Date" if is_day else "Datetime", forms=forms, why=f"written as {' or '.join(forms)}")
     if not forms[0].endswith("%z"):
@@ -177,6 +185,7 @@ def _time(column: Column, forms: tuple[str, ...], *, is_day: bool) -> Column:
 
 def number_column(column: Column, plain: pl.Series) -> Column:
     """A column of numbers, each written in plain digits."""
+    column = _with_sentinel(column, plain)
     whole = plain.str.contains(f"^(?:{_INT64.pattern})$").all()
     if whole and _CODE.search(column.text):
         why = "digits of a code that nobody adds up"

@@ -119,9 +119,15 @@ class Draft(ABC):
         given = (column.arguments, "primary_key=True" * key, "nullable=True" * nullable)
         return ", ".join(each for each in given if each)
 
+    def _landing(self) -> Argument:
+        """The directory of the samples; one of its own where they lie beside everything else."""
+        if Path.cwd().is_relative_to(self.found.landing):
+            return Argument("landing", quoted(f"landing/{self._name}"), "a directory of its own, to be made")
+        return Argument("landing", quoted(_shown(self.found.landing)))
+
     def _options(self, schema: str) -> Iterator[Argument]:
         yield Argument("schema", schema)
-        yield Argument("landing", quoted(_shown(self.found.landing)))
+        yield self._landing()
         if self._name != schema.lower():
             yield Argument("name", quoted(self._name))
         pattern = name_pattern(self.found.files)

@@ -11,6 +11,7 @@ import polars as pl
 from flows.errors import QueryError
 from flows.inference.columns import Column
 from flows.inference.evidence import Decision, Wishes, share
+from flows.model.tables import FILE
 
 _KEYS = frozenset(("Int64", "String", "Date", "Datetime"))
 _NAMED = re.compile(r"(?:^|[\W_]|(?<=[a-zäöü]))(id|nr|no|number|nummer|key|code)\.?$", re.IGNORECASE)
@@ -29,7 +30,9 @@ class Key:
     decision: Decision
 
 
-def find_key(frame: pl.DataFrame, names: Mapping[str, str], columns: Sequence[Column], wishes: Wishes) -> Key:
+def find_key(
+    frame: pl.DataFrame, names: Mapping[str, str], columns: Sequence[Column], wishes: Wishes, *, apart: bool
+) -> Key:
     """The first column that is named like a key, or is the first of all, and whose value no two different rows share.
 
     Args:
@@ -37,6 +40,7 @@ def find_key(frame: pl.DataFrame, names: Mapping[str, str], columns: Sequence[Co
         names: the texts of the headers → the columns of the frame.
         columns: what they hold.
         wishes: what is decided already.
+        apart: whether equal rows of two files are different ones, since their paths give them other values.
 
     Raises:
         QueryError: a key is wanted of a column that there is not.
@@ -46,7 +50,7 @@ def find_key(frame: pl.DataFrame, names: Mapping[str, str], columns: Sequence[Co
         raise QueryError(
             "There is no column of that name", next_step=f"name one of {', '.join(names)} after --key", got=unknown[0]
         )
-    rows = frame.select(names.values()).unique(maintain_order=True)
+    rows = frame.select(*names.values(), *([FILE] if apart else [])).unique(maintain_order=True)
     if wishes.keys:
         return Key(wishes.keys, Decision("key", ", ".join(wishes.keys), _repeated(rows, names, wishes.keys)))
     if wishes.keyless:

@@ -65,18 +65,18 @@ def _csv(found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Draft:
     columns = find_columns(stripped, names, wishes)
     values = [names[each.text] for each in columns.columns if each.kind != "String"]
     padded = any(not frame[name].equals(stripped[name]) for name in values)
-    key = find_key(stripped if padded else frame, names, columns.columns, wishes)
-    columns = _with_key(columns, key)
     path = _path_column(columns, samples)
+    key = find_key(stripped if padded else frame, names, columns.columns, wishes, apart=path is not None)
+    columns = _with_key(columns, key)
     return CsvDraft(found, samples, columns, key, path, wishes, layout, padded, texts.decisions)
 
 
 def _stored(kind: StoredKind, found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Draft:
     table = read_stored(kind, samples)
     columns = find_stored_columns(table, wishes)
-    key = find_key(table.frame, table.names, columns.columns, wishes)
-    columns = _with_key(columns, key)
-    return StoredDraft(found, samples, columns, key, _path_column(columns, samples), wishes, table)
+    path = _path_column(columns, samples)
+    key = find_key(table.frame, table.names, columns.columns, wishes, apart=path is not None)
+    return StoredDraft(found, samples, _with_key(columns, key), key, path, wishes, table)
 
 
 def _path_column(columns: Columns, samples: Sequence[Sample]) -> PathColumn | None:

@@ -32,7 +32,7 @@ KNOWN = {
     ("cli/environment.py", "prefect_env"): OURS,
     ("cli/upkeep.py", "restore"): PLAIN,
     ("cli/declarations.py", "show_verdicts"): OURS,
-    ("cli/sample_declaration.py", "_check"): PLAIN,
+    ("cli/sample_declaration.py", "_say"): PLAIN,
     ("cli/sample_declaration.py", "_shown_while"): OURS,
     ("cli/files.py", "accept"): PLAIN,
     ("cli/days.py", "close_day"): PLAIN,

@@ -260,6 +260,24 @@ def test_a_file_that_the_declaration_refuses_is_shown_and_fails_the_command() ->
     assert "cubefeed watch" not in done.output
 
 
+def test_equal_rows_of_files_of_different_days_are_different_rows() -> None:
+    put(**{f"sales_2024-05-0{day}": "Product,Amount\nphone,1\ncup,2\n" for day in (1, 2)})
+    done = init("shop")
+    assert "Product repeats with other values in 4 of 4 rows" in done.output
+    assert "primary_key" not in Path("shop.py").read_text()
+
+
+def test_files_that_lie_beside_everything_else_get_a_directory_of_their_own() -> None:
+    Path("orders.csv").write_text("No,Temp\n1,-999\n2,21\n")
+    done = CliRunner().invoke(app, ["init", "orders.csv", "-o", "shop.py", "--name", "shop"])
+    assert done.exit_code == 0, done.output
+    assert 'landing="landing/shop",  # a directory of its own, to be made' in Path("shop.py").read_text()
+    assert done.output.endswith(
+        "  mkdir -p landing/shop  # and move the files there\n  cubefeed watch --dataset shop.py:SHOP\n"
+    )
+    assert "-999 may mean no value: see nulls" in done.output
+
+
 def test_an_output_file_is_replaced_on_request_only() -> None:
     put(a="No\n1\n2\n")
     Path("shop.py").write_text("mine")
