@@ -63,7 +63,7 @@ class Dataset:
             the format, such as `*.csv`.
         recursive: whether directories inside the landing directory are searched too: 32 below each other, no links,
             and none whose name begins with a dot.
-        format: how the files are written: `Csv(…)`, `Parquet(…)`, `JsonLines(…)`.
+        format: how the files are written: `Csv(…)`, `Parquet(…)`, `JsonLines(…)`, `Excel(…)`.
         renamed: the earlier name of a column → its name now, so that what was loaded under the one is shown under the
             other.
         from_path: regular expression with named groups; each group is a column taken from the file's path inside the

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from flows.model.dataset import Dataset
-from flows.model.formats import Csv, JsonLines, Parquet
+from flows.model.formats import Csv, Excel, JsonLines, Parquet
 from flows.reading.csv.reader import CsvReader
+from flows.reading.excel.reader import ExcelReader
 from flows.reading.jsonl.reader import JsonLinesReader
 from flows.reading.parquet.reader import ParquetReader
 from flows.reading.port import Reader
@@ -21,5 +22,7 @@ def reader_of(dataset: Dataset) -> Reader:
             return ParquetReader(dataset, dataset.format)
         case JsonLines():
             return JsonLinesReader(dataset, dataset.format)
+        case Excel():
+            return ExcelReader(dataset, dataset.format)
         case _:
             assert_never(dataset.format)

@@ -141,3 +141,9 @@ def _in_years(values: pl.Series) -> pl.Series:
     found = pl.lit(values).dt
     years = [found.year(), *([found.convert_time_zone("UTC").dt.year()] if zoned else [])]
     return pl.select(pl.all_horizontal(year.is_between(1, 9999).fill_null(False) for year in years)).to_series()
+
+
+def takes_text_only(column: dy.Column | None) -> bool:
+    """Whether a column's values are text, so that a number in its place is none; where `prepare` gets the values, which
+    have no column yet, they need not be."""
+    return column is not None and type_of(column).frame in (pl.String, pl.Categorical, pl.Enum)

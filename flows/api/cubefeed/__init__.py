@@ -9,7 +9,7 @@ from flows.errors import CubefeedError, DeclarationError
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
-from flows.model.formats import Cells, Csv, JsonLines, Parquet
+from flows.model.formats import Cells, Csv, Excel, JsonLines, Parquet
 from flows.model.header import Header
 from flows.model.limits import Limits
 from flows.model.numbers import Numbers
@@ -28,6 +28,7 @@ __all__ = [
     "DailyBy",
     "Dataset",
     "DeclarationError",
+    "Excel",
     "Header",
     "JsonLines",
     "Keep",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import dataframely as dy
-import polars as pl
-
 from flows.model.dataset import Dataset
 from flows.model.formats import CellText, JsonLines
 from flows.model.formats.json_lines import FieldPath
 from flows.model.types import BOOLEAN, type_of
+from flows.reading.typed_columns import takes_text_only
 
 
 class Fields:
@@ -32,8 +30,7 @@ class Fields:
 
     def takes_text_only(self, column: str) -> bool:
         """Whether a value has to be in quotes; where `prepare` gets the values, they need not."""
-        declared = self._declared.get(column)
-        return declared is not None and _is_text(declared)
+        return takes_text_only(self._declared.get(column))
 
     def is_boolean(self, column: str) -> bool:
         """Whether true and false are its values; where `prepare` gets the values, they may be."""
@@ -54,7 +51,3 @@ class Fields:
 def spelled(path: FieldPath) -> str:
     """A path in a message."""
     return ".".join(path)
-
-
-def _is_text(column: dy.Column) -> bool:
-    return type_of(column).frame in (pl.String, pl.Categorical, pl.Enum)

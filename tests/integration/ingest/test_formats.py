@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from cubefeed import JsonLines, Parquet, SkipRows
+from cubefeed import Excel, JsonLines, Parquet, SkipRows
 
 from flows.model.formats import Format
 from flows.settings import Observer
@@ -56,6 +56,12 @@ def write_json_lines(rows: Sequence[Row]) -> bytes:
     return to.getvalue()
 
 
+def write_workbook(rows: Sequence[Row]) -> bytes:
+    to = io.BytesIO()
+    frame(rows).write_excel(to)
+    return to.getvalue()
+
+
 def frame(rows: Sequence[Row]) -> pl.DataFrame:
     return pl.DataFrame(
         {
@@ -71,6 +77,7 @@ def frame(rows: Sequence[Row]) -> pl.DataFrame:
 KEPT = {"ID": 2, "Date": "2021-05-01", "Product": "phone", "Quantity": -5}
 CASES = [
     Case(Parquet(), "parquet", write_parquet, 2, {"_line": 2, **KEPT}),
+    Case(Excel(), "xlsx", write_workbook, 3, {"_line": 3, **KEPT}),
     Case(JsonLines(), "jsonl", write_json_lines, 2, KEPT),
 ]
 

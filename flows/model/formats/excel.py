@@ -1,0 +1,49 @@
+"""Workbooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from flows.model.declaration import require
+from flows.model.formats.end import End
+from flows.model.formats.own_cells import OwnCells
+from flows.model.header import Header
+
+_DECLARED_HEADER = Header()
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Excel(OwnCells):
+    """Workbooks (.xlsx): one sheet of each, with the values of its cells as they are typed. A date is a date whatever
+    it looks like, `007` in a cell of text stays, and `12.0` is 12. What a formula has not computed, or has failed to,
+    is a finding, and so are merged cells. The line of a row is its number in the sheet; rows without any value are
+    none.
+
+        Excel()
+        Excel(sheet="Sales *", preamble="header")       # "Sales 2024", whatever stands above the header
+        Excel(header=Header(by="name", extra="ignore"))
+
+    Args:
+        decimal, numbers, date_format, datetime_format, nulls, true, false, columns, …: how cells of text are read, as
+            in `Csv`.
+        sheet: the name of the sheet, or a glob that one name matches; None where the workbook shows one alone.
+        header: what the first row has to be; None where there is none and the columns come in the declared order.
+        preamble: how many rows with values stand above the header, or `"header"`: all above the first one that is it.
+    """
+
+    end: ClassVar[End] = "zip"
+    pattern: ClassVar[str] = "*.xlsx"
+
+    sheet: str | None = None
+    header: Header | None = _DECLARED_HEADER
+    preamble: int | Literal["header"] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.sheet != "", "format.sheet", "the name of a sheet, or None", self.sheet)
+        require(isinstance(self.header, Header | None), "format.header", "Header(…) or None", self.header)
+        whole = isinstance(self.preamble, int) and self.preamble >= 0
+        require(whole or self.preamble == "header", "format.preamble", 'a number of rows, or "header"', self.preamble)
+        searched = self.preamble == "header" and (self.header is None or self.header.by == "position")
+        require(not searched, "format.preamble", "a number of rows where no header names the columns", self.preamble)

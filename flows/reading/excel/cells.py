@@ -1,0 +1,66 @@
+"""The values of a sheet's cells as the text that the declared types read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+
+import dataframely as dy
+import polars as pl
+
+from flows.model.formats import CellText
+from flows.model.types import DATE, DATETIME, DECIMAL, STRING, ColumnType, type_of
+from flows.reading.excel.table import Value
+
+_MOST_WHOLE = 2**53
+"""Beyond it a float says of a whole number only where about it lies."""
+_DIGITS = ".15g"
+"""A number has so many digits in a workbook, whatever a float has below them. Source: ECMA-376, Part 1, 18.17.2.1."""
+
+
+def cell_texts(values: Sequence[Value], column: dy.Column | None, cells: CellText, name: str) -> pl.Series:
+    """A column's cells as text, null where one is empty.
+
+    Args:
+        values: as they are typed.
+        column: the schema's column; None where `prepare` gets them.
+        cells: how the dataset's text is written, so that it reads these as they were.
+        name: the column's name.
+    """
+    kinds = set(map(type, values))
+    if kinds <= {str}:
+        texts = pl.Series(name, values, pl.String)
+        return texts.set(texts == "", None)
+    form, kind = cells.of(name), type_of(column) if column is not None else None
+    if kinds == {float} and kind is not DECIMAL:
+        return _float_texts(pl.Series(name, values, pl.Float64), form)
+    if kinds == {date} and kind is DATE:
+        return pl.Series(name, values, pl.Date).dt.strftime(form.date_forms[0].pattern)
+    return pl.Series(name, [_text(value, kind, form) for value in values], pl.String)
+
+
+def _float_texts(values: pl.Series, form: CellText) -> pl.Series:
+    texts = values.cast(pl.String)
+    if form.decimal != ".":
+        texts = texts.str.replace(".", form.decimal, literal=True)
+    whole = (values == values.floor()) & (values.abs() <= _MOST_WHOLE)
+    return texts.zip_with(~whole, values.cast(pl.Int64, strict=False).cast(pl.String))
+
+
+def _text(value: Value, kind: ColumnType | None, form: CellText) -> str | None:
+    match value:
+        case str():
+            return value or None
+        case float() if value.is_integer() and abs(value) <= _MOST_WHOLE:
+            return str(int(value))
+        case float() if kind is DECIMAL:
+            return format(value, _DIGITS).replace(".", form.decimal)
+        case datetime():
+            return (kind or DATETIME).write(value, form)
+        case date() if kind is not None and kind is not DATE:
+            moment = datetime.combine(value, time())
+            return kind.write(moment, form) if kind.frame.is_temporal() else str(value)
+        case date():
+            return DATE.write(value, form)
+        case _:
+            return (kind or STRING).write(value, form)

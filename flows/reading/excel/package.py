@@ -1,0 +1,150 @@
+"""A workbook as the zip archive that it is: nothing in it is unpacked before its size is known to be allowed.
+
+Source: ECMA-376, Part 2 (packages) and Part 1, 18.2 (workbooks); APPNOTE.TXT 4.3.7 (local file headers).
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import zipfile
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from xml.etree import ElementTree
+
+from flows.reading.decompression import check_size, name_binary
+from flows.reading.refusal import FileRefused
+
+MAX_MEMBERS = 10_000
+_OLD = b"\xd0\xcf\x11\xe0"
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_WORKBOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+_LOCAL_HEADER_BYTES = 30
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of cells.
+
+    Args:
+        name: as people see it.
+        member: where its cells are in the archive.
+        visible: whether it is shown.
+    """
+
+    name: str
+    member: str
+    visible: bool
+
+
+class Package:
+    """An opened workbook.
+
+    Args:
+        body: the file.
+        max_bytes: a workbook that unpacks to more is refused.
+
+    Raises:
+        FileRefused: it is no workbook, or none that may be read.
+    """
+
+    def __init__(self, body: bytes, max_bytes: int) -> None:
+        self._body = body
+        check_size(len(body), max_bytes)
+        _check_kind(body)
+        try:
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                members = archive.infolist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise _damaged(str(error)) from None
+        self._members = {member.filename: member for member in members}
+        self.size_bytes = sum(member.file_size for member in members)
+        _check_members(members)
+        check_size(self.size_bytes, max_bytes)
+        if _WORKBOOK not in self._members:
+            raise FileRefused("workbook", raw=", ".join(self._members), expected="a workbook (.xlsx)")
+
+    @cached_property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The sheets that have cells, in their order.
+
+        Raises:
+            FileRefused: the workbook does not say which.
+        """
+        targets = {
+            each.get("Id"): posixpath.normpath(posixpath.join("/xl", each.get("Target", ""))).lstrip("/")
+            for each in self._elements(_RELATIONS, "Relationship")
+            if each.get("Type", "").endswith("/worksheet")
+        }
+        found = []
+        for each in self._elements(_WORKBOOK, "sheet"):
+            relation = next((value for name, value in each.items() if name.endswith("}id")), None)
+            if relation in targets:
+                found.append(Sheet(each.get("name", ""), targets[relation], each.get("state", "visible") == "visible"))
+        return tuple(found)
+
+    def read(self, name: str) -> bytes:
+        """A member, no more of which is unpacked than it says to have.
+
+        Raises:
+            FileRefused: it is not there, or larger than that, or damaged.
+        """
+        member = self._members.get(name)
+        if member is None:
+            raise _damaged(f"{name} is missing")
+        header = self._body[member.header_offset : member.header_offset + _LOCAL_HEADER_BYTES]
+        start = (
+            member.header_offset
+            + _LOCAL_HEADER_BYTES
+            + sum(int.from_bytes(header[place : place + 2], "little") for place in (26, 28))
+        )
+        packed = memoryview(self._body)[start : start + member.compress_size]
+        if member.compress_type == zipfile.ZIP_STORED:
+            text, over = bytes(packed), member.compress_size != member.file_size
+        else:
+            unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                text = unpacking.decompress(packed, member.file_size + 1)
+            except zlib.error as error:
+                raise _damaged(f"{name}: {error}") from None
+            over = len(text) != member.file_size
+        if over:
+            raise _damaged(f"{name} is not as large as it says")
+        return text
+
+    def _elements(self, name: str, tag: str) -> list[ElementTree.Element]:
+        try:
+            root = ElementTree.fromstring(self.read(name))
+        except ElementTree.ParseError as error:
+            raise _damaged(f"{name}: {error}") from None
+        return [each for each in root.iter() if each.tag.rpartition("}")[2] == tag]
+
+
+def _check_kind(body: bytes) -> None:
+    if body.startswith(_OLD):
+        if _ENCRYPTED in body:
+            raise FileRefused("encrypted", raw="a workbook with a password", expected="one without; save it anew")
+        raise FileRefused("binary", raw="an old workbook (.xls)", expected="a workbook (.xlsx); save it as one")
+    if not body.startswith(b"PK"):
+        raise FileRefused("binary", raw=name_binary(body) or repr(body[:8]), expected="a workbook (.xlsx)")
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    names = Counter(member.filename for member in members)
+    if len(members) > MAX_MEMBERS or len(names) < len(members):
+        raise _damaged(f"{len(members)} parts of {len(names)} names")
+    if any(member.flag_bits & 1 for member in members):
+        raise FileRefused("encrypted", raw="parts with a password", expected="a workbook without; save it anew")
+    if any(name.endswith("vbaProject.bin") for name in names):
+        expected = "a workbook without; save it as .xlsx"
+        raise FileRefused("macros", raw="a workbook with macros (.xlsm)", expected=expected)
+    if "xl/workbook.bin" in names:
+        raise FileRefused("binary", raw="a binary workbook (.xlsb)", expected="a workbook (.xlsx); save it as one")
+    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+        raise _damaged("parts in another compression than deflate")
+
+
+def _damaged(raw: str) -> FileRefused:
+    return FileRefused("workbook", raw=raw, expected="a whole workbook (.xlsx); open it and save it anew")
