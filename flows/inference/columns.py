@@ -12,6 +12,8 @@ from flows.inference.evidence import Question, Reading, Wishes, share
 from flows.inference.numbers import NumberReading, NumberStyle, may_be_numbers, read_numbers, used_numbers
 from flows.inference.times import TimeForms, choose_forms, find_time_forms
 from flows.model.numbers import PLAIN_NUMBERS, Numbers
+from flows.model.time_forms import FIRST_YEAR
+from flows.model.types.decimal import MOST_DIGITS
 
 NULLS = frozenset((
     "NULL", "null", "Null", "NA", "N/A", "n/a", "#N/A", "#NV", "NaN", "nan", "None", "none", "nil", "-", "--", "—", "–",
@@ -30,9 +32,11 @@ _CODE = re.compile(
 """Names of numbers that nobody adds up."""
 _SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, 9999.0, 99999.0, 999999.0)
 _INT64 = re.compile(r"-?(?:0|[1-9]\d{0,17})")
-_FIXED = r"^-?\d{1,16}(?:\.\d*)?$"
+_FIXED = r"^-?\d+(?:\.\d+)?$"
 _MONEY_DIGITS, _MONEY_PLACES = 18, 2
 """Numbers of two decimals are kept exactly."""
+_FLOAT_DIGITS, _FEW_PLACES = 15, 6
+"""Digits that a float keeps; numbers with few places and more digits are counted, not measured."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,8 @@ def _with_sentinel(column: Column, plain: pl.Series) -> Column:
 
 def _time(column: Column, forms: tuple[str, ...], *, is_day: bool) -> Column:
     found = replace(column, kind="Date" if is_day else "Datetime", forms=forms, why=f"written as {' or '.join(forms)}")
+    if any("%y" in form for form in forms):
+        return replace(found, uncertain=f"years are {FIRST_YEAR} to {FIRST_YEAR + 99}; first_year says otherwise")
     if not forms[0].endswith("%z"):
         return found
     return replace(found, arguments='time_zone="UTC"', uncertain="another time_zone shows it by other clocks")
@@ -192,11 +198,31 @@ def number_column(column: Column, plain: pl.Series) -> Column:
         return replace(column, why=why, uncertain="dy.Int64() adds it up", is_code=True)
     if whole:
         return replace(column, kind="Int64", why="whole numbers")
-    places = plain.str.extract(r"\.(\d+)$").str.len_bytes().fill_null(0).max()
-    if places == _MONEY_PLACES and plain.str.contains(_FIXED).all():
+    return _fraction(column, plain)
+
+
+def _fraction(column: Column, plain: pl.Series) -> Column:
+    """Money, and what a float would round, is kept exactly."""
+    if not plain.str.contains(_FIXED).all():
+        return replace(column, kind="Float64", why="numbers with decimals")
+    places, before = (_most_digits(plain, each) for each in (r"\.(\d+)$", r"^-?0*(\d+)"))
+    if places == _MONEY_PLACES and before + places <= _MONEY_DIGITS:
         why = f"numbers with at most {_MONEY_PLACES} decimals"
         return replace(column, kind="Decimal", arguments=f"{_MONEY_DIGITS}, {_MONEY_PLACES}", why=why)
-    return replace(column, kind="Float64", why="numbers with decimals")
+    if before + places <= _FLOAT_DIGITS or places > _FEW_PLACES:
+        return replace(column, kind="Float64", why="numbers with decimals")
+    why = f"numbers of up to {before + places} digits, which a float would round"
+    if before + places > MOST_DIGITS:
+        return replace(column, why=why)
+    return replace(
+        column, kind="Decimal", arguments=f"{MOST_DIGITS}, {places}" if places else str(MOST_DIGITS), why=why
+    )
+
+
+def _most_digits(plain: pl.Series, pattern: str) -> int:
+    found = plain.str.extract(pattern).str.len_bytes().fill_null(0).max()
+    assert isinstance(found, int)
+    return found
 
 
 def _number_questions(readings: Sequence[NumberReading], columns: Mapping[str, pl.Series]) -> list[Question]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from flows.inference.cell_format import CellFormat, describe_cells
 from flows.inference.draft import Draft
 from flows.inference.evidence import Decision, share
+from flows.inference.layout import header_text
 from flows.inference.layout_search import FoundLayout
 from flows.inference.source_text import Argument, quoted, raw
 from flows.inference.text_table import header_of
@@ -73,13 +74,14 @@ class CsvDraft(Draft):
             value = f"{counted(sum(counts), 'line')}{f', such as {first}' if first else ''}"
             checked = [name for each in form.footer if isinstance(each, Trailer) for name in _checked(each)]
             value += f"; checked: {', '.join(checked)}" if first and checked else ""
-            yield Decision(what, value, f"{share(sum(map(bool, counts)), len(counts))} files")
+            uncertain = "last lines that begin so are never rows" if first and not checked else ""
+            yield Decision(what, value, f"{share(sum(map(bool, counts)), len(counts))} files", uncertain)
         yield self._header_decision()
 
     @cached_property
     def _header(self) -> Header | None:
         headers = [
-            None if each.header is None else tuple(name.strip() for name in each.header) for each in self.layout.layouts
+            None if each.header is None else tuple(map(header_text, each.header)) for each in self.layout.layouts
         ]
         return header_of(self.layout.names, headers, self.names, strip=self.layout.padded)
 

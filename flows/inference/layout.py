@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flows.inference.marks import Marks, modal_width, split_line
@@ -59,6 +60,7 @@ def find_layout(text: str, marks: Marks) -> Layout | None:
     lines = text.splitlines() if "\r" not in text else text.replace("\r\n", "\n").split("\n")
     sep_line = bool(lines) and re.fullmatch("sep=.+", lines[0]) is not None
     lines = lines[1:] if sep_line else lines
+    lines = list(_records(lines, marks.quote)) if marks.multiline and marks.quote is not None else lines
     comment = _comment(lines, marks)
     head = [_cells(line, marks, comment) for line in lines[:_HEAD_LINES]]
     width = modal_width([cells for cells in head if cells])
@@ -71,8 +73,8 @@ def find_layout(text: str, marks: Marks) -> Layout | None:
         start, first = start - 1, head[start - 1]  # the header alone does not end with a delimiter
     names = first[:-1] if trailing and first[-1] == "" else first
     header = tuple(names) if _is_header(names) else None
-    if header is None and not any(map(_NUMBER.fullmatch, names)):
-        return None  # neither names, one of which is empty or there twice, nor values
+    if header is None and (any(head[:start]) or not any(map(_NUMBER.fullmatch, names))):
+        return None  # neither names, one of which is empty or there twice, nor values; or lines above that are no rows
     rows = lines[start + (header is not None) :]
     below = _below(rows, width, marks)
     kept = rows[: len(rows) - len(below)]
@@ -87,6 +89,22 @@ def find_layout(text: str, marks: Marks) -> Layout | None:
         comment=comment if comment is not None and any(line.startswith(comment) for line in kept) else None,
         trailing=trailing,
     )
+
+
+def _records(lines: Iterable[str], quote: str) -> Iterator[str]:
+    """Lines, of which those that a quoted cell goes over are one."""
+    held: list[str] = []
+    for line in lines:
+        held.append(line)
+        if sum(each.count(quote) for each in held) % 2 == 0:
+            yield "\n".join(held)
+            held = []
+    yield from held
+
+
+def header_text(cell: str) -> str:
+    """The text of a header's cell as it is compared, blanks around it left out."""
+    return unicodedata.normalize("NFC", cell.strip())
 
 
 def footer_patterns(lines: Sequence[str]) -> tuple[str, ...]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from flows.errors import QueryError
 from flows.inference.encodings import Texts
-from flows.inference.layout import Layout, find_layout, footer_patterns
+from flows.inference.layout import Layout, escaped, find_layout, footer_patterns, header_text
 from flows.inference.marks import Marks, rank_delimiters, rank_marks
 from flows.inference.samples import Sample
-from flows.inference.text_table import TextTable, header_of, read_text
+from flows.inference.text_table import TextTable, header_of, read_text, trial_names
 from flows.model.formats import Csv
 from flows.runtime.progress import show_progress
 
@@ -48,6 +49,7 @@ def search_layout(samples: Sequence[Sample], texts: Texts, delimiter: str | None
     Raises:
         QueryError: there are no rows of one width.
     """
+    _check_texts(samples, texts.texts)
     found = list[FoundLayout]()
     for marks in _candidates(texts.texts, delimiter):
         show_progress()
@@ -55,16 +57,30 @@ def search_layout(samples: Sequence[Sample], texts: Texts, delimiter: str | None
         sound = tuple(layout for layout in layouts if layout is not None)
         if len(sound) < len(layouts) or not _agree(sound):
             continue
+        if not any(layout.last for layout in sound) and any(layout.above for layout in sound):
+            continue  # a line below others, with no row below it, is no header
         found.append(_read(samples, texts, marks, sound))
         if found[-1].table.findings == 0:
             return found[-1]
     if not found:
         raise QueryError(
-            "The files have no rows of one width, or a column without a name, or two of one name",
+            "The files have no rows of one width, no common column, a column without a name, or two of one name",
             next_step="name the delimiter with --delimiter, or leave out the files that are of another kind",
             file=samples[0].file,
         )
     return min(found, key=lambda each: each.table.findings)
+
+
+def _check_texts(samples: Sequence[Sample], texts: Sequence[str]) -> None:
+    """Refuse files without any text."""
+    empty = [sample.file for sample, text in zip(samples, texts, strict=True) if not text.strip()]
+    if empty:
+        raise QueryError(
+            "A file is empty, not even a header stands in it",
+            next_step="leave it out: a session refuses it too",
+            file=empty[0],
+            files=len(empty),
+        )
 
 
 def _candidates(texts: Sequence[str], delimiter: str | None) -> Iterator[Marks]:
@@ -73,17 +89,24 @@ def _candidates(texts: Sequence[str], delimiter: str | None) -> Iterator[Marks]:
 
 
 def _agree(layouts: Sequence[Layout]) -> bool:
-    """Whether all files have a header, or none and rows of one width."""
+    """Whether all files have a header, each with a column that another one has too, or none and rows of one width."""
     widths = {layout.width for layout in layouts if layout.header is None}
-    return not widths or (len(widths) == 1 and all(layout.header is None for layout in layouts))
+    if not widths:
+        return _share_columns([{*map(header_text, layout.header or ())} for layout in layouts])
+    return len(widths) == 1 and all(layout.header is None for layout in layouts)
+
+
+def _share_columns(headers: Sequence[set[str]]) -> bool:
+    counts = Counter(chain.from_iterable(headers))
+    return len(headers) == 1 or all(any(counts[name] > 1 for name in header) for header in headers)
 
 
 def _read(samples: Sequence[Sample], texts: Texts, marks: Marks, layouts: tuple[Layout, ...]) -> FoundLayout:
     headers = [_stripped(layout.header) for layout in layouts]
     names = _all_names(headers, layouts[0].width)
     form = _form(texts, marks, layouts)
-    columns = [f"c{place}" for place in range(len(names))]
-    padded = any(layout.header is not None and layout.header != _stripped(layout.header) for layout in layouts)
+    columns = trial_names(len(names))
+    padded = any(name != name.strip() for layout in layouts for name in layout.header or ())
     header = header_of(names, headers, columns, strip=padded)
     table = read_text(samples, names, replace(form, header=header))
     return FoundLayout(form, names, layouts, table, padded)
@@ -112,13 +135,13 @@ def _footer(layouts: Sequence[Layout]) -> tuple[str, ...]:
     lines = [line for layout in layouts for line in layout.below]
     patterns = footer_patterns(lines)
     if len(patterns) > _PATTERNS:
-        patterns = tuple(dict.fromkeys(f"{re.escape(line[:1])}.*" for line in lines))
+        patterns = tuple(dict.fromkeys(f"{escaped(line.split()[0])}.*" for line in lines))
     takes_rows = any(re.fullmatch(each, layout.last) for each in patterns for layout in layouts)
     return () if takes_rows else patterns
 
 
 def _stripped(header: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    return None if header is None else tuple(name.strip() for name in header)
+    return None if header is None else tuple(map(header_text, header))
 
 
 def _all_names(headers: Sequence[tuple[str, ...] | None], width: int) -> tuple[str, ...]:

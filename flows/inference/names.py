@@ -9,9 +9,18 @@ from collections.abc import Sequence
 
 import dataframely as dy
 
+from flows.model.dataset import Dataset
+from flows.model.formats import Cells, Csv, JsonLines, Parquet
+from flows.model.header import Header
+from flows.model.numbers import Numbers
 from flows.model.tables import RESERVED
+from flows.model.trailer import Trailer
 
 _WORD = re.compile(r"[^\W_]+")
+
+
+_IMPORTED = frozenset(each.__name__ for each in (Cells, Csv, Dataset, Header, JsonLines, Numbers, Parquet, Trailer))
+"""What a dataset file imports."""
 
 
 def column_names(texts: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
@@ -28,7 +37,8 @@ def column_names(texts: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, 
 def class_name(text: str) -> str:
     """`web shop-2024` → `WebShop2024`."""
     name = "".join(word[:1].upper() + word[1:] for word in _ascii_words(text))
-    return name if name[:1].isalpha() and not keyword.iskeyword(name) else f"Data{name}"
+    name = name if name[:1].isalpha() and not keyword.iskeyword(name) else f"Data{name}"
+    return f"{name}Rows" if name in _IMPORTED else name
 
 
 def dataset_name(text: str) -> str:
@@ -45,7 +55,7 @@ def _ascii_words(text: str) -> list[str]:
 def _is_name(text: str) -> bool:
     """Whether a class of a schema may have an attribute of that name, and a cube a column."""
     usable = text.isidentifier() and not keyword.iskeyword(text) and not text.startswith("_")
-    taken = hasattr(dy.Schema, text) or text in RESERVED
+    taken = hasattr(dy.Schema, text) or text in RESERVED or text == "dy"
     return usable and not taken and unicodedata.normalize("NFKC", text) == text
 
 

@@ -105,7 +105,8 @@ def quoted(value: object) -> str:
 
 def raw(pattern: str) -> str:
     """A regular expression as Python writes it."""
-    return f'r"{pattern}"' if '"' not in pattern and not pattern.endswith("\\") else repr(pattern)
+    plain = '"' not in pattern and not pattern.endswith("\\") and pattern.isprintable()
+    return f'r"{pattern}"' if plain else repr(pattern)
 
 
 def _text(value: str) -> str:

@@ -42,7 +42,7 @@ def read_text(samples: Sequence[Sample], names: Sequence[str], form: Csv) -> Tex
         names: the texts of all headers.
         form: how they are written; its header names the columns.
     """
-    columns = {name: f"c{place}" for place, name in enumerate(names)}
+    columns = dict(zip(names, trial_names(len(names)), strict=True))
     fields = {column: dy.String(nullable=True) for column in columns.values()}
     schema = type("Text", (dy.Schema,), fields)
     dataset = Dataset(schema=schema, landing="landing", format=form)
@@ -50,6 +50,11 @@ def read_text(samples: Sequence[Sample], names: Sequence[str], form: Csv) -> Tex
     told = [(file, each.findings[0].words) for file, each in enumerate(text.found) if each.findings]
     count = sum(sum(each.counts.values()) for each in text.found)
     return TextTable(text.frame.select(*columns.values(), FILE), columns, count, told[0] if told else None)
+
+
+def trial_names(count: int) -> list[str]:
+    """Names of columns that no header has."""
+    return [f"\x02{place}" for place in range(count)]
 
 
 def header_of(

@@ -138,6 +138,8 @@ def _mixed(texts: pl.Series, forms: Sequence[str], is_day: bool) -> tuple[str, .
     some = [form for form in forms if any(_may_be(text, form) for text in first)]
     read = {form: read_times(texts, form, is_day=is_day) for form in some}
     for one, other in combinations(read, 2):
+        if one.endswith("%z") != other.endswith("%z"):
+            continue  # what a clock shows says no moment
         both = read[one].is_not_null() & read[other].is_not_null()
         all_read = not (read[one].is_null() & read[other].is_null()).any()
         if all_read and not (both & (read[one] != read[other])).any():

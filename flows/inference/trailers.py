@@ -9,7 +9,7 @@ from dataclasses import replace
 import polars as pl
 
 from flows.inference.columns import Column
-from flows.inference.layout import Layout, escaped, total_word
+from flows.inference.layout import Layout, escaped, header_text, total_word
 from flows.inference.layout_search import FoundLayout
 from flows.inference.marks import Marks, split_line
 from flows.model.formats import CellText, Csv
@@ -105,4 +105,4 @@ def _is_sum(cell: str, texts: pl.Series, cells: CellText) -> bool:
 
 
 def _header(layout: Layout, names: Sequence[str]) -> Sequence[str]:
-    return [name.strip() for name in layout.header] if layout.header is not None else names
+    return [header_text(name) for name in layout.header] if layout.header is not None else names

@@ -302,7 +302,7 @@ def test_an_interruption_leaves_no_file(monkeypatch: pytest.MonkeyPatch) -> None
     ("body", "expected"),
     [
         (b"\x89PNG\r\n\x1a\n\x00\x00", "The file is of no format that is understood by itself"),
-        (b"", "The files have no rows of one width"),
+        (b"", "A file is empty, not even a header stands in it"),
         (b"a;a\n1;2\n", "The files have no rows of one width"),
     ],
 )
