@@ -27,7 +27,7 @@ def is_same(before: Value, after: Value) -> bool:
     """
     if NOT_COMPUTED in (before, after):
         return True
-    if isinstance(before, float) and isinstance(after, Number):
+    if isinstance(before, Number) and isinstance(after, Number) and float in (type(before), type(after)):
         return isclose(before, after, rel_tol=1e-9, abs_tol=1e-9)
     return before == after
 

@@ -96,7 +96,8 @@ def test_a_difference_of_totals_is_exact_where_both_are() -> None:
     assert difference(Decimal("0.5"), 0.25) == 0.25
     assert difference(TOO_LARGE, Decimal(1)) is difference(Decimal(1), None) is None
     assert not is_same(MOST, Decimal("9" * 37 + "8"))
-    assert is_same(0.1 + 0.2, Decimal("0.30"))
+    assert is_same(0.1 + 0.2, Decimal("0.30")) and is_same(Decimal("0.30"), 0.1 + 0.2)
+    assert not is_same(Decimal("0.30"), 0.31) and not is_same(None, 0.0) and not is_same(1, 2)
 
 
 def test_decimals_are_shown_with_all_their_digits() -> None:
