@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
@@ -9,10 +10,12 @@ import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText, Csv, Format
-from flows.model.types import Value, type_of
+from flows.model.types import DATETIME, Value, type_of
 
 _NULLS = frozenset(("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "nan", "NaN", "-", "--", "?", "(null)"))
 """Texts that files have for no value."""
+_WITH_OFFSET = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*(?:Z|[+-]\d\d:?\d\d)\Z", re.ASCII)
+_ZONED = "a Datetime(time_zone=…) takes its offset, with %z at the end of its datetime_format"
 
 
 def expected_texts(name: str, column: dy.Column, form: Format, raws: pl.Series) -> pl.Series:
@@ -29,9 +32,11 @@ def expected_texts(name: str, column: dy.Column, form: Format, raws: pl.Series) 
         return pl.repeat(plain, len(raws), dtype=pl.String, eager=True)
     texts = raws.unique().drop_nulls()
     two, option = _read_twice(texts, name, column, form), _options(texts, name, column, form)
+    local = type_of(column) is DATETIME
     words = {
-        text: "; ".join(filter(None, (plain, two.get(text), _strange_character(text), option.get(text))))
+        text: "; ".join(filter(None, (plain, two.get(text), _strange_character(text), option.get(text), hint)))
         for text in texts
+        for hint in [_ZONED if local and _WITH_OFFSET.match(text) else None]
     }
     return pl.Series(raws.name, [words.get(text, plain) for text in raws], pl.String)
 

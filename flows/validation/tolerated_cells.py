@@ -43,11 +43,10 @@ def _marked_cells(
 ) -> Iterator[pl.DataFrame]:
     """Per column, mark and file: how many cells have it, and the first one."""
     for name, column in schema.columns().items():
-        form = cells.of(name)
-        if text[name].dtype != pl.String:
-            continue
-        marks = type_of(column).marks(text[name], held_cells(text[name], form), column, form)
-        flags = text.select(flag.alias(kind) for kind, flag in marks.items())
+        form, cell = cells.of(name), text[name]
+        is_text = cell.dtype == pl.String
+        marks = type_of(column).marks(cell, held_cells(cell, form), column, form) if is_text else {}
+        flags = text.select(flag.alias(kind) for kind, flag in marks.items()) if marks else ()
         for kind, flag in zip(marks, flags, strict=True):
             read = flag & typed.frame[name].is_not_null()
             if read.any():

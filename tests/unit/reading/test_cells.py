@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import dataframely as dy
@@ -30,6 +31,14 @@ class Count(dy.Schema):
 
 class Day(dy.Schema):
     Day = dy.Date(nullable=True)
+
+
+class Money(dy.Schema):
+    Money = dy.Decimal(10, 3, nullable=True)
+
+
+class Zoned(dy.Schema):
+    At = dy.Datetime(time_zone="Europe/Berlin")
 
 
 class At(dy.Schema):
@@ -179,6 +188,14 @@ def test_a_sign_that_looks_like_a_minus_is_named() -> None:
     assert "U+00A0 NO-BREAK SPACE" in expected(Count, "1\u00a0000")
 
 
+def test_decimals_have_the_same_marks_and_lose_no_digit() -> None:
+    options = {"decimal": ",", "numbers": Numbers(thousands=".", percent="share", brackets=True)}
+    cells = ("1.234,567", "(12,5 %)", "0,1 %", "7")
+    assert values(Money, *cells, **options) == [Decimal("1234.567"), Decimal("-0.125"), Decimal("0.001"), Decimal(7)]
+    assert "a number such as 1,5" in expected(Money, "0,01 %", **options)
+    assert tolerated(Money, *cells, **options)[0].startswith("1 cell with thousands separators")
+
+
 # Days and moments
 
 
@@ -217,6 +234,12 @@ def test_fractions_of_a_second_may_have_any_digits_that_the_column_holds() -> No
     assert "'%Y-%m-%d %H:%M:%S%.f')) takes it" in expected(At, cells[0])
 
 
+def test_an_offset_in_a_column_without_a_zone_says_which_column_takes_it() -> None:
+    for cell in ("2024-01-31T10:00:00+01:00", "2024-01-31 10:00:00Z"):
+        assert "Datetime(time_zone=…) takes its offset, with %z" in expected(At, cell)
+    assert "time_zone" not in expected(At, "2024-01-31T10:00:00")
+
+
 def test_dates_may_have_several_forms_and_those_of_the_later_ones_are_counted() -> None:
     forms = ("%d.%m.%Y", "%Y-%m-%d")
     cells = ("31.01.2024", "2024-02-01", "2024-02-02")
@@ -237,6 +260,17 @@ def test_a_date_that_two_forms_read_differently_is_a_finding() -> None:
     assert "%d/%m/%Y reads 2024-04-03 and %m/%d/%Y reads 2024-03-04" in words
     moments = tuple(f"{form} %H:%M" for form in forms)
     assert "never chosen" in expected(At, "03/04/2024 10:00", datetime_format=moments)
+
+
+def test_moments_of_a_zone_may_have_several_forms_with_and_without_an_offset() -> None:
+    forms = ("%Y-%m-%dT%H:%M:%S%.f%z", "%d.%m.%Y %H:%M")
+    cells = ("2024-01-31T10:00:00.5+02:00", "31.01.2024 10:00")
+    at = datetime(2024, 1, 31, 8, tzinfo=UTC)
+    assert values(Zoned, *cells, datetime_format=forms) == [at.replace(microsecond=500_000), at.replace(hour=9)]
+    assert tolerated(Zoned, *cells, datetime_format=forms) == [
+        "1 cell with the form %d.%m.%Y %H:%M, the first on line 3 in At: '31.01.2024 10:00'"
+    ]
+    assert "'%Y-%m-%dT%H:%M:%S%z')) takes it" in expected(Zoned, "2024-01-31T10:00:00Z")
 
 
 @pytest.mark.parametrize(
