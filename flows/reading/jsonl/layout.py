@@ -49,9 +49,11 @@ class Layout:
 def layout_of(line: str, fields: Fields) -> Layout | None:
     """The layout of a line that is a JSON object; None where it is not of the simple kind."""
     pattern, columns, extra = ["^"], list[str](), list[FieldPath]()
+    last = ""
     for kind, text, path in _parts(line):
-        if kind == "other":
+        if kind == "other" or (text == "}" and last == "{"):  # an object without fields is a value for itself
             return None
+        last = text if kind != "blank" else last
         if kind in ("text", "plain", "array") and path is not None:
             column = fields.columns.get(path)
             if column is None:

@@ -10,7 +10,7 @@ from typing import Any
 from flows.model.finding_frame import shorten
 from flows.model.formats.json_lines import FieldPath
 
-type Leaf = str | Number | bool | list[Any] | None
+type Leaf = str | Number | bool | list[Any] | dict[str, Any] | None
 
 
 class Number(str):
@@ -30,7 +30,7 @@ class LineFault(Exception):
 
 
 def parse_line(text: str) -> dict[FieldPath, Leaf]:
-    """The fields of an object by their paths; an array is one value.
+    """The fields of an object by their paths; an array is one value, and so is an object without fields.
 
     Raises:
         LineFault: the line is no JSON object, or one that says something twice.
@@ -62,7 +62,7 @@ def written(value: object) -> str:
 
 def _leaves(found: dict[str, Any], above: FieldPath) -> Iterator[tuple[FieldPath, Leaf]]:
     for key, value in found.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from _leaves(value, (*above, key))
         else:
             yield (*above, key), value

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from flows.model.finding_frame import SHOWN, make_notes, shorten
+from flows.model.formats.json_lines import FieldPath
 from flows.model.tables import FILE, LINE
 from flows.model.tolerances import Tolerance
 from flows.reading.jsonl.fields import Fields, spelled
@@ -52,7 +53,7 @@ class JsonRows:
             texts = threads.map(lambda name: self._cells(tokens[name], name), layout.columns)
             found = dict(zip(layout.columns, texts, strict=True))
         missing = [name for name in fields.header if name not in found]
-        if shape := self._shape_faults(missing, map(spelled, layout.extra)):
+        if shape := self._shape_faults(missing, layout.extra):
             for rule, column, raw, expected in shape:
                 self._note(lines, rule, raw, expected, column=column)
             return
@@ -126,7 +127,7 @@ class JsonRows:
             found = parse_line(text)
         except LineFault as wrong:
             return [], [(wrong.rule, None, wrong.raw, wrong.expected)]
-        extra = [spelled(path) for path in found if path not in self.fields.columns]
+        extra = [path for path in found if path not in self.fields.columns]
         missing = [name for name, path in self.fields.paths.items() if path not in found]
         if shape := self._shape_faults(missing, extra):
             return [], shape
@@ -134,15 +135,19 @@ class JsonRows:
         faults = [fault for name, value in values.items() if (fault := self._fault(name, value)) is not None]
         if faults:
             return [], faults
-        self.ignored.update(extra)
+        self.ignored.update(map(spelled, extra))
         self.missed.update(spelled(self.fields.paths[name]) for name in missing)
         return [self._cell(name, value) for name, value in values.items()], []
 
-    def _shape_faults(self, missing: Iterable[str], extra: Iterable[str]) -> list[_Fault]:
+    def _shape_faults(self, missing: Iterable[str], extra: Sequence[FieldPath]) -> list[_Fault]:
         """What is wrong with an object that lacks these columns and has these other fields."""
-        faults, others = list[_Fault](), ", ".join(extra)
-        if not self.fields.takes_missing:
-            faults += [("missing", name, None, _expected_missing(self.fields, name)) for name in missing]
+        faults, others = list[_Fault](), ", ".join(map(spelled, extra))
+        for name in missing:
+            path = self.fields.paths[name]
+            if any(each[: len(path)] == path for each in extra):
+                faults.append((self.fields.rule(name), name, "an object", _ONE_VALUE))
+            elif not self.fields.takes_missing:
+                faults.append(("missing", name, None, _expected_missing(self.fields, name)))
         if others and not self.fields.takes_extra:
             faults.append(("extra", None, shorten(others), _EXPECTED_EXTRA))
         return faults
@@ -151,14 +156,14 @@ class JsonRows:
         match value:
             case bool() if self.fields.is_boolean(column):
                 return self.fields.words(column)[written(value)]
-            case bool() | list():
+            case bool() | list() | dict():
                 return written(value)
             case _:
                 return value
 
     def _fault(self, column: str, value: Leaf) -> _Fault | None:
         """What is wrong with a value, whatever its column's type makes of its text."""
-        if isinstance(value, list):
+        if isinstance(value, list | dict):
             return self.fields.rule(column), column, shorten(written(value)), _ONE_VALUE
         if isinstance(value, bool | Number):
             wrong = self.fields.takes_text_only(column)

@@ -80,6 +80,18 @@ def test_a_path_leads_into_objects_and_a_tuple_names_keys_with_dots() -> None:
         }  # fmt: skip
 
 
+@pytest.mark.parametrize("count", [1, 2 * FEW_LINES])
+@pytest.mark.parametrize("value", ['{"EUR": 1.5}', "{}", '{"EUR": {}}'])
+def test_an_object_in_the_place_of_a_value_is_a_finding_and_no_missing_field(count: int, value: str) -> None:
+    line = json.dumps(LINE).replace("1.5", value)
+    lenient = dataset(extra="ignore", missing="null")
+    found = both_ways(lenient, text(*[line] * count)).found[0]
+    assert found.counts == {"float": count}
+    assert [(each.column, each.expected) for each in found.findings[:1]] == [
+        ("Amount", "a single value, no array or object")
+    ]
+
+
 @pytest.mark.parametrize("count", [1, FEW_LINES])
 def test_a_missing_field_is_not_null_unless_it_is_declared(count: int) -> None:
     less = text(*[{name: value for name, value in LINE.items() if name != "Paid"}] * count)
