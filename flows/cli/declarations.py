@@ -68,6 +68,7 @@ def init(
     delimiter: Annotated[str | None, typer.Option("--delimiter", help="The text between fields.")] = None,
     encoding: Annotated[str | None, typer.Option("--encoding", help="Of files that are not UTF-8.")] = None,
     percent: Annotated[Percent | None, typer.Option("--percent", help="What 19 % is: 0.19 or 19.")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Of workbooks that show several.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
 ) -> None:
     """Write the declaration of a dataset from sample files, and check all of them with it; exit 1 where the samples
@@ -77,7 +78,7 @@ def init(
     from flows.inference.evidence import Wishes
 
     settings_of()
-    wishes = Wishes(name, tuple(key or ()), no_key, dates, decimal, delimiter, encoding, percent)
+    wishes = Wishes(name, tuple(key or ()), no_key, dates, decimal, delimiter, encoding, percent, sheet)
     if not declare_samples(files, output, wishes, overwrite=overwrite):
         raise typer.Exit(1)
 

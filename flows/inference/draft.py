@@ -15,7 +15,7 @@ from flows.inference.names import class_name, column_names, dataset_name
 from flows.inference.paths import PathColumn, arrival_times, name_pattern
 from flows.inference.samples import Sample, Samples
 from flows.inference.source_text import Argument, Declaration, SchemaColumn, quoted, raw
-from flows.model.formats import Csv, JsonLines, Parquet
+from flows.model.formats import Csv, Excel, JsonLines, Parquet
 from flows.text.plural import counted
 
 _FORMAT_NAMES = ("Cells", "Header", "Numbers", "Trailer")
@@ -49,7 +49,7 @@ class Draft(ABC):
 
     @property
     @abstractmethod
-    def format_class(self) -> type[Csv] | type[JsonLines] | type[Parquet]:
+    def format_class(self) -> type[Csv] | type[Excel] | type[JsonLines] | type[Parquet]:
         """The class of their format."""
 
     @abstractmethod
@@ -75,6 +75,7 @@ class Draft(ABC):
         name = self.format_class.__name__
         used = {each for each in _FORMAT_NAMES if any(f"{each}(" in option.value for option in form)}
         schema = class_name(self.wishes.name or self.found.landing.name)
+        schema = schema if schema != self.constant else f"{schema}Rows"
         return Declaration(
             about=f"{schema}, understood from {files} with {self.rows:,} rows by `cubefeed init`: yours to change.",
             schema=schema,

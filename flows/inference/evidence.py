@@ -68,6 +68,7 @@ class Wishes:
         delimiter: the text between fields.
         encoding: the encoding of files that are not UTF-8.
         percent: what a percent sign says.
+        sheet: of workbooks that show several.
     """
 
     name: str = ""
@@ -78,6 +79,7 @@ class Wishes:
     delimiter: str | None = None
     encoding: str | None = None
     percent: Percent | None = None
+    sheet: str | None = None
 
 
 def share(part: int, whole: int) -> str:

@@ -69,10 +69,10 @@ def find_layout(text: str, marks: Marks) -> Layout | None:
         return None
     first = head[start]
     trailing = _is_trailing(head[start:], width)
-    if trailing and start and len(head[start - 1]) == width - 1 and _is_header(head[start - 1]):
+    if trailing and start and len(head[start - 1]) == width - 1 and is_header(head[start - 1]):
         start, first = start - 1, head[start - 1]  # the header alone does not end with a delimiter
     names = first[:-1] if trailing and first[-1] == "" else first
-    header = tuple(names) if _is_header(names) else None
+    header = tuple(names) if is_header(names) else None
     if header is None and (any(head[:start]) or not any(map(_NUMBER.fullmatch, names))):
         return None  # neither names, one of which is empty or there twice, nor values; or lines above that are no rows
     rows = lines[start + (header is not None) :]
@@ -149,7 +149,7 @@ def _is_trailing(rows: Sequence[Sequence[str]], width: int) -> bool:
     return width > 2 and len(even) > 1 and all(row[-1] == "" for row in even)
 
 
-def _is_header(cells: Sequence[str]) -> bool:
+def is_header(cells: Sequence[str]) -> bool:
     """Whether cells are names: none is empty, none is there twice, and none is a number, or several are years in their
     order."""
     names = [cell.strip() for cell in cells]

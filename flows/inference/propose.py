@@ -72,7 +72,7 @@ def _csv(found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Draft:
 
 
 def _stored(kind: StoredKind, found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Draft:
-    table = read_stored(kind, samples)
+    table = read_stored(kind, samples, wishes)
     columns = find_stored_columns(table, wishes)
     path = _path_column(columns, samples)
     key = find_key(table.frame, table.names, columns.columns, wishes, apart=path is not None)

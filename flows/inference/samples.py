@@ -81,9 +81,14 @@ def read_samples(samples: Samples) -> Iterator[Sample]:
         yield Sample(file, str(file.relative_to(samples.landing)), body, file.stat().st_mtime)
 
 
+def is_workbook(body: bytes) -> bool:
+    """Whether it is a workbook (.xlsx): a zip archive that has one."""
+    return body.startswith(b"PK\x03\x04") and b"xl/workbook.xml" in body
+
+
 def _open(file: Path) -> bytes:
     body = file.read_bytes()
-    if body.startswith(PARQUET):
+    if body.startswith(PARQUET) or is_workbook(body):
         return body
     try:
         return unpack(body, Limits().file_bytes)

@@ -1,4 +1,4 @@
-"""Files that say their own columns: Parquet, and JSON objects one a line."""
+"""Files whose values have types: Parquet, JSON objects one a line, and workbooks."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, assert_never
 
 import polars as pl
 
 from flows.errors import QueryError
 from flows.inference.columns import Column, Columns, find_columns, number_column
 from flows.inference.evidence import Question, Wishes
-from flows.inference.samples import PARQUET, Sample
+from flows.inference.samples import PARQUET, Sample, is_workbook
+from flows.inference.scalars import scalar_series
+from flows.inference.workbooks import read_sheet_values
 from flows.model.tables import FILE
 
-type Kind = Literal["text", "parquet", "json lines"]
-type StoredKind = Literal["parquet", "json lines"]
+type StoredKind = Literal["parquet", "json lines", "workbook"]
+type Kind = Literal["text"] | StoredKind
 _TYPED: dict[type[pl.DataType], str] = {
     pl.Boolean: "Bool", pl.Date: "Date", pl.Datetime: "Datetime", pl.Decimal: "Decimal", pl.Float32: "Float64",
     pl.Float64: "Float64", **dict.fromkeys(
@@ -38,12 +40,16 @@ class StoredTable:
         names: what the files call a column → its name in the frame, which is the same.
         lacking: whether a file, or a row, lacks a field that another one has.
         left_out: fields that hold no values but lists, with an example.
+        above: whether rows stand above a header.
+        same_order: whether all files have the same columns in the same order.
     """
 
     kind: StoredKind
     frame: pl.DataFrame
     lacking: bool
     left_out: Mapping[str, str]
+    above: bool
+    same_order: bool
 
     @property
     def names(self) -> dict[str, str]:
@@ -69,26 +75,54 @@ def common_kind(samples: Sequence[Sample]) -> Kind:
     return next(iter(kinds))
 
 
-def read_stored(kind: StoredKind, samples: Sequence[Sample]) -> StoredTable:
+def read_stored(kind: StoredKind, samples: Sequence[Sample], wishes: Wishes) -> StoredTable:
     """All values of the samples.
 
     Raises:
         QueryError: one of them cannot be read.
     """
-    frames, left_out = list[pl.DataFrame](), dict[str, str]()
+    frames, left_out, above = list[pl.DataFrame](), dict[str, str](), False
     for file, sample in enumerate(samples):
         try:
-            frame = pl.read_parquet(io.BytesIO(sample.body)) if kind == "parquet" else _json_frame(sample, left_out)
+            frame, rows_above = _read(kind, sample, wishes, left_out)
         except (pl.exceptions.PolarsError, ValueError) as error:
             raise QueryError(
                 f"The file cannot be read ({error})", next_step="leave it out, or mend it", file=sample.file
             ) from None
+        above = above or rows_above
         nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Binary]
         left_out |= {name: str(frame.schema[name]) for name in nested}
         frames.append(frame.drop(nested).with_columns(pl.lit(file, pl.UInt32).alias(FILE)))
-    names = {frozenset(frame.columns) for frame in frames}
-    lacking = len(names) > 1 or (kind == "json lines" and _lacks(samples))
-    return StoredTable(kind, pl.concat(frames, how="diagonal_relaxed"), lacking, left_out)
+    lacking = len({frozenset(frame.columns) for frame in frames}) > 1 or (kind == "json lines" and _lacks(samples))
+    same_order = len({tuple(frame.columns) for frame in frames}) == 1
+    return StoredTable(kind, _together(frames), lacking, left_out, above, same_order)
+
+
+def _read(kind: StoredKind, sample: Sample, wishes: Wishes, left_out: dict[str, str]) -> tuple[pl.DataFrame, bool]:
+    """The values of a file, and whether rows stand above its header."""
+    match kind:
+        case "parquet":
+            return pl.read_parquet(io.BytesIO(sample.body)), False
+        case "json lines":
+            return _json_frame(sample, left_out), False
+        case "workbook":
+            sheet = read_sheet_values(sample, wishes.sheet)
+            return sheet.frame, sheet.above > 0
+        case _:
+            assert_never(kind)
+
+
+def _together(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One table of all: where a column has values in one file alone, the others have none; where types differ that one
+    type does not hold, they are texts."""
+    names = list(dict.fromkeys(name for frame in reversed(frames) for name in frame.columns))
+    empty = [frame.select(each for each in frame if each.null_count() < len(each)) for frame in frames]
+    try:
+        found = pl.concat(empty, how="diagonal_relaxed")
+    except pl.exceptions.PolarsError:
+        found = pl.concat([each.with_columns(pl.exclude(FILE).cast(pl.String)) for each in empty], how="diagonal")
+    absent = [pl.lit(None, pl.String).alias(name) for name in names if name not in found.columns]
+    return found.with_columns(absent).select(names)
 
 
 def find_stored_columns(table: StoredTable, wishes: Wishes) -> Columns:
@@ -133,6 +167,8 @@ def _typed(name: str, values: pl.Series) -> Column:
 def _kind(body: bytes) -> Kind:
     if body.startswith(PARQUET):
         return "parquet"
+    if is_workbook(body):
+        return "workbook"
     first = body.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].strip()
     return "json lines" if first.startswith(b"{") and first.endswith(b"}") and _is_object(first) else "text"
 
@@ -147,22 +183,7 @@ def _is_object(line: bytes) -> bool:
 def _json_frame(sample: Sample, left_out: dict[str, str]) -> pl.DataFrame:
     rows = [dict(_flat(json.loads(line, parse_float=Decimal), "", left_out)) for line in _lines(sample)]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return pl.DataFrame([_series(name, [row.get(name) for row in rows]) for name in names])
-
-
-def _series(name: str, values: Sequence[object]) -> pl.Series:
-    """Values of one type; texts where they are of several."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return pl.Series(name, values, pl.Boolean)
-    if kinds == {int}:
-        return pl.Series(name, values, pl.Int64)
-    if kinds and kinds <= {int, Decimal}:
-        texts = pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
-        scale = texts.str.extract(r"\.(\d+)$").str.len_bytes().max()
-        exact = scale == 2 and not texts.str.contains("[eE]").any()
-        return texts.cast(pl.Decimal(18, 2)) if exact else texts.cast(pl.Float64)
-    return pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
+    return pl.DataFrame([scalar_series(name, [row.get(name) for row in rows]) for name in names])
 
 
 def _flat(value: Mapping[str, object], above: str, left_out: dict[str, str]) -> Iterator[tuple[str, object]]:

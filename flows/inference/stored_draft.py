@@ -10,8 +10,8 @@ from flows.inference.draft import Draft
 from flows.inference.evidence import Decision
 from flows.inference.source_text import Argument, quoted
 from flows.inference.stored import StoredTable
-from flows.model.formats import CellText, Csv, JsonLines, Parquet
-from flows.model.header import Header
+from flows.model.formats import CellText, Csv, Excel, JsonLines, Parquet
+from flows.model.header import By, Header
 from flows.text.plural import counted
 
 
@@ -30,8 +30,14 @@ class StoredDraft(Draft):
         return self.table.frame.height
 
     @property
-    def format_class(self) -> type[JsonLines] | type[Parquet]:
-        return Parquet if self.table.kind == "parquet" else JsonLines
+    def format_class(self) -> type[Excel] | type[JsonLines] | type[Parquet]:
+        match self.table.kind:
+            case "parquet":
+                return Parquet
+            case "json lines":
+                return JsonLines
+            case "workbook":
+                return Excel
 
     def format_decisions(self) -> Iterator[Decision]:
         files = counted(len(self.samples), "file")
@@ -45,22 +51,40 @@ class StoredDraft(Draft):
 
     def format_arguments(self) -> Iterator[Argument]:
         yield from self._cell_arguments()
-        renamed = {each.text: name for each, name in zip(self.columns.columns, self.names, strict=True)}
-        renamed = {text: name for text, name in renamed.items() if text != name}
-        left_out = ", ".join(self.table.left_out)
         if self.table.kind == "json lines":
-            if renamed:
-                yield Argument("fields", quoted({name: text for text, name in renamed.items()}))
-            if self.table.lacking:
-                yield Argument("missing", '"null"', "rows lack fields that others have")
-            if left_out:
-                yield Argument("extra", '"ignore"', left_out)
+            yield from self._field_arguments()
             return
-        header = Header(by="name", aliases=renamed)
+        if self.wishes.sheet is not None and self.table.kind == "workbook":
+            yield Argument("sheet", quoted(self.wishes.sheet))
+        header = Header(by=self._by, aliases=self._renamed)
         header = replace(header, missing="null") if self.table.lacking else header
-        header = replace(header, extra="ignore") if left_out else header
-        if header != Header(by="name"):
-            yield Argument("header", quoted(header), left_out)
+        header = replace(header, extra="ignore") if self.table.left_out else header
+        if header != self._plain_header:
+            yield Argument("header", quoted(header), ", ".join(self.table.left_out))
+        if self.table.above:
+            yield Argument("preamble", '"header"')
+
+    @property
+    def _by(self) -> By:
+        ordered = self.table.kind == "workbook" and self.table.same_order
+        return "order" if ordered and not self.table.left_out else "name"
+
+    @property
+    def _plain_header(self) -> Header:
+        return Header() if self.table.kind == "workbook" else Header(by="name")
+
+    @property
+    def _renamed(self) -> dict[str, str]:
+        pairs = zip(self.columns.columns, self.names, strict=True)
+        return {each.text: name for each, name in pairs if each.text != name}
+
+    def _field_arguments(self) -> Iterator[Argument]:
+        if self._renamed:
+            yield Argument("fields", quoted({name: text for text, name in self._renamed.items()}))
+        if self.table.lacking:
+            yield Argument("missing", '"null"', "rows lack fields that others have")
+        if self.table.left_out:
+            yield Argument("extra", '"ignore"', ", ".join(self.table.left_out))
 
     def _cell_arguments(self) -> Iterator[Argument]:
         """How values are read that are stored as text."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
 from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
@@ -16,7 +18,7 @@ from flows.datasets import find_dataset
 from flows.errors import CubefeedError
 from flows.ingest.file_checks import check_files, read_or_refuse
 from flows.model.files import SettledFile, Signature
-from flows.model.formats import JsonLines, Parquet
+from flows.model.formats import Excel, JsonLines, Parquet
 from flows.model.header import Header
 from flows.reading.file_reader import FileContent
 
@@ -27,8 +29,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data").mkdir()
 
 
-def init() -> Result:
-    return CliRunner().invoke(app, ["init", "data", "-o", "data.py", "--overwrite"])
+def init(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["init", "data", "-o", "data.py", "--overwrite", *arguments])
 
 
 def rows(name: str) -> list[tuple[object, ...]]:
@@ -77,6 +79,45 @@ def test_json_lines_without_anything_to_say_need_one_word() -> None:
     Path("data/a.jsonl").write_text("".join(json.dumps({"id": place, "n": place / 4}) + "\n" for place in range(3)))
     assert init().exit_code == 0
     assert "    format=JsonLines(),\n" in Path("data.py").read_text()
+
+
+def write_workbook(name: str, *, sheets: Sequence[str] = ("Orders",), channel: bool = False) -> None:
+    with xlsxwriter.Workbook(f"data/{name}") as book:
+        days = book.add_format({"num_format": "dd.mm.yyyy"})
+        for title in sheets:
+            sheet = book.add_worksheet(title)
+            sheet.write(0, 0, "Orders of May")
+            for place, text in enumerate(("Order No.", "Day", "Zip", "Amount", *(["Channel"] if channel else []))):
+                sheet.write(2, place, text)
+            for row in (3, 4):
+                sheet.write(row, 0, row + 10 * channel)
+                sheet.write_datetime(row, 1, datetime.fromisoformat("2024-05-01"), days)
+                sheet.write_string(row, 2, "01067")
+                sheet.write(row, 3, row + 0.25)
+                if channel:
+                    sheet.write(row, 4, "web")
+
+
+def test_workbooks_are_declared_as_their_cells_are_typed() -> None:
+    write_workbook("may.xlsx")
+    assert init().exit_code == 0
+    aliases = {"Order No.": "Order_No"}
+    assert find_dataset("data.py:DATA").format == Excel(header=Header(aliases=aliases), preamble="header")
+    write_workbook("june.xlsx", channel=True)
+    done = init()
+    assert done.exit_code == 0, done.output
+    by_name = Header(by="name", missing="null", aliases=aliases)
+    assert find_dataset("data.py:DATA").format == Excel(header=by_name, preamble="header")
+    assert rows("june.xlsx")[0] == (13, date(2024, 5, 1), "01067", Decimal("3.25"), "web")
+    assert rows("may.xlsx")[0] == (3, date(2024, 5, 1), "01067", Decimal("3.25"), None)
+
+
+def test_one_of_several_sheets_is_named() -> None:
+    write_workbook("may.xlsx", sheets=("May", "Notes"))
+    done = init()
+    assert "name one sheet with --sheet" in str(done.exception)
+    assert init("--sheet", "May").exit_code == 0
+    assert 'sheet="May"' in Path("data.py").read_text()
 
 
 @pytest.mark.parametrize(
