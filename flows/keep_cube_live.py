@@ -14,6 +14,7 @@ from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State as RunState
+from prefect.context import FlowRunContext
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
@@ -64,7 +65,7 @@ async def keep_cube_live() -> RunState[None]:
     attend = partial(_ended_in_order, ending, UUID(run))
     try:
         with open_feed(settings, tell=logger.warning, prefect_url=shown_url, run=run, attend=attend) as opened:
-            with session_alerts(settings, opened, supervised=True) as tell_end:
+            with session_alerts(settings, opened, supervised=not _on_worker()) as tell_end:
                 with suppress(SessionFailed):  # which the health holds
                     async with Stages(opened.feed) as stages:
                         await _live(stages, opened.owner)
@@ -204,6 +205,12 @@ async def _other_owner(settings: Settings) -> Owner | None:
             return other
         await asyncio.sleep(0.1)
     return None
+
+
+def _on_worker() -> bool:
+    """Whether a worker runs this, and so no `cubefeed up` that would tell how the session has ended."""
+    context = FlowRunContext.get()
+    return context is not None and context.flow_run is not None and context.flow_run.work_pool_name is not None
 
 
 def _session_name() -> str:

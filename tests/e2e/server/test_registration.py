@@ -11,13 +11,14 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 
 from flows.datasets.sales import SALES
-from flows.errors import StateError
+from flows.errors import PrefectUnusable, StateError
 from flows.installation.deployments import declared_deployments
 from flows.model.calendar import DailyBy
 from flows.model.dataset import Dataset
-from flows.orchestration.automations import ensure_automation, restart_automation
+from flows.orchestration.automations import ensure_automation, remove_restart_automation, restart_automation
 from flows.orchestration.declared import Pool
 from flows.orchestration.registration import Registered, Registration, kept_lines
+from flows.orchestration.work_pools import ensure_pool
 from tests.e2e.server.conftest import SECRET, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.usefixtures("place")]
@@ -235,3 +236,35 @@ def test_the_automation_that_starts_a_session_again_follows_a_deployment_that_wa
     assert [asyncio.run(ensure(live)) for live in (UUID(int=1), UUID(int=1), UUID(int=2))] == [True, False, True]
     found = [each for each in server.prefect.post("/automations/filter", {}) if "anew" in each["name"]]
     assert [each["actions"][0]["deployment_id"] for each in found] == [str(UUID(int=2))]
+
+    async def remove() -> None:
+        async with PrefectClient(server.url, auth_string=SECRET) as client:
+            await remove_restart_automation(client, "anew")
+
+    asyncio.run(remove())
+    assert not [each for each in server.prefect.post("/automations/filter", {}) if "anew" in each["name"]]
+
+
+def test_what_keeps_the_runs_of_a_pool_waiting_is_said_and_a_pool_that_cannot_run_them_is_refused(
+    server: Server,
+) -> None:
+    def ensure(name: str) -> list[str]:
+        async def once() -> list[str]:
+            async with PrefectClient(server.url, auth_string=SECRET) as client:
+                return await ensure_pool(client, name)
+
+        return asyncio.run(once())
+
+    made, again = ensure("new"), ensure("new")
+    assert (made, again) == (["work pool new: made, of type process"], ["work pool new: as it was"])
+    found = server.prefect.get("/work_pools/new")
+    assert {"command", "working_dir", "env"} <= found["base_job_template"]["variables"]["properties"].keys()
+    changed = {"is_paused": True, "concurrency_limit": 1}
+    server.prefect.ask("PATCH", "/work_pools/new", changed).raise_for_status()
+    _, paused, limited = ensure("new")
+    assert "is paused, so that nothing runs" in paused and "runs 1 at a time" in limited
+
+    fixed = {"variables": {"properties": {"env": {}}}, "job_configuration": {"command": "own"}}
+    server.prefect.post("/work_pools/", {"name": "fixed", "type": "process", "base_job_template": fixed})
+    with pytest.raises(PrefectUnusable, match=r"lets no deployment say its command, working_dir.*--pool"):
+        ensure("fixed")

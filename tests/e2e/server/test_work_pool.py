@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
 
@@ -14,6 +16,8 @@ from tests.e2e.other_host import HOST, session_elsewhere
 from tests.e2e.program import Installation, Place, RunningProgram, started_program, until
 from tests.e2e.run_actions import cancelled_runs_ask_nothing, retried_runs_do_the_same_again
 from tests.e2e.server.conftest import Server
+from tests.e2e.up.artifacts import HEADER
+from tests.integration.alerts.receivers import SECRET, HttpReceiver, http_receiver
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -40,10 +44,18 @@ def worker(place: Place) -> Iterator[RunningProgram]:
 
 
 @pytest.fixture(scope="module")
-def up(server: Server) -> Iterator[Installation]:
+def receiver() -> Iterator[HttpReceiver]:
+    """Who is told of problems."""
+    with http_receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def up(server: Server, receiver: HttpReceiver) -> Iterator[Installation]:
     """A session on a worker that is started beside a `flows/` of a team."""
     place = server.place("pool")
     place.put_flows_of_a_team()
+    place.environment["CUBEFEED_ALERTS"] = f"problem={receiver.address}"
     for each in server.prefect.post("/automations/filter", {}):
         server.prefect.delete(f"/automations/{each['id']}")
     assert place.run("deploy", "--pool", "ours").stdout == DEPLOYED
@@ -76,6 +88,7 @@ def test_the_session_and_load_files_run_on_a_worker_beside_the_flows_of_a_team(u
     assert up.sales() == {"2021-05-01": 10, "2021-05-02": 7}
     done = up.prefect.wait_for(up.prefect.start("load-files/sales", mode="reload"), "Completed", "Failed")
     assert done["state"]["message"] == "2 files, 7 rows loaded"
+    assert SECRET not in json.dumps(up.prefect.post("/deployments/filter", {}))
     again = up.place.run("deploy", "--pool", "ours").stdout
     assert again == DEPLOYED.replace("made, of type process", "as it was").replace(": made", ": as it was")
 
@@ -114,6 +127,22 @@ def test_a_session_that_another_host_has_is_left_to_it(up: Installation) -> None
             assert refused["name"] == state and f"on the host {HOST}" in refused["message"]
     up.prefect.start(LIVE)
     up.wait_for_owner()
+
+
+@pytest.mark.deep
+def test_a_session_of_which_a_part_fails_says_so_itself_and_starts_again(
+    up: Installation, receiver: HttpReceiver
+) -> None:
+    owner = up.owner
+    with contextlib.closing(sqlite3.connect(up.place.state / "ledger.db", timeout=30)) as ledger:
+        ledger.execute("ALTER TABLE batches RENAME TO away")
+        up.place.drop("failing.csv", HEADER + "50,2021-05-08,phone,9\n")
+        state = up.prefect.wait_for(owner["run"], "Crashed", "Failed")["state"]
+        ledger.execute("ALTER TABLE away RENAME TO batches")
+    assert state["name"] == "Crashed" and "no such table" in state["message"]
+    until(lambda: any("the session has ended" in title for title in receiver.titles), what="a message")
+    up.wait_for_owner(other_than=owner["pid"])
+    until(lambda: up.sales().get("2021-05-08") == 9, what="the file")
 
 
 @pytest.mark.deep
