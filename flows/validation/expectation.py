@@ -14,6 +14,8 @@ from flows.model.types import DATETIME, Value, type_of
 
 _NULLS = frozenset(("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "nan", "NaN", "-", "--", "?", "(null)"))
 """Texts that files have for no value."""
+_WAYS = 2
+"""How many readings of a text a finding names."""
 _WITH_OFFSET = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*(?:Z|[+-]\d\d:?\d\d)\Z", re.ASCII)
 _ZONED = "a Datetime(time_zone=…) takes its offset, with %z at the end of its datetime_format"
 
@@ -56,7 +58,7 @@ def _read_twice(texts: pl.Series, name: str, column: dy.Column, form: Format) ->
 
 
 def _options(texts: pl.Series, name: str, column: dy.Column, form: Format) -> dict[str, str]:
-    """Text → the one option that takes it; none where several do that read it differently."""
+    """Text → the option that takes it, or those that do and read it differently."""
     cells, found = form.cells.of(name), dict[str, dict[Value, str]]()
     for words, other in type_of(column).options(texts.to_list(), cells):
         for text, value in _values(texts, column, other).items():
@@ -68,8 +70,16 @@ def _options(texts: pl.Series, name: str, column: dy.Column, form: Format) -> di
         case Csv(padding=False):
             for text, value in _padded(texts, column, cells):
                 found.setdefault(text, {})[value] = "padding=True"
-    one = {text: next(iter(words.values())) for text, words in found.items() if len(words) == 1}
-    return {text: f"{_declared(name, words, form)} takes it" for text, words in one.items()}
+    return {text: _choice(found[text], name, form) for text in found}
+
+
+def _choice(options: Mapping[Value, str], name: str, form: Format) -> str:
+    """Value → the option that reads it, in words; where options read it differently, how the first of them do."""
+    declared = {value: _declared(name, words, form) for value, words in options.items()}
+    if len(declared) == 1:
+        return f"{next(iter(declared.values()))} takes it"
+    ways = [f"{words} as {value}" for value, words in declared.items()][:_WAYS]
+    return f"it could be taken by {' or by '.join(ways)}: only the file's author knows"
 
 
 def _padded(texts: pl.Series, column: dy.Column, cells: CellText) -> Iterator[tuple[str, Value]]:

@@ -49,9 +49,10 @@ def _differences(dataset: Dataset, rows: pl.DataFrame, line: TrailerLine) -> Ite
     for column, text in line.sums.items():
         cells = dataset.format.cells.of(column)
         total, others = exact_sum(rows[column], cells)
-        if others or read_number(text, cells) != total:
-            left = f" beside {counted(others, 'cell')} without a number" if others else ""
-            yield f"{number_words(total)} as the sum of {column}{left}, not {text.strip()}"
+        if others:
+            yield f"the sum of {column}, in which {counted(others, 'cell')} without a number cannot be added up"
+        elif read_number(text, cells) != total:
+            yield f"{number_words(total)} as the sum of {column}, not {text.strip()}"
 
 
 def _refused(trailer: TrailerLine, expected: str, data_rows: int) -> FileRefused:

@@ -55,7 +55,7 @@ def test_another_sum_is_a_finding_with_both() -> None:
 
 def test_a_text_among_the_numbers_is_no_zero() -> None:
     refusal = found("a;1\nb;x\n", "TOTAL;1").refusal
-    assert refusal is not None and "1 as the sum of Amount beside 1 cell without a number" in refusal
+    assert refusal is not None and "the sum of Amount, in which 1 cell without a number cannot be added up" in refusal
 
 
 def test_a_sum_that_is_no_number_is_a_finding() -> None:
