@@ -92,7 +92,9 @@ class DecimalType(ColumnType):
         return marks(held, cells.numbers)
 
     def options(self, texts: Sequence[str], cells: CellText) -> Iterator[tuple[str, CellText]]:
-        return number_options(texts, cells)
+        """None where a number is written as declared, and has too many digits: as in `1.005`, in another form 1005."""
+        plain = rf"-?[0-9]*{re.escape(cells.decimal)}?[0-9]+"
+        return iter(()) if any(re.fullmatch(plain, text) for text in texts) else number_options(texts, cells)
 
     def expected(self, column: dy.Column, cells: CellText) -> str:
         return f"a number such as 1{f'{cells.decimal}5' if self.scale else ''}, {self._digits}"

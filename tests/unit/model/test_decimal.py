@@ -58,6 +58,15 @@ def test_a_decimal_comma_is_the_only_mark_where_it_is_declared() -> None:
     assert read(dy.Decimal(10, 2, nullable=True), "1,50", "1.50", "-7", csv=csv) == [Decimal("1.50"), None, Decimal(-7)]
 
 
+@pytest.mark.parametrize(
+    ("mark", "text", "named"),
+    [(".", "1.005", False), (",", "1,005", False), (".", "1,005.50", True), (".", "1,5", True)],
+)
+def test_a_number_with_too_many_digits_is_not_taken_for_one_of_another_form(mark: str, text: str, named: bool) -> None:
+    cells = Csv(delimiter=";", decimal=mark).cells
+    assert bool(list(DECIMAL.sized(10, 2).options([text], cells))) is named
+
+
 def test_all_digits_that_there_are_room_for_are_kept() -> None:
     assert read(dy.Decimal(nullable=True), str(MOST), f"-{MOST}", f"1{'0' * 38}") == [MOST, MOST.copy_negate(), None]
     small = f"0.{'0' * 37}1"
