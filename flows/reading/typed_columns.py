@@ -9,7 +9,7 @@ import polars as pl
 
 from flows.model.formats import CellText
 from flows.model.time_forms import TimeForm, Unit
-from flows.model.types import DATE, DECIMAL, FLOAT, INTEGER, STRING, type_of
+from flows.model.types import DATE, FLOAT, INTEGER, STRING, type_of
 from flows.model.types.time_text import read_time
 from flows.validation.casts import held_cells
 
@@ -54,7 +54,6 @@ def misfit(stored: pl.DataType, column: dy.Column | None, *, whole_floats: bool)
     wider = {
         INTEGER: (stored.is_float() and whole_floats) or stored.is_decimal(),
         FLOAT: stored.is_numeric(),
-        DECIMAL: stored.is_integer(),
         DATE: stored.base_type() is pl.Datetime and getattr(stored, "time_zone", None) is None,
     }
     fits = kind.sums == "decimal" and (stored.is_integer() or stored.is_decimal())

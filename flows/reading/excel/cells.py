@@ -9,7 +9,7 @@ import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText
-from flows.model.types import DATE, DATETIME, DECIMAL, STRING, ColumnType, type_of
+from flows.model.types import DATE, DATETIME, STRING, ColumnType, type_of
 from flows.reading.excel.table import Value
 
 _MOST_WHOLE = 2**53
@@ -32,11 +32,15 @@ def cell_texts(values: Sequence[Value], column: dy.Column | None, cells: CellTex
         texts = pl.Series(name, values, pl.String)
         return texts.set(texts == "", None)
     form, kind = cells.of(name), type_of(column) if column is not None else None
-    if kinds == {float} and kind is not DECIMAL:
+    if kinds == {float} and not _is_decimal(kind):
         return _float_texts(pl.Series(name, values, pl.Float64), form)
     if kinds == {date} and kind is DATE:
         return pl.Series(name, values, pl.Date).dt.strftime(form.date_forms[0].pattern)
     return pl.Series(name, [_text(value, kind, form) for value in values], pl.String)
+
+
+def _is_decimal(kind: ColumnType | None) -> bool:
+    return kind is not None and kind.sums == "decimal"
 
 
 def _float_texts(values: pl.Series, form: CellText) -> pl.Series:
@@ -53,7 +57,7 @@ def _text(value: Value, kind: ColumnType | None, form: CellText) -> str | None:
             return value or None
         case float() if value.is_integer() and abs(value) <= _MOST_WHOLE:
             return str(int(value))
-        case float() if kind is DECIMAL:
+        case float() if _is_decimal(kind):
             return format(value, _DIGITS).replace(".", form.decimal)
         case datetime():
             return (kind or DATETIME).write(value, form)

@@ -158,14 +158,17 @@ def test_a_cell_of_another_type_is_a_finding_with_its_row_and_column(
     assert (finding.rule, finding.line, finding.column, finding.raw) == (rule, 3, HEADER[place], raw)
 
 
+TENTHS = 0.1 + 0.1 + 0.1 + 0.1 + 0.1 + 0.1 + 0.1 + 0.1 + 0.1 + 0.1  # 0.9999999999999999
+
+
 def test_numbers_have_the_digits_that_workbooks_have() -> None:
     class Price(dy.Schema):
         Net = dy.Decimal(10, 2)
 
     declared = Dataset(schema=Price, landing="landing", format=Excel())
-    rows, verdict = check_body(declared, workbook({"P": [["Net"], [0.1 + 0.2], [12], [1234567.89]]}))
+    rows, verdict = check_body(declared, workbook({"P": [["Net"], [0.1 + 0.2], [12], [1234567.89], [TENTHS]]}))
     assert verdict.accepted, verdict.reason
-    assert [row["Net"] for row in rows] == [Decimal("0.30"), Decimal(12), Decimal("1234567.89")]
+    assert [row["Net"] for row in rows] == [Decimal("0.30"), Decimal(12), Decimal("1234567.89"), Decimal(1)]
 
 
 @pytest.mark.parametrize(
