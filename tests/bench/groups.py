@@ -45,6 +45,7 @@ GROUPS: dict[str, Group] = {
     "burst": Group("tests.bench.loads:burst", ("burst-guide", "burst-dlt")),
     "one-file": Group("tests.bench.loads:one_file", ("file-raw", "file-dlt", "file-bad-rows")),
     "dialect": Group("tests.bench.dialects:dialect", ("file-dialect",)),
+    "formats": Group("tests.bench.formats:formats", ("file-parquet", "file-json-lines", "workbook")),
     "many-rows": Group(
         "tests.bench.loads:many_rows",
         ("load-new-raw", "load-new-glob", "load-memory", "restart-new", "load-half-raw", "restart-half"),

@@ -80,7 +80,7 @@ async def _first_load(waiting: Path, landing: Path, state: Path, warm: Path, dec
         await live.stages.rebuild()
         await live.arrive(warm, into=landing)
         await live.load_waiting()
-        await live.arrive(*sorted(waiting.glob("*.csv")), into=landing)
+        await live.arrive(*sorted(waiting.iterdir()), into=landing)
         started = time.monotonic()
         totals = await live.load_waiting()
         took_s = time.monotonic() - started
