@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import dataframely as dy
 
 from flows.model.dataset import Dataset
-from flows.model.formats import Cells, Csv, JsonLines, Parquet
+from flows.model.formats import Cells, Csv, Excel, JsonLines, Parquet
 from flows.model.header import Header
 from flows.model.numbers import Numbers
 from flows.model.tables import RESERVED
@@ -19,7 +19,9 @@ from flows.model.trailer import Trailer
 _WORD = re.compile(r"[^\W_]+")
 
 
-_IMPORTED = frozenset(each.__name__ for each in (Cells, Csv, Dataset, Header, JsonLines, Numbers, Parquet, Trailer))
+_IMPORTED = frozenset(
+    each.__name__ for each in (Cells, Csv, Dataset, Excel, Header, JsonLines, Numbers, Parquet, Trailer)
+)
 """What a dataset file imports."""
 
 

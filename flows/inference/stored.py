@@ -17,6 +17,7 @@ from flows.inference.evidence import Question, Wishes
 from flows.inference.samples import PARQUET, Sample, is_workbook
 from flows.inference.scalars import scalar_series
 from flows.inference.workbooks import read_sheet_values
+from flows.model.files import first_names
 from flows.model.tables import FILE
 
 type StoredKind = Literal["parquet", "json lines", "workbook"]
@@ -63,14 +64,14 @@ def common_kind(samples: Sequence[Sample]) -> Kind:
     Raises:
         QueryError: they are of several kinds.
     """
-    kinds: dict[Kind, Sample] = {}
+    kinds = dict[Kind, list[str]]()
     for sample in samples:
-        kinds.setdefault(_kind(sample.body), sample)
+        kinds.setdefault(_kind(sample.body), []).append(sample.path)
     if len(kinds) > 1:
         raise QueryError(
             "The files are of several formats, and a dataset has files of one",
-            next_step="name the files of one format, or export all of them in one",
-            files="; ".join(f"{sample.path} is {kind}" for kind, sample in kinds.items()),
+            next_step="name the files of one format, and save the others in it, or give them a dataset of their own",
+            files="; ".join(f"{kind}: {first_names(paths, 1)}" for kind, paths in kinds.items()),
         )
     return next(iter(kinds))
 

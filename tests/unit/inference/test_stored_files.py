@@ -123,7 +123,10 @@ def test_one_of_several_sheets_is_named() -> None:
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"a.jsonl": b'{"id": 1}\n', "b.csv": b"id\n1\n"}, "a.jsonl is json lines; b.csv is text"),
+        (
+            {"a.jsonl": b'{"id": 1}\n', "b.csv": b"id\n1\n", "c.csv": b"id\n2\n"},
+            "files=json lines: a.jsonl; text: b.csv and 1 more",
+        ),
         ({"a.jsonl": b'{"id": 1}\n{"id": \n'}, "The file cannot be read"),
         ({"a.parquet": b"PAR1PAR1"}, "The file cannot be read"),
     ],
