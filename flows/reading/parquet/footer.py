@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -49,7 +50,21 @@ def read_footer(body: bytes) -> Footer:
     except (pa.ArrowException, OSError) as error:
         raise damaged(error) from None
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    _check_counts(footer, groups)
     return Footer(names, tuple(each.num_rows for each in groups), sum(each.total_byte_size for each in groups))
+
+
+def _check_counts(footer: pq.FileMetaData, groups: Sequence[pq.RowGroupMetaData]) -> None:
+    """Refuse a footer whose numbers of rows contradict each other: readers believe the smaller one, and leave rows out.
+
+    Raises:
+        FileRefused: with both numbers.
+    """
+    flat = [place for place in range(footer.num_columns) if footer.schema.column(place).max_repetition_level == 0]
+    told = [(each.column(place).num_values, each.num_rows) for each in groups for place in flat]
+    for first, second in (*told, (footer.num_rows, sum(each.num_rows for each in groups))):
+        if first != second:
+            raise damaged(ValueError(f"{first:,} rows by one number of the footer, {second:,} by another"))
 
 
 def read_types(body: bytes) -> dict[str, pl.DataType]:

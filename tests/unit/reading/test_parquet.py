@@ -262,6 +262,17 @@ def test_days_that_no_calendar_holds_are_findings() -> None:
     ]  # fmt: skip
 
 
+def test_a_footer_that_says_two_numbers_of_rows_is_refused() -> None:
+    rows = [ROW | {"Order": str(number)} for number in range(50)]
+    body = parquet(pa.Table.from_pylist(rows), row_group_size=10)
+    ten, three = b"\x14", b"\x06"  # as Thrift writes them
+    lies = [body[:place] + three + body[place + 1 :] for place in range(len(body)) if body[place : place + 1] == ten]
+    verdicts = [check_body(dataset(), lie)[1] for lie in lies]
+    assert all(verdict.rows == 50 for verdict in verdicts if verdict.accepted)
+    told = "3 rows by one number of the footer, 10 by another"
+    assert told in {verdict.findings[0].raw for verdict in verdicts if not verdict.accepted}
+
+
 def test_a_zone_that_nobody_knows_is_refused_in_plain_words() -> None:
     _, verdict = check_body(dataset(), sales(At=pa.array([NOON], pa.timestamp("us", "+05:30"))))
     assert verdict.findings[0].raw == "At: timestamp[us, tz=+05:30]"
