@@ -16,6 +16,9 @@ from flows.model.tables import FILE
 _KEYS = frozenset(("Int64", "String", "Date", "Datetime"))
 _NAMED = re.compile(r"(?:^|[\W_]|(?<=[a-zäöü]))(id|nr|no|number|nummer|key|code)\.?$", re.IGNORECASE)
 
+_MANY_ROWS = 50
+"""So many rows say that a column is a key whatever it is called."""
+
 
 @dataclass(frozen=True)
 class Key:
@@ -33,7 +36,8 @@ class Key:
 def find_key(
     frame: pl.DataFrame, names: Mapping[str, str], columns: Sequence[Column], wishes: Wishes, *, apart: bool
 ) -> Key:
-    """The first column that is named like a key, or is the first of all, and whose value no two different rows share.
+    """The first column that is named like a key, or is the first of all where there are many rows, or the same ones
+    twice, and whose value no two different rows share. A key by chance would have later rows replace others.
 
     Args:
         frame: the cells of all files.
@@ -60,7 +64,8 @@ def find_key(
         if each.kind in _KEYS and not each.nullable and (place == 0 or _NAMED.search(each.text))
     ]  # fmt: skip
     for each in likely:
-        if rows[names[each.text]].n_unique() == rows.height > 1:
+        sure = rows.height >= _MANY_ROWS or rows.height < frame.height or _NAMED.search(each.text)
+        if sure and rows[names[each.text]].n_unique() == rows.height > 1:
             evidence = f"{share(rows.height, rows.height)} rows, each with another one"
             return Key((each.text,), Decision("key", each.text, evidence, "by chance, if rows are few", "--no-key"))
     told = "; ".join(_repeated(rows, names, (each.text,)) for each in likely) or "no column looks like one"
@@ -72,4 +77,4 @@ def _repeated(rows: pl.DataFrame, names: Mapping[str, str], key: Sequence[str]) 
     columns = [names[each] for each in key]
     again = int(rows.select(pl.struct(columns).is_duplicated().sum()).item())
     told = f"{', '.join(key)} repeats with other values in {share(again, rows.height)} rows"
-    return told if again else f"{share(rows.height, rows.height)} rows, each with another one"
+    return told if again else f"{share(rows.height, rows.height)} rows, each with another {', '.join(key)}"

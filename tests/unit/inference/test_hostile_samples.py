@@ -100,3 +100,9 @@ def test_many_different_lines_below_the_rows_are_told_by_their_first_word() -> N
     words = ("Created", "Checked", "Printed", "Sent", "Closed", "Signed", "Filed")
     declared = declare(*(f"No,Price\n{n},2\n{word} by {word.lower()}er on {n}\n" for n, word in enumerate(words)))
     assert 'footer=(r"Created.*", r"Checked.*"' in declared
+
+
+@pytest.mark.parametrize(("header", "count", "keyed"), [("Product", 2, False), ("Product", 50, True), ("No", 2, True)])
+def test_few_rows_make_no_key_of_a_column_that_is_not_called_one(header: str, count: int, keyed: bool) -> None:
+    declared = declare(f"{header},Amount\n" + "".join(f"p{number},1\n" for number in range(count)))
+    assert ("primary_key" in declared) is keyed
