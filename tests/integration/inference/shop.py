@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
+
 YEAR = 2024
 MONTHS = range(1, 13)
 CHANNEL_SINCE, REORDERED, PACKED = 6, 9, 10
@@ -66,6 +68,22 @@ def write_exports(directory: Path, orders: Sequence[Order]) -> list[Path]:
     """A file for each month, none written like the one before."""
     directory.mkdir()
     return [_write(directory, month, [each for each in orders if each.day.month == month]) for month in MONTHS]
+
+
+def write_workbook(file: Path, orders: Sequence[Order]) -> None:
+    """The orders of a month as a workbook, as an office sends them: typed cells, a title above."""
+    with xlsxwriter.Workbook(file) as book:
+        sheet, days = book.add_worksheet("Bestellungen"), book.add_format({"num_format": "dd.mm.yyyy"})
+        money = book.add_format({"num_format": "#,##0.00 €"})
+        sheet.write(0, 0, "Bestellungen")
+        sheet.write_row(2, 0, (*COLUMNS, "Kanal"))
+        for place, each in enumerate(orders, 3):
+            sheet.write(place, 0, each.number)
+            sheet.write_datetime(place, 1, each.day, days)
+            sheet.write_row(place, 2, (each.customer, each.article, each.quantity))
+            sheet.write(place, 5, each.price_cents / 100, money)
+            sheet.write(place, 6, each.cents / 100, money)
+            sheet.write_row(place, 7, (each.note, each.channel))
 
 
 def euros(cents: int) -> Decimal:

@@ -14,7 +14,7 @@ from flows.cli.main import app
 from flows.ingest.bootstrap import open_feed
 from flows.model.tables import Query
 from flows.settings import Settings
-from tests.integration.inference.shop import Order, euros, make_orders, write_exports
+from tests.integration.inference.shop import Order, euros, make_orders, write_exports, write_workbook
 from tests.integration.live_feed import LiveFeed, running
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -36,6 +36,24 @@ def shown(living: LiveFeed, by: str) -> dict[object, tuple[Decimal, int, int]]:
     measures = ("Betrag.SUM", "Menge.SUM", "contributors.COUNT")
     frame = living.feed.cube.query(Query("sales", measures, (by,)))
     return {row[by]: tuple(row[each] for each in measures) for row in frame.iter_rows(named=True)}
+
+
+def test_a_month_as_a_workbook_is_a_dataset_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    orders = make_orders(3)
+    july = [each for each in orders if each.day.month == 7]
+    (tmp_path / "landing").mkdir()
+    write_workbook(tmp_path / "landing" / "july.xlsx", july)
+    done = CliRunner().invoke(app, ["init", "landing", "-o", "shop.py", "--name", "sales"])
+    assert done.exit_code == 0, done.output
+    settings = Settings(state=tmp_path / "state", datasets="shop.py:SALES", observer="native", settle_s=0.05)
+    with open_feed(settings) as opened, running(opened, tmp_path / "landing") as living:
+        living.look()
+        assert shown(living, "Datum") == summed(july, lambda order: order.day)
+    write_exports(tmp_path / "mixed", orders)
+    (tmp_path / "landing" / "july.xlsx").rename(tmp_path / "mixed" / "july.xlsx")
+    mixed = CliRunner().invoke(app, ["init", "mixed", "-o", "mixed.py"])
+    assert "workbook: july.xlsx" in str(mixed.exception)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
