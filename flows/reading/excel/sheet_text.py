@@ -18,6 +18,9 @@ _FORMULA_TEXT = re.compile(rb"""\bt=["']str["']""")
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b[^>]*?(?:/>|>(.*?)</(?:\w+:)?f>)", re.DOTALL)
 _VALUE = re.compile(rb"<(?:\w+:)?v>(.*?)</(?:\w+:)?v>", re.DOTALL)
 _ANY_REFERENCE = re.compile(rb"""<(?:\w+:)?c\b[^>]*?\br=["']([A-Z]{1,3})([0-9]{1,7})["']""")
+_PLAIN_SHEET = re.compile(rb"<worksheet[\s>]")
+_HEAD_BYTES = 1 << 12
+"""The root element stands there; where its name has a prefix, those of the cells have it too."""
 _MOST_COLUMNS = 1_000
 BOX_CELLS = 1 << 20
 """So many cells are read whatever there is in them."""
@@ -70,7 +73,7 @@ def _check_box(xml: bytes, at_most: int | None) -> None:
 def _box_at_most(xml: bytes) -> int | None:
     """More cells than these a sheet does not span, found without looking at each by itself; None where its cells are
     written in another way than programs do."""
-    if b":c " in xml:
+    if _PLAIN_SHEET.search(xml[:_HEAD_BYTES]) is None:
         return None
     columns, digits, place = {b"A"}, 1, 0
     while (other := _cell_besides(columns, digits).search(xml, place)) is not None:

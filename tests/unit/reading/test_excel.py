@@ -332,8 +332,9 @@ def test_a_workbook_larger_than_the_dataset_allows_is_refused_before_it_is_unpac
 
 
 def test_a_sheet_written_with_prefixes_is_looked_at_cell_by_cell() -> None:
-    plain = b'<row r="2"><c r="A2" t="e"><v>#N/A</v></c></row>'
-    prefixed = b'<x:row r="2"><x:c s="1" r="B2" t="e"><x:v>#N/A</x:v></x:c></x:row>'
+    plain = b'<worksheet><row r="2"><c r="A2" t="e"><v>#N/A</v></c></row>'
+    prefixed = b'<x:worksheet><x:row r="2"><x:c s="1" r="B2" t="e"><x:v>#N/A</x:v></x:c></x:row>'
+    assert sheet_text._box_at_most(plain) == 10 and sheet_text._box_at_most(prefixed) is None
     assert [(each.row, each.column) for each in sheet_text.read_sheet(plain)] == [(1, 0)]
     assert [(each.row, each.column, each.raw) for each in sheet_text.read_sheet(prefixed)] == [(1, 1, "#N/A")]
 
