@@ -43,7 +43,8 @@ class Csv:
         datetime_format: the same of Datetime columns. `%f` is six digits of a second, `%.f` a point and one to nine, or
             neither; a value with more than the column holds is a finding. Columns with a time zone may have `%z` at its
             end, for `Z` and offsets such as `+01:00`.
-        nulls: cell texts that mean "no value", in every column; one that may not be null refuses them.
+        nulls: cell texts that mean "no value", in every column that `columns` says nothing else of; one that may not be
+            null refuses them.
         true: cell texts that mean true in a Bool column.
         false: cell texts that mean false in a Bool column.
         multiline: whether quoted fields may hold line ends. When False a line end inside quotes is a

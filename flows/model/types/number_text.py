@@ -97,28 +97,32 @@ def number_options(texts: Sequence[str], cells: CellText) -> Iterator[tuple[str,
 def number_pattern(decimal: str, numbers: Numbers) -> str:
     """A regular expression for all of a number with marks that may be there."""
     point = re.escape(decimal)
-    body = f"(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+){_EXPONENT}"
+    digits = f"[0-9]+(?:{point}[0-9]*)?{_EXPONENT}"
     if numbers.separators:
-        body = f"(?:[1-9][0-9]{{0,2}}(?:[{numbers.separators}][0-9]{{3}})+(?:{point}[0-9]*)?|{body})"
-    else:
-        body = f"(?:{body})"
-    return f"^(?:{'|'.join(_layouts(body, numbers))})$"
+        digits = f"[1-9][0-9]{{0,2}}(?:[{numbers.separators}][0-9]{{3}})+(?:{point}[0-9]*)?|{digits}"
+    return f"^(?:{'|'.join(_layouts(f'(?:{digits})', f'(?:{digits}|{point}[0-9]+{_EXPONENT})', numbers))})$"
 
 
-def _layouts(body: str, numbers: Numbers) -> list[str]:
-    """Where the marks may stand around the digits: one sign at most, and one unit."""
+def _layouts(digits: str, body: str, numbers: Numbers) -> list[str]:
+    """Where the marks may stand around a number: one sign at most, and one unit.
+
+    Args:
+        digits: a number that begins with a digit, as it has to behind a currency: `Fr.12` may be 12 Fr. or 0.12 Fr.
+        body: any number without marks around it.
+        numbers: the declared marks.
+    """
     sign = f"[-{re.escape(''.join(numbers.minus))}{'+' if numbers.plus else ''}]"
     before = f"(?:{_any_of(numbers.currency)}){_GAP}" if numbers.currency else ""
     units = [*numbers.currency, *("%" if numbers.percent else "")]
     behind = f"(?:{_GAP}(?:{_any_of(units)}))" if units else ""
     found = [f"{sign}?{body}{behind and behind + '?'}"]
-    found += [f"{sign}?{before}{body}", f"{before}{sign}{body}"] if before else []
+    found += [f"{sign}?{before}{digits}", f"{before}{sign}{body}"] if before else []
     if numbers.trailing_minus:
         found += [f"{body}{behind and behind + '?'}-", *([f"{body}-{behind}"] if behind else [])]
-        found += [f"{before}{body}-"] if before else []
+        found += [f"{before}{digits}-"] if before else []
     if numbers.brackets:
         found += [rf"\({body}{behind and behind + '?'}\)", *([rf"\({body}\){behind}"] if behind else [])]
-        found += [rf"\({before}{body}\)", rf"{before}\({body}\)"] if before else []
+        found += [rf"\({before}{digits}\)", rf"{before}\({body}\)"] if before else []
     return found
 
 
