@@ -18,13 +18,15 @@ from flows.model.formats import Csv
 _DAYS = (
     "%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
     "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%y/%m/%d", "%d-%b-%Y", "%d %b %Y",
-    "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
+    "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%-d.%-m.%Y", "%-d/%-m/%Y", "%-m/%-d/%Y", "%-d.%-m.%y",
+    "%-m/%-d/%y", "%-d/%-m/%y", "%B %-d, %Y", "%b %-d, %Y", "%-d %B %Y",
 )  # fmt: skip
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%H%M%S")
 _GLUE = (" ", "T", ", ")
 _PARTS = {
     "%Y": r"\d{4}", "%b": "[A-Za-z]{3}", "%B": "[A-Za-z]{3,9}", "%p": "[AaPp][Mm]", "%f": r"\d{6}",
-    "%z": r"(?:Z|[+-]\d\d:?(?:\d\d)?)", **dict.fromkeys(("%d", "%m", "%y", "%H", "%I", "%M", "%S"), r"\d\d"),
+    "%z": r"(?:Z|[+-]\d\d:?(?:\d\d)?)", "%-d": r"\d{1,2}", "%-m": r"\d{1,2}",
+    **dict.fromkeys(("%d", "%m", "%y", "%H", "%I", "%M", "%S"), r"\d\d"),
 }  # fmt: skip
 _LENGTHS = range(6, 41)
 """Characters of a day or a moment."""
@@ -99,6 +101,7 @@ def _moments() -> Iterator[str]:
 def order_of(form: str) -> str | None:
     """What a form of digits begins with, as `dmy`, `mdy` or `ymd`; None where there is no doubt about it: the year has
     four digits and comes first, or the month has a name."""
+    form = form.replace("%-", "%")
     places = {form.find(f"%{each}"): each.lower() for each in "dmyY" if f"%{each}" in form}
     order = "".join(places[place] for place in sorted(places))
     return order if len(order) == 3 and not form.startswith("%Y") and "." not in form[:4] else None
@@ -124,7 +127,7 @@ def _may_be(text: str, form: str) -> bool:
 
 @cache
 def _pattern(form: str) -> re.Pattern[str]:
-    parts = re.split(r"(%.)", form)
+    parts = re.split(r"(%-?.)", form)
     return re.compile("".join(_PARTS.get(part, re.escape(part)) for part in parts))
 
 

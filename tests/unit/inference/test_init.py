@@ -98,6 +98,7 @@ def test_exports_that_differ_become_one_declaration_that_takes_them_all() -> Non
     ("rows", "readings", "next_step"),
     [
         ("03/04/2024\n05/06/2024", ("2024-04-03", "2024-03-04"), "--dates dmy or --dates mdy"),
+        ("3/4/2024\n5/12/2024", ("2024-04-03", "2024-03-04"), "--dates dmy or --dates mdy"),
         ("03/04/24 10:00\n05/06/24 11:30", ("2024-04-03", "2024-03-04"), "--dates dmy or --dates mdy"),
         ("1.234\n5.678", ("1.234 is 1.234", "1.234 is 1234"), "--decimal . or --decimal ,"),
     ],
@@ -119,6 +120,7 @@ def test_what_the_samples_do_not_decide_is_asked_and_nothing_is_written(
     [
         ("03/04/2024\n05/06/2024", ("--dates", "mdy"), 'date_format="%m/%d/%Y"'),
         ("03/04/2024\n25/06/2024", (), 'date_format="%d/%m/%Y"'),
+        ("1.5.2024\n12.10.2024", (), 'date_format="%-d.%-m.%Y"'),
         ("1.234\n5.678", ("--decimal", "."), "What = dy.Float64()"),
         ("0.234\n5.678", (), "What = dy.Float64()"),
     ],

@@ -84,9 +84,14 @@ def raw_cells(shape: Shape) -> set[str]:
     return {cell.strip() for cell in line.split(shape.form.delimiter)}
 
 
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame | str]:
+    return {shape.name: understand(shape, tmp_path_factory.mktemp("shape")) for shape in TAKEN}
+
+
 @pytest.mark.parametrize("shape", TAKEN, ids=lambda shape: shape.name.replace(" ", "_"))
-def test_no_value_is_another_one(shape: Shape, tmp_path: Path) -> None:
-    found = understand(shape, tmp_path)
+def test_no_value_is_another_one(shape: Shape, outcomes: dict[str, pl.DataFrame | str]) -> None:
+    found = outcomes[shape.name]
     if isinstance(found, str):
         return
     assert found.height == len(shape.rows)
@@ -98,7 +103,6 @@ def test_no_value_is_another_one(shape: Shape, tmp_path: Path) -> None:
             assert means(value, expected) or is_text or is_code, (value, expected)
 
 
-def test_most_are_understood(tmp_path_factory: pytest.TempPathFactory) -> None:
-    outcomes = {shape.name: understand(shape, tmp_path_factory.mktemp("shape")) for shape in TAKEN}
+def test_most_are_understood(outcomes: dict[str, pl.DataFrame | str]) -> None:
     others = {name: why for name, why in outcomes.items() if isinstance(why, str)}
     assert len(others) <= len(TAKEN) // 5, others
