@@ -18,9 +18,9 @@ from flows.installation.backoff import Backoff
 from flows.redaction import without_secret_variables
 from flows.store.atomic_write import write_file
 
-START_S = 90.0
-"""How long a process may take to start. A Prefect server on a new database takes 12 to 16 s on two slow cores, an
-engine that contacts its licence server tens of seconds."""
+START_S = 180.0
+"""How long a process may take to start. A Prefect server on a new database takes 12 to 16 s on two slow cores, and more
+than 90 s where six programs share each of them; an engine that contacts its licence server takes tens of seconds."""
 END_S = 15.0
 """How long a process may take to end after each signal."""
 LOOK_S = 0.2
