@@ -110,14 +110,14 @@ def as_text(stored: pl.Series, cells: CellText) -> pl.Series:
     if dtype == pl.Boolean:
         return stored.replace_strict({True: cells.true[0], False: cells.false[0]}, return_dtype=pl.String)
     if dtype == pl.Date:
-        return _time_text(stored, cells.date_forms[0], None)
+        return time_text(stored, cells.date_forms[0], None)
     if isinstance(dtype, pl.Datetime):
-        return _time_text(stored, cells.datetime_forms[0], dtype.time_unit)
+        return time_text(stored, cells.datetime_forms[0], dtype.time_unit)
     text = stored.cast(pl.String)
     return text.str.replace(".", cells.decimal, literal=True) if cells.decimal != "." else text
 
 
-def _time_text(stored: pl.Series, form: TimeForm, unit: Unit | None) -> pl.Series:
+def time_text(stored: pl.Series, form: TimeForm, unit: Unit | None) -> pl.Series:
     """Days or moments in a form; in full where something of them would be lost, or where no offset is said."""
     zoned = getattr(stored.dtype, "time_zone", None) is not None
     full = stored.dt.strftime(_FULL).str.strip_suffix(":00") if zoned else stored.dt.to_string("iso")

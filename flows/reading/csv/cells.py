@@ -25,7 +25,7 @@ from flows.reading.column_names import Columns
 from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.gate import MAX_CELL_BYTES, VettedFile
 from flows.reading.csv.let_pass import IGNORED, let_cells_pass
-from flows.reading.csv.repeated_headers import split_headers
+from flows.reading.repeated_headers import EXPECTED, REPEATED, header_rows
 from flows.validation.cost import Cost
 
 _BLOCK_BYTES = 1 << 20
@@ -76,7 +76,7 @@ def read_cells(dataset: Dataset, vetted: Mapping[int, VettedFile]) -> TextCells:
     notes = [one.notes.with_columns(_file(i)) for i, one in vetted.items() if one.notes is not None]
     for shape, batch in _batches(vetted).items():
         frame, ragged = _read_batch(dataset, batch, shape)
-        frame, repeated = split_headers(dataset, frame, shape.names, shape.header)
+        frame, repeated = _split_headers(dataset, frame, shape)
         notes += [ragged, repeated]
         if max(len(one.text) for one in batch.values()) > MAX_CELL_BYTES:
             frame, long = _split_long_cells(frame, shape)
@@ -235,6 +235,19 @@ def _ragged_notes(width: int, places: pl.DataFrame, texts: Sequence[str], fields
     rows = places.with_columns(pl.Series("raw", texts), pl.Series("fields", np.frombuffer(fields, np.uint64)))
     expected = pl.format("{} fields, got {}", pl.lit(width), "fields")
     return make_notes(rows, rule=pl.lit("ragged"), expected=expected)
+
+
+def _split_headers(dataset: Dataset, frame: pl.DataFrame, shape: _Shape) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Take out rows that say a header."""
+    if shape.header is None:
+        return frame, NOTES.to_frame()
+    csv, cells = csv_of(dataset), list(zip(shape.names, shape.header, strict=True))
+    flags = header_rows(frame, cells, csv.header, dataset.header)
+    if flags is None:
+        return frame, NOTES.to_frame()
+    Cost(dataset).check_bad_rows(int(flags.sum()))
+    repeated = frame.filter(flags).select(FILE, LINE, raw=pl.concat_str(*shape.names, separator=csv.delimiter))
+    return frame.filter(~flags), make_notes(repeated, rule=pl.lit(REPEATED), expected=pl.lit(EXPECTED))
 
 
 def _split_long_cells(frame: pl.DataFrame, shape: _Shape) -> tuple[pl.DataFrame, pl.DataFrame]:

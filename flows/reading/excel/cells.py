@@ -10,12 +10,17 @@ import polars as pl
 
 from flows.model.formats import CellText
 from flows.model.types import DATE, DATETIME, STRING, ColumnType, type_of
+from flows.model.types.decimal import DecimalType
 from flows.reading.excel.table import Value
+from flows.reading.typed_columns import time_text
 
 _MOST_WHOLE = 2**53
 """Beyond it a float says of a whole number only where about it lies."""
-_DIGITS = ".15g"
+_DIGITS = 15
 """A number has so many digits in a workbook, whatever a float has below them. Source: ECMA-376, Part 1, 18.17.2.1."""
+
+_ALL_DIGITS = 17
+"""So many tell each float from all others."""
 
 
 def cell_texts(values: Sequence[Value], column: dy.Column | None, cells: CellText, name: str) -> pl.Series:
@@ -35,7 +40,7 @@ def cell_texts(values: Sequence[Value], column: dy.Column | None, cells: CellTex
     if kinds == {float} and not _is_decimal(kind):
         return _float_texts(pl.Series(name, values, pl.Float64), form)
     if kinds == {date} and kind is DATE:
-        return pl.Series(name, values, pl.Date).dt.strftime(form.date_forms[0].pattern)
+        return time_text(pl.Series(name, values, pl.Date), form.date_forms[0], None)
     return pl.Series(name, [_text(value, kind, form) for value in values], pl.String)
 
 
@@ -51,14 +56,21 @@ def _float_texts(values: pl.Series, form: CellText) -> pl.Series:
     return texts.zip_with(~whole, values.cast(pl.Int64, strict=False).cast(pl.String))
 
 
+def _decimal_text(value: float, scale: int) -> str:
+    """A number as a program shows it; with all digits of the float where those would not reach behind the point."""
+    text = format(value, f".{_DIGITS}g")
+    before = len(str(abs(int(value))))
+    return text if before + scale <= _DIGITS else format(value, f".{_ALL_DIGITS}g")
+
+
 def _text(value: Value, kind: ColumnType | None, form: CellText) -> str | None:
     match value:
         case str():
             return value or None
         case float() if value.is_integer() and abs(value) <= _MOST_WHOLE:
             return str(int(value))
-        case float() if _is_decimal(kind):
-            return format(value, _DIGITS).replace(".", form.decimal)
+        case float() if isinstance(kind, DecimalType):
+            return _decimal_text(value, kind.scale).replace(".", form.decimal)
         case datetime():
             return (kind or DATETIME).write(value, form)
         case date() if kind is not None and kind is not DATE:

@@ -20,12 +20,13 @@ from flows.reading.excel.table import Grid, Table, find_table, plain, read_grid
 from flows.reading.json_rows import json_rows
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
+from flows.reading.repeated_headers import EXPECTED, REPEATED, header_rows
 from flows.reading.typed_columns import takes_text_only
 from flows.text.plural import counted
 from flows.validation.cost import Cost
 from flows.validation.raw_rows import RawRows
 
-type _Note = tuple[int, str, str, str, str]
+type _Note = tuple[int, str, str | None, str, str]
 """The line, rule, column, raw text and what was expected instead."""
 _LEAST_ROW_BYTES = 40
 """As short as a row is in a sheet's text."""
@@ -87,7 +88,10 @@ class ExcelReader:
         absent = [pl.Series(name, [None], pl.String).new_from_index(0, len(lines)) for name in self._dataset.header
                   if name not in table.columns]  # fmt: skip
         frame = pl.DataFrame([*texts, *absent, lines]).select(*self._dataset.header, LINE)
-        found = [*self._formula_faults(grid, table), *self._merged(grid, table), *self._no_texts(table)]
+        found = [
+            *self._formula_faults(grid, table), *self._merged(grid, table), *self._no_texts(table),
+            *self._headers(table, frame),
+        ]  # fmt: skip
         notes = self._notes(found)
         frame = frame.filter(~pl.col(LINE).is_in(notes[LINE].unique().implode())) if found else frame
         return FileRows(source.body, frame, len(table.rows), notes, (*table.tolerated, *_ignored(table)))
@@ -136,6 +140,16 @@ class ExcelReader:
                         str(plain(value)),
                         "a cell of text, or another type declared",
                     )
+
+    def _headers(self, table: Table, frame: pl.DataFrame) -> Iterator[_Note]:
+        """Rows that say a header once more."""
+        header = self._format.header
+        if header is None or header.by == "position":
+            return
+        flags = header_rows(frame, [(name, name) for name in table.columns], header, self._dataset.header)
+        if flags is not None:
+            for *cells, line in frame.filter(flags).select(*table.columns, LINE).iter_rows():
+                yield line, REPEATED, None, ", ".join(cells), EXPECTED
 
     def _notes(self, found: Sequence[_Note]) -> pl.DataFrame:
         if not found:

@@ -395,3 +395,51 @@ def test_a_preamble_that_is_looked_for_needs_a_header_with_names() -> None:
     with pytest.raises(DeclarationError, match=r"format\.preamble"):
         Excel(header=None, preamble="header")
     assert Excel(sheet="S*").fingerprint == "Excel(sheet='S*')"
+
+
+@pytest.mark.parametrize(
+    ("form", "day", "taken"),
+    [
+        ("%Y-%m", date(2024, 7, 15), False),
+        ("%Y-%m", date(2024, 7, 1), True),
+        ("%d.%m.%y", date(1950, 7, 15), False),
+        ("%d.%m.%y", date(1970, 7, 15), True),
+    ],
+)
+def test_a_day_that_the_form_of_texts_cannot_say_is_a_finding_and_no_other_day(
+    form: str, day: date, *, taken: bool
+) -> None:
+    rows, verdict = check_body(dataset(date_format=form), sales(with_cell(1, day)))
+    assert verdict.accepted is taken
+    assert [row["Day"] for row in rows] == [day] * taken
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.1 + 0.2, Decimal("0.30")),
+        (1234567890123.45, Decimal("1234567890123.45")),
+        (123456789012345.5, Decimal("123456789012345.50")),
+        (99999999999999.99, None),
+        (1.005, None),
+    ],
+)
+def test_cents_that_a_float_does_not_hold_are_findings(value: float, expected: Decimal | None) -> None:
+    class Price(dy.Schema):
+        Amount = dy.Decimal(18, 2)
+
+    body = workbook({"Prices": [["Amount"], [value]]})
+    rows, verdict = check_body(Dataset(schema=Price, landing="landing", format=Excel()), body)
+    assert verdict.accepted is (expected is not None)
+    assert [row["Amount"] for row in rows] == [expected] * verdict.accepted
+
+
+@pytest.mark.parametrize("names", [("A", "B"), ("B", "A")])
+def test_a_row_that_could_be_the_header_is_none(names: tuple[str, str]) -> None:
+    class Pair(dy.Schema):
+        A = dy.String()
+        B = dy.String()
+
+    declared = Dataset(schema=Pair, landing="landing", format=Excel(header=Header(by="name"), preamble="header"))
+    _, verdict = check_body(declared, workbook({"Pairs": [["Pairs"], ["A", "B"], names, ["1", "2"]]}))
+    assert [(each.rule, each.line, each.raw) for each in verdict.findings] == [("repeated_header", 3, ", ".join(names))]
