@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -17,7 +18,10 @@ _DIGITS = 38
 
 def read_number(text: str, cells: CellText) -> Fraction | None:
     """The number that a text is, blanks around it apart; None where it is none."""
-    (plain,) = _plain(pl.Series("number", [text.strip()]), cells)
+    text = text.strip()
+    if re.fullmatch(rf"-?[0-9]+(?:{re.escape(cells.decimal)}[0-9]+)?", text):  # as most are: no frame is made for it
+        return Fraction(text.replace(cells.decimal, "."))
+    (plain,) = _plain(pl.Series("number", [text]), cells)
     return Fraction(plain) if plain is not None else None
 
 
