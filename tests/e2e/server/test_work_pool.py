@@ -146,6 +146,7 @@ def test_a_session_of_which_a_part_fails_says_so_itself_and_starts_again(
 
 
 @pytest.mark.deep
+@pytest.mark.timeout(600)  # six runs, each a process of its own
 def test_cancel_retry_and_run_again_do_on_a_worker_what_they_do_elsewhere(up: Installation) -> None:
     cancelled_runs_ask_nothing(up)
     retried_runs_do_the_same_again(up)
