@@ -14,6 +14,7 @@ from schemathesis import GenerationMode
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from flows.model.completeness import Completeness
 from flows.store.state_directory import StateDirectory
 from tests.integration.live_feed import live, sales
 from tests.integration.web.running_session import Session
@@ -96,7 +97,7 @@ def test_a_name_that_is_no_text_is_shown_with_the_others(quick: None, tmp_path: 
 
 
 def test_files_that_wait_are_named_where_they_are_asked_for_and_by_the_command(quick: None, tmp_path: Path) -> None:
-    with live(tmp_path, "native", settle_s=30) as living:
+    with live(tmp_path, "native", completeness=Completeness(marker=".done")) as living:
         living.put("a.csv", sales(1))
         living.inbox.rescan()
         session = Session(living, str(StateDirectory(tmp_path / "state").require_owner().url))
