@@ -30,14 +30,18 @@ def check_schema(schema: object) -> None:
 def _check_column(name: str, column: dy.Column) -> None:
     known = ", ".join(sorted({declared.__name__ for declared in DECLARED}))
     require(type(column) in DECLARED, f"schema.{name}", f"one of {known}", type(column).__name__)
-    is_pattern = name == "*" or (name.startswith("^") and name.endswith("$"))  # polars takes these for several columns
-    require(bool(name) and not is_pattern, f"schema.{name}", "another name: a text that is no pattern", name)
+    require(bool(name) and not _is_pattern(name), f"schema.{name}", "another name: a text that is no pattern", name)
     require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
     counted = f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable  # its count of values would be that of rows
     require(not counted, f"schema.{name}", "another name, or not nullable", name)
     instead = DECLARED[type(column)].instead_of(column)
     if instead is not None:
         raise wrong(f"schema.{name}", instead, name)
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether polars takes a name for several columns."""
+    return name == "*" or (name.startswith("^") and name.endswith("$"))
 
 
 def check_names(table: Table) -> None:
@@ -64,7 +68,8 @@ def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> No
     """Refuse columns of the files that could not be told apart, or that nothing makes into those of the schema."""
     if names is None:
         return
-    require(all(names), "source_columns", "names that are not empty", names)
+    usable = all(name and not _is_pattern(name) for name in names)
+    require(usable, "source_columns", "names that are not empty, and no patterns", names)
     require(len(set(names)) == len(names) > 0, "source_columns", "one or more different names", names)
     taken = sorted(RESERVED & set(names))
     require(not taken, "source_columns", "other names; these are taken", taken)

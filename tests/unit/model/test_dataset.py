@@ -70,6 +70,7 @@ def declared(**options: Any) -> Dataset:
         ("schema.At", {"schema": Zoned}),
         ("name", {"name": "../x"}),
         ("source_columns", {"source_columns": ("A", "A")}),
+        ("source_columns", {"source_columns": ("A", "^B.*$")}),
         ("prepare", {"source_columns": ("A",)}),
         ("from_path", {"from_path": "("}),
         ("from_path", {"from_path": r"sales\.csv"}),
