@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unicodedata import normalize
 
 import polars as pl
 
@@ -44,6 +45,5 @@ def _column_named(header: Header, columns: Sequence[str], name: str) -> pl.Expr:
     cell = cell.str.to_lowercase() if header.ignore_case else cell
     texts = [*header.aliases.items(), *((column, column) for column in columns)]
     known = {header.spelled(text): column for text, column in texts}
-    if not all(text.isascii() for text in known):
-        cell = cell.str.normalize("NFC")
+    known |= {normalize("NFD", text): column for text, column in known.items()}  # faster than to normalize the cells
     return cell.replace_strict(known, default=None, return_dtype=pl.String)

@@ -254,6 +254,8 @@ def test_names_are_the_same_in_one_piece_and_in_two() -> None:
         dataset = Dataset(schema=Umlaut, landing="landing", format=Csv(header=header))
         (only,) = parse(dataset, [Source("f.csv", "A\u0308\n1\n".encode())]).found
         assert not only.counts
+        (again,) = parse(dataset, [Source("f.csv", "\u00c4\n1\n\u00c4\n".encode())]).found
+        assert again.counts == {"repeated_header": 1}
 
 
 @pytest.mark.parametrize(
