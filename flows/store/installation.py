@@ -28,5 +28,6 @@ def installation_id(state: StateDirectory) -> str:
         text = ""
     if not re.fullmatch(rf"[0-9a-f]{{{2 * _BYTES}}}", text):
         text = os.urandom(_BYTES).hex()
+        state.create()
         write_file(file, f"{text}\n", what="the name of the installation")
     return text

@@ -18,6 +18,7 @@ from flows.model.merge import last_by_rank
 from flows.model.planner import Planner
 from flows.model.precedence import Meaning, Rank
 from flows.model.tables import LINE, Table
+from flows.store.schema import versions
 from tests.property.test_invariant import run, settle_at_once  # noqa: F401  # a fixture that every history needs
 
 EXAMPLES = 800
@@ -64,8 +65,10 @@ def what_was_unloaded_comes_back_by_itself(patch: pytest.MonkeyPatch) -> None:
 
 
 def staged_is_not_rolled_forward(patch: pytest.MonkeyPatch) -> None:
-    for module in (ledger, ranks):
-        patch.setattr(module, "LIVE", (State.LOADED, State.DUPLICATE))
+    loaded = versions.c.state != State.STAGED.value
+    for module, names in ((ledger, ("_LIVE_IN_SEGMENTS", "_LIVE_IN_SOME_SEGMENTS")), (ranks, ("_PLACES",))):
+        for name in names:
+            patch.setattr(module, name, getattr(module, name).where(loaded))
 
 
 def the_first_line_of_a_key_wins(patch: pytest.MonkeyPatch) -> None:

@@ -15,13 +15,13 @@ import polars as pl
 
 from flows.cli import main as cli
 from flows.cube.duckdb.engine import DuckDbCube
-from flows.ingest import checks, commit, compaction
+from flows.ingest import commit, compaction, file_checks
 from flows.ingest.feed import Feed
 from flows.landing.inbox import Inbox
 from flows.store.segments import Segments
 
 POINTS: dict[str, tuple[object, str, str]] = {
-    "file read": (checks, "read_file", "after"),
+    "file read": (file_checks, "read_file", "after"),
     "segment half written": (pl.DataFrame, "write_parquet", "after"),
     "segment written": (Segments, "write", "after"),
     "staged": (commit, "stage_batch", "after"),
