@@ -11,7 +11,7 @@ from tests.bench.soak_installation import Soaked, soaked
 from tests.conftest import Note
 from tests.e2e.program import Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.deep, pytest.mark.timeout(300)]
 
 SECONDS = 60.0
 SLACK = 6.0
@@ -33,7 +33,6 @@ def test_an_idle_installation_takes_no_runs(on: Soaked, note: Note) -> None:
     note(soak.idle(on, seconds=5))
 
 
-@pytest.mark.deep
 def test_an_outage_in_the_middle_of_a_stream_delays_nothing_and_is_reported(on: Soaked, note: Note) -> None:
     note(soak.outage(on, seconds=SECONDS, slack=SLACK))
 
@@ -42,6 +41,5 @@ def test_old_windows_are_deleted_while_the_session_goes_on(on: Soaked, note: Not
     note(soak.vacuum(on))
 
 
-@pytest.mark.deep
 def test_corrections_of_the_same_files_do_not_make_the_process_grow(place: Place, note: Note) -> None:
     note(soak.memory(place, rounds=60, settled=30))

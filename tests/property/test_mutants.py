@@ -86,6 +86,7 @@ def null_is_the_greatest_value(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(merge, "last_by_rank", mutant)
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "mutate",

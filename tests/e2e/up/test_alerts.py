@@ -13,7 +13,7 @@ from tests.e2e.program import SAMPLES, Place, installation, started, until
 from tests.e2e.up.artifacts import HEADER
 from tests.integration.alerts.receivers import SECRET, HttpReceiver, http_receiver
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.deep, pytest.mark.timeout(600)]
 
 PATIENCE_S = 180.0
 """Much more than it takes: a start is bound by the processor."""
