@@ -9,6 +9,8 @@ from flows.model.dataset import Dataset
 from flows.model.files import first_names
 from flows.model.header import Header
 
+MAX_PREAMBLE = 1_000
+"""Lines, or rows, among which a header is looked for."""
 _NAMED = 5
 _NAME_CHARS = 40
 

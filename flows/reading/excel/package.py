@@ -57,8 +57,10 @@ class Package:
         try:
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
                 members = archive.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-            raise _damaged(str(error)) from None
+        except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+            # No directory, or a broken one; a version of zip that Python does not know; a name that is no text. What
+            # else zipfile may raise is none of these, and is said of the file as what it is.
+            raise damaged(str(error)) from None
         self._members = {member.filename: member for member in members}
         self.size_bytes = sum(member.file_size for member in members)
         _check_members(members)
@@ -93,7 +95,7 @@ class Package:
         """
         member = self._members.get(name)
         if member is None:
-            raise _damaged(f"{name} is missing")
+            raise damaged(f"{name} is missing")
         header = self._body[member.header_offset : member.header_offset + _LOCAL_HEADER_BYTES]
         start = (
             member.header_offset
@@ -108,17 +110,17 @@ class Package:
             try:
                 text = unpacking.decompress(packed, member.file_size + 1)
             except zlib.error as error:
-                raise _damaged(f"{name}: {error}") from None
+                raise damaged(f"{name}: {error}") from None
             over = len(text) != member.file_size
         if over:
-            raise _damaged(f"{name} is not as large as it says")
+            raise damaged(f"{name} is not as large as it says")
         return text
 
     def _elements(self, name: str, tag: str) -> list[ElementTree.Element]:
         try:
             root = ElementTree.fromstring(self.read(name))
         except ElementTree.ParseError as error:
-            raise _damaged(f"{name}: {error}") from None
+            raise damaged(f"{name}: {error}") from None
         return [each for each in root.iter() if each.tag.rpartition("}")[2] == tag]
 
 
@@ -134,7 +136,7 @@ def _check_kind(body: bytes) -> None:
 def _check_members(members: list[zipfile.ZipInfo]) -> None:
     names = Counter(member.filename for member in members)
     if len(members) > MAX_MEMBERS or len(names) < len(members):
-        raise _damaged(f"{len(members)} parts of {len(names)} names")
+        raise damaged(f"{len(members)} parts of {len(names)} names")
     if any(member.flag_bits & 1 for member in members):
         raise FileRefused("encrypted", raw="parts with a password", expected="a workbook without; save it anew")
     if any(name.endswith("vbaProject.bin") for name in names):
@@ -143,8 +145,9 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
     if "xl/workbook.bin" in names:
         raise FileRefused("binary", raw="a binary workbook (.xlsb)", expected="a workbook (.xlsx); save it as one")
     if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
-        raise _damaged("parts in another compression than deflate")
+        raise damaged("parts in another compression than deflate")
 
 
-def _damaged(raw: str) -> FileRefused:
+def damaged(raw: str) -> FileRefused:
+    """The refusal of a workbook that is not whole, or not sound."""
     return FileRefused("workbook", raw=raw, expected="a whole workbook (.xlsx); open it and save it anew")

@@ -14,14 +14,11 @@ from python_calamine import CalamineError, CalamineWorkbook
 from flows.model.dataset import Dataset
 from flows.model.formats import Excel
 from flows.model.tolerances import Tolerance
-from flows.reading.column_names import ColumnNames
-from flows.reading.excel.package import Package, Sheet
+from flows.reading.column_names import MAX_PREAMBLE, ColumnNames
+from flows.reading.excel.package import Package, Sheet, damaged
 from flows.reading.excel.sheet_text import FormulaFault, column_letters, read_sheet
 from flows.reading.refusal import FileRefused
 from flows.text.plural import counted
-
-MAX_PREAMBLE = 1_000
-"""Rows among which a header is looked for."""
 
 type Value = str | int | float | bool | date | datetime | time | timedelta
 """What a cell holds; an empty text where it is empty."""
@@ -84,8 +81,7 @@ def read_grid(body: bytes, package: Package, excel: Excel) -> Grid:
             start, merged = found.start or (0, 0), found.merged_cell_ranges or ()
             rows = list(islice(found.iter_rows(), start[0], None))
     except CalamineError as error:
-        expected = "a whole workbook (.xlsx); open it and save it anew"
-        raise FileRefused("workbook", raw=f"sheet {sheet.name}: {error}", expected=expected) from None
+        raise damaged(f"sheet {sheet.name}: {error}") from None
     others = [each.name for each in package.sheets if each != sheet]
     left_out = f"sheet {sheet.name} read, others left out: {', '.join(others)}"
     tolerated = (Tolerance("sheets", left_out, len(others)),) if others else ()
