@@ -12,6 +12,7 @@ from flows.model.declaration import require
 By = Literal["order", "name", "position"]
 Extra = Literal["refuse", "ignore"]
 Missing = Literal["refuse", "null"]
+Preamble = int | Literal["header"]
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,16 @@ class Header:
         """A name as it is compared: letters with marks are the same in one piece and in two."""
         name = unicodedata.normalize("NFC", name.strip() if self.strip else name)
         return name.casefold() if self.ignore_case else name
+
+
+def check_header(header: Header | None, preamble: Preamble, unit: Literal["lines", "rows"]) -> None:
+    """Refuse a header that is none, and what stands above it where that cannot be found.
+
+    Raises:
+        DeclarationError: with the option.
+    """
+    require(isinstance(header, Header | None), "format.header", "Header(…) or None", header)
+    whole = isinstance(preamble, int) and preamble >= 0
+    require(whole or preamble == "header", "format.preamble", f'a number of {unit}, or "header"', preamble)
+    searched = preamble == "header" and (header is None or header.by == "position")
+    require(not searched, "format.preamble", f"a number of {unit} where no header names the columns", preamble)

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from flows.model.declaration import require, wrong
 from flows.model.formats.cell_text import Cells, CellText, Side
 from flows.model.formats.end import End
-from flows.model.header import Header
+from flows.model.header import Header, Preamble, check_header
 from flows.model.numbers import PLAIN_NUMBERS, Numbers
 from flows.model.time_forms import FIRST_YEAR
 from flows.model.trailer import Trailer, pattern_of
@@ -97,7 +97,7 @@ class Csv:
     comment: str | None = None
     sep_line: bool = False
     header: Header | None = _DECLARED_HEADER
-    preamble: int | Literal["header"] = 0
+    preamble: Preamble = 0
     footer: tuple[str | Trailer, ...] = ()
     blank_lines: Literal["refuse", "skip"] = "refuse"
     padding: bool = False
@@ -142,11 +142,7 @@ class Csv:
         require(plain, "format.comment", "None where format.multiline lets cells hold lines", self.comment)
 
     def _check_layout(self) -> None:
-        require(isinstance(self.header, Header | None), "format.header", "Header(…) or None", self.header)
-        whole = isinstance(self.preamble, int) and self.preamble >= 0
-        require(whole or self.preamble == "header", "format.preamble", 'a number of lines, or "header"', self.preamble)
-        searched = self.preamble == "header" and (self.header is None or self.header.by == "position")
-        require(not searched, "format.preamble", "a number of lines where no header names the columns", self.preamble)
+        check_header(self.header, self.preamble, "lines")
         require(isinstance(self.footer, tuple), "format.footer", 'a tuple such as ("TOTAL.*",)', self.footer)
         for line in self.footer:
             if not isinstance(line, Trailer):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from flows.model.declaration import require
 from flows.model.formats.end import End
 from flows.model.formats.own_cells import OwnCells
-from flows.model.header import Header
+from flows.model.header import Header, Preamble, check_header
 
 _DECLARED_HEADER = Header()
 
@@ -37,13 +37,9 @@ class Excel(OwnCells):
 
     sheet: str | None = None
     header: Header | None = _DECLARED_HEADER
-    preamble: int | Literal["header"] = 0
+    preamble: Preamble = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.sheet != "", "format.sheet", "the name of a sheet, or None", self.sheet)
-        require(isinstance(self.header, Header | None), "format.header", "Header(…) or None", self.header)
-        whole = isinstance(self.preamble, int) and self.preamble >= 0
-        require(whole or self.preamble == "header", "format.preamble", 'a number of rows, or "header"', self.preamble)
-        searched = self.preamble == "header" and (self.header is None or self.header.by == "position")
-        require(not searched, "format.preamble", "a number of rows where no header names the columns", self.preamble)
+        check_header(self.header, self.preamble, "rows")
