@@ -38,6 +38,16 @@ def make_notes(frame: pl.DataFrame, **columns: pl.Expr | pl.Series) -> pl.DataFr
     return frame.with_columns(**(rest | columns)).select(pl.col(name).cast(NOTES[name]) for name in NOTES)
 
 
+type RowNote = tuple[int, str, str | None, str | None, str]
+"""The line, rule, column, raw text and what was expected instead."""
+
+
+def row_notes(found: Sequence[RowNote]) -> pl.DataFrame:
+    """Notes on the rows of one file, whose number is 0."""
+    schema = {name: NOTES[name] for name in (LINE, "rule", "column", "raw", "expected")}
+    return make_notes(pl.DataFrame(found, schema=schema, orient="row"), **{FILE: pl.lit(0)})
+
+
 def first_of_each_file(notes: pl.DataFrame) -> pl.DataFrame:
     """The notes that will be kept, in the order of the lines."""
     ordered = notes.sort(FILE, LINE, "rank", maintain_order=True)

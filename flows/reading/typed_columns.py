@@ -8,6 +8,7 @@ import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText
+from flows.model.nulls import only_where
 from flows.model.time_forms import TimeForm, Unit
 from flows.model.types import DATE, FLOAT, INTEGER, STRING, type_of
 from flows.model.types.time_text import read_time
@@ -84,7 +85,7 @@ def read_column(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadCo
     expected = f"{column.dtype}, in which each value finds its place without loss"
     if exact.all():
         return ReadColumn(values, None, expected)
-    return ReadColumn(values.zip_with(exact, values.clear().extend_constant(None, len(values))), ~exact, expected)
+    return ReadColumn(only_where(values, exact), ~exact, expected)
 
 
 def _from_text(stored: pl.Series, column: dy.Column, cells: CellText) -> ReadColumn:
@@ -145,4 +146,4 @@ def _in_years(values: pl.Series) -> pl.Series:
 def takes_text_only(column: dy.Column | None) -> bool:
     """Whether a column's values are text, so that a number in its place is none; where `prepare` gets the values, which
     have no column yet, they need not be."""
-    return column is not None and type_of(column).frame in (pl.String, pl.Categorical, pl.Enum)
+    return column is not None and type_of(column).frame == pl.String()

@@ -11,6 +11,7 @@ import polars as pl
 from flows.model.dataset import Dataset
 from flows.model.finding_frame import NOTES, SHOWN, make_notes
 from flows.model.formats import CellText
+from flows.model.nulls import null_column, only_where
 from flows.model.tables import FILE, LINE
 from flows.model.types import type_of
 from flows.reading.typed_columns import ReadColumn, as_text, read_column
@@ -63,11 +64,7 @@ def split_rows(dataset: Dataset, cells: CellText, stored: Mapping[str, pl.Series
     rows = len(next(iter(stored.values())))
     read = {name: _read(values, name, declared, cells) for name, values in stored.items()}
     lines = pl.int_range(first_line, first_line + rows, dtype=pl.UInt32, eager=True).alias(LINE)
-    absent = [
-        pl.Series(name, [None], dtype).new_from_index(0, rows)
-        for name, dtype in declared_types(dataset).items()
-        if name not in read
-    ]
+    absent = [null_column(name, dtype, rows) for name, dtype in declared_types(dataset).items() if name not in read]
     frame = pl.DataFrame([*(each.values for each in read.values()), *absent, lines]).select(*dataset.header, LINE)
     unread = {name: each for name, each in read.items() if each.unread is not None}
     if not unread:
@@ -102,5 +99,5 @@ def _notes(dataset: Dataset, lines: pl.Series, stored: pl.Series, read: ReadColu
 def _shown(values: pl.Series) -> pl.Series:
     """Values as text, shortened; days and moments that are too far away for a year have none."""
     if values.dtype.is_temporal() and values.dtype not in (pl.Time, pl.Duration):
-        values = values.zip_with(values.dt.year().is_not_null(), values.clear().extend_constant(None, len(values)))
+        values = only_where(values, values.dt.year().is_not_null())
     return values.cast(pl.String).str.head(SHOWN)

@@ -9,6 +9,7 @@ import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText
+from flows.model.nulls import null_column, only_where
 from flows.model.types import (
     BOOLEAN,
     DATE,
@@ -55,14 +56,14 @@ def _converted(values: pl.Series, before: ColumnType, column: dy.Column, cells: 
         return values.cast(column.dtype)
     if way in _IF_EQUAL:
         cast = values.cast(column.dtype, strict=False)
-        return _where(cast, cast.cast(values.dtype, strict=False) == values)
+        return only_where(cast, cast.cast(values.dtype, strict=False) == values)
     if isinstance(after, MomentType) and before is DATETIME:
         return values.to_frame().select(after.of_clocks(pl.col(values.name), cells.ambiguous)).to_series()
     if before.kind in _EXACT_TEXT:
         return _read(before.text(values, cells).cast(pl.String), column, cells)
     if way == (FLOAT.kind, DECIMAL.kind):
         return _read(_without_exponents(before.text(values, cells)), column, cells)
-    return pl.Series(values.name, [None], column.dtype).new_from_index(0, len(values))
+    return null_column(values.name, column.dtype, len(values))
 
 
 def _without_exponents(texts: pl.Series) -> pl.Series:
@@ -76,15 +77,11 @@ def _resized(values: pl.Series, dtype: pl.DataType, *, exact: bool) -> pl.Series
     """The same type, perhaps in fewer bits: what leaves them has no place, and where `exact`, what loses digits."""
     cast = values.cast(dtype, strict=False)
     if dtype.is_float():
-        return _where(cast, cast.is_finite() | ~values.is_finite())
-    return _where(cast, cast.cast(values.dtype) == values) if exact else cast
+        return only_where(cast, cast.is_finite() | ~values.is_finite())
+    return only_where(cast, cast.cast(values.dtype) == values) if exact else cast
 
 
 def _read(texts: pl.Series, column: dy.Column, cells: CellText) -> pl.Series:
     """Texts read as those of a file are."""
     held = pl.col(texts.name)
     return texts.to_frame().select(type_of(column).read(texts, held, column, cells).alias(texts.name)).to_series()
-
-
-def _where(values: pl.Series, fits: pl.Series) -> pl.Series:
-    return values.zip_with(fits.fill_null(False), pl.Series(values.name, [None], values.dtype))

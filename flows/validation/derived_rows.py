@@ -12,6 +12,7 @@ import polars as pl
 
 from flows.model.dataset import Dataset
 from flows.model.findings import NO_FINDINGS, FileFindings, Finding
+from flows.model.nulls import null_column
 from flows.model.tables import FILE, LINE, READ, ROW, VERSION
 from flows.model.types import type_of
 from flows.validation.casts import TypedRows
@@ -80,7 +81,7 @@ def _raw(dataset: Dataset, held: pl.DataFrame, sources: Sequence[Source], name: 
     if dataset.prepare is None and name in dataset.path_columns:
         return _given_by_path(dataset, held, sources, name)
     stored = _stored_name(dataset, held, name)
-    return held[stored] if stored is not None else pl.Series([None], dtype=pl.String).new_from_index(0, held.height)
+    return held[stored] if stored is not None else null_column(name, pl.String, held.height)
 
 
 def _stored_name(dataset: Dataset, held: pl.DataFrame, name: str) -> str | None:

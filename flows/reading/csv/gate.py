@@ -18,8 +18,9 @@ from flows.reading.csv.footer import TrailerLine
 from flows.reading.csv.layout import Layout, LayoutRules
 from flows.reading.csv.lines import LineLayout, QuoteRules, split_lines
 from flows.reading.csv.trailer_checks import check_row_counts
-from flows.reading.decompression import check_size, unpack
+from flows.reading.decompression import check_size
 from flows.reading.refusal import FileRefused, check_rows
+from flows.reading.text_bodies import open_text
 from flows.validation.cost import Cost
 
 _BOM = codecs.BOM_UTF8
@@ -92,11 +93,10 @@ class Gate:
             FileRefused: it is too large, or no text.
             TooCostly: it does not fit into memory, whatever it holds.
         """
+        if not body.startswith(self._headers):
+            return open_text(body, self._dataset.limits.file_bytes, self._cost)
         if len(body) > self._most_bytes:
             check_size(len(body), self._dataset.limits.file_bytes)
-        if not body.startswith(self._headers):
-            body = unpack(body, self._dataset.limits.file_bytes, self._cost.most_bytes)
-        if len(body) > self._most_bytes:
             self._cost.check_size(len(body))
         return body
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from flows.model.dataset import Dataset
 from flows.reading.byte_checks import count_lines
-from flows.reading.csv.gate import Gate
 from flows.reading.csv.parse import parse
 from flows.reading.decompression import is_packed
 from flows.reading.port import Source
 from flows.reading.refused_lines import cut_lines
+from flows.reading.text_bodies import open_text
 from flows.validation.cost import Cost
 from flows.validation.raw_rows import RawRows
 
@@ -26,7 +26,7 @@ class CsvReader:
     def open(self, source: Source) -> Source:
         if not is_packed(source.body):
             return source
-        return replace(source, body=Gate(self._dataset).open(source.body), opened=True)
+        return replace(source, body=open_text(source.body, self._dataset.limits.file_bytes, self._cost), opened=True)
 
     def needs_bytes(self, source: Source) -> int:
         return len(source.body)

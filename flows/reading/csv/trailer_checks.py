@@ -35,13 +35,14 @@ def wrong_sums(
         frame: the text of the rows, with `_file`.
         trailers: file → what it says of its rows.
     """
-    for file, lines in trailers.items():
-        if any(line.sums for line in lines):
-            rows = frame.filter(pl.col(FILE) == file)
-            for line in lines:
-                wrong = next(_differences(dataset, rows, line), None)
-                if wrong is not None:
-                    yield file, _refused(line, wrong, rows.height)
+    summed = {file: lines for file, lines in trailers.items() if any(line.sums for line in lines)}
+    rows_of = frame.partition_by(FILE, as_dict=True) if summed else {}
+    for file, lines in summed.items():
+        rows = rows_of.get((file,), frame.clear())
+        for line in lines:
+            wrong = next(_differences(dataset, rows, line), None)
+            if wrong is not None:
+                yield file, _refused(line, wrong, rows.height)
 
 
 def _differences(dataset: Dataset, rows: pl.DataFrame, line: TrailerLine) -> Iterator[str]:

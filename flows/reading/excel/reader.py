@@ -3,59 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import polars as pl
 
 from flows.model.dataset import Dataset
-from flows.model.finding_frame import NOTES, make_notes, shorten
+from flows.model.finding_frame import RowNote, row_notes, shorten
 from flows.model.formats import Excel
-from flows.model.tables import FILE, LINE
+from flows.model.nulls import null_column
+from flows.model.tables import LINE
 from flows.model.tolerances import Tolerance
 from flows.model.types import type_of
-from flows.reading.assembly import FileRows, assemble
+from flows.reading.assembly import FileRows
 from flows.reading.excel.cells import cell_texts
 from flows.reading.excel.package import Package
 from flows.reading.excel.table import Grid, Table, find_table, plain, read_grid
 from flows.reading.json_rows import json_rows
+from flows.reading.packed_reader import PackedReader
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
 from flows.reading.repeated_headers import EXPECTED, REPEATED, header_rows
 from flows.reading.typed_columns import takes_text_only
 from flows.text.plural import counted
-from flows.validation.cost import Cost
-from flows.validation.raw_rows import RawRows
 
-type _Note = tuple[int, str, str | None, str, str]
-"""The line, rule, column, raw text and what was expected instead."""
 _LEAST_ROW_BYTES = 40
 """As short as a row is in a sheet's text."""
 
 
-class ExcelReader:
+class ExcelReader(PackedReader):
     """Reads the files of a dataset whose format is `Excel`; the line of a row is its number in the sheet."""
 
     def __init__(self, dataset: Dataset, excel: Excel) -> None:
-        self._dataset = dataset
+        super().__init__(dataset)
         self._format = excel
-        self._cost = Cost(dataset)
         self._declared = dataset.schema.columns() if dataset.prepare is None else {}
-
-    def open(self, source: Source) -> Source:
-        self._open(source.body)
-        return replace(source, opened=True)
-
-    def needs_bytes(self, source: Source) -> int:
-        return self._cost.as_text_bytes(self.worst_bytes(source))
-
-    def worst_bytes(self, source: Source) -> int:
-        if not source.opened:  # it is refused again when it is parsed
-            return 0
-        size = Package(source.body, self._dataset.limits.file_bytes).size_bytes
-        return self._cost.worst(size, size // _LEAST_ROW_BYTES)
-
-    def parse(self, sources: Sequence[Source]) -> RawRows:
-        return assemble(self._dataset, sources, self._read)
 
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
         _, table = self._table(body)
@@ -67,13 +47,20 @@ class ExcelReader:
             if row + 1 in wanted
         )
 
-    def _open(self, body: bytes) -> Package:
-        package = Package(body, self._dataset.limits.file_bytes)
+    def _check_cost(self, body: bytes) -> Package:
+        package = self._package(body)
         self._cost.check_long_way(package.size_bytes, 0)
         return package
 
+    def _size(self, body: bytes) -> tuple[int, int]:
+        size = self._package(body).size_bytes
+        return size, size // _LEAST_ROW_BYTES
+
+    def _package(self, body: bytes) -> Package:
+        return Package(body, self._dataset.limits.file_bytes)
+
     def _table(self, body: bytes) -> tuple[Grid, Table]:
-        grid = read_grid(body, self._open(body), self._format)
+        grid = read_grid(body, self._check_cost(body), self._format)
         return grid, find_table(grid, self._dataset, self._format)
 
     def _read(self, source: Source) -> FileRows:
@@ -85,9 +72,9 @@ class ExcelReader:
             for name, place in table.columns.items()
         ]
         lines = pl.Series(LINE, table.rows, pl.UInt32) + 1
-        absent = [pl.Series(name, [None], pl.String).new_from_index(0, len(lines)) for name in self._dataset.header
-                  if name not in table.columns]  # fmt: skip
-        frame = pl.DataFrame([*texts, *absent, lines]).select(*self._dataset.header, LINE)
+        header = self._dataset.header
+        absent = [null_column(name, pl.String, len(lines)) for name in header if name not in table.columns]
+        frame = pl.DataFrame([*texts, *absent, lines]).select(*header, LINE)
         found = [
             *self._formula_faults(grid, table), *self._merged(grid, table), *self._no_texts(table),
             *self._headers(table, frame),
@@ -96,7 +83,7 @@ class ExcelReader:
         frame = frame.filter(~pl.col(LINE).is_in(notes[LINE].unique().implode())) if found else frame
         return FileRows(source.body, frame, len(table.rows), notes, (*table.tolerated, *_ignored(table)))
 
-    def _formula_faults(self, grid: Grid, table: Table) -> Iterator[_Note]:
+    def _formula_faults(self, grid: Grid, table: Table) -> Iterator[RowNote]:
         names = {place + grid.left: name for name, place in table.columns.items()}
         first = table.rows[0] if table.rows else 0
         expected = {
@@ -107,7 +94,7 @@ class ExcelReader:
             if fault.row >= first and fault.column in names:
                 yield fault.row + 1, fault.rule, names[fault.column], fault.raw, expected[fault.rule]
 
-    def _merged(self, grid: Grid, table: Table) -> Iterator[_Note]:
+    def _merged(self, grid: Grid, table: Table) -> Iterator[RowNote]:
         """Cells that are one cell: only the first of them has a value.
 
         Raises:
@@ -125,7 +112,7 @@ class ExcelReader:
                     raw = f"rows {top + 1} to {bottom + 1} of {', '.join(columns)}"
                     yield row + 1, "merged", columns[0], raw, "a cell for each value; these are merged into one"
 
-    def _no_texts(self, table: Table) -> Iterator[_Note]:
+    def _no_texts(self, table: Table) -> Iterator[RowNote]:
         """Numbers, days and truth values where text is declared: how they look is not in the cell."""
         for name, place in table.columns.items():
             column = self._declared.get(name)
@@ -141,7 +128,7 @@ class ExcelReader:
                         "a cell of text, or another type declared",
                     )
 
-    def _headers(self, table: Table, frame: pl.DataFrame) -> Iterator[_Note]:
+    def _headers(self, table: Table, frame: pl.DataFrame) -> Iterator[RowNote]:
         """Rows that say a header once more."""
         header = self._format.header
         if header is None or header.by == "position":
@@ -151,13 +138,11 @@ class ExcelReader:
             for *cells, line in frame.filter(flags).select(*table.columns, LINE).iter_rows():
                 yield line, REPEATED, None, ", ".join(cells), EXPECTED
 
-    def _notes(self, found: Sequence[_Note]) -> pl.DataFrame:
-        if not found:
-            return NOTES.to_frame()
+    def _notes(self, found: Sequence[RowNote]) -> pl.DataFrame:
         self._cost.check_bad_rows(len(found))
-        schema = {LINE: pl.UInt32, "rule": pl.String, "column": pl.String, "raw": pl.String, "expected": pl.String}
-        rows = [(line, rule, column, shorten(raw), expected) for line, rule, column, raw, expected in found]
-        return make_notes(pl.DataFrame(rows, schema=schema, orient="row"), **{FILE: pl.lit(0)})
+        return row_notes(
+            [(line, rule, column, shorten(raw or ""), expected) for line, rule, column, raw, expected in found]
+        )
 
 
 def _ignored(table: Table) -> Iterator[Tolerance]:

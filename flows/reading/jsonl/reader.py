@@ -13,7 +13,7 @@ from flows.model.formats import JsonLines
 from flows.model.tables import LINE
 from flows.reading.assembly import FileRows, assemble
 from flows.reading.byte_checks import count_lines
-from flows.reading.decompression import check_size, is_packed, unpack
+from flows.reading.decompression import is_packed
 from flows.reading.jsonl.fields import Fields
 from flows.reading.jsonl.layout import Layout, extract, layout_of
 from flows.reading.jsonl.lines import TEXT, split_lines
@@ -21,6 +21,7 @@ from flows.reading.jsonl.parser import LineFault, parse_line
 from flows.reading.jsonl.rows import MAX_CELL_BYTES, JsonRows
 from flows.reading.port import Source
 from flows.reading.refused_lines import cut_lines
+from flows.reading.text_bodies import open_text
 from flows.validation.cost import Cost
 from flows.validation.raw_rows import RawRows
 
@@ -56,10 +57,7 @@ class JsonLinesReader:
         return cut_lines(body, lines)
 
     def _open(self, body: bytes) -> bytes:
-        check_size(len(body), self._dataset.limits.file_bytes)
-        text = unpack(body, self._dataset.limits.file_bytes, self._cost.most_bytes)
-        self._cost.check_size(len(text))
-        return text
+        return open_text(body, self._dataset.limits.file_bytes, self._cost)
 
     def _read(self, source: Source) -> FileRows:
         body = source.body if source.opened else self._open(source.body)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from flows.model.finding_frame import SHOWN, make_notes, shorten
+from flows.model.finding_frame import SHOWN, RowNote, make_notes, row_notes, shorten
 from flows.model.formats.json_lines import FieldPath
+from flows.model.nulls import null_column, only_where
 from flows.model.tables import FILE, LINE
 from flows.model.tolerances import Tolerance
 from flows.reading.jsonl.fields import Fields, spelled
@@ -61,7 +62,7 @@ class JsonRows:
             if fields.takes_text_only(name) and (plain := _plain_values(tokens[name])) is not None:
                 wrong[name] = plain
                 self._note(lines.filter(plain), fields.rule(name), tokens[name].filter(plain), _IN_QUOTES, column=name)
-        absent = [pl.Series(name, [None], pl.String).new_from_index(0, len(lines)) for name in missing]
+        absent = [null_column(name, pl.String, len(lines)) for name in missing]
         frame = pl.DataFrame([*found.values(), *absent, lines]).select(*fields.header, LINE)
         frame = frame.filter(~pl.any_horizontal(*map(pl.lit, wrong.values()))) if wrong else frame
         self.frames.append(frame)
@@ -72,7 +73,7 @@ class JsonRows:
     def add_single(self, lines: pl.DataFrame) -> None:
         """Take in lines of any kind."""
         kept: list[tuple[str | int | None, ...]] = []
-        faults: list[tuple[int, str, str | None, str | None, str]] = []
+        faults: list[RowNote] = []
         for number, (line, text) in enumerate(lines.iter_rows()):
             if number % _PROGRESS_LINES == 0:
                 show_progress()
@@ -84,8 +85,7 @@ class JsonRows:
         schema = {**dict.fromkeys(self.fields.header, pl.String), LINE: pl.UInt32}
         self.frames.append(pl.DataFrame(kept, schema=schema, orient="row"))
         if faults:
-            names = {LINE: pl.UInt32, "rule": pl.String, "column": pl.String, "raw": pl.String, "expected": pl.String}
-            self.notes.append(make_notes(pl.DataFrame(faults, schema=names, orient="row"), **{FILE: pl.lit(0)}))
+            self.notes.append(row_notes(faults))
 
     def tolerated(self) -> tuple[Tolerance, ...]:
         """What was let pass."""
@@ -119,7 +119,7 @@ class JsonRows:
         if self.fields.is_boolean(column):
             texts = texts.zip_with(quoted, tokens.replace(self.fields.words(column)))
         absent = tokens == _NULL
-        return texts.zip_with(~absent, texts.clear().extend_constant(None, len(texts))) if absent.any() else texts
+        return only_where(texts, ~absent) if absent.any() else texts
 
     def _row(self, text: str) -> tuple[list[str | None], list[_Fault]]:
         """The texts of a line's cells, or what is found in it."""

@@ -3,57 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import polars as pl
 
 from flows.model.dataset import Dataset
 from flows.model.formats import Parquet
 from flows.model.tolerances import Tolerance
-from flows.reading.assembly import FileRows, assemble
+from flows.reading.assembly import FileRows
 from flows.reading.column_names import ColumnNames
 from flows.reading.decompression import check_size
 from flows.reading.json_rows import json_rows
+from flows.reading.packed_reader import PackedReader
 from flows.reading.parquet.columns import check_text, check_types, read_groups
 from flows.reading.parquet.footer import Footer, read_footer
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
 from flows.reading.typed_rows import TypedPart, split_rows
 from flows.text.plural import counted
-from flows.validation.cost import Cost
-from flows.validation.raw_rows import RawRows
 
 
-class ParquetReader:
+class ParquetReader(PackedReader):
     """Reads the files of a dataset whose format is `Parquet`; the line of a row is its number."""
 
     def __init__(self, dataset: Dataset, parquet: Parquet) -> None:
-        self._dataset = dataset
+        super().__init__(dataset)
         self._format = parquet
-        self._cost = Cost(dataset)
         self._names = ColumnNames(dataset, parquet.header)
-
-    def open(self, source: Source) -> Source:
-        self._open(source.body)
-        return replace(source, opened=True)
-
-    def needs_bytes(self, source: Source) -> int:
-        return self._cost.as_text_bytes(self.worst_bytes(source))
-
-    def worst_bytes(self, source: Source) -> int:
-        if not source.opened:  # it is refused again when it is parsed
-            return 0
-        footer = read_footer(source.body)
-        return self._cost.worst(footer.size_bytes, footer.rows)
-
-    def parse(self, sources: Sequence[Source]) -> RawRows:
-        return assemble(self._dataset, sources, self._read)
 
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
         rows = pl.read_parquet(body)[[line - 1 for line in lines]]
         return json_rows(zip(lines, rows.iter_rows(named=True), strict=True))
 
-    def _open(self, body: bytes) -> Footer:
+    def _check_cost(self, body: bytes) -> Footer:
         """The footer of a file that fits, as far as that says.
 
         Raises:
@@ -66,8 +47,12 @@ class ParquetReader:
         self._cost.check_short_way(footer.size_bytes, footer.rows)
         return footer
 
+    def _size(self, body: bytes) -> tuple[int, int]:
+        footer = read_footer(body)
+        return footer.size_bytes, footer.rows
+
     def _read(self, source: Source) -> FileRows:
-        footer = self._open(source.body)
+        footer = self._check_cost(source.body)
         stored = self._match(footer.names)
         check_types(source.body, stored, self._dataset, self._format)
         parts, line = [TypedPart.empty(self._dataset)], 1
