@@ -7,7 +7,6 @@ from typing import Self
 
 import dataframely as dy
 import polars as pl
-import pyarrow as pa
 
 from flows.model.formats import CellText
 from flows.model.types.base import Value
@@ -69,23 +68,5 @@ class CategoricalType(StringType):
         return column.cast(pl.String)
 
 
-ENUM = EnumType(
-    kind="enum",
-    declared=(dy.Enum,),
-    frame=pl.String(),
-    arrow=pa.string(),
-    duckdb="VARCHAR",
-    atoti="String",
-    page="string",
-    values=(str,),
-)
-CATEGORICAL = CategoricalType(
-    kind="categorical",
-    declared=(dy.Categorical,),
-    frame=pl.String(),
-    arrow=pa.string(),
-    duckdb="VARCHAR",
-    atoti="String",
-    page="string",
-    values=(str,),
-)
+ENUM = EnumType("enum", (dy.Enum,))
+CATEGORICAL = CategoricalType("categorical", (dy.Categorical,))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import dataframely as dy
 import polars as pl
 import pyarrow as pa
@@ -9,9 +12,19 @@ import pyarrow as pa
 from flows.model.formats import CellText
 from flows.model.types.base import ColumnType
 
+_FRAME, _ARROW = pl.String(), pa.string()
 
+
+@dataclass(frozen=True)
 class StringType(ColumnType):
     """Text, as it stands in the file."""
+
+    frame: pl.DataType = _FRAME
+    arrow: pa.DataType = _ARROW
+    duckdb: str = "VARCHAR"
+    atoti: Literal["String"] = "String"
+    page: Literal["string"] = "string"
+    values: tuple[type, ...] = (str,)
 
     def read(self, text: pl.Series, held: pl.Expr, column: dy.Column, cells: CellText) -> pl.Expr:
         return held
@@ -26,13 +39,4 @@ class StringType(ColumnType):
         return text
 
 
-STRING = StringType(
-    kind="string",
-    declared=(dy.String,),
-    frame=pl.String(),
-    arrow=pa.string(),
-    duckdb="VARCHAR",
-    atoti="String",
-    page="string",
-    values=(str,),
-)
+STRING = StringType("string", (dy.String,))
