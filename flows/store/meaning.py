@@ -50,10 +50,12 @@ def note_prepare(ledger: Ledger, dataset: str, *, prepared: bool) -> bool:
     """
     with ledger.writing() as connection:
         facts = json.loads(dataset_fact(connection, datasets.c.meaning, dataset))
-        before = facts.get("prepared", prepared)
+        before = facts.get("prepared")
+        if before == prepared:
+            return False
         text = json.dumps({**facts, "prepared": prepared})
         connection.execute(update(datasets).where(datasets.c.name == dataset).values(meaning=text))
-        if before == prepared:
+        if before is None:
             return False
         judge_refused_anew(connection, dataset)
     return True
