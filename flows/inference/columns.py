@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from flows.inference.evidence import Question, Reading, Wishes, share
+from flows.inference.names import ending_in
 from flows.inference.numbers import NumberReading, NumberStyle, may_be_numbers, read_numbers, used_numbers
 from flows.inference.times import TimeForms, choose_forms, find_time_forms
 from flows.model.numbers import PLAIN_NUMBERS, Numbers
@@ -24,11 +25,7 @@ _TRUTHS = (
     ("true", "false"), ("yes", "no"), ("y", "n"), ("ja", "nein"), ("j", "n"), ("oui", "non"), ("si", "no"),
     ("sí", "no"), ("wahr", "falsch"), ("vrai", "faux"), ("t", "f"),
 )  # fmt: skip
-_CODE = re.compile(
-    r"(?:^|[\W_]|(?<=[a-zäöü]))(id|nr|no|number|nummer|code|plz|zip|postcode|phone|tel|account|konto|ean|gtin|sku|key)"
-    r"\.?$",
-    re.IGNORECASE,
-)
+_CODE = ending_in("id|nr|no|number|nummer|code|plz|zip|postcode|phone|tel|account|konto|ean|gtin|sku|key")
 """Names of numbers that nobody adds up."""
 _SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, 9999.0, 99999.0, 999999.0)
 _INT64 = re.compile(r"-?(?:0|[1-9]\d{0,17})")

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
-from flows.inference.cell_format import CellFormat, describe_cells
 from flows.inference.draft import Draft
 from flows.inference.evidence import Decision, share
-from flows.inference.layout import header_text
 from flows.inference.layout_search import FoundLayout
 from flows.inference.source_text import Argument, quoted, raw
 from flows.inference.text_table import header_of
 from flows.inference.trailers import with_trailers
-from flows.model.formats import Cells, Csv
+from flows.model.formats import Csv
 from flows.model.header import Header
 from flows.model.numbers import PLAIN_NUMBERS
 from flows.model.trailer import ROWS, Trailer
@@ -46,20 +44,8 @@ class CsvDraft(Draft):
     @cached_property
     def form(self) -> Csv:
         """How the files are written, cells included."""
-        form = with_trailers(self._cells.form, self.layout, self.columns.columns, self.names)
-        return replace(form, header=self._header, columns=self._apart, padding=self.padded)
-
-    @cached_property
-    def _cells(self) -> CellFormat:
-        found = describe_cells(self.layout.form, self.columns.columns, self.columns.decimal)
-        if self.path is not None and self.path.form:
-            return replace(found, form=replace(found.form, date_format=self.path.form))
-        return found
-
-    @property
-    def _apart(self) -> dict[str, Cells]:
-        names = dict(zip((each.text for each in self.columns.columns), self.names, strict=True))
-        return {names[text]: cells for text, cells in self._cells.columns.items()}
+        form = with_trailers(self.with_cells(self.layout.form), self.layout, self.columns.columns, self.names)
+        return replace(form, header=self._header, padding=self.padded)
 
     def format_decisions(self) -> Iterator[Decision]:
         layouts, form = self.layout.layouts, self.form
@@ -72,7 +58,7 @@ class CsvDraft(Draft):
         for what, counts in self._counted():
             first = next((each.below[0] for each in layouts if each.below), "") if what == "below the rows" else ""
             value = f"{counted(sum(counts), 'line')}{f', such as {first}' if first else ''}"
-            checked = [name for each in form.footer if isinstance(each, Trailer) for name in _checked(each)]
+            checked = [name for each in form.trailers for name in _checked(each)]
             value += f"; checked: {', '.join(checked)}" if first and checked else ""
             uncertain = "last lines that begin so are never rows" if first and not checked else ""
             yield Decision(what, value, f"{share(sum(map(bool, counts)), len(counts))} files", uncertain)
@@ -80,9 +66,7 @@ class CsvDraft(Draft):
 
     @cached_property
     def _header(self) -> Header | None:
-        headers = [
-            None if each.header is None else tuple(map(header_text, each.header)) for each in self.layout.layouts
-        ]
+        headers = [each.names for each in self.layout.layouts]
         return header_of(self.layout.names, headers, self.names, strip=self.layout.padded)
 
     def _counted(self) -> Iterator[tuple[str, list[int]]]:
@@ -114,12 +98,12 @@ class CsvDraft(Draft):
 
     def _whys(self) -> dict[str, str]:
         layouts = self.layout.layouts
-        of = {what: f"{sum(map(bool, counts))} of {len(counts)} files" for what, counts in self._counted()}
+        of = {what: f"{share(sum(map(bool, counts)), len(counts))} files" for what, counts in self._counted()}
         numbers = [each for each in self.columns.columns if each.kind in ("Int64", "Float64", "Decimal")]
         different = len({each.header for each in layouts})
         by_name = self._header is not None and self._header.by == "name"
         return {
-            "delimiter": f"{len(layouts)} of {len(layouts)} files",
+            "delimiter": f"{share(len(layouts), len(layouts))} files",
             "sep_line": of.get("sep= line", ""),
             "preamble": of.get("above the header", ""),
             "footer": of.get("below the rows", ""),

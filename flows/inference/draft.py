@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from flows.inference.cell_format import describe_cells
 from flows.inference.columns import Column, Columns
 from flows.inference.evidence import Decision, Wishes
 from flows.inference.keys import Key
@@ -138,6 +139,13 @@ class Draft(ABC):
             yield Argument("recursive", "True")
         if self.path is not None:
             yield Argument("from_path", raw(self.path.pattern), "in all paths, while no row says a day")
+
+    def with_cells(self, form: Csv) -> Csv:
+        """A format with all that was understood of cells, and of the days that paths give."""
+        found = describe_cells(form, self.columns.columns, self.columns.decimal)
+        names = {each.text: name for each, name in zip(self.columns.columns, self.names, strict=True)}
+        form = replace(found.form, columns={names[text]: cells for text, cells in found.columns.items()})
+        return replace(form, date_format=self.path.form) if self.path is not None and self.path.form else form
 
     def why_forms(self, kind: str) -> str:
         """From how many values of a kind their forms were understood."""

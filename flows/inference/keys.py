@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,11 +10,11 @@ import polars as pl
 from flows.errors import QueryError
 from flows.inference.columns import Column
 from flows.inference.evidence import Decision, Wishes, share
+from flows.inference.names import ending_in
 from flows.model.tables import FILE
 
 _KEYS = frozenset(("Int64", "String", "Date", "Datetime"))
-_NAMED = re.compile(r"(?:^|[\W_]|(?<=[a-zäöü]))(id|nr|no|number|nummer|key|code)\.?$", re.IGNORECASE)
-
+_NAMED = ending_in("id|nr|no|number|nummer|key|code")
 _MANY_ROWS = 50
 """So many rows say that a column is a key whatever it is called."""
 

@@ -54,6 +54,11 @@ class Layout:
     comment: str | None
     trailing: bool
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The texts of the header as they are compared; None where there is none."""
+        return None if self.header is None else tuple(map(header_text, self.header))
+
 
 def find_layout(text: str, marks: Marks) -> Layout | None:
     """The layout of a text, None where it has no rows of one width."""

@@ -10,7 +10,7 @@ from itertools import chain
 
 from flows.errors import QueryError
 from flows.inference.encodings import Texts
-from flows.inference.layout import Layout, escaped, find_layout, footer_patterns, header_text
+from flows.inference.layout import Layout, escaped, find_layout, footer_patterns
 from flows.inference.marks import Marks, rank_delimiters, rank_marks
 from flows.inference.samples import Sample
 from flows.inference.text_table import TextTable, header_of, read_text, trial_names
@@ -92,7 +92,7 @@ def _agree(layouts: Sequence[Layout]) -> bool:
     """Whether all files have a header, each with a column that another one has too, or none and rows of one width."""
     widths = {layout.width for layout in layouts if layout.header is None}
     if not widths:
-        return _share_columns([{*map(header_text, layout.header or ())} for layout in layouts])
+        return _share_columns([{*(layout.names or ())} for layout in layouts])
     return len(widths) == 1 and all(layout.header is None for layout in layouts)
 
 
@@ -102,7 +102,7 @@ def _share_columns(headers: Sequence[set[str]]) -> bool:
 
 
 def _read(samples: Sequence[Sample], texts: Texts, marks: Marks, layouts: tuple[Layout, ...]) -> FoundLayout:
-    headers = [_stripped(layout.header) for layout in layouts]
+    headers = [layout.names for layout in layouts]
     names = _all_names(headers, layouts[0].width)
     form = _form(texts, marks, layouts)
     columns = trial_names(len(names))
@@ -138,10 +138,6 @@ def _footer(layouts: Sequence[Layout]) -> tuple[str, ...]:
         patterns = tuple(dict.fromkeys(f"{escaped(line.split()[0])}.*" for line in lines))
     takes_rows = any(re.fullmatch(each, layout.last) for each in patterns for layout in layouts)
     return () if takes_rows else patterns
-
-
-def _stripped(header: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    return None if header is None else tuple(map(header_text, header))
 
 
 def _all_names(headers: Sequence[tuple[str, ...] | None], width: int) -> tuple[str, ...]:

@@ -65,3 +65,8 @@ def _made(text: str) -> str:
     name = "_".join(_WORD.findall(unicodedata.normalize("NFKC", text)))
     name = name if name[:1].isalpha() else f"Column_{name}".rstrip("_")
     return name if _is_name(name) else f"{name}_"
+
+
+def ending_in(words: str) -> re.Pattern[str]:
+    """A pattern for names whose last word is one of these, which stand between bars."""
+    return re.compile(rf"(?:^|[\W_]|(?<=[a-zäöü]))({words})\.?$", re.IGNORECASE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -13,7 +14,7 @@ import polars as pl
 
 from flows.errors import QueryError
 from flows.inference.columns import Column, Columns, find_columns, number_column
-from flows.inference.evidence import Question, Wishes
+from flows.inference.evidence import Wishes
 from flows.inference.samples import PARQUET, Sample, is_workbook
 from flows.inference.scalars import scalar_series
 from flows.inference.workbooks import read_sheet_values
@@ -38,7 +39,6 @@ class StoredTable:
     Args:
         kind: of the files.
         frame: a column for each field, and `_file`.
-        names: what the files call a column → its name in the frame, which is the same.
         lacking: whether a file, or a row, lacks a field that another one has.
         left_out: fields that hold no values but lists, with an example.
         above: whether rows stand above a header.
@@ -82,33 +82,41 @@ def read_stored(kind: StoredKind, samples: Sequence[Sample], wishes: Wishes) -> 
     Raises:
         QueryError: one of them cannot be read.
     """
-    frames, left_out, above = list[pl.DataFrame](), dict[str, str](), False
+    frames, left_out, above, lacking = list[pl.DataFrame](), dict[str, str](), False, False
     for file, sample in enumerate(samples):
         try:
-            frame, rows_above = _read(kind, sample, wishes, left_out)
+            read = _read(kind, sample, wishes, left_out)
         except (pl.exceptions.PolarsError, ValueError) as error:
             raise QueryError(
                 f"The file cannot be read ({error})", next_step="leave it out, or mend it", file=sample.file
             ) from None
-        above = above or rows_above
+        frame, above, lacking = read.frame, above or read.above, lacking or read.lacking
         nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Binary]
         left_out |= {name: str(frame.schema[name]) for name in nested}
         frames.append(frame.drop(nested).with_columns(pl.lit(file, pl.UInt32).alias(FILE)))
-    lacking = len({frozenset(frame.columns) for frame in frames}) > 1 or (kind == "json lines" and _lacks(samples))
+    lacking = lacking or len({frozenset(frame.columns) for frame in frames}) > 1
     same_order = len({tuple(frame.columns) for frame in frames}) == 1
     return StoredTable(kind, _together(frames), lacking, left_out, above, same_order)
 
 
-def _read(kind: StoredKind, sample: Sample, wishes: Wishes, left_out: dict[str, str]) -> tuple[pl.DataFrame, bool]:
-    """The values of a file, and whether rows stand above its header."""
+@dataclass(frozen=True)
+class _FileValues:
+    """The values of a file, whether rows stand above its header, and whether a row lacks a field of another one."""
+
+    frame: pl.DataFrame
+    above: bool = False
+    lacking: bool = False
+
+
+def _read(kind: StoredKind, sample: Sample, wishes: Wishes, left_out: dict[str, str]) -> _FileValues:
     match kind:
         case "parquet":
-            return pl.read_parquet(io.BytesIO(sample.body)), False
+            return _FileValues(pl.read_parquet(io.BytesIO(sample.body)))
         case "json lines":
-            return _json_frame(sample, left_out), False
+            return _read_json(sample, left_out)
         case "workbook":
             sheet = read_sheet_values(sample, wishes.sheet)
-            return sheet.frame, sheet.above > 0
+            return _FileValues(sheet.frame, above=sheet.above > 0)
         case _:
             assert_never(kind)
 
@@ -136,12 +144,10 @@ def find_stored_columns(table: StoredTable, wishes: Wishes) -> Columns:
     if table.kind == "json lines":
         columns = [_as_text(each) if each.kind in ("Int64", "Float64", "Decimal") and each.text in by_name else each
                    for each in columns]  # fmt: skip
-    questions: tuple[Question, ...] = () if table.kind == "json lines" else written.questions
-    return Columns(tuple(columns), written.decimal, questions or _time_questions(written))
-
-
-def _time_questions(columns: Columns) -> tuple[Question, ...]:
-    return tuple(each for each in columns.questions if each.flag == "--dates")
+    questions = written.questions
+    if table.kind == "json lines":  # whose numbers are no texts
+        questions = tuple(each for each in questions if each.flag == "--dates")
+    return Columns(tuple(columns), written.decimal, questions)
 
 
 def _as_text(column: Column) -> Column:
@@ -170,7 +176,7 @@ def _kind(body: bytes) -> Kind:
         return "parquet"
     if is_workbook(body):
         return "workbook"
-    first = body.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].strip()
+    first = body.removeprefix(BOM_UTF8).lstrip().partition(b"\n")[0].strip()
     return "json lines" if first.startswith(b"{") and first.endswith(b"}") and _is_object(first) else "text"
 
 
@@ -181,10 +187,12 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _json_frame(sample: Sample, left_out: dict[str, str]) -> pl.DataFrame:
-    rows = [dict(_flat(json.loads(line, parse_float=Decimal), "", left_out)) for line in _lines(sample)]
+def _read_json(sample: Sample, left_out: dict[str, str]) -> _FileValues:
+    lines = [line for line in sample.body.removeprefix(BOM_UTF8).split(b"\n") if line.strip()]
+    rows = [dict(_flat(json.loads(line, parse_float=Decimal), "", left_out)) for line in lines]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return pl.DataFrame([scalar_series(name, [row.get(name) for row in rows]) for name in names])
+    frame = pl.DataFrame([scalar_series(name, [row.get(name) for row in rows]) for name in names])
+    return _FileValues(frame, lacking=any(len(row) < len(names) for row in rows))
 
 
 def _flat(value: Mapping[str, object], above: str, left_out: dict[str, str]) -> Iterator[tuple[str, object]]:
@@ -197,14 +205,3 @@ def _flat(value: Mapping[str, object], above: str, left_out: dict[str, str]) -> 
                 left_out[name] = "a list"
             case _:
                 yield name, each
-
-
-def _lines(sample: Sample) -> list[bytes]:
-    return [line for line in sample.body.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
-
-
-def _lacks(samples: Sequence[Sample]) -> bool:
-    """Whether a row lacks a field that another one has."""
-    ignored: dict[str, str] = {}
-    rows = (frozenset(dict(_flat(json.loads(line), "", ignored))) for sample in samples for line in _lines(sample))
-    return len(set(rows)) > 1

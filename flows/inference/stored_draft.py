@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
-from flows.inference.cell_format import describe_cells
 from flows.inference.draft import Draft
 from flows.inference.evidence import Decision
 from flows.inference.source_text import Argument, quoted
@@ -88,12 +87,7 @@ class StoredDraft(Draft):
 
     def _cell_arguments(self) -> Iterator[Argument]:
         """How values are read that are stored as text."""
-        found = describe_cells(Csv(), self.columns.columns, self.columns.decimal)
-        names = {each.text: name for each, name in zip(self.columns.columns, self.names, strict=True)}
-        form = replace(found.form, columns={names[text]: cells for text, cells in found.columns.items()})
-        days = self.path.form if self.path is not None and self.path.form else form.date_format
-        form = replace(form, date_format=days)
-        plain = Csv()
+        form, plain = self.with_cells(Csv()), Csv()
         for each in fields(CellText):
             value = getattr(form, each.name)
             if value != getattr(plain, each.name):

@@ -25,13 +25,11 @@ class TextTable:
         frame: a column of text for each name, and `_file`.
         columns: the texts of the headers → the columns of the frame.
         findings: how many there are.
-        first: the first of them, with the number of its file.
     """
 
     frame: pl.DataFrame
     columns: Mapping[str, str]
     findings: int
-    first: tuple[int, str] | None
 
 
 def read_text(samples: Sequence[Sample], names: Sequence[str], form: Csv) -> TextTable:
@@ -47,9 +45,8 @@ def read_text(samples: Sequence[Sample], names: Sequence[str], form: Csv) -> Tex
     schema = type("Text", (dy.Schema,), fields)
     dataset = Dataset(schema=schema, landing="landing", format=form)
     text = reader_of(dataset).parse([Source(sample.path, sample.body, opened=True) for sample in samples])
-    told = [(file, each.findings[0].words) for file, each in enumerate(text.found) if each.findings]
     count = sum(sum(each.counts.values()) for each in text.found)
-    return TextTable(text.frame.select(*columns.values(), FILE), columns, count, told[0] if told else None)
+    return TextTable(text.frame.select(*columns.values(), FILE), columns, count)
 
 
 def trial_names(count: int) -> list[str]:

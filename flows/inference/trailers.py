@@ -9,7 +9,7 @@ from dataclasses import replace
 import polars as pl
 
 from flows.inference.columns import Column
-from flows.inference.layout import Layout, escaped, header_text, total_word
+from flows.inference.layout import escaped, total_word
 from flows.inference.layout_search import FoundLayout
 from flows.inference.marks import Marks, split_line
 from flows.model.formats import CellText, Csv
@@ -86,7 +86,7 @@ def _sums(
 
 def _summed(file: int, line: str, form: Csv, layout: FoundLayout, columns: Sequence[Column]) -> Iterator[str]:
     """The columns whose sums a line holds, in its order; none where it holds something else besides."""
-    header = _header(layout.layouts[file], layout.names)
+    header = layout.layouts[file].names or layout.names
     cells = split_line(line, Marks(form.delimiter, form.quote, form.escape))
     kinds = {each.text: each for each in columns}
     rows = layout.table.frame.filter(pl.col(FILE) == file)
@@ -102,7 +102,3 @@ def _summed(file: int, line: str, form: Csv, layout: FoundLayout, columns: Seque
 def _is_sum(cell: str, texts: pl.Series, cells: CellText) -> bool:
     total, others = exact_sum(texts, cells)
     return not others and read_number(cell, cells) == total
-
-
-def _header(layout: Layout, names: Sequence[str]) -> Sequence[str]:
-    return [header_text(name) for name in layout.header] if layout.header is not None else names
