@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import dataframely as dy
@@ -19,6 +20,7 @@ from tests.bench.workspace import Workspace, check, compared
 
 ROWS = 1_000_000
 DAYS = 365
+type Writer = Callable[[pl.DataFrame, Path], object]
 
 
 class Receipt(dy.Schema):
@@ -48,15 +50,33 @@ DIALECT = Dataset(
 def dialect(on: Workspace) -> Iterator[Measured]:
     """The same rows twice."""
     rows = on.scaled(ROWS)
+    loads = written_loads(on, rows, {"PLAIN": ("csv", write_plain), "DIALECT": ("csv", write_dialect)}, __file__)
+    plain, people = on.alternate(loads)
+    yield compared("file-dialect", people, plain, {"files": 1, "rows": rows})
+
+
+def written_loads(
+    on: Workspace, rows: int, writers: Mapping[str, tuple[str, Writer]], declarations: str
+) -> list[Callable[[], Figures]]:
+    """Write the same rows in several ways, and load them each.
+
+    Args:
+        on: where.
+        rows: how many.
+        writers: the name of a dataset → the ending of its files, and what writes them.
+        declarations: the file that declares the datasets.
+    """
     frame, warm = receipts(spread(np.arange(rows))), receipts(np.arange(SPARE_KEY, SPARE_KEY + WARM_ROWS))
     expected = Expected(rows + WARM_ROWS, int(frame["Quantity"].sum()) + int(warm["Quantity"].sum()))
-    for name, write in (("PLAIN", write_plain), ("DIALECT", write_dialect)):
+    for name, (ending, write) in writers.items():
         for part, each in (("files", frame), ("warm", warm)):
             directory = on.fresh(f"{name}-{part}")
             directory.mkdir()
-            write(each, directory / f"{part}.csv")
-    plain, people = on.alternate([lambda: _load(on, "PLAIN", expected), lambda: _load(on, "DIALECT", expected)])
-    yield compared("file-dialect", people, plain, {"files": 1, "rows": rows})
+            write(each, directory / f"{part}.{ending}")
+    return [
+        partial(_load, on, name, ending, expected, declared=f"{declarations}:{name}")
+        for name, (ending, _) in writers.items()
+    ]
 
 
 def receipts(keys: np.ndarray) -> pl.DataFrame:
@@ -96,14 +116,14 @@ def _grouped(number: pl.Expr) -> pl.Expr:
     return pl.when(thousands > 0).then(thousands.cast(pl.String) + "." + rest.str.zfill(3)).otherwise(rest)
 
 
-def _load(on: Workspace, name: str, expected: Expected) -> Figures:
+def _load(on: Workspace, name: str, ending: str, expected: Expected, *, declared: str) -> Figures:
     figures = apart(
         first_load_of,
         waiting=on.root / f"{name}-files",
         landing=on.fresh(f"{name}/landing"),
         state=on.fresh(f"{name}/state"),
-        warm=on.root / f"{name}-warm/warm.csv",
-        declared=f"{Path(__file__)}:{name}",
+        warm=on.root / f"{name}-warm/warm.{ending}",
+        declared=declared,
     )
     check(figures, expected)
     return figures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -53,18 +52,20 @@ class TestDuckDb(CubeContract):
         )
         cube.apply(ChangeSet("sales", frozenset(), rows))
         ends: list[BaseException] = []
+        answered = threading.Semaphore(0)
 
         def read() -> None:
             try:
                 while True:
                     cube.query(Query("sales", ("Quantity.SUM",), ("ID", "Product"), totals=True))
+                    answered.release()
             except EngineFailed as error:
                 ends.append(error)
 
         readers = [threading.Thread(target=read) for _ in range(3)]
         for reader in readers:
             reader.start()
-        time.sleep(0.05)  # the readers are anywhere in their queries
+        assert all(answered.acquire(timeout=20) for _ in readers)  # they are anywhere in their queries
         cube.close()
         for reader in readers:
             reader.join(20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -158,7 +159,8 @@ def kill_at_random_moments(installation: Installation, kills: int, seed: int) ->
             installation.written += 1
             name = f"f{chance.randint(0, installation.written)}.csv"
             installation.write(name, installation.written)
-            time.sleep(chance.uniform(0, 0.05))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0, 0.05))
         process.kill()
         assert live or in_start, "it never said that the initial load was done"
         assert process.wait(10) == -signal.SIGKILL, (installation.state.parent / "log").read_text()
