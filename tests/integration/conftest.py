@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,9 +12,7 @@ from flows.ingest import work_selection
 from flows.landing import missing_files as missing
 from flows.landing import monitor, pending_files, settling
 from flows.settings import Observer
-from tests.integration.live_feed import LiveFeed, live
-
-type Start = Callable[..., LiveFeed]
+from tests.integration.live_feed import Start, live
 
 
 @pytest.fixture(params=["native", pytest.param("polling", marks=pytest.mark.slow)])

@@ -263,3 +263,12 @@ def ask(living: LiveFeed, kind: Kind, *paths: str, **payload: object) -> dict[st
         return box.wait(request, timeout_s=20, owner_alive=lambda: True)
     finally:
         box.close()
+
+
+def pause(seconds: float) -> None:
+    """What a slow writer does between two writes, and who sees that nothing comes of something."""
+    time.sleep(seconds)
+
+
+type Start = Callable[..., LiveFeed]
+"""Starts a live feed of the sales, with options of its dataset."""

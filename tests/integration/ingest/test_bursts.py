@@ -8,7 +8,7 @@ import gzip
 import itertools
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +25,7 @@ from flows.model.limits import Limits
 from flows.settings import Settings
 from flows.validation import cost
 from flows.validation.cost import Cost
-from tests.integration.live_feed import LiveFeed, ask, sales
-
-type Start = Callable[..., LiveFeed]
+from tests.integration.live_feed import LiveFeed, Start, ask, sales
 
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 

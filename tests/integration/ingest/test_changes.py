@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
 
 import polars as pl
 import pytest
@@ -20,9 +19,7 @@ from flows.model.policies import Unload
 from flows.store.payload import Kind
 from flows.store.requests import RequestBox
 from tests.cube_rows import all_rows
-from tests.integration.live_feed import LiveFeed, ask, sales
-
-type Start = Callable[..., LiveFeed]
+from tests.integration.live_feed import LiveFeed, Start, ask, sales
 
 
 def test_a_correction_replaces_only_its_own_rows(start: Start) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flows.settings import Observer
-from tests.integration.live_feed import LiveFeed, ask, live, sales
-
-type Start = Callable[..., LiveFeed]
+from tests.integration.live_feed import LiveFeed, Start, ask, live, sales
 
 
 def warnings(living: LiveFeed) -> list[str]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from flows.model.policies import Unload
 from flows.store.history import FileRow
 from tests.integration.ingest.keyless import KEYLESS
-from tests.integration.live_feed import LiveFeed, ask, sales
-
-type Start = Callable[..., LiveFeed]
+from tests.integration.live_feed import LiveFeed, Start, ask, sales
 
 
 def standings(living: LiveFeed) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,7 @@ from flows.errors import RequestFailed, StateError
 from flows.model.policies import Keep, Unload
 from flows.settings import Observer
 from tests.integration.landing.lost_directories import ALL, doubt_of, fill, renumber
-from tests.integration.live_feed import LiveFeed, ask, live, sales
-
-type Start = Callable[..., LiveFeed]
+from tests.integration.live_feed import ask, live, sales
 
 
 @pytest.fixture(autouse=True)

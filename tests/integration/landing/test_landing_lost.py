@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,9 +13,7 @@ import pytest
 from flows.model.policies import Keep, Unload
 from flows.settings import Observer
 from tests.integration.landing.lost_directories import ALL, RENUMBERED, doubt_of, fill, mounted, renumber
-from tests.integration.live_feed import LiveFeed, ask, live, sales
-
-type Start = Callable[..., LiveFeed]
+from tests.integration.live_feed import Start, ask, live, sales
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,7 @@ from flows.errors import QueryError
 from flows.model.precedence import ByColumn
 from flows.settings import Observer
 from tests.integration.ingest.keyless import KEYLESS
-from tests.integration.live_feed import LiveFeed, ask, live, sales
-
-type Start = Callable[..., LiveFeed]
+from tests.integration.live_feed import LiveFeed, Start, ask, live, sales
 
 
 def history(living: LiveFeed, *options: str) -> list[dict[str, Any]]:
