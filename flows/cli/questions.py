@@ -40,7 +40,8 @@ def query(
     parameters += [("dataset", dataset)] if dataset else []
     parameters += [("totals", "true")] if totals else []
     answer = read_from_session(state, "/api/query", parameters)
-    rows = answer["rows"] if form is Format.json else [_with_decimals(row, measures) for row in answer["rows"]]
+    decimals = {name for name, facts in answer["measures"].items() if facts["kind"] == "decimal"}
+    rows = answer["rows"] if form is Format.json else [_with_decimals(row, decimals) for row in answer["rows"]]
     show(rows, form, grouped=measures)
     for error in answer.get("errors", ()):
         sys.stderr.write(
@@ -50,9 +51,9 @@ def query(
         raise typer.Exit(1)
 
 
-def _with_decimals(row: Mapping[str, Any], measures: Collection[str]) -> dict[str, Any]:
-    """Measures that came as text are decimals."""
-    return {n: Decimal(found) if n in measures and isinstance(found, str) else found for n, found in row.items()}
+def _with_decimals(row: Mapping[str, Any], decimals: Collection[str]) -> dict[str, Any]:
+    """Decimals come as text."""
+    return {n: found if found is None or n not in decimals else Decimal(found) for n, found in row.items()}
 
 
 @commands.command()

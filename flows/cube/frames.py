@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from flows.cube.wide_sums import narrow_sums, wide_sum
 from flows.errors import QueryError
-from flows.model.measures import Mean, Measure, RowCount, Sum, ValueCount, is_sum
+from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Measure, Min, RowCount, Sum, ValueCount, is_sum
 from flows.model.tables import TOTAL_DEPTH, VERSION, Column, Query, Table
 from flows.model.types import INTEGER, ColumnType
 from flows.model.types.decimal import MOST_DIGITS
@@ -143,12 +143,19 @@ def _fixed(table: Table, query: Query, depth: int) -> dict[str, ColumnType]:
     return {name: each for name, each in answer_columns(table, query).items() if name not in left_out}
 
 
-def _expression(table: Table, measure: Measure) -> pl.Expr:
+def _expression(table: Table, measure: Measure[Aggregation]) -> pl.Expr:
     match measure.aggregation:
         case RowCount():
             found = pl.len()
         case ValueCount(column):
             found = pl.col(column).count()
+        case DistinctCount(column):
+            found = pl.col(column).drop_nulls().n_unique()
+        case Min(column):
+            found = pl.col(column).min()
+        case Max(column):
+            # of all values, as engines have it, NaN is the greatest
+            found = pl.col(column).nan_max() if table.column(column).type.sums == "float" else pl.col(column).max()
         case Sum(column):
             found = _of_values(column, wide_sum(table.column(column)))
         case Mean(column) if table.column(column).type.whole:

@@ -53,7 +53,7 @@ class Measured:
 
 
 def measure_days(cube: Cube, table: Table, level: str, days: Sequence[date] | None = None) -> Measured:
-    """Ask for all measures by day.
+    """Ask for the measures that reports show, by day.
 
     Args:
         cube: where.
@@ -61,7 +61,7 @@ def measure_days(cube: Cube, table: Table, level: str, days: Sequence[date] | No
         level: the Date column that holds the day.
         days: which days; all by default.
     """
-    names = tuple(measure.name for measure in table.measures)
+    names = tuple(measure.name for measure in table.shown)
     by_day: dict[date, dict[str, Value]] = {}
     failed: dict[str, str] = {}
     for asked in _together_or_each(cube, table, level, days, names, failed):

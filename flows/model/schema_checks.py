@@ -45,13 +45,13 @@ def _is_pattern(name: str) -> bool:
 
 
 def check_names(table: Table) -> None:
-    """Refuse names that two things of a table would have, so that an answer could not say which of them it is."""
+    """Refuse names that two things of a table would have, so that nobody could say which of them is meant."""
     taken = {m.name: f"the {m.aggregation.word} of {m.aggregation.column}" for m in table.measures}
-    taken |= {CONTRIBUTORS_COUNT: "the count of rows", TOTAL_DEPTH: "the depth of totals"}
-    for level in table.levels:
-        if level.name in taken:
-            expected = f"another name: {taken[level.name]} is called so"
-            raise wrong(f"schema.{level.name}", expected, level.name)
+    taken[CONTRIBUTORS_COUNT] = "the count of rows"
+    if any(level.name == TOTAL_DEPTH for level in table.levels):
+        taken[TOTAL_DEPTH] = "the depth of totals"
+    for name in (column.name for column in table.columns if column.name in taken):
+        raise wrong(f"schema.{name}", f"another name: {taken[name]} is called so", name)
 
 
 def check_moments(schema: type[dy.Schema], cells: CellText) -> None:

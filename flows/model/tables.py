@@ -8,8 +8,19 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from flows.errors import QueryError
-from flows.model.measures import Aggregation, Mean, Measure, RowCount, Sum, ValueCount
-from flows.model.types import FLOAT, INTEGER, ColumnType, Value
+from flows.model.measures import (
+    Aggregation,
+    DistinctCount,
+    Max,
+    Mean,
+    Measure,
+    Min,
+    RowCount,
+    Shown,
+    Sum,
+    ValueCount,
+)
+from flows.model.types import BOOLEAN, FLOAT, INTEGER, ColumnType, Value
 
 VERSION = "_version"
 """The hidden integer column that says which file version a row came from."""
@@ -60,9 +71,21 @@ class Table:
         return tuple(c for c in self.columns if c.name in self.keys or not c.type.numeric)
 
     @property
-    def measures(self) -> tuple[Measure, ...]:
-        """`X.SUM` and `X.MEAN` for each numeric column that is no key, `X.COUNT` of its values where it may be null,
-        and `contributors.COUNT`."""
+    def measures(self) -> tuple[Measure[Aggregation], ...]:
+        """All that can be asked: those shown, `X.MIN` and `X.MAX` for each column but truth values, and
+        `X.COUNT_DISTINCT` for each level."""
+        ordered = [c.name for c in self.columns if c.type is not BOOLEAN]
+        return (
+            *self.shown,
+            *(Measure(f"{name}.MIN", Min(name)) for name in ordered),
+            *(Measure(f"{name}.MAX", Max(name)) for name in ordered),
+            *(Measure(f"{level.name}.COUNT_DISTINCT", DistinctCount(level.name)) for level in self.levels),
+        )
+
+    @property
+    def shown(self) -> tuple[Measure[Shown], ...]:
+        """What the live page and the reports of days show: `X.SUM` and `X.MEAN` for each numeric column that is no
+        key, `X.COUNT` of its values where it may be null, and `contributors.COUNT`."""
         numeric = [c.name for c in self.columns if c.type.numeric and c.name not in self.keys]
         nullable = [c.name for c in self.columns if c.name in numeric and c.nullable]
         return (
@@ -83,7 +106,9 @@ class Table:
                 return self.column(column).type.of_sums
             case Mean():
                 return FLOAT
-            case ValueCount() | RowCount():
+            case Min(column) | Max(column):
+                return self.column(column).type
+            case ValueCount() | RowCount() | DistinctCount():
                 return INTEGER
             case _:
                 assert_never(aggregation)
@@ -92,7 +117,7 @@ class Table:
         """The level of that name; raises QueryError naming the nearest one."""
         return _named("level", name, {c.name: c for c in self.levels}, self.name)
 
-    def measure(self, name: str) -> Measure:
+    def measure(self, name: str) -> Measure[Aggregation]:
         """The measure of that name; raises QueryError naming the nearest one."""
         return _named("measure", name, {m.name: m for m in self.measures}, self.name)
 

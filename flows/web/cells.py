@@ -9,7 +9,7 @@ from typing import assert_never
 import polars as pl
 
 from flows.errors import TooManyRows
-from flows.model.measures import Aggregation, Folding, Mean, Measure, RowCount, Sum, ValueCount, folding
+from flows.model.measures import Folding, Mean, Measure, RowCount, Shown, Sum, ValueCount, folding
 from flows.model.tables import CONTRIBUTORS_COUNT, Column, Query, Table
 
 MAX_CELLS = 50_000
@@ -37,12 +37,12 @@ class Layout:
     max_cells: int = MAX_CELLS
 
     @property
-    def measures(self) -> tuple[Measure, ...]:
-        return self.table.measures
+    def measures(self) -> tuple[Measure[Shown], ...]:
+        return self.table.shown
 
     def weight(self, mean: Mean) -> str:
         """The count of the values behind a mean, by which means of cells are folded exactly."""
-        counts = (m.name for m in self.table.measures if m.aggregation == ValueCount(mean.column))
+        counts = (m.name for m in self.measures if m.aggregation == ValueCount(mean.column))
         return next(counts, CONTRIBUTORS_COUNT)
 
     @property
@@ -152,7 +152,7 @@ def fold_in(layout: Layout, cells: pl.DataFrame, added: list[pl.DataFrame]) -> t
     return (before, _with_means(layout, after).select(cells.columns)) if room <= layout.max_cells else None
 
 
-def cell_part(aggregation: Aggregation) -> pl.Expr:
+def cell_part(aggregation: Shown) -> pl.Expr:
     """What rows add to a cell."""
     match aggregation:
         case RowCount():
@@ -173,11 +173,15 @@ def _folded(how: Folding, parts: pl.Expr) -> pl.Expr:
             return _sum(parts)
         case "count":
             return parts.sum()
+        case "least":
+            return parts.min()
+        case "greatest":
+            return parts.max()
         case _:
             assert_never(how)
 
 
-def page_fold(layout: Layout, aggregation: Aggregation) -> str | list[object]:
+def page_fold(layout: Layout, aggregation: Shown) -> str | list[object]:
     """The aggregate by which the page's engine makes totals of cells, in its own words.
 
     Its `max` and `min` take a null that comes first for the greatest value: over cells without values they need another

@@ -35,7 +35,8 @@ def _query(question: Question[QueryParameters]) -> Response:
             most=MAX_ROWS,
         ) from error
     rows, too_large = fitting(table, query, frame)
-    answer = {"dataset": query.table, "rows": json_rows(table, query, rows)}
+    kinds = {name: {"kind": table.type_of(table.measure(name).aggregation).kind} for name in query.measures}
+    answer = {"dataset": query.table, "measures": kinds, "rows": json_rows(table, query, rows)}
     errors = [error_fields(sum_overflow(table, measure)) for measure in too_large]
     return reply({**answer, "errors": errors} if errors else answer)
 
@@ -71,7 +72,12 @@ _SUMS = {
     "description": "Measures of which a sum does not fit; it is null in the rows",
 }
 _ROW = {"type": "object", "description": "Decimals are text, with all their digits; moments have their zone's offset"}
-_ROWS = json_object("dataset", rows=json_array(_ROW))
+_KINDS = {
+    "type": "object",
+    "additionalProperties": json_object("kind"),
+    "description": "Measure → the kind of its values, such as integer, decimal, date",
+}
+_ROWS = json_object("dataset", measures=_KINDS, rows=json_array(_ROW))
 _ROWS["properties"] |= {"errors": _SUMS}
 _HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
 

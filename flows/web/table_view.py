@@ -12,7 +12,7 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.cube.observable import TableChanges, WatchedCube
 from flows.errors import TooManyRows
-from flows.model.measures import Measure
+from flows.model.measures import Measure, Shown
 from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
 from flows.web.api import TIMEOUT_S
 from flows.web.cells import (
@@ -166,7 +166,7 @@ def _snapshot_header(state: ViewState) -> dict[str, Any]:
     }
 
 
-def _described(layout: Layout, measure: Measure) -> dict[str, Any]:
+def _described(layout: Layout, measure: Measure[Shown]) -> dict[str, Any]:
     return {
         "name": measure.name,
         "aggregation": measure.aggregation.word,

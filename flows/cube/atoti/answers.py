@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import polars as pl
 
 from flows.cube import frames
-from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
+from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.tables import Column, Query, Table
 from flows.model.types import Value
 
@@ -29,14 +29,27 @@ def is_inexact_there(column: Column) -> bool:
 
 def is_shown_there(table: Table, aggregation: Aggregation) -> bool:
     """Whether Atoti's own interface has a measure, exact or not."""
-    return aggregation.column is None or table.column(aggregation.column).type.atoti != "String"
+    match aggregation:
+        case Sum(column) | Mean(column):
+            return table.column(column).type.atoti != "String"
+        case Min() | Max() | DistinctCount() | ValueCount():
+            return not is_answered_from_rows(table, aggregation)
+        case RowCount():
+            return True
+        case _:
+            assert_never(aggregation)
 
 
 def is_answered_from_rows(table: Table, aggregation: Aggregation) -> bool:
-    """Whether Atoti has no such aggregation: it has none that counts values and leaves out nulls, and no decimals."""
+    """Whether Atoti has no such aggregation: it has none that counts values and leaves out nulls, no decimals, and says
+    nothing of the least of texts, days and moments."""
     match aggregation:
         case ValueCount():
             return True
+        case DistinctCount(column):
+            return table.column(column).nullable or is_inexact_there(table.column(column))
+        case Min(column) | Max(column):
+            return not table.column(column).type.numeric or is_inexact_there(table.column(column))
         case Sum(column) | Mean(column):
             return is_inexact_there(table.column(column))
         case RowCount():

@@ -36,7 +36,7 @@ from flows.cube.atoti.start import StartLog, starting, warn_of_open_port
 from flows.cube.bounds import Bounds
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, live_batches
-from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
+from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.merge import ChangeSet, Horizon
 from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Query, Table
 from flows.runtime.chunks import group_by_size
@@ -241,6 +241,12 @@ def compile_aggregation(
             return tt.agg.sum(stored[column])
         case Mean(column):
             return tt.agg.mean(stored[column])
+        case Min(column):
+            return tt.agg.min(stored[column])
+        case Max(column):
+            return tt.agg.max(stored[column])
+        case DistinctCount(column):
+            return tt.agg.count_distinct(stored[column])
         case RowCount() | ValueCount():
             return None
         case _:

@@ -13,7 +13,7 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.cube.duckdb.database import Database, TooWide, answer, changed_rows
 from flows.cube.duckdb.sql import INCOMING, StoredTable
-from flows.cube.frames import narrowed
+from flows.cube.frames import answer_columns, exact_sums, narrowed
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
 from flows.model.merge import ChangeSet, Horizon
@@ -114,7 +114,8 @@ class DuckDbCube:
                 frame = answer(cursor, *stored.select(query), columns, limits)
             except TooWide:  # one sum that does not fit fails them all: ask again for wide ones
                 frame = narrowed(table, query, answer(cursor, *stored.select(query, wide=True), columns, limits))
-        frame = stored.named(frame, {name: table.level(name).type for name in query.levels})
+        sums = exact_sums(table, query)  # which may be wide
+        frame = stored.named(frame, {n: kind for n, kind in answer_columns(table, query).items() if n not in sums})
         order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
         return frame.sort(order, nulls_last=False) if order else frame
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from flows.cube.frames import row_columns
 from flows.cube.rebuild import Ranges, ordered_keys
 from flows.cube.wide_sums import BASE, HIGH, LOW
-from flows.model.measures import Aggregation, Mean, RowCount, Sum, ValueCount
+from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.merge import Horizon
 from flows.model.tables import VERSION, Query, Table
 from flows.model.types import ColumnType, Value
@@ -120,6 +120,12 @@ class StoredTable:
                 return "count(*)"
             case ValueCount(column):
                 return f"count({self._inside[column]})"
+            case DistinctCount(column):
+                return f"count(DISTINCT {self._inside[column]})"
+            case Min(column):
+                return f"min({self._inside[column]})"
+            case Max(column):
+                return f"max({self._inside[column]})"
             case Mean(column) if wide:
                 return f"avg(CAST({self._inside[column]} AS DOUBLE))"
             case Mean(column):

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from flows.cube import frames
-from flows.cube.atoti.answers import is_answered_from_rows
+from flows.cube.atoti.answers import is_answered_from_rows, is_shown_there
 from flows.cube.atoti.engine import compile_aggregation
 from flows.cube.duckdb.engine import DuckDbCube
-from flows.model.measures import Aggregation, Measure, folding, is_sum
+from flows.model.measures import Aggregation, Measure, Shown, folding, is_sum
 from flows.model.tables import Query, Table
 from flows.web.cells import Layout, cell_part, page_fold
 from tests.integration.cube.cube_contract import SALES, put
@@ -49,7 +49,8 @@ def test_the_embedded_engine_refuses_it(table: Table) -> None:
 
 
 def test_atoti_refuses_it(table: Table) -> None:
-    for refuse in (partial(compile_aggregation, cast(Any, None)), partial(is_answered_from_rows, table)):
+    compiled = partial(compile_aggregation, cast(Any, None))
+    for refuse in (compiled, partial(is_answered_from_rows, table), partial(is_shown_there, table)):
         with pytest.raises(AssertionError, match=UNREACHABLE):
             refuse(MEDIAN)
 
@@ -61,6 +62,9 @@ def test_an_answer_from_rows_refuses_it(table: Table) -> None:
 
 
 def test_the_page_and_the_model_refuse_it(table: Table) -> None:
-    for refuse in (cell_part, folding, is_sum, table.type_of, partial(page_fold, Layout(table, ()))):
+    for refuse in (folding, is_sum, table.type_of):
         with pytest.raises(AssertionError, match=UNREACHABLE):
             refuse(MEDIAN)
+    for refuse_shown in (cell_part, partial(page_fold, Layout(table, ()))):
+        with pytest.raises(AssertionError, match=UNREACHABLE):
+            refuse_shown(cast(Shown, MEDIAN))

@@ -82,6 +82,17 @@ def test_sums_are_exact_in_the_api_and_in_every_form_of_the_command(living: Live
         assert text in CliRunner().invoke(app, arguments).stdout
 
 
+def test_the_least_values_come_in_their_own_type_in_the_api_and_in_the_command(living: LiveFeed) -> None:
+    measures, state = ["Quantity.MIN", "Date.MIN", "Product.MAX", "ID.COUNT_DISTINCT"], living.landing.parent / "state"
+    answer = read(StateDirectory(state).require_owner(), "/api/query", [("measure", name) for name in measures])
+    assert answer["rows"] == [dict(zip(measures, ("0.10", "2021-05-01", "phone", 3), strict=True))]
+    assert [each["kind"] for each in answer["measures"].values()] == ["decimal", "date", "string", "integer"]
+    arguments = ["query", *measures, "Quantity.MAX", "--state", str(state)]
+    shown = CliRunner().invoke(app, [*arguments, "--format", "csv"]).stdout.splitlines()[1]
+    assert shown == f"0.10,2021-05-01,phone,3,{LONG}"
+    assert f"{Decimal(LONG):,f}" in CliRunner().invoke(app, arguments).stdout
+
+
 def test_the_report_and_the_restatement_of_a_day_have_all_digits(living: LiveFeed) -> None:
     put(living, "b.csv", amounts("-0.01", start=9, day="2021-05-02"))
     found = report(living, "2021-05-02")

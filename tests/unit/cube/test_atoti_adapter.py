@@ -79,7 +79,8 @@ class Stage:
         self.session.create_table.return_value = self.table
         self.session.create_cube.return_value = self.cube
         self.aggregations = {
-            name: create_autospec(getattr(tt.agg, name), return_value=name) for name in ("sum", "mean")
+            name: create_autospec(getattr(tt.agg, name), return_value=name)
+            for name in ("sum", "mean", "min", "max", "count_distinct")
         }
         self.start = create_autospec(tt.Session.start, return_value=self.session)
 
@@ -204,9 +205,16 @@ def test_hierarchies_and_measures_come_from_the_model_and_never_from_the_automat
     stage.cube.hierarchies.update.assert_called_once_with(
         {("sales", level): [stage.columns[level]] for level in levels}
     )
-    stage.cube.measures.update.assert_called_once_with({"Quantity.SUM": "sum", "Quantity.MEAN": "mean"})
-    for function in stage.aggregations.values():
-        function.assert_called_once_with(stage.columns["Quantity"])
+    columns = {
+        **dict.fromkeys(("sum", "mean"), ("Quantity",)),
+        **dict.fromkeys(("min", "max"), ("ID", "Quantity")),
+        "count_distinct": ("ID", "Date", "Product"),
+    }
+    asked = {word: [call.args[0] for call in made.call_args_list] for word, made in stage.aggregations.items()}
+    assert asked == {word: [stage.columns[name] for name in names] for word, names in columns.items()}
+    stage.cube.measures.update.assert_called_once_with(
+        {f"{name}.{word.upper()}": word for word, names in columns.items() for name in names}
+    )
 
 
 def test_a_query_is_asked_of_the_cube_in_atotis_language(stage: Stage) -> None:

@@ -81,7 +81,7 @@ def test_the_names_described_are_those_of_the_tables_and_each_is_refused_for_the
     ("kind", "given", "tables", "field", "allowed"),
     [
         (QueryParameters, {}, BOTH, "dataset", ["sales", "stock"]),
-        (QueryParameters, {}, (SALES,), "measure", ["Quantity.SUM", "Quantity.MEAN", "contributors.COUNT"]),
+        (QueryParameters, {}, (SALES,), "measure", [measure.name for measure in SALES.measures]),
         (QueryParameters, QUERY | {"where": ["D"]}, BOTH, "where", ["ID=…", "Date=…"]),
         (QueryParameters, QUERY | {"by": ["ID", "ID"]}, BOTH, "by", None),
         (FindingsParameters, {"version": ["1"]}, (SALES,), "dataset", None),
