@@ -156,7 +156,8 @@ def _check_apart(datasets: list[Dataset], state: Path) -> None:
                 state=kept,
             )
         for other in datasets:
-            if other is not dataset and _real(other.directory) == landing and other.pattern == dataset.pattern:
+            shared = other is not dataset and other.formats.keys() & dataset.formats.keys()
+            if shared and _real(other.directory) == landing:
                 raise DeclarationError(
                     "Two datasets take the same files",
                     next_step="give one of them another landing directory or pattern",

@@ -221,12 +221,13 @@ class Appender:
         return footer.batch
 
     def _write_quarantine(self, batch: _Batch) -> None:
-        texts, reader = batch.checked.checked.texts, reader_of(batch.dataset)
+        texts = batch.checked.checked.texts
         for version in batch.plan.new:
             if version.verdict is not None and version.verdict.findings:
                 whole = batch.checked.reads[version.path].body
                 lines = version.verdict.refused_lines if version.verdict.accepted else None
                 text = texts.get(version.path)  # none where it was too large to be read
+                reader = reader_of(batch.dataset.of_file(version.path))
                 refused = reader.cut(text, lines) if text is not None and lines is not None else whole
                 self._quarantine.write(batch.dataset.name, version.id, version.path, version.verdict, refused)
 

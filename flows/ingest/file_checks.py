@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 
 import polars as pl
 
@@ -63,10 +64,12 @@ type OpenedFile = tuple[FileContent, Source]
 
 def files_that_fit(dataset: Dataset, reads: Sequence[FileContent]) -> Iterator[list[OpenedFile]]:
     """Groups of files, each of which fits into memory whatever its files hold, or is one file."""
-    cost, reader = Cost(dataset), reader_of(dataset)
+    cost, alike, reader = Cost(dataset), dataset, reader_of(dataset)
     group: list[OpenedFile] = []
     size = worst = 0
     for read in reads:
+        if (own := dataset.of_file(read.landed.path)) is not alike:
+            alike, reader = own, reader_of(own)
         source = _open(reader, read)
         size += reader.needs_bytes(source)
         if group and size > cost.free_bytes:  # which fit whatever they hold: nothing is counted until then
@@ -105,6 +108,10 @@ def _check_together(dataset: Dataset, group: Sequence[OpenedFile]) -> CheckedFil
     if not group:
         return CheckedFiles([], dataset.schema.create_empty().with_columns(_NOWHERE), {}, {})
     files = [read.landed.path for read, _ in group]
+    alike = {id(own): own for own in map(dataset.of_file, files)}
+    if len(alike) > 1:
+        return _check_each_format(dataset, group)
+    dataset = next(iter(alike.values()))
     verdicts = {read.landed.path: _not_read(read) for read, _ in group if read.body is None}
     readable = [read for read, _ in group if read.body is not None]
     text = reader_of(dataset).parse([source for read, source in group if read.body is not None])
@@ -118,6 +125,20 @@ def _check_together(dataset: Dataset, group: Sequence[OpenedFile]) -> CheckedFil
         verdicts={path: verdicts[path] for path in files},
         texts=dict(zip(names, text.bodies, strict=True)),
     )
+
+
+def _check_each_format(dataset: Dataset, group: Sequence[OpenedFile]) -> CheckedFiles:
+    """Check files of several formats, as if all were of one."""
+    by_format = dict[int, list[OpenedFile]]()
+    for opened in group:
+        by_format.setdefault(id(dataset.of_file(opened[0].landed.path)), []).append(opened)
+    checked = reduce(_both, (_check_together(dataset, files) for files in by_format.values()))
+    files = [read.landed.path for read, _ in group if read.body is not None]
+    place = {path: number for number, path in enumerate(files)}
+    moved = pl.Series([place[path] for path in checked.files], dtype=pl.UInt32)
+    rows = checked.rows.with_columns(moved.gather(checked.rows[FILE]).alias(FILE)).sort(FILE, maintain_order=True)
+    verdicts = {read.landed.path: checked.verdicts[read.landed.path] for read, _ in group}
+    return CheckedFiles(files, rows, verdicts, checked.texts)
 
 
 def _with_manifest(read: FileContent, found: FileFindings, data_rows: int) -> FileFindings:
@@ -151,8 +172,12 @@ def _refuse(dataset: Dataset, read: FileContent, source: Source, error: BaseExce
         verdict = refuse(FileRefused.too_costly(error).found)
     else:
         log.warning("%s: %s is refused, since to check it failed", dataset.name, shown(path), exc_info=error)
-        verdict = _refusal(find_fault(dataset, lambda: reader_of(dataset).parse([source])), describe(error))
+        verdict = _refusal(_find_fault(dataset.of_file(path), source), describe(error))
     return replace(_check_together(dataset, []), files=[path], verdicts={path: verdict})
+
+
+def _find_fault(dataset: Dataset, source: Source) -> Fault:
+    return find_fault(dataset, lambda: reader_of(dataset).parse([source]))
 
 
 def _refusal(fault: Fault, raised: str) -> Verdict:

@@ -100,7 +100,7 @@ def _in_directory(dataset: Dataset, directory: Path) -> list[LocatedFile]:
         where = "also in directories in it" if dataset.recursive else "and in no directory in it"
         raise QueryError(
             f"The directory has no file that the dataset takes ({listing.problem or 'its pattern says which'})",
-            next_step=f"name the files, or another directory: {dataset.pattern} is looked for, {where}",
+            next_step=f"name the files, or another directory: {dataset.all_patterns} is looked for, {where}",
             directory=directory,
         )
     paths = sorted(os.fsdecode(path) for path in listing.files)
@@ -145,7 +145,7 @@ def _read(dataset: Dataset, file: LocatedFile) -> FileContent | Verdict:
 
 
 def _other_name(dataset: Dataset, file: LocatedFile) -> Verdict:
-    expected = f"a name that matches {dataset.pattern}, and no temporary one: a session leaves others alone"
+    expected = f"a name that matches {dataset.all_patterns}, and no temporary one: a session leaves others alone"
     return _refusal("pattern", Path(file.path).name, expected)
 
 

@@ -138,7 +138,7 @@ class FeedSource:
             "scan_age_s": time.monotonic() - inbox.scanned_at if isfinite(inbox.scanned_at) else None,
             "waits": [{"file": shown(path), "for": why} for path, why in list(waiting.items())[:SHOWN_WAITING]],
             "left_out": {shown(path): why for path, why in list(inbox.refused.items())[:SHOWN_WAITING]},
-            "beside": None if inbox.beside is None else inbox.beside.words(state.dataset.pattern),
+            "beside": None if inbox.beside is None else inbox.beside.words(state.dataset.all_patterns),
             "quarantine": quarantine_facts(state.dataset, self.feed.quarantine),
             "died_over": {shown(path): why for path, why in list(died_over.items())[:SHOWN_WAITING]},
             "last_loaded_utc": found.last_loaded_utc,

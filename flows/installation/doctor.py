@@ -119,7 +119,7 @@ def _beside(dataset: Dataset) -> Iterator[Row]:
     beside = scan(dataset.root, name_filter(dataset), recursive=dataset.recursive).beside
     if beside is not None:
         advice = "where they belong to the dataset, widen its pattern, or rename them"
-        yield check_row(f"{dataset.name}: pattern", "ok", beside.words(dataset.pattern), advice)
+        yield check_row(f"{dataset.name}: pattern", "ok", beside.words(dataset.all_patterns), advice)
 
 
 def _state(settings: Settings) -> Iterator[Row]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from fnmatch import translate
-from unicodedata import normalize
+from collections.abc import Iterable
 
 from flows.model.dataset import Dataset
+from flows.model.file_names import in_one_form, name_matcher
 
 is_temporary = re.compile(
     r"[.~#].*|.*[~#]|.*\.("
@@ -22,34 +22,30 @@ deeper. Ten thousand of them are made in a second."""
 
 
 class NameFilter:
-    """Which file names are a dataset's: those that match the pattern and are no temporary ones.
+    """Which file names are a dataset's: those that match one of its patterns and are no temporary ones."""
 
-    Pattern and name are compared as text in one normal form: which of the two forms a name has on the disk
-    depends on the system that wrote it.
-    """
-
-    def __init__(self, pattern: str, companions: tuple[str, ...]) -> None:
-        self._matches = re.compile(translate(normalize("NFC", pattern))).match
+    def __init__(self, patterns: Iterable[str], companions: tuple[str, ...]) -> None:
+        self._matchers = [name_matcher(each) for each in patterns]
         self._companions = companions or ("\0",)
 
     def __call__(self, name: str) -> bool:
         """Whether a name is one of them."""
-        text = _normal(name)
-        return bool(self._matches(text)) and not is_temporary(text) and not name.endswith(self._companions)
+        return self._matches(name) and self._is_whole(name)
 
     def leaves_out(self, name: str) -> bool:
         """Whether it is the pattern alone that leaves out a name."""
-        text = _normal(name)
-        return not self._matches(text) and not is_temporary(text) and not name.endswith(self._companions)
+        return not self._matches(name) and self._is_whole(name)
 
+    def _matches(self, name: str) -> bool:
+        return any(matches(name) for matches in self._matchers)
 
-def _normal(name: str) -> str:
-    return name if name.isascii() else normalize("NFC", name)
+    def _is_whole(self, name: str) -> bool:
+        return not is_temporary(in_one_form(name)) and not name.endswith(self._companions)
 
 
 def name_filter(dataset: Dataset) -> NameFilter:
     """The names of a dataset's files."""
-    return NameFilter(dataset.pattern, dataset.completeness.companions)
+    return NameFilter(dataset.formats, dataset.completeness.companions)
 
 
 def is_too_deep(path: bytes) -> bool:

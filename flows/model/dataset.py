@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import NoneType
@@ -20,7 +20,8 @@ import polars as pl
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.declaration import require, require_kind
-from flows.model.formats import Csv, Format
+from flows.model.file_names import name_matcher
+from flows.model.formats import Csv, Format, check_formats, fingerprint_of
 from flows.model.limits import Limits
 from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
@@ -63,7 +64,9 @@ class Dataset:
             the format, such as `*.csv`.
         recursive: whether directories inside the landing directory are searched too: 32 below each other, no links,
             and none whose name begins with a dot.
-        format: how the files are written: `Csv(…)`, `Parquet(…)`, `JsonLines(…)`, `Excel(…)`.
+        format: how the files are written: `Csv(…)`, `Parquet(…)`, `JsonLines(…)`, `Excel(…)`; or, where that is in
+            several ways, a mapping from globs for their names, in place of `pattern`, of which the first one that
+            matches counts: `{"*.csv": Csv(…), "*.xlsx": Excel()}`.
         renamed: the earlier name of a column → its name now, so that what was loaded under the one is shown under the
             other.
         from_path: regular expression with named groups; each group is a column taken from the file's path inside the
@@ -90,7 +93,7 @@ class Dataset:
     pattern: str = ""
     recursive: bool = False
 
-    format: Format = field(default_factory=Csv)
+    format: Format | Mapping[str, Format] = field(default_factory=Csv, hash=False)
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     from_path: str | None = None
     source_columns: tuple[str, ...] | None = None
@@ -119,25 +122,34 @@ class Dataset:
         named = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,62}", self.name) is not None
         require(named, "name", "a letter, then letters, digits, - and _", self.name)
         self._check_kinds()
-        object.__setattr__(self, "pattern", self.pattern or self.format.pattern)
-        check_moments(self.schema, self.format.cells)
+        if not isinstance(self.format, Mapping):
+            object.__setattr__(self, "pattern", self.pattern or self.format.pattern)
         check_source_columns(self.source_columns, prepared=self.prepare is not None)
         columns = tuple(self.schema.columns()) if self.prepare is None else None
         check_renamed(self.schema, self.renamed)
         check_from_path(self.from_path, columns, self.source_columns)
-        check_fields(self.format, self.header)
-        check_header(self.format, self.header)
         check_expected_day(self.schema, self.expect, self.retain_days)
         check_duplicates(self.schema, self.duplicates)
         check_precedence(self.schema, self.precedence)
-        if isinstance(self.format, Csv):
-            check_trailers(self.format.trailers, self.header)
-        check_cell_columns(self.format.cells.columns, {*self.schema.columns(), *self.header, *self.path_columns})
+        for form in self.formats.values():
+            self._check_format(form)
         check_names(self.table)
+
+    def _check_format(self, form: Format) -> None:
+        check_moments(self.schema, form.cells)
+        check_fields(form, self.header)
+        check_header(form, self.header)
+        if isinstance(form, Csv):
+            check_trailers(form.trailers, self.header)
+        check_cell_columns(form.cells.columns, {*self.schema.columns(), *self.header, *self.path_columns})
 
     def _check_kinds(self) -> None:
         """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""
-        require_kind("format", self.format, *get_args(Format.__value__))
+        for form in self.format.values() if isinstance(self.format, Mapping) else (self.format,):
+            require_kind("format", form, *get_args(Format.__value__))
+        if isinstance(self.format, Mapping):
+            check_formats(self.format)
+            require(not self.pattern, "pattern", "absent: the globs of format say which files it takes", self.pattern)
         require_kind("completeness", self.completeness, Completeness)
         require_kind("bad_rows", self.bad_rows, *get_args(BadRows.__value__))
         require_kind("when_deleted", self.when_deleted, *get_args(WhenDeleted.__value__))
@@ -155,6 +167,35 @@ class Dataset:
     def root(self) -> bytes:
         """The same, absolute, as the system's calls take it."""
         return os.fsencode(self.directory.absolute())
+
+    @cached_property
+    def formats(self) -> Mapping[str, Format]:
+        """Glob for names of files → how those are written; the first one that matches counts."""
+        return self.format if isinstance(self.format, Mapping) else {self.pattern: self.format}
+
+    @property
+    def first_format(self) -> Format:
+        """How its files are written; where that is in several ways, the first of them: see `of_file`."""
+        return next(iter(self.formats.values()))
+
+    @property
+    def all_patterns(self) -> str:
+        """Which names it takes, for people."""
+        return " or ".join(self.formats)
+
+    def of_file(self, path: bytes) -> Dataset:
+        """The dataset as it would be, had it files like this one alone; a name that none of its globs matches is read
+        like one of the first."""
+        if not isinstance(self.format, Mapping):
+            return self
+        name = os.path.basename(os.fsdecode(path))
+        found = (dataset for matches, dataset in self._by_name if matches(name))
+        return next(found, self._by_name[0][1])
+
+    @cached_property
+    def _by_name(self) -> tuple[tuple[Callable[[str], bool], Dataset], ...]:
+        of_format = {repr(form): replace(self, format=form) for form in self.formats.values()}
+        return tuple((name_matcher(glob), of_format[repr(form)]) for glob, form in self.formats.items())
 
     @cached_property
     def path_columns(self) -> tuple[str, ...]:
@@ -224,7 +265,7 @@ class Dataset:
         """
         facts = [
             repr(self.schema),
-            f"csv={self.format.fingerprint}",  # these names are on disks: another one would check all files again
+            f"csv={fingerprint_of(self.format)}",  # these names are on disks: another one would check all files again
             f"from_name={self.from_path!r}",
             f"source_columns={self.source_columns!r}",
             f"revision={self.revision!r}",

@@ -14,15 +14,15 @@ from flows.reading.port import Reader
 
 
 def reader_of(dataset: Dataset) -> Reader:
-    """What reads the files of a dataset."""
-    match dataset.format:
+    """What reads the files of a dataset that are written in its first format: see `Dataset.of_file`."""
+    match dataset.first_format:
         case Csv():
             return CsvReader(dataset)
-        case Parquet():
-            return ParquetReader(dataset, dataset.format)
-        case JsonLines():
-            return JsonLinesReader(dataset, dataset.format)
-        case Excel():
-            return ExcelReader(dataset, dataset.format)
-        case _:
-            assert_never(dataset.format)
+        case Parquet() as parquet:
+            return ParquetReader(dataset, parquet)
+        case JsonLines() as json_lines:
+            return JsonLinesReader(dataset, json_lines)
+        case Excel() as excel:
+            return ExcelReader(dataset, excel)
+        case _ as unknown:
+            assert_never(unknown)

@@ -4,8 +4,10 @@ would say of a file is found, and what has no place any more is null."""
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import dataframely as dy
 import polars as pl
@@ -53,6 +55,21 @@ def derive_rows(dataset: Dataset, rows: pl.DataFrame, sources: Sequence[Source],
         sources: the contents, each once.
         judged: whether they are checked; else nothing is found.
     """
+    alike = dict[int, list[Source]]()
+    for source in sources:
+        alike.setdefault(id(dataset.of_file(source.path)), []).append(source)
+    if not alike:
+        return _derive_alike(dataset, rows, [], judged=judged)
+    made = [_derive_alike(dataset.of_file(group[0].path), rows, group, judged=judged) for group in alike.values()]
+    return reduce(_both, made)
+
+
+def _both(one: DerivedRows, other: DerivedRows) -> DerivedRows:
+    hidden = dict(Counter(one.hidden) + Counter(other.hidden))
+    return DerivedRows(pl.concat([one.rows, other.rows]), one.found | other.found, hidden)
+
+
+def _derive_alike(dataset: Dataset, rows: pl.DataFrame, sources: Sequence[Source], *, judged: bool) -> DerivedRows:
     numbers = pl.DataFrame(
         {VERSION: [source.content for source in sources], FILE: range(len(sources))},
         schema={VERSION: pl.Int64, FILE: pl.UInt32},
@@ -116,7 +133,7 @@ def _typed(dataset: Dataset, raw: pl.DataFrame) -> TypedRows:
 
 
 def _converted(dataset: Dataset, raw: pl.Series, column: dy.Column) -> pl.Series:
-    cells = dataset.format.cells.of(raw.name)
+    cells = dataset.first_format.cells.of(raw.name)
     if raw.name not in dataset.path_columns or dataset.prepare is not None:
         return convert(raw, column, cells)
     held = pl.when(~pl.col(raw.name).is_in(list(cells.nulls))).then(pl.col(raw.name))
@@ -127,7 +144,9 @@ def _converted(dataset: Dataset, raw: pl.Series, column: dy.Column) -> pl.Series
 def _absent(dataset: Dataset, raw: pl.Series) -> pl.Series:
     nothing = raw.is_null()
     is_text = raw.name in dataset.path_columns and raw.dtype == pl.String
-    return nothing | raw.is_in(list(dataset.format.cells.of(raw.name).nulls)).fill_null(True) if is_text else nothing
+    return (
+        nothing | raw.is_in(list(dataset.first_format.cells.of(raw.name).nulls)).fill_null(True) if is_text else nothing
+    )
 
 
 def _found(dataset: Dataset, typed: TypedRows, raw: pl.DataFrame, sources: Sequence[Source]) -> dict[int, FileFindings]:

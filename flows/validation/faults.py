@@ -54,7 +54,7 @@ def find_fault(dataset: Dataset, parse: Callable[[], RawRows]) -> Fault:
     if prepared is None:
         return Fault("prepare")
     rows = prepared.frame
-    cast = partial(cast_rows, dataset.schema, dataset.format.cells)
+    cast = partial(cast_rows, dataset.schema, dataset.first_format.cells)
     typed = _attempt(cast, rows)
     if typed is None:
         return Fault("cast", line=_first_line(rows, cast))

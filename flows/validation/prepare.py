@@ -114,7 +114,7 @@ def _lines(returned: pd.Series, known: pl.Series) -> pl.Series:
 
 def _text(name: str, values: pd.Series, dataset: Dataset) -> pl.Series:
     """Values that are not text are written as the dataset's files write them, and then read like text."""
-    write, form = type_of(dataset.schema.columns()[name]).write, dataset.format.cells.of(name)
+    write, form = type_of(dataset.schema.columns()[name]).write, dataset.first_format.cells.of(name)
     missing = values.isna().tolist()
     cells = [None if absent else write(value, form) for value, absent in zip(values.tolist(), missing, strict=True)]
     return pl.Series(name, cells, pl.String)

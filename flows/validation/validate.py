@@ -59,7 +59,7 @@ def validate(dataset: Dataset, text: RawRows) -> CheckedRows:
     checks = checks_of(dataset.schema, keys_repeat=dataset.table.greatest is not None)
     sorted_rows = _sort(dataset, checks, prepared.frame)
     found = _with_broken_rules(dataset, checks, prepared.found, sorted_rows, prepared.frame)
-    let_pass = tolerated_cells(dataset.schema, dataset.format.cells, prepared.frame, sorted_rows.typed)
+    let_pass = tolerated_cells(dataset.schema, dataset.first_format.cells, prepared.frame, sorted_rows.typed)
     found = tuple(_with_tolerances(each, let_pass.get(file, ())) for file, each in enumerate(found))
     verdicts = _judge(dataset, replace(text, found=found), sorted_rows, rows_by_file(prepared.frame[FILE]))
     accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
@@ -98,7 +98,7 @@ def _with_broken_rules(
 
 def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _SortedRows:
     """Filter once; where a file repeats rows, leave the repeats out and filter again."""
-    typed, cost = cast_rows(dataset.schema, dataset.format.cells, text), Cost(dataset)
+    typed, cost = cast_rows(dataset.schema, dataset.first_format.cells, text), Cost(dataset)
     if dataset.table.greatest is not None:
         return _sort_repeated_keys(dataset, checks, typed, text)
     good, failing = checks.filter(typed.frame, cost)
@@ -165,7 +165,7 @@ def _words(
     """The column of a check, what stands in the cells of rows that fail it, and what should."""
     if check < 0:
         name, column = list(dataset.schema.columns().items())[-1 - check]
-        return name, text[name], expected_texts(name, column, dataset.format, text[name])
+        return name, text[name], expected_texts(name, column, dataset.first_format, text[name])
     rule = checks.rules[check]
     if rule.name == PRIMARY_KEY:
         key = text.select(pl.format(f"{name}={{}}", pl.col(name)).alias(name) for name in dataset.table.keys)

@@ -54,7 +54,7 @@ def test_what_a_file_says_is_what_every_answer_says(drawn: tuple[int, int, list[
     texts = [text_of(units, scale) for _, units in rows]
     schema = {"Group": pl.String, "Amount": pl.String, FILE: pl.UInt32, LINE: pl.UInt32}
     cells = [(group, text, 0, line) for line, ((group, _), text) in enumerate(zip(rows, texts, strict=True))]
-    typed = cast_rows(dataset.schema, dataset.format.cells, pl.DataFrame(cells, schema=schema, orient="row"))
+    typed = cast_rows(dataset.schema, dataset.first_format.cells, pl.DataFrame(cells, schema=schema, orient="row"))
     assert not typed.unread
     values = typed.frame["Amount"]
     assert [Fraction(value) for value in values] == [Fraction(units, 10**scale) for _, units in rows]

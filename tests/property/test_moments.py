@@ -29,7 +29,9 @@ NEAR_CHANGES = st.tuples(CHANGES, st.integers(-180, 180)).map(lambda drawn: draw
 
 def read(dataset: Dataset, text: str) -> datetime | None:
     rows = pl.DataFrame({"At": [text], FILE: 0, LINE: 1})
-    found: datetime | None = dataset.kept(cast_rows(dataset.schema, dataset.format.cells, rows).frame)["At"].item()
+    found: datetime | None = dataset.kept(cast_rows(dataset.schema, dataset.first_format.cells, rows).frame)[
+        "At"
+    ].item()
     return found
 
 

@@ -19,8 +19,9 @@ _SEPARATOR = "\x1f"
 
 def csv_of(dataset: Dataset) -> Csv:
     """How the files of a dataset are written that this room reads."""
-    assert isinstance(dataset.format, Csv)
-    return dataset.format
+    form = dataset.first_format
+    assert isinstance(form, Csv)
+    return form
 
 
 @dataclass(frozen=True)

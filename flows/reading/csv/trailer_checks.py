@@ -21,7 +21,7 @@ def check_row_counts(dataset: Dataset, trailers: tuple[TrailerLine, ...], data_r
         FileRefused: they differ.
     """
     for trailer in trailers:
-        if trailer.rows is not None and read_number(trailer.rows, dataset.format.cells) != data_rows:
+        if trailer.rows is not None and read_number(trailer.rows, dataset.first_format.cells) != data_rows:
             raise _refused(trailer, f"{data_rows} rows", data_rows)
 
 
@@ -48,7 +48,7 @@ def wrong_sums(
 def _differences(dataset: Dataset, rows: pl.DataFrame, line: TrailerLine) -> Iterator[str]:
     """What a trailer would have to say of the sums of rows."""
     for column, text in line.sums.items():
-        cells = dataset.format.cells.of(column)
+        cells = dataset.first_format.cells.of(column)
         total, others = exact_sum(rows[column], cells)
         if others:
             yield f"the sum of {column}, in which {counted(others, 'cell')} without a number cannot be added up"

@@ -16,7 +16,7 @@ from flows.errors import DeclarationError
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
-from flows.model.formats import Csv
+from flows.model.formats import Cells, Csv, Excel, JsonLines
 from flows.model.header import Header
 from flows.model.limits import LEAST_QUARANTINE_DAYS, Limits
 from flows.model.policies import Load, Skip, SkipRows, Unload
@@ -265,6 +265,33 @@ def test_the_fingerprint_changes_with_what_could_give_other_rows() -> None:
 
 def test_a_declaration_is_a_key_of_what_is_remembered_of_it() -> None:
     assert {declared(renamed={"Before": next(iter(declared().schema.columns()))}): 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"format": {}}, "a mapping that has some"),
+        ({"format": {"": Csv()}}, "globs"),
+        ({"format": {"*.csv": Csv}}, "Csv(…)"),
+        ({"format": {"*.csv": Csv(), "*.txt": Csv(delimiter=";")}}, "one format of each kind"),
+        ({"format": {"*.csv": Csv(), "*.xlsx": Excel()}, "pattern": "*.csv"}, "absent"),
+        ({"format": {"*.csv": Csv(), "*.xlsx": Excel(columns={"Other": Cells(nulls=("-",))})}}, "columns"),
+    ],
+)
+def test_formats_that_names_do_not_tell_apart_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        declared(**options)
+    assert words in str(refused.value)
+
+
+def test_the_first_glob_that_matches_says_how_a_file_is_written() -> None:
+    dataset = declared(format={"*.xlsx": Excel(), "day_*.csv": Csv(), "*.jsonl": JsonLines()})
+    formats = {name: dataset.of_file(name).first_format for name in (b"in/a.xlsx", b"day_1.csv", b"b.jsonl", b"else")}
+    assert formats == {b"in/a.xlsx": Excel(), b"day_1.csv": Csv(), b"b.jsonl": JsonLines(), b"else": Excel()}
+    assert dataset.of_file(b"a.xlsx") is dataset.of_file(b"b.xlsx")
+    assert dataset.all_patterns == "*.xlsx or day_*.csv or *.jsonl"
+    one = declared()
+    assert one.of_file(b"a.csv") is one
 
 
 def test_the_fingerprint_of_the_sample_dataset_is_pinned() -> None:

@@ -32,7 +32,7 @@ DATASET = Dataset(Orders, "landing", format=Csv(nulls=("",)))
 def test_only_texts_of_the_set_are_taken_and_they_are_kept_as_text() -> None:
     cells = ["web", "Straße", "Web", " web", "Strasse", ""]
     text = pl.DataFrame({"Channel": cells, "Note": cells, FILE: 0, LINE: range(6)})
-    typed = cast_rows(Orders, DATASET.format.cells, text)
+    typed = cast_rows(Orders, DATASET.first_format.cells, text)
     assert [typed.frame.schema[name] for name in Orders.columns()] == [pl.Enum(["web", "Straße"]), pl.Categorical()]
     kept = DATASET.kept(typed.frame)
     assert kept["Channel"].to_list() == ["web", "Straße", None, None, None, None]
@@ -44,7 +44,7 @@ def test_only_texts_of_the_set_are_taken_and_they_are_kept_as_text() -> None:
 
 def test_a_finding_names_the_set_or_the_first_of_many() -> None:
     column = Orders.columns()["Channel"]
-    assert type_of(column).expected(column, DATASET.format.cells) == "one of web, Straße"
+    assert type_of(column).expected(column, DATASET.first_format.cells) == "one of web, Straße"
     many = dy.Enum([f"c{number}" for number in range(1_500)])
     assert ENUM.declared_by(many).noun == "one of c0, c1, c2, c3, c4, c5, c6, c7 and 1,492 more"
 

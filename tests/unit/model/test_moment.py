@@ -28,7 +28,7 @@ def declare(zone: str | None = BERLIN, unit: Any = "us", **options: Any) -> Data
 
 def read(dataset: Dataset, *cells: str) -> list[datetime | None]:
     text = pl.DataFrame({"At": cells, FILE: 0, LINE: range(len(cells))})
-    typed = cast_rows(dataset.schema, dataset.format.cells, text).frame.select("At")
+    typed = cast_rows(dataset.schema, dataset.first_format.cells, text).frame.select("At")
     assert typed.schema["At"] == dataset.schema.columns()["At"].dtype
     kept = dataset.kept(typed)
     assert kept.schema["At"] == dataset.no_rows.schema["At"]
