@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from flows.cube.wide_sums import narrow_sums, wide_sum
 from flows.errors import QueryError
+from flows.model.levels import Level
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Measure, Min, RowCount, Sum, ValueCount, is_sum
-from flows.model.tables import TOTAL_DEPTH, VERSION, Column, Query, Table
+from flows.model.tables import TOTAL_DEPTH, VERSION, Query, Table
 from flows.model.types import INTEGER, ColumnType
 from flows.model.types.decimal import MOST_DIGITS
 
@@ -74,7 +75,7 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
         query: the query.
         rows: at least the columns that the query touches; rows that `where` leaves out may be among them.
     """
-    kept = rows.filter(
+    kept = with_levels(table, query, rows).filter(
         pl.lit(True), *(_matches(table.level(level), list(allowed)) for level, allowed in query.where.items())
     )
     measures = [_expression(table, table.measure(name)) for name in query.measures]
@@ -91,6 +92,12 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
         for n, part in parts.items()
     }
     return narrowed(table, query, joined(table, query, typed_parts))
+
+
+def with_levels(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the levels that a query names, beside the columns that these are made from."""
+    named = {name: table.level(name) for name in (*query.levels, *query.where)}
+    return rows.with_columns(level.expression.alias(name) for name, level in named.items())
 
 
 def empty(table: Table, query: Query) -> pl.DataFrame:
@@ -172,7 +179,7 @@ def _of_values(column: str, found: pl.Expr) -> pl.Expr:
     return pl.when(pl.col(column).count() > 0).then(found)
 
 
-def _matches(level: Column, allowed: list[object]) -> pl.Expr:
+def _matches(level: Level, allowed: list[object]) -> pl.Expr:
     column, values = pl.col(level.name), [value for value in allowed if value is not None]
     typed_values = pl.Series(values, dtype=level.type.frame, strict=False)  # whole numbers may be meant as floats
     among = column.is_in(typed_values.implode()).fill_null(False) if values else pl.lit(False)

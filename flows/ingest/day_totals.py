@@ -114,7 +114,7 @@ def day_level(dataset: Dataset) -> str | None:
     """The column that holds the business day; the first date where the dataset does not say."""
     if dataset.expect is not None:
         return dataset.expect.day
-    return next((level.name for level in dataset.table.levels if level.type is DATE), None)
+    return next((level.name for level in dataset.table.column_levels if level.type is DATE), None)
 
 
 def _has(newest: Newest, version: DayVersion) -> bool:

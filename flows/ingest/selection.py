@@ -61,14 +61,14 @@ def _holding(
         raise RequestFailed(
             "A condition needs LEVEL=VALUE", next_step="write for example Date=2021-05-01", got=condition
         )
-    column = dataset.table.level(asked[0])
-    value: Value = parse_value(column, asked[1])
+    level = dataset.table.level(asked[0])
+    value: Value = parse_value(level, asked[1])
     facts = shown_segments(ledger, dataset.name)
     named = {version.segment for version in versions if version.segment is not None}
     if not named <= facts.keys():
         raise RequestFailed("The segments were merged meanwhile", next_step="ask again")
     parts = [Part(facts[id], segments.path(facts[id]), {}) for id in named]
-    return versions_holding(parts, column, value)
+    return versions_holding(parts, dataset.table, level, value)
 
 
 def _matching(dataset: Dataset, payload: Payload, paths: list[bytes]) -> list[bytes]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import assert_never
 
 from flows.errors import QueryError
+from flows.model.levels import Level, OwnColumn
 from flows.model.measures import (
     Aggregation,
     DistinctCount,
@@ -65,10 +67,16 @@ class Table:
     keys: tuple[str, ...] = ()
     greatest: str | None = None
 
-    @property
-    def levels(self) -> tuple[Column, ...]:
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
         """Keys and columns that are not numeric, in the order of the schema."""
-        return tuple(c for c in self.columns if c.name in self.keys or not c.type.numeric)
+        grouped = (c for c in self.columns if c.name in self.keys or not c.type.numeric)
+        return tuple(Level(c.name, c.type, OwnColumn(c.name), c.nullable) for c in grouped)
+
+    @property
+    def column_levels(self) -> tuple[Level, ...]:
+        """Those that are columns as they are."""
+        return tuple(level for level in self.levels if level.is_column)
 
     @property
     def measures(self) -> tuple[Measure[Aggregation], ...]:
@@ -79,7 +87,7 @@ class Table:
             *self.shown,
             *(Measure(f"{name}.MIN", Min(name)) for name in ordered),
             *(Measure(f"{name}.MAX", Max(name)) for name in ordered),
-            *(Measure(f"{level.name}.COUNT_DISTINCT", DistinctCount(level.name)) for level in self.levels),
+            *(Measure(f"{level.name}.COUNT_DISTINCT", DistinctCount(level.name)) for level in self.column_levels),
         )
 
     @property
@@ -113,9 +121,9 @@ class Table:
             case _:
                 assert_never(aggregation)
 
-    def level(self, name: str) -> Column:
+    def level(self, name: str) -> Level:
         """The level of that name; raises QueryError naming the nearest one."""
-        return _named("level", name, {c.name: c for c in self.levels}, self.name)
+        return _named("level", name, {level.name: level for level in self.levels}, self.name)
 
     def measure(self, name: str) -> Measure[Aggregation]:
         """The measure of that name; raises QueryError naming the nearest one."""
@@ -170,8 +178,8 @@ def split_condition(condition: str, names: Iterable[str]) -> tuple[str, str] | N
     return (name, text) if equals else None
 
 
-def parse_value(column: Column, text: str) -> Value:
-    """The value that `text` writes, in the column's type; an empty text is null.
+def parse_value(column: Column | Level, text: str) -> Value:
+    """The value that `text` writes, in the type of a column or level; an empty text is null.
 
     Raises:
         QueryError: the text is no such value.
@@ -190,7 +198,7 @@ def parse_value(column: Column, text: str) -> Value:
     return value
 
 
-def _check_values(level: Column, values: Iterable[Value]) -> None:
+def _check_values(level: Column | Level, values: Iterable[Value]) -> None:
     for value in values:
         if value is not None and not level.type.holds(value):
             raise QueryError(

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from flows.errors import RequestFailed
+from flows.model.levels import Level
 from flows.model.precedence import Rank
 from flows.model.tables import LINE, VERSION, Column, Table
 from flows.model.types import DATE, Value
@@ -40,16 +41,16 @@ def scan_segments(parts: Iterable[Part]) -> list[pl.LazyFrame]:
     return [pl.scan_parquet(files, glob=False, hive_partitioning=False) for files in alike.values()]
 
 
-def versions_holding(parts: Iterable[Part], column: Column, value: Value) -> set[int]:
-    """The versions that have a row with this value in a column.
+def versions_holding(parts: Iterable[Part], table: Table, level: Level, value: Value) -> set[int]:
+    """The versions that have a row with this value of a level.
 
-    Rows that an earlier declaration has made, without the column or with another type of it, hold no value of it.
+    Rows that an earlier declaration has made, without the level's column or with another type of it, hold no value.
 
     Raises:
         RequestFailed: a segment cannot be read.
     """
-    holds = pl.col(column.name).eq_missing(pl.lit(value, column.type.frame))
-    frames = _each(parts, column, lambda rows: rows.filter(holds).select(VERSION).unique())
+    holds = level.expression.eq_missing(pl.lit(value, level.type.frame))
+    frames = _each(parts, table.column(level.column), lambda rows: rows.filter(holds).select(VERSION).unique())
     return {version for frame in frames for version in frame[VERSION]}
 
 

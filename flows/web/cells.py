@@ -9,8 +9,9 @@ from typing import assert_never
 import polars as pl
 
 from flows.errors import TooManyRows
+from flows.model.levels import Level
 from flows.model.measures import Folding, Mean, Measure, RowCount, Shown, Sum, ValueCount, folding
-from flows.model.tables import CONTRIBUTORS_COUNT, Column, Query, Table
+from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
 
 MAX_CELLS = 50_000
 """Perspective opens so many in half a second; 600,000 take seven."""
@@ -24,14 +25,14 @@ class Layout:
 
     Args:
         table: the table.
-        levels: the levels shown, in the order of the schema.
+        levels: the levels shown, columns in the order of the schema.
         texts: integer levels whose values do not fit the browser engine's 32 bits, and are shown as text.
         dropped: levels left out because they would make too many cells.
         max_cells: how many are too many.
     """
 
     table: Table
-    levels: tuple[Column, ...]
+    levels: tuple[Level, ...]
     texts: frozenset[str] = frozenset()
     dropped: tuple[str, ...] = ()
     max_cells: int = MAX_CELLS
@@ -57,7 +58,7 @@ class Layout:
         names = tuple(measure.name for measure in self.measures)
         return Query(self.table.name, names, tuple(level.name for level in self.levels))
 
-    def shown_type(self, level: Column) -> str:
+    def shown_type(self, level: Level) -> str:
         """The type of a level in the browser's engine. A moment without a zone would be moved into the reader's
         zone there, and so goes as text."""
         return "string" if level.name in self.texts else level.type.page
@@ -74,14 +75,14 @@ class Layout:
 
 def choose_layout(table: Table, ask: Ask, row_count: int, max_cells: int = MAX_CELLS) -> Layout:
     """The most levels, the narrowest first, that make no more than `max_cells` cells."""
-    levels = table.levels
+    levels = table.column_levels
     if row_count > max_cells:
         levels = _narrow_levels(table, ask, row_count, max_cells)
-    dropped = tuple(level.name for level in table.levels if level not in levels)
+    dropped = tuple(level.name for level in table.column_levels if level not in levels)
     return Layout(table, levels, dropped=dropped, max_cells=max_cells)
 
 
-def _narrow_levels(table: Table, ask: Ask, row_count: int, max_cells: int) -> tuple[Column, ...]:
+def _narrow_levels(table: Table, ask: Ask, row_count: int, max_cells: int) -> tuple[Level, ...]:
     def groups(*levels: str) -> int:
         if table.keys and set(table.keys) <= set(levels):
             return row_count
@@ -90,7 +91,7 @@ def _narrow_levels(table: Table, ask: Ask, row_count: int, max_cells: int) -> tu
         except TooManyRows:
             return max_cells + 1
 
-    widths = {level.name: groups(level.name) for level in table.levels}
+    widths = {level.name: groups(level.name) for level in table.column_levels}
     chosen: list[str] = []
     at_most = 1
     for name in sorted(widths, key=widths.__getitem__):
@@ -98,10 +99,10 @@ def _narrow_levels(table: Table, ask: Ask, row_count: int, max_cells: int) -> tu
         if widths[name] > max_cells or (at_most > max_cells and (at_most := groups(*chosen, name)) > max_cells):
             break
         chosen.append(name)
-    return tuple(level for level in table.levels if level.name in chosen)
+    return tuple(level for level in table.column_levels if level.name in chosen)
 
 
-def wide_integers(frame: pl.DataFrame, levels: tuple[Column, ...]) -> frozenset[str]:
+def wide_integers(frame: pl.DataFrame, levels: tuple[Level, ...]) -> frozenset[str]:
     """The integer levels with a value beyond 32 bits."""
     integers = [level.name for level in levels if level.type.whole]
     return frozenset(name for name in integers if not frame[name].is_between(-(2**31), 2**31 - 1).all())
@@ -121,7 +122,7 @@ def with_keys(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     return shown.select(key.alias(layout.key), *shown.columns)
 
 
-def _shown(level: Column, shown_type: str) -> pl.Expr:
+def _shown(level: Level, shown_type: str) -> pl.Expr:
     column = level.type.shown(pl.col(level.name))
     types: dict[str, type[pl.DataType]] = {"integer": pl.Int32, "string": pl.String}
     return column.cast(types[shown_type]) if shown_type in types else column

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 import polars as pl
 
 from flows.cube import frames
+from flows.model.levels import Level
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.tables import Column, Query, Table
 from flows.model.types import Value
@@ -21,8 +22,8 @@ def needs_rows(table: Table, query: Query) -> bool:
     return counted or any(level.nullable or is_inexact_there(level) for level in named)
 
 
-def is_inexact_there(column: Column) -> bool:
-    """Whether Atoti holds a column's numbers as others than they are: decimals as floats, or as texts where a float has
+def is_inexact_there(column: Column | Level) -> bool:
+    """Whether Atoti holds numbers as others than they are: decimals as floats, or as texts where a float has
     too few digits."""
     return column.type.sums == "decimal"
 
@@ -73,7 +74,8 @@ def joined_parts(table: Table, query: Query, parts: Mapping[int, pl.DataFrame]) 
 def touched_columns(table: Table, query: Query) -> tuple[str, ...]:
     """The columns that a query names, or measures."""
     measured = [table.measure(name).aggregation.column for name in query.measures]
-    return tuple(dict.fromkeys([*query.levels, *query.where, *(name for name in measured if name is not None)]))
+    levels = [table.level(name).column for name in (*query.levels, *query.where)]
+    return tuple(dict.fromkeys([*levels, *(name for name in measured if name is not None)]))
 
 
 def asked_values(table: Table, level: str, values: Sequence[Value]) -> list[Any]:

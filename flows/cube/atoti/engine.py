@@ -168,7 +168,7 @@ class AtotiCube:
                 default_values={c.name: None for c in table.columns if c.name not in table.keys},
             )
             cube = self._session.create_cube(stored, table.name, mode="manual")
-            cube.hierarchies.update({(table.name, c.name): [stored[c.name]] for c in table.levels})
+            cube.hierarchies.update({(table.name, level.name): [stored[level.column]] for level in table.column_levels})
             made = {
                 measure.name: compile_aggregation(stored, measure.aggregation)
                 for measure in table.measures

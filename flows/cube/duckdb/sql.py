@@ -15,6 +15,7 @@ import pyarrow as pa
 from flows.cube.frames import row_columns
 from flows.cube.rebuild import Ranges, ordered_keys
 from flows.cube.wide_sums import BASE, HIGH, LOW
+from flows.model.levels import Level, OwnColumn
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.merge import Horizon
 from flows.model.tables import VERSION, Query, Table
@@ -101,7 +102,7 @@ class StoredTable:
 
         With `wide`, exact sums come as wide ones, where every one fits.
         """
-        levels = [self._inside[level] for level in query.levels]
+        levels = [self._level(self.table.level(name)) for name in query.levels]
         selected = [
             *levels,
             *(self._aggregate(self.table.measure(name).aggregation, wide=wide) for name in query.measures),
@@ -113,6 +114,13 @@ class StoredTable:
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         group = _grouping(levels, query.totals)
         return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}", values
+
+    def _level(self, level: Level) -> str:
+        match level.source:
+            case OwnColumn(column):
+                return self._inside[column]
+            case _:
+                assert_never(level.source)
 
     def _aggregate(self, aggregation: Aggregation, *, wide: bool) -> str:
         match aggregation:
@@ -141,7 +149,7 @@ class StoredTable:
         conditions: list[str] = []
         bound: list[Value] = []
         for level, allowed in query.where.items():
-            kind, column = self._kinds[level], self._inside[level]
+            kind, column = self.table.level(level).type, self._level(self.table.level(level))
             values = [kind.in_engine(value) for value in allowed if value is not None]
             choices = [f"{column} IN ({', '.join('?' * len(values))})"] if values else []
             choices += [f"{column} IS NULL"] if len(values) < len(allowed) else []

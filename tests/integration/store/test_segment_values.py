@@ -33,7 +33,7 @@ def test_values_of_narrow_types_are_found(tmp_path: Path, condition: str) -> Non
     )
     segments = Segments(tmp_path / "segments")
     facts = segments.write(1, dataset.table, rows, Footer(dataset.name, dataset.fingerprint))
-    level, _, text = condition.partition("=")
-    column = dataset.table.level(level)
+    name, _, text = condition.partition("=")
+    level = dataset.table.level(name)
     parts = [Part(facts, segments.path(facts), {})]
-    assert versions_holding(parts, column, parse_value(column, text)) == {2}
+    assert versions_holding(parts, dataset.table, level, parse_value(level, text)) == {2}
