@@ -4,39 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 
 from flows.inference.columns import Column
-from flows.model.formats import Cells, Csv
+from flows.model.formats import Cells, CellText, Csv
 from flows.model.numbers import PLAIN_NUMBERS, Numbers
 
-
-@dataclass(frozen=True)
-class CellFormat:
-    """What a format says of cells.
-
-    Args:
-        form: the format, with what all columns have in common.
-        columns: the texts of headers → what is otherwise in their columns.
-    """
-
-    form: Csv
-    columns: Mapping[str, Cells]
+PLAIN_CELLS = CellText(nulls=Csv().nulls)
+"""How cells are read where nothing is said of them."""
 
 
-def describe_cells(form: Csv, columns: Sequence[Column], decimal: str) -> CellFormat:
-    """A format with all that was understood of cells.
+def describe_cells(columns: Sequence[Column], names: Mapping[str, str], decimal: str) -> CellText:
+    """How the text of cells is read, with all that was understood of it.
 
     Args:
-        form: how the files are laid out.
         columns: what they hold.
+        names: what headers call columns → what they are called in the declaration.
         decimal: the decimal sign.
     """
-    plain, true, false = Csv(), *_words(columns)
+    plain, true, false = PLAIN_CELLS, *_words(columns)
     days, moments = _forms(columns, "Date"), _forms(columns, "Datetime")
     common = replace(
-        form,
+        plain,
         decimal=decimal,
         numbers=_numbers(columns),
         date_format=_one_or_several(days) or plain.date_format,
@@ -45,10 +35,10 @@ def describe_cells(form: Csv, columns: Sequence[Column], decimal: str) -> CellFo
         true=true or plain.true,
         false=false or plain.false,
     )
-    return CellFormat(common, dict(_apart(common, columns)))
+    return replace(common, columns={names[text]: cells for text, cells in _apart(common, columns)})
 
 
-def _apart(form: Csv, columns: Sequence[Column]) -> Iterator[tuple[str, Cells]]:
+def _apart(form: CellText, columns: Sequence[Column]) -> Iterator[tuple[str, Cells]]:
     """What is otherwise in some columns."""
     for column in columns:
         written = _one_or_several(column.forms)

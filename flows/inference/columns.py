@@ -48,6 +48,7 @@ class Column:
         rows: how many rows there are.
         why: from what its type was understood.
         arguments: what its declaration takes besides.
+        places: digits that its numbers have behind the point at most; None where that is not known.
         uncertain: why it may be otherwise.
         is_code: whether it is text although all its values are whole numbers.
         forms: of its days or moments.
@@ -64,6 +65,7 @@ class Column:
     rows: int
     why: str
     arguments: str = ""
+    places: int | None = None
     uncertain: str = ""
     is_code: bool = False
     forms: tuple[str, ...] = ()
@@ -194,7 +196,7 @@ def number_column(column: Column, plain: pl.Series) -> Column:
         why = "digits of a code that nobody adds up"
         return replace(column, why=why, uncertain="dy.Int64() adds it up", is_code=True)
     if whole:
-        return replace(column, kind="Int64", why="whole numbers")
+        return replace(column, kind="Int64", places=0, why="whole numbers")
     return _fraction(column, plain)
 
 
@@ -203,6 +205,7 @@ def _fraction(column: Column, plain: pl.Series) -> Column:
     if not plain.str.contains(_FIXED).all():
         return replace(column, kind="Float64", why="numbers with decimals")
     places, before = (_most_digits(plain, each) for each in (r"\.(\d+)$", r"^-?0*(\d+)"))
+    column = replace(column, places=places)
     if places == _MONEY_PLACES and before + places <= _MONEY_DIGITS:
         why = f"numbers with at most {_MONEY_PLACES} decimals"
         return replace(column, kind="Decimal", arguments=f"{_MONEY_DIGITS}, {_MONEY_PLACES}", why=why)

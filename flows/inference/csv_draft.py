@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
-from flows.inference.draft import Draft
 from flows.inference.evidence import Decision, share
+from flows.inference.format_draft import FormatDraft
 from flows.inference.layout_search import FoundLayout
 from flows.inference.source_text import Argument, quoted, raw
 from flows.inference.text_table import header_of
 from flows.inference.trailers import with_trailers
-from flows.model.formats import Csv
+from flows.model.formats import CellText, Csv
 from flows.model.header import Header
 from flows.model.numbers import PLAIN_NUMBERS
 from flows.model.trailer import ROWS, Trailer
@@ -20,7 +20,7 @@ from flows.text.plural import counted
 
 
 @dataclass(frozen=True)
-class CsvDraft(Draft):
+class CsvDraft(FormatDraft):
     """What was understood of text files.
 
     Args:
@@ -44,7 +44,9 @@ class CsvDraft(Draft):
     @cached_property
     def form(self) -> Csv:
         """How the files are written, cells included."""
-        form = with_trailers(self.with_cells(self.layout.form), self.layout, self.columns.columns, self.names)
+        read = {each.name: getattr(self.cells, each.name) for each in fields(CellText)}
+        form = replace(self.layout.form, **read)
+        form = with_trailers(form, self.layout, self.columns.columns, self.names)
         return replace(form, header=self._header, padding=self.padded)
 
     def format_decisions(self) -> Iterator[Decision]:
@@ -67,7 +69,10 @@ class CsvDraft(Draft):
     @cached_property
     def _header(self) -> Header | None:
         headers = [each.names for each in self.layout.layouts]
-        return header_of(self.layout.names, headers, self.names, strip=self.layout.padded)
+        header = header_of(self.layout.names, headers, self.names, strip=self.layout.padded)
+        if header is None or not self.is_apart:
+            return header
+        return replace(header, by="name", missing="null" if self.lacks_columns else header.missing)
 
     def _counted(self) -> Iterator[tuple[str, list[int]]]:
         layouts = self.layout.layouts

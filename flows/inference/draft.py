@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from flows.inference.cell_format import describe_cells
 from flows.inference.columns import Column, Columns
 from flows.inference.evidence import Decision, Wishes
 from flows.inference.keys import Key
 from flows.inference.names import class_name, column_names, dataset_name
-from flows.inference.paths import PathColumn, arrival_times, name_pattern
+from flows.inference.paths import PathColumn, arrival_times
 from flows.inference.samples import Sample, Samples
-from flows.inference.source_text import Argument, Declaration, SchemaColumn, quoted, raw
-from flows.model.formats import Csv, Excel, JsonLines, Parquet
+from flows.inference.source_text import Argument, Declaration, FormatText, SchemaColumn, quoted, raw
 from flows.text.plural import counted
 
 _FORMAT_NAMES = ("Cells", "Header", "Numbers", "Trailer")
@@ -48,14 +46,13 @@ class Draft(ABC):
     def rows(self) -> int:
         """How many rows the samples have."""
 
-    @property
     @abstractmethod
-    def format_class(self) -> type[Csv] | type[Excel] | type[JsonLines] | type[Parquet]:
-        """The class of their format."""
+    def formats(self) -> list[FormatText]:
+        """How they are written; none where that is the default."""
 
     @abstractmethod
-    def format_arguments(self) -> Iterator[Argument]:
-        """What of the format differs from the defaults."""
+    def pattern(self) -> str:
+        """The glob for their names; empty where the formats say it."""
 
     @abstractmethod
     def format_decisions(self) -> Iterator[Decision]:
@@ -72,9 +69,9 @@ class Draft(ABC):
 
     def declaration(self) -> Declaration:
         """The dataset file."""
-        files, form = counted(len(self.samples), "file"), list(self.format_arguments())
-        name = self.format_class.__name__
-        used = {each for each in _FORMAT_NAMES if any(f"{each}(" in option.value for option in form)}
+        files, formats = counted(len(self.samples), "file"), self.formats()
+        values = [option.value for each in formats for option in each.arguments]
+        used = {each for each in _FORMAT_NAMES if any(f"{each}(" in value for value in values)}
         schema = class_name(self.wishes.name or self.found.landing.name)
         schema = schema if schema != self.constant else f"{schema}Rows"
         return Declaration(
@@ -83,9 +80,8 @@ class Draft(ABC):
             constant=self.constant,
             columns=[*self._schema_columns()],
             options=[*self._options(schema)],
-            format_name=name if form or self.format_class is not Csv else "",
-            form=form,
-            imports=sorted({"Dataset", *([name] if form or self.format_class is not Csv else []), *used}),
+            formats=formats,
+            imports=sorted({"Dataset", *(each.name for each in formats), *used}),
             remarks=[*self._remarks()],
         )
 
@@ -105,8 +101,10 @@ class Draft(ABC):
     @cached_property
     def names(self) -> tuple[str, ...]:
         """What the declaration calls each column."""
-        taken = (self.path.name,) if self.path is not None else ()
-        return column_names([each.text for each in self.columns.columns], taken)
+        return self._named([each.text for each in self.columns.columns])
+
+    def _named(self, texts: Sequence[str]) -> tuple[str, ...]:
+        return column_names(texts, (self.path.name,) if self.path is not None else ())
 
     def _schema_columns(self) -> Iterator[SchemaColumn]:
         if self.path is not None:
@@ -132,25 +130,12 @@ class Draft(ABC):
         yield self._landing()
         if self._name != schema.lower():
             yield Argument("name", quoted(self._name))
-        pattern = name_pattern(self.found.files)
-        if pattern != self.format_class.pattern:
+        if pattern := self.pattern():
             yield Argument("pattern", quoted(pattern), f"the names of {counted(len(self.found.files), 'file')}")
         if self.found.recursive:
             yield Argument("recursive", "True")
         if self.path is not None:
             yield Argument("from_path", raw(self.path.pattern), "in all paths, while no row says a day")
-
-    def with_cells(self, form: Csv) -> Csv:
-        """A format with all that was understood of cells, and of the days that paths give."""
-        found = describe_cells(form, self.columns.columns, self.columns.decimal)
-        names = {each.text: name for each, name in zip(self.columns.columns, self.names, strict=True)}
-        form = replace(found.form, columns={names[text]: cells for text, cells in found.columns.items()})
-        return replace(form, date_format=self.path.form) if self.path is not None and self.path.form else form
-
-    def why_forms(self, kind: str) -> str:
-        """From how many values of a kind their forms were understood."""
-        values = sum(each.values for each in self.columns.columns if each.kind == kind)
-        return f"{values:,} values" if values else "in the paths"
 
     def _remarks(self) -> Iterator[str]:
         times = arrival_times(self.samples)

@@ -32,6 +32,10 @@ class Key:
     decision: Decision
 
 
+NO_KEY = Key((), Decision("key", "none", ""))
+"""That of a table whose key is not looked for yet."""
+
+
 def find_key(
     frame: pl.DataFrame, names: Mapping[str, str], columns: Sequence[Column], wishes: Wishes, *, apart: bool
 ) -> Key:

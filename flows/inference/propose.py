@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from flows.inference.columns import Column, Columns, find_columns
+from flows.inference.common_columns import FormatRows, join_columns, join_rows
 from flows.inference.csv_draft import CsvDraft
 from flows.inference.draft import Draft
 from flows.inference.encodings import decode_samples
 from flows.inference.evidence import Decision, Question, Wishes
-from flows.inference.keys import Key, find_key
+from flows.inference.format_draft import FormatDraft
+from flows.inference.keys import NO_KEY, Key, find_key
 from flows.inference.layout_search import search_layout
 from flows.inference.paths import PathColumn, find_path_column
 from flows.inference.samples import Sample, Samples
+from flows.inference.several_formats import SeveralFormatsDraft
 from flows.inference.source_text import write_declaration
-from flows.inference.stored import StoredKind, common_kind, find_stored_columns, read_stored
+from flows.inference.stored import StoredKind, find_stored_columns, read_stored, samples_by_kind
 from flows.inference.stored_draft import StoredDraft
 
 _PADDING = " \t\u00a0"
@@ -51,32 +54,51 @@ def propose(found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Propos
     Raises:
         QueryError: nothing can be understood of them, or a wish cannot be fulfilled.
     """
-    kind = common_kind(samples)
-    draft = _csv(found, samples, wishes) if kind == "text" else _stored(kind, found, samples, wishes)
+    parts = [
+        _csv(found, each, wishes) if kind == "text" else _stored(kind, found, each, wishes)
+        for kind, each in samples_by_kind(samples).items()
+    ]
+    draft: Draft = _alone(parts[0], wishes) if len(parts) == 1 else _joined(parts, found, samples, wishes)
     source = write_declaration(draft.declaration())
     return Proposal(source, draft.constant, tuple(draft.decisions()), draft.columns.questions)
 
 
-def _csv(found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Draft:
+def _csv(found: Samples, samples: Sequence[Sample], wishes: Wishes) -> FormatRows:
     texts = decode_samples(samples, wishes.encoding)
     layout = search_layout(samples, texts, wishes.delimiter)
-    frame, names = layout.table.frame, layout.table.columns
+    frame, names = layout.table.frame, dict(layout.table.columns)
     stripped = frame.with_columns(pl.col(each).str.strip_chars(_PADDING) for each in names.values())
     columns = find_columns(stripped, names, wishes)
     values = [names[each.text] for each in columns.columns if each.kind != "String"]
     padded = any(not frame[name].equals(stripped[name]) for name in values)
-    path = _path_column(columns, samples)
-    key = find_key(stripped if padded else frame, names, columns.columns, wishes, apart=path is not None)
-    columns = _with_key(columns, key)
-    return CsvDraft(found, samples, columns, key, path, wishes, layout, padded, texts.decisions)
+    draft = CsvDraft(found, samples, columns, NO_KEY, None, wishes, layout, padded, texts.decisions)
+    return FormatRows(draft, stripped if padded else frame, names)
 
 
-def _stored(kind: StoredKind, found: Samples, samples: Sequence[Sample], wishes: Wishes) -> Draft:
+def _stored(kind: StoredKind, found: Samples, samples: Sequence[Sample], wishes: Wishes) -> FormatRows:
     table = read_stored(kind, samples, wishes)
     columns = find_stored_columns(table, wishes)
-    path = _path_column(columns, samples)
-    key = find_key(table.frame, table.names, columns.columns, wishes, apart=path is not None)
-    return StoredDraft(found, samples, _with_key(columns, key), key, path, wishes, table)
+    return FormatRows(StoredDraft(found, samples, columns, NO_KEY, None, wishes, table), table.frame, table.names)
+
+
+def _alone(rows: FormatRows, wishes: Wishes) -> FormatDraft:
+    draft = rows.draft
+    path = _path_column(draft.columns, draft.samples)
+    key = find_key(rows.frame, rows.names, draft.columns.columns, wishes, apart=path is not None)
+    return replace(draft, columns=_with_key(draft.columns, key), key=key, path=path)
+
+
+def _joined(
+    parts: Sequence[FormatRows], found: Samples, samples: Sequence[Sample], wishes: Wishes
+) -> SeveralFormatsDraft:
+    columns = join_columns(parts)
+    questions = tuple(question for each in parts for question in each.draft.columns.questions)
+    together = Columns(columns, parts[0].draft.columns.decimal, questions)
+    path, texts = _path_column(together, samples), [each.text for each in columns]
+    rows = join_rows(parts, columns)
+    key = find_key(rows, {text: text for text in texts}, columns, wishes, apart=path is not None)
+    drafts = [replace(each.draft, key=key, path=path, beside=texts) for each in parts]
+    return SeveralFormatsDraft(found, samples, _with_key(together, key), key, path, wishes, drafts)
 
 
 def _path_column(columns: Columns, samples: Sequence[Sample]) -> PathColumn | None:

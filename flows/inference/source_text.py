@@ -49,6 +49,21 @@ class SchemaColumn:
 
 
 @dataclass(frozen=True)
+class FormatText:
+    """A format of the declaration.
+
+    Args:
+        glob: for the names of its files; empty where all files are of it.
+        name: its class.
+        arguments: what differs from the defaults.
+    """
+
+    glob: str
+    name: str
+    arguments: Sequence[Argument]
+
+
+@dataclass(frozen=True)
 class Declaration:
     """A dataset file.
 
@@ -58,8 +73,7 @@ class Declaration:
         constant: the name of the dataset in the file.
         columns: the schema's.
         options: of the dataset, its format apart.
-        format_name: the class of its format; empty where that is the default.
-        form: what the format differs in.
+        formats: how its files are written; none where that is the default.
         imports: from `cubefeed`.
         remarks: comments below the options.
     """
@@ -69,8 +83,7 @@ class Declaration:
     constant: str
     columns: Sequence[SchemaColumn]
     options: Sequence[Argument]
-    format_name: str
-    form: Sequence[Argument]
+    formats: Sequence[FormatText]
     imports: Sequence[str]
     remarks: Sequence[str] = ()
 
@@ -125,15 +138,29 @@ def _lines(declared: Declaration) -> Iterator[str]:
     yield from ("", "", f"{declared.constant} = Dataset(")
     for option in declared.options:
         yield from _line("    ", f"{option.name}={option.value},", option.why)
-    if declared.format_name and not declared.form:
-        yield f"    format={declared.format_name}(),"
-    elif declared.form:
-        yield f"    format={declared.format_name}("
-        for option in declared.form:
-            yield from _line("        ", f"{option.name}={option.value},", option.why)
-        yield "    ),"
+    yield from _format_lines(declared.formats)
     yield from (f"    # {remark}" for remark in declared.remarks)
     yield ")"
+
+
+def _format_lines(formats: Sequence[FormatText]) -> Iterator[str]:
+    if [each.glob for each in formats] == [""]:
+        yield from _call_lines("    ", "format=", formats[0])
+    elif formats:
+        yield "    format={"
+        for each in formats:
+            yield from _call_lines("        ", f"{quoted(each.glob)}: ", each)
+        yield "    },"
+
+
+def _call_lines(indent: str, before: str, form: FormatText) -> Iterator[str]:
+    if not form.arguments:
+        yield f"{indent}{before}{form.name}(),"
+        return
+    yield f"{indent}{before}{form.name}("
+    for option in form.arguments:
+        yield from _line(f"{indent}    ", f"{option.name}={option.value},", option.why)
+    yield f"{indent}),"
 
 
 def _line(indent: str, code: str, why: str) -> Iterator[str]:

@@ -18,7 +18,6 @@ from flows.inference.evidence import Wishes
 from flows.inference.samples import PARQUET, Sample, is_workbook
 from flows.inference.scalars import scalar_series
 from flows.inference.workbooks import read_sheet_values
-from flows.model.files import first_names
 from flows.model.tables import FILE
 
 type StoredKind = Literal["parquet", "json lines", "workbook"]
@@ -58,22 +57,12 @@ class StoredTable:
         return {name: name for name in self.frame.columns if name != FILE}
 
 
-def common_kind(samples: Sequence[Sample]) -> Kind:
-    """What all samples are.
-
-    Raises:
-        QueryError: they are of several kinds.
-    """
-    kinds = dict[Kind, list[str]]()
+def samples_by_kind(samples: Sequence[Sample]) -> dict[Kind, list[Sample]]:
+    """The samples of each kind."""
+    kinds = dict[Kind, list[Sample]]()
     for sample in samples:
-        kinds.setdefault(_kind(sample.body), []).append(sample.path)
-    if len(kinds) > 1:
-        raise QueryError(
-            "The files are of several formats, and a dataset has files of one",
-            next_step="name the files of one format, and save the others in it, or give them a dataset of their own",
-            files="; ".join(f"{kind}: {first_names(paths, 1)}" for kind, paths in kinds.items()),
-        )
-    return next(iter(kinds))
+        kinds.setdefault(_kind(sample.body), []).append(sample)
+    return kinds
 
 
 def read_stored(kind: StoredKind, samples: Sequence[Sample], wishes: Wishes) -> StoredTable:
@@ -161,12 +150,12 @@ def _typed(name: str, values: pl.Series) -> Column:
     column = Column(name, kind, absent > 0, len(values) - absent, len(values), f"stored as {dtype}")
     match dtype:
         case pl.Decimal():
-            return replace(column, arguments=f"{dtype.precision}, {dtype.scale}")
+            return replace(column, arguments=f"{dtype.precision}, {dtype.scale}", places=dtype.scale)
         case pl.Datetime(time_zone=str(zone)):
             return replace(column, arguments=f'time_zone="{zone}"')
         case _ if kind == "Int64" or (kind == "Float64" and dtype == pl.Float64):
             found = number_column(column, values.drop_nulls().cast(pl.String))
-            return replace(found, why=column.why) if found.kind == kind else column
+            return replace(found, why=column.why) if found.kind == kind else replace(column, places=found.places)
         case _:
             return column
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
-from flows.inference.draft import Draft
+from flows.inference.cell_format import PLAIN_CELLS
 from flows.inference.evidence import Decision
+from flows.inference.format_draft import FormatDraft
 from flows.inference.source_text import Argument, quoted
 from flows.inference.stored import StoredTable
-from flows.model.formats import CellText, Csv, Excel, JsonLines, Parquet
+from flows.model.formats import CellText, Excel, JsonLines, Parquet
 from flows.model.header import By, Header
 from flows.text.plural import counted
 
 
 @dataclass(frozen=True)
-class StoredDraft(Draft):
+class StoredDraft(FormatDraft):
     """What was understood of Parquet files, or of JSON lines.
 
     Args:
@@ -56,7 +57,7 @@ class StoredDraft(Draft):
         if self.wishes.sheet is not None and self.table.kind == "workbook":
             yield Argument("sheet", quoted(self.wishes.sheet))
         header = Header(by=self._by, aliases=self._renamed)
-        header = replace(header, missing="null") if self.table.lacking else header
+        header = replace(header, missing="null") if self._lacking else header
         header = replace(header, extra="ignore") if self.table.left_out else header
         if header != self._plain_header:
             yield Argument("header", quoted(header), ", ".join(self.table.left_out))
@@ -64,8 +65,12 @@ class StoredDraft(Draft):
             yield Argument("preamble", '"header"')
 
     @property
+    def _lacking(self) -> bool:
+        return self.table.lacking or self.lacks_columns
+
+    @property
     def _by(self) -> By:
-        ordered = self.table.kind == "workbook" and self.table.same_order
+        ordered = self.table.kind == "workbook" and self.table.same_order and not self.is_apart
         return "order" if ordered and not self.table.left_out else "name"
 
     @property
@@ -80,15 +85,14 @@ class StoredDraft(Draft):
     def _field_arguments(self) -> Iterator[Argument]:
         if self._renamed:
             yield Argument("fields", quoted({name: text for text, name in self._renamed.items()}))
-        if self.table.lacking:
+        if self._lacking:
             yield Argument("missing", '"null"', "rows lack fields that others have")
         if self.table.left_out:
             yield Argument("extra", '"ignore"', ", ".join(self.table.left_out))
 
     def _cell_arguments(self) -> Iterator[Argument]:
         """How values are read that are stored as text."""
-        form, plain = self.with_cells(Csv()), Csv()
         for each in fields(CellText):
-            value = getattr(form, each.name)
-            if value != getattr(plain, each.name):
+            value = getattr(self.cells, each.name)
+            if value != getattr(PLAIN_CELLS, each.name):
                 yield Argument(each.name, quoted(value))

@@ -13,7 +13,7 @@ import polars as pl
 
 from flows.inference.evidence import Question, Reading
 from flows.inference.values import read_values
-from flows.model.formats import Csv
+from flows.model.formats import CellText
 
 _DAYS = (
     "%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
@@ -90,7 +90,7 @@ def read_times(texts: pl.Series, form: str, *, is_day: bool) -> pl.Series:
     """The days or moments of texts; null where one is none."""
     zone = "UTC" if form.endswith("%z") else None
     column = dy.Date(nullable=True) if is_day else dy.Datetime(nullable=True, time_zone=zone)
-    return read_values(column, Csv(date_format=form) if is_day else Csv(datetime_format=form), texts)
+    return read_values(column, CellText(date_format=form) if is_day else CellText(datetime_format=form), texts)
 
 
 def _moments() -> Iterator[str]:

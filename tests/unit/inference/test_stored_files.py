@@ -20,6 +20,7 @@ from flows.ingest.file_checks import check_files, read_or_refuse
 from flows.model.files import SettledFile, Signature
 from flows.model.formats import Excel, JsonLines, Parquet
 from flows.model.header import Header
+from flows.model.numbers import Numbers
 from flows.reading.file_reader import FileContent
 
 
@@ -62,6 +63,15 @@ def test_parquet_files_are_declared_as_they_are_stored() -> None:
     assert first[:3] == (1, date(2024, 5, 1), Decimal("1.50"))
     assert first[3:] == (noon, noon.replace(tzinfo=UTC), 7, date(2024, 5, 31), None)
     assert "DATA = Dataset(" in Path("data.py").read_text() and "pattern" not in Path("data.py").read_text()
+
+
+def test_numbers_that_parquet_files_hold_as_text_are_read_as_they_are_written() -> None:
+    pl.DataFrame({"No": [1, 2], "Amount": ["1.234,50", "7,25"], "Rate": ["n/a", "12"]}).write_parquet("data/a.parquet")
+    done = init()
+    assert done.exit_code == 0, done.output
+    numbers = Numbers(thousands=".")
+    assert find_dataset("data.py:DATA").format == Parquet(decimal=",", numbers=numbers, nulls=("", "n/a"))
+    assert rows("a.parquet") == [(1, Decimal("1234.50"), None), (2, Decimal("7.25"), 12)]
 
 
 def test_json_lines_are_declared_by_the_paths_to_their_values() -> None:
@@ -124,8 +134,8 @@ def test_one_of_several_sheets_is_named() -> None:
     ("files", "expected"),
     [
         (
-            {"a.jsonl": b'{"id": 1}\n', "b.csv": b"id\n1\n", "c.csv": b"id\n2\n"},
-            "files=json lines: a.jsonl; text: b.csv and 1 more",
+            {"a.csv": b'{"id": 1}\n', "b.csv": b"id\n1\n", "c.csv": b"id\n2\n"},
+            "files=JsonLines: a.csv; Csv: b.csv and 1 more",
         ),
         ({"a.jsonl": b'{"id": 1}\n{"id": \n'}, "The file cannot be read"),
         ({"a.parquet": b"PAR1PAR1"}, "The file cannot be read"),
