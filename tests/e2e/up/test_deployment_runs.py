@@ -153,6 +153,23 @@ def test_days_are_closed_by_name_each_in_a_task_of_its_own_and_the_state_says_wh
     assert shown == {task["id"] for task in tasks}
 
 
+def test_days_that_are_loaded_again_beside_a_close_leave_the_daily_schedule_as_it_is(up: Installation) -> None:
+    def schedules() -> list[tuple[bool, object]]:
+        found = up.prefect.get("/deployments/name/close-day/sales")
+        return [(each["active"], each["schedule"]) for each in found["schedules"]]
+
+    def planned() -> set[str]:
+        return {run["id"] for run in up.prefect.runs("close-day") if run["auto_scheduled"]}
+
+    declared, planned_before = schedules(), until(planned, what="the scheduled runs")
+    backfill = up.prefect.start("load-files/sales", mode="reload", paths=["sales_2021-05-0*.csv"])
+    close = up.prefect.start("close-day/sales", date="2021-05-01", until="2021-05-02")
+    assert up.prefect.wait_for(backfill, "Failed", "Completed")["state"]["name"] == "Completed"
+    assert up.prefect.wait_for(close, "Failed", "Completed")["state"]["name"] == "Completed"
+    assert schedules() == declared and declared[0][0]
+    assert planned_before <= planned()
+
+
 def test_what_becomes_of_a_business_day_is_an_event_each(up: Installation) -> None:
     def told(what: str) -> list[dict[str, Any]]:
         payloads = [event["payload"] for event in up.prefect.events(f"cubefeed.day.{what}")]
