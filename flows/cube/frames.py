@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 import polars as pl
@@ -12,14 +13,19 @@ from flows.cube.wide_sums import narrow_sums, wide_sum
 from flows.errors import QueryError
 from flows.model.levels import Level
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Measure, Min, RowCount, Sum, ValueCount, is_sum
-from flows.model.tables import TOTAL_DEPTH, VERSION, Query, Table
-from flows.model.types import INTEGER, ColumnType
+from flows.model.row_query import RowPage, RowQuery
+from flows.model.tables import LINE, TOTAL_DEPTH, VERSION, Query, Table
+from flows.model.types import INTEGER, ColumnType, Value
 from flows.model.types.decimal import MOST_DIGITS
+
+_VERSIONS = replace(INTEGER, duckdb="UINTEGER")
+_LINES = replace(_VERSIONS, frame=pl.UInt32())
+"""Each row of the cube has both: they are half as wide as other numbers, and a larger one is refused."""
 
 
 def row_columns(table: Table) -> dict[str, ColumnType]:
-    """The columns of a table's rows, with `_version`."""
-    return {**{c.name: c.type for c in table.columns}, VERSION: INTEGER}
+    """The columns of a table's rows, with `_version` and `_line`."""
+    return {**{c.name: c.type for c in table.columns}, VERSION: _VERSIONS, LINE: _LINES}
 
 
 def answer_columns(table: Table, query: Query) -> dict[str, ColumnType]:
@@ -40,7 +46,7 @@ def json_rows(table: Table, query: Query, answer: pl.DataFrame) -> list[dict[str
 
 
 def to_arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
-    """A table's rows with `_version`, as Atoti is handed them."""
+    """A table's rows with `_version` and `_line`, as Atoti is handed them."""
     columns = row_columns(table)
     schema = pa.schema([(name, each.arrow) for name, each in columns.items()])
     handed = typed(rows, columns).select(each.to_atoti(pl.col(name)) for name, each in columns.items())
@@ -75,9 +81,7 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
         query: the query.
         rows: at least the columns that the query touches; rows that `where` leaves out may be among them.
     """
-    kept = with_levels(table, query, rows).filter(
-        pl.lit(True), *(_matches(table.level(level), list(allowed)) for level, allowed in query.where.items())
-    )
+    kept = _kept(table, query.where, with_levels(table, (*query.levels, *query.where), rows))
     measures = [_expression(table, table.measure(name)) for name in query.measures]
     depths = range(len(query.levels) + 1) if query.totals else [len(query.levels)]
     parts = {
@@ -94,10 +98,17 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
     return narrowed(table, query, joined(table, query, typed_parts))
 
 
-def with_levels(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows with the levels that a query names, beside the columns that these are made from."""
-    named = {name: table.level(name) for name in (*query.levels, *query.where)}
+def with_levels(table: Table, names: Iterable[str], rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with some levels, beside the columns that these are made from."""
+    named = {name: table.level(name) for name in names}
     return rows.with_columns(level.expression.alias(name) for name, level in named.items())
+
+
+def page_of(table: Table, query: RowQuery, rows: pl.DataFrame) -> RowPage:
+    """A page of rows, out of all rows of a table, or of some with those that `where` means among them."""
+    kept = _kept(table, query.where, with_levels(table, query.where, rows)).select(row_columns(table))
+    ordered = kept.sort(VERSION, LINE, *(column.name for column in table.columns), nulls_last=False)
+    return RowPage(ordered.slice(query.offset, query.limit), kept.height)
 
 
 def empty(table: Table, query: Query) -> pl.DataFrame:
@@ -143,6 +154,10 @@ def sum_overflow(table: Table, measure: str) -> QueryError:
         next_step=f"{narrow}, or declare the column as a float",
         measure=measure,
     )
+
+
+def _kept(table: Table, where: Mapping[str, Sequence[Value]], rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.lit(True), *(_matches(table.level(level), list(allowed)) for level, allowed in where.items()))
 
 
 def _fixed(table: Table, query: Query, depth: int) -> dict[str, ColumnType]:

@@ -12,6 +12,7 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.cube.port import Cube, LiveSegment
 from flows.model.merge import ChangeSet, Horizon
+from flows.model.row_query import RowPage, RowQuery
 from flows.model.tables import Query, Table
 
 MAX_ROWS = 200_000
@@ -106,6 +107,9 @@ class WatchedCube:
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         return self.cube.query(query, bounds=bounds)
+
+    def rows(self, query: RowQuery, *, bounds: Bounds | None = None) -> RowPage:
+        return self.cube.rows(query, bounds=bounds)
 
     def batches(self, table: str) -> Generator[pl.DataFrame]:
         return self.cube.batches(table)

@@ -12,6 +12,7 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.model.merge import ChangeSet, Horizon
 from flows.model.precedence import Rank
+from flows.model.row_query import RowPage, RowQuery
 from flows.model.tables import Query, Table
 
 
@@ -87,8 +88,16 @@ class Cube(Protocol):
             NobodyWaits: who asked has left meanwhile.
         """
 
+    def rows(self, query: RowQuery, *, bounds: Bounds | None = None) -> RowPage:
+        """The rows of one page, in the order that `RowQuery` describes, and how many there are: of one state.
+
+        Raises:
+            QueryError: an unknown table or level, or a limit that cannot be used.
+            TooSlow, NobodyWaits: as `query`.
+        """
+
     def batches(self, table: str) -> Generator[pl.DataFrame]:
-        """All rows of a table with `_version`, in no given order, some at a time: of one state of the table.
+        """All rows of a table with `_version` and `_line`, in no given order, some at a time: of one state of it.
 
         Who does not take all of them closes it.
         """

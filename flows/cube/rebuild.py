@@ -43,12 +43,12 @@ def live_batches(
         keys_differ: no key is held twice; the first pass is left out.
 
     Returns:
-        Frames with the table's columns and `_version`, in no given order.
+        Frames with the table's columns, `_version` and `_line`, in no given order.
     """
     live = list(segments)
     if not any(segment.ranks for segment in live):
         return
-    columns = [*(c.name for c in table.columns), VERSION]
+    columns = [*(c.name for c in table.columns), VERSION, LINE]
     ranks = {content: rank for segment in live for content, rank in segment.ranks.items()}
     if table.greatest is not None or (table.keys and any(segment.keys_repeat for segment in live)):
         rows = _without_covered(table, live, columns, ranks)
@@ -117,7 +117,7 @@ def _without_covered(
     held = _live_rows(segments, needed)
     key = row_hash(table.keys)
     twice = repeated(held.select(key.alias("key")).collect(engine="streaming").to_series())
-    rows = _live_rows(segments, [*columns, LINE])
+    rows = _live_rows(segments, columns)
     if twice.is_empty():
         return rows
     competing = held.filter(key.is_in(twice.implode())).collect(engine="streaming")

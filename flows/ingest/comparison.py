@@ -21,7 +21,7 @@ from flows.cube.port import Cube
 from flows.model.duplicates import row_hash
 from flows.model.merge import Horizon, winners
 from flows.model.precedence import Rank
-from flows.model.tables import LINE, VERSION, Table
+from flows.model.tables import VERSION, Table
 from flows.runtime.progress import show_progress
 
 PIECE_ROWS = 250_000
@@ -39,12 +39,11 @@ class Expected:
 
     Args:
         table: the table.
-        sources: rows, dead ones among them, with the table's columns and `_version`.
+        sources: rows, dead ones among them, with the table's columns, `_version` and `_line`.
         ranks: of the contents that are in the cube.
         rows: how many rows the sources have, to choose the number of pieces.
         horizon: what retention leaves out.
-        keys_repeat: whether a key may occur twice within one content; then the sources have `_line` too, as where the
-            greatest value of a column wins.
+        keys_repeat: whether a key may occur twice within one content.
     """
 
     table: Table
@@ -67,7 +66,6 @@ class Expected:
     def piece(self, number: int) -> pl.DataFrame:
         """The rows of one piece."""
         columns = [pl.col(name).cast(each.frame) for name, each in row_columns(self.table).items()]
-        columns += [pl.col(LINE)] if self.table.greatest is not None or self.keys_repeat else []
         live = pl.col(VERSION).is_in(pl.Series(list(self.ranks), dtype=pl.Int64).implode())
         chosen = [source.select(columns).filter(live & (self.part == number)) for source in self.sources]
         rows = pl.concat([_no_rows(self.table).lazy(), *chosen], how="diagonal").collect(engine="streaming")

@@ -12,7 +12,7 @@ from flows.ingest.comparison import Expected
 from flows.model.dataset import Dataset
 from flows.model.files import first_names, shown
 from flows.model.precedence import ByColumn, Meaning, Rank
-from flows.model.tables import VERSION, Table
+from flows.model.tables import LINE, VERSION, Table
 from flows.runtime.progress import show_progress
 from flows.store.ledger import Ledger
 from flows.store.meaning import (
@@ -132,7 +132,7 @@ def merge_difference(dataset: Dataset, before: Meaning, ledger: Ledger, parts_of
         becomes = _expected(dataset, ledger, new, dataset.table)
         found = MergeDifference()
         for number in range(becomes.count):
-            _add(found, dataset, was.piece(number).drop(VERSION), becomes.piece(number).drop(VERSION))
+            _add(found, dataset, was.piece(number).drop(VERSION, LINE), becomes.piece(number).drop(VERSION, LINE))
             show_progress()
     return found
 

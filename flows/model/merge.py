@@ -43,8 +43,8 @@ class ChangeSet:
     Args:
         table: the table's name.
         drop_versions: all rows of these versions leave first.
-        upserts: the table's columns and `_version`; at most one row per key in a keyed table. Each replaces
-            the row with its key, if there is one; without keys they are added.
+        upserts: the table's columns, `_version` and `_line`; at most one row per key in a keyed table. Each
+            replaces the row with its key, if there is one; without keys they are added.
         horizon: rows of earlier days leave last.
         replaces: whether an upsert may meet a row with its key once the versions have left.
     """
@@ -65,11 +65,11 @@ def winners(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank], *, keys
 
     Args:
         table: the table that the rows belong to; without keys every row of a ranked content stays.
-        rows: the table's columns and `_version`, and `_line` where a key may occur twice within one content.
+        rows: the table's columns, `_version` and `_line`.
         ranks: of the contents that are in the cube; rows of others are dead and leave.
         keys_repeat: whether a key may occur twice within one content, though no column decides.
     """
-    columns = [*(c.name for c in table.columns), VERSION]
+    columns = [*(c.name for c in table.columns), VERSION, LINE]
     if not set(rows[VERSION].unique()) <= ranks.keys():
         rows = rows.filter(pl.col(VERSION).is_in(list(ranks)))
     if table.keys and (len(ranks) > 1 or keys_repeat or table.greatest is not None):
@@ -93,6 +93,6 @@ def last_by_rank(table: Table, rows: pl.DataFrame, ranks: Mapping[int, Rank]) ->
     numbers = pl.DataFrame(
         {VERSION: list(order), _RANK: list(order.values())}, schema={VERSION: pl.Int64, _RANK: pl.Int64}
     )
-    by = [table.greatest, _RANK, LINE] if table.greatest is not None else [_RANK, *({LINE} & set(rows.columns))]
+    by = [*([table.greatest] if table.greatest is not None else []), _RANK, LINE]
     ranked = rows.join(numbers, on=VERSION, how="inner").sort(by, nulls_last=False)
     return ranked.filter(pl.struct(table.keys).is_last_distinct()).drop(_RANK)

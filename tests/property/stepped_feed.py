@@ -28,7 +28,7 @@ from flows.ingest.restore_check import restored_otherwise
 from flows.model.dataset import Dataset
 from flows.model.policies import Keep, Load, Skip, Unload
 from flows.model.precedence import ByArrival, ByColumn, ByName
-from flows.model.tables import VERSION, Table
+from flows.model.tables import LINE, VERSION, Table
 from flows.runtime.boundaries import SessionFailed
 from flows.store.backup import backups_in, make_backup
 from flows.store.ledger_file import open_ledger
@@ -374,7 +374,7 @@ class SteppedFeed:
 
     def rebuilt_differently(self) -> str | None:
         """How the live cube differs from a rebuild; None when it does not."""
-        by = ["Key", "Value", "Folder", VERSION]
+        by = ["Key", "Value", "Folder", VERSION, LINE]
         live = all_rows(self.feed.cube, "t").select(by).sort(by)
         self.feed.tables.rebuild(self.dataset)
         again = all_rows(self.feed.cube, "t").select(by).sort(by)

@@ -61,7 +61,7 @@ def test_what_a_file_says_is_what_every_answer_says(drawn: tuple[int, int, list[
     assert values.cast(pl.String).to_list() == texts
 
     table, query = dataset.table, Query(dataset.name, ("Amount.SUM",), ("Group",), totals=True)
-    upserts = typed.frame.select("Group", "Amount", pl.lit(1, pl.Int64).alias(VERSION))
+    upserts = typed.frame.select("Group", "Amount", pl.lit(1, pl.Int64).alias(VERSION), LINE)
     cube = DuckDbCube((table,))
     try:
         cube.apply(ChangeSet(table.name, frozenset(), upserts))

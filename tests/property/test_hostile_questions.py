@@ -20,10 +20,10 @@ from flows.cube import frames
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import QueryError
 from flows.model.merge import ChangeSet
-from flows.model.tables import VERSION, Column, Query, Table
+from flows.model.tables import LINE, VERSION, Column, Query, Table
 from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.web.api import Api
-from tests.cube_rows import all_rows
+from tests.cube_rows import all_rows, rows_of
 
 TABLE = Table(
     "edges",
@@ -74,8 +74,7 @@ QUERIES = st.builds(
 
 
 def frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    schema = {name: each.frame for name, each in frames.row_columns(TABLE).items()}
-    return pl.DataFrame([(*row, 1) for row in rows], schema=schema, orient="row")
+    return rows_of(TABLE, rows)
 
 
 def answer(ask: Any) -> pl.DataFrame | str:
@@ -92,7 +91,7 @@ def agree(rows: list[tuple[Any, ...]], query: Query) -> None:
     try:
         cube.apply(ChangeSet(TABLE.name, frozenset(), frame(rows).unique(TABLE.keys, keep="first")))
         found = answer(lambda: cube.query(query))
-        held = all_rows(cube, TABLE.name).drop(VERSION)
+        held = all_rows(cube, TABLE.name).drop(VERSION, LINE)
         if isinstance(found, str):
             with pytest.raises(QueryError):
                 query.checked((TABLE,))

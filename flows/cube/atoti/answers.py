@@ -84,10 +84,10 @@ def asked_values(table: Table, level: str, values: Sequence[Value]) -> list[Any]
     return [kind.in_engine(value) for value in values if value is not None]
 
 
-def narrowing(table: Table, query: Query) -> dict[str, Sequence[Any]]:
+def narrowing(table: Table, where: Mapping[str, Sequence[Value]]) -> dict[str, Sequence[Any]]:
     """The conditions that Atoti can check itself: those without null, of levels that it holds exactly."""
     return {
         level: asked_values(table, level, values)
-        for level, values in query.where.items()
+        for level, values in where.items()
         if values and None not in values and not is_inexact_there(table.level(level))
     }

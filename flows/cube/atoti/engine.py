@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import reduce
@@ -38,7 +38,9 @@ from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, live_batches
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.merge import ChangeSet, Horizon
+from flows.model.row_query import RowPage, RowQuery
 from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Query, Table
+from flows.model.types import Value
 from flows.runtime.chunks import group_by_size
 
 _ROWS_TIMEOUT = timedelta(minutes=10)  # Atoti's own 30 s would cut the verification of a large cube
@@ -117,23 +119,37 @@ class AtotiCube:
         """Aggregate; see the port for the frame's columns and order, and for the time it may take."""
         table = query.checked(self.model)
         bounds = bounds or Bounds()
+        with self._asking(table, bounds) as within_s:
+            if needs_rows(table, query) or self._largest[table.name].may_overflow(table, query):
+                rows = self._rows_with(table, query.where, touched_columns(table, query), within_s)
+                answer = frames.aggregate(table, query, rows)
+            else:
+                answer = self._ask_cube(table, query, within_s)
+        bounds.require_fits(answer.height)  # Atoti has no limit of its own
+        return answer
+
+    def rows(self, query: RowQuery, *, bounds: Bounds | None = None) -> RowPage:
+        """The rows of one page, and how many there are. Atoti sorts no rows: all of them are taken out of it."""
+        table = query.checked(self.model)
+        with self._asking(table, bounds or Bounds()) as within_s:
+            return frames.page_of(
+                table, query, self._rows_with(table, query.where, list(frames.row_columns(table)), within_s)
+            )
+
+    @contextmanager
+    def _asking(self, table: Table, bounds: Bounds) -> Iterator[float | None]:
+        """Yields how long what is asked may take."""
         bounds.require_wanted()
-        within_s = bounds.left_s
         with failing("query", table.name):
             try:
-                if needs_rows(table, query) or self._largest[table.name].may_overflow(table, query):
-                    answer = frames.aggregate(table, query, self._rows_for(table, query, within_s))
-                else:
-                    answer = self._ask_cube(table, query, within_s)
+                yield bounds.left_s
             except Exception as error:
                 if bounds.is_over:
                     raise bounds.ended() from error  # Atoti's error for it has no public type
                 raise
-        bounds.require_fits(answer.height)  # Atoti has no limit of its own
-        return answer
 
     def batches(self, table: str) -> Generator[pl.DataFrame]:
-        """All rows of a table with `_version`, some versions at a time: Atoti has no cursor."""
+        """All rows of a table with `_version` and `_line`, some versions at a time: Atoti has no cursor."""
         stored, columns = self._tables[table], frames.row_columns(self._table(table))
         with self._writing, failing("read", table):  # all of one state of the table
             counted = pl.from_pandas(stored.query(stored[VERSION], timeout=_ROWS_TIMEOUT))[VERSION].value_counts()
@@ -219,10 +235,12 @@ class AtotiCube:
             return pl.DataFrame(schema={name: each.frame for name, each in columns.items()})
         return frames.typed(pl.from_pandas(found), columns)
 
-    def _rows_for(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
-        """The rows that a query may touch, with the columns that it touches."""
-        stored, names = self._tables[table.name], touched_columns(table, query)
-        narrowed = [stored[level].isin(*values) for level, values in narrowing(table, query).items()]
+    def _rows_with(
+        self, table: Table, where: Mapping[str, Sequence[Value]], names: Sequence[str], within_s: float | None
+    ) -> pl.DataFrame:
+        """These columns of the rows that conditions mean, as far as Atoti can check them."""
+        stored = self._tables[table.name]
+        narrowed = [stored[level].isin(*values) for level, values in narrowing(table, where).items()]
         found = stored.query(
             *(stored[name] for name in names),
             filter=_all(narrowed),

@@ -150,6 +150,13 @@ class Database:
         return bounds.ended()
 
     @contextmanager
+    def snapshot(self, bounds: Bounds | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor all of whose statements see one state of the tables."""
+        with self.cursor(bounds) as cursor:
+            cursor.begin()
+            yield cursor  # closing it ends the transaction
+
+    @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor whose statements are done together, or not at all."""
         with self.cursor() as cursor:

@@ -13,10 +13,11 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.cube.duckdb.database import Database, TooWide, answer, changed_rows
 from flows.cube.duckdb.sql import INCOMING, StoredTable
-from flows.cube.frames import answer_columns, exact_sums, narrowed
+from flows.cube.frames import answer_columns, exact_sums, narrowed, row_columns
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
 from flows.model.merge import ChangeSet, Horizon
+from flows.model.row_query import RowPage, RowQuery
 from flows.model.tables import TOTAL_DEPTH, Query, Table
 from flows.settings import MEMORY
 
@@ -119,8 +120,20 @@ class DuckDbCube:
         order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
         return frame.sort(order, nulls_last=False) if order else frame
 
+    def rows(self, query: RowQuery, *, bounds: Bounds | None = None) -> RowPage:
+        """The rows of one page, and how many there are; see the port."""
+        if bounds is not None:
+            bounds.require_wanted()
+        stored = self._stored[query.checked(self.model).name]
+        with self._database.snapshot(bounds) as cursor:
+            rows = answer(cursor, *stored.page(query), stored.columns, None)
+            count = query.offset + rows.height
+            if rows.height in (0, query.limit):  # else these are the last ones
+                count = int(answer(cursor, *stored.count(query), ["count"], None).item())
+        return RowPage(stored.named(rows, row_columns(stored.table)), count)
+
     def batches(self, table: str) -> Generator[pl.DataFrame]:
-        """All rows of a table with `_version`, in no given order, one row group at a time."""
+        """All rows of a table with `_version` and `_line`, in no given order, one row group at a time."""
         stored = self._stored[table]
         with self._database.cursor() as cursor:
             for batch in cursor.sql(stored.everything).to_arrow_reader(BATCH_ROWS):

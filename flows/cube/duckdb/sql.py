@@ -18,7 +18,8 @@ from flows.cube.wide_sums import BASE, HIGH, LOW
 from flows.model.levels import Level, OwnColumn
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.merge import Horizon
-from flows.model.tables import VERSION, Query, Table
+from flows.model.row_query import RowQuery
+from flows.model.tables import LINE, VERSION, Query, Table
 from flows.model.types import ColumnType, Value
 
 INCOMING = "incoming"
@@ -32,10 +33,10 @@ class StoredTable:
 
     def __init__(self, name: str, table: Table) -> None:
         self.table = table
-        self.columns = [*(c.name for c in table.columns), VERSION]
+        self._kinds = row_columns(table)
+        self.columns = list(self._kinds)
         self._name = name
         self._inside = {column: f"c{i}" for i, column in enumerate(self.columns)}
-        self._kinds = row_columns(table)
         required = {*table.keys, VERSION}
         typed = (f"{self._inside[c]} {self._kinds[c].duckdb}{' NOT NULL' * (c in required)}" for c in self.columns)
         same_key = " AND ".join(f"i.{self._inside[key]} = t.{self._inside[key]}" for key in table.keys)
@@ -110,8 +111,7 @@ class StoredTable:
         if query.totals:
             fixed = f"{len(levels)} - bit_count(grouping({', '.join(levels)}))" if levels else "0"
             selected.append(f"CAST({fixed} AS BIGINT) AS depth")
-        conditions, values = self._conditions(query)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        where, values = self._where(query.where)
         group = _grouping(levels, query.totals)
         return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}", values
 
@@ -121,6 +121,18 @@ class StoredTable:
                 return self._inside[column]
             case _:
                 assert_never(level.source)
+
+    def page(self, query: RowQuery) -> tuple[str, list[Value]]:
+        """The statement that finds the rows of a page, and the values to bind."""
+        where, values = self._where(query.where)
+        order = (f"{self._inside[name]} NULLS FIRST" for name in (VERSION, LINE, *self.columns[:-2]))
+        text = f"SELECT * FROM {self._name}{where} ORDER BY {', '.join(order)} LIMIT ? OFFSET ?"
+        return text, [*values, query.limit, query.offset]
+
+    def count(self, query: RowQuery) -> tuple[str, list[Value]]:
+        """The statement that counts all rows of a question for rows, and the values to bind."""
+        where, values = self._where(query.where)
+        return f"SELECT count(*) FROM {self._name}{where}", values
 
     def _aggregate(self, aggregation: Aggregation, *, wide: bool) -> str:
         match aggregation:
@@ -145,17 +157,19 @@ class StoredTable:
             case _:
                 assert_never(aggregation)
 
-    def _conditions(self, query: Query) -> tuple[list[str], list[Value]]:
+    def _where(self, where: Mapping[str, Sequence[Value]]) -> tuple[str, list[Value]]:
+        """The clause that holds the conditions, if there are some, and the values to bind."""
         conditions: list[str] = []
         bound: list[Value] = []
-        for level, allowed in query.where.items():
-            kind, column = self.table.level(level).type, self._level(self.table.level(level))
+        for name, allowed in where.items():
+            level = self.table.level(name)
+            kind, column = level.type, self._level(level)
             values = [kind.in_engine(value) for value in allowed if value is not None]
             choices = [f"{column} IN ({', '.join('?' * len(values))})"] if values else []
             choices += [f"{column} IS NULL"] if len(values) < len(allowed) else []
             conditions.append(f"({' OR '.join(choices) or 'false'})")
             bound += values
-        return conditions, bound
+        return f" WHERE {' AND '.join(conditions)}" if conditions else "", bound
 
 
 def _wide_sum(column: str, kind: ColumnType) -> str:

@@ -18,14 +18,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from flows.cube.bounds import Bounds
-from flows.cube.frames import fitting, row_columns
+from flows.cube.frames import fitting
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import NobodyWaits, QueryError, TooManyRows, TooSlow
 from flows.model.merge import ChangeSet, winners
-from flows.model.tables import LINE, VERSION, Column, Query, Table
+from flows.model.tables import LINE, Column, Query, Table
 from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, ENUM, FLOAT, INTEGER, MOMENT, STRING
 from flows.model.types.base import Value
-from tests.cube_rows import all_rows
+from tests.cube_rows import all_rows, rows_of, with_lines
 
 SALES = Table(
     "sales",
@@ -89,23 +89,17 @@ MAY_1, MAY_2, MAY_3 = date(2021, 5, 1), date(2021, 5, 2), date(2021, 5, 3)
 DAYS = ((1, MAY_1, "phone", 4), (2, MAY_1, "watch", 6), (3, MAY_2, "phone", 7))
 
 
-def frame(table: Table, rows: Iterable[tuple[Any, ...]], version: int = 1) -> pl.DataFrame:
-    """Rows of a table, all of one version."""
-    schema = {name: each.frame for name, each in row_columns(table).items()}
-    return pl.DataFrame([(*row, version) for row in rows], schema=schema, orient="row")
-
-
 def put(cube: Cube, table: Table, *rows: tuple[Any, ...], version: int = 1, drop: Iterable[int] = ()) -> int:
     """Drop versions, then upsert rows."""
-    return cube.apply(ChangeSet(table.name, frozenset(drop), frame(table, rows, version)))
+    return cube.apply(ChangeSet(table.name, frozenset(drop), rows_of(table, rows, version)))
 
 
 def content(cube: Cube, table: Table) -> list[tuple[Any, ...]]:
     """The rows of a table with their version, sorted; checks the types and the count by the way."""
     rows = all_rows(cube, table.name)
-    assert rows.schema == frame(table, []).schema
+    assert rows.schema == rows_of(table, []).schema
     assert rows.height == cube.row_count(table.name)
-    return sorted(rows.rows(), key=repr)
+    return sorted(rows.drop(LINE).rows(), key=repr)
 
 
 def with_version(rows: Iterable[tuple[Any, ...]], version: int = 1) -> list[tuple[Any, ...]]:
@@ -501,8 +495,8 @@ class CubeContract:
         put(cube, SALES, *DAYS[:2])
         put(cube, SALES, DAYS[2], version=2)
         batches = list(cube.batches("sales"))
-        assert all(batch.schema == frame(SALES, []).schema for batch in batches)
-        assert sorted(row for batch in batches for row in batch.rows()) == content(cube, SALES)
+        assert all(batch.schema == rows_of(SALES, []).schema for batch in batches)
+        assert sorted(row for batch in batches for row in batch.drop(LINE).rows()) == content(cube, SALES)
         some = cube.batches("sales")
         next(some)
         some.close()
@@ -512,7 +506,7 @@ class CubeContract:
     def test_a_change_that_fails_leaves_everything_as_it_was(self, cube: Cube) -> None:
         put(cube, SALES, *DAYS)
         before = content(cube, SALES)
-        wrong = frame(SALES, [(9, MAY_3, "x", 1)], version=2).with_columns(pl.lit("no date").alias("Date"))
+        wrong = rows_of(SALES, [(9, MAY_3, "x", 1)], version=2).with_columns(pl.lit("no date").alias("Date"))
         with pytest.raises(Exception, match=r"(?i)date"):
             cube.apply(ChangeSet("sales", frozenset({1}), wrong))
         assert content(cube, SALES) == before
@@ -539,8 +533,8 @@ class CubeContract:
                  segment(tmp_path / "[x]*?.parquet", SALES, {3: versions[3], 2: versions[2]})]  # fmt: skip
         places = {1: 30, 2: 20, 3: 10}
         count = cube.rebuild("sales", [LiveSegment(files[1], {2: 20, 3: 10}), LiveSegment(files[0], {1: 30})])
-        expected = winners(SALES, pl.concat(frame(SALES, rows, v) for v, rows in versions.items()), places)
-        assert content(cube, SALES) == sorted(expected.rows(), key=repr)
+        expected = winners(SALES, pl.concat(rows_of(SALES, rows, v) for v, rows in versions.items()), places)
+        assert content(cube, SALES) == sorted(expected.drop(LINE).rows(), key=repr)
         assert count == 5 and {row[2] for row in content(cube, SALES)} == {"v1", "v2", "v3"}
 
     def test_a_version_is_live_only_in_the_segments_that_say_so(self, cube: Cube, tmp_path: Path) -> None:
@@ -578,7 +572,7 @@ class CubeContract:
 
     def test_rows_of_several_keys_may_come_from_one_line(self, cube: Cube, tmp_path: Path) -> None:
         at = datetime(2021, 5, 1)  # noqa: DTZ001  # columns have no zone
-        rows = frame(STATES, [(1, at, "covered"), (2, at, "stays"), (1, at, "covers")])
+        rows = rows_of(STATES, [(1, at, "covered"), (2, at, "stays"), (1, at, "covers")])
         rows.with_columns(pl.Series(LINE, [2, 2, 3], pl.UInt32)).write_parquet(tmp_path / "s.parquet")
         cube.rebuild("states", [LiveSegment(tmp_path / "s.parquet", {1: 1})])
         assert content(cube, STATES) == [(1, at, "covers", 1), (2, at, "stays", 1)]
@@ -655,7 +649,6 @@ class CubeContract:
 
 def segment(path: Path, table: Table, versions: Mapping[int, Iterable[tuple[Any, ...]]]) -> Path:
     """Write a segment file."""
-    rows = pl.concat(frame(table, rows, version) for version, rows in versions.items())
-    rows.with_columns(pl.int_range(2, pl.len() + 2, dtype=pl.UInt32).alias(LINE)).write_parquet(path)
-    assert VERSION in rows.columns
+    rows = pl.concat(rows_of(table, rows, version) for version, rows in versions.items())
+    with_lines(rows).write_parquet(path)
     return path

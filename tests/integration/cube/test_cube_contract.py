@@ -15,10 +15,12 @@ from flows.cube.port import Cube, LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
 from flows.model.tables import Query
-from tests.integration.cube.cube_contract import DAYS, MODEL, SALES, CubeContract, content, frame, put, segment
+from tests.cube_rows import rows_of
+from tests.integration.cube.cube_contract import DAYS, MODEL, SALES, CubeContract, content, put, segment
+from tests.integration.cube.row_contract import RowContract
 
 
-class TestDuckDb(CubeContract):
+class TestDuckDb(CubeContract, RowContract):
     @pytest.fixture
     def cube(self) -> Iterator[Cube]:
         cube = open_cube("duckdb", MODEL)
@@ -36,7 +38,7 @@ class TestDuckDb(CubeContract):
         for ids in ([None], [1, None]):
             rows = [(i, date(2021, 5, 1), "x", 1) for i in ids]
             with pytest.raises(Exception, match="NOT NULL"):
-                cube.apply(ChangeSet("sales", frozenset(), frame(SALES, rows, 2)))
+                cube.apply(ChangeSet("sales", frozenset(), rows_of(SALES, rows, 2)))
         assert cube.row_count("sales") == 3
 
     def test_closing_twice_does_nothing_and_a_closed_cube_says_so(self, cube: Cube) -> None:
@@ -47,7 +49,7 @@ class TestDuckDb(CubeContract):
                 ask()
 
     def test_closing_waits_for_readers_and_ends_their_queries(self, cube: Cube, tmp_path: Path) -> None:
-        rows = pl.concat([frame(SALES, [(0, date(2021, 5, 1), "x", 1)])] * 300_000).with_columns(
+        rows = pl.concat([rows_of(SALES, [(0, date(2021, 5, 1), "x", 1)])] * 300_000).with_columns(
             pl.int_range(pl.len()).alias("ID")
         )
         cube.apply(ChangeSet("sales", frozenset(), rows))

@@ -11,6 +11,7 @@ from flows.cube.engines import open_cube
 from flows.cube.port import Cube
 from flows.errors import EngineUnavailable
 from tests.integration.cube.cube_contract import MODEL, CubeContract
+from tests.integration.cube.row_contract import RowContract
 
 pytestmark = pytest.mark.atoti
 
@@ -31,7 +32,7 @@ def atoti_cube(request: pytest.FixtureRequest) -> Iterator[Cube]:
     cube.close()
 
 
-class TestAtoti(CubeContract):
+class TestAtoti(CubeContract, RowContract):
     @pytest.fixture
     def cube(self, atoti_cube: Cube) -> Cube:
         for table in MODEL:

@@ -18,7 +18,7 @@ from flows.errors import EngineFailed, EngineLost, NobodyWaits
 from flows.model.merge import ChangeSet
 from flows.model.tables import VERSION, Column, Query, Table
 from flows.model.types import INTEGER, STRING
-from tests.cube_rows import all_rows
+from tests.cube_rows import all_rows, with_lines
 
 TABLE = Table("t", (Column("Key", INTEGER), Column("Text", STRING), Column("N", INTEGER)), ("Key",))
 GROUPS = Query("t", ("N.SUM",), ("Text",))
@@ -26,9 +26,9 @@ GROUPS = Query("t", ("N.SUM",), ("Text",))
 
 def rows(first: int, count: int) -> pl.DataFrame:
     keys = np.arange(first, first + count)
-    return pl.DataFrame({"Key": keys, "N": keys % 7}).with_columns(
-        Text=pl.format("a long text for the key {}", "Key"), **{VERSION: pl.lit(1, pl.Int64)}
-    )
+    numbers = pl.DataFrame({"Key": keys, "N": keys % 7})
+    texts = numbers.with_columns(Text=pl.format("a long text for the key {}", "Key"))
+    return with_lines(texts.with_columns(pl.lit(1, pl.Int64).alias(VERSION)))
 
 
 def change(first: int, count: int) -> ChangeSet:

@@ -16,11 +16,12 @@ from flows.cube.duckdb import engine as duckdb_cube
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.observable import WatchedCube
 from flows.model.merge import ChangeSet
-from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Column, Query, Table
+from flows.model.tables import CONTRIBUTORS_COUNT, Column, Query, Table
 from flows.model.types import DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.web.cells import Layout, choose_layout, with_keys
 from flows.web.hub import refresh_view
 from flows.web.table_view import TableView
+from tests.cube_rows import rows_of
 from tests.integration.web.channel import Reader
 
 TABLE = Table(
@@ -34,9 +35,6 @@ TABLE = Table(
     ),
     keys=("ID",),
 )
-SCHEMA = {
-    "ID": pl.Int64, "Day": pl.Date, "Shop": pl.String, "Amount": pl.Int64, "Price": pl.Float64, VERSION: pl.Int64,
-}  # fmt: skip
 DAY = date(2021, 5, 1)
 
 
@@ -60,7 +58,7 @@ class RecordingCube(DuckDbCube):
 
 
 def rows(*rows: tuple[Any, ...], version: int = 1) -> pl.DataFrame:
-    return pl.DataFrame([(*row, version) for row in rows], schema=SCHEMA, orient="row")
+    return rows_of(TABLE, rows, version)
 
 
 def opened(max_cells: int = 1000) -> tuple[RecordingCube, WatchedCube, TableView, Reader]:
@@ -208,9 +206,8 @@ def test_no_two_cells_have_one_key(values: list[tuple[str | None, ...]]) -> None
 def test_a_moment_is_shown_as_it_stands_and_a_column_called_cell_keeps_its_name() -> None:
     table = Table("t", (Column("cell", DATETIME), Column("Amount", INTEGER)))
     cube = DuckDbCube((table,))
-    schema = {"cell": pl.Datetime("us"), "Amount": pl.Int64(), VERSION: pl.Int64()}
     at = datetime(2021, 5, 1, 23, 59, 59)  # noqa: DTZ001  # the cube's moments have no zone
-    cube.apply(ChangeSet("t", frozenset(), pl.DataFrame([(at, 1, 1)], schema=schema, orient="row")))
+    cube.apply(ChangeSet("t", frozenset(), rows_of(table, [(at, 1)])))
     layout = choose_layout(table, cube.query, 1)
     shown = with_keys(cube.query(layout.query), layout)
     assert shown.columns[0] == "_cell" and shown["cell"].to_list()[0].startswith("2021-05-01 23:59:59")

@@ -15,6 +15,7 @@ from flows.model.merge import ChangeSet
 from flows.model.tables import VERSION, Column, Query, Table
 from flows.model.types import INTEGER, STRING
 from flows.web.api import AT_ONCE, Api
+from tests.cube_rows import with_lines
 
 
 def large_cube(rows: int) -> DuckDbCube:
@@ -23,7 +24,7 @@ def large_cube(rows: int) -> DuckDbCube:
     cube = DuckDbCube((table,))
     numbers = pl.int_range(rows, eager=True)
     columns = {"A": numbers, "B": numbers.cast(pl.String), "Q": numbers, VERSION: pl.repeat(1, rows, eager=True)}
-    cube.apply(ChangeSet("large", frozenset(), pl.DataFrame(columns)))
+    cube.apply(ChangeSet("large", frozenset(), with_lines(pl.DataFrame(columns))))
     return cube
 
 

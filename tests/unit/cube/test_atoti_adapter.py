@@ -27,9 +27,9 @@ from flows.cube.atoti.start import UNREACHABLE, StartLog, check_java_home, expla
 from flows.cube.port import LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
-from flows.model.tables import VERSION, Column, Query, Table
+from flows.model.tables import LINE, VERSION, Column, Query, Table
 from flows.model.types import DATE, DECIMAL, INTEGER, STRING
-from tests.cube_rows import all_rows
+from tests.cube_rows import all_rows, rows_of
 
 SALES = Table(
     "sales",
@@ -45,18 +45,9 @@ SALES = Table(
 PRICES = Table(
     "prices", (Column("Price", DECIMAL.sized(9, 8)), Column("Amount", DECIMAL.sized(10, 2), nullable=True)), ("Price",)
 )
-COLUMNS = [*(c.name for c in (*SALES.columns, *PRICES.columns)), VERSION]
+COLUMNS = [*(c.name for c in (*SALES.columns, *PRICES.columns)), VERSION, LINE]
 MAY_1, MAY_2 = date(2021, 5, 1), date(2021, 5, 2)
-ROWS = pl.DataFrame(
-    {
-        "ID": [1, 2],
-        "Date": [MAY_1, MAY_2],
-        "Product": ["phone", "watch"],
-        "Region": [None, "north"],
-        "Quantity": [4, 6],
-        VERSION: [7, 7],
-    }
-)
+ROWS = rows_of(SALES, [(1, MAY_1, "phone", None, 4), (2, MAY_2, "watch", "north", 6)], 7)
 
 
 class Stage:
@@ -163,6 +154,7 @@ def test_rows_are_loaded_in_the_types_of_the_table(stage: Stage) -> None:
         "Region": pa.string(),
         "Quantity": pa.int64(),
         VERSION: pa.int64(),
+        LINE: pa.int64(),
     }
     assert stage.loaded[0].schema == pa.schema(types)
     assert stage.loaded[0].to_pylist() == ROWS.to_dicts()
@@ -192,6 +184,7 @@ def test_tables_keep_nulls_and_have_the_types_and_keys_of_the_model(stage: Stage
             "Region": "String",
             "Quantity": "long",
             VERSION: "long",
+            LINE: "long",
         },
         keys=["ID"],
         default_values=dict.fromkeys(["Date", "Product", "Region", "Quantity"]),
@@ -300,9 +293,8 @@ def test_decimals_are_floats_or_texts_there_and_are_added_up_here(stage: Stage, 
     assert stage.session.create_table.call_args.kwargs["data_types"]["Amount"] == kind
     made = {name for call in stage.cube.measures.update.call_args_list for name in call.args[0]}
     assert ("Amount.SUM" in made) is (kind == "double")
-    rows = [(Decimal("1E-8"), Decimal("0.10"), 1), (Decimal(2), most, 1), (Decimal(3), None, 1)]
-    schema = {"Price": pl.Decimal(9, 8), "Amount": pl.Decimal(precision, 2), VERSION: pl.Int64()}
-    cube.apply(ChangeSet("prices", frozenset(), pl.DataFrame(rows, schema=schema, orient="row")))
+    rows = [(Decimal("1E-8"), Decimal("0.10")), (Decimal(2), most), (Decimal(3), None)]
+    cube.apply(ChangeSet("prices", frozenset(), rows_of(prices, rows)))
     stage.table.query.return_value = stage.loaded[0].to_pandas()
     found = cube.query(Query("prices", ("Amount.SUM",), ("Price",), where={"Price": [Decimal("1E-8"), Decimal(2)]}))
     assert found.rows() == [(Decimal("1E-8"), Decimal("0.10")), (Decimal(2), most)]
