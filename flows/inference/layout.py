@@ -168,22 +168,28 @@ def is_header(cells: Sequence[str]) -> bool:
 def _below(rows: Sequence[str], width: int, marks: Marks) -> list[str]:
     """The lines at the end that are no rows."""
     found, firsts = 0, [split_line(line, marks)[0] for line in rows[:_HEAD_LINES][:-1] if line.strip()]
-    numbered = bool(firsts) and all(map(_NUMBER.fullmatch, firsts))
+    numbered = are_numbers(firsts)
     for place in range(1, min(len(rows), _TAIL_LINES) + 1):
         line = rows[-place]
         cells = split_line(line, marks) if line.strip() else []
-        if _is_total(cells, width, numbered=numbered) or (len(cells) == 1 < width and _is_remark(line)):
+        if is_total(cells, width, numbered=numbered) or (len(cells) == 1 < width and is_remark(line)):
             found = place
         elif cells:
             break
     return list(rows[len(rows) - found :])
 
 
-def _is_remark(line: str) -> bool:
+def are_numbers(cells: Sequence[str]) -> bool:
+    """Whether cells are numbers, and there are some."""
+    return bool(cells) and all(map(_NUMBER.fullmatch, cells))
+
+
+def is_remark(line: str) -> bool:
+    """Whether a line of one cell is no row."""
     return _SENTENCE.search(line) is not None or _RULE.fullmatch(line.strip()) is not None
 
 
-def _is_total(cells: Sequence[str], width: int, *, numbered: bool) -> bool:
+def is_total(cells: Sequence[str], width: int, *, numbered: bool) -> bool:
     """Whether a line sums rows up: it begins with such a word, and is shorter than they are, or leaves cells empty, or
     all of them begin with numbers."""
     named = [cell for cell in cells if cell.strip()]

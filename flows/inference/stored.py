@@ -17,7 +17,7 @@ from flows.inference.columns import Column, Columns, find_columns, number_column
 from flows.inference.evidence import Wishes
 from flows.inference.samples import PARQUET, Sample, is_workbook
 from flows.inference.scalars import scalar_series
-from flows.inference.workbooks import read_sheet_values
+from flows.inference.workbooks import RowBelow, read_sheet_values
 from flows.model.tables import FILE
 
 type StoredKind = Literal["parquet", "json lines", "workbook"]
@@ -41,6 +41,7 @@ class StoredTable:
         lacking: whether a file, or a row, lacks a field that another one has.
         left_out: fields that hold no values but lists, with an example.
         above: whether rows stand above a header.
+        below: what stands below the rows of each file.
         same_order: whether all files have the same columns in the same order.
     """
 
@@ -49,6 +50,7 @@ class StoredTable:
     lacking: bool
     left_out: Mapping[str, str]
     above: bool
+    below: Sequence[tuple[RowBelow, ...]]
     same_order: bool
 
     @property
@@ -72,6 +74,7 @@ def read_stored(kind: StoredKind, samples: Sequence[Sample], wishes: Wishes) -> 
         QueryError: one of them cannot be read.
     """
     frames, left_out, above, lacking = list[pl.DataFrame](), dict[str, str](), False, False
+    below = list[tuple[RowBelow, ...]]()
     for file, sample in enumerate(samples):
         try:
             read = _read(kind, sample, wishes, left_out)
@@ -80,20 +83,23 @@ def read_stored(kind: StoredKind, samples: Sequence[Sample], wishes: Wishes) -> 
                 f"The file cannot be read ({error})", next_step="leave it out, or mend it", file=sample.file
             ) from None
         frame, above, lacking = read.frame, above or read.above, lacking or read.lacking
+        below.append(read.below)
         nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Binary]
         left_out |= {name: str(frame.schema[name]) for name in nested}
         frames.append(frame.drop(nested).with_columns(pl.lit(file, pl.UInt32).alias(FILE)))
     lacking = lacking or len({frozenset(frame.columns) for frame in frames}) > 1
     same_order = len({tuple(frame.columns) for frame in frames}) == 1
-    return StoredTable(kind, _together(frames), lacking, left_out, above, same_order)
+    return StoredTable(kind, _together(frames), lacking, left_out, above, below, same_order)
 
 
 @dataclass(frozen=True)
 class _FileValues:
-    """The values of a file, whether rows stand above its header, and whether a row lacks a field of another one."""
+    """The values of a file, whether rows stand above its header, what stands below the rows, and whether a row lacks a
+    field of another one."""
 
     frame: pl.DataFrame
     above: bool = False
+    below: tuple[RowBelow, ...] = ()
     lacking: bool = False
 
 
@@ -105,7 +111,7 @@ def _read(kind: StoredKind, sample: Sample, wishes: Wishes, left_out: dict[str, 
             return _read_json(sample, left_out)
         case "workbook":
             sheet = read_sheet_values(sample, wishes.sheet)
-            return _FileValues(sheet.frame, above=sheet.above > 0)
+            return _FileValues(sheet.frame, above=sheet.above > 0, below=sheet.below)
         case _:
             assert_never(kind)
 

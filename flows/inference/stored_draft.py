@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 from flows.inference.cell_format import PLAIN_CELLS
-from flows.inference.evidence import Decision
+from flows.inference.evidence import Decision, share
 from flows.inference.format_draft import FormatDraft
-from flows.inference.source_text import Argument, quoted
+from flows.inference.layout import escaped, footer_patterns, total_word
+from flows.inference.source_text import Argument, quoted, raw
 from flows.inference.stored import StoredTable
 from flows.model.formats import CellText, Excel, JsonLines, Parquet
 from flows.model.header import By, Header
+from flows.model.trailer import ROWS
 from flows.text.plural import counted
 
 
@@ -42,6 +45,12 @@ class StoredDraft(FormatDraft):
     def format_decisions(self) -> Iterator[Decision]:
         files = counted(len(self.samples), "file")
         yield Decision("format", self.format_class.__name__, files)
+        below = [row for rows in self.table.below for row in rows]
+        if below:
+            shown = f"{counted(len(below), 'row')}, such as {below[0].text}"
+            yield Decision(
+                "below the rows", shown, f"{share(sum(map(bool, self.table.below)), len(self.samples))} files"
+            )
         lacking = "some are missing in places" if self.table.lacking else "all of them in all rows"
         yield Decision("columns", f"{len(self.columns.columns)}, by name", f"{files}: {lacking}")
         for name, what in self.table.left_out.items():
@@ -63,6 +72,22 @@ class StoredDraft(FormatDraft):
             yield Argument("header", quoted(header), ", ".join(self.table.left_out))
         if self.table.above:
             yield Argument("preamble", '"header"')
+        if footer := list(self._footer()):
+            files = share(sum(map(bool, self.table.below)), len(self.table.below))
+            yield Argument("footer", f"({', '.join(footer)},)", f"{files} files")
+
+    def _footer(self) -> Iterator[str]:
+        """What stands below the rows; a sum that all files have there is checked."""
+        for pattern in footer_patterns([row.text for rows in self.table.below for row in rows]):
+            fitting = [[row for row in rows if re.fullmatch(pattern, row.text)] for rows in self.table.below]
+            said = {(total_word(rows[0].text), rows[0].sums) if len(rows) == 1 else (None, ()) for rows in fitting}
+            word, sums = said.pop() if len(said) == 1 else (None, ())
+            names = dict(zip((each.text for each in self.columns.columns), self.names, strict=True))
+            if word is None or not sums or any(names[text] == ROWS for text in sums):
+                yield raw(pattern)
+                continue
+            groups = [f"(?P<{names[text]}>[^,]+)" for text in sums]
+            yield f"Trailer({raw(', '.join([escaped(word), *groups]))})"
 
     @property
     def _lacking(self) -> bool:

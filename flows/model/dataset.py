@@ -21,7 +21,7 @@ from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.declaration import require, require_kind
 from flows.model.file_names import name_matcher
-from flows.model.formats import Csv, Format, check_formats, fingerprint_of
+from flows.model.formats import Csv, Excel, Format, check_formats, fingerprint_of
 from flows.model.limits import Limits
 from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
@@ -139,7 +139,7 @@ class Dataset:
         check_moments(self.schema, form.cells)
         check_fields(form, self.header)
         check_header(form, self.header)
-        if isinstance(form, Csv):
+        if isinstance(form, Csv | Excel):
             check_trailers(form.trailers, self.header)
         check_cell_columns(form.cells.columns, {*self.schema.columns(), *self.header, *self.path_columns})
 

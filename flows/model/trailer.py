@@ -45,6 +45,27 @@ class Trailer:
         return declared_words(self)
 
 
+type FooterLine = str | Trailer
+"""What may stand below the rows: a regular expression, or a line that is checked."""
+
+
+def check_footer(footer: tuple[FooterLine, ...]) -> None:
+    """Refuse what cannot stand below the rows.
+
+    Raises:
+        DeclarationError: with the option.
+    """
+    require(isinstance(footer, tuple), "format.footer", 'a tuple such as ("TOTAL.*",)', footer)
+    for line in footer:
+        if not isinstance(line, Trailer):
+            pattern_of("format.footer", line)
+
+
+def trailers_of(footer: tuple[FooterLine, ...]) -> tuple[Trailer, ...]:
+    """What is checked of what stands below the rows."""
+    return tuple(line for line in footer if isinstance(line, Trailer))
+
+
 def pattern_of(name: str, pattern: str) -> re.Pattern[str]:
     """A regular expression, ready to be used.
 

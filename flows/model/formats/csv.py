@@ -13,7 +13,7 @@ from flows.model.formats.end import End
 from flows.model.header import Header, Preamble, check_header
 from flows.model.numbers import PLAIN_NUMBERS, Numbers
 from flows.model.time_forms import FIRST_YEAR
-from flows.model.trailer import Trailer, pattern_of
+from flows.model.trailer import FooterLine, Trailer, check_footer, trailers_of
 
 _FIRST_OPTIONS = frozenset(
     ("delimiter", "decimal", "encoding", "date_format", "datetime_format", "nulls", "true", "false", "multiline")
@@ -98,7 +98,7 @@ class Csv:
     sep_line: bool = False
     header: Header | None = _DECLARED_HEADER
     preamble: Preamble = 0
-    footer: tuple[str | Trailer, ...] = ()
+    footer: tuple[FooterLine, ...] = ()
     blank_lines: Literal["refuse", "skip"] = "refuse"
     padding: bool = False
     trailing_delimiter: bool = False
@@ -143,17 +143,14 @@ class Csv:
 
     def _check_layout(self) -> None:
         check_header(self.header, self.preamble, "lines")
-        require(isinstance(self.footer, tuple), "format.footer", 'a tuple such as ("TOTAL.*",)', self.footer)
-        for line in self.footer:
-            if not isinstance(line, Trailer):
-                pattern_of("format.footer", line)
+        check_footer(self.footer)
         choices = ("refuse", "skip")
         require(self.blank_lines in choices, "format.blank_lines", "one of refuse, skip", self.blank_lines)
 
     @property
     def trailers(self) -> tuple[Trailer, ...]:
         """What is checked of what stands below the rows."""
-        return tuple(line for line in self.footer if isinstance(line, Trailer))
+        return trailers_of(self.footer)
 
     @property
     def encodings(self) -> tuple[str, ...]:

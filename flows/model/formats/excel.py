@@ -9,6 +9,7 @@ from flows.model.declaration import require
 from flows.model.formats.end import End
 from flows.model.formats.own_cells import OwnCells
 from flows.model.header import Header, Preamble, check_header
+from flows.model.trailer import FooterLine, Trailer, check_footer, trailers_of
 
 _DECLARED_HEADER = Header()
 
@@ -23,6 +24,7 @@ class Excel(OwnCells):
         Excel()
         Excel(sheet="Sales *", preamble="header")       # "Sales 2024", whatever stands above the header
         Excel(header=Header(by="name", extra="ignore"))
+        Excel(footer=(Trailer("TOTAL, (?P<Amount>.+)"), "printed on .*"))
 
     Args:
         decimal, numbers, date_format, datetime_format, nulls, true, false, columns, …: how cells of text are read, as
@@ -30,6 +32,9 @@ class Excel(OwnCells):
         sheet: the name of the sheet, or a glob that one name matches; None where the workbook shows one alone.
         header: what the first row has to be; None where there is none and the columns come in the declared order.
         preamble: how many rows with values stand above the header, or `"header"`: all above the first one that is it.
+        footer: what stands below the rows, as in `Csv`: the text of such a row is that of its cells with values, with
+            a comma and a blank between them, such as `TOTAL, 1234.5`. A sum may differ from that of the rows by what
+            floats lose that are added up.
     """
 
     end: ClassVar[End] = "zip"
@@ -38,8 +43,15 @@ class Excel(OwnCells):
     sheet: str | None = None
     header: Header | None = _DECLARED_HEADER
     preamble: Preamble = 0
+    footer: tuple[FooterLine, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.sheet != "", "format.sheet", "the name of a sheet, or None", self.sheet)
         check_header(self.header, self.preamble, "rows")
+        check_footer(self.footer)
+
+    @property
+    def trailers(self) -> tuple[Trailer, ...]:
+        """What is checked of what stands below the rows."""
+        return trailers_of(self.footer)

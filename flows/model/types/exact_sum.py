@@ -12,6 +12,8 @@ from flows.model.formats import CellText
 from flows.model.types.number_text import plain_numbers
 
 _PLAIN = r"^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
+_FLOAT_DIGITS = 52
+"""Binary ones behind the first."""
 _DIGITS = 38
 """What a decimal of polars holds."""
 
@@ -30,6 +32,15 @@ def exact_sum(texts: pl.Series, cells: CellText) -> tuple[Fraction, int]:
     held = texts.to_frame().select(pl.when(~pl.col(texts.name).is_in(list(cells.nulls))).then(pl.col(texts.name)))
     found = _plain(held.to_series(), cells)
     return _sum(found.drop_nulls()), found.null_count() - held.to_series().null_count()
+
+
+def float_error(texts: pl.Series, cells: CellText) -> Fraction:
+    """By how much the sum of cells may be wrong where floats are added one after the other.
+
+    Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, 4.2.
+    """
+    numbers = _plain(texts, cells).drop_nulls().cast(pl.Float64)
+    return Fraction(float(numbers.abs().sum())) * len(numbers) / (1 << _FLOAT_DIGITS)
 
 
 def _plain(texts: pl.Series, cells: CellText) -> pl.Series:

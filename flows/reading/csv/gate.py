@@ -14,13 +14,13 @@ from flows.reading.byte_checks import is_utf8, line_ends
 from flows.reading.column_names import Columns
 from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.encodings import Decoded, codec_name, decode
-from flows.reading.csv.footer import TrailerLine
 from flows.reading.csv.layout import Layout, LayoutRules
 from flows.reading.csv.lines import LineLayout, QuoteRules, split_lines
-from flows.reading.csv.trailer_checks import check_row_counts
 from flows.reading.decompression import check_size
+from flows.reading.footer_lines import TrailerLine
 from flows.reading.refusal import FileRefused, check_rows
 from flows.reading.text_bodies import open_text
+from flows.reading.trailer_checks import check_row_counts
 from flows.validation.cost import Cost
 
 _BOM = codecs.BOM_UTF8

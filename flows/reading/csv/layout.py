@@ -10,8 +10,9 @@ from flows.model.dataset import Dataset
 from flows.model.tolerances import Tolerance
 from flows.reading.column_names import MAX_PREAMBLE, Columns
 from flows.reading.csv.dialect import Dialect, csv_of
-from flows.reading.csv.footer import FooterRules, TrailerLine
+from flows.reading.csv.footer import FooterRules
 from flows.reading.csv.header import MAX_HEADER_CHARS, HeaderRules
+from flows.reading.footer_lines import TrailerLine
 from flows.reading.refusal import FileRefused
 from flows.text.plural import counted
 

@@ -11,11 +11,11 @@ from flows.model.tolerances import Tolerance
 from flows.reading.csv.cells import read_cells
 from flows.reading.csv.dialect import csv_of
 from flows.reading.csv.gate import Gate, VettedFile
-from flows.reading.csv.trailer_checks import wrong_sums
 from flows.reading.path_values import path_values, with_path_values
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
 from flows.reading.refused_lines import with_refused_lines
+from flows.reading.trailer_checks import wrong_sums
 from flows.validation.raw_rows import RawRows
 
 

@@ -11,14 +11,11 @@ import polars as pl
 from flows.model.formats import CellText
 from flows.model.types import DATE, DATETIME, STRING, ColumnType, type_of
 from flows.model.types.decimal import DecimalType
-from flows.reading.excel.table import Value
+from flows.reading.excel.table import DIGITS, Value
 from flows.reading.typed_columns import time_text
 
 _MOST_WHOLE = 2**53
 """Beyond it a float says of a whole number only where about it lies."""
-_DIGITS = 15
-"""A number has so many digits in a workbook, whatever a float has below them. Source: ECMA-376, Part 1, 18.17.2.1."""
-
 _ALL_DIGITS = 17
 """So many tell each float from all others."""
 
@@ -58,9 +55,9 @@ def _float_texts(values: pl.Series, form: CellText) -> pl.Series:
 
 def _decimal_text(value: float, scale: int) -> str:
     """A number as a program shows it; with all digits of the float where those would not reach behind the point."""
-    text = format(value, f".{_DIGITS}g")
+    text = format(value, f".{DIGITS}g")
     before = len(str(abs(int(value))))
-    return text if before + scale <= _DIGITS else format(value, f".{_ALL_DIGITS}g")
+    return text if before + scale <= DIGITS else format(value, f".{_ALL_DIGITS}g")
 
 
 def _text(value: Value, kind: ColumnType | None, form: CellText) -> str | None:

@@ -22,6 +22,7 @@ from flows.reading.packed_reader import PackedReader
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
 from flows.reading.repeated_headers import EXPECTED, REPEATED, header_rows
+from flows.reading.trailer_checks import check_row_counts, check_typed_sums
 from flows.reading.typed_columns import takes_text_only
 from flows.text.plural import counted
 
@@ -75,6 +76,8 @@ class ExcelReader(PackedReader):
         header = self._dataset.header
         absent = [null_column(name, pl.String, len(lines)) for name in header if name not in table.columns]
         frame = pl.DataFrame([*texts, *absent, lines]).select(*header, LINE)
+        check_row_counts(self._dataset, table.trailers, frame.height)
+        check_typed_sums(self._dataset, frame, table.trailers)
         found = [
             *self._formula_faults(grid, table), *self._merged(grid, table), *self._no_texts(table),
             *self._headers(table, frame),
@@ -91,7 +94,7 @@ class ExcelReader(PackedReader):
             "formula": "a value; no program has computed the formula: open the workbook and save it anew",
         }
         for fault in grid.faults:
-            if fault.row >= first and fault.column in names:
+            if first <= fault.row < table.end and fault.column in names:
                 yield fault.row + 1, fault.rule, names[fault.column], fault.raw, expected[fault.rule]
 
     def _merged(self, grid: Grid, table: Table) -> Iterator[RowNote]:

@@ -17,8 +17,15 @@ from flows.model.tolerances import Tolerance
 from flows.reading.column_names import MAX_PREAMBLE, ColumnNames
 from flows.reading.excel.package import Package, Sheet, damaged
 from flows.reading.excel.sheet_text import FormulaFault, column_letters, read_sheet
+from flows.reading.footer_lines import MAX_FOOTER, FooterLines, TrailerLine
 from flows.reading.refusal import FileRefused
 from flows.text.plural import counted
+
+DIGITS = 15
+"""A number has so many digits in a workbook, whatever a float has below them. Source: ECMA-376, Part 1, 18.17.2.1."""
+
+_ROWS = 1 << 20
+"""A sheet has so many rows. Source: ECMA-376, Part 1, 18.3.1.73, as Excel limits it."""
 
 type Value = str | int | float | bool | date | datetime | time | timedelta
 """What a cell holds; an empty text where it is empty."""
@@ -56,6 +63,8 @@ class Table:
         columns: the declared columns → their places in the box.
         ignored: what other columns with values are called → their places.
         header_row: the header's number; None where there is none.
+        end: the number of the row below them all.
+        trailers: what rows from there on say of them.
         tolerated: what was let pass.
     """
 
@@ -64,6 +73,8 @@ class Table:
     columns: Mapping[str, int]
     ignored: Mapping[str, int]
     header_row: int | None
+    end: int
+    trailers: tuple[TrailerLine, ...]
     tolerated: tuple[Tolerance, ...]
 
 
@@ -99,17 +110,34 @@ def find_table(grid: Grid, dataset: Dataset, excel: Excel) -> Table:
         raise FileRefused("empty", raw="a sheet without values", expected="a header and rows")
     finder = _HeaderFinder(grid, filled, dataset, excel)
     above, names = finder.find()
-    below = filled[above + (excel.header is not None) :]
+    lines = FooterLines(excel.footer, "row")
+    below, footer = _without_footer(grid, filled[above + (excel.header is not None) :], lines)
     cells = list(zip(*(grid.rows[place] for place in below), strict=True)) or [()] * len(grid.rows[0])
     columns, ignored = finder.assign(names, [_values(column) > 0 for column in cells])
     tolerated = list(grid.tolerated)
     if above:
         words = f"{counted(above, 'row')} above the header left out"
-        tolerated.append(Tolerance("preamble", words, above, _shown(grid.rows[filled[0]])))
+        tolerated.append(Tolerance("preamble", words, above, row_text(grid.rows[filled[0]])))
     if blank := (below[-1] - below[0] + 1 - len(below) if below else 0):
         tolerated.append(Tolerance("blank rows", f"{counted(blank, 'row')} without a value left out", blank))
+    tolerated += lines.tolerated(footer)
     header_row = grid.top + filled[above] if excel.header is not None else None
-    return Table([grid.top + place for place in below], cells, columns, ignored, header_row, tuple(tolerated))
+    rows = [grid.top + place for place in below]
+    end = footer[0][0] - 1 if footer else _ROWS
+    return Table(rows, cells, columns, ignored, header_row, end, lines.trailers(footer), tuple(tolerated))
+
+
+def _without_footer(
+    grid: Grid, places: Sequence[int], lines: FooterLines
+) -> tuple[Sequence[int], list[tuple[int, str]]]:
+    """The rows, and what stands below them: from the last one up to the first one that is none of these."""
+    found = list[tuple[int, str]]()
+    for place in reversed(places[-MAX_FOOTER:] if lines else []):
+        text = row_text(grid.rows[place])
+        if not lines.takes(text):
+            break
+        found.append((grid.top + place + 1, text))
+    return places[: len(places) - len(found)], found[::-1]
 
 
 class _HeaderFinder:
@@ -164,7 +192,7 @@ class _HeaderFinder:
 
     def _refused(self, place: int, expected: str) -> FileRefused:
         line = self._grid.top + place + 1
-        return FileRefused("header", line=line, raw=_shown(self._grid.rows[place]), expected=expected)
+        return FileRefused("header", line=line, raw=row_text(self._grid.rows[place]), expected=expected)
 
 
 def _choose(sheets: Sequence[Sheet], wanted: str | None) -> Sheet:
@@ -187,5 +215,11 @@ def plain(value: Value) -> Value:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _shown(row: Sequence[Value]) -> str:
-    return ", ".join(str(plain(value)) for value in row if value != "")
+def row_text(row: Sequence[Value]) -> str:
+    """A row as one text: its cells with values, each as people see it."""
+    return ", ".join(number_text(value) if isinstance(value, float) else str(value) for value in row if value != "")
+
+
+def number_text(value: float) -> str:
+    """A number with the digits that a workbook has of it."""
+    return str(int(value)) if value.is_integer() else format(value, f".{DIGITS}g")

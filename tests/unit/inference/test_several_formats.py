@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
-from cubefeed import Csv, Excel, JsonLines
+from cubefeed import Csv, Excel, JsonLines, Trailer
 from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
@@ -69,7 +69,9 @@ def _german(amount: Decimal) -> str:
     return f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
 
 
-def write_workbook(name: str, rows: list[Row], names: tuple[str, ...] = ("Order", "Day", "Shop", "Amount")) -> None:
+def write_workbook(
+    name: str, rows: list[Row], names: tuple[str, ...] = ("Order", "Day", "Shop", "Amount"), *, total: bool = False
+) -> None:
     with xlsxwriter.Workbook(f"data/{name}") as book:
         sheet, days = book.add_worksheet(), book.add_format({"num_format": "yyyy-mm-dd"})
         for column, text in enumerate(names):
@@ -81,21 +83,24 @@ def write_workbook(name: str, rows: list[Row], names: tuple[str, ...] = ("Order"
                     sheet.write_datetime(line, column, datetime(day.year, day.month, day.day), days)  # noqa: DTZ001
                 else:
                     sheet.write(line, column, values[text])
+        if total:
+            sheet.write(len(rows) + 1, 0, "TOTAL")
+            sheet.write(len(rows) + 1, names.index("Amount"), float(sum(amount for *_, amount in rows)))
 
 
 def test_a_workbook_among_text_files_is_declared_and_right_to_the_cent() -> None:
     write_csv("2024-05.csv", month(5))
     write_csv("2024-06.csv", month(6))
-    write_workbook("2024-07.xlsx", month(7))
+    write_workbook("2024-07.xlsx", month(7), total=True)
     done = init()
     assert done.exit_code == 0, done.output
     assert loaded() == [*month(5), *month(6), *month(7)]
     dataset = find_dataset("data.py:DATA")
     assert list(dataset.formats) == ["*.csv", "*.xlsx"]
-    assert dataset.formats["*.xlsx"] == Excel()
+    assert dataset.formats["*.xlsx"] == Excel(footer=(Trailer("TOTAL, (?P<Amount>[^,]+)"),))
     assert dataset.table.keys == ("Order",)
     text = Path("data.py").read_text()
-    assert '    format={\n        "*.csv": Csv(\n            delimiter=";",' in text and '"*.xlsx": Excel(),' in text
+    assert '    format={\n        "*.csv": Csv(\n            delimiter=";",' in text
 
 
 def test_columns_in_another_order_and_one_more_are_read_by_their_names() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 
 import polars as pl
 
 from flows.model.dataset import Dataset
+from flows.model.formats import CellText
 from flows.model.tables import FILE
-from flows.model.types.exact_sum import exact_sum, number_words, read_number
-from flows.reading.csv.footer import TrailerLine
+from flows.model.types.exact_sum import exact_sum, float_error, number_words, read_number
+from flows.reading.footer_lines import TrailerLine
 from flows.reading.refusal import FileRefused
 from flows.text.plural import counted
 
@@ -45,14 +47,30 @@ def wrong_sums(
                 yield file, _refused(line, wrong, rows.height)
 
 
-def _differences(dataset: Dataset, rows: pl.DataFrame, line: TrailerLine) -> Iterator[str]:
+def check_typed_sums(dataset: Dataset, rows: pl.DataFrame, trailers: Iterable[TrailerLine]) -> None:
+    """Compare the sums of a file whose numbers are floats with what its trailers say, which a program has added up.
+
+    Raises:
+        FileRefused: they differ by more than such an addition may.
+    """
+    for line in trailers:
+        wrong = next(_differences(dataset, rows, line, typed=True), None)
+        if wrong is not None:
+            raise _refused(line, wrong, rows.height)
+
+
+def _differences(dataset: Dataset, rows: pl.DataFrame, line: TrailerLine, *, typed: bool = False) -> Iterator[str]:
     """What a trailer would have to say of the sums of rows."""
     for column, text in line.sums.items():
         cells = dataset.first_format.cells.of(column)
         total, others = exact_sum(rows[column], cells)
         if others:
             yield f"the sum of {column}, in which {counted(others, 'cell')} without a number cannot be added up"
-        elif read_number(text, cells) != total:
+            continue
+        said, slack = [read_number(text, cells)], Fraction(0)
+        if typed:
+            said, slack = [*said, read_number(text, CellText())], float_error(rows[column], cells)
+        if not any(value is not None and abs(value - total) <= slack for value in said):
             yield f"{number_words(total)} as the sum of {column}, not {text.strip()}"
 
 
