@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -11,11 +11,13 @@ import pyarrow as pa
 
 from flows.cube.wide_sums import narrow_sums, wide_sum
 from flows.errors import QueryError
-from flows.model.levels import Level
+from flows.model.conditions import Condition
+from flows.model.matching import matches
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Measure, Min, RowCount, Sum, ValueCount, is_sum
+from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
-from flows.model.tables import LINE, TOTAL_DEPTH, VERSION, Query, Table
-from flows.model.types import INTEGER, ColumnType, Value
+from flows.model.tables import LINE, TOTAL_DEPTH, VERSION, Table
+from flows.model.types import INTEGER, ColumnType
 from flows.model.types.decimal import MOST_DIGITS
 
 _VERSIONS = replace(INTEGER, duckdb="UINTEGER")
@@ -81,7 +83,7 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
         query: the query.
         rows: at least the columns that the query touches; rows that `where` leaves out may be among them.
     """
-    kept = _kept(table, query.where, with_levels(table, (*query.levels, *query.where), rows))
+    kept = _kept(table, query.where, with_levels(table, query.touched_levels, rows))
     measures = [_expression(table, table.measure(name)) for name in query.measures]
     depths = range(len(query.levels) + 1) if query.totals else [len(query.levels)]
     parts = {
@@ -106,7 +108,9 @@ def with_levels(table: Table, names: Iterable[str], rows: pl.DataFrame) -> pl.Da
 
 def page_of(table: Table, query: RowQuery, rows: pl.DataFrame) -> RowPage:
     """A page of rows, out of all rows of a table, or of some with those that `where` means among them."""
-    kept = _kept(table, query.where, with_levels(table, query.where, rows)).select(row_columns(table))
+    kept = _kept(table, query.where, with_levels(table, [each.name for each in query.where], rows)).select(
+        row_columns(table)
+    )
     ordered = kept.sort(VERSION, LINE, *(column.name for column in table.columns), nulls_last=False)
     return RowPage(ordered.slice(query.offset, query.limit), kept.height)
 
@@ -156,8 +160,8 @@ def sum_overflow(table: Table, measure: str) -> QueryError:
     )
 
 
-def _kept(table: Table, where: Mapping[str, Sequence[Value]], rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.filter(pl.lit(True), *(_matches(table.level(level), list(allowed)) for level, allowed in where.items()))
+def _kept(table: Table, where: Iterable[Condition], rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.lit(True), *(_meets(table, condition) for condition in where))
 
 
 def _fixed(table: Table, query: Query, depth: int) -> dict[str, ColumnType]:
@@ -194,8 +198,6 @@ def _of_values(column: str, found: pl.Expr) -> pl.Expr:
     return pl.when(pl.col(column).count() > 0).then(found)
 
 
-def _matches(level: Level, allowed: list[object]) -> pl.Expr:
-    column, values = pl.col(level.name), [value for value in allowed if value is not None]
-    typed_values = pl.Series(values, dtype=level.type.frame, strict=False)  # whole numbers may be meant as floats
-    among = column.is_in(typed_values.implode()).fill_null(False) if values else pl.lit(False)
-    return among | column.is_null() if len(values) < len(allowed) else among
+def _meets(table: Table, condition: Condition) -> pl.Expr:
+    level = table.level(condition.name)
+    return matches(condition, pl.col(level.name), level.type)

@@ -12,8 +12,9 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.cube.port import Cube, LiveSegment
 from flows.model.merge import ChangeSet, Horizon
+from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
-from flows.model.tables import Query, Table
+from flows.model.tables import Table
 
 MAX_ROWS = 200_000
 """Rows remembered per table; where more are added between two looks, all is looked at again."""

@@ -12,8 +12,9 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.model.merge import ChangeSet, Horizon
 from flows.model.precedence import Rank
+from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
-from flows.model.tables import Query, Table
+from flows.model.tables import Table
 
 
 @dataclass(frozen=True)

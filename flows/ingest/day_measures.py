@@ -13,7 +13,9 @@ import polars as pl
 
 from flows.cube.port import Cube
 from flows.errors import CubefeedError
-from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
+from flows.model.conditions import Among
+from flows.model.query import Query
+from flows.model.tables import CONTRIBUTORS_COUNT, Table
 from flows.model.totals import NOT_COMPUTED, TOO_LARGE, Number, Value
 from flows.model.types.decimal import MOST_DIGITS
 from flows.runtime.boundaries import QuestionFailed, Scope, boundary, describe
@@ -78,7 +80,7 @@ def _together_or_each(
     cube: Cube, table: Table, level: str, days: Sequence[date] | None, names: Sequence[str], failed: dict[str, str]
 ) -> list[pl.DataFrame]:
     """The answer for all measures at once; where that fails, those of the measures that do not fail by themselves."""
-    where = {level: days} if days is not None else {}
+    where = (Among(level, tuple(days)),) if days is not None else ()
     try:
         with boundary(Scope.QUESTION):
             return [cube.query(Query(table.name, tuple(names), (level,), where=where))]

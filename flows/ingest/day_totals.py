@@ -15,7 +15,8 @@ from flows.landing.inbox import Inbox
 from flows.model.calendar import day_before, in_zone, is_due, shifted, span_of
 from flows.model.dataset import Dataset
 from flows.model.day_facts import Came, DayFile, DayReport, Total
-from flows.model.tables import CONTRIBUTORS_COUNT, Query
+from flows.model.query import Query
+from flows.model.tables import CONTRIBUTORS_COUNT
 from flows.model.types import DATE
 from flows.store.business_days import known_days
 from flows.store.day_versions import DayVersion, day_versions

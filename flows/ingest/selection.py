@@ -10,9 +10,9 @@ from datetime import datetime
 from unicodedata import normalize
 
 from flows.errors import RequestFailed
+from flows.model.condition_text import parse_value, split_condition
 from flows.model.dataset import Dataset
 from flows.model.files import shown
-from flows.model.tables import parse_value, split_condition
 from flows.model.types import Value
 from flows.store.derived import shown_segments
 from flows.store.ledger import Ledger

@@ -19,7 +19,8 @@ from flows.ingest.feed import Feed
 from flows.ingest.shown_days import shown_days
 from flows.model.files import first_names, shown
 from flows.model.lifecycle import State
-from flows.model.tables import Query, Table
+from flows.model.query import Query
+from flows.model.tables import Table
 from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
 from flows.store.business_days import late_days

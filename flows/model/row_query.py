@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import polars as pl
 
 from flows.errors import QueryError
-from flows.model.tables import Query, Table
-from flows.model.types import Value
+from flows.model.conditions import Condition
+from flows.model.query import Query
+from flows.model.tables import Table
 
 MOST_ROWS = 100_000
 """Rows that one page may have."""
@@ -29,7 +30,7 @@ class RowQuery:
     """
 
     table: str
-    where: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    where: tuple[Condition, ...] = ()
     limit: int = 1_000
     offset: int = 0
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import assert_never
 
@@ -22,7 +22,7 @@ from flows.model.measures import (
     Sum,
     ValueCount,
 )
-from flows.model.types import BOOLEAN, FLOAT, INTEGER, ColumnType, Value
+from flows.model.types import BOOLEAN, FLOAT, INTEGER, ColumnType
 
 VERSION = "_version"
 """The hidden integer column that says which file version a row came from."""
@@ -123,90 +123,15 @@ class Table:
 
     def level(self, name: str) -> Level:
         """The level of that name; raises QueryError naming the nearest one."""
-        return _named("level", name, {level.name: level for level in self.levels}, self.name)
+        return named("level", name, {level.name: level for level in self.levels}, self.name)
 
     def measure(self, name: str) -> Measure[Aggregation]:
         """The measure of that name; raises QueryError naming the nearest one."""
-        return _named("measure", name, {m.name: m for m in self.measures}, self.name)
+        return named("measure", name, {m.name: m for m in self.measures}, self.name)
 
 
-@dataclass(frozen=True)
-class Query:
-    """What to ask of one table, in Atoti's language.
-
-    Args:
-        table: the table's name.
-        measures: names of measures, at least one.
-        levels: names of levels to group by; none asks for the grand total.
-        where: level name → the values it may have (a row must match all levels named).
-        totals: also one row per leading part of `levels`, down to the grand total.
-    """
-
-    table: str
-    measures: tuple[str, ...]
-    levels: tuple[str, ...] = ()
-    where: Mapping[str, Sequence[Value]] = field(default_factory=dict)
-    totals: bool = False
-
-    def checked(self, model: Iterable[Table]) -> Table:
-        """The table asked for; raises QueryError if the query names what the model does not have."""
-        table = _named("table", self.table, {t.name: t for t in model})
-        if not self.measures:
-            raise QueryError(
-                "A query needs at least one measure",
-                next_step=f"name one of {', '.join(m.name for m in table.measures)}",
-            )
-        for measure in self.measures:
-            table.measure(measure)
-        for level in self.levels:
-            table.level(level)
-        for level, values in self.where.items():
-            _check_values(table.level(level), values)
-        for kind, names in (("level", self.levels), ("measure", self.measures)):
-            if len(set(names)) < len(names):
-                raise QueryError(f"A {kind} is named twice", next_step=f"name each {kind} once", got=", ".join(names))
-        return table
-
-
-def split_condition(condition: str, names: Iterable[str]) -> tuple[str, str] | None:
-    """The name and the value of NAME=VALUE; None where it has another form. Names may have a `=` in them: the longest
-    that fits is meant."""
-    known = max((name for name in names if condition.startswith(f"{name}=")), key=len, default=None)
-    if known is not None:
-        return known, condition[len(known) + 1 :]
-    name, equals, text = condition.partition("=")
-    return (name, text) if equals else None
-
-
-def parse_value(column: Column | Level, text: str) -> Value:
-    """The value that `text` writes, in the type of a column or level; an empty text is null.
-
-    Raises:
-        QueryError: the text is no such value.
-    """
-    if text == "":
-        return None
-    try:
-        value = column.type.parse(text)
-    except ValueError:
-        raise QueryError(
-            f"Not a value of level {column.name}",
-            next_step=f"write a {column.type.noun}, dates as 2021-05-01",
-            got=text,
-        ) from None
-    _check_values(column, [value])
-    return value
-
-
-def _check_values(level: Column | Level, values: Iterable[Value]) -> None:
-    for value in values:
-        if value is not None and not level.type.holds(value):
-            raise QueryError(
-                f"Not a value of level {level.name}", next_step=f"give a {level.type.noun}", got=repr(value)
-            )
-
-
-def _named[T](what: str, name: str, known: Mapping[str, T], table: str | None = None) -> T:
+def named[T](what: str, name: str, known: Mapping[str, T], table: str | None = None) -> T:
+    """The one of that name; raises QueryError naming the nearest one."""
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)

@@ -10,12 +10,13 @@ import polars as pl
 from sqlalchemy import select
 
 from flows.errors import QueryError
+from flows.model.condition_text import parse_value, split_condition
 from flows.model.dataset import Dataset
 from flows.model.files import first_names, shown
 from flows.model.lifecycle import LIVE, State
 from flows.model.merge import last_by_rank
 from flows.model.precedence import ByArrival, ByColumn, ByName, Rank
-from flows.model.tables import LINE, VERSION, Table, parse_value, split_condition
+from flows.model.tables import LINE, VERSION, Table
 from flows.store.ledger import Ledger
 from flows.store.ranks import live_ranks
 from flows.store.schema import paths, versions

@@ -11,7 +11,8 @@ import polars as pl
 from flows.errors import TooManyRows
 from flows.model.levels import Level
 from flows.model.measures import Folding, Mean, Measure, RowCount, Shown, Sum, ValueCount, folding
-from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
+from flows.model.query import Query
+from flows.model.tables import CONTRIBUTORS_COUNT, Table
 
 MAX_CELLS = 50_000
 """Perspective opens so many in half a second; 600,000 take seven."""

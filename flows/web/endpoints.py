@@ -10,7 +10,7 @@ from starlette.responses import Response
 from flows.cube.frames import fitting, json_rows, sum_overflow
 from flows.errors import QueryError, TooManyRows
 from flows.model.lifecycle import State
-from flows.model.tables import Query
+from flows.model.query import Query
 from flows.web.answers import error_fields, refuse, reply
 from flows.web.conditions import parse_conditions
 from flows.web.endpoint import Endpoint, Question, json_array, json_object

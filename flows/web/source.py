@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import polars as pl
 
 from flows.cube.bounds import Bounds
-from flows.model.tables import Query, Table
+from flows.model.query import Query
+from flows.model.tables import Table
 from flows.store.history import FileRow
 
 

@@ -13,7 +13,8 @@ from flows.cube.bounds import Bounds
 from flows.cube.observable import TableChanges, WatchedCube
 from flows.errors import TooManyRows
 from flows.model.measures import Measure, Shown
-from flows.model.tables import CONTRIBUTORS_COUNT, Query, Table
+from flows.model.query import Query
+from flows.model.tables import CONTRIBUTORS_COUNT, Table
 from flows.web.api import TIMEOUT_S
 from flows.web.cells import (
     MAX_CELLS,

@@ -20,7 +20,7 @@ from flows.ingest.status import FeedSource
 from flows.ingest.work import CheckedBatch, Outcome, Work
 from flows.landing.inbox import Inbox
 from flows.model.files import shown
-from flows.model.tables import Query
+from flows.model.query import Query
 from flows.settings import Observer, Settings
 from flows.store.history import FileRow, file_rows
 from flows.store.payload import Kind

@@ -17,9 +17,11 @@ from flows.cube import frames
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.port import LiveSegment
 from flows.model.merge import ChangeSet, winners
-from flows.model.tables import LINE, VERSION, Column, Query, Table
+from flows.model.query import Query
+from flows.model.tables import LINE, VERSION, Column, Table
 from flows.model.types import BOOLEAN, DATE, INTEGER, STRING
 from flows.model.types.base import Value
+from tests.conditions import among
 from tests.cube_rows import all_rows, rows_of
 
 COLUMNS = (
@@ -117,7 +119,9 @@ QUERIES = st.builds(
     st.just("loose"),
     st.permutations(["Pieces.SUM", "Pieces.MEAN", "Pieces.COUNT", "contributors.COUNT"]).map(lambda m: tuple(m[:2])),
     st.permutations(LEVELS).flatmap(lambda order: st.integers(0, 4).map(lambda n: tuple(order[:n]))),
-    st.fixed_dictionaries({}, optional={name: st.lists(values, max_size=3) for name, values in ALLOWED.items()}),
+    st.fixed_dictionaries({}, optional={name: st.lists(values, max_size=3) for name, values in ALLOWED.items()}).map(
+        among
+    ),
     st.booleans(),
 )
 

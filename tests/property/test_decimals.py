@@ -17,7 +17,8 @@ from flows.cube import frames
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.model.dataset import Dataset
 from flows.model.merge import ChangeSet
-from flows.model.tables import FILE, LINE, VERSION, Query
+from flows.model.query import Query
+from flows.model.tables import FILE, LINE, VERSION
 from flows.model.totals import from_json, to_json
 from flows.model.types import DECIMAL
 from flows.model.types.decimal import FLOAT_DIGITS

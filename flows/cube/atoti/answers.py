@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from collections.abc import Mapping
+from typing import assert_never
 
 import polars as pl
 
 from flows.cube import frames
-from flows.model.levels import Level
+from flows.cube.atoti.conditions import is_inexact_there, is_said_there
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
-from flows.model.tables import Column, Query, Table
-from flows.model.types import Value
+from flows.model.query import Query
+from flows.model.tables import Table
 
 
 def needs_rows(table: Table, query: Query) -> bool:
     """Whether the cube cannot say it: what it shows for a null member of a level is not documented, and it has no
     decimals."""
     counted = any(is_answered_from_rows(table, table.measure(name).aggregation) for name in query.measures)
-    named = [table.level(level) for level in (*query.levels, *query.where)]
-    return counted or any(level.nullable or is_inexact_there(level) for level in named)
-
-
-def is_inexact_there(column: Column | Level) -> bool:
-    """Whether Atoti holds numbers as others than they are: decimals as floats, or as texts where a float has
-    too few digits."""
-    return column.type.sums == "decimal"
+    named = [table.level(name) for name in query.touched_levels]
+    unsaid = any(not is_said_there(table, each) for each in query.where)
+    return counted or unsaid or any(level.nullable or is_inexact_there(level) for level in named)
 
 
 def is_shown_there(table: Table, aggregation: Aggregation) -> bool:
@@ -74,20 +69,5 @@ def joined_parts(table: Table, query: Query, parts: Mapping[int, pl.DataFrame]) 
 def touched_columns(table: Table, query: Query) -> tuple[str, ...]:
     """The columns that a query names, or measures."""
     measured = [table.measure(name).aggregation.column for name in query.measures]
-    levels = [table.level(name).column for name in (*query.levels, *query.where)]
+    levels = [table.level(name).column for name in query.touched_levels]
     return tuple(dict.fromkeys([*levels, *(name for name in measured if name is not None)]))
-
-
-def asked_values(table: Table, level: str, values: Sequence[Value]) -> list[Any]:
-    """Those of the values that are not null, as Atoti compares them."""
-    kind = table.level(level).type
-    return [kind.in_engine(value) for value in values if value is not None]
-
-
-def narrowing(table: Table, where: Mapping[str, Sequence[Value]]) -> dict[str, Sequence[Any]]:
-    """The conditions that Atoti can check itself: those without null, of levels that it holds exactly."""
-    return {
-        level: asked_values(table, level, values)
-        for level, values in where.items()
-        if values and None not in values and not is_inexact_there(table.level(level))
-    }

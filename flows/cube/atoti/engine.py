@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import reduce
@@ -21,26 +21,20 @@ import atoti as tt
 import polars as pl
 
 from flows.cube import frames
-from flows.cube.atoti.answers import (
-    asked_values,
-    depths,
-    is_shown_there,
-    joined_parts,
-    narrowing,
-    needs_rows,
-    touched_columns,
-)
+from flows.cube.atoti.answers import depths, is_shown_there, joined_parts, needs_rows, touched_columns
+from flows.cube.atoti.conditions import compile_condition, is_hopeless, narrowing
 from flows.cube.atoti.failures import failing
 from flows.cube.atoti.overflow import LargestIntegers
 from flows.cube.atoti.start import StartLog, starting, warn_of_open_port
 from flows.cube.bounds import Bounds
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, live_batches
+from flows.model.conditions import Condition
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.merge import ChangeSet, Horizon
+from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
-from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Query, Table
-from flows.model.types import Value
+from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Table
 from flows.runtime.chunks import group_by_size
 
 _ROWS_TIMEOUT = timedelta(minutes=10)  # Atoti's own 30 s would cut the verification of a large cube
@@ -202,13 +196,10 @@ class AtotiCube:
             yield stored
 
     def _ask_cube(self, table: Table, query: Query, within_s: float | None) -> pl.DataFrame:
-        allowed = {level: asked_values(table, level, values) for level, values in query.where.items()}
-        if not all(allowed.values()):
+        if any(is_hopeless(condition, table.level(condition.name).type) for condition in query.where):
             return frames.empty(table, query)
         with self._writing if query.totals else nullcontext():  # all parts of one answer from one state of the table
-            parts = {
-                depth: self._part(table, query, query.levels[:depth], allowed, within_s) for depth in depths(query)
-            }
+            parts = {depth: self._part(table, query, query.levels[:depth], within_s) for depth in depths(query)}
         return joined_parts(table, query, parts)
 
     def _part(
@@ -216,13 +207,12 @@ class AtotiCube:
         table: Table,
         query: Query,
         levels: tuple[str, ...],
-        allowed: Mapping[str, list[Any]],
         within_s: float | None,
     ) -> pl.DataFrame:
         """The measures by these levels. The count is always asked: groups with no other value would be left out."""
         cube = self._cubes[table.name]
-        key = {level: (table.name, level, level) for level in (*levels, *allowed)}
-        conditions = [cube.levels[key[level]].isin(*values) for level, values in allowed.items()]
+        key = {level: (table.name, level, level) for level in (*levels, *(each.name for each in query.where))}
+        conditions = [compile_condition(table, cube.levels[key[each.name]], each) for each in query.where]
         found = cube.query(
             *(cube.measures[name] for name in dict.fromkeys((*query.measures, CONTRIBUTORS_COUNT))),
             levels=[cube.levels[key[level]] for level in levels],
@@ -236,11 +226,13 @@ class AtotiCube:
         return frames.typed(pl.from_pandas(found), columns)
 
     def _rows_with(
-        self, table: Table, where: Mapping[str, Sequence[Value]], names: Sequence[str], within_s: float | None
+        self, table: Table, where: Iterable[Condition], names: Sequence[str], within_s: float | None
     ) -> pl.DataFrame:
         """These columns of the rows that conditions mean, as far as Atoti can check them."""
         stored = self._tables[table.name]
-        narrowed = [stored[level].isin(*values) for level, values in narrowing(table, where).items()]
+        narrowed = [
+            compile_condition(table, stored[table.level(each.name).column], each) for each in narrowing(table, where)
+        ]
         found = stored.query(
             *(stored[name] for name in names),
             filter=_all(narrowed),
@@ -272,7 +264,8 @@ def compile_aggregation(
 
 
 def _all(conditions: list[Any]) -> Any:
-    return reduce(operator.and_, conditions) if conditions else None
+    found = [condition for condition in conditions if condition is not None]
+    return reduce(operator.and_, found) if found else None
 
 
 def start_session(log: StartLog) -> tt.Session:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from flows.cube import frames
-from flows.model.tables import Query, Table
+from flows.model.query import Query
+from flows.model.tables import Table
 
 
 class LargestIntegers:

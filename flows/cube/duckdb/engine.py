@@ -17,8 +17,9 @@ from flows.cube.frames import answer_columns, exact_sums, narrowed, row_columns
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
 from flows.model.merge import ChangeSet, Horizon
+from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
-from flows.model.tables import TOTAL_DEPTH, Query, Table
+from flows.model.tables import TOTAL_DEPTH, Table
 from flows.settings import MEMORY
 
 SWEEP_ROWS = 20_000

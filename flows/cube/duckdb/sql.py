@@ -6,20 +6,23 @@ not, and so no name from outside is ever part of a statement. Values are bound.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 import polars as pl
 import pyarrow as pa
 
+from flows.cube.duckdb.conditions import compile_condition
 from flows.cube.frames import row_columns
 from flows.cube.rebuild import Ranges, ordered_keys
 from flows.cube.wide_sums import BASE, HIGH, LOW
+from flows.model.conditions import Condition
 from flows.model.levels import Level, OwnColumn
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.merge import Horizon
+from flows.model.query import Query
 from flows.model.row_query import RowQuery
-from flows.model.tables import LINE, VERSION, Query, Table
+from flows.model.tables import LINE, VERSION, Table
 from flows.model.types import ColumnType, Value
 
 INCOMING = "incoming"
@@ -157,17 +160,14 @@ class StoredTable:
             case _:
                 assert_never(aggregation)
 
-    def _where(self, where: Mapping[str, Sequence[Value]]) -> tuple[str, list[Value]]:
+    def _where(self, where: Iterable[Condition]) -> tuple[str, list[Value]]:
         """The clause that holds the conditions, if there are some, and the values to bind."""
         conditions: list[str] = []
         bound: list[Value] = []
-        for name, allowed in where.items():
-            level = self.table.level(name)
-            kind, column = level.type, self._level(level)
-            values = [kind.in_engine(value) for value in allowed if value is not None]
-            choices = [f"{column} IN ({', '.join('?' * len(values))})"] if values else []
-            choices += [f"{column} IS NULL"] if len(values) < len(allowed) else []
-            conditions.append(f"({' OR '.join(choices) or 'false'})")
+        for condition in where:
+            level = self.table.level(condition.name)
+            text, values = compile_condition(condition, self._level(level), level.type)
+            conditions.append(text)
             bound += values
         return f" WHERE {' AND '.join(conditions)}" if conditions else "", bound
 

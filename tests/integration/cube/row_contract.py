@@ -14,8 +14,10 @@ from flows.cube.bounds import Bounds
 from flows.cube.port import Cube
 from flows.errors import NobodyWaits, QueryError, TooSlow
 from flows.model.merge import ChangeSet
+from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
-from flows.model.tables import LINE, VERSION, Query
+from flows.model.tables import LINE, VERSION
+from tests.conditions import among
 from tests.cube_rows import rows_of
 from tests.integration.cube.cube_contract import DAYS, KINDS, MAY_1, MAY_2, NOTES, SALES, put
 
@@ -40,15 +42,15 @@ class RowContract:
     def test_a_replaced_row_is_of_the_file_that_replaced_it(self, cube: Cube) -> None:
         put(cube, SALES, *DAYS)
         put(cube, SALES, (9, MAY_1, "x", 1), (2, MAY_2, "cable", 9), version=2)
-        found = cube.rows(RowQuery("sales", {"ID": [1, 2]}))
+        found = cube.rows(RowQuery("sales", among({"ID": [1, 2]})))
         assert found.rows.select("ID", VERSION, LINE).rows() == [(1, 1, 2), (2, 2, 3)]
 
     def test_a_page_is_a_part_of_all_in_one_order(self, cube: Cube) -> None:
         put(cube, SALES, *((number, MAY_1, "ab"[number % 2], number) for number in range(10)))
-        everything = cube.rows(RowQuery("sales", {"Product": ["a"]}))
+        everything = cube.rows(RowQuery("sales", among({"Product": ["a"]})))
         assert (ids(everything), everything.count) == ([0, 2, 4, 6, 8], 5)
         for limit, offset in product((1, 2, 5, 6), (0, 1, 4, 5, 9)):
-            page = cube.rows(RowQuery("sales", {"Product": ["a"]}, limit, offset))
+            page = cube.rows(RowQuery("sales", among({"Product": ["a"]}), limit, offset))
             assert ids(page) == ids(everything)[offset : offset + limit] and page.count == 5
 
     def test_rows_of_one_line_come_in_the_order_of_their_values(self, cube: Cube) -> None:
@@ -66,14 +68,14 @@ class RowContract:
         assert [row[:-2] for row in cube.rows(RowQuery("kinds")).rows.rows()] == rows
         for name, value in (("Text", "x"), ("Flag", True), ("Day", MAY_1), ("Moment", at)):
             for wanted, key in ((None, "a"), (value, "b")):
-                found = cube.rows(RowQuery("kinds", {name: [wanted]}))
+                found = cube.rows(RowQuery("kinds", among({name: [wanted]})))
                 assert (found.rows["Key"].to_list(), found.count) == ([key], 1)
 
     def test_where_nothing_matches_there_are_no_rows(self, cube: Cube) -> None:
         put(cube, SALES, *DAYS)
         nothing: list[list[Any]] = [["nothing"], [], [None]]
         for allowed in nothing:
-            found = cube.rows(RowQuery("sales", {"Product": allowed}))
+            found = cube.rows(RowQuery("sales", among({"Product": allowed})))
             assert found.rows.schema == rows_of(SALES, []).schema
             assert (found.rows.height, found.count) == (0, 0)
 
@@ -86,7 +88,7 @@ class RowContract:
         for levels in ((), ("Date",), ("Product", "Date")):
             for *cell, total, count in cube.query(Query("sales", measures, levels)).rows():
                 where: dict[str, list[Any]] = {name: [value] for name, value in zip(levels, cell, strict=True)}
-                found = cube.rows(RowQuery("sales", where))
+                found = cube.rows(RowQuery("sales", among(where)))
                 assert (found.rows["Quantity"].sum(), found.count, found.rows.height) == (total, count, count)
 
     def test_a_page_and_its_count_are_of_one_state(self, cube: Cube) -> None:
@@ -98,7 +100,7 @@ class RowContract:
         def read() -> None:
             try:
                 while not done.is_set():
-                    page = cube.rows(RowQuery("sales", {"Date": [MAY_1]}, limit=5))
+                    page = cube.rows(RowQuery("sales", among({"Date": [MAY_1]}), limit=5))
                     seen.append((set(page.rows[VERSION]), page.count))
             except BaseException as error:
                 errors.append(error)
@@ -122,8 +124,8 @@ class RowContract:
         ("query", "words"),
         [
             (RowQuery("sale"), "sales"),
-            (RowQuery("sales", {"Produkt": ["x"]}), "Product"),
-            (RowQuery("sales", {"Date": ["2021-05-01"]}), "date"),
+            (RowQuery("sales", among({"Produkt": ["x"]})), "Product"),
+            (RowQuery("sales", among({"Date": ["2021-05-01"]})), "date"),
             (RowQuery("sales", limit=0), "limit .*1 or more"),
             (RowQuery("sales", offset=-1), "offset .*0 or more"),
         ],

@@ -14,7 +14,7 @@ from flows.cube.engines import open_cube
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
-from flows.model.tables import Query
+from flows.model.query import Query
 from tests.cube_rows import rows_of
 from tests.integration.cube.cube_contract import DAYS, MODEL, SALES, CubeContract, content, put, segment
 from tests.integration.cube.row_contract import RowContract

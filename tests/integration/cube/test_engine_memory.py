@@ -16,7 +16,8 @@ from flows.cube.duckdb import database
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import EngineFailed, EngineLost, NobodyWaits
 from flows.model.merge import ChangeSet
-from flows.model.tables import VERSION, Column, Query, Table
+from flows.model.query import Query
+from flows.model.tables import VERSION, Column, Table
 from flows.model.types import INTEGER, STRING
 from tests.cube_rows import all_rows, with_lines
 

@@ -16,7 +16,8 @@ from flows.cube.atoti.answers import is_answered_from_rows, is_shown_there
 from flows.cube.atoti.engine import compile_aggregation
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.model.measures import Aggregation, Measure, Shown, folding, is_sum
-from flows.model.tables import Query, Table
+from flows.model.query import Query
+from flows.model.tables import Table
 from flows.web.cells import Layout, cell_part, page_fold
 from tests.integration.cube.cube_contract import SALES, put
 

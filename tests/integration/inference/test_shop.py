@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.ingest.bootstrap import open_feed
-from flows.model.tables import Query
+from flows.model.query import Query
 from flows.settings import Settings
 from tests.integration.inference.shop import Order, euros, make_orders, write_exports, write_workbook
 from tests.integration.live_feed import LiveFeed, running

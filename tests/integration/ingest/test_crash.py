@@ -15,7 +15,7 @@ import pytest
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.feed import Feed
 from flows.ingest.verification import verify
-from flows.model.tables import Query
+from flows.model.query import Query
 from flows.settings import Observer, Settings
 from flows.store.history import file_rows
 from flows.store.ledger_file import open_ledger

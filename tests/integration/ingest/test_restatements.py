@@ -12,7 +12,7 @@ import pytest
 from flows.model.business_day import BusinessDay
 from flows.model.calendar import DailyBy
 from flows.model.policies import Unload
-from flows.model.tables import Query
+from flows.model.query import Query
 from flows.store.business_days import days_of
 from tests.integration.live_feed import LiveFeed, ask, live, sales
 

@@ -19,7 +19,7 @@ from flows.ingest.disk_warnings import Disks
 from flows.ingest.status import FeedSource
 from flows.ingest.work import Work
 from flows.landing import monitor, mount_thread
-from flows.model.tables import Query
+from flows.model.query import Query
 from flows.settings import Settings
 from flows.store.reports import Reports
 from flows.store.state_directory import StateDirectory

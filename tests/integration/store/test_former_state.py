@@ -17,7 +17,7 @@ from sqlalchemy import event, select
 from flows.ingest.bootstrap import open_feed
 from flows.ingest.feed import Feed
 from flows.ingest.former_digests import adopt_former_digests
-from flows.model.tables import Query
+from flows.model.query import Query
 from flows.runtime.progress import progress_shown_by
 from flows.settings import Settings
 from flows.store import migrations

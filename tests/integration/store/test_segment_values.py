@@ -9,8 +9,9 @@ import dataframely as dy
 import polars as pl
 import pytest
 
+from flows.model.condition_text import parse_value
 from flows.model.dataset import Dataset
-from flows.model.tables import LINE, VERSION, parse_value
+from flows.model.tables import LINE, VERSION
 from flows.store.footer import Footer
 from flows.store.segment_rows import Part, versions_holding
 from flows.store.segments import Segments

@@ -16,7 +16,8 @@ from flows.cube.duckdb import engine as duckdb_cube
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.observable import WatchedCube
 from flows.model.merge import ChangeSet
-from flows.model.tables import CONTRIBUTORS_COUNT, Column, Query, Table
+from flows.model.query import Query
+from flows.model.tables import CONTRIBUTORS_COUNT, Column, Table
 from flows.model.types import DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.web.cells import Layout, choose_layout, with_keys
 from flows.web.hub import refresh_view

@@ -15,7 +15,8 @@ from starlette.applications import Starlette
 
 from flows.cube.bounds import Bounds
 from flows.errors import EngineLost
-from flows.model.tables import Column, Query, Table
+from flows.model.query import Query
+from flows.model.tables import Column, Table
 from flows.model.types import INTEGER
 from flows.web import worker_pool
 from flows.web.api import AT_ONCE, Api

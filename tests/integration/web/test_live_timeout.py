@@ -12,7 +12,8 @@ from flows.cube.bounds import Bounds
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import TooSlow
 from flows.model.merge import ChangeSet
-from flows.model.tables import VERSION, Column, Query, Table
+from flows.model.query import Query
+from flows.model.tables import VERSION, Column, Table
 from flows.model.types import INTEGER, STRING
 from flows.web.api import AT_ONCE, Api
 from tests.cube_rows import with_lines

@@ -27,8 +27,10 @@ from flows.cube.atoti.start import UNREACHABLE, StartLog, check_java_home, expla
 from flows.cube.port import LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
-from flows.model.tables import LINE, VERSION, Column, Query, Table
+from flows.model.query import Query
+from flows.model.tables import LINE, VERSION, Column, Table
 from flows.model.types import DATE, DECIMAL, INTEGER, STRING
+from tests.conditions import among
 from tests.cube_rows import all_rows, rows_of
 
 SALES = Table(
@@ -217,7 +219,7 @@ def test_a_query_is_asked_of_the_cube_in_atotis_language(stage: Stage) -> None:
     stage.cube.query.return_value = pd.DataFrame(
         {"Date": [MAY_2, MAY_1], "contributors.COUNT": [1, 2], "Quantity.SUM": pd.array([None, 10], dtype="Int64")}
     )
-    found = stage.open().query(Query("sales", ("Quantity.SUM",), ("Date",), where={"Product": ["phone", None]}))
+    found = stage.open().query(Query("sales", ("Quantity.SUM",), ("Date",), where=among({"Product": ["phone", None]})))
     stage.cube.query.assert_called_once_with(
         "measure Quantity.SUM",
         "measure contributors.COUNT",
@@ -256,7 +258,7 @@ def test_where_nothing_matches_the_answer_has_the_shape_of_the_port(stage: Stage
     assert cube.query(Query("sales", ("Quantity.SUM", "contributors.COUNT"))).rows() == [(None, 0)]
     assert cube.query(Query("sales", ("Quantity.SUM",), ("Date",), totals=True)).rows() == []
     stage.cube.query.reset_mock()
-    assert cube.query(Query("sales", ("Quantity.SUM",), where={"Date": []})).rows() == [(None,)]
+    assert cube.query(Query("sales", ("Quantity.SUM",), where=among({"Date": []}))).rows() == [(None,)]
     stage.cube.query.assert_not_called()
 
 
@@ -296,7 +298,9 @@ def test_decimals_are_floats_or_texts_there_and_are_added_up_here(stage: Stage, 
     rows = [(Decimal("1E-8"), Decimal("0.10")), (Decimal(2), most), (Decimal(3), None)]
     cube.apply(ChangeSet("prices", frozenset(), rows_of(prices, rows)))
     stage.table.query.return_value = stage.loaded[0].to_pandas()
-    found = cube.query(Query("prices", ("Amount.SUM",), ("Price",), where={"Price": [Decimal("1E-8"), Decimal(2)]}))
+    found = cube.query(
+        Query("prices", ("Amount.SUM",), ("Price",), where=among({"Price": [Decimal("1E-8"), Decimal(2)]}))
+    )
     assert found.rows() == [(Decimal("1E-8"), Decimal("0.10")), (Decimal(2), most)]
     assert stage.table.query.call_args.kwargs["filter"] is None
     assert cube.query(Query("prices", ("Amount.SUM", "Amount.COUNT"))).rows() == [(most + Decimal("0.10"), 2)]

@@ -15,13 +15,14 @@ from flows.datasets.sales import SALES
 from flows.errors import DeclarationError
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
+from flows.model.condition_text import split_condition
 from flows.model.dataset import Dataset
 from flows.model.formats import Cells, Csv, Excel, JsonLines
 from flows.model.header import Header
 from flows.model.limits import LEAST_QUARANTINE_DAYS, Limits
 from flows.model.policies import Load, Skip, SkipRows, Unload
 from flows.model.precedence import ByColumn, ByName
-from flows.model.tables import Column, Table, split_condition
+from flows.model.tables import Column, Table
 from flows.model.trailer import Trailer
 from flows.model.types import FLOAT, INTEGER
 from flows.settings import Settings

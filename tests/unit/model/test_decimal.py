@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from flows.errors import DeclarationError, QueryError
+from flows.model.condition_text import parse_value
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
-from flows.model.tables import FILE, LINE, parse_value
+from flows.model.tables import FILE, LINE
 from flows.model.totals import TOO_LARGE, Value, difference, from_json, is_same, to_json
 from flows.model.types import DECIMAL
 from flows.store.key_range import key_range, may_hold

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from flows.errors import DeclarationError, QueryError
+from flows.model.condition_text import parse_value
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
-from flows.model.tables import FILE, LINE, parse_value
+from flows.model.tables import FILE, LINE
 from flows.model.types import MOMENT
 from flows.validation.casts import cast_rows
 

@@ -1,0 +1,53 @@
+"""What an engine is asked: measures by levels, where conditions hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flows.errors import QueryError
+from flows.model.conditions import Condition, check_condition
+from flows.model.tables import Table, named
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to ask of one table, in Atoti's language.
+
+    Args:
+        table: the table's name.
+        measures: names of measures, at least one.
+        levels: names of levels to group by; none asks for the grand total.
+        where: conditions; a row has to meet them all.
+        totals: also one row per leading part of `levels`, down to the grand total.
+    """
+
+    table: str
+    measures: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+    where: tuple[Condition, ...] = ()
+    totals: bool = False
+
+    @property
+    def touched_levels(self) -> tuple[str, ...]:
+        """The names of the levels that it groups by, or that a condition is about."""
+        return tuple(dict.fromkeys([*self.levels, *(condition.name for condition in self.where)]))
+
+    def checked(self, model: Iterable[Table]) -> Table:
+        """The table asked for; raises QueryError if the query names what the model does not have."""
+        table = named("table", self.table, {t.name: t for t in model})
+        if not self.measures:
+            raise QueryError(
+                "A query needs at least one measure",
+                next_step=f"name one of {', '.join(m.name for m in table.measures)}",
+            )
+        for measure in self.measures:
+            table.measure(measure)
+        for level in self.levels:
+            table.level(level)
+        for condition in self.where:
+            check_condition(condition, table.level(condition.name).type)
+        for kind, names in (("level", self.levels), ("measure", self.measures)):
+            if len(set(names)) < len(names):
+                raise QueryError(f"A {kind} is named twice", next_step=f"name each {kind} once", got=", ".join(names))
+        return table
