@@ -89,7 +89,7 @@ class AppendStage:
         """What a batch has done is known to the inbox, to who asked, and to who listens."""
         batch, outcome, work, inbox = commit.batch, commit.outcome, commit.batch.work, state.monitor.inbox
         if not outcome.dry_run:
-            inbox.record(batch.signatures, work.gone)
+            inbox.record(batch.file_signatures, work.gone)
         else:
             inbox.release(list(batch.reads))
         inbox.release(batch.unread)

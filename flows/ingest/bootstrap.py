@@ -26,6 +26,7 @@ from flows.runtime.boundaries import Scope, SessionFailed, boundary, describe
 from flows.runtime.health import Health
 from flows.runtime.memory import periodic_memory_trim
 from flows.settings import Observer, Settings
+from flows.store.archive_members import file_signatures
 from flows.store.crashes import Crashes
 from flows.store.hold import Hold
 from flows.store.installation import installation_id
@@ -209,7 +210,7 @@ def open_monitor(
     newcomers = judged_in_doubt(ledger, name)
     inbox = Inbox(
         dataset,
-        ledger.signatures(name),
+        file_signatures(ledger, dataset),
         settle_s=settle_s,
         directory_record=DirectoryRecord(identities, doubted=newcomers is not None),
         newcomers=newcomers or (),

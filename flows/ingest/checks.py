@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
+from flows.ingest.archives import Deliveries, deliveries_in, with_archives
 from flows.ingest.checked_files import CheckedFiles
-from flows.ingest.file_checks import check_group, files_that_fit, read_or_refuse
+from flows.ingest.file_checks import check_files, check_group, files_that_fit, read_or_refuse
 from flows.ingest.work import CheckedBatch, Work
 from flows.landing.mount_thread import MountThread
 from flows.model.dataset import Dataset
@@ -34,18 +35,20 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread,
         LandingHangs: the landing directory does not answer.
     """
     reads, unread = _read_all(dataset, held, mount)
-    wanted = _to_check(dataset, ledger, reads.values())
     ordered = sorted(reads.values(), key=lambda read: (read.signature.mtime_ns, read.landed.path))
-    new = [read for read in ordered if read.landed.path in wanted]
-    together = next(files_that_fit(dataset, new), [])
-    left = {read.landed.path for read in new[len(together) :]}
-    checked = check_group(dataset, together)
-    later = _refused_later(work, checked)
+    found = deliveries_in(dataset, ordered)
+    wanted = _to_check(dataset, ledger, found)
+    checked, left = _check_what_fits(dataset, [each for each in found.files if each.landed.path in wanted])
+    left |= found.waiting
+    archives = [archive for path, archive in found.archives.items() if path not in left]
+    checked = with_archives(checked, archives, found.refused)
+    later = _refused_later(dataset, work, checked)
     unread |= dict.fromkeys(later, "many files before it were refused, and others come first")
     done, rest = work.cut(left)
+    all_read, put_off = reads | {each.landed.path: each for each in found.files}, left | later
     return CheckedBatch(
         work=done,
-        reads={path: read for path, read in reads.items() if path not in left and path not in later},
+        reads={path: read for path, read in all_read.items() if _file_of(dataset, path) not in put_off},
         checked=checked,
         unread=unread,
         held=held,
@@ -53,23 +56,55 @@ def check_work(dataset: Dataset, work: Work, ledger: Ledger, mount: MountThread,
     )
 
 
-def _to_check(dataset: Dataset, ledger: Ledger, reads: Collection[FileContent]) -> set[bytes]:
+def _file_of(dataset: Dataset, path: bytes) -> bytes:
+    """The file in which a path lies: its archive, or itself."""
+    return dataset.archive_of(path) or path
+
+
+def _check_what_fits(dataset: Dataset, new: Sequence[FileContent]) -> tuple[CheckedFiles, set[bytes]]:
+    """Check the first files, as many as fit into memory together; all of an archive, or nothing of it.
+
+    Returns:
+        What came of them, and the files that are left.
+    """
+    together = next(files_that_fit(dataset, new), [])
+    file_of = [_file_of(dataset, read.landed.path) for read in new]
+    left = set(file_of[len(together) :])
+    if together and left and file_of[0] in left:  # an archive that does not fit as a whole
+        first = [read for read, file in zip(new, file_of, strict=True) if file == file_of[0]]
+        return check_files(dataset, first), set(file_of[len(first) :])
+    kept = [each for each, file in zip(together, file_of, strict=False) if file not in left]
+    return check_group(dataset, kept), left
+
+
+def _to_check(dataset: Dataset, ledger: Ledger, found: Deliveries) -> set[bytes]:
     """The files that have to be checked: those whose delivery is not in the cube, with the rows that the declaration
     makes of it. Where every copy counts, that is all of them.
 
     What somebody asked for is checked in any case, so that the answer to the request says all.
     """
     if not dataset.meaning.shared:
-        return {read.landed.path for read in reads}
-    asked = {read.landed.path for read in reads if read.landed.mode != "arrival" or read.manifest is not None}
-    known = known_identities(ledger, dataset.name, (read.identity for read in reads), dataset.fingerprint)
-    return asked | {read.landed.path for read in reads if read.identity not in known}
+        return {read.landed.path for read in found.files}
+    asked = {read.landed.path for read in found.files if _is_asked(read)}
+    asked |= {
+        member.landed.path
+        for archive in found.archives.values()
+        if _is_asked(archive.file)
+        for member in archive.members
+    }
+    known = known_identities(ledger, dataset.name, (read.identity for read in found.files), dataset.fingerprint)
+    return asked | {read.landed.path for read in found.files if read.identity not in known}
 
 
-def _refused_later(work: Work, checked: CheckedFiles) -> set[bytes]:
+def _is_asked(read: FileContent) -> bool:
+    return read.landed.mode != "arrival" or read.manifest is not None
+
+
+def _refused_later(dataset: Dataset, work: Work, checked: CheckedFiles) -> set[bytes]:
     """The files whose refusal is not written with this batch, where nobody has asked for them."""
-    refused = [path for path, verdict in checked.verdicts.items() if not verdict.accepted]
-    return set(refused[REFUSED_AT_ONCE:]) if work.request is None else set()
+    refused = [path for path, verdict in checked.verdicts.items() if verdict.findings and not verdict.accepted]
+    files = [_file_of(dataset, path) for path in refused]
+    return set(files[REFUSED_AT_ONCE:]) - set(files[:REFUSED_AT_ONCE]) if work.request is None else set()
 
 
 def _read_all(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flows.cube.port import Cube
+from flows.ingest.archive_paths import away_of, signatures_of, unsure_archives
 from flows.ingest.checked_files import CheckedFiles
 from flows.ingest.checks import observation
 from flows.ingest.compaction import compact, is_crowded
@@ -144,16 +145,23 @@ class Appender:
         """What becomes of each path, by what the ledger says now that the batch before is in it."""
         work = checked.work
         observations = [observation(read) for read in checked.reads.values()]
-        others = {*work.gone, *work.missing, *work.unload}
+        away = away_of(dataset, self._ledger, checked)
+        others = {*away.gone, *away.missing, *work.unload, *away.in_refused}
+        facts = batch_facts(self._ledger, dataset.name, seen=observations, others=others)
+        if unsure := unsure_archives(dataset, checked, facts):
+            whole = {path for path in checked.reads if path in unsure or dataset.archive_of(path) in unsure}
+            batch = self._decide(dataset, checked.without(whole))
+            batch.plan.unchecked.update(unsure)
+            return batch
         planner = Planner(
-            batch_facts(self._ledger, dataset.name, seen=observations, others=others),
+            facts,
             self._counters,
             dataset.meaning,
             verdicts=checked.checked.verdicts,
             values_of=dataset.path_values,
             by=work.request.who if work.request is not None else None,
         )
-        planner.look(observations, gone=work.gone, missing=work.missing)
+        planner.look(observations, gone=away.gone, missing=away.missing, archive_of=dataset.archive_of)
         planner.unload(work.unload)
         plan = planner.finish()
         return _Batch(dataset, checked.without(plan.unchecked), plan)
@@ -208,7 +216,7 @@ class Appender:
             dataset.name,
             dataset.fingerprint,
             batch.plan,
-            signatures=batch.checked.signatures,
+            signatures=signatures_of(batch.checked, batch.plan),
             detected_utc=batch.checked.work.detected_utc,
         )
         with boundary(Scope.DATASET):

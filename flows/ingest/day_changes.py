@@ -53,7 +53,7 @@ def arrived_days(
     """
     if dataset.expect is None:
         return BatchDays()
-    empty = [version for version in plan.new if _says_no_rows(plan, version)]
+    empty = [each for each in plan.new if _says_no_rows(plan, each) and not dataset.is_archive(each.path)]
     withdrawn = _withdrawn(plan)
     if not came and not empty and not withdrawn:
         return BatchDays()

@@ -62,6 +62,8 @@ def _derived(dataset: Dataset, expect: DailyBy, ledger: Ledger, parts: Iterable[
         return day in after or day_has_come(ledger, dataset.name, day)
 
     for version, path, detected_utc, loaded_utc in versions_without_rows(ledger, dataset.name):
+        if dataset.is_archive(path):
+            continue
         named = day_of_path(dataset, expect, path)
         day = named or day_meant(expect, datetime.fromisoformat(detected_utc), has_come)
         if day is not None and day not in after:

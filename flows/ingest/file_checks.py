@@ -145,7 +145,9 @@ def _with_manifest(read: FileContent, found: FileFindings, data_rows: int) -> Fi
     """What is found in a file, and in what it is not as its manifest says."""
     if read.manifest is None or read.body is None:
         return found
-    for finding in manifest_findings(read.manifest, read.body, data_rows if found.refusal is None else None):
+    for finding in manifest_findings(
+        read.manifest, read.identity.digest.hex(), data_rows if found.refusal is None else None
+    ):
         found = found.with_refusal(finding, f"manifest: expected {finding.expected}, got {plain(finding.raw)}")
     return found
 

@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from flows.errors import QueryError, plain
+from flows.ingest.archives import deliveries_in, with_archives
 from flows.ingest.file_checks import check_files, read_or_refuse
 from flows.landing.manifest import with_manifest
 from flows.landing.names import name_filter
@@ -67,7 +68,21 @@ def check_located(dataset: Dataset, files: Sequence[LocatedFile]) -> Iterator[tu
         there = replace(dataset, landing=root)
         for batch in _batches(there, list(group)):
             verdicts = _check(there, batch)
-            yield from ((file, verdicts[file.path]) for file in batch)
+            for file in batch:
+                yield file, verdicts[file.path]
+                yield from _in_archive(there, file, verdicts)
+
+
+def _in_archive(
+    dataset: Dataset, archive: LocatedFile, verdicts: Mapping[str, Verdict]
+) -> Iterator[tuple[LocatedFile, Verdict]]:
+    """The members of an archive with their verdicts."""
+    if not dataset.is_archive(os.fsencode(archive.path)):
+        return
+    start = archive.path + "/"
+    for path, verdict in verdicts.items():
+        if path.startswith(start):
+            yield replace(archive, name=plain(archive.name + path.removeprefix(archive.path)), path=path), verdict
 
 
 def strictly(verdict: Verdict) -> Verdict:
@@ -100,7 +115,7 @@ def _in_directory(dataset: Dataset, directory: Path) -> list[LocatedFile]:
         where = "also in directories in it" if dataset.recursive else "and in no directory in it"
         raise QueryError(
             f"The directory has no file that the dataset takes ({listing.problem or 'its pattern says which'})",
-            next_step=f"name the files, or another directory: {dataset.all_patterns} is looked for, {where}",
+            next_step=f"name the files, or another directory: {_patterns(dataset)} is looked for, {where}",
             directory=directory,
         )
     paths = sorted(os.fsdecode(path) for path in listing.files)
@@ -130,8 +145,13 @@ def _check(dataset: Dataset, files: Sequence[LocatedFile]) -> Mapping[str, Verdi
             verdicts[file.path] = found
         else:
             reads.append(found)
-    checked = check_files(dataset, reads).verdicts
-    return verdicts | {os.fsdecode(path): verdict for path, verdict in checked.items()}
+    while reads:
+        together = deliveries_in(dataset, reads)
+        checked = check_files(dataset, together.files)
+        checked = with_archives(checked, together.archives.values(), together.refused)
+        verdicts |= {os.fsdecode(path): verdict for path, verdict in checked.verdicts.items()}
+        reads = [read for read in reads if read.landed.path in together.waiting]
+    return verdicts
 
 
 def _read(dataset: Dataset, file: LocatedFile) -> FileContent | Verdict:
@@ -145,8 +165,12 @@ def _read(dataset: Dataset, file: LocatedFile) -> FileContent | Verdict:
 
 
 def _other_name(dataset: Dataset, file: LocatedFile) -> Verdict:
-    expected = f"a name that matches {dataset.all_patterns}, and no temporary one: a session leaves others alone"
+    expected = f"a name that matches {_patterns(dataset)}, and no temporary one: a session leaves others alone"
     return _refusal("pattern", Path(file.path).name, expected)
+
+
+def _patterns(dataset: Dataset) -> str:
+    return dataset.all_patterns + (f" or {dataset.archives.pattern}" if dataset.archives is not None else "")
 
 
 def _refusal(rule: str, raw: str, expected: str) -> Verdict:

@@ -18,7 +18,8 @@ from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature, first_names, shown
 from flows.model.findings import Verdict
 from flows.model.tables import FILE, LINE, VERSION
-from flows.reading.file_reader import FileContent, read_file
+from flows.reading.archive import DeliveryReader
+from flows.reading.file_reader import FileContent
 from flows.reading.refusal import is_too_costly
 from flows.runtime.progress import show_progress
 from flows.store.accepted_keys import require_accepted_keys
@@ -206,9 +207,10 @@ def _check_again(
     Where to read a file would cost too much now, that is no reason to take its rows away.
     """
     there: dict[int, FileContent] = {}
+    reader = DeliveryReader(dataset)
     for content in contents:
         for path in content.paths:
-            read = _read(dataset, to_read[path], mount) if path in to_read else None
+            read = _read(reader, to_read[path], mount) if path in to_read else None
             if isinstance(read, FileContent) and read.identity == content.identity:
                 there[content.id] = read
                 break
@@ -221,9 +223,9 @@ def _check_again(
     return [rows_found], {id: verdict for id, verdict in found.items() if not is_too_costly(verdict)}
 
 
-def _read(dataset: Dataset, landed: SettledFile, mount: MountThread) -> FileContent | str:
+def _read(reader: DeliveryReader, landed: SettledFile, mount: MountThread) -> FileContent | str:
     """Read a file that may be there; the segment does where the landing directory does not answer."""
     try:
-        return mount.call(lambda: read_file(dataset, landed))
+        return mount.call(lambda: reader.read(landed))
     except LandingHangs as hanging:
         return str(hanging)

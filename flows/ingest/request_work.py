@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -15,6 +15,7 @@ from flows.landing.tree import RegularFile, find_file
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.lifecycle import Mode
+from flows.store.archive_members import present_members
 from flows.store.ledger import Ledger
 from flows.store.requests import Request
 from flows.store.segments import Segments
@@ -60,22 +61,43 @@ class RequestWork:
         paths = self._ledger.live_paths(request.dataset)
         listing = state.monitor.call(state.monitor.inbox.rescan)  # first: of what hangs no path is known either
         chosen = choose_paths(state.dataset, self._ledger, self._segments, request.payload, paths)
-        gone = tuple(path for path in chosen if listing.lacks(path))
-        return Work(request.dataset, unload=tuple(chosen), gone=gone, request=request)
+        archive_of, meant = state.dataset.archive_of, {*chosen}
+        members = [path for path in paths if path not in meant and archive_of(path) in meant]
+        unload = (*chosen, *sorted(members))
+        gone = tuple(path for path in unload if listing.lacks(archive_of(path) or path))
+        return Work(request.dataset, unload=unload, gone=gone, request=request)
 
     def _load(self, state: DatasetState, request: Request, mode: Mode) -> Work:
         inbox = state.monitor.inbox
         listing = state.monitor.call(inbox.rescan)
         require_seen(state.dataset, listing)
-        chosen = choose_paths(state.dataset, self._ledger, self._segments, request.payload, listing.files)
-        found = state.monitor.call(lambda: {path: find_file(inbox.root, path) for path in chosen})
+        there = [*listing.files, *self._members(state.dataset, listing)]
+        chosen = choose_paths(state.dataset, self._ledger, self._segments, request.payload, there)
+        meant = _by_file(state.dataset, chosen)
+        found = state.monitor.call(lambda: {path: find_file(inbox.root, path) for path in meant})
         landed = [
-            SettledFile(path, Signature.of(file.status), mode)
+            SettledFile(path, Signature.of(file.status), mode, meant[path])
             for path, file in found.items()
             if isinstance(file, RegularFile)
         ]
         inbox.claim(landed)
         return Work(request.dataset, landed=tuple(landed), request=request)
+
+    def _members(self, dataset: Dataset, listing: Listing) -> list[bytes]:
+        """The known members of the archives that lie there."""
+        archives = filter(dataset.is_archive, listing.files)
+        return [path for each in present_members(self._ledger, dataset.name, archives).values() for path in each]
+
+
+def _by_file(dataset: Dataset, chosen: Iterable[bytes]) -> dict[bytes, frozenset[bytes]]:
+    """Each file that is meant → the members of it that are; none where all of the file is."""
+    chosen = set(chosen)
+    meant = {path: frozenset[bytes]() for path in sorted(chosen) if dataset.archive_of(path) is None}
+    for path in sorted(chosen):
+        archive = dataset.archive_of(path)
+        if archive is not None and archive not in chosen:
+            meant[archive] = meant.get(archive, frozenset()) | {path}
+    return meant
 
 
 def require_seen(dataset: Dataset, listing: Listing) -> None:

@@ -18,6 +18,7 @@ from flows.ingest.work import Outcome, Work
 from flows.model.dataset import Dataset
 from flows.runtime.boundaries import DatasetFailed, Scope, boundary
 from flows.runtime.progress import Show, progress_here, progress_shown_by
+from flows.store.archive_members import file_signatures
 from flows.store.batches import mark_loaded
 from flows.store.upkeep import horizon_of, keys_differ, live_rows
 from flows.text.plural import counted
@@ -47,7 +48,7 @@ class TableFill:
                 self._appender.live.forget(name)
                 adopt_meaning(state.dataset, ledger, lambda live: self._appender.live.parts(name, live))
                 adopt_prepare(state.dataset, ledger)
-                state.monitor.inbox.reset(ledger.signatures(name))
+                state.monitor.inbox.reset(file_signatures(ledger, state.dataset))
                 rows = live_rows(ledger, name)
                 differ = keys_differ(ledger, name, rows)
             with progress_shown_by(_counted(name, rows, progress)):
@@ -90,7 +91,7 @@ class TableFill:
                 self._appender.live.forget(name)
                 if done.damaged:
                     state.add_repairs(done)
-                    state.monitor.inbox.reset(self._resources.ledger.signatures(name))
+                    state.monitor.inbox.reset(file_signatures(self._resources.ledger, state.dataset))
             if done.damaged:
                 self.rebuild(state.dataset)
         return done.words()

@@ -23,7 +23,8 @@ from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.merge import Horizon
 from flows.model.tables import FILE, VERSION, Table
-from flows.reading.file_reader import FileContent, read_file
+from flows.reading.archive import DeliveryReader
+from flows.reading.file_reader import FileContent
 from flows.runtime.chunks import group_by_size
 from flows.runtime.progress import show_progress
 from flows.store.crashes import Crashes
@@ -121,7 +122,8 @@ def _rows_from_files(
     # What sessions have died over is in the segments too.
     with crashes.hold(dataset, landed, wait=False, without_suspects=True) as held:
         to_read = {each.path: each for each in held.to_read}
-        reads = mount.call(lambda: {each.id: _read_one(dataset, each, to_read) for each in contents})
+        reader = DeliveryReader(dataset)
+        reads = mount.call(lambda: {each.id: _read_one(reader, each, to_read) for each in contents})
         there = {id: read for id, read in reads.items() if read is not None}
         checked = check_files(dataset, list(there.values()))
     ids = pl.Series(list(there), dtype=pl.Int64)
@@ -133,10 +135,10 @@ def _rows_from_files(
     return pl.concat([fresh.select(kept.columns), kept], how="vertical_relaxed")
 
 
-def _read_one(dataset: Dataset, content: Content, to_read: Mapping[bytes, SettledFile]) -> FileContent | None:
+def _read_one(reader: DeliveryReader, content: Content, to_read: Mapping[bytes, SettledFile]) -> FileContent | None:
     """The file that shows a content, at the first path that does."""
     for path in content.paths:
-        read = read_file(dataset, to_read[path]) if path in to_read else None
+        read = reader.read(to_read[path]) if path in to_read else None
         if isinstance(read, FileContent) and read.identity == content.identity:
             return read
     return None

@@ -104,7 +104,7 @@ class CheckedBatch:
 
     Args:
         work: the work.
-        reads: path → the bytes read, of the files that could be read.
+        reads: path → the bytes read, of the files that could be read, and of the members of archives.
         checked: what came of the files whose bytes would be accepted, as far as the ledger said when they were read.
         unread: path → why the file has to be looked at again.
         held: the files in hand, until the work is recorded.
@@ -122,8 +122,14 @@ class CheckedBatch:
     def signatures(self) -> dict[bytes, Signature]:
         return {path: read.signature for path, read in self.reads.items()}
 
+    @property
+    def file_signatures(self) -> dict[bytes, Signature]:
+        """The same of what lies in the landing directory by itself."""
+        paths = {landed.path for landed in self.work.landed}
+        return {path: read.signature for path, read in self.reads.items() if path in paths}
+
     def without(self, paths: Set[bytes]) -> CheckedBatch:
-        """The same without these files."""
+        """The same without these files, and members of archives."""
         if not paths:
             return self
         landed = tuple(each for each in self.work.landed if each.path not in paths)

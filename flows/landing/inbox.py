@@ -99,7 +99,7 @@ class Inbox(FileStates):
             self.file_clock.check(now)
         for named, hint in hints.items():
             path = strip_companion(self.dataset, named)
-            hidden = is_hidden(path, recursive=self.dataset.recursive)
+            hidden = is_hidden(path, recursive=self.dataset.recursive) or self.dataset.archive_of(path) is not None
             if hidden or not self._accepts(os.fsdecode(os.path.basename(path))):
                 continue
             try:

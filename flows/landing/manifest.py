@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -29,8 +28,14 @@ def joined(signature: Signature, manifest: Signature) -> Signature:
     return signature._replace(ctime_ns=max(signature.ctime_ns, manifest.ctime_ns))
 
 
-def manifest_findings(manifest: bytes, body: bytes, data_rows: int | None) -> list[Finding]:
-    """What the manifest says otherwise than the file; `data_rows` is None where they could not be counted."""
+def manifest_findings(manifest: bytes, found: str, data_rows: int | None) -> list[Finding]:
+    """What a manifest says otherwise than its file.
+
+    Args:
+        manifest: its bytes.
+        found: the sha256 of the file's bytes, as hexadecimal digits.
+        data_rows: the rows of the file; None where they could not be counted.
+    """
     try:
         content = json.loads(manifest)
         rows, digest = _values(content)
@@ -42,7 +47,6 @@ def manifest_findings(manifest: bytes, body: bytes, data_rows: int | None) -> li
         findings.append(
             Finding("manifest", raw=f"{data_rows} rows", expected=f"{shorten(str(rows))} rows, as the manifest says")
         )
-    found = hashlib.sha256(body).hexdigest()
     if digest is not None and digest.lower() != found:
         findings.append(Finding("manifest", raw=f"sha256 {found}", expected=f"{shorten(digest)}, as the manifest says"))
     return findings

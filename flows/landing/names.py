@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from flows.model.archives import Zip
 from flows.model.dataset import Dataset
 from flows.model.file_names import in_one_form, name_matcher
 
@@ -22,11 +23,12 @@ deeper. Ten thousand of them are made in a second."""
 
 
 class NameFilter:
-    """Which file names are a dataset's: those that match one of its patterns and are no temporary ones."""
+    """Which file names are a dataset's: those that match a pattern of it, or are archives', and are not temporary."""
 
-    def __init__(self, patterns: Iterable[str], companions: tuple[str, ...]) -> None:
+    def __init__(self, patterns: Iterable[str], companions: tuple[str, ...], archives: Zip | None = None) -> None:
         self._matchers = [name_matcher(each) for each in patterns]
         self._companions = companions or ("\0",)
+        self._archives = archives
 
     def __call__(self, name: str) -> bool:
         """Whether a name is one of them."""
@@ -36,8 +38,12 @@ class NameFilter:
         """Whether it is the pattern alone that leaves out a name."""
         return not self._matches(name) and self._is_whole(name)
 
+    def is_archive(self, name: str) -> bool:
+        """Whether it is an archive's."""
+        return self._archives is not None and self._archives.takes(name)
+
     def _matches(self, name: str) -> bool:
-        return any(matches(name) for matches in self._matchers)
+        return any(matches(name) for matches in self._matchers) or self.is_archive(name)
 
     def _is_whole(self, name: str) -> bool:
         return not is_temporary(in_one_form(name)) and not name.endswith(self._companions)
@@ -45,7 +51,12 @@ class NameFilter:
 
 def name_filter(dataset: Dataset) -> NameFilter:
     """The names of a dataset's files."""
-    return NameFilter(dataset.formats, dataset.completeness.companions)
+    return NameFilter(dataset.formats, dataset.completeness.companions, dataset.archives)
+
+
+def member_filter(dataset: Dataset) -> NameFilter:
+    """The names of those members of its archives that are its files."""
+    return NameFilter(dataset.formats, ())
 
 
 def is_too_deep(path: bytes) -> bool:

@@ -17,7 +17,7 @@ _ZIP_END_BYTES = 22
 ENDINGS: dict[End, str] = {
     "text": "its last line to end",
     "parquet": "its end: a whole Parquet file ends with PAR1",
-    "zip": "its end: a whole workbook ends with a directory of what is in it",
+    "zip": "its end: a whole workbook or archive ends with a directory of what is in it",
 }
 """What a file waits for that has no such end."""
 

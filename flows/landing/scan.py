@@ -32,6 +32,7 @@ _LONG_BYTES = 128
 
 
 _ENTRIES = 1000
+_NO_ARCHIVE = "it is a directory with the name of an archive; rename it, and what is in it is looked at"
 _NO_DIRECTORY = "the directory does not exist"
 
 
@@ -182,7 +183,9 @@ class _Scan:
                     for entry in chain((first,), islice(entries, _ENTRIES - 1)):
                         self._names += weight
                         if self._recursive and entry.is_dir(follow_symlinks=False):
-                            if not entry.name.startswith("."):
+                            if self._accepts.is_archive(entry.name):
+                                self._seen.refused[prefix + os.fsencode(entry.name)] = _NO_ARCHIVE
+                            elif not entry.name.startswith("."):
                                 self._put_off(prefix + os.fsencode(entry.name), status.st_dev)
                         elif self._accepts(entry.name):
                             self._add(prefix + os.fsencode(entry.name), entry)

@@ -67,7 +67,7 @@ class SettlingRules:
 
     def _find_end_wait(self, path: bytes, now: float, ended: float) -> Wait | None:
         """A text may end without a line end, only later; half of a file that says where it ends is never complete."""
-        end = self._dataset.of_file(path).first_format.end
+        end = "zip" if self._dataset.is_archive(path) else self._dataset.of_file(path).first_format.end
         if self._dataset.completeness.marker is not None or (end == "text" and now >= ended):
             return None
         if has_own_end(self._root, path, end):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self, get_args
 import dataframely as dy
 import polars as pl
 
+from flows.model.archives import Zip
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.declaration import require, require_kind
@@ -27,6 +28,7 @@ from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
 from flows.model.precedence import ByArrival, ByColumn, Meaning, Precedence
 from flows.model.schema_checks import (
+    check_archives,
     check_cell_columns,
     check_duplicates,
     check_expected_day,
@@ -64,6 +66,8 @@ class Dataset:
             the format, such as `*.csv`.
         recursive: whether directories inside the landing directory are searched too: 32 below each other, no links,
             and none whose name begins with a dot.
+        archives: `Zip()` takes archives as well, whose members are files of the dataset where their names match
+            `pattern`; None takes none.
         format: how the files are written: `Csv(…)`, `Parquet(…)`, `JsonLines(…)`, `Excel(…)`; or, where that is in
             several ways, a mapping from globs for their names, in place of `pattern`, of which the first one that
             matches counts: `{"*.csv": Csv(…), "*.xlsx": Excel()}`.
@@ -92,6 +96,7 @@ class Dataset:
     name: str = ""
     pattern: str = ""
     recursive: bool = False
+    archives: Zip | None = None
 
     format: Format | Mapping[str, Format] = field(default_factory=Csv, hash=False)
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -131,6 +136,7 @@ class Dataset:
         check_expected_day(self.schema, self.expect, self.retain_days)
         check_duplicates(self.schema, self.duplicates)
         check_precedence(self.schema, self.precedence)
+        check_archives(self.archives, self.formats)
         for form in self.formats.values():
             self._check_format(form)
         check_names(self.table)
@@ -150,6 +156,7 @@ class Dataset:
         if isinstance(self.format, Mapping):
             check_formats(self.format)
             require(not self.pattern, "pattern", "absent: the globs of format say which files it takes", self.pattern)
+        require_kind("archives", self.archives, Zip, NoneType)
         require_kind("completeness", self.completeness, Completeness)
         require_kind("bad_rows", self.bad_rows, *get_args(BadRows.__value__))
         require_kind("when_deleted", self.when_deleted, *get_args(WhenDeleted.__value__))
@@ -167,6 +174,14 @@ class Dataset:
     def root(self) -> bytes:
         """The same, absolute, as the system's calls take it."""
         return os.fsencode(self.directory.absolute())
+
+    def archive_of(self, path: bytes) -> bytes | None:
+        """The archive whose member a path is; None where it is a file's."""
+        return None if self.archives is None else self.archives.above(path)
+
+    def is_archive(self, path: bytes) -> bool:
+        """Whether a path is an archive's."""
+        return self.archives is not None and self.archives.takes(os.fsdecode(os.path.basename(path)))
 
     @cached_property
     def formats(self) -> Mapping[str, Format]:

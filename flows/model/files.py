@@ -43,11 +43,19 @@ def allocated_bytes(status: os.stat_result) -> int:
 
 @dataclass(frozen=True)
 class SettledFile:
-    """A settled file that waits to be loaded."""
+    """A settled file that waits to be loaded.
+
+    Args:
+        path: where it lies.
+        signature: how it looks.
+        mode: why it is looked at.
+        members: of an archive, the members that somebody asked for; all of them where none is named.
+    """
 
     path: bytes
     signature: Signature
     mode: Mode = "arrival"
+    members: frozenset[bytes] = frozenset()
 
 
 def first_names(names: Sequence[str], most: int) -> str:

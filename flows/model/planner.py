@@ -20,7 +20,7 @@ from flows.model.lifecycle import (
 from flows.model.plan import Counters, Plan
 from flows.model.plan_draft import PlanDraft
 from flows.model.precedence import Meaning
-from flows.model.renames import find_renames
+from flows.model.renames import find_renames, members_moved
 
 
 class Planner:
@@ -61,17 +61,28 @@ class Planner:
         self._draft = PlanDraft(facts, counters)
         self.plan = self._draft.plan
 
-    def look(self, seen: Sequence[Observation], *, gone: Sequence[bytes], missing: Sequence[bytes] = ()) -> None:
+    def look(
+        self,
+        seen: Sequence[Observation],
+        *,
+        gone: Sequence[bytes],
+        missing: Sequence[bytes] = (),
+        archive_of: Callable[[bytes], bytes | None] = lambda _: None,
+    ) -> None:
         """What settled or left since the last look.
 
         Args:
             seen: the settled files.
             gone: files that are no longer there.
             missing: files that are not there now, though perhaps not for good: they may have been renamed.
+            archive_of: the archive in which a path lies; None where it lies in none.
         """
         seen = in_order(seen)
         renames = find_renames(self._facts.paths, seen, {*gone, *missing})
-        self._move(renames)
+        refused = {old: new for old, new in renames.items() if self._is_refused(new)}
+        along = members_moved(self._facts.paths, refused, {file.path for file in seen}, archive_of)
+        renames = along | renames
+        self._move(renames, along)
         for file in seen:
             self._show(file)
         for name in gone:
@@ -105,9 +116,9 @@ class Planner:
 
     # What a look shows.
 
-    def _move(self, renames: Mapping[bytes, bytes]) -> None:
+    def _move(self, renames: Mapping[bytes, bytes], along: Mapping[bytes, bytes]) -> None:
         """All at once, so that in chains and swaps each file keeps what it had: its delivery, and its place unless the
-        new path has one of its own."""
+        new path has one of its own. Those that go along with a refused archive keep the values of their path too."""
         givers = {old: self._facts.paths[old] for old in renames}
         for old, giver in givers.items():
             self._draft.put(PathFacts(old, giver.id))
@@ -123,7 +134,7 @@ class Planner:
             if accepted is not None:
                 self.plan.owners[accepted.id] = new
                 heir = replace(heir, gave_up=heir.gave_up - {accepted.identity})
-            refused = self._is_refused(new)
+            refused = old in along or self._is_refused(new)
             if accepted is not None and not refused and accepted.identity.values != self._values_of(new):
                 self._derive_anew(new, accepted)
                 accepted = None

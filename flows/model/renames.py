@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from flows.model.lifecycle import Mark, Observation, PathFacts, by_arrival
 
@@ -32,6 +32,30 @@ def find_renames(
         sound = path.accepted
         if path.present and sound is not None and heirs.get(sound.identity.digest):
             found[path.path] = heirs[sound.identity.digest].pop(0)
+    return found
+
+
+def members_moved(
+    known: Mapping[bytes, PathFacts],
+    archives: Mapping[bytes, bytes],
+    shown: Collection[bytes],
+    archive_of: Callable[[bytes], bytes | None],
+) -> dict[bytes, bytes]:
+    """Old path → new path, of members that go along with their archives although these do not show them.
+
+    Args:
+        known: what the ledger knows.
+        archives: old path → new path of refused archives.
+        shown: the paths that show something.
+        archive_of: the archive in which a path lies.
+    """
+    found = {}
+    for path in known.values() if archives else ():
+        archive = archive_of(path.path) if path.present else None
+        if archive is not None and archive in archives:
+            new = archives[archive] + path.path[len(archive) :]
+            if new not in shown:
+                found[path.path] = new
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import dataframely as dy
 
+from flows.model.archives import Zip
 from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
 from flows.model.formats import CellText, Format, JsonLines
@@ -62,6 +63,13 @@ def check_moments(schema: type[dy.Schema], cells: CellText) -> None:
         if type_of(column) is DATETIME and any(form.has_offset for form in cells.of(name).datetime_forms)
     ]
     require(not local, "format.datetime_format", "without %z, or Datetime columns with a time_zone", ", ".join(local))
+
+
+def check_archives(archives: Zip | None, patterns: Collection[str]) -> None:
+    """Refuse a pattern of files that would be that of the archives in which they lie."""
+    alike = archives is not None and archives.pattern in patterns
+    expected = "that of the files in the archives, such as *.csv; archives.pattern is theirs"
+    require(not alike, "pattern", expected, ", ".join(patterns))
 
 
 def check_source_columns(names: tuple[str, ...] | None, *, prepared: bool) -> None:

@@ -19,6 +19,7 @@ _PIECE_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _TAR, _TAR_PLACE = b"ustar", 257
+_ZIP_WAYS = "; archives=Zip() takes archives, format=Excel() reads workbooks"
 _BINARIES = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"PK\x05\x06": "an empty zip archive",
@@ -60,8 +61,12 @@ def unpack(body: bytes, max_bytes: int, room_bytes: int = sys.maxsize) -> bytes:
         if is_packed(body):
             raise FileRefused("binary", raw="compressed twice", expected="text, gzip or zstd")
     if (name := name_binary(body)) is not None:
-        raise FileRefused("binary", raw=name, expected="text, gzip or zstd")
+        raise FileRefused("binary", raw=name, expected="text, gzip or zstd" + (_ZIP_WAYS if _is_zip(body) else ""))
     return body
+
+
+def _is_zip(body: bytes) -> bool:
+    return body.startswith(b"PK")
 
 
 def name_binary(body: bytes) -> str | None:
@@ -78,6 +83,18 @@ def check_size(size_bytes: int, max_bytes: int) -> None:
         raise size_refused(f"more than {max_bytes} bytes", max_bytes)
 
 
+def check_ratio(packed_bytes: int, unpacked_bytes: int) -> None:
+    """Refuse a body that is packed further than any delivery is."""
+    fits = _fitting_bytes(packed_bytes)
+    if unpacked_bytes > fits:
+        expected = f"at most {FREE_BYTES} bytes or {MAX_RATIO} times its own; deliver it as text, or in smaller files"
+        raise FileRefused("ratio", raw=f"{packed_bytes} bytes that unpack to more than {fits}", expected=expected)
+
+
+def _fitting_bytes(packed_bytes: int) -> int:
+    return max(FREE_BYTES, MAX_RATIO * packed_bytes)
+
+
 def size_refused(raw: str, max_bytes: int) -> FileRefused:
     """The refusal of a file that is larger than the dataset allows."""
     expected = f"at most {max_bytes} bytes; split the file, or raise the dataset's limits.file_bytes"
@@ -85,8 +102,7 @@ def size_refused(raw: str, max_bytes: int) -> FileRefused:
 
 
 def _decompress(body: bytes, codec: Literal["gzip", "zstd"], max_bytes: int, room_bytes: int) -> bytes:
-    fits = max(FREE_BYTES, MAX_RATIO * len(body))
-    limit = min(max_bytes, fits, room_bytes)
+    limit = min(max_bytes, _fitting_bytes(len(body)), room_bytes)
     text = BytesIO()  # which gives its bytes away without copying them
     try:
         with pa.CompressedInputStream(pa.BufferReader(body), codec) as stream:
@@ -96,7 +112,5 @@ def _decompress(body: bytes, codec: Literal["gzip", "zstd"], max_bytes: int, roo
         expected = f"complete {codec} streams and nothing else"
         raise FileRefused("compression", raw=str(error), expected=expected) from None
     check_size(text.tell(), max_bytes)
-    if text.tell() > fits:
-        expected = f"at most {FREE_BYTES} bytes or {MAX_RATIO} times its own; deliver it as text, or in smaller files"
-        raise FileRefused("ratio", raw=f"{len(body)} bytes that unpack to more than {fits}", expected=expected)
+    check_ratio(len(body), text.tell())
     return text.getvalue()

@@ -157,7 +157,8 @@ def _end_versions(
 ) -> None:
     """Contents leave the cube, with all versions that have them: their ids → why."""
     if leaving:
-        has_it = (versions.c.content == bindparam("content_id")) & versions.c.state.in_(LIVE)
+        is_live = versions.c.state.in_(among(LIVE))  # which, unlike a list, may be bound for many of them at once
+        has_it = (versions.c.content == bindparam("content_id")) & is_live
         connection.execute(
             update(versions)
             .where(has_it)

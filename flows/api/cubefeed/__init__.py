@@ -6,6 +6,7 @@ These are the names for who declares datasets; everything else is internal, and 
 from importlib.metadata import version
 
 from flows.errors import CubefeedError, DeclarationError
+from flows.model.archives import Zip
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
@@ -41,6 +42,7 @@ __all__ = [
     "SkipRows",
     "Trailer",
     "Unload",
+    "Zip",
     "__version__",
 ]
 

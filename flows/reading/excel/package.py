@@ -1,27 +1,22 @@
 """A workbook as the zip archive that it is: nothing in it is unpacked before its size is known to be allowed.
 
-Source: ECMA-376, Part 2 (packages) and Part 1, 18.2 (workbooks); APPNOTE.TXT 4.3.7 (local file headers).
+Source: ECMA-376, Part 2 (packages) and Part 1, 18.2 (workbooks).
 """
 
 from __future__ import annotations
 
-import io
 import posixpath
-import zipfile
-import zlib
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from xml.etree import ElementTree
 
 from flows.reading.decompression import check_size, name_binary
 from flows.reading.refusal import FileRefused
+from flows.reading.zip_file import ZipDamaged, ZipFile
 
-MAX_MEMBERS = 10_000
 _OLD = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _WORKBOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
-_LOCAL_HEADER_BYTES = 30
 
 
 @dataclass(frozen=True)
@@ -51,19 +46,15 @@ class Package:
     """
 
     def __init__(self, body: bytes, max_bytes: int) -> None:
-        self._body = body
         check_size(len(body), max_bytes)
         _check_kind(body)
         try:
-            with zipfile.ZipFile(io.BytesIO(body)) as archive:
-                members = archive.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
-            # No directory, or a broken one; a version of zip that Python does not know; a name that is no text. What
-            # else zipfile may raise is none of these, and is said of the file as what it is.
+            self._zip = ZipFile(body)
+        except ZipDamaged as error:
             raise damaged(str(error)) from None
-        self._members = {member.filename: member for member in members}
-        self.size_bytes = sum(member.file_size for member in members)
-        _check_members(members)
+        self._members = {member.filename: member for member in self._zip.members}
+        self.size_bytes = self._zip.size_bytes
+        _check_members(self._zip)
         check_size(self.size_bytes, max_bytes)
         if _WORKBOOK not in self._members:
             raise FileRefused("workbook", raw=", ".join(self._members), expected="a workbook (.xlsx)")
@@ -96,25 +87,10 @@ class Package:
         member = self._members.get(name)
         if member is None:
             raise damaged(f"{name} is missing")
-        header = self._body[member.header_offset : member.header_offset + _LOCAL_HEADER_BYTES]
-        start = (
-            member.header_offset
-            + _LOCAL_HEADER_BYTES
-            + sum(int.from_bytes(header[place : place + 2], "little") for place in (26, 28))
-        )
-        packed = memoryview(self._body)[start : start + member.compress_size]
-        if member.compress_type == zipfile.ZIP_STORED:
-            text, over = bytes(packed), member.compress_size != member.file_size
-        else:
-            unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
-            try:
-                text = unpacking.decompress(packed, member.file_size + 1)
-            except zlib.error as error:
-                raise damaged(f"{name}: {error}") from None
-            over = len(text) != member.file_size
-        if over:
-            raise damaged(f"{name} is not as large as it says")
-        return text
+        try:
+            return self._zip.read(member)
+        except ZipDamaged as error:
+            raise damaged(str(error)) from None
 
     def _elements(self, name: str, tag: str) -> list[ElementTree.Element]:
         try:
@@ -133,18 +109,18 @@ def _check_kind(body: bytes) -> None:
         raise FileRefused("binary", raw=name_binary(body) or repr(body[:8]), expected="a workbook (.xlsx)")
 
 
-def _check_members(members: list[zipfile.ZipInfo]) -> None:
-    names = Counter(member.filename for member in members)
-    if len(members) > MAX_MEMBERS or len(names) < len(members):
-        raise damaged(f"{len(members)} parts of {len(names)} names")
-    if any(member.flag_bits & 1 for member in members):
+def _check_members(archive: ZipFile) -> None:
+    names = {member.filename for member in archive.members}
+    if len(names) < len(archive.members):
+        raise damaged(f"{len(archive.members)} parts of {len(names)} names")
+    if archive.is_encrypted:
         raise FileRefused("encrypted", raw="parts with a password", expected="a workbook without; save it anew")
     if any(name.endswith("vbaProject.bin") for name in names):
         expected = "a workbook without; save it as .xlsx"
         raise FileRefused("macros", raw="a workbook with macros (.xlsm)", expected=expected)
     if "xl/workbook.bin" in names:
         raise FileRefused("binary", raw="a binary workbook (.xlsb)", expected="a workbook (.xlsx); save it as one")
-    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+    if not archive.is_deflated:
         raise damaged("parts in another compression than deflate")
 
 

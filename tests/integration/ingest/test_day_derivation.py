@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from flows.ingest.work import Outcome
+from flows.model.archives import Zip
 from flows.model.business_day import DayState
 from flows.model.calendar import DailyBy
 from flows.model.policies import Unload
 from flows.store.business_days import days_of
 from tests.integration.live_feed import LiveFeed, ask, live
 from tests.integration.store.lost_ledger import lose_the_ledger, restore
+from tests.zip_files import zipped
 
 pytestmark = pytest.mark.usefixtures("quick")
 EXPECT = DailyBy("00:00", "UTC", day="Date", lag_days=1)
@@ -37,6 +39,19 @@ def started(living: LiveFeed) -> list[Outcome]:
     living.feed.listeners.append(heard.append)
     living.feed.rebuild()
     return [outcome for outcome in heard if any(change.day.year == 2021 for change in outcome.days)]
+
+
+def test_an_archive_has_no_rows_of_its_own_and_says_nothing_of_the_day_that_is_expected(tmp_path: Path) -> None:
+    ever = date(2000, 1, 1), date(2100, 1, 1)
+    with live(tmp_path, "native", expect=EXPECT, archives=Zip()) as living:
+        living.put("export.zip", zipped({"a.csv": b"ID,Date,Product,Quantity\n1,2021-05-01,phone,3\n"}))
+        living.wait_for({1: 3})
+        assert [each.day for each in days_of(living.feed.ledger, "sales", *ever) if each.has_come] == [MAY[0]]
+    lose_the_ledger(tmp_path)
+    restore(tmp_path)
+    with live(tmp_path, "native", expect=EXPECT, archives=Zip()) as living:
+        assert living.quantities() == {1: 3}
+        assert [each.day for each in days_of(living.feed.ledger, "sales", *ever) if each.has_come] == [MAY[0]]
 
 
 def test_a_restore_knows_the_days_that_were_closed_and_derives_those_that_have_come_since(tmp_path: Path) -> None:

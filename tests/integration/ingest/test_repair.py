@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.ingest import verification as closing_day
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile, Signature
 from flows.model.policies import SkipRows, Unload
+from flows.reading import archive
 from flows.reading.file_reader import FileContent, read_file
 from flows.settings import Observer
 from flows.store.requests import RequestBox
@@ -93,7 +93,7 @@ def test_a_deep_verification_reads_no_file_that_sessions_have_died_over(
         read.append(landed.path)
         return read_file(dataset, landed)
 
-    monkeypatch.setattr(closing_day, "read_file", note)
+    monkeypatch.setattr(archive, "read_file", note)
     died_over = [Suspect(HeldFile("sales", b"10.csv", fingerprint, mended), deaths=3, aside=True)]
     write_suspects(tmp_path / "state", died_over)
     with live(tmp_path, observer) as living:
