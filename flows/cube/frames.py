@@ -9,6 +9,7 @@ from typing import Any, assert_never
 import polars as pl
 import pyarrow as pa
 
+from flows.cube.float_sums import limb_sums, ranges_of, summed_floats, with_float_sums, with_limbs
 from flows.cube.wide_sums import narrow_sums, wide_sum
 from flows.errors import QueryError
 from flows.model.conditions import Condition
@@ -84,11 +85,20 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
         rows: at least the columns that the query touches; rows that `where` leaves out may be among them.
     """
     kept = _kept(table, query.where, with_levels(table, query.touched_levels, rows))
-    measures = [_expression(table, table.measure(name)) for name in query.measures]
+    floats = ranges_of(table, kept)
+    summed = summed_floats(table, query, floats)
+    kept = with_limbs(kept, {each.column: found for each, found in summed.values()})
+    measures = [
+        limb_sums(summed[name][0].column, summed[name][1]).alias(name)
+        if name in summed
+        else _expression(table, table.measure(name))
+        for name in query.measures
+    ]
     depths = range(len(query.levels) + 1) if query.totals else [len(query.levels)]
     parts = {
         depth: kept.group_by(query.levels[:depth]).agg(measures) if depth else kept.select(measures) for depth in depths
     }
+    parts = {n: with_float_sums(table, query, part, floats) for n, part in parts.items()}
     if kept.is_empty() and query.levels:
         parts = {len(query.levels): parts[len(query.levels)]}
     wide = {name: pl.col(name) for name in exact_sums(table, query)}

@@ -77,7 +77,8 @@ class Cube(Protocol):
 
         Columns: the levels, then the measures (SUM of integers is Int64, or exact in Int128 where a sum of this
         answer does not fit; SUM of decimals is a decimal of 38 digits, or exact as text where one has more; SUM and
-        MEAN otherwise Float64, COUNT is Int64), then, with totals, `total_depth`
+        MEAN otherwise Float64, of floats the exact sum, rounded once, where the engine's own does not answer it; MIN
+        and MAX have the type of the column; counts are Int64), then, with totals, `total_depth`
         (Int64); levels that a total does not fix are null. Rows are sorted by `total_depth` and then by the levels,
         nulls first. Groups without rows do not appear, except the grand total of a query without levels (its SUM
         and MEAN are null when no row matches).

@@ -32,6 +32,9 @@ END_S = 5.0
 """How long a question may take to end when its memory is needed."""
 
 
+Cursor = duckdb.DuckDBPyConnection
+
+
 class TooWide(Exception):
     """A number of an answer does not fit into its type."""
 

@@ -11,8 +11,9 @@ from collections.abc import Generator, Iterable, Sequence
 import polars as pl
 
 from flows.cube.bounds import Bounds
-from flows.cube.duckdb.database import Database, TooWide, answer, changed_rows
+from flows.cube.duckdb.database import Cursor, Database, TooWide, answer, changed_rows
 from flows.cube.duckdb.sql import INCOMING, StoredTable
+from flows.cube.float_sums import with_float_sums
 from flows.cube.frames import answer_columns, exact_sums, narrowed, row_columns
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
@@ -62,7 +63,7 @@ class DuckDbCube:
             if change.drop_versions:
                 left += changed_rows(cursor.execute(*stored.drop(change.drop_versions)))
             if incoming is not None:
-                cursor.register(INCOMING, stored.arrow(rows))
+                cursor.register(INCOMING, stored.arrow(stored.note(rows)))
                 if change.replaces and held is not None and stored.table.keys and may_meet(incoming, held):
                     left += changed_rows(cursor.execute(stored.make_room))
                 cursor.execute(stored.insert)
@@ -91,7 +92,7 @@ class DuckDbCube:
         self, table: str, segments: Sequence[LiveSegment], horizon: Horizon | None, *, keys_differ: bool
     ) -> int:
         stored = self._stored[table]
-        batches = live_batches(stored.table, segments, horizon, keys_differ=keys_differ)
+        batches = map(stored.note, live_batches(stored.table, segments, horizon, keys_differ=keys_differ))
         with self._database.transaction() as cursor:
             cursor.execute(stored.clear)
             first = next(batches, None)
@@ -112,10 +113,7 @@ class DuckDbCube:
         stored = self._stored[table.name]
         columns = [*query.levels, *query.measures, *([TOTAL_DEPTH] if query.totals else [])]
         with self._database.cursor(bounds) as cursor:
-            try:
-                frame = answer(cursor, *stored.select(query), columns, limits)
-            except TooWide:  # one sum that does not fit fails them all: ask again for wide ones
-                frame = narrowed(table, query, answer(cursor, *stored.select(query, wide=True), columns, limits))
+            frame = _answer(cursor, stored, query, columns, limits)
         sums = exact_sums(table, query)  # which may be wide
         frame = stored.named(frame, {n: kind for n, kind in answer_columns(table, query).items() if n not in sums})
         order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
@@ -154,3 +152,23 @@ class DuckDbCube:
         crowded = self._left[table] > max(SWEEP_ROWS, self._held[table] * SWEEP_SHARE)
         if crowded and self._database.checkpoint():  # else the next time: a reader is busy
             self._left[table] = 0
+
+
+def _answer(
+    cursor: Cursor, stored: StoredTable, query: Query, columns: Sequence[str], limits: Bounds | None
+) -> pl.DataFrame:
+    """The answer of a query, asked again where a commit has brought floats in another range meanwhile."""
+    while True:
+        floats = stored.floats
+        try:
+            try:
+                frame = answer(cursor, *stored.select(query, floats), columns, limits)
+            except TooWide:  # one sum that does not fit fails them all: ask again for wide ones
+                wide = answer(cursor, *stored.select(query, floats, wide=True), columns, limits)
+                frame = narrowed(stored.table, query, wide)
+        except TooWide:
+            if stored.floats is floats:
+                raise
+        else:
+            if stored.floats is floats:
+                return with_float_sums(stored.table, query, frame, floats)

@@ -13,6 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from flows.cube.duckdb.conditions import compile_condition
+from flows.cube.duckdb.limbs import limb_sums
+from flows.cube.float_sums import FloatRanges, ranges_of, summed_floats, widest
 from flows.cube.frames import row_columns
 from flows.cube.rebuild import Ranges, ordered_keys
 from flows.cube.wide_sums import BASE, HIGH, LOW
@@ -24,6 +26,7 @@ from flows.model.query import Query
 from flows.model.row_query import RowQuery
 from flows.model.tables import LINE, VERSION, Table
 from flows.model.types import ColumnType, Value
+from flows.model.types.decimal import DecimalType
 
 INCOMING = "incoming"
 """The name under which the rows to insert are registered."""
@@ -40,6 +43,7 @@ class StoredTable:
         self.columns = list(self._kinds)
         self._name = name
         self._inside = {column: f"c{i}" for i, column in enumerate(self.columns)}
+        self.floats: FloatRanges = {}
         required = {*table.keys, VERSION}
         typed = (f"{self._inside[c]} {self._kinds[c].duckdb}{' NOT NULL' * (c in required)}" for c in self.columns)
         same_key = " AND ".join(f"i.{self._inside[key]} = t.{self._inside[key]}" for key in table.keys)
@@ -101,16 +105,28 @@ class StoredTable:
         others = {name: each for name, each in columns.items() if frame.schema[name] != each.frame}
         return frame.with_columns(each.answer(frame.schema[name], pl.col(name)) for name, each in others.items())
 
-    def select(self, query: Query, *, wide: bool = False) -> tuple[str, list[Value]]:
+    def note(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Take in the range of the floats of rows, before anybody can ask for their sums; returns the rows."""
+        found = widest(self.floats, ranges_of(self.table, rows))
+        if found != self.floats:
+            self.floats = found
+        return rows
+
+    def select(self, query: Query, floats: FloatRanges, *, wide: bool = False) -> tuple[str, list[Value]]:
         """The statement that answers a query, and the values to bind; they come in no order.
 
-        With `wide`, exact sums come as wide ones, where every one fits.
+        Sums and means of the columns in `floats` come as sums of limbs. With `wide`, exact sums come as wide ones,
+        where every one fits.
         """
+        summed = summed_floats(self.table, query, floats)
         levels = [self._level(self.table.level(name)) for name in query.levels]
-        selected = [
-            *levels,
-            *(self._aggregate(self.table.measure(name).aggregation, wide=wide) for name in query.measures),
+        measures = [
+            limb_sums(self._inside[summed[name][0].column], summed[name][1])
+            if name in summed
+            else self._aggregate(self.table.measure(name).aggregation, wide=wide)
+            for name in query.measures
         ]
+        selected = [*levels, *(f"{each} AS m{i}" for i, each in enumerate(measures))]  # two may be the same
         if query.totals:
             fixed = f"{len(levels)} - bit_count(grouping({', '.join(levels)}))" if levels else "0"
             selected.append(f"CAST({fixed} AS BIGINT) AS depth")
@@ -149,8 +165,8 @@ class StoredTable:
                 return f"min({self._inside[column]})"
             case Max(column):
                 return f"max({self._inside[column]})"
-            case Mean(column) if wide:
-                return f"avg(CAST({self._inside[column]} AS DOUBLE))"
+            case Mean(column) if wide and isinstance(kind := self.table.column(column).type, DecimalType):
+                return _wide_mean(self._inside[column], kind)
             case Mean(column):
                 return f"CAST(avg({self._inside[column]}) AS DOUBLE)"
             case Sum(column) if wide:
@@ -175,8 +191,18 @@ class StoredTable:
 def _wide_sum(column: str, kind: ColumnType) -> str:
     if kind.sums != "decimal":
         return f"sum({column})"
+    high, low = _sums_of_parts(column)
+    return f"struct_pack({HIGH} := {high}, {LOW} := {low})"
+
+
+def _wide_mean(column: str, kind: DecimalType) -> str:
+    high, low = (f"CAST({part} AS DOUBLE)" for part in _sums_of_parts(column))
+    return f"({high} * {float(BASE)!r} + {low}) / count({column}) / {10.0**kind.scale!r}"
+
+
+def _sums_of_parts(column: str) -> tuple[str, str]:
     units = f"CAST(replace(CAST({column} AS VARCHAR), '.', '') AS HUGEINT)"
-    return f"struct_pack({HIGH} := sum({units} // {BASE}), {LOW} := sum({units} % {BASE}))"
+    return f"sum({units} // {BASE})", f"sum({units} % {BASE})"
 
 
 def _grouping(levels: list[str], totals: bool) -> str:

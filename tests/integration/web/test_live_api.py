@@ -27,6 +27,7 @@ def test_queries_are_answered(session: Session) -> None:
     answer = session.get("/api/query?measure=Quantity.SUM&by=Date&totals=true").json()
     assert answer == {
         "dataset": "sales",
+        "measures": {"Quantity.SUM": {"kind": "integer"}},
         "rows": [
             {"Date": None, "Quantity.SUM": 17, "total_depth": 0},
             {"Date": "2021-05-01", "Quantity.SUM": 10, "total_depth": 1},
