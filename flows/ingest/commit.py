@@ -243,7 +243,7 @@ class Appender:
 def _rows_of(batch: _Batch) -> pl.DataFrame:
     """The rows that the batch brings, with `_version` and `_line`, in the order of the files."""
     ids = {version.path: version.id for version in batch.plan.staged}
-    columns = [*batch.dataset.schema.columns(), VERSION, LINE]
+    columns = [*batch.dataset.row_schema.columns(), VERSION, LINE]
     checked = batch.checked.checked
     return (_with_version(checked, ids) if checked.rows.height else batch.dataset.no_rows).select(columns)
 

@@ -112,7 +112,7 @@ def _judged_alone(dataset: Dataset, rows: pl.DataFrame, source: Source) -> FileF
 
 def hidden_words(dataset: Dataset, hidden: Mapping[str, int]) -> list[str]:
     """What people should know of values that are not shown, one sentence for each column."""
-    columns = dataset.schema.columns()
+    columns = dataset.row_schema.columns()
     return [
         f"{name}: {counted(number, 'value')} not shown: "
         + (f"no place in {columns[name].dtype}" if name in columns else "the column is not declared any more")

@@ -106,7 +106,7 @@ def check_group(dataset: Dataset, group: Sequence[OpenedFile]) -> CheckedFiles:
 
 def _check_together(dataset: Dataset, group: Sequence[OpenedFile]) -> CheckedFiles:
     if not group:
-        return CheckedFiles([], dataset.schema.create_empty().with_columns(_NOWHERE), {}, {})
+        return CheckedFiles([], dataset.row_schema.create_empty().with_columns(_NOWHERE), {}, {})
     files = [read.landed.path for read, _ in group]
     alike = {id(own): own for own in map(dataset.of_file, files)}
     if len(alike) > 1:

@@ -183,7 +183,7 @@ class SegmentRepair:
     def _write(
         self, dataset: Dataset, replacement: Replacement, rows: Sequence[Content], frames: list[pl.DataFrame]
     ) -> None:
-        columns = [*dataset.schema.columns(), VERSION, LINE]
+        columns = [*dataset.row_schema.columns(), VERSION, LINE]
         refused = {id for id, verdict in replacement.checked.items() if not verdict.accepted}
         stay = [content.id for content in rows if content.id not in refused and content.id not in replacement.lost]
         kept = pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed") if frames else None

@@ -21,6 +21,8 @@ from flows.model.archives import Zip
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.declaration import require, require_kind
+from flows.model.derived import Derived, computations, with_derived
+from flows.model.expressions.compile import Computation
 from flows.model.file_names import name_matcher
 from flows.model.formats import Csv, Excel, Format, check_formats, fingerprint_of
 from flows.model.limits import Limits
@@ -71,6 +73,7 @@ class Dataset:
         format: how the files are written: `Csv(…)`, `Parquet(…)`, `JsonLines(…)`, `Excel(…)`; or, where that is in
             several ways, a mapping from globs for their names, in place of `pattern`, of which the first one that
             matches counts: `{"*.csv": Csv(…), "*.xlsx": Excel()}`.
+        columns: columns that are computed from those of the schema: name → `Derived(…)`. They come behind them.
         renamed: the earlier name of a column → its name now, so that what was loaded under the one is shown under the
             other.
         from_path: regular expression with named groups; each group is a column taken from the file's path inside the
@@ -99,6 +102,7 @@ class Dataset:
     archives: Zip | None = None
 
     format: Format | Mapping[str, Format] = field(default_factory=Csv, hash=False)
+    columns: Mapping[str, Derived] = field(default_factory=dict, hash=False)
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     from_path: str | None = None
     source_columns: tuple[str, ...] | None = None
@@ -115,6 +119,9 @@ class Dataset:
     expect: DailyBy | None = None
     retain_days: int | None = None
 
+    computations: Mapping[str, Computation] = field(init=False, repr=False, compare=False)
+    """The derived columns, ready to be computed."""
+
     def __new__(cls, *_args: object, **options: object) -> Self:
         """Before `__init__` would refuse an old name without a word about the new one."""
         refuse_old_names(options)
@@ -122,6 +129,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_schema(self.schema)
+        object.__setattr__(self, "computations", computations(self.schema, self.columns))
         object.__setattr__(self, "name", self.name or self.schema.__name__.lower())
         object.__setattr__(self, "landing", Path(self.landing))
         named = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,62}", self.name) is not None
@@ -131,9 +139,9 @@ class Dataset:
             object.__setattr__(self, "pattern", self.pattern or self.format.pattern)
         check_source_columns(self.source_columns, prepared=self.prepare is not None)
         columns = tuple(self.schema.columns()) if self.prepare is None else None
-        check_renamed(self.schema, self.renamed)
+        check_renamed(self.schema, self.renamed, self.columns)
         check_from_path(self.from_path, columns, self.source_columns)
-        check_expected_day(self.schema, self.expect, self.retain_days)
+        check_expected_day(self.row_schema, self.expect, self.retain_days)
         check_duplicates(self.schema, self.duplicates)
         check_precedence(self.schema, self.precedence)
         check_archives(self.archives, self.formats)
@@ -252,9 +260,14 @@ class Dataset:
         return tuple(name for name in self.schema.columns() if name not in self.path_columns)
 
     @cached_property
+    def row_schema(self) -> type[dy.Schema]:
+        """The schema with the derived columns: what is checked, and what segments hold."""
+        return with_derived(self.schema, self.columns)
+
+    @cached_property
     def table(self) -> Table:
         """The table of the cube that this dataset fills."""
-        columns = self.schema.columns()
+        columns = self.row_schema.columns()
         return Table(
             name=self.name,
             columns=tuple(Column(name, type_of(column), column.nullable) for name, column in columns.items()),
@@ -270,7 +283,7 @@ class Dataset:
     def no_rows(self) -> pl.DataFrame:
         """No rows, with the schema's columns, `_version` and `_line`."""
         extra = (pl.lit(None, pl.Int64).alias(VERSION), pl.lit(None, pl.UInt32).alias(LINE))
-        return self.kept(self.schema.create_empty()).with_columns(*extra)
+        return self.kept(self.row_schema.create_empty()).with_columns(*extra)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -288,5 +301,8 @@ class Dataset:
             f"rows={self.completeness.rows!r}",
         ]
         facts += [f"renamed={dict(self.renamed)!r}"] if self.renamed else []
+        facts += (
+            [f"columns={[(name, each.fingerprint) for name, each in self.columns.items()]}"] if self.columns else []
+        )
         without_addresses = re.sub(r" at 0x[0-9a-f]+", "", "\n".join(facts))
         return hashlib.sha256(without_addresses.encode()).hexdigest()[:16]

@@ -25,19 +25,26 @@ def check_schema(schema: object) -> None:
         raise wrong("schema", "a subclass of dataframely.Schema", schema)
     require(bool(schema.columns()), "schema", "at least one column", schema.__name__)
     for name, column in schema.columns().items():
-        _check_column(name, column)
+        check_column(name, column, f"schema.{name}")
 
 
-def _check_column(name: str, column: dy.Column) -> None:
+def check_column(name: str, column: dy.Column, field: str) -> None:
+    """Refuse a column that no cube could hold.
+
+    Args:
+        name: its name.
+        column: it.
+        field: where it is declared.
+    """
     known = ", ".join(sorted({declared.__name__ for declared in DECLARED}))
-    require(type(column) in DECLARED, f"schema.{name}", f"one of {known}", type(column).__name__)
-    require(bool(name) and not _is_pattern(name), f"schema.{name}", "another name: a text that is no pattern", name)
-    require(name not in RESERVED, f"schema.{name}", "another name; this one is taken", name)
+    require(type(column) in DECLARED, field, f"one of {known}", type(column).__name__)
+    require(bool(name) and not _is_pattern(name), field, "another name: a text that is no pattern", name)
+    require(name not in RESERVED, field, "another name; this one is taken", name)
     counted = f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable  # its count of values would be that of rows
-    require(not counted, f"schema.{name}", "another name, or not nullable", name)
+    require(not counted, field, "another name, or not nullable", name)
     instead = DECLARED[type(column)].instead_of(column)
     if instead is not None:
-        raise wrong(f"schema.{name}", instead, name)
+        raise wrong(field, instead, name)
 
 
 def _is_pattern(name: str) -> bool:
@@ -134,11 +141,13 @@ def check_from_path(pattern: str | None, columns: tuple[str, ...] | None, source
     require(not unknown, "from_path", "groups named as columns of the schema", unknown)
 
 
-def check_renamed(schema: type[dy.Schema], renamed: Mapping[str, str]) -> None:
+def check_renamed(schema: type[dy.Schema], renamed: Mapping[str, str], derived: Collection[str]) -> None:
     """Refuse an earlier name that is one of now, and one whose column has no name now."""
     known = set(schema.columns())
     for old, new in renamed.items():
-        require(old not in known, "renamed", "a mapping from names that columns had to those they have", old)
+        require(
+            old not in {*known, *derived}, "renamed", "a mapping from names that columns had to those they have", old
+        )
         leads = {old}
         while new not in known and new in renamed and new not in leads:
             leads.add(new)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import dataframely as dy
 import polars as pl
@@ -20,11 +21,14 @@ class TypedRows:
         frame: the schema's columns, `_file`, `_line`, `_row` (position in the text frame) and `_read`
             (whether every cell could be cast).
         unread: column → one flag per row, set where a text stands that is no value of the type. Columns that
-            could be read everywhere are not named.
+            could be read everywhere are not named. Of derived columns: where the value could not be computed, or has
+            no place in the type.
+        without: derived column → one flag per row, set where a cell that it is computed from has a finding itself.
     """
 
     frame: pl.DataFrame
     unread: dict[str, pl.Series]
+    without: Mapping[str, pl.Series] = field(default_factory=dict)
 
 
 def cast_rows(schema: type[dy.Schema], cells: CellText, text: pl.DataFrame) -> TypedRows:

@@ -60,7 +60,7 @@ class Cost:
 
     def __init__(self, dataset: Dataset) -> None:
         self.room_bytes = dataset.limits.read_memory_bytes or memory_bytes() // SHARE
-        self._columns = max(len(dataset.header) + len(dataset.path_columns), len(dataset.schema.columns()))
+        self._columns = max(len(dataset.header) + len(dataset.path_columns), len(dataset.row_schema.columns()))
         self._line = LINE + self._columns * (CELL if dataset.prepare is None else CELL + PREPARED_CELL)
         self.most_bytes = self.room_bytes // BYTE
         self.free_bytes = (self.room_bytes - self.bad_line) // self.worst(1, 0)

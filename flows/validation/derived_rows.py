@@ -20,6 +20,7 @@ from flows.model.types import type_of
 from flows.validation.casts import TypedRows
 from flows.validation.conversion import convert
 from flows.validation.cost import TooCostly
+from flows.validation.derived_columns import compute_derived
 from flows.validation.validate import find_faults
 
 
@@ -78,17 +79,20 @@ def _derive_alike(dataset: Dataset, rows: pl.DataFrame, sources: Sequence[Source
     raw = pl.DataFrame(
         [_raw(dataset, held, sources, name).alias(name) for name in dataset.schema.columns()]
     ).with_columns(held[FILE], held[LINE])
-    typed = _typed(dataset, raw)
-    values = dataset.kept(typed.frame.select(*dataset.schema.columns(), LINE)).with_columns(held[VERSION])
-    columns = [*dataset.schema.columns(), VERSION, LINE]
+    typed = compute_derived(dataset, _typed(dataset, raw))
+    columns = list(dataset.row_schema.columns())
+    values = dataset.kept(typed.frame.select(*columns, LINE)).with_columns(held[VERSION])
     found = _found(dataset, typed, raw, sources) if judged else {}
     hidden = {**_gone(dataset, held), **{name: int(lost.sum()) for name, lost in typed.unread.items()}}
-    return DerivedRows(values.select(columns).drop_nulls(list(dataset.table.keys) or [VERSION]), found, hidden)
+    return DerivedRows(
+        values.select(*columns, VERSION, LINE).drop_nulls(list(dataset.table.keys) or [VERSION]), found, hidden
+    )
 
 
 def _gone(dataset: Dataset, held: pl.DataFrame) -> dict[str, int]:
     """The columns of which nothing is made any more, and how many values they have."""
-    used = {_stored_name(dataset, held, name) for name in dataset.schema.columns()} | {VERSION, FILE, LINE}
+    used = {_stored_name(dataset, held, name) for name in dataset.schema.columns()}
+    used |= {*dataset.columns, VERSION, FILE, LINE}
     values = {name: held.height - held[name].null_count() for name in held.columns if name not in used}
     return {name: number for name, number in values.items() if number}
 

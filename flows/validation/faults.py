@@ -12,6 +12,7 @@ from flows.model.dataset import Dataset
 from flows.model.tables import LINE
 from flows.runtime.boundaries import FileFailed, Scope, boundary
 from flows.validation.casts import cast_rows
+from flows.validation.derived_columns import DERIVED, compute_derived
 from flows.validation.prepare import prepare_files
 from flows.validation.raw_rows import RawRows
 from flows.validation.rules import checks_of, expressions
@@ -22,7 +23,7 @@ class Fault:
     """What raised.
 
     Args:
-        rule: the step (`reading`, `prepare`, `cast`, `check`), or the rule of the schema.
+        rule: the step (`reading`, `prepare`, `cast`, `derived`, `check`), or the rule of the schema.
         column: the rule's column, if it belongs to one.
         line: the first physical line at which it raises by itself.
     """
@@ -58,10 +59,13 @@ def find_fault(dataset: Dataset, parse: Callable[[], RawRows]) -> Fault:
     typed = _attempt(cast, rows)
     if typed is None:
         return Fault("cast", line=_first_line(rows, cast))
-    for rule, expression in expressions(checks_of(dataset.schema)):
+    derived = _attempt(compute_derived, dataset, typed)
+    if derived is None:
+        return Fault(DERIVED)
+    for rule, expression in expressions(checks_of(dataset.row_schema)):
         check = partial(_select, expression)
-        if _attempt(check, typed.frame) is None:
-            return Fault(rule.name, rule.column, _first_line(typed.frame, check))
+        if _attempt(check, derived.frame) is None:
+            return Fault(rule.name, rule.column, _first_line(derived.frame, check))
     return Fault("check")
 
 

@@ -110,7 +110,8 @@ def broken(rule: Rule, failing: pl.DataFrame, typed: TypedRows) -> pl.DataFrame:
     rows = failing.filter(pl.col(rule.flag) == "invalid")
     if rule.name == PRIMARY_KEY:
         return rows.drop_nulls(rule.reads)
-    unread = [typed.unread[name].gather(rows[ROW]) for name in rule.reads if name in typed.unread]
+    flags = (typed.unread, typed.without)
+    unread = [each[name].gather(rows[ROW]) for each in flags for name in rule.reads if name in each]
     return rows.filter(~pl.any_horizontal(pl.lit(flags) for flags in unread)) if unread else rows
 
 
@@ -134,6 +135,7 @@ def repeats(rows: pl.Series, typed: TypedRows, text: pl.DataFrame, *, last_stays
     spelled = [
         text[name].zip_with(flags, pl.Series([None], dtype=pl.String)).gather(rows).alias(f"_text_{position}")
         for position, (name, flags) in enumerate(typed.unread.items())
+        if name in text.columns  # a derived one says what the others do
     ]
     cells = typed.frame.drop(LINE, ROW, READ)[rows].with_columns(spelled)
     whole = pl.struct(pl.all())

@@ -15,6 +15,7 @@ from flows.model.tolerances import Tolerance
 from flows.model.types import type_of
 from flows.validation.casts import TypedRows, cast_rows
 from flows.validation.cost import Cost
+from flows.validation.derived_columns import DERIVED, compute_derived, expected_of, operand_texts
 from flows.validation.expectation import expected_texts
 from flows.validation.prepare import prepare_files
 from flows.validation.raw_rows import RawRows
@@ -56,7 +57,7 @@ def validate(dataset: Dataset, text: RawRows) -> CheckedRows:
         Every row of an accepted file is good, collapsed into an identical one, or refused with a finding.
     """
     prepared = prepare_files(dataset, text)
-    checks = checks_of(dataset.schema, keys_repeat=dataset.table.greatest is not None)
+    checks = checks_of(dataset.row_schema, keys_repeat=dataset.table.greatest is not None)
     sorted_rows = _sort(dataset, checks, prepared.frame)
     found = _with_broken_rules(dataset, checks, prepared.found, sorted_rows, prepared.frame)
     let_pass = tolerated_cells(dataset.schema, dataset.first_format.cells, prepared.frame, sorted_rows.typed)
@@ -64,7 +65,7 @@ def validate(dataset: Dataset, text: RawRows) -> CheckedRows:
     verdicts = _judge(dataset, replace(text, found=found), sorted_rows, rows_by_file(prepared.frame[FILE]))
     accepted = pl.Series([verdict.accepted for verdict in verdicts], dtype=pl.Boolean)
     good = sorted_rows.good if accepted.all() else sorted_rows.good.filter(accepted.gather(sorted_rows.good[FILE]))
-    return CheckedRows(dataset.kept(good.select(*dataset.schema.columns(), FILE, LINE)), verdicts)
+    return CheckedRows(dataset.kept(good.select(*dataset.row_schema.columns(), FILE, LINE)), verdicts)
 
 
 def _with_tolerances(found: FileFindings, more: tuple[Tolerance, ...]) -> FileFindings:
@@ -82,7 +83,7 @@ def find_faults(
         raw: what stands in their cells, for the findings.
         found: what is found in each file so far.
     """
-    checks = checks_of(dataset.schema, keys_repeat=dataset.table.greatest is not None)
+    checks = checks_of(dataset.row_schema, keys_repeat=dataset.table.greatest is not None)
     good, failing = checks.filter(typed.frame, Cost(dataset))
     return _with_broken_rules(dataset, checks, found, _SortedRows(good, failing, typed, typed.frame[FILE].clear()), raw)
 
@@ -98,7 +99,8 @@ def _with_broken_rules(
 
 def _sort(dataset: Dataset, checks: Checks, text: pl.DataFrame) -> _SortedRows:
     """Filter once; where a file repeats rows, leave the repeats out and filter again."""
-    typed, cost = cast_rows(dataset.schema, dataset.first_format.cells, text), Cost(dataset)
+    typed = compute_derived(dataset, cast_rows(dataset.schema, dataset.first_format.cells, text))
+    cost = Cost(dataset)
     if dataset.table.greatest is not None:
         return _sort_repeated_keys(dataset, checks, typed, text)
     good, failing = checks.filter(typed.frame, cost)
@@ -135,12 +137,12 @@ _THIN_NOTES = pl.Schema({**dict.fromkeys(_THIN, pl.UInt32), "rule": pl.String, "
 
 def _thin_notes(dataset: Dataset, checks: Checks, found: _SortedRows) -> pl.DataFrame:
     """One row per finding, without the texts, which are looked up for those that are kept."""
-    columns = dataset.schema.columns()
+    columns = dataset.row_schema.columns()
     position = {name: index for index, name in enumerate(columns)}
     left = found.failing.select(*_THIN)
     notes = [
         left.filter(flags.gather(left[ROW])).with_columns(
-            rule=pl.lit(type_of(columns[name]).kind), check=-1 - position[name], rank=position[name]
+            rule=pl.lit(_rule_of(dataset, name)), check=-1 - position[name], rank=position[name]
         )
         for name, flags in found.typed.unread.items()
     ]
@@ -148,6 +150,11 @@ def _thin_notes(dataset: Dataset, checks: Checks, found: _SortedRows) -> pl.Data
         rows = broken(rule, found.failing, found.typed)
         notes.append(rows.select(*_THIN, rule=pl.lit(rule.name), check=check, rank=rule.rank))
     return pl.concat([_THIN_NOTES.to_frame(), *notes])
+
+
+def _rule_of(dataset: Dataset, name: str) -> str:
+    """What a finding calls it that a column has no value where it should."""
+    return DERIVED if name in dataset.columns else type_of(dataset.schema.columns()[name]).kind
 
 
 def _full_notes(dataset: Dataset, checks: Checks, thin: pl.DataFrame, text: pl.DataFrame) -> pl.DataFrame:
@@ -164,12 +171,16 @@ def _words(
 ) -> tuple[str | None, pl.Series | pl.Expr, pl.Series | pl.Expr]:
     """The column of a check, what stands in the cells of rows that fail it, and what should."""
     if check < 0:
-        name, column = list(dataset.schema.columns().items())[-1 - check]
+        name, column = list(dataset.row_schema.columns().items())[-1 - check]
+        if name in dataset.columns:
+            return name, operand_texts(dataset, name, text), pl.lit(expected_of(dataset, name))
         return name, text[name], expected_texts(name, column, dataset.first_format, text[name])
     rule = checks.rules[check]
     if rule.name == PRIMARY_KEY:
         key = text.select(pl.format(f"{name}={{}}", pl.col(name)).alias(name) for name in dataset.table.keys)
         return None, key.select(pl.concat_str(pl.all(), separator=", ")).to_series(), pl.lit(rule.expected)
+    if rule.column is not None and rule.column in dataset.columns:
+        return rule.column, operand_texts(dataset, rule.column, text), pl.lit(rule.expected)
     return rule.column, text[rule.column] if rule.column else pl.lit(None, pl.String), pl.lit(rule.expected)
 
 

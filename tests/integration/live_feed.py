@@ -41,6 +41,7 @@ CHOSEN = replace(SALES, {options})
 
 OTHER_COLUMNS = """
 import dataframely as dy
+import polars as pl
 
 class Sales(dy.Schema):
     {columns}
@@ -192,13 +193,15 @@ def declare(
     observer: Observer = "native",
     settle_s: float = SETTLE_S,
     columns: str | None = None,
+    derived: str | None = None,
     **options: object,
 ) -> Settings:
-    """Write a declaration of the sales, and say where it is: `options` replace those of the dataset, and `columns`
-    those of its schema, as they are written in it."""
+    """Write a declaration of the sales, and say where it is: `options` replace those of the dataset, `columns` those of
+    its schema, and `derived` adds others, both as they are written in it."""
     declaration = root / "declaration.py"
     written = ", ".join(f"{name}={value!r}" for name, value in options.items())
     written = f"schema=Sales, {written}" if columns is not None else written
+    written = f"columns={derived}, {written}" if derived is not None else written
     other = OTHER_COLUMNS.format(columns=columns) if columns is not None else ""
     declaration.write_text(other + DECLARATION.format(options=written), encoding="utf-8")
     return Settings(
@@ -229,13 +232,14 @@ def live(
     settle_s: float = SETTLE_S,
     make_landing: bool = True,
     columns: str | None = None,
+    derived: str | None = None,
     **options: object,
 ) -> Iterator[LiveFeed]:
     """Keep the sales in `root`/landing live, declared as `declare` says. A leak fails the test."""
     landing = root / "landing"
     if make_landing:
         landing.mkdir(exist_ok=True)
-    settings = declare(root, observer=observer, settle_s=settle_s, columns=columns, **options)
+    settings = declare(root, observer=observer, settle_s=settle_s, columns=columns, derived=derived, **options)
     threads, handles = set(threading.enumerate()), _inotify_handles()
     with open_feed(settings) as opened, running(opened, landing) as living:
         yield living

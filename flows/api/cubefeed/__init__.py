@@ -10,6 +10,7 @@ from flows.model.archives import Zip
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
+from flows.model.derived import Derived
 from flows.model.formats import Cells, Csv, Excel, JsonLines, Parquet
 from flows.model.header import Header
 from flows.model.limits import Limits
@@ -29,6 +30,7 @@ __all__ = [
     "DailyBy",
     "Dataset",
     "DeclarationError",
+    "Derived",
     "Excel",
     "Header",
     "JsonLines",
