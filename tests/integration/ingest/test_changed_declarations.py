@@ -27,8 +27,8 @@ FLOATS = KEY + "Quantity = dy.Float64()"
 
 
 def rows_of(living: LiveFeed) -> list[tuple[object, ...]]:
-    """The rows of the cube without the version, by the key."""
-    return sorted(row[:-1] for row in all_rows(living.feed.cube, "sales").iter_rows())
+    """The rows of the cube without the version and the line, by the key."""
+    return sorted(row[:-2] for row in all_rows(living.feed.cube, "sales").iter_rows())
 
 
 def forget_file(living: LiveFeed, name: str) -> None:

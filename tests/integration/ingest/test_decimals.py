@@ -51,7 +51,7 @@ def amounts(*texts: str, start: int = 1, day: str = "2021-05-01") -> bytes:
 
 
 def rows_of(living: LiveFeed) -> list[tuple[Any, ...]]:
-    return sorted(row[:-1] for row in all_rows(living.feed.cube, "sales").iter_rows())
+    return sorted(row[:-2] for row in all_rows(living.feed.cube, "sales").iter_rows())
 
 
 def put(living: LiveFeed, name: str, body: bytes) -> None:

@@ -30,7 +30,7 @@ FIRST, AGAIN = (datetime(2024, 10, 27, hour, 30, tzinfo=UTC) for hour in (0, 1))
 
 
 def rows_of(living: LiveFeed) -> list[tuple[Any, ...]]:
-    return sorted((row[:-1] for row in all_rows(living.feed.cube, "sales").iter_rows()), key=repr)
+    return sorted((row[:-2] for row in all_rows(living.feed.cube, "sales").iter_rows()), key=repr)
 
 
 def put(living: LiveFeed, name: str, *rows: str) -> None:
