@@ -48,6 +48,10 @@ class Measured:
         rows = self.on(day).get(CONTRIBUTORS_COUNT)
         return None if isinstance(rows, str | float | Decimal) else rows or 0
 
+    def too_large_on(self, day: date) -> list[str]:
+        """Which measures of a day are beyond what there is a number for, in words."""
+        return [f"{name} {TOO_LARGE}" for name, value in self.on(day).items() if value == TOO_LARGE]
+
     @property
     def complaints(self) -> list[str]:
         """Which measures fail, and why, in words."""

@@ -90,7 +90,7 @@ def day_report(
         extra=checked["extra"],
         complaints=(
             *complaints_of(checked, found, inbox.problem),
-            *(measured.complaints if measured is not None else ()),
+            *([*measured.complaints, *measured.too_large_on(day)] if measured is not None else ()),
             *_warnings(came),
         ),
         state=state,

@@ -107,8 +107,9 @@ def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(livi
     shown = {total.measure: total.value for total in found.of_the_day}
     assert shown == {"Quantity.SUM": TOO_LARGE, "Quantity.MEAN": float(MOST), "contributors.COUNT": 2}
     assert {total.measure: total.value for total in found.totals if total.date == "2021-05-01"}["Quantity.SUM"] == 10
+    assert found.complaints == ("Quantity.SUM does not fit",)
     for form in (make_page, make_markdown, make_csv):
-        assert TOO_LARGE in form(found)
+        assert TOO_LARGE in form(found) and "All is well" not in form(found)
     closed = ask(living, "close-day")
     assert closed["day"]["missing"] == closed["day"]["extra"] == 0 and closed["report"]["rows"] == 4
 
