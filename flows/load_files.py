@@ -40,8 +40,8 @@ async def load_files(
         paths: Names or patterns inside the landing directory, such as sales_2021-05-0*.csv. All files where there are
             none.
         since: Only files whose last accepted version was found at or after this time.
-        where: Only files that hold a row with this value, such as Date=2021-05-01; with all of them where there are
-            several.
+        where: Only files that hold a row that meets a condition, such as Date=2021-05-01 or Date>=2021-05-01;
+            one such row for each condition where there are several.
         dry_run: Say what would change, and change nothing.
         force: With load, read the files again, also those of which nothing is new. A duplicate stays one.
     """

@@ -62,7 +62,8 @@ FormatOption = Annotated[
 PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patterns inside the landing directory.")]
 SinceOption = Annotated[str | None, typer.Option("--since", help="Only versions found at or after this time.")]
 WhereOption = Annotated[
-    list[str] | None, typer.Option("--where", help="LEVEL=VALUE: only files that hold such a row. May be repeated.")
+    list[str] | None,
+    typer.Option("--where", help="Only files with a row that meets a condition. May be repeated."),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the outcome.")]

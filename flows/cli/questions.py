@@ -18,6 +18,10 @@ from flows.settings import Settings
 from flows.text.hindrances import hindrances
 from flows.text.output import Format, show, show_one
 
+WHERE_HELP = (
+    'Only rows that meet a condition, such as "Date>=2021-05-01", "Date = last 7 days", "Product in (phone, watch)", '
+    '"Product!=phone", "Product~pho" (has it in it) or "Product is null". May be repeated; the README has all forms.'
+)
 SHOWN_REFUSED = 1_000
 NAMED_WAITING = 5
 
@@ -28,7 +32,7 @@ commands = typer.Typer()
 def query(
     measures: Annotated[list[str], typer.Argument(help="Measures, such as Quantity.SUM or contributors.COUNT.")],
     by: Annotated[list[str] | None, typer.Option(help="Level to group by. May be repeated.")] = None,
-    where: Annotated[list[str] | None, typer.Option(help="LEVEL=VALUE. May be repeated.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help=WHERE_HELP)] = None,
     totals: Annotated[bool, typer.Option("--totals", help="Also the totals.")] = False,
     dataset: DatasetOption = None,
     state: StateOption = None,

@@ -10,10 +10,10 @@ from datetime import datetime
 from unicodedata import normalize
 
 from flows.errors import RequestFailed
-from flows.model.condition_text import parse_value, split_condition
+from flows.model.condition_text import parse_condition
 from flows.model.dataset import Dataset
 from flows.model.files import shown
-from flows.model.types import Value
+from flows.model.relative_days import Clock
 from flows.store.derived import shown_segments
 from flows.store.ledger import Ledger
 from flows.store.payload import Payload
@@ -37,7 +37,7 @@ def choose_paths(
 
     Raises:
         RequestFailed: a pattern matches nothing or leads out of the landing directory; a segment cannot be read.
-        QueryError: `where` names no level, or no value of it.
+        QueryError: `where` has no condition, names no level, or no value of it.
     """
     chosen = _matching(dataset, payload, list(paths))
     if payload.since is None and not payload.where:
@@ -56,19 +56,14 @@ def choose_paths(
 def _holding(
     dataset: Dataset, ledger: Ledger, segments: Segments, condition: str, versions: list[AcceptedVersion]
 ) -> set[int]:
-    asked = split_condition(condition, [level.name for level in dataset.table.levels])
-    if asked is None:
-        raise RequestFailed(
-            "A condition needs LEVEL=VALUE", next_step="write for example Date=2021-05-01", got=condition
-        )
-    level = dataset.table.level(asked[0])
-    value: Value = parse_value(level, asked[1])
+    clock = Clock(datetime.now().astimezone(), dataset.expect)
+    asked = parse_condition(condition, {level.name: level.type for level in dataset.table.levels}, clock)
     facts = shown_segments(ledger, dataset.name)
     named = {version.segment for version in versions if version.segment is not None}
     if not named <= facts.keys():
         raise RequestFailed("The segments were merged meanwhile", next_step="ask again")
     parts = [Part(facts[id], segments.path(facts[id]), {}) for id in named]
-    return versions_holding(parts, dataset.table, level, value)
+    return versions_holding(parts, dataset.table, asked)
 
 
 def _matching(dataset: Dataset, payload: Payload, paths: list[bytes]) -> list[bytes]:

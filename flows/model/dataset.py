@@ -273,6 +273,7 @@ class Dataset:
             columns=tuple(Column(name, type_of(column), column.nullable) for name, column in columns.items()),
             keys=tuple(self.schema.primary_key()),
             greatest=self.precedence.column if isinstance(self.precedence, ByColumn) else None,
+            expect=self.expect,
         )
 
     def kept(self, rows: pl.DataFrame) -> pl.DataFrame:

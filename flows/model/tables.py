@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import assert_never
 
 from flows.errors import QueryError
+from flows.model.calendar import DailyBy
 from flows.model.levels import Level, OwnColumn
 from flows.model.measures import (
     Aggregation,
@@ -60,12 +61,14 @@ class Table:
         keys: the names of those that are the key.
         greatest: of rows with the same key the one with the greatest value of this column stays; None where
             rank decides alone.
+        expect: when which day's data is expected; it says which day it is where conditions name days from today.
     """
 
     name: str
     columns: tuple[Column, ...]
     keys: tuple[str, ...] = ()
     greatest: str | None = None
+    expect: DailyBy | None = None
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:

@@ -10,10 +10,11 @@ import polars as pl
 from sqlalchemy import select
 
 from flows.errors import QueryError
-from flows.model.condition_text import parse_value, split_condition
+from flows.model.condition_text import parse_condition, split_condition
 from flows.model.dataset import Dataset
 from flows.model.files import first_names, shown
 from flows.model.lifecycle import LIVE, State
+from flows.model.matching import matches
 from flows.model.merge import last_by_rank
 from flows.model.precedence import ByArrival, ByColumn, ByName, Rank
 from flows.model.tables import LINE, VERSION, Table
@@ -62,7 +63,7 @@ def key_rows(
         dataset: whose.
         ledger: the ledger.
         segments: where the rows are.
-        conditions: COLUMN=VALUE, of some of the key's columns or of all.
+        conditions: of some of the key's columns or of all.
         limit: how many at most.
 
     Raises:
@@ -85,16 +86,16 @@ def _wanted(dataset: Dataset, conditions: Sequence[str]) -> pl.Expr:
         raise QueryError("The table has no keys: all rows of its files are in it", next_step="use --file or --day")
     expressions = []
     for condition in conditions:
-        name, text = split_condition(condition, table.keys) or (None, "")
-        if name not in table.keys:
+        if split_condition(condition, table.keys)[0] not in table.keys:
             raise QueryError(
                 "A condition is of no column of the key",
                 next_step=f"write for example {table.keys[0]}=1",
                 got=condition,
                 allowed=", ".join(table.keys),
             )
-        column = table.column(name)
-        expressions.append(pl.col(name).eq_missing(pl.lit(parse_value(column, text), column.type.frame)))
+        asked = parse_condition(condition, {key: table.column(key).type for key in table.keys})
+        kind = table.column(asked.name).type
+        expressions.append(matches(asked, pl.col(asked.name).cast(kind.frame), kind))
     return pl.all_horizontal(expressions)
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import polars as pl
 
 from flows.errors import RequestFailed
-from flows.model.levels import Level
+from flows.model.conditions import Condition
+from flows.model.matching import matches
 from flows.model.precedence import Rank
 from flows.model.tables import LINE, VERSION, Column, Table
-from flows.model.types import DATE, Value
+from flows.model.types import DATE
 from flows.store.ledger import SegmentFacts
 
 
@@ -41,15 +42,16 @@ def scan_segments(parts: Iterable[Part]) -> list[pl.LazyFrame]:
     return [pl.scan_parquet(files, glob=False, hive_partitioning=False) for files in alike.values()]
 
 
-def versions_holding(parts: Iterable[Part], table: Table, level: Level, value: Value) -> set[int]:
-    """The versions that have a row with this value of a level.
+def versions_holding(parts: Iterable[Part], table: Table, condition: Condition) -> set[int]:
+    """The versions that have a row which meets a condition.
 
     Rows that an earlier declaration has made, without the level's column or with another type of it, hold no value.
 
     Raises:
         RequestFailed: a segment cannot be read.
     """
-    holds = level.expression.eq_missing(pl.lit(value, level.type.frame))
+    level = table.level(condition.name)
+    holds = matches(condition, level.expression.cast(level.type.frame), level.type)
     frames = _each(parts, table.column(level.column), lambda rows: rows.filter(holds).select(VERSION).unique())
     return {version for frame in frames for version in frame[VERSION]}
 

@@ -1,43 +1,30 @@
-"""The conditions of a question: `LEVEL=VALUE`, as text and as values."""
+"""The conditions of a question, as its address writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from flows.errors import QueryError
-from flows.model.condition_text import parse_value, split_condition
-from flows.model.conditions import Among
+from flows.model.condition_text import parse_conditions, split_condition
+from flows.model.conditions import Condition
+from flows.model.relative_days import Clock
 from flows.model.tables import Table
-from flows.model.types import Value
 from flows.web.table_names import LEVELS
 
 
-def parse_conditions(table: Table, conditions: Iterable[str]) -> tuple[Among, ...]:
-    """The conditions; the values of one level are alternatives.
+def parse_where(table: Table, conditions: Iterable[str]) -> tuple[Condition, ...]:
+    """The conditions of rows.
 
     Raises:
-        QueryError: a condition has another form, names no level, or its value is not of the level's type.
+        QueryError: a condition has another form, names no level, or its value is not of the level's type; its `field`
+            says that it is one of `where`.
     """
-    where: dict[str, list[Value]] = {}
-    for condition in conditions:
-        parts = split_condition(condition, LEVELS.of(table))
-        if parts is None:
-            raise not_a_condition(condition, LEVELS.of(table))
-        name, text = parts
-        LEVELS.require("where", name, table)
-        try:
-            where.setdefault(name, []).append(parse_value(table.level(name), text))
-        except QueryError as error:
-            raise QueryError(error.what, next_step=error.next_step, got=text, field="where") from None
-    return tuple(Among(name, tuple(values)) for name, values in where.items())
-
-
-def not_a_condition(text: str, levels: Iterable[str]) -> QueryError:
-    """The error about a text that has another form."""
-    return QueryError(
-        "A condition needs LEVEL=VALUE",
-        next_step="write for example Date=2021-05-01",
-        got=text,
-        field="where",
-        allowed=[f"{level}=…" for level in levels],
-    )
+    fields = {level.name: level.type for level in table.levels}
+    conditions = list(conditions)
+    try:
+        for condition in conditions:
+            LEVELS.require("where", split_condition(condition, fields)[0], table)
+        return parse_conditions(conditions, fields, Clock(datetime.now().astimezone(), table.expect))
+    except QueryError as error:
+        raise QueryError(error.what, next_step=error.next_step, **(error.where | {"field": "where"})) from None

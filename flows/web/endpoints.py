@@ -12,7 +12,7 @@ from flows.errors import QueryError, TooManyRows
 from flows.model.lifecycle import State
 from flows.model.query import Query
 from flows.web.answers import error_fields, refuse, reply
-from flows.web.conditions import parse_conditions
+from flows.web.conditions import parse_where
 from flows.web.endpoint import Endpoint, Question, json_array, json_object
 from flows.web.openapi import REFUSAL
 from flows.web.parameters import MAX_ROWS, FilesParameters, FindingsParameters, Parameters, QueryParameters
@@ -22,7 +22,7 @@ from flows.web.table_names import table_named
 def _query(question: Question[QueryParameters]) -> Response:
     given = question.parameters
     table = table_named(question.source.model(), given.dataset)
-    query = Query(table.name, given.measure, given.by, parse_conditions(table, given.where), given.with_totals)
+    query = Query(table.name, given.measure, given.by, parse_where(table, given.where), given.with_totals)
     question.bounds.most_rows = given.limit
     try:
         frame = question.source.query(query, bounds=question.bounds)

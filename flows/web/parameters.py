@@ -20,9 +20,9 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails
 
 from flows.errors import QueryError
+from flows.model.condition_text import not_a_condition
 from flows.model.lifecycle import State
 from flows.model.tables import Table
-from flows.web.conditions import not_a_condition
 from flows.web.table_names import LEVELS, MEASURES, TableNames, refusal, table_named
 
 type ParameterValues = Mapping[str, list[str]]
@@ -66,6 +66,12 @@ def _dataset(values: list[str] | None, info: ValidationInfo[tuple[Table, ...]]) 
 # https://pydantic.dev/docs/validation/latest/concepts/validators/#ordering-of-validators
 ONE, WHOLE, DATASET = BeforeValidator(_one), BeforeValidator(_whole), BeforeValidator(_dataset)
 Condition = Annotated[str, Field(min_length=2)]
+WHERE = (
+    "A condition on rows: LEVEL=VALUE, also with !=, <, <=, >, >=; LEVEL~TEXT (has it in it), LEVEL^TEXT (begins with "
+    "it); LEVEL between A and B; LEVEL in (A, B), not in; LEVEL is null, is not null. Days may be named from today: "
+    "Date = last 7 days. Names and values that would be misread stand in quotation marks. What =, in and is null say "
+    "of one level are alternatives; all else has to hold"
+)
 _VERSION = Requirement("A file's version is needed", "give dataset and version; see /api/files for versions")
 
 
@@ -96,7 +102,7 @@ class QueryParameters(Parameters):
     by: Annotated[tuple[str, ...], Field(description="Levels to group by", max_length=MAX_NAMES), LEVELS] = ()
     where: Annotated[
         tuple[Condition, ...],
-        Field(description="LEVEL=VALUE; the values of one level are alternatives", max_length=MAX_NAMES),
+        Field(description=WHERE, max_length=MAX_NAMES),
     ] = ()
     totals: Annotated[
         Literal["true", "1", "", "false", "0"], Field(description="Also a row per leading part of the levels"), ONE
@@ -185,7 +191,8 @@ def _refusal_of(
         case "literal_error":
             return refusal(name, f"{name} has no such value", schema["enum"], got=got)
         case "string_too_short":
-            return not_a_condition(str(got), LEVELS.of(_chosen(tables, given)))
+            wrong = not_a_condition(str(got), LEVELS.of(_chosen(tables, given)))
+            return QueryError(wrong.what, next_step=wrong.next_step, **wrong.where, field=name)
         case "int_type" | "greater_than_equal" | "less_than_equal":
             step = f"make it a number from {schema['minimum']} to {schema['maximum']}"
             return QueryError(f"{name} cannot be used", next_step=step, got=got, field=name)

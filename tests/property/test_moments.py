@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.model.condition_text import parse_value
+from flows.model.condition_values import parse_value
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.model.tables import FILE, LINE

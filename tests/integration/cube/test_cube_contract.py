@@ -16,11 +16,12 @@ from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
 from flows.model.query import Query
 from tests.cube_rows import rows_of
+from tests.integration.cube.condition_contract import ConditionContract
 from tests.integration.cube.cube_contract import DAYS, MODEL, SALES, CubeContract, content, put, segment
 from tests.integration.cube.row_contract import RowContract
 
 
-class TestDuckDb(CubeContract, RowContract):
+class TestDuckDb(CubeContract, ConditionContract, RowContract):
     @pytest.fixture
     def cube(self) -> Iterator[Cube]:
         cube = open_cube("duckdb", MODEL)

@@ -10,6 +10,7 @@ import pytest
 from flows.cube.engines import open_cube
 from flows.cube.port import Cube
 from flows.errors import EngineUnavailable
+from tests.integration.cube.condition_contract import ConditionContract
 from tests.integration.cube.cube_contract import MODEL, CubeContract
 from tests.integration.cube.row_contract import RowContract
 
@@ -32,7 +33,7 @@ def atoti_cube(request: pytest.FixtureRequest) -> Iterator[Cube]:
     cube.close()
 
 
-class TestAtoti(CubeContract, RowContract):
+class TestAtoti(CubeContract, ConditionContract, RowContract):
     @pytest.fixture
     def cube(self, atoti_cube: Cube) -> Cube:
         for table in MODEL:

@@ -9,7 +9,7 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from flows.model.condition_text import parse_value
+from flows.model.condition_text import parse_condition
 from flows.model.dataset import Dataset
 from flows.model.tables import LINE, VERSION
 from flows.store.footer import Footer
@@ -34,7 +34,6 @@ def test_values_of_narrow_types_are_found(tmp_path: Path, condition: str) -> Non
     )
     segments = Segments(tmp_path / "segments")
     facts = segments.write(1, dataset.table, rows, Footer(dataset.name, dataset.fingerprint))
-    name, _, text = condition.partition("=")
-    level = dataset.table.level(name)
+    asked = parse_condition(condition, {level.name: level.type for level in dataset.table.levels})
     parts = [Part(facts, segments.path(facts), {})]
-    assert versions_holding(parts, dataset.table, level, parse_value(level, text)) == {2}
+    assert versions_holding(parts, dataset.table, asked) == {2}

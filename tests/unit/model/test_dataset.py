@@ -15,7 +15,6 @@ from flows.datasets.sales import SALES
 from flows.errors import DeclarationError
 from flows.model.calendar import DailyBy
 from flows.model.completeness import Completeness
-from flows.model.condition_text import split_condition
 from flows.model.dataset import Dataset
 from flows.model.formats import Cells, Csv, Excel, JsonLines
 from flows.model.header import Header
@@ -379,11 +378,3 @@ def test_a_name_that_says_two_things_is_refused_at_the_start(columns: dict[str, 
     with pytest.raises(DeclarationError) as raised:
         Dataset(type("S", (dy.Schema,), dict(columns)), "landing")
     assert words in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("condition", "parts"),
-    [("a=b=c", ("a=b", "c")), ("a=c", ("a", "c")), ("z=1=2", ("z", "1=2")), ("a=b", ("a", "b")), ("a", None)],
-)
-def test_the_longest_name_of_a_condition_is_meant(condition: str, parts: tuple[str, str] | None) -> None:
-    assert split_condition(condition, ("a", "a=b")) == parts

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from flows.errors import DeclarationError, QueryError
-from flows.model.condition_text import parse_value
+from flows.model.condition_values import parse_value
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv
 from flows.model.tables import FILE, LINE
