@@ -1,4 +1,4 @@
-"""The reader of each format."""
+"""The reader of each format. Only those that datasets use are imported: each brings libraries of its own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from typing import assert_never
 
 from flows.model.dataset import Dataset
 from flows.model.formats import Csv, Excel, JsonLines, Parquet
-from flows.reading.csv.reader import CsvReader
-from flows.reading.excel.reader import ExcelReader
-from flows.reading.jsonl.reader import JsonLinesReader
-from flows.reading.parquet.reader import ParquetReader
 from flows.reading.port import Reader
 
 
@@ -17,12 +13,20 @@ def reader_of(dataset: Dataset) -> Reader:
     """What reads the files of a dataset that are written in its first format: see `Dataset.of_file`."""
     match dataset.first_format:
         case Csv():
+            from flows.reading.csv.reader import CsvReader
+
             return CsvReader(dataset)
         case Parquet() as parquet:
+            from flows.reading.parquet.reader import ParquetReader
+
             return ParquetReader(dataset, parquet)
         case JsonLines() as json_lines:
+            from flows.reading.jsonl.reader import JsonLinesReader
+
             return JsonLinesReader(dataset, json_lines)
         case Excel() as excel:
+            from flows.reading.excel.reader import ExcelReader
+
             return ExcelReader(dataset, excel)
         case _ as unknown:
             assert_never(unknown)
