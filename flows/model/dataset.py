@@ -19,6 +19,7 @@ import polars as pl
 
 from flows.model.archives import Zip
 from flows.model.calendar import DailyBy
+from flows.model.calendar_levels import Calendar
 from flows.model.completeness import Completeness
 from flows.model.declaration import require, require_kind
 from flows.model.derived import Derived, computations, with_derived
@@ -88,6 +89,7 @@ class Dataset:
         duplicates: tables without keys: whether equal files count once (`Skip()`, the default) or each (`Load()`).
         precedence: tables with keys: of rows with the same key, which one stays; `ByArrival()` by default.
         limits: what the files may take, on the disk, in memory and in the quarantine.
+        calendar: how the days of its dates and moments are grouped into years, quarters, months, weeks and weekdays.
         expect: when which business day is expected.
         retain_days: close-day takes rows out of the cube whose `expect.day` lies more than so many days back;
             None keeps all.
@@ -116,6 +118,7 @@ class Dataset:
     precedence: Precedence | None = None
     limits: Limits = field(default_factory=Limits)
 
+    calendar: Calendar = field(default_factory=Calendar)
     expect: DailyBy | None = None
     retain_days: int | None = None
 
@@ -171,6 +174,7 @@ class Dataset:
         require_kind("duplicates", self.duplicates, *get_args(Duplicates.__value__), NoneType)
         require_kind("precedence", self.precedence, *get_args(Precedence.__value__), NoneType)
         require_kind("limits", self.limits, Limits)
+        require_kind("calendar", self.calendar, Calendar)
         require_kind("expect", self.expect, DailyBy, NoneType)
 
     @property
@@ -274,6 +278,7 @@ class Dataset:
             keys=tuple(self.schema.primary_key()),
             greatest=self.precedence.column if isinstance(self.precedence, ByColumn) else None,
             expect=self.expect,
+            calendar=self.calendar,
         )
 
     def kept(self, rows: pl.DataFrame) -> pl.DataFrame:

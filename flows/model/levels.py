@@ -12,6 +12,7 @@ from typing import assert_never
 import polars as pl
 
 from flows.model.types import ColumnType
+from flows.model.types.periods import PeriodType
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,22 @@ class OwnColumn:
     column: str
 
 
-type LevelSource = OwnColumn
+@dataclass(frozen=True)
+class CalendarPart:
+    """The days of a column of dates or moments, or the periods in which they lie.
+
+    Args:
+        column: the column.
+        zone: the zone whose clocks say which day it is; None where the column has none.
+        period: the periods; None for the days themselves.
+    """
+
+    column: str
+    zone: str | None = None
+    period: PeriodType | None = None
+
+
+type LevelSource = OwnColumn | CalendarPart
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,7 @@ class Level:
     def column(self) -> str:
         """The column of the table that its values are made from."""
         match self.source:
-            case OwnColumn(column):
+            case OwnColumn(column) | CalendarPart(column):
                 return column
             case _:
                 assert_never(self.source)
@@ -60,5 +76,9 @@ class Level:
         match self.source:
             case OwnColumn(column):
                 return pl.col(column)
+            case CalendarPart(column, zone, period):
+                local = pl.col(column) if zone is None else pl.col(column).dt.convert_time_zone(zone)
+                days = local.dt.date()
+                return days if period is None else period.names(period.numbers(days))
             case _:
                 assert_never(self.source)

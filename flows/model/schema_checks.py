@@ -56,6 +56,7 @@ def check_names(table: Table) -> None:
     """Refuse names that two things of a table would have, so that nobody could say which of them is meant."""
     taken = {m.name: f"the {m.aggregation.word} of {m.aggregation.column}" for m in table.measures}
     taken[CONTRIBUTORS_COUNT] = "the count of rows"
+    taken |= {level.name: f"a level of the calendar of {level.column}" for level in table.levels if not level.is_column}
     if any(level.name == TOTAL_DEPTH for level in table.levels):
         taken[TOTAL_DEPTH] = "the depth of totals"
     for name in (column.name for column in table.columns if column.name in taken):

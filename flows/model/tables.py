@@ -10,6 +10,7 @@ from typing import assert_never
 
 from flows.errors import QueryError
 from flows.model.calendar import DailyBy
+from flows.model.calendar_levels import Calendar, calendar_levels
 from flows.model.levels import Level, OwnColumn
 from flows.model.measures import (
     Aggregation,
@@ -42,6 +43,9 @@ TOTAL_DEPTH = "total_depth"
 """Column of a query with totals: how many of the leading levels a row fixes (0 is the grand total)."""
 
 
+_PLAIN = Calendar()
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a table."""
@@ -62,6 +66,7 @@ class Table:
         greatest: of rows with the same key the one with the greatest value of this column stays; None where
             rank decides alone.
         expect: when which day's data is expected; it says which day it is where conditions name days from today.
+        calendar: how the days of its dates and moments are grouped.
     """
 
     name: str
@@ -69,12 +74,14 @@ class Table:
     keys: tuple[str, ...] = ()
     greatest: str | None = None
     expect: DailyBy | None = None
+    calendar: Calendar = _PLAIN
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
-        """Keys and columns that are not numeric, in the order of the schema."""
+        """Keys and columns that are not numeric, in the order of the schema, each with its levels of the calendar."""
         grouped = (c for c in self.columns if c.name in self.keys or not c.type.numeric)
-        return tuple(Level(c.name, c.type, OwnColumn(c.name), c.nullable) for c in grouped)
+        columns = (Level(c.name, c.type, OwnColumn(c.name), c.nullable) for c in grouped)
+        return tuple(level for each in columns for level in (each, *calendar_levels(each, self.calendar)))
 
     @property
     def column_levels(self) -> tuple[Level, ...]:

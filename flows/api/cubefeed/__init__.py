@@ -8,6 +8,7 @@ from importlib.metadata import version
 from flows.errors import CubefeedError, DeclarationError
 from flows.model.archives import Zip
 from flows.model.calendar import DailyBy
+from flows.model.calendar_levels import Calendar
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.derived import Derived
@@ -23,6 +24,7 @@ __all__ = [
     "ByArrival",
     "ByColumn",
     "ByName",
+    "Calendar",
     "Cells",
     "Completeness",
     "Csv",

@@ -16,11 +16,12 @@ from flows.model.tables import Table
 
 def needs_rows(table: Table, query: Query) -> bool:
     """Whether the cube cannot say it: what it shows for a null member of a level is not documented, and it has no
-    decimals."""
+    decimals, and no levels but columns."""
     counted = any(is_answered_from_rows(table, table.measure(name).aggregation) for name in query.measures)
     named = [table.level(name) for name in query.touched_levels]
     unsaid = any(not is_said_there(table, each) for each in query.where)
-    return counted or unsaid or any(level.nullable or is_inexact_there(level) for level in named)
+    inexact = any(level.nullable or not level.is_column or is_inexact_there(level) for level in named)
+    return counted or unsaid or inexact
 
 
 def is_shown_there(table: Table, aggregation: Aggregation) -> bool:

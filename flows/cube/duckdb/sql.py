@@ -13,13 +13,14 @@ import polars as pl
 import pyarrow as pa
 
 from flows.cube.duckdb.conditions import compile_condition
+from flows.cube.duckdb.levels import compile_level
 from flows.cube.duckdb.limbs import limb_sums
 from flows.cube.float_sums import FloatRanges, ranges_of, summed_floats, widest
 from flows.cube.frames import row_columns
 from flows.cube.rebuild import Ranges, ordered_keys
 from flows.cube.wide_sums import BASE, HIGH, LOW
 from flows.model.conditions import Condition
-from flows.model.levels import Level, OwnColumn
+from flows.model.levels import Level
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
 from flows.model.merge import Horizon
 from flows.model.query import Query
@@ -135,11 +136,7 @@ class StoredTable:
         return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}", values
 
     def _level(self, level: Level) -> str:
-        match level.source:
-            case OwnColumn(column):
-                return self._inside[column]
-            case _:
-                assert_never(level.source)
+        return compile_level(level, self._inside)
 
     def page(self, query: RowQuery) -> tuple[str, list[Value]]:
         """The statement that finds the rows of a page, and the values to bind."""

@@ -21,6 +21,7 @@ from flows.cube.bounds import Bounds
 from flows.cube.frames import fitting
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import NobodyWaits, QueryError, TooManyRows, TooSlow
+from flows.model.calendar_levels import Calendar
 from flows.model.merge import ChangeSet, winners
 from flows.model.query import Query
 from flows.model.tables import LINE, Column, Table
@@ -85,7 +86,12 @@ EVENTS = Table(
 )
 SIZES = replace(ENUM, members=("large", "edge", "less"))
 TOTALS = Table("totals", (Column("Text", SIZES), Column("Units", DECIMAL.sized(38, 0)), Column("Number", INTEGER)))
-MODEL = (SALES, NOTES, KINDS, STOCK, STATES, ODD, AMOUNTS, EVENTS, TOTALS)
+FISCAL = Table(
+    "fiscal",
+    (Column("Day", DATE), Column("At", MOMENT.in_zone("America/New_York"), nullable=True), Column("Number", INTEGER)),
+    calendar=Calendar(fiscal_start=4, first_weekday="Sunday"),
+)
+MODEL = (SALES, NOTES, KINDS, STOCK, STATES, ODD, AMOUNTS, EVENTS, TOTALS, FISCAL)
 
 MAY_1, MAY_2, MAY_3 = date(2021, 5, 1), date(2021, 5, 2), date(2021, 5, 3)
 DAYS = ((1, MAY_1, "phone", 4), (2, MAY_1, "watch", 6), (3, MAY_2, "phone", 7))

@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from flows.cube import frames
+from flows.cube.bounds import Bounds
+from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.engines import open_cube
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
 from flows.model.query import Query
-from tests.cube_rows import rows_of
+from tests.cube_rows import all_rows, rows_of
 from tests.integration.cube.condition_contract import ConditionContract
 from tests.integration.cube.cube_contract import DAYS, MODEL, SALES, CubeContract, content, put, segment
+from tests.integration.cube.level_contract import LevelContract
 from tests.integration.cube.row_contract import RowContract
 
 
-class TestDuckDb(CubeContract, ConditionContract, RowContract):
+class RowsCube(DuckDbCube):
+    """Answers from rows, as engines do where they cannot say it themselves."""
+
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
+        table = query.checked(self.model)
+        return frames.aggregate(table, query, all_rows(self, table.name))
+
+
+class TestRows(LevelContract):
+    @pytest.fixture
+    def cube(self) -> Iterator[Cube]:
+        with closing(RowsCube(MODEL)) as cube:
+            yield cube
+
+
+class TestDuckDb(CubeContract, ConditionContract, LevelContract, RowContract):
     @pytest.fixture
     def cube(self) -> Iterator[Cube]:
         cube = open_cube("duckdb", MODEL)

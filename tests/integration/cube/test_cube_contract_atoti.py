@@ -12,6 +12,7 @@ from flows.cube.port import Cube
 from flows.errors import EngineUnavailable
 from tests.integration.cube.condition_contract import ConditionContract
 from tests.integration.cube.cube_contract import MODEL, CubeContract
+from tests.integration.cube.level_contract import LevelContract
 from tests.integration.cube.row_contract import RowContract
 
 pytestmark = pytest.mark.atoti
@@ -33,7 +34,7 @@ def atoti_cube(request: pytest.FixtureRequest) -> Iterator[Cube]:
     cube.close()
 
 
-class TestAtoti(CubeContract, ConditionContract, RowContract):
+class TestAtoti(CubeContract, ConditionContract, LevelContract, RowContract):
     @pytest.fixture
     def cube(self, atoti_cube: Cube) -> Cube:
         for table in MODEL:

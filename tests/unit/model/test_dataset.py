@@ -69,6 +69,7 @@ def declared(**options: Any) -> Dataset:
         ("schema.Tags", {"schema": Unsupported}),
         ("schema.At", {"schema": Zoned}),
         ("name", {"name": "../x"}),
+        ("calendar", {"calendar": "fiscal"}),
         ("source_columns", {"source_columns": ("A", "A")}),
         ("source_columns", {"source_columns": ("A", "^B.*$")}),
         ("prepare", {"source_columns": ("A",)}),
@@ -235,7 +236,9 @@ def test_an_option_that_there_never_was_is_refused() -> None:
 def test_the_schema_gives_the_table_its_levels_and_measures() -> None:
     table = declared().table
     assert table.keys == ("ID",)
-    assert [level.name for level in table.levels] == ["ID", "Day"]
+    periods = ["Day.Year", "Day.Quarter", "Day.Month", "Day.Week", "Day.Weekday"]
+    assert [level.name for level in table.levels] == ["ID", "Day", *periods]
+    assert [level.name for level in table.column_levels] == ["ID", "Day"]
     assert [measure.name for measure in table.shown] == [
         "Amount.SUM", "Amount.MEAN", "Amount.COUNT", "contributors.COUNT",
     ]  # fmt: skip
@@ -366,6 +369,9 @@ def test_two_datasets_that_take_the_same_files_are_refused(tmp_path: Path) -> No
         ({"A": dy.Int64(), "A.SUM": dy.Int64()}, "schema.A.SUM another name: the SUM of A is called so"),
         ({"D": dy.Date(), "D.MAX": dy.Float64()}, "schema.D.MAX another name: the MAX of D is called so"),
         ({"T": dy.String(), "T.COUNT_DISTINCT": dy.Int64()}, "another name: the COUNT_DISTINCT of T is called so"),
+        ({"D": dy.Date(), "D.Month": dy.String()}, "another name: a level of the calendar of D is called so"),
+        ({"D": dy.Date(), "D.Year": dy.Int64()}, "another name: a level of the calendar of D is called so"),
+        ({"T": dy.Datetime(), "T.Day": dy.Date()}, "another name: a level of the calendar of T is called so"),
         ({"contributors.COUNT": dy.String()}, "another name: the count of rows is called so"),
         ({"contributors.COUNT": dy.Int64()}, "another name: the count of rows is called so"),
         ({"total_depth": dy.Int64(primary_key=True)}, "another name: the depth of totals is called so"),

@@ -36,7 +36,7 @@ AMOUNTS = [Decimal("0.10"), Decimal("0.20"), Decimal("1000.30")]
 
 @pytest.mark.parametrize("decimal", [".", ","])
 def test_a_total_is_left_out_and_equals_the_sum_of_the_rows(decimal: str) -> None:
-    below = [["TOTAL", 0.1 + 0.2 + 1000.3], [], ["printed on 3 May"]]
+    below: list[list[Any]] = [["TOTAL", 0.1 + 0.2 + 1000.3], [], ["printed on 3 May"]]
     amounts, verdict = read(below, TOTAL, "printed .*", decimal=decimal)
     assert verdict.accepted, verdict.reason
     assert amounts == AMOUNTS

@@ -82,7 +82,7 @@ def test_the_names_described_are_those_of_the_tables_and_each_is_refused_for_the
     [
         (QueryParameters, {}, BOTH, "dataset", ["sales", "stock"]),
         (QueryParameters, {}, (SALES,), "measure", [measure.name for measure in SALES.measures]),
-        (QueryParameters, QUERY | {"where": ["D"]}, BOTH, "where", ["ID=…", "Date=…"]),
+        (QueryParameters, QUERY | {"where": ["D"]}, BOTH, "where", [f"{level.name}=…" for level in SALES.levels]),
         (QueryParameters, QUERY | {"by": ["ID", "ID"]}, BOTH, "by", None),
         (FindingsParameters, {"version": ["1"]}, (SALES,), "dataset", None),
         (FindingsParameters, {"dataset": ["sales"]}, (SALES,), "version", None),
