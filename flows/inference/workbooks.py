@@ -63,7 +63,7 @@ def read_sheet_values(sample: Sample, sheet: str | None) -> SheetValues:
         QueryError: there is none, it cannot be read, or no row names its columns.
     """
     try:
-        grid = read_grid(sample.body, Package(sample.body, Limits().file_bytes), Excel(sheet=sheet))
+        grid = read_grid(Package(sample.body, Limits().file_bytes), Excel(sheet=sheet))
     except FileRefused as refused:
         found = refused.finding
         raise QueryError(

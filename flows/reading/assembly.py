@@ -16,6 +16,7 @@ from flows.reading.path_values import path_values, with_path_values
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused, check_rows
 from flows.reading.refused_lines import with_refused_lines
+from flows.reading.typed_columns import as_text
 from flows.runtime.progress import show_progress
 from flows.validation.raw_rows import RawRows
 
@@ -72,11 +73,18 @@ def assemble(dataset: Dataset, sources: Sequence[Source], read: Callable[[Source
         for name, column in held.items():
             column.append(values[name])
     return RawRows(
-        frame=with_path_values(dataset, pl.concat(frames[1:] or frames), held),
+        frame=with_path_values(dataset, pl.concat(_alike(dataset, frames[1:] or frames)), held),
         data_rows=data_rows,
         found=with_refused_lines(found, pl.concat(notes)),
         bodies=bodies,
     )
+
+
+def _alike(dataset: Dataset, frames: Sequence[pl.DataFrame]) -> Sequence[pl.DataFrame]:
+    """Frames whose columns have one type each: text, where one of them has text."""
+    other = [name for name in dataset.header if len({frame[name].dtype for frame in frames}) > 1]
+    cells = dataset.first_format.cells
+    return [frame.with_columns(as_text(frame[name], cells) for name in other) for frame in frames] if other else frames
 
 
 def _no_rows(dataset: Dataset) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from flows.model.tables import FILE
 from flows.model.types.exact_sum import exact_sum, float_error, number_words, read_number
 from flows.reading.footer_lines import TrailerLine
 from flows.reading.refusal import FileRefused
+from flows.reading.typed_columns import as_text
 from flows.text.plural import counted
 
 
@@ -63,13 +64,14 @@ def _differences(dataset: Dataset, rows: pl.DataFrame, line: TrailerLine, *, typ
     """What a trailer would have to say of the sums of rows."""
     for column, text in line.sums.items():
         cells = dataset.first_format.cells.of(column)
-        total, others = exact_sum(rows[column], cells)
+        texts = as_text(rows[column], dataset.first_format.cells)
+        total, others = exact_sum(texts, cells)
         if others:
             yield f"the sum of {column}, in which {counted(others, 'cell')} without a number cannot be added up"
             continue
         said, slack = [read_number(text, cells)], Fraction(0)
         if typed:
-            said, slack = [*said, read_number(text, CellText())], float_error(rows[column], cells)
+            said, slack = [*said, read_number(text, CellText())], float_error(texts, cells)
         if not any(value is not None and abs(value - total) <= slack for value in said):
             yield f"{number_words(total)} as the sum of {column}, not {text.strip()}"
 

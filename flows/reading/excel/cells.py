@@ -1,15 +1,16 @@
-"""The values of a sheet's cells as the text that the declared types read."""
+"""The values of a sheet's cells as the declared types have them, or as the text that these read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
+from types import NoneType
 
 import dataframely as dy
 import polars as pl
 
 from flows.model.formats import CellText
-from flows.model.types import DATE, DATETIME, STRING, ColumnType, type_of
+from flows.model.types import DATE, DATETIME, FLOAT, INTEGER, STRING, ColumnType, type_of
 from flows.model.types.decimal import DecimalType
 from flows.reading.excel.table import DIGITS, Value
 from flows.reading.typed_columns import time_text
@@ -20,8 +21,12 @@ _ALL_DIGITS = 17
 """So many tell each float from all others."""
 
 
-def cell_texts(values: Sequence[Value], column: dy.Column | None, cells: CellText, name: str) -> pl.Series:
-    """A column's cells as text, null where one is empty.
+_DAY = frozenset("Ymd")
+"""A form with these says any day."""
+
+
+def cell_values(values: Sequence[Value], column: dy.Column | None, cells: CellText, name: str) -> pl.Series:
+    """A column's cells, null where one is empty: of the declared type where each of them is, without loss; else text.
 
     Args:
         values: as they are typed.
@@ -34,11 +39,28 @@ def cell_texts(values: Sequence[Value], column: dy.Column | None, cells: CellTex
         texts = pl.Series(name, values, pl.String)
         return texts.set(texts == "", None)
     form, kind = cells.of(name), type_of(column) if column is not None else None
+    if column is not None and (typed := _typed(values, kinds, column, form)) is not None:
+        return typed.alias(name)
     if kinds == {float} and not _is_decimal(kind):
         return _float_texts(pl.Series(name, values, pl.Float64), form)
     if kinds == {date} and kind is DATE:
         return time_text(pl.Series(name, values, pl.Date), form.date_forms[0], None)
     return pl.Series(name, [_text(value, kind, form) for value in values], pl.String)
+
+
+def _typed(values: Sequence[Value], kinds: set[type], column: dy.Column, form: CellText) -> pl.Series | None:
+    """Cells as the declared type has them; None where not all of them are of it, or text could say something else."""
+    if str in kinds and kinds & {float, date}:
+        values = [None if value == "" else value for value in values]
+        kinds = set(map(type, values)) - {NoneType}
+    kind, means_nothing = type_of(column), any(map(str.isdigit, "".join(form.nulls)))
+    if kinds == {date} and kind is DATE and not means_nothing and form.date_forms[0].directives >= _DAY:
+        return pl.Series(values, dtype=pl.Date)
+    if kinds != {float} or means_nothing or kind not in (FLOAT, INTEGER):
+        return None
+    numbers = pl.Series(values, dtype=pl.Float64)
+    found = numbers.cast(column.dtype, strict=False)
+    return found if found.cast(pl.Float64).eq_missing(numbers).all() and (numbers.abs() <= _MOST_WHOLE).all() else None
 
 
 def _is_decimal(kind: ColumnType | None) -> bool:

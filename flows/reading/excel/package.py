@@ -5,7 +5,9 @@ Source: ECMA-376, Part 2 (packages) and Part 1, 18.2 (workbooks).
 
 from __future__ import annotations
 
+import io
 import posixpath
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from xml.etree import ElementTree
@@ -91,6 +93,26 @@ class Package:
             return self._zip.read(member)
         except ZipDamaged as error:
             raise damaged(str(error)) from None
+
+    def unpacked(self, sheet: Sheet, xml: bytes) -> io.BytesIO:
+        """The same workbook with one sheet alone and nothing in it packed: what a reader gets is what was looked at,
+        and it is not unpacked twice.
+
+        Args:
+            sheet: the one that stays.
+            xml: what was read of it.
+
+        Raises:
+            FileRefused: a member is damaged.
+        """
+        others = {each.member for each in self.sheets}
+        to = io.BytesIO()
+        with zipfile.ZipFile(to, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo(sheet.member), xml)
+            for name in self._members.keys() - others:
+                archive.writestr(zipfile.ZipInfo(name), self.read(name))
+        to.seek(0)
+        return to
 
     def _elements(self, name: str, tag: str) -> list[ElementTree.Element]:
         try:

@@ -14,7 +14,7 @@ from flows.model.tables import LINE
 from flows.model.tolerances import Tolerance
 from flows.model.types import type_of
 from flows.reading.assembly import FileRows
-from flows.reading.excel.cells import cell_texts
+from flows.reading.excel.cells import cell_values
 from flows.reading.excel.package import Package
 from flows.reading.excel.table import Grid, Table, find_table, plain, read_grid
 from flows.reading.json_rows import json_rows
@@ -61,21 +61,21 @@ class ExcelReader(PackedReader):
         return Package(body, self._dataset.limits.file_bytes)
 
     def _table(self, body: bytes) -> tuple[Grid, Table]:
-        grid = read_grid(body, self._check_cost(body), self._format)
+        grid = read_grid(self._check_cost(body), self._format)
         return grid, find_table(grid, self._dataset, self._format)
 
     def _read(self, source: Source) -> FileRows:
         grid, table = self._table(source.body)
         self._cost.check_short_way(len(source.body), len(table.rows))
         cells = self._format.cells
-        texts = [
-            cell_texts(table.cells[place], self._declared.get(name), cells, name)
+        values = [
+            cell_values(table.cells[place], self._declared.get(name), cells, name)
             for name, place in table.columns.items()
         ]
         lines = pl.Series(LINE, table.rows, pl.UInt32) + 1
         header = self._dataset.header
         absent = [null_column(name, pl.String, len(lines)) for name in header if name not in table.columns]
-        frame = pl.DataFrame([*texts, *absent, lines]).select(*header, LINE)
+        frame = pl.DataFrame([*values, *absent, lines]).select(*header, LINE)
         check_row_counts(self._dataset, table.trailers, frame.height)
         check_typed_sums(self._dataset, frame, table.trailers)
         found = [
@@ -134,7 +134,8 @@ class ExcelReader(PackedReader):
     def _headers(self, table: Table, frame: pl.DataFrame) -> Iterator[RowNote]:
         """Rows that say a header once more."""
         header = self._format.header
-        if header is None or header.by == "position":
+        typed = any(frame[name].dtype != pl.String for name in table.columns)
+        if header is None or header.by == "position" or typed:
             return
         flags = header_rows(frame, [(name, name) for name in table.columns], header, self._dataset.header)
         if flags is not None:

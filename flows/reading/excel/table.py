@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -78,16 +77,17 @@ class Table:
     tolerated: tuple[Tolerance, ...]
 
 
-def read_grid(body: bytes, package: Package, excel: Excel) -> Grid:
+def read_grid(package: Package, excel: Excel) -> Grid:
     """The cells of the declared sheet.
 
     Raises:
         FileRefused: there is no such sheet, or it cannot be read.
     """
     sheet = _choose(package.sheets, excel.sheet)
-    faults = read_sheet(package.read(sheet.member))
+    xml = package.read(sheet.member)
+    faults = read_sheet(xml)
     try:
-        with CalamineWorkbook.from_filelike(io.BytesIO(body)) as workbook:
+        with CalamineWorkbook.from_filelike(package.unpacked(sheet, xml)) as workbook:
             found = workbook.get_sheet_by_name(sheet.name)
             start, merged = found.start or (0, 0), found.merged_cell_ranges or ()
             rows = list(islice(found.iter_rows(), start[0], None))
@@ -105,15 +105,18 @@ def find_table(grid: Grid, dataset: Dataset, excel: Excel) -> Table:
     Raises:
         FileRefused: its header is not as declared.
     """
-    filled = [place for place, row in enumerate(grid.rows) if _values(row)]
+    width = len(grid.rows[0]) if grid.rows else 0
+    filled = [place for place, row in enumerate(grid.rows) if row[0] != "" or row.count("") < width]
     if not filled:
         raise FileRefused("empty", raw="a sheet without values", expected="a header and rows")
     finder = _HeaderFinder(grid, filled, dataset, excel)
     above, names = finder.find()
     lines = FooterLines(excel.footer, "row")
     below, footer = _without_footer(grid, filled[above + (excel.header is not None) :], lines)
-    cells = list(zip(*(grid.rows[place] for place in below), strict=True)) or [()] * len(grid.rows[0])
-    columns, ignored = finder.assign(names, [_values(column) > 0 for column in cells])
+    together = below and below[-1] - below[0] + 1 == len(below)
+    held = grid.rows[below[0] : below[-1] + 1] if together else [grid.rows[place] for place in below]
+    cells = list(zip(*held, strict=True)) or [()] * width
+    columns, ignored = finder.assign(names, [any(value != "" for value in column) for column in cells])
     tolerated = list(grid.tolerated)
     if above:
         words = f"{counted(above, 'row')} above the header left out"
@@ -203,11 +206,6 @@ def _choose(sheets: Sequence[Sheet], wanted: str | None) -> Sheet:
     if wanted is None:
         raise FileRefused("sheet", raw=names, expected='one sheet that is shown; Excel(sheet="…") names one of several')
     raise FileRefused("sheet", raw=names, expected=f"one sheet whose name matches {wanted}")
-
-
-def _values(cells: Sequence[Value]) -> int:
-    """How many cells are not empty."""
-    return len(cells) - cells.count("")
 
 
 def plain(value: Value) -> Value:
