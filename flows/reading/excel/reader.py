@@ -104,7 +104,7 @@ class ExcelReader(PackedReader):
             FileRefused: the header has some.
         """
         names = {place + grid.left: name for name, place in table.columns.items()}
-        rows = set(table.rows)
+        rows = set(table.rows if grid.merged else ())
         for (top, left), (bottom, right) in grid.merged:
             columns = [names[place] for place in range(left, right + 1) if place in names]
             if table.header_row is not None and top <= table.header_row <= bottom and columns:
