@@ -9,7 +9,7 @@ import os
 
 from flows.landing.events import Hint
 from flows.landing.file_clock import TICK_S
-from flows.landing.own_end import ENDINGS, has_own_end
+from flows.landing.own_end import find_missing_end
 from flows.landing.pending_files import PendingFile, Wait
 from flows.landing.tree import find_signature
 from flows.model.dataset import Dataset
@@ -67,12 +67,13 @@ class SettlingRules:
 
     def _find_end_wait(self, path: bytes, now: float, ended: float) -> Wait | None:
         """A text may end without a line end, only later; half of a file that says where it ends is never complete."""
+        if self._dataset.completeness.marker is not None:
+            return None
         end = "zip" if self._dataset.is_archive(path) else self._dataset.of_file(path).first_format.end
-        if self._dataset.completeness.marker is not None or (end == "text" and now >= ended):
+        missing = find_missing_end(self._root, path, end)
+        if missing is None or (not missing.must_come and now >= ended):
             return None
-        if has_own_end(self._root, path, end):
-            return None
-        return Wait(ENDINGS[end], ended if end == "text" else now + NO_OWN_END_S)
+        return Wait(missing.words, now + NO_OWN_END_S if missing.must_come else ended)
 
     def _find_companion_wait(self, path: bytes) -> str | None:
         if self._dataset.completeness.manifest is not None:

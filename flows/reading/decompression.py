@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import sys
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
-from typing import Literal
+from typing import Literal, Self
 
 import pyarrow as pa
 
+from flows.landing.packed_end import BZIP2, GZIP, XZ, ZSTD, is_packed
 from flows.reading.refusal import FileRefused
 
 MAX_RATIO = 1_000
@@ -16,15 +21,16 @@ MAX_RATIO = 1_000
 FREE_BYTES = 16 << 20
 """So many may come out of any file: a small one of equal rows is compressed further than all others, at little cost."""
 _PIECE_BYTES = 1 << 20
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
+type Codec = Literal["gzip", "zstd", "bz2", "xz"]
+_CODECS: dict[bytes, Codec] = {GZIP: "gzip", ZSTD: "zstd", BZIP2: "bz2", XZ: "xz"}
+_EXPECTED = "text, perhaps as gzip, zstd, bzip2 or xz"
+_XZ_BYTES = 128 << 20
+"""What the dictionary of an xz file may take in memory: twice what the strongest level needs."""
 _TAR, _TAR_PLACE = b"ustar", 257
 _ZIP_WAYS = "; archives=Zip() takes archives, format=Excel() reads workbooks"
 _BINARIES = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"PK\x05\x06": "an empty zip archive",
-    b"\xfd7zXZ\x00": "an xz file",
-    b"BZh": "a bzip2 file",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\x04\x22\x4d\x18": "an lz4 file",
     b"PAR1": "a Parquet file",
@@ -38,13 +44,8 @@ _BINARIES = {
 }
 
 
-def is_packed(body: bytes) -> bool:
-    """Whether it is gzip or zstd."""
-    return body.startswith((_GZIP, _ZSTD))
-
-
 def unpack(body: bytes, max_bytes: int, room_bytes: int = sys.maxsize) -> bytes:
-    """The body decompressed, if it is gzip or zstd, of any number of members or frames.
+    """The body decompressed, if it is gzip, zstd, bzip2 or xz, of any number of members, frames or streams.
 
     It stops at the limit: no more than that is ever in memory. The time grows with the bytes that go in and come out.
 
@@ -57,11 +58,12 @@ def unpack(body: bytes, max_bytes: int, room_bytes: int = sys.maxsize) -> bytes:
         FileRefused: `compression`, `size` or `ratio` (after decompression), or `binary` (another format).
     """
     if is_packed(body):
-        body = _decompress(body, "gzip" if body.startswith(_GZIP) else "zstd", max_bytes, room_bytes)
+        codec = next(name for magic, name in _CODECS.items() if body.startswith(magic))
+        body = _decompress(body, codec, max_bytes, room_bytes)
         if is_packed(body):
-            raise FileRefused("binary", raw="compressed twice", expected="text, gzip or zstd")
+            raise FileRefused("binary", raw="compressed twice", expected=_EXPECTED)
     if (name := name_binary(body)) is not None:
-        raise FileRefused("binary", raw=name, expected="text, gzip or zstd" + (_ZIP_WAYS if _is_zip(body) else ""))
+        raise FileRefused("binary", raw=name, expected=_EXPECTED + (_ZIP_WAYS if _is_zip(body) else ""))
     return body
 
 
@@ -101,14 +103,50 @@ def size_refused(raw: str, max_bytes: int) -> FileRefused:
     return FileRefused("size", raw=raw, expected=expected)
 
 
-def _decompress(body: bytes, codec: Literal["gzip", "zstd"], max_bytes: int, room_bytes: int) -> bytes:
+class _Streams:
+    """The text of streams that stand one behind the other in a file, piece by piece."""
+
+    def __init__(self, body: bytes, begin: Callable[[], lzma.LZMADecompressor | bz2.BZ2Decompressor]) -> None:
+        self._rest, self._begin, self._stream = body, begin, begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
+    def read(self, size: int) -> bytes:
+        """So many bytes or fewer; none at the end."""
+        while True:
+            if self._stream.eof:
+                self._rest, self._stream = self._stream.unused_data.lstrip(b"\0"), self._begin()
+                if not self._rest:
+                    return b""
+            if self._stream.needs_input and not self._rest:
+                raise EOFError("the file ends before its text does")
+            piece, self._rest = self._stream.decompress(self._rest, size), b""
+            if piece:
+                return piece
+
+
+def _stream(body: bytes, codec: Codec) -> _Streams | pa.CompressedInputStream:
+    match codec:
+        case "gzip" | "zstd":
+            return pa.CompressedInputStream(pa.BufferReader(body), codec)
+        case "bz2":
+            return _Streams(body, bz2.BZ2Decompressor)
+        case "xz":
+            return _Streams(body, partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=_XZ_BYTES))
+
+
+def _decompress(body: bytes, codec: Codec, max_bytes: int, room_bytes: int) -> bytes:
     limit = min(max_bytes, _fitting_bytes(len(body)), room_bytes)
     text = BytesIO()  # which gives its bytes away without copying them
     try:
-        with pa.CompressedInputStream(pa.BufferReader(body), codec) as stream:
+        with _stream(body, codec) as stream:
             while text.tell() <= limit and (piece := stream.read(min(_PIECE_BYTES, limit + 1 - text.tell()))):
                 text.write(piece)
-    except OSError as error:
+    except (OSError, EOFError, lzma.LZMAError) as error:
         expected = f"complete {codec} streams and nothing else"
         raise FileRefused("compression", raw=str(error), expected=expected) from None
     check_size(text.tell(), max_bytes)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from flows.landing.packed_end import is_packed
 from flows.model.dataset import Dataset
 from flows.reading.byte_checks import count_lines
 from flows.reading.csv.parse import parse
-from flows.reading.decompression import is_packed
 from flows.reading.port import Source
 from flows.reading.refused_lines import cut_lines
 from flows.reading.text_bodies import open_text

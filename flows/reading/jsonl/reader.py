@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import polars as pl
 
+from flows.landing.packed_end import is_packed
 from flows.model.dataset import Dataset
 from flows.model.finding_frame import NOTES
 from flows.model.formats import JsonLines
 from flows.model.tables import LINE
 from flows.reading.assembly import FileRows, assemble
 from flows.reading.byte_checks import count_lines
-from flows.reading.decompression import is_packed
 from flows.reading.jsonl.fields import Fields
 from flows.reading.jsonl.layout import Layout, extract, layout_of
 from flows.reading.jsonl.lines import TEXT, split_lines

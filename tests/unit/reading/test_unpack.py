@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 from collections.abc import Callable
 
 import dataframely as dy
@@ -26,7 +28,7 @@ def zstd(body: bytes) -> bytes:
     return packed
 
 
-CODECS = pytest.mark.parametrize("pack", [gzip.compress, zstd])
+CODECS = pytest.mark.parametrize("pack", [gzip.compress, zstd, bz2.compress, lzma.compress])
 
 
 @CODECS
