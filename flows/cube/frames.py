@@ -118,9 +118,8 @@ def with_levels(table: Table, names: Iterable[str], rows: pl.DataFrame) -> pl.Da
 
 def page_of(table: Table, query: RowQuery, rows: pl.DataFrame) -> RowPage:
     """A page of rows, out of all rows of a table, or of some with those that `where` means among them."""
-    kept = _kept(table, query.where, with_levels(table, [each.name for each in query.where], rows)).select(
-        row_columns(table)
-    )
+    having_levels = with_levels(table, [each.name for each in query.where], rows)
+    kept = _kept(table, query.where, having_levels).select(list(row_columns(table)))
     ordered = kept.sort(VERSION, LINE, *(column.name for column in table.columns), nulls_last=False)
     return RowPage(ordered.slice(query.offset, query.limit), kept.height)
 

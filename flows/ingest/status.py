@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from flows.cube.bounds import Bounds
+from flows.ingest.cell_rows import CellRows
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.disk_warnings import Disks
 from flows.ingest.feed import Feed
@@ -20,6 +21,7 @@ from flows.ingest.shown_days import shown_days
 from flows.model.files import first_names, shown
 from flows.model.lifecycle import State
 from flows.model.query import Query
+from flows.model.row_query import RowQuery
 from flows.model.tables import Table
 from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
@@ -46,13 +48,24 @@ class FeedSource:
     disks: Disks
     alerts: Callable[[], list[dict[str, Any]]] = list
 
+    def __post_init__(self) -> None:
+        self._cell_rows = CellRows(self.feed.ledger)
+
     def model(self) -> tuple[Table, ...]:
         return self.feed.cube.model
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
-        if query.table in self.feed.datasets and not self.is_ready(query.table):
-            raise self.feed.health.starting_error(query.table, self.feed.datasets[query.table].degraded)
+        self._require_ready(query.table)
         return self.feed.cube.query(query, bounds=bounds)
+
+    def rows(self, query: RowQuery, *, raw: bool, bounds: Bounds) -> tuple[list[dict[str, Any]], int]:
+        self._require_ready(query.table)
+        page = self.feed.cube.rows(query, bounds=bounds)
+        return self._cell_rows.describe(self.feed.datasets[query.table], page, raw=raw, bounds=bounds), page.count
+
+    def _require_ready(self, table: str) -> None:
+        if table in self.feed.datasets and not self.is_ready(table):
+            raise self.feed.health.starting_error(table, self.feed.datasets[table].degraded)
 
     def is_ready(self, table: str) -> bool:
         """Whether readers see all that the ledger holds; of a new cube, all that lay there at the start."""

@@ -63,6 +63,7 @@ class DirectoryMonitor:
             "it was not looked at yet",
         )
         self.read_thread = MountThread(f"{inbox.dataset.name} reads")
+        self.question_thread = MountThread(f"{inbox.dataset.name} questions")
         self._observer_choice = observer
         self._least_age_s = inbox.file_clock.trusted_age_s
         self._scan_thread = MountThread(inbox.dataset.name, wake)
@@ -135,6 +136,7 @@ class DirectoryMonitor:
             self._scan_thread.call(self._unwatch, quiet_s=STOP_S)
         self._scan_thread.stop()
         self.read_thread.stop()
+        self.question_thread.stop()
 
     def _due_in_s(self) -> float:
         """Seconds until there is something to look at; none or less where there is already."""

@@ -12,9 +12,6 @@ from flows.model.conditions import Condition
 from flows.model.query import Query
 from flows.model.tables import Table
 
-MOST_ROWS = 100_000
-"""Rows that one page may have."""
-
 
 @dataclass(frozen=True)
 class RowQuery:

@@ -20,6 +20,7 @@ from flows.reading.decompression import FREE_BYTES, size_refused
 from flows.reading.refusal import FileRefused
 from flows.validation.cost import Cost, TooCostly
 
+GONE = "it is gone"
 _PIECE_BYTES = 1 << 20
 """After so much a slow mount is seen to make progress."""
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP)
@@ -98,7 +99,7 @@ def read_file(dataset: Dataset, landed: SettledFile, *, arrived: bool = False) -
             body = read_bytes(file, before.size_bytes)
             after = Signature.of(os.fstat(file))
     except OSError as error:
-        return "it is gone" if error.errno in _VANISHED else f"it cannot be read ({reason_of(error)})"
+        return GONE if error.errno in _VANISHED else f"it cannot be read ({reason_of(error)})"
     if before != after or len(body) != before.size_bytes:
         return "it changed while it was read"
     identity = Identity(hashlib.sha256(body).digest(), dataset.path_values(landed.path))

@@ -10,5 +10,10 @@ from flows.model.tables import LINE
 
 def json_rows(rows: Iterable[tuple[int, Mapping[str, object]]]) -> bytes:
     """Rows with their numbers in the file as JSON lines; values that JSON has no word for are written as text."""
-    texts = (json.dumps({LINE: line, **row}, default=str, ensure_ascii=False) for line, row in rows)
+    texts = (json_row({LINE: line, **row}) for line, row in rows)
     return "".join(f"{text}\n" for text in texts).encode(errors="backslashreplace")
+
+
+def json_row(row: Mapping[str, object]) -> str:
+    """A row as JSON."""
+    return json.dumps(row, default=str, ensure_ascii=False)

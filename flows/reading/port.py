@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +50,10 @@ class Reader(Protocol):
         Raises:
             TooCostly: one of them, or all together, would take more memory than there is room for.
         """
+
+    def raw(self, body: bytes, lines: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """The rows of an opened file that begin in the named lines, with these: each as it stands there, without its
+        end; a row that is no text, as text that says where it is. Lines that there are not are left out."""
 
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
         """What stands in the named lines of an opened file, for the quarantine; with its header, if it has one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import polars as pl
 
 from flows.model.finding_frame import lines_by_file, with_notes
 from flows.model.findings import FileFindings
+from flows.reading.physical_lines import line_at, line_starts
 
 
 def with_refused_lines(found: Sequence[FileFindings], notes: pl.DataFrame) -> tuple[FileFindings, ...]:
@@ -25,5 +25,5 @@ def with_refused_lines(found: Sequence[FileFindings], notes: pl.DataFrame) -> tu
 
 def cut_lines(body: bytes, lines: Sequence[int]) -> bytes:
     """Physical lines of a text, as they stand in it."""
-    all_lines = io.BytesIO(body).readlines()
-    return b"".join(all_lines[line - 1] for line in lines if line <= len(all_lines))
+    starts = line_starts(body, lines)
+    return b"".join(line_at(body, starts[line]) for line in lines if line in starts)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
 
 from flows.errors import QueryError
 from flows.model.condition_text import parse_condition, split_condition
@@ -20,10 +19,9 @@ from flows.model.precedence import ByArrival, ByColumn, ByName, Rank
 from flows.model.tables import LINE, VERSION, Table
 from flows.store.ledger import Ledger
 from flows.store.ranks import live_ranks
-from flows.store.schema import paths, versions
+from flows.store.row_files import holders
 from flows.store.segment_rows import Part, legible, scan_segments
 from flows.store.segments import Segments
-from flows.store.statements import among
 from flows.store.upkeep import horizon_of
 
 _SHOWN_PATHS = 3
@@ -76,8 +74,8 @@ def key_rows(
         id: rank for those in live_ranks(ledger, dataset.name, dataset.meaning).values() for id, rank in those.items()
     }
     winning = _winning(dataset, ledger, rows, ranks)
-    holders = _holders(ledger, set(rows[VERSION]))
-    return [_key_row(dataset, row, winning, holders) for row in rows.head(limit).to_dicts()]
+    held_by = holders(ledger, set(rows[VERSION]))
+    return [_key_row(dataset, row, winning, held_by) for row in rows.head(limit).to_dicts()]
 
 
 def _wanted(dataset: Dataset, conditions: Sequence[str]) -> pl.Expr:
@@ -135,29 +133,14 @@ def _winning(
     }
 
 
-def _holders(ledger: Ledger, contents: set[int]) -> dict[int, list[Any]]:
-    """Content → the versions that have it, those in the cube first."""
-    query = (
-        select(versions, paths.c.path)
-        .join(paths, paths.c.id == versions.c.path_id)
-        .where(versions.c.content.in_(among(contents)))
-        .order_by(versions.c.state.not_in(LIVE), versions.c.id.desc())
-    )
-    found: dict[int, list[Any]] = {}
-    with ledger.reading() as connection:
-        for row in connection.execute(query):
-            found.setdefault(row.content, []).append(row)
-    return found
-
-
 def _key_row(
     dataset: Dataset,
     row: Mapping[str, Any],
     winning: Mapping[tuple[Any, ...], tuple[int, int | None, bool]],
-    holders: Mapping[int, list[Any]],
+    holding: Mapping[int, Sequence[Any]],
 ) -> KeyRow:
     keys = dataset.table.keys
-    held_by = holders.get(row[VERSION], [])
+    held_by = holding.get(row[VERSION], [])
     best = winning.get(tuple(row[name] for name in keys))
     wins = best is not None and best[:2] == (row[VERSION], row[LINE])
     names = list(dict.fromkeys(shown(each.path) for each in held_by if each.state in LIVE)) or [
@@ -171,7 +154,7 @@ def _key_row(
         line=row[LINE],
         at_utc=min((each.detected_utc for each in held_by), default=""),
         shown=wins and best is not None and best[2],
-        why=_why(dataset, held_by, best, wins, holders),
+        why=_why(dataset, held_by, best, wins, holding),
         values=_text(dataset.table, row, others),
     )
 
@@ -185,13 +168,13 @@ def _why(
     held_by: Sequence[Any],
     best: tuple[int, int | None, bool] | None,
     wins: bool,
-    holders: Mapping[int, list[Any]],
+    holding: Mapping[int, Sequence[Any]],
 ) -> str:
     if not any(each.state in LIVE for each in held_by):
         return _why_left(held_by[0]) if held_by else "the ledger does not know it any more"
     if wins and best is not None:
         return _rule(dataset) if best[2] else f"it is of a day that retention has taken out; else {_rule(dataset)}"
-    over = [shown(each.path) for each in holders.get(best[0], []) if each.state in LIVE] if best is not None else []
+    over = [shown(each.path) for each in holding.get(best[0], []) if each.state in LIVE] if best is not None else []
     return f"covered by {first_names(over, _SHOWN_PATHS) or 'another row'}, which ranks higher"
 
 

@@ -11,11 +11,20 @@ from flows.cube.frames import fitting, json_rows, sum_overflow
 from flows.errors import QueryError, TooManyRows
 from flows.model.lifecycle import State
 from flows.model.query import Query
+from flows.model.row_query import RowQuery
 from flows.web.answers import error_fields, refuse, reply
 from flows.web.conditions import parse_where
 from flows.web.endpoint import Endpoint, Question, json_array, json_object
 from flows.web.openapi import REFUSAL
-from flows.web.parameters import MAX_ROWS, FilesParameters, FindingsParameters, Parameters, QueryParameters
+from flows.web.parameters import (
+    MAX_ROWS,
+    RAW_ROWS,
+    FilesParameters,
+    FindingsParameters,
+    Parameters,
+    QueryParameters,
+    RowsParameters,
+)
 from flows.web.table_names import table_named
 
 
@@ -39,6 +48,22 @@ def _query(question: Question[QueryParameters]) -> Response:
     answer = {"dataset": query.table, "measures": kinds, "rows": json_rows(table, query, rows)}
     errors = [error_fields(sum_overflow(table, measure)) for measure in too_large]
     return reply({**answer, "errors": errors} if errors else answer)
+
+
+def _rows(question: Question[RowsParameters]) -> Response:
+    given = question.parameters
+    if given.with_raw and given.limit > RAW_ROWS:
+        raise QueryError(
+            "So many rows are not looked for in their files at once",
+            next_step="make limit smaller, and go on with offset",
+            field="limit",
+            got=given.limit,
+            most=RAW_ROWS,
+        )
+    table = table_named(question.source.model(), given.dataset)
+    query = RowQuery(table.name, parse_where(table, given.where), given.limit, given.offset)
+    rows, count = question.source.rows(query, raw=given.with_raw, bounds=question.bounds)
+    return reply({"dataset": table.name, "count": count, "offset": given.offset, "rows": rows})
 
 
 def _status(question: Question[Parameters]) -> Response:
@@ -67,6 +92,11 @@ def _health(question: Question[Parameters]) -> Response:
     return reply({"healthy": not complaints, "complaints": complaints}, 503 if complaints else 200)
 
 
+def _or_null(kind: str) -> dict[str, Any]:
+    return {"type": [kind, "null"]}
+
+
+_NUMBER = {"type": "integer"}
 _SUMS = {
     **json_array(json_object("measure", "error", "next")),
     "description": "Measures of which a sum does not fit; it is null in the rows",
@@ -79,10 +109,32 @@ _KINDS = {
 }
 _ROWS = json_object("dataset", measures=_KINDS, rows=json_array(_ROW))
 _ROWS["properties"] |= {"errors": _SUMS}
+_SOURCE = json_object(
+    file=_or_null("string"),
+    also_in=json_array({"type": "string"}),
+    version=_or_null("integer"),
+    line=_NUMBER,
+    loaded_utc=_or_null("string"),
+)
+_SOURCE["properties"] |= {
+    "raw": _or_null("string") | {"description": "What stands there"},
+    "no_raw": _or_null("string") | {"description": "Why that is not to be had"},
+}
+_FOUND_ROWS = json_object(
+    "dataset", count=_NUMBER, offset=_NUMBER, rows=json_array(json_object(values=_ROW, source=_SOURCE))
+)
 _HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
     Endpoint("/api/query", "Ask the cube", QueryParameters, _query, _ROWS, pool="question"),
+    Endpoint(
+        "/api/rows",
+        "The rows behind a number, each with its file, in the order in which their files came, and of their lines",
+        RowsParameters,
+        _rows,
+        _FOUND_ROWS,
+        pool="question",
+    ),
     Endpoint(
         "/api/status",
         "How everything stands",

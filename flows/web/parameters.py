@@ -33,6 +33,9 @@ MAX_FILES = 100_000
 FILES = 1_000
 MAX_ROWS = 100_000
 """Rows that one answer may have."""
+RAW_ROWS = 1_000
+"""Rows that are looked for in their files at once."""
+MAX_OFFSET = 10**12
 MAX_NAMES = 100
 """How often a parameter may be repeated."""
 
@@ -72,6 +75,8 @@ WHERE = (
     "Date = last 7 days. Names and values that would be misread stand in quotation marks. What =, in and is null say "
     "of one level are alternatives; all else has to hold"
 )
+Conditions = Annotated[tuple[Condition, ...], Field(description=WHERE, max_length=MAX_NAMES)]
+OnlyDataset = Annotated[str | SkipJsonSchema[None], Field(description="The dataset", validate_default=True), DATASET]
 _VERSION = Requirement("A file's version is needed", "give dataset and version; see /api/files for versions")
 
 
@@ -90,9 +95,7 @@ class IgnoredParameters(Parameters):
 class QueryParameters(Parameters):
     """A question to the cube. Where there is one dataset, it is that one."""
 
-    dataset: Annotated[str | SkipJsonSchema[None], Field(description="The dataset", validate_default=True), DATASET] = (
-        None
-    )
+    dataset: OnlyDataset = None
     measure: Annotated[
         tuple[str, ...],
         Field(description="What to compute", min_length=1, max_length=MAX_NAMES),
@@ -100,10 +103,7 @@ class QueryParameters(Parameters):
         Requirement("A query needs at least one measure", "name one"),
     ]
     by: Annotated[tuple[str, ...], Field(description="Levels to group by", max_length=MAX_NAMES), LEVELS] = ()
-    where: Annotated[
-        tuple[Condition, ...],
-        Field(description=WHERE, max_length=MAX_NAMES),
-    ] = ()
+    where: Conditions = ()
     totals: Annotated[
         Literal["true", "1", "", "false", "0"], Field(description="Also a row per leading part of the levels"), ONE
     ] = "false"
@@ -116,6 +116,26 @@ class QueryParameters(Parameters):
     @property
     def with_totals(self) -> bool:
         return self.totals in ("true", "1", "")
+
+
+class RowsParameters(Parameters):
+    """The rows behind a number. Where there is one dataset, it is of that one."""
+
+    dataset: OnlyDataset = None
+    where: Conditions = ()
+    limit: Annotated[
+        int, Field(description="Rows of the page, at most; with raw, 1,000", strict=True, ge=1, le=MAX_ROWS), WHOLE
+    ] = RAW_ROWS
+    offset: Annotated[
+        int, Field(description="Rows that come before the page", strict=True, ge=0, le=MAX_OFFSET), WHOLE
+    ] = 0
+    raw: Annotated[
+        Literal["true", "1", "", "false", "0"], Field(description="Also what stands in the file at each row"), ONE
+    ] = "false"
+
+    @property
+    def with_raw(self) -> bool:
+        return self.raw in ("true", "1", "")
 
 
 class FilesParameters(Parameters):

@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.cube.bounds import Bounds
 from flows.model.query import Query
+from flows.model.row_query import RowQuery
 from flows.model.tables import Table
 from flows.store.history import FileRow
 
@@ -20,6 +21,10 @@ class Source(Protocol):
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         """Ask the cube; raises Starting while the table is not complete, and what says that it takes too much."""
+
+    def rows(self, query: RowQuery, *, raw: bool, bounds: Bounds) -> tuple[list[dict[str, Any]], int]:
+        """Rows of the cube in JSON types: `values`, and the `source` of each, `raw` with what stands there; and how
+        many there are. Raises as `query` does."""
 
     def is_ready(self, table: str) -> bool:
         """Whether a table is complete."""

@@ -68,6 +68,7 @@ def test_another_user_of_the_computer_reads_nothing_without_the_token(guarded: S
     for path in (
         "",
         "api/query?measure=contributors.COUNT",
+        "api/rows",
         "api/files",
         "metrics",
         "openapi.json",

@@ -18,6 +18,7 @@ from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.port import LiveSegment
 from flows.model.merge import ChangeSet, winners
 from flows.model.query import Query
+from flows.model.row_query import RowQuery
 from flows.model.tables import LINE, VERSION, Column, Table
 from flows.model.types import BOOLEAN, DATE, INTEGER, STRING
 from flows.model.types.base import Value
@@ -134,5 +135,30 @@ def test_an_answer_equals_the_aggregation_of_the_rows(rows: list[Row], query: Qu
         cube.apply(ChangeSet("loose", frozenset(), frame(rows, 1)))
         found = cube.query(query)
         assert_frame_equal(found, frames.aggregate(LOOSE, query, all_rows(cube, "loose").drop(VERSION, LINE)))
+    finally:
+        cube.close()
+
+
+CELLS = st.fixed_dictionaries(
+    {}, optional={name: values.map(lambda value: [value]) for name, values in ALLOWED.items()}
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(PUTS, VERSIONS), max_size=5), CELLS, st.integers(1, 5))
+def test_the_rows_of_a_cell_add_up_to_it_page_by_page(
+    changes: list[tuple[list[Row], int]], cell: dict[str, list[Any]], limit: int
+) -> None:
+    cube = DuckDbCube((LOOSE,))
+    try:
+        for rows, version in changes:
+            cube.apply(ChangeSet("loose", frozenset(), frame(rows, version)))
+        total, count = cube.query(Query("loose", ("Pieces.SUM", "contributors.COUNT"), where=among(cell))).row(0)
+        pages = [cube.rows(RowQuery("loose", among(cell), limit, offset)) for offset in range(0, count + 1, limit)]
+        assert {page.count for page in pages} == {count}
+        found = pl.concat([page.rows for page in pages])
+        pieces = found["Pieces"].drop_nulls().to_list()
+        assert found.height == count and (sum(pieces) if pieces else None) == total
+        assert found.equals(frames.page_of(LOOSE, RowQuery("loose", among(cell)), all_rows(cube, "loose")).rows)
     finally:
         cube.close()

@@ -122,6 +122,7 @@ def client() -> Iterator[TestClient]:
     class Source:
         model = staticmethod(lambda: cube.model)
         query = staticmethod(cube.query)
+        rows = staticmethod(lambda query, *, raw, bounds: (list[object](), cube.rows(query, bounds=bounds).count))
         files = staticmethod(lambda *_, **__: [])
         findings = staticmethod(lambda *_: None)
         status = staticmethod(lambda: dict[str, object]())
@@ -141,8 +142,10 @@ WRITTEN = st.sampled_from([
     *(str(value) for values in VALUES.values() for value in values), "0001-01-01", "9999-12-31T23:59:59.999999",
     "nan", "-inf", "1e999", "9" * 5_000, "1_0", "²", "0001-W01-1", "10000-01-01", "\0", "\ud800", "2021-05-01T00:00Z",
 ])  # fmt: skip
+PATHS = ["/api/query", "/api/rows", "/api/files", "/api/findings", "/api/status", "/health"]
+KNOWN = ["measure", "by", "totals", "dataset", "limit", "offset", "raw", "state", "version"]
 PARAMETERS = st.lists(
-    st.tuples(st.sampled_from(["measure", "by", "totals", "dataset", "limit", "state", "version"]), NAMES | WRITTEN)
+    st.tuples(st.sampled_from(KNOWN), NAMES | WRITTEN)
     | st.tuples(st.just("where"), st.tuples(NAMES, WRITTEN).map("=".join) | NAMES)
     | st.tuples(NAMES, WRITTEN),
     max_size=5,
@@ -150,7 +153,7 @@ PARAMETERS = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from(["/api/query", "/api/files", "/api/findings", "/api/status", "/health"]), PARAMETERS)
+@given(st.sampled_from(PATHS), PARAMETERS)
 def test_no_parameters_are_an_error_of_the_server(
     client: TestClient, path: str, parameters: list[tuple[str, str]]
 ) -> None:

@@ -26,6 +26,7 @@ KNOWN = {
     ("cli/main.py", "main"): ERROR,
     ("cli/questions.py", "query"): PLAIN,
     ("cli/questions.py", "status"): PLAIN,
+    ("cli/rows.py", "rows"): OURS,
     ("cli/questions.py", "report"): MADE,
     ("cli/environment.py", "token"): OURS,
     ("cli/environment.py", "prefect_password"): OURS,

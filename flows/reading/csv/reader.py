@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from flows.landing.packed_end import is_packed
 from flows.model.dataset import Dataset
 from flows.reading.byte_checks import count_lines
+from flows.reading.csv.dialect import Dialect, csv_of
+from flows.reading.csv.encodings import decode
 from flows.reading.csv.parse import parse
+from flows.reading.csv.record import RecordExtent
+from flows.reading.physical_lines import line_starts, without_end
 from flows.reading.port import Source
 from flows.reading.refused_lines import cut_lines
 from flows.reading.text_bodies import open_text
@@ -36,6 +40,13 @@ class CsvReader:
 
     def parse(self, sources: Sequence[Source]) -> RawRows:
         return parse(self._dataset, sources)
+
+    def raw(self, body: bytes, lines: Sequence[int]) -> Iterator[tuple[int, str]]:
+        decoded = decode(body, csv_of(self._dataset).encodings)
+        text, extent = decoded.text, RecordExtent(Dialect.of(csv_of(self._dataset)))
+        for line, start in line_starts(text, lines).items():
+            first = max(start, decoded.start)
+            yield line, without_end(text[first : extent.end(text, first)])
 
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
         return cut_lines(body, [1, *(line for line in lines if line > 1)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -17,7 +17,7 @@ from flows.reading.assembly import FileRows
 from flows.reading.excel.cells import cell_values
 from flows.reading.excel.package import Package
 from flows.reading.excel.table import Grid, Table, find_table, plain, read_grid
-from flows.reading.json_rows import json_rows
+from flows.reading.json_rows import json_row, json_rows
 from flows.reading.packed_reader import PackedReader
 from flows.reading.port import Source
 from flows.reading.refusal import FileRefused
@@ -38,15 +38,14 @@ class ExcelReader(PackedReader):
         self._format = excel
         self._declared = dataset.schema.columns() if dataset.prepare is None else {}
 
+    def raw(self, body: bytes, lines: Sequence[int]) -> Iterator[tuple[int, str]]:
+        grid, table = self._table(body)
+        for line, row in _rows(table, lines):
+            yield line, f"sheet {grid.sheet}, row {line}: {json_row(row)}"
+
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
         _, table = self._table(body)
-        wanted = set(lines)
-        columns = {**table.columns, **table.ignored}
-        return json_rows(
-            (row + 1, {name: plain(table.cells[place][number]) for name, place in columns.items()})
-            for number, row in enumerate(table.rows)
-            if row + 1 in wanted
-        )
+        return json_rows(_rows(table, lines))
 
     def _check_cost(self, body: bytes) -> Package:
         package = self._package(body)
@@ -147,6 +146,14 @@ class ExcelReader(PackedReader):
         return row_notes(
             [(line, rule, column, shorten(raw or ""), expected) for line, rule, column, raw, expected in found]
         )
+
+
+def _rows(table: Table, lines: Sequence[int]) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """The values of rows by the names of their columns."""
+    wanted, columns = set(lines), {**table.columns, **table.ignored}
+    for number, row in enumerate(table.rows):
+        if row + 1 in wanted:
+            yield row + 1, {name: plain(table.cells[place][number]) for name, place in columns.items()}
 
 
 def _ignored(table: Table) -> Iterator[Tolerance]:

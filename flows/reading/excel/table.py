@@ -37,6 +37,7 @@ class Grid:
     """All cells of a sheet.
 
     Args:
+        sheet: its name.
         rows: row by row, from the first cell that has a value.
         top, left: where that is, counted from 0.
         merged: cells that are one.
@@ -44,6 +45,7 @@ class Grid:
         tolerated: what was let pass in choosing the sheet.
     """
 
+    sheet: str
     rows: Sequence[Sequence[Value]]
     top: int
     left: int
@@ -96,7 +98,7 @@ def read_grid(package: Package, excel: Excel) -> Grid:
     others = [each.name for each in package.sheets if each != sheet]
     left_out = f"sheet {sheet.name} read, others left out: {', '.join(others)}"
     tolerated = (Tolerance("sheets", left_out, len(others)),) if others else ()
-    return Grid(rows, *start, merged, faults, tolerated)
+    return Grid(sheet.name, rows, *start, merged, faults, tolerated)
 
 
 def find_table(grid: Grid, dataset: Dataset, excel: Excel) -> Table:

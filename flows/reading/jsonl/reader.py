@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import codecs
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -19,6 +20,7 @@ from flows.reading.jsonl.layout import Layout, extract, layout_of
 from flows.reading.jsonl.lines import TEXT, split_lines
 from flows.reading.jsonl.parser import LineFault, parse_line
 from flows.reading.jsonl.rows import MAX_CELL_BYTES, JsonRows
+from flows.reading.physical_lines import line_at, line_starts, without_end
 from flows.reading.port import Source
 from flows.reading.refused_lines import cut_lines
 from flows.reading.text_bodies import open_text
@@ -52,6 +54,10 @@ class JsonLinesReader:
 
     def parse(self, sources: Sequence[Source]) -> RawRows:
         return assemble(self._dataset, sources, self._read)
+
+    def raw(self, body: bytes, lines: Sequence[int]) -> Iterator[tuple[int, str]]:
+        text = body.removeprefix(codecs.BOM_UTF8)
+        return ((line, without_end(line_at(text, start))) for line, start in line_starts(text, lines).items())
 
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
         return cut_lines(body, lines)

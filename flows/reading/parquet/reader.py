@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -12,7 +12,7 @@ from flows.model.tolerances import Tolerance
 from flows.reading.assembly import FileRows
 from flows.reading.column_names import ColumnNames
 from flows.reading.decompression import check_size
-from flows.reading.json_rows import json_rows
+from flows.reading.json_rows import json_row, json_rows
 from flows.reading.packed_reader import PackedReader
 from flows.reading.parquet.columns import check_text, check_types, read_groups
 from flows.reading.parquet.footer import Footer, read_footer
@@ -30,9 +30,16 @@ class ParquetReader(PackedReader):
         self._format = parquet
         self._names = ColumnNames(dataset, parquet.header)
 
+    def raw(self, body: bytes, lines: Sequence[int]) -> Iterator[tuple[int, str]]:
+        for line, row in self._rows(body, lines):
+            yield line, f"row {line}: {json_row(row)}"
+
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
+        return json_rows(self._rows(body, lines))
+
+    def _rows(self, body: bytes, lines: Sequence[int]) -> Iterator[tuple[int, Mapping[str, object]]]:
         rows = pl.read_parquet(body)[[line - 1 for line in lines]]
-        return json_rows(zip(lines, rows.iter_rows(named=True), strict=True))
+        return zip(lines, rows.iter_rows(named=True), strict=True)
 
     def _check_cost(self, body: bytes) -> Footer:
         """The footer of a file that fits, as far as that says.

@@ -114,6 +114,7 @@ def test_what_a_question_raises_is_its_answer(settings: Settings, monkeypatch: p
     def story(session: Session) -> None:
         for owner, name, path in (
             (DuckDbCube, "query", "/api/query?dataset=a&measure=contributors.COUNT"),
+            (DuckDbCube, "rows", "/api/rows?dataset=a"),
             (FeedSource, "status", "/api/status"),
             (FeedSource, "files", "/api/files"),
         ):

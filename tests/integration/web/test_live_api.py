@@ -20,7 +20,9 @@ from tests.integration.live_feed import live, sales
 from tests.integration.web.running_session import Session
 
 SUM = "Quantity.SUM"
-PATHS = ("/api/query", "/api/status", "/api/files", "/api/findings", "/health", "/metrics", "/openapi.json")
+PATHS = (
+    "/api/query", "/api/rows", "/api/status", "/api/files", "/api/findings", "/health", "/metrics", "/openapi.json",
+)  # fmt: skip
 
 
 def test_queries_are_answered(session: Session) -> None:

@@ -18,6 +18,7 @@ from flows.web.parameters import (
     IgnoredParameters,
     Parameters,
     QueryParameters,
+    RowsParameters,
     parse,
     schemas,
 )
@@ -27,7 +28,12 @@ STOCK = Table("stock", (Column("Article", STRING), Column("Pieces", INTEGER)), k
 BOTH = (SALES, STOCK)
 QUERY = {"dataset": ["sales"], "measure": ["Quantity.SUM"]}
 VERSION = {"dataset": ["sales"], "version": ["1"]}
-GIVEN = {QueryParameters: QUERY, FilesParameters: {}, FindingsParameters: VERSION}
+GIVEN = {
+    QueryParameters: QUERY,
+    RowsParameters: {"dataset": ["sales"]},
+    FilesParameters: {},
+    FindingsParameters: VERSION,
+}
 DESCRIBED = [(kind, name, schema) for kind in GIVEN for name, schema in schemas(kind).items()]
 
 

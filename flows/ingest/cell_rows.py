@@ -1,0 +1,81 @@
+"""The rows behind a number as people get them: each with its file, and as it stands in that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from flows.cube.bounds import Bounds
+from flows.ingest.dataset_state import DatasetState
+from flows.ingest.raw_lines import RawLine, raw_lines
+from flows.model.files import shown
+from flows.model.row_query import RowPage
+from flows.model.tables import LINE, VERSION
+from flows.reading.archive import DeliveryReader
+from flows.store.ledger import Ledger
+from flows.store.row_files import RowFile, row_files
+
+
+class CellRows:
+    """Says of rows which files they are of. Any thread may ask."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._reading = threading.Lock()
+        """One question reads files at a time, since each may take as much memory as loading it."""
+
+    def describe(self, state: DatasetState, page: RowPage, *, raw: bool, bounds: Bounds) -> list[dict[str, Any]]:
+        """The rows of a page in JSON types: `values`, and the `source` of each.
+
+        Args:
+            state: whose rows.
+            page: the rows.
+            raw: whether to read the files for what stands in them.
+            bounds: what it may take.
+        """
+        table = state.dataset.table
+        files = row_files(self._ledger, set(page.rows[VERSION]))
+        texts = self._raw(state, page, files, bounds) if raw else {}
+        values = page.rows.select(column.type.json(pl.col(column.name)) for column in table.columns).to_dicts()
+        places = page.rows.select(VERSION, LINE).rows()
+        rows = [
+            {"values": each, "source": _source(files.get(content), line)}
+            for each, (content, line) in zip(values, places, strict=True)
+        ]
+        for row, place in zip(rows, places, strict=True) if raw else ():
+            row["source"] |= {"raw": texts[place].text, "no_raw": texts[place].missing}
+        return rows
+
+    def _raw(
+        self, state: DatasetState, page: RowPage, files: Mapping[int, RowFile], bounds: Bounds
+    ) -> dict[tuple[int, int], RawLine]:
+        """Content and line → what stands there."""
+        found = dict[tuple[int, int], RawLine]()
+        reader, mount = DeliveryReader(state.dataset), state.monitor.question_thread
+        lines = page.rows.group_by(VERSION, maintain_order=True).agg(pl.col(LINE).unique()).rows()
+        if not self._reading.acquire(timeout=-1 if bounds.left_s is None else bounds.left_s):
+            raise bounds.ended()
+        try:
+            for content, wanted in lines:
+                bounds.require_wanted()
+                texts = dict.fromkeys(wanted, RawLine(missing="gone: the ledger does not know its file any more"))
+                if content in files:
+                    texts = raw_lines(state.dataset, files[content], wanted, reader=reader, mount=mount)
+                found |= {(content, line): text for line, text in texts.items()}
+        finally:
+            self._reading.release()
+        return found
+
+
+def _source(file: RowFile | None, line: int) -> dict[str, Any]:
+    names = [shown(path) for path in file.paths] if file is not None else []
+    return {
+        "file": names[0] if names else None,
+        "also_in": names[1:],
+        "version": file.version if file is not None else None,
+        "line": line,
+        "loaded_utc": file.loaded_utc if file is not None else None,
+    }

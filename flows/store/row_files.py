@@ -1,0 +1,58 @@
+"""The files that the rows of the cube are of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from flows.model.lifecycle import LIVE
+from flows.store.ledger import Ledger
+from flows.store.schema import paths, versions
+from flows.store.statements import among
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """A file that rows of the cube are of.
+
+    Args:
+        paths: that show these bytes, the one that did so first before the others; where none does any more, the one
+            that did so last.
+        version: of the first of them.
+        loaded_utc: when that was loaded; None in the moment before.
+        digest: of its bytes.
+    """
+
+    paths: tuple[bytes, ...]
+    version: int
+    loaded_utc: str | None
+    digest: bytes
+
+
+def row_files(ledger: Ledger, contents: Iterable[int]) -> dict[int, RowFile]:
+    """Content, which is what `_version` says of a row → its file."""
+    return {content: _row_file(held_by) for content, held_by in holders(ledger, contents).items()}
+
+
+def holders(ledger: Ledger, contents: Iterable[int]) -> Mapping[int, Sequence[Any]]:
+    """Content → the versions that have it, each with its path: those in the cube first, then the newest."""
+    query = (
+        select(versions, paths.c.path)
+        .join(paths, paths.c.id == versions.c.path_id)
+        .where(versions.c.content.in_(among(contents)))
+        .order_by(versions.c.state.not_in(LIVE), versions.c.id.desc())
+    )
+    found: dict[int, list[Any]] = {}
+    with ledger.reading() as connection:
+        for row in connection.execute(query):
+            found.setdefault(row.content, []).append(row)
+    return found
+
+
+def _row_file(held_by: Sequence[Any]) -> RowFile:
+    showing = [each for each in reversed(held_by) if each.state in LIVE] or held_by[:1]
+    first = showing[0]
+    return RowFile(tuple(each.path for each in showing), first.id, first.loaded_utc, first.digest)
