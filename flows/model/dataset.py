@@ -26,6 +26,7 @@ from flows.model.derived import Derived, computations, with_derived
 from flows.model.expressions.compile import Computation
 from flows.model.file_names import name_matcher
 from flows.model.formats import Csv, Excel, Format, check_formats, fingerprint_of
+from flows.model.hierarchies import Hierarchy
 from flows.model.limits import Limits
 from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
@@ -38,6 +39,7 @@ from flows.model.schema_checks import (
     check_fields,
     check_from_path,
     check_header,
+    check_hierarchies,
     check_moments,
     check_names,
     check_precedence,
@@ -89,6 +91,7 @@ class Dataset:
         duplicates: tables without keys: whether equal files count once (`Skip()`, the default) or each (`Load()`).
         precedence: tables with keys: of rows with the same key, which one stays; `ByArrival()` by default.
         limits: what the files may take, on the disk, in memory and in the quarantine.
+        hierarchies: name → levels that are drilled in this order, such as `{"Place": ("Country", "City")}`.
         calendar: how the days of its dates and moments are grouped into years, quarters, months, weeks and weekdays.
         expect: when which business day is expected.
         retain_days: close-day takes rows out of the cube whose `expect.day` lies more than so many days back;
@@ -118,6 +121,7 @@ class Dataset:
     precedence: Precedence | None = None
     limits: Limits = field(default_factory=Limits)
 
+    hierarchies: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     calendar: Calendar = field(default_factory=Calendar)
     expect: DailyBy | None = None
     retain_days: int | None = None
@@ -151,6 +155,7 @@ class Dataset:
         for form in self.formats.values():
             self._check_format(form)
         check_names(self.table)
+        check_hierarchies(self.table)
 
     def _check_format(self, form: Format) -> None:
         check_moments(self.schema, form.cells)
@@ -175,6 +180,9 @@ class Dataset:
         require_kind("precedence", self.precedence, *get_args(Precedence.__value__), NoneType)
         require_kind("limits", self.limits, Limits)
         require_kind("calendar", self.calendar, Calendar)
+        require_kind("hierarchies", self.hierarchies, Mapping)
+        for name, levels in self.hierarchies.items():
+            require(isinstance(levels, tuple | list), f"hierarchies.{name}", 'a tuple: ("Country", "City")', levels)
         require_kind("expect", self.expect, DailyBy, NoneType)
 
     @property
@@ -279,6 +287,7 @@ class Dataset:
             greatest=self.precedence.column if isinstance(self.precedence, ByColumn) else None,
             expect=self.expect,
             calendar=self.calendar,
+            hierarchies=tuple(Hierarchy(name, tuple(levels)) for name, levels in self.hierarchies.items()),
         )
 
     def kept(self, rows: pl.DataFrame) -> pl.DataFrame:

@@ -63,6 +63,21 @@ def check_names(table: Table) -> None:
         raise wrong(f"schema.{name}", f"another name: {taken[name]} is called so", name)
 
 
+def check_hierarchies(table: Table) -> None:
+    """Refuse hierarchies of what are no levels, and names that say something else already."""
+    levels = {level.name for level in table.levels}
+    taken = {*(column.name for column in table.columns), *levels, *(measure.name for measure in table.measures)}
+    for hierarchy in table.hierarchies:
+        field = f"hierarchies.{hierarchy.name}"
+        unknown = [name for name in hierarchy.levels if name not in levels]
+        require(not unknown, field, f"a tuple of levels, which are {', '.join(sorted(levels))}", unknown)
+        several = len(set(hierarchy.levels)) == len(hierarchy.levels) > 1
+        require(several, field, "two or more different levels, the widest first", hierarchy.levels)
+        both = next((name for name in hierarchy.steps if name in taken), None)
+        require(both is None, field, f"another name: {both} is a column, level, measure or hierarchy already", both)
+        taken.update(hierarchy.steps)
+
+
 def check_moments(schema: type[dy.Schema], cells: CellText) -> None:
     """Refuse offsets in a column that has no zone."""
     local = [

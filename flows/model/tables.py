@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import assert_never
@@ -11,6 +11,7 @@ from typing import assert_never
 from flows.errors import QueryError
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar, calendar_levels
+from flows.model.hierarchies import Hierarchy, drilled
 from flows.model.levels import Level, OwnColumn
 from flows.model.measures import (
     Aggregation,
@@ -67,6 +68,7 @@ class Table:
             rank decides alone.
         expect: when which day's data is expected; it says which day it is where conditions name days from today.
         calendar: how the days of its dates and moments are grouped.
+        hierarchies: levels that are drilled in an order.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Table:
     greatest: str | None = None
     expect: DailyBy | None = None
     calendar: Calendar = _PLAIN
+    hierarchies: tuple[Hierarchy, ...] = ()
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
@@ -134,6 +137,19 @@ class Table:
     def level(self, name: str) -> Level:
         """The level of that name; raises QueryError naming the nearest one."""
         return named("level", name, {level.name: level for level in self.levels}, self.name)
+
+    @cached_property
+    def groupings(self) -> tuple[str, ...]:
+        """By what one may group: levels, hierarchies, and hierarchies down to one of their levels."""
+        steps = (name for hierarchy in self.hierarchies for name in hierarchy.steps)
+        return (*(level.name for level in self.levels), *steps)
+
+    def drilled(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The levels that groupings mean; raises QueryError naming the nearest one of an unknown name."""
+        known = dict.fromkeys(self.groupings)
+        for name in (name for name in names if name not in known):
+            named("level", name, known, self.name)
+        return drilled(names, self.hierarchies)
 
     def measure(self, name: str) -> Measure[Aggregation]:
         """The measure of that name; raises QueryError naming the nearest one."""

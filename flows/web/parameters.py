@@ -23,7 +23,7 @@ from flows.errors import QueryError
 from flows.model.condition_text import not_a_condition
 from flows.model.lifecycle import State
 from flows.model.tables import Table
-from flows.web.table_names import LEVELS, MEASURES, TableNames, refusal, table_named
+from flows.web.table_names import GROUPINGS, LEVELS, MEASURES, TableNames, refusal, table_named
 
 type ParameterValues = Mapping[str, list[str]]
 """Parameter → the values given."""
@@ -102,7 +102,7 @@ class QueryParameters(Parameters):
         MEASURES,
         Requirement("A query needs at least one measure", "name one"),
     ]
-    by: Annotated[tuple[str, ...], Field(description="Levels to group by", max_length=MAX_NAMES), LEVELS] = ()
+    by: Annotated[tuple[str, ...], Field(description="Levels to group by", max_length=MAX_NAMES), GROUPINGS] = ()
     where: Conditions = ()
     totals: Annotated[
         Literal["true", "1", "", "false", "0"], Field(description="Also a row per leading part of the levels"), ONE

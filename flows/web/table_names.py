@@ -20,10 +20,12 @@ class TableNames:
     Args:
         of: all names of a table.
         find: what a name means; raises QueryError naming the nearest.
+        meant: the names that stand for them; by default, themselves.
     """
 
     of: Callable[[Table], list[str]]
     find: Callable[[Table, str], object]
+    meant: Callable[[Table, tuple[str, ...]], tuple[str, ...]] = lambda _, names: names
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_after_validator_function(self._check, handler(source))
@@ -47,11 +49,12 @@ class TableNames:
             self.require(field, name, table)
         if len(set(names)) < len(names):
             raise QueryError(f"A {field} is named twice", next_step="name each once", got=", ".join(names), field=field)
-        return names
+        return self.meant(table, names)
 
 
 MEASURES = TableNames(lambda table: [measure.name for measure in table.measures], Table.measure)
 LEVELS = TableNames(lambda table: [level.name for level in table.levels], Table.level)
+GROUPINGS = TableNames(lambda table: [*table.groupings], lambda table, name: table.drilled((name,)), Table.drilled)
 
 
 def table_named(tables: Iterable[Table], name: str | None) -> Table:

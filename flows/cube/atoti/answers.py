@@ -24,6 +24,14 @@ def needs_rows(table: Table, query: Query) -> bool:
     return counted or unsaid or inexact
 
 
+def hierarchies_there(table: Table) -> dict[str, tuple[str, ...]]:
+    """The hierarchies of Atoti's own interface, and their columns: one of each level that is a column, and those
+    declared of such levels."""
+    columns = {level.name for level in table.column_levels}
+    declared = {each.name: each.levels for each in table.hierarchies if columns.issuperset(each.levels)}
+    return {**{name: (name,) for name in (level.name for level in table.column_levels)}, **declared}
+
+
 def is_shown_there(table: Table, aggregation: Aggregation) -> bool:
     """Whether Atoti's own interface has a measure, exact or not."""
     match aggregation:

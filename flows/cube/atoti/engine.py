@@ -21,7 +21,14 @@ import atoti as tt
 import polars as pl
 
 from flows.cube import frames
-from flows.cube.atoti.answers import depths, is_shown_there, joined_parts, needs_rows, touched_columns
+from flows.cube.atoti.answers import (
+    depths,
+    hierarchies_there,
+    is_shown_there,
+    joined_parts,
+    needs_rows,
+    touched_columns,
+)
 from flows.cube.atoti.conditions import compile_condition, is_hopeless, narrowing
 from flows.cube.atoti.failures import failing
 from flows.cube.atoti.overflow import LargestIntegers
@@ -178,7 +185,8 @@ class AtotiCube:
                 default_values={c.name: None for c in table.columns if c.name not in table.keys},
             )
             cube = self._session.create_cube(stored, table.name, mode="manual")
-            cube.hierarchies.update({(table.name, level.name): [stored[level.column]] for level in table.column_levels})
+            shown = {name: [stored[column] for column in columns] for name, columns in hierarchies_there(table).items()}
+            cube.hierarchies.update({(table.name, name): columns for name, columns in shown.items()})
             made = {
                 measure.name: compile_aggregation(stored, measure.aggregation)
                 for measure in table.measures
