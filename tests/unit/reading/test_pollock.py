@@ -1,7 +1,7 @@
 """The polluted files of Pollock: of a file that is taken, each row is one of the file that they were made from.
 
-Source: G. Vitagliano et al., Pollock: A Data Loading Benchmark, VLDB 2023. `POLLOCK` names a checkout of its repository,
-https://github.com/HPI-Information-Systems/Pollock, with `git lfs checkout` where its files are pointers.
+Source: G. Vitagliano et al., Pollock: A Data Loading Benchmark, VLDB 2023. `POLLOCK` names a checkout of its
+repository, https://github.com/HPI-Information-Systems/Pollock, with `git lfs checkout` where its files are pointers.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from tests.unit.reading.checked_bodies import check_bodies
 type Row = tuple[object, ...]
 
 LEAST_TAKEN = {"row by row": 2_200, "whole": 5}
+SECOND_TABLE = {"file_multitable_same.csv"}
+"""Below the source's rows it has a table of the same columns with rows of its own: its header is the finding."""
 TOGETHER = 250
 
 
@@ -70,7 +72,7 @@ def test_no_polluted_file_brings_a_row_that_its_source_has_not(polluted: Mapping
                 corrupted.setdefault(names[file], tuple(row))
     print(f"{len(polluted):,} files, {accepted:,} taken, {len(corrupted)} with rows that the source has not")
     assert len(polluted) > 2_000 and accepted >= LEAST_TAKEN[taken]
-    assert corrupted == {}
+    assert set(corrupted) <= (SECOND_TABLE if taken == "row by row" else set()), corrupted
 
 
 def _true_rows(text: str) -> Sequence[Row]:
