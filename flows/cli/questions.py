@@ -22,6 +22,7 @@ WHERE_HELP = (
     'Only rows that meet a condition, such as "Date>=2021-05-01", "Date = last 7 days", "Product in (phone, watch)", '
     '"Product!=phone", "Product~pho" (has it in it) or "Product is null". May be repeated; the README has all forms.'
 )
+OTHERS = "is_others"
 SHOWN_REFUSED = 1_000
 NAMED_WAITING = 5
 
@@ -33,7 +34,22 @@ def query(
     measures: Annotated[list[str], typer.Argument(help="Measures, such as Quantity.SUM or contributors.COUNT.")],
     by: Annotated[list[str] | None, typer.Option(help="Level to group by. May be repeated.")] = None,
     where: Annotated[list[str] | None, typer.Option(help=WHERE_HELP)] = None,
-    totals: Annotated[bool, typer.Option("--totals", help="Also the totals.")] = False,
+    having: Annotated[
+        list[str] | None, typer.Option(help='Only groups that meet a condition, such as "Quantity.SUM>100".')
+    ] = None,
+    sort: Annotated[
+        list[str] | None,
+        typer.Option(help="Level or measure to sort by; -Quantity.SUM from the greatest down. May be repeated."),
+    ] = None,
+    top: Annotated[
+        str | None, typer.Option(help='The first groups only: 10, or "3 per Country"; by the first measure by default.')
+    ] = None,
+    others: Annotated[bool, typer.Option("--others", help="With --top, also a row for the rest.")] = False,
+    totals: Annotated[
+        bool, typer.Option("--totals", help="Also the totals: of all rows that --where keeps, whatever is shown.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(help="How many rows to show.")] = None,
+    offset: Annotated[int, typer.Option(help="How many rows to leave out before.")] = 0,
     dataset: DatasetOption = None,
     state: StateOption = None,
     form: FormatOption = Format.table,
@@ -42,17 +58,30 @@ def query(
     parameters = [("measure", name) for name in measures] + [("by", name) for name in by or ()]
     parameters += [("where", condition) for condition in where or ()]
     parameters += [("dataset", dataset)] if dataset else []
-    parameters += [("totals", "true")] if totals else []
+    parameters += [("having", condition) for condition in having or ()] + [("sort", name) for name in sort or ()]
+    parameters += [(name, "true") for name, given in (("totals", totals), ("others", others)) if given]
+    given = {"top": top, "limit": limit, "offset": offset or None}
+    parameters += [(name, str(value)) for name, value in given.items() if value is not None]
     answer = read_from_session(state, "/api/query", parameters)
     decimals = {name for name, facts in answer["measures"].items() if facts["kind"] == "decimal"}
     rows = answer["rows"] if form is Format.json else [_with_decimals(row, decimals) for row in answer["rows"]]
-    show(rows, form, grouped=measures)
+    show([_named_others(row, by or ()) for row in rows] if form is Format.table else rows, form, grouped=measures)
+    if len(rows) < answer["count"]:
+        sys.stderr.write(f"{len(rows):,} of {answer['count']:,} rows; --limit and --offset show others\n")
     for error in answer.get("errors", ()):
         sys.stderr.write(
             f"cubefeed: {plain(error['measure'])}: {plain(error['error'])}. Next: {plain(error['next'])}\n"
         )
     if answer.get("errors"):
         raise typer.Exit(1)
+
+
+def _named_others(row: Mapping[str, Any], by: Collection[str]) -> dict[str, Any]:
+    """A row as people see it: one for other groups says so where its first free level stands."""
+    shown = dict(row)
+    if shown.pop(OTHERS, False):
+        shown[next(level for level in by if shown[level] is None)] = "(others)"
+    return shown
 
 
 def _with_decimals(row: Mapping[str, Any], decimals: Collection[str]) -> dict[str, Any]:

@@ -36,12 +36,12 @@ def parse_value(field: Typed, text: str) -> Value:
         value = field.type.parse(text)
     except ValueError:
         raise QueryError(
-            f"Not a value of level {field.name}",
+            f"Not a value of {field.name}",
             next_step=f"write a {field.type.noun}, dates as 2021-05-01, no value as {field.name} is null",
             got=text,
         ) from None
     if not field.type.holds(value):
-        raise QueryError(f"Not a value of level {field.name}", next_step=f"give a {field.type.noun}", got=repr(value))
+        raise QueryError(f"Not a value of {field.name}", next_step=f"give a {field.type.noun}", got=repr(value))
     return value
 
 

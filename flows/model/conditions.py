@@ -73,7 +73,7 @@ def check_condition(condition: Condition, kind: ColumnType) -> None:
     """
     for value in _values(condition):
         if not kind.holds(value):
-            raise QueryError(f"Not a value of level {condition.name}", next_step=f"give a {kind.noun}", got=repr(value))
+            raise QueryError(f"Not a value of {condition.name}", next_step=f"give a {kind.noun}", got=repr(value))
         if value != value and not isinstance(condition, Among):  # as no other number does
             raise QueryError(f"Not in any order of {condition.name}", next_step="give a number", got=repr(value))
     if isinstance(condition, Begins | Contains) and str not in kind.values:

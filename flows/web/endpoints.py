@@ -7,17 +7,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from flows.cube.frames import fitting, json_rows, sum_overflow
-from flows.errors import QueryError, TooManyRows
+from flows.errors import QueryError
 from flows.model.lifecycle import State
-from flows.model.query import Query
 from flows.model.row_query import RowQuery
-from flows.web.answers import error_fields, refuse, reply
+from flows.web.answers import refuse, reply
 from flows.web.conditions import parse_where
 from flows.web.endpoint import Endpoint, Question, json_array, json_object
 from flows.web.openapi import REFUSAL
 from flows.web.parameters import (
-    MAX_ROWS,
     RAW_ROWS,
     FilesParameters,
     FindingsParameters,
@@ -25,29 +22,8 @@ from flows.web.parameters import (
     QueryParameters,
     RowsParameters,
 )
+from flows.web.questions import ROW, ROWS, answer_question
 from flows.web.table_names import table_named
-
-
-def _query(question: Question[QueryParameters]) -> Response:
-    given = question.parameters
-    table = table_named(question.source.model(), given.dataset)
-    query = Query(table.name, given.measure, given.by, parse_where(table, given.where), given.with_totals)
-    question.bounds.most_rows = given.limit
-    try:
-        frame = question.source.query(query, bounds=question.bounds)
-    except TooManyRows as error:
-        raise QueryError(
-            error.what,
-            next_step="ask for fewer levels, add a condition, or raise limit",
-            field="limit",
-            got=given.limit,
-            most=MAX_ROWS,
-        ) from error
-    rows, too_large = fitting(table, query, frame)
-    kinds = {name: {"kind": table.type_of(table.measure(name).aggregation).kind} for name in query.measures}
-    answer = {"dataset": query.table, "measures": kinds, "rows": json_rows(table, query, rows)}
-    errors = [error_fields(sum_overflow(table, measure)) for measure in too_large]
-    return reply({**answer, "errors": errors} if errors else answer)
 
 
 def _rows(question: Question[RowsParameters]) -> Response:
@@ -97,18 +73,6 @@ def _or_null(kind: str) -> dict[str, Any]:
 
 
 _NUMBER = {"type": "integer"}
-_SUMS = {
-    **json_array(json_object("measure", "error", "next")),
-    "description": "Measures of which a sum does not fit; it is null in the rows",
-}
-_ROW = {"type": "object", "description": "Decimals are text, with all their digits; moments have their zone's offset"}
-_KINDS = {
-    "type": "object",
-    "additionalProperties": json_object("kind"),
-    "description": "Measure → the kind of its values, such as integer, decimal, date",
-}
-_ROWS = json_object("dataset", measures=_KINDS, rows=json_array(_ROW))
-_ROWS["properties"] |= {"errors": _SUMS}
 _SOURCE = json_object(
     file=_or_null("string"),
     also_in=json_array({"type": "string"}),
@@ -121,12 +85,12 @@ _SOURCE["properties"] |= {
     "no_raw": _or_null("string") | {"description": "Why that is not to be had"},
 }
 _FOUND_ROWS = json_object(
-    "dataset", count=_NUMBER, offset=_NUMBER, rows=json_array(json_object(values=_ROW, source=_SOURCE))
+    "dataset", count=_NUMBER, offset=_NUMBER, rows=json_array(json_object(values=ROW, source=_SOURCE))
 )
 _HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
-    Endpoint("/api/query", "Ask the cube", QueryParameters, _query, _ROWS, pool="question"),
+    Endpoint("/api/query", "Ask the cube", QueryParameters, answer_question, ROWS, pool="question"),
     Endpoint(
         "/api/rows",
         "The rows behind a number, each with its file, in the order in which their files came, and of their lines",

@@ -69,6 +69,8 @@ def _dataset(values: list[str] | None, info: ValidationInfo[tuple[Table, ...]]) 
 # https://pydantic.dev/docs/validation/latest/concepts/validators/#ordering-of-validators
 ONE, WHOLE, DATASET = BeforeValidator(_one), BeforeValidator(_whole), BeforeValidator(_dataset)
 Condition = Annotated[str, Field(min_length=2)]
+Flag = Literal["true", "1", "", "false", "0"]
+YES = ("true", "1", "")
 WHERE = (
     "A condition on rows: LEVEL=VALUE, also with !=, <, <=, >, >=; LEVEL~TEXT (has it in it), LEVEL^TEXT (begins with "
     "it); LEVEL between A and B; LEVEL in (A, B), not in; LEVEL is null, is not null. Days may be named from today: "
@@ -104,18 +106,55 @@ class QueryParameters(Parameters):
     ]
     by: Annotated[tuple[str, ...], Field(description="Levels to group by", max_length=MAX_NAMES), GROUPINGS] = ()
     where: Conditions = ()
+    having: Annotated[
+        tuple[Condition, ...],
+        Field(
+            description="A condition on groups by a measure, written as in where: Quantity.SUM>100",
+            max_length=MAX_NAMES,
+        ),
+    ] = ()
+    sort: Annotated[
+        tuple[str, ...],
+        Field(
+            description="A level or measure to sort by, with - before it from its greatest down; ties by the levels",
+            max_length=MAX_NAMES,
+        ),
+    ] = ()
+    top: Annotated[
+        str | SkipJsonSchema[None],
+        Field(description="The first groups only: 10, or 3 per Country; without sort, those of the greatest measure"),
+        ONE,
+    ] = None
+    others: Annotated[Flag, Field(description="With top, also a row for the groups that it leaves out"), ONE] = "false"
     totals: Annotated[
-        Literal["true", "1", "", "false", "0"], Field(description="Also a row per leading part of the levels"), ONE
+        Flag, Field(description="Also a row per leading part of the levels, of all rows that where keeps"), ONE
     ] = "false"
     limit: Annotated[
         int,
-        Field(description="Rows that the answer may have; more are refused", strict=True, ge=1, le=MAX_ROWS),
+        Field(
+            description="Rows of the answer to show; where it is not given, more than the default are refused",
+            strict=True,
+            ge=1,
+            le=MAX_ROWS,
+        ),
         WHOLE,
     ] = MAX_ROWS
+    offset: Annotated[
+        int, Field(description="Rows of the answer to leave out before", strict=True, ge=0, le=MAX_OFFSET), WHOLE
+    ] = 0
+
+    @property
+    def page(self) -> int | None:
+        """How many rows are asked for; None where all are."""
+        return self.limit if "limit" in self.model_fields_set else None
 
     @property
     def with_totals(self) -> bool:
-        return self.totals in ("true", "1", "")
+        return self.totals in YES
+
+    @property
+    def with_others(self) -> bool:
+        return self.others in YES
 
 
 class RowsParameters(Parameters):
@@ -211,7 +250,8 @@ def _refusal_of(
         case "literal_error":
             return refusal(name, f"{name} has no such value", schema["enum"], got=got)
         case "string_too_short":
-            wrong = not_a_condition(str(got), LEVELS.of(_chosen(tables, given)))
+            names = MEASURES if name == "having" else LEVELS
+            wrong = not_a_condition(str(got), names.of(_chosen(tables, given)))
             return QueryError(wrong.what, next_step=wrong.next_step, **wrong.where, field=name)
         case "int_type" | "greater_than_equal" | "less_than_equal":
             step = f"make it a number from {schema['minimum']} to {schema['maximum']}"

@@ -69,7 +69,7 @@ def test_what_is_written_is_meant(text: str, condition: Condition) -> None:
         ("G is null x", "needs LEVEL=VALUE"),
         ("Gg=x", "did you mean G"),
         ("N=x", "write a integer, dates as 2021-05-01, no value as N is null"),
-        ("N=99999999999999999999", "Not a value of level N"),
+        ("N=99999999999999999999", "Not a value of N"),
         ("Day>", "compared with nothing"),
         ("Day>=tomorrow", "write a date"),
         ("N~1", "N is no text, but a integer"),

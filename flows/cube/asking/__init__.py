@@ -1,0 +1,1 @@
+"""How a person's question is answered from what an engine answers."""

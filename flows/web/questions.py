@@ -1,0 +1,94 @@
+"""The answer to a question to the cube."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from flows.cube.asking.ask import Answer, ask
+from flows.cube.frames import fitting, json_rows, sum_overflow
+from flows.errors import QueryError, TooManyRows
+from flows.model.query import Query
+from flows.model.question import Question as Asked
+from flows.model.question_text import parse_order, parse_top
+from flows.model.tables import Table
+from flows.web.answers import error_fields, reply
+from flows.web.conditions import parse_having, parse_where
+from flows.web.endpoint import Question, json_array, json_object
+from flows.web.parameters import MAX_ROWS, QueryParameters
+from flows.web.table_names import table_named
+
+COUNT_HEADER = "X-Total-Count"
+"""Says how many rows an answer has in all, whatever limit and offset."""
+
+
+def answer_question(question: Question[QueryParameters]) -> Response:
+    """The rows that a question asks for, and how many there are in all."""
+    table = table_named(question.source.model(), question.parameters.dataset)
+    asked = _asked(table, question.parameters)
+    asked.checked((table,))
+    found = _found(question, table, asked)
+    query = Query(table.name, asked.measures, asked.by, asked.where, asked.totals)
+    rows, too_large = fitting(table, query, found.rows)
+    kinds = {name: {"kind": table.type_of(table.measure(name).aggregation).kind} for name in query.measures}
+    answer: dict[str, Any] = {"dataset": table.name, "measures": kinds, "count": found.count}
+    errors = [error_fields(sum_overflow(table, measure)) for measure in too_large]
+    told = reply(answer | {"rows": json_rows(table, query, rows)} | ({"errors": errors} if errors else {}))
+    told.headers[COUNT_HEADER] = str(found.count)
+    return told
+
+
+def _asked(table: Table, given: QueryParameters) -> Asked:
+    known = [*given.by, *(measure.name for measure in table.measures)]
+    return Asked(
+        table.name,
+        given.measure,
+        given.by,
+        parse_where(table, given.where),
+        parse_having(table, given.having),
+        tuple(parse_order(text, known) for text in given.sort),
+        None if given.top is None else parse_top(given.top),
+        given.with_others,
+        given.with_totals,
+        given.page,
+        given.offset,
+    )
+
+
+def _found(question: Question[QueryParameters], table: Table, asked: Asked) -> Answer:
+    def engine(query: Query, bounds: Any) -> Any:
+        return question.source.query(query, bounds=bounds)
+
+    try:
+        return ask(table, asked, engine, question.bounds, most_rows=MAX_ROWS)
+    except TooManyRows as error:
+        raise QueryError(
+            error.what,
+            next_step="ask for fewer levels, add a condition, or ask for top or a limit",
+            field="limit",
+            **error.where,
+        ) from error
+
+
+_SUMS = {
+    **json_array(json_object("measure", "error", "next")),
+    "description": "Measures of which a sum does not fit; it is null in the rows",
+}
+_KINDS = {
+    "type": "object",
+    "additionalProperties": json_object("kind"),
+    "description": "Measure → the kind of its values, such as integer, decimal, date",
+}
+_COUNT = {
+    "type": "integer",
+    "description": f"Of all rows, whatever limit and offset; also in {COUNT_HEADER}",
+}
+ROW = {
+    "type": "object",
+    "description": "Decimals are text, with all their digits; moments have their zone's offset. With totals, "
+    "total_depth says how many levels a row fixes; with others, is_others whether it stands for the groups left out",
+}
+ROWS = json_object("dataset", measures=_KINDS, count=_COUNT, rows=json_array(ROW))
+ROWS["properties"] |= {"errors": _SUMS}
+"""The schema of the answer."""
