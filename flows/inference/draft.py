@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from flows.inference.columns import Column, Columns
-from flows.inference.evidence import Decision, Wishes
+from flows.inference.evidence import Decision, Wishes, share
 from flows.inference.keys import Key
 from flows.inference.names import class_name, column_names, dataset_name
 from flows.inference.paths import PathColumn, arrival_times
@@ -89,6 +89,10 @@ class Draft(ABC):
         """What it says, and why."""
         asked = {question.what for question in self.columns.questions}
         yield from self.format_decisions()
+        parts = sum(not each.whole for each in self.samples)
+        if parts or len(self.samples) < len(self.found.files):
+            read = f"{share(len(self.samples), len(self.found.files))} files, {parts} of them in parts"
+            yield Decision("size", "understood from a part", read, "the check of all files says what is otherwise")
         yield self.key.decision
         for column, name in zip(self.columns.columns, self.names, strict=True):
             kind = f"{column.kind}{', null' if column.nullable else ''}"

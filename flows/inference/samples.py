@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import QueryError
+from flows.inference.large_files import read_parts
 from flows.landing.names import is_temporary
+from flows.landing.packed_end import is_packed
 from flows.model.limits import Limits
-from flows.reading.decompression import unpack
+from flows.reading.decompression import name_binary, unpack
 from flows.reading.refusal import FileRefused
 
+_HEAD_BYTES = 512
 PARQUET = b"PAR1"
 """How Parquet files begin."""
 UNDERSTOOD_BYTES = 256 << 20
-"""So much text is understood from; what is beyond is verified with the declaration all the same."""
+"""So much is understood from: of larger files parts, which are verified as a whole with the declaration."""
+_LEAST_BYTES = 256 << 10
+"""So much of each file at least."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,14 @@ class Sample:
         path: its path in what becomes the landing directory.
         body: its bytes, decompressed.
         modified_s: when it was last written, seconds since 1970.
+        whole: whether these are all of its bytes.
     """
 
     file: Path
     path: str
     body: bytes
     modified_s: float
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,17 +80,28 @@ def read_samples(samples: Samples) -> Iterator[Sample]:
         OSError: one cannot be read.
     """
     room_bytes = UNDERSTOOD_BYTES
-    for file in samples.files:
-        body = _open(file)
+    found = {file: file.stat() for file in samples.files}
+    few = sum(each.st_size for each in found.values()) <= UNDERSTOOD_BYTES
+    most_bytes = max(UNDERSTOOD_BYTES // len(found), _LEAST_BYTES)
+    for file, stat in found.items():
+        parts = None if few or stat.st_size <= most_bytes or _is_binary(file) else read_parts(file, most_bytes)
+        body = _open(file) if parts is None else parts
         if len(body) > room_bytes and room_bytes < UNDERSTOOD_BYTES:
             return
         room_bytes -= len(body)
-        yield Sample(file, str(file.relative_to(samples.landing)), body, file.stat().st_mtime)
+        yield Sample(file, str(file.relative_to(samples.landing)), body, stat.st_mtime, whole=parts is None)
 
 
 def is_workbook(body: bytes) -> bool:
     """Whether it is a workbook (.xlsx): a zip archive that has one."""
     return body.startswith(b"PK\x03\x04") and b"xl/workbook.xml" in body
+
+
+def _is_binary(file: Path) -> bool:
+    """Whether a file is no text, or a compressed one."""
+    with file.open("rb") as body:
+        head = body.read(_HEAD_BYTES)
+    return is_packed(head) or name_binary(head) is not None
 
 
 def _open(file: Path) -> bytes:

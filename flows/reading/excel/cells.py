@@ -50,15 +50,16 @@ def cell_values(values: Sequence[Value], column: dy.Column | None, cells: CellTe
 
 def _typed(values: Sequence[Value], kinds: set[type], column: dy.Column, form: CellText) -> pl.Series | None:
     """Cells as the declared type has them; None where not all of them are of it, or text could say something else."""
-    if str in kinds and kinds & {float, date}:
-        values = [None if value == "" else value for value in values]
-        kinds = set(map(type, values)) - {NoneType}
+    held: Sequence[Value | None] = values
+    if str in kinds:
+        held = [None if value == "" else value for value in values]
+        kinds = set(map(type, held)) - {NoneType}
     kind, means_nothing = type_of(column), any(map(str.isdigit, "".join(form.nulls)))
     if kinds == {date} and kind is DATE and not means_nothing and form.date_forms[0].directives >= _DAY:
-        return pl.Series(values, dtype=pl.Date)
+        return pl.Series(held, dtype=pl.Date)
     if kinds != {float} or means_nothing or kind not in (FLOAT, INTEGER):
         return None
-    numbers = pl.Series(values, dtype=pl.Float64)
+    numbers = pl.Series(held, dtype=pl.Float64)
     found = numbers.cast(column.dtype, strict=False)
     return found if found.cast(pl.Float64).eq_missing(numbers).all() and (numbers.abs() <= _MOST_WHOLE).all() else None
 
