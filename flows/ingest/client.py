@@ -41,6 +41,7 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *,
         refusal = _body(error)
         if "error" not in refusal:
             return refusal  # it is none, but says what is not well: /health
+        refusal.pop("allowed", None)  # the next step names them
         kind = Starting if error.headers.get("Retry-After") else QueryError
         raise kind(refusal.pop("error"), next_step=refusal.pop("next"), **refusal) from None
     except (OSError, http.client.HTTPException, ValueError) as error:

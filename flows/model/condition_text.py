@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 from flows.errors import QueryError
 from flows.model.condition_values import EXAMPLES, parse_value, quoted, read_list, read_pair, unquoted
 from flows.model.conditions import Among, Begins, Between, Compare, Condition, Contains, Ordering, check_condition
-from flows.model.relative_days import Clock, Days
+from flows.model.relative_days import WORDS, Clock, Days
 from flows.model.tables import named
 from flows.model.types import ColumnType, Value
 from flows.model.types.moment import MomentType
@@ -98,7 +98,7 @@ def split_condition(text: str, names: Iterable[str]) -> tuple[str, str, str]:
     Raises:
         QueryError: there is no operator.
     """
-    known = set(names)
+    known = dict.fromkeys(names)
     mark = _QUOTED_NAME.match(text)
     ends = {name: len(name) for name in known if name and text.startswith(name)}
     if mark and unquoted(mark[1]) in known:
@@ -126,12 +126,17 @@ class _Field:
         """A value; in quotation marks it is what stands in them, and null without them is none."""
         if text.lower() == "null":
             return None
-        return parse_value(self, unquoted(text))
+        return parse_value(self, unquoted(text), self._relative)
+
+    @property
+    def _relative(self) -> str:
+        """Which days may be named from today."""
+        return WORDS if self._clock is not None and {date, datetime} & set(self.type.values) else ""
 
     def equal(self, text: str, *, negated: bool) -> Condition:
         days = self._days(text)
         if days is None:
-            value = None if not text and not self.type.holds("") else parse_value(self, unquoted(text))
+            value = None if not text and not self.type.holds("") else parse_value(self, unquoted(text), self._relative)
             return Among(self.name, (value,), negated)
         if date in self.type.values:
             every = range((days.last - days.first).days + 1)
@@ -157,7 +162,7 @@ class _Field:
         """A value that has a place in an order."""
         if not text:
             raise QueryError(f"{self.name} is compared with nothing", next_step="write a value behind the sign")
-        return parse_value(self, unquoted(text))
+        return parse_value(self, unquoted(text), self._relative)
 
     def _days(self, text: str) -> Days | None:
         if self._clock is None or not {date, datetime} & set(self.type.values):
@@ -208,9 +213,10 @@ def _written_name(name: str, fields: Fields) -> str:
 
 def not_a_condition(text: str, names: Iterable[str]) -> QueryError:
     """The error about a text that has another form."""
+    names = list(names)
     return QueryError(
         "A condition needs LEVEL=VALUE, or one of the other forms",
-        next_step=f"write for example {EXAMPLES}",
+        next_step=f"write for example {EXAMPLES}. What there is: {', '.join(names)}",
         got=text,
         allowed=[f"{name}=…" for name in names],
     )

@@ -26,8 +26,13 @@ class Typed(Protocol):
     def type(self) -> ColumnType: ...
 
 
-def parse_value(field: Typed, text: str) -> Value:
+def parse_value(field: Typed, text: str, also: str = "") -> Value:
     """The value that `text` writes, in the type of what it belongs to.
+
+    Args:
+        field: what it belongs to.
+        text: the text.
+        also: what else may be written there, which an error says.
 
     Raises:
         QueryError: the text is no such value.
@@ -37,7 +42,8 @@ def parse_value(field: Typed, text: str) -> Value:
     except ValueError:
         raise QueryError(
             f"Not a value of {field.name}",
-            next_step=f"write a {field.type.noun}, dates as 2021-05-01, no value as {field.name} is null",
+            next_step=f"write a {field.type.noun}, dates as 2021-05-01{also and f' or {also}'}; "
+            f"no value is written {field.name} is null",
             got=text,
         ) from None
     if not field.type.holds(value):

@@ -118,9 +118,15 @@ def _check_order(question: Question, table: Table) -> None:
     known = dict.fromkeys([*question.by, *(measure.name for measure in table.measures)])
     for order in question.sort:
         try:
-            named("level asked for, or measure,", order.name, known)
+            named("measure", order.name, known)
         except QueryError as error:
-            raise QueryError(error.what, next_step=error.next_step, got=order.name, field="sort") from None
+            near = error.next_step.partition("The measures")[0]
+            raise QueryError(
+                "It is sorted by measures and by levels that are asked for",
+                next_step=f"{near}Name one of {', '.join(known)}",
+                got=order.name,
+                field="sort",
+            ) from None
     names = [order.name for order in question.sort]
     if len(set(names)) < len(names):
         raise QueryError("A name is sorted by twice", next_step="name each once", got=", ".join(names), field="sort")

@@ -141,7 +141,7 @@ def test_an_answer_with_too_many_rows_is_refused_but_not_a_part_of_it() -> None:
         ({"top": Top(1), "by": ()}, "no groups.*group by a level"),
         ({"others": True}, "ask for top"),
         ({"sort": (Order("Sold.SUMM"),)}, "did you mean Sold.SUM"),
-        ({"sort": (Order("Country"),)}, "level asked for"),
+        ({"sort": (Order("Country"),)}, "levels that are asked for"),
         ({"sort": (Order("City"), Order("City", descending=True))}, "sorted by twice"),
         ({"having": (Compare("Sold.SUM", ">", "x"),)}, "Not a value of Sold.SUM.*integer"),
         ({"having": (Compare("City", ">", "x"),)}, "no measure of that name"),
