@@ -1,5 +1,5 @@
 """What every engine has to do. An engine's test class inherits these tests and brings a fixture `cube`: an open cube
-of MODEL without rows.
+of MODEL without rows. Over the stand-in for Atoti they prove how its adapter asks, and not what Atoti's server answers.
 """
 
 from __future__ import annotations
