@@ -34,7 +34,7 @@ def row_columns(table: Table) -> dict[str, ColumnType]:
 def answer_columns(table: Table, query: Query) -> dict[str, ColumnType]:
     """The levels and the measures of an answer."""
     levels = {name: table.level(name).type for name in query.levels}
-    return levels | {name: table.type_of(table.measure(name).aggregation) for name in query.measures}
+    return levels | {name: table.type_of_measure(name) for name in query.measures}
 
 
 def typed(frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFrame:
@@ -132,7 +132,7 @@ def empty(table: Table, query: Query) -> pl.DataFrame:
 
 def exact_sums(table: Table, query: Query) -> dict[str, ColumnType]:
     """The measures asked for that are exact sums, the only ones that may not fit, and the type of their values."""
-    asked = {name: table.measure(name).aggregation for name in query.measures}
+    asked = {each.name: each.aggregation for each in table.measures if each.name in query.measures}
     sums = {name: table.type_of(each) for name, each in asked.items() if is_sum(each)}
     return {name: each for name, each in sums.items() if each.sums in ("whole", "decimal")}
 
@@ -159,7 +159,7 @@ def fitting(table: Table, query: Query, answer: pl.DataFrame) -> tuple[pl.DataFr
 
 def sum_overflow(table: Table, measure: str) -> QueryError:
     """The error of a measure of which a sum does not fit."""
-    kind, narrow = table.type_of(table.measure(measure).aggregation), "narrow the query with a condition or by levels"
+    kind, narrow = table.type_of_measure(measure), "narrow the query with a condition or by levels"
     if kind.sums not in ("whole", "decimal"):
         return QueryError("A sum is beyond what floats hold, 1.8e308", next_step=narrow, measure=measure)
     return QueryError(

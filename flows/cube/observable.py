@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -111,6 +111,9 @@ class WatchedCube:
 
     def rows(self, query: RowQuery, *, bounds: Bounds | None = None) -> RowPage:
         return self.cube.rows(query, bounds=bounds)
+
+    def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
+        return self.cube.query_together(queries, bounds=bounds)
 
     def batches(self, table: str) -> Generator[pl.DataFrame]:
         return self.cube.batches(table)

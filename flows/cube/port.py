@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -97,6 +97,9 @@ class Cube(Protocol):
             QueryError: an unknown table or level, or a limit that cannot be used.
             TooSlow, NobodyWaits: as `query`.
         """
+
+    def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
+        """The answers of several queries without totals, all of one state of the table; what one may take, each may."""
 
     def batches(self, table: str) -> Generator[pl.DataFrame]:
         """All rows of a table with `_version` and `_line`, in no given order, some at a time: of one state of it.

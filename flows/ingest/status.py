@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -62,6 +62,11 @@ class FeedSource:
         self._require_ready(query.table)
         page = self.feed.cube.rows(query, bounds=bounds)
         return self._cell_rows.describe(self.feed.datasets[query.table], page, raw=raw, bounds=bounds), page.count
+
+    def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
+        for table in {query.table for query in queries}:
+            self._require_ready(table)
+        return self.feed.cube.query_together(queries, bounds=bounds)
 
     def _require_ready(self, table: str) -> None:
         if table in self.feed.datasets and not self.is_ready(table):

@@ -18,6 +18,8 @@ import dataframely as dy
 import polars as pl
 
 from flows.model.archives import Zip
+from flows.model.calculated import Formula
+from flows.model.calculated_checks import calculated_measures
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar
 from flows.model.completeness import Completeness
@@ -94,6 +96,7 @@ class Dataset:
         hierarchies: name → levels that are drilled in this order, such as `{"Place": ("Country", "City")}`.
         calendar: how the days of its dates and moments are grouped into years, quarters, months, weeks and weekdays.
         expect: when which business day is expected.
+        measures: calculated measures by name, such as `{"Margin": Ratio("Profit.SUM", "Revenue.SUM")}`.
         retain_days: close-day takes rows out of the cube whose `expect.day` lies more than so many days back;
             None keeps all.
     """
@@ -126,6 +129,8 @@ class Dataset:
     expect: DailyBy | None = None
     retain_days: int | None = None
 
+    measures: Mapping[str, Formula] = field(default_factory=dict, hash=False)
+
     computations: Mapping[str, Computation] = field(init=False, repr=False, compare=False)
     """The derived columns, ready to be computed."""
 
@@ -154,7 +159,6 @@ class Dataset:
         check_archives(self.archives, self.formats)
         for form in self.formats.values():
             self._check_format(form)
-        check_names(self.table)
         check_hierarchies(self.table)
 
     def _check_format(self, form: Format) -> None:
@@ -280,7 +284,7 @@ class Dataset:
     def table(self) -> Table:
         """The table of the cube that this dataset fills."""
         columns = self.row_schema.columns()
-        return Table(
+        table = Table(
             name=self.name,
             columns=tuple(Column(name, type_of(column), column.nullable) for name, column in columns.items()),
             keys=tuple(self.schema.primary_key()),
@@ -289,6 +293,8 @@ class Dataset:
             calendar=self.calendar,
             hierarchies=tuple(Hierarchy(name, tuple(levels)) for name, levels in self.hierarchies.items()),
         )
+        check_names(table)
+        return replace(table, calculated=calculated_measures(self.measures, table))
 
     def kept(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Checked rows, which have the types of the schema, as segments hold them; other columns stay as they are."""

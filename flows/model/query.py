@@ -39,10 +39,10 @@ class Query:
         if not self.measures:
             raise QueryError(
                 "A query needs at least one measure",
-                next_step=f"name one of {', '.join(m.name for m in table.measures)}",
+                next_step=f"name one of {', '.join(table.measure_names)}",
             )
         for measure in self.measures:
-            table.measure(measure)
+            table.type_of_measure(measure)
         for level in self.levels:
             table.level(level)
         for condition in self.where:

@@ -102,7 +102,7 @@ class Question:
         """
         table = Query(self.table, self.measures, self.by, self.where, self.totals).checked(model)
         for condition in self.having:
-            check_condition(condition, table.type_of(table.measure(condition.name).aggregation))
+            check_condition(condition, table.type_of_measure(condition.name))
         _check_order(self, table)
         if self.top is not None:
             _check_top(self.top, self.by)
@@ -115,7 +115,7 @@ class Question:
 
 
 def _check_order(question: Question, table: Table) -> None:
-    known = dict.fromkeys([*question.by, *(measure.name for measure in table.measures)])
+    known = dict.fromkeys([*question.by, *table.measure_names])
     for order in question.sort:
         try:
             named("measure", order.name, known)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import assert_never
 
 from flows.errors import QueryError
+from flows.model.calculated import CalculatedMeasure
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar, calendar_levels
 from flows.model.hierarchies import Hierarchy, drilled
@@ -66,6 +67,7 @@ class Table:
         keys: the names of those that are the key.
         greatest: of rows with the same key the one with the greatest value of this column stays; None where
             rank decides alone.
+        calculated: what can be asked besides, and is computed of measures.
         expect: when which day's data is expected; it says which day it is where conditions name days from today.
         calendar: how the days of its dates and moments are grouped.
         hierarchies: levels that are drilled in an order.
@@ -75,6 +77,7 @@ class Table:
     columns: tuple[Column, ...]
     keys: tuple[str, ...] = ()
     greatest: str | None = None
+    calculated: tuple[CalculatedMeasure, ...] = ()
     expect: DailyBy | None = None
     calendar: Calendar = _PLAIN
     hierarchies: tuple[Hierarchy, ...] = ()
@@ -154,6 +157,17 @@ class Table:
     def measure(self, name: str) -> Measure[Aggregation]:
         """The measure of that name; raises QueryError naming the nearest one."""
         return named("measure", name, {m.name: m for m in self.measures}, self.name)
+
+    @property
+    def measure_names(self) -> tuple[str, ...]:
+        """All measures that can be asked, those of columns and those calculated."""
+        return (*(measure.name for measure in self.measures), *(each.name for each in self.calculated))
+
+    def type_of_measure(self, name: str) -> ColumnType:
+        """The type of the values of a measure, calculated or not; raises QueryError naming the nearest one."""
+        known: dict[str, Measure[Aggregation] | CalculatedMeasure] = {m.name: m for m in self.measures}
+        found = named("measure", name, known | {each.name: each for each in self.calculated}, self.name)
+        return found.type if isinstance(found, CalculatedMeasure) else self.type_of(found.aggregation)
 
 
 def named[T](what: str, name: str, known: Mapping[str, T], table: str | None = None) -> T:

@@ -26,7 +26,7 @@ def parse_where(table: Table, conditions: Iterable[str]) -> tuple[Condition, ...
 
 def parse_having(table: Table, conditions: Iterable[str]) -> tuple[Condition, ...]:
     """The conditions of groups by their measures; raises as `parse_where` does."""
-    kinds = {measure.name: table.type_of(measure.aggregation) for measure in table.measures}
+    kinds = {name: table.type_of_measure(name) for name in table.measure_names}
     return _parse("having", table, conditions, kinds, MEASURES)
 
 

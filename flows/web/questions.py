@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import polars as pl
 from starlette.responses import Response
 
 from flows.cube.asking.ask import Answer, ask
+from flows.cube.bounds import Bounds
 from flows.cube.frames import fitting, json_rows, sum_overflow
 from flows.errors import QueryError, TooManyRows
 from flows.model.query import Query
@@ -31,16 +34,16 @@ def answer_question(question: Question[QueryParameters]) -> Response:
     found = _found(question, table, asked)
     query = Query(table.name, asked.measures, asked.by, asked.where, asked.totals)
     rows, too_large = fitting(table, query, found.rows)
-    kinds = {name: {"kind": table.type_of(table.measure(name).aggregation).kind} for name in query.measures}
+    kinds = {name: {"kind": table.type_of_measure(name).kind} for name in query.measures}
     answer: dict[str, Any] = {"dataset": table.name, "measures": kinds, "count": found.count}
-    errors = [error_fields(sum_overflow(table, measure)) for measure in too_large]
+    errors = [error_fields(sum_overflow(table, measure)) for measure in (*too_large, *found.too_large)]
     told = reply(answer | {"rows": json_rows(table, query, rows)} | ({"errors": errors} if errors else {}))
     told.headers[COUNT_HEADER] = str(found.count)
     return told
 
 
 def _asked(table: Table, given: QueryParameters) -> Asked:
-    known = [*given.by, *(measure.name for measure in table.measures)]
+    known = [*given.by, *table.measure_names]
     return Asked(
         table.name,
         given.measure,
@@ -57,8 +60,10 @@ def _asked(table: Table, given: QueryParameters) -> Asked:
 
 
 def _found(question: Question[QueryParameters], table: Table, asked: Asked) -> Answer:
-    def engine(query: Query, bounds: Any) -> Any:
-        return question.source.query(query, bounds=bounds)
+    def engine(queries: Sequence[Query], bounds: Bounds) -> Sequence[pl.DataFrame]:
+        if len(queries) == 1:
+            return [question.source.query(queries[0], bounds=bounds)]
+        return question.source.query_together(queries, bounds=bounds)
 
     try:
         return ask(table, asked, engine, question.bounds, most_rows=MAX_ROWS)

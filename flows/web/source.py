@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import polars as pl
@@ -25,6 +26,9 @@ class Source(Protocol):
     def rows(self, query: RowQuery, *, raw: bool, bounds: Bounds) -> tuple[list[dict[str, Any]], int]:
         """Rows of the cube in JSON types: `values`, and the `source` of each, `raw` with what stands there; and how
         many there are. Raises as `query` does."""
+
+    def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
+        """Ask the cube for several answers of one state of a table."""
 
     def is_ready(self, table: str) -> bool:
         """Whether a table is complete."""

@@ -52,7 +52,7 @@ class TableNames:
         return self.meant(table, names)
 
 
-MEASURES = TableNames(lambda table: [measure.name for measure in table.measures], Table.measure)
+MEASURES = TableNames(lambda table: list(table.measure_names), Table.type_of_measure)
 LEVELS = TableNames(lambda table: [level.name for level in table.levels], Table.level)
 GROUPINGS = TableNames(lambda table: [*table.groupings], lambda table, name: table.drilled((name,)), Table.drilled)
 

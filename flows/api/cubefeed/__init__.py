@@ -7,6 +7,20 @@ from importlib.metadata import version
 
 from flows.errors import CubefeedError, DeclarationError
 from flows.model.archives import Zip
+from flows.model.calculated import (
+    Change,
+    Difference,
+    Growth,
+    Parent,
+    Plus,
+    Previous,
+    Rank,
+    Ratio,
+    Running,
+    Share,
+    Times,
+    Total,
+)
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar
 from flows.model.completeness import Completeness
@@ -26,6 +40,7 @@ __all__ = [
     "ByName",
     "Calendar",
     "Cells",
+    "Change",
     "Completeness",
     "Csv",
     "CubefeedError",
@@ -33,17 +48,28 @@ __all__ = [
     "Dataset",
     "DeclarationError",
     "Derived",
+    "Difference",
     "Excel",
+    "Growth",
     "Header",
     "JsonLines",
     "Keep",
     "Limits",
     "Load",
     "Numbers",
+    "Parent",
     "Parquet",
+    "Plus",
+    "Previous",
+    "Rank",
+    "Ratio",
     "RejectFile",
+    "Running",
+    "Share",
     "Skip",
     "SkipRows",
+    "Times",
+    "Total",
     "Trailer",
     "Unload",
     "Zip",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from flows.cube.asking.calculate import calculate, is_calculated
 from flows.cube.asking.steps import having, ordered, page, top
 from flows.cube.bounds import Bounds
 from flows.model.query import Query
@@ -24,20 +25,25 @@ class Answer:
     Args:
         rows: the levels and the measures asked for; with totals `total_depth`, with others `is_others`.
         count: how many rows there are in all, whatever limit and offset.
+        too_large: the calculated measures of which a value does not fit, and is null.
     """
 
     rows: pl.DataFrame
     count: int
+    too_large: tuple[str, ...] = ()
 
 
-def ask(
-    table: Table, question: Question, engine: Callable[[Query, Bounds], pl.DataFrame], bounds: Bounds, *, most_rows: int
-) -> Answer:
-    """Answer a question from one answer of the engine, so that no part of it is of another state than the rest.
+type Engine = Callable[[Sequence[Query], Bounds], Sequence[pl.DataFrame]]
+"""Asks the engine; several answers are of one state of the table."""
 
-    The steps, in this order: the engine aggregates the rows that `where` keeps, with totals; `having` keeps groups;
-    they are sorted; `top` keeps the first of them, and `others` stands for the rest; the answer is cut to `limit` and
-    `offset`. A plain question ends with the first step.
+
+def ask(table: Table, question: Question, engine: Engine, bounds: Bounds, *, most_rows: int) -> Answer:
+    """Answer a question from what the engine says of one state, so that no part is of another than the rest.
+
+    The steps, in this order: the engine aggregates the rows that `where` keeps, with totals; what calculated measures
+    compare with is asked with them, and they are calculated; `having` keeps groups; they are sorted; `top` keeps the
+    first of them, and `others` stands for the rest; the answer is cut to `limit` and `offset`. So a share, a rank or a
+    change is the same, whatever groups are kept. A plain question ends with what the engine answers.
 
     Args:
         table: the table asked, which has checked the question.
@@ -50,13 +56,17 @@ def ask(
         TooManyRows: the answer has more, or is chosen out of more groups than may be looked at.
     """
     bounds.most_rows = most_rows if question.is_plain else MOST_GROUPS
-    found = engine(question.query, bounds)
+    too_large: tuple[str, ...] = ()
+    if is_calculated(table, question.query):
+        found, too_large = calculate(table, question.query, lambda queries: engine(queries, bounds))
+    else:
+        [found] = engine([question.query], bounds)
     if question.is_plain:
-        return Answer(found, found.height)
+        return Answer(found, found.height, too_large)
     found = having(table, question, found)
     found = top(table, question, ordered(table, question, found))
     shown = page(question, found)
     bounds.most_rows = most_rows
     bounds.require_fits(shown.height)
     extra = [name for name in (TOTAL_DEPTH, OTHERS) if name in shown.columns]
-    return Answer(shown.select(*question.by, *question.measures, *extra), found.height)
+    return Answer(shown.select(*question.by, *question.measures, *extra), found.height, too_large)

@@ -78,7 +78,11 @@ def page(question: Question, answer: pl.DataFrame) -> pl.DataFrame:
 def _folded(table: Table, question: Question, rest: pl.DataFrame) -> pl.DataFrame:
     """One row for the groups of each part; what cannot be made of theirs is null."""
     fixed = question.partition
-    measures = [_fold(table, rest, table.measure(name)) for name in question.asked_measures]
+    base = {measure.name: measure for measure in table.measures}
+    measures = [
+        _fold(table, rest, base[name]) if name in base else pl.lit(None, rest.schema[name]).alias(name)
+        for name in question.asked_measures
+    ]
     found = rest.group_by(fixed).agg(measures) if fixed else rest.select(measures).head(rest.height)
     absent = [pl.lit(None, rest.schema[name]).alias(name) for name in question.by if name not in fixed]
     depth = [pl.lit(len(question.by), pl.Int64).alias(TOTAL_DEPTH)] if question.totals else []
@@ -113,7 +117,7 @@ def _is_wide(sums: pl.Series) -> bool:
 
 
 def _meets(table: Table, condition: Condition, answer: pl.DataFrame) -> pl.Expr:
-    kind = table.type_of(table.measure(condition.name).aggregation)
+    kind = table.type_of_measure(condition.name)
     if _is_long(table, condition.name, answer):
         kind = FLOAT
     return matches(condition, _compared(table, condition.name, answer), kind)

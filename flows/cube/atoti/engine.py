@@ -129,6 +129,11 @@ class AtotiCube:
         bounds.require_fits(answer.height)  # Atoti has no limit of its own
         return answer
 
+    def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
+        """The answers of several queries without totals, of one state of the table."""
+        with self._writing:
+            return [self.query(query, bounds=bounds) for query in queries]
+
     def rows(self, query: RowQuery, *, bounds: Bounds | None = None) -> RowPage:
         """The rows of one page, and how many there are. Atoti sorts no rows: all of them are taken out of it."""
         table = query.checked(self.model)

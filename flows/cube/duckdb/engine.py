@@ -13,7 +13,7 @@ import polars as pl
 from flows.cube.bounds import Bounds
 from flows.cube.duckdb.database import Cursor, Database, TooWide, answer, changed_rows
 from flows.cube.duckdb.sql import INCOMING, StoredTable
-from flows.cube.float_sums import with_float_sums
+from flows.cube.float_sums import FloatRanges, with_float_sums
 from flows.cube.frames import answer_columns, exact_sums, narrowed, row_columns
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
@@ -108,16 +108,30 @@ class DuckDbCube:
         """Aggregate; see the port for the frame's columns and order, and for what it may take."""
         if bounds is not None:
             bounds.require_wanted()
-        limits = bounds if query.levels else None  # else there is one row
-        table = query.checked(self.model)
-        stored = self._stored[table.name]
-        columns = [*query.levels, *query.measures, *([TOTAL_DEPTH] if query.totals else [])]
+        stored = self._stored[query.checked(self.model).name]
         with self._database.cursor(bounds) as cursor:
-            frame = _answer(cursor, stored, query, columns, limits)
-        sums = exact_sums(table, query)  # which may be wide
-        frame = stored.named(frame, {n: kind for n, kind in answer_columns(table, query).items() if n not in sums})
-        order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
-        return frame.sort(order, nulls_last=False) if order else frame
+            return _ordered(stored, query, _answer(cursor, stored, query, bounds))
+
+    def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
+        """The same for several queries, of one state of the cube."""
+        if bounds is not None:
+            bounds.require_wanted()
+        stored = [self._stored[query.checked(self.model).name] for query in queries]
+        try:
+            return self._together(queries, stored, bounds, wide=False)
+        except TooWide:  # which ends the transaction
+            return self._together(queries, stored, bounds, wide=True)
+
+    def _together(
+        self, queries: Sequence[Query], stored: Sequence[StoredTable], bounds: Bounds | None, *, wide: bool
+    ) -> list[pl.DataFrame]:
+        with self._database.snapshot(bounds) as cursor:
+            for each in stored:
+                cursor.execute(each.extent_of_none)  # the state is that of the first look; its floats are noted before
+            return [
+                _ordered(each, query, _answer_once(cursor, each, query, bounds, each.floats, wide=wide))
+                for each, query in zip(stored, queries, strict=True)
+            ]
 
     def rows(self, query: RowQuery, *, bounds: Bounds | None = None) -> RowPage:
         """The rows of one page, and how many there are; see the port."""
@@ -154,21 +168,37 @@ class DuckDbCube:
             self._left[table] = 0
 
 
-def _answer(
-    cursor: Cursor, stored: StoredTable, query: Query, columns: Sequence[str], limits: Bounds | None
-) -> pl.DataFrame:
+def _answer(cursor: Cursor, stored: StoredTable, query: Query, bounds: Bounds | None) -> pl.DataFrame:
     """The answer of a query, asked again where a commit has brought floats in another range meanwhile."""
     while True:
         floats = stored.floats
         try:
             try:
-                frame = answer(cursor, *stored.select(query, floats), columns, limits)
+                frame = _answer_once(cursor, stored, query, bounds, floats, wide=False)
             except TooWide:  # one sum that does not fit fails them all: ask again for wide ones
-                wide = answer(cursor, *stored.select(query, floats, wide=True), columns, limits)
-                frame = narrowed(stored.table, query, wide)
+                frame = _answer_once(cursor, stored, query, bounds, floats, wide=True)
         except TooWide:
             if stored.floats is floats:
                 raise
         else:
             if stored.floats is floats:
-                return with_float_sums(stored.table, query, frame, floats)
+                return frame
+
+
+def _answer_once(
+    cursor: Cursor, stored: StoredTable, query: Query, bounds: Bounds | None, floats: FloatRanges, *, wide: bool
+) -> pl.DataFrame:
+    columns = [*query.levels, *query.measures, *([TOTAL_DEPTH] if query.totals else [])]
+    limits = bounds if query.levels else None  # else there is one row
+    frame = answer(cursor, *stored.select(query, floats, wide=wide), columns, limits)
+    frame = with_float_sums(stored.table, query, frame, floats)
+    return narrowed(stored.table, query, frame) if wide else frame
+
+
+def _ordered(stored: StoredTable, query: Query, frame: pl.DataFrame) -> pl.DataFrame:
+    """An answer in the types and the order of the port."""
+    sums = exact_sums(stored.table, query)  # which may be wide
+    kinds = {n: kind for n, kind in answer_columns(stored.table, query).items() if n not in sums}
+    frame = stored.named(frame, kinds)
+    order = [*([TOTAL_DEPTH] if query.totals else []), *query.levels]
+    return frame.sort(order, nulls_last=False) if order else frame

@@ -54,6 +54,7 @@ class StoredTable:
         self.make_room = f"DELETE FROM {name} t WHERE EXISTS (SELECT 1 FROM {INCOMING} i WHERE {same_key})"
         self.insert = f"INSERT INTO {name} SELECT * FROM {INCOMING}"
         self.everything = f"SELECT * FROM {name}"
+        self.extent_of_none = f"SELECT 1 FROM {name} LIMIT 0"
         self.extent = f"SELECT count(*){''.join(edges)} FROM {name}"
 
     def drop(self, versions: Collection[int]) -> tuple[str, list[Any]]:

@@ -16,6 +16,7 @@ from flows.day_report.html import make_page
 from flows.day_report.markdown import make_markdown
 from flows.errors import RequestFailed
 from flows.ingest.client import read
+from flows.model.calculated import Previous, Ratio
 from flows.model.calendar import DailyBy
 from flows.model.day_facts import DayReport
 from flows.model.merge import ChangeSet
@@ -127,6 +128,28 @@ def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(livi
     assert printed.exit_code == 1 and json.loads(printed.stdout) == answer["rows"]
     assert "Quantity.SUM: A sum does not fit into 64 bits" in printed.stderr
     loads_on(living)
+
+
+def test_calculated_measures_are_asked_like_others(tmp_path: Path) -> None:
+    measures = {"Each": Ratio("Quantity.SUM", "contributors.COUNT"), "Before": Previous("Quantity.SUM", "Date")}
+    with live(tmp_path, "polling", measures=measures) as living:
+        living.put("a.csv", sales(4, 7))
+        living.put("b.csv", sales(2, start=9, day="2021-05-02"))
+        living.wait_for({1: 4, 2: 7, 9: 2})
+        state = living.landing.parent / "state"
+        question = [("measure", name) for name in ("Each", "Quantity.SUM", "Before")] + [("by", "Date")]
+        answer = read(StateDirectory(state).require_owner(), "/api/query", [*question, ("totals", "true")])
+        assert answer["rows"] == [
+            {"Date": None, "Each": 13 / 3, "Quantity.SUM": 13, "Before": None, "total_depth": 0},
+            {"Date": "2021-05-01", "Each": 5.5, "Quantity.SUM": 11, "Before": None, "total_depth": 1},
+            {"Date": "2021-05-02", "Each": 2.0, "Quantity.SUM": 2, "Before": 11, "total_depth": 1},
+        ]
+        assert [each["kind"] for each in answer["measures"].values()] == ["float", "integer", "integer"]
+        arguments = ["query", "Before", "--by", "Date", "--where", "Date=2021-05-02", "--state", str(state)]
+        printed = CliRunner().invoke(app, [*arguments, "--format", "csv"])
+        assert printed.stdout.splitlines() == ["Date,Before", "2021-05-02,11"]
+        refused = CliRunner().invoke(app, ["query", "Before", "--state", str(state)])
+        assert refused.exit_code == 1 and "group by Date too" in str(refused.exception)
 
 
 class Written(str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -36,9 +37,10 @@ def answer(question: Question, rows: list[tuple[Any, ...]] = ROWS, most_rows: in
     schema = {column.name: column.type.frame for column in SHOPS.columns}
     held = pl.DataFrame(rows, schema=schema | {"Paid": pl.String}, orient="row").cast({"Paid": schema["Paid"]})
 
-    def engine(query: Query, bounds: Bounds) -> pl.DataFrame:
-        found = frames.aggregate(SHOPS, query, held)
-        bounds.require_fits(found.height)
+    def engine(queries: Sequence[Query], bounds: Bounds) -> list[pl.DataFrame]:
+        found = [frames.aggregate(SHOPS, query, held) for query in queries]
+        for each in found:
+            bounds.require_fits(each.height)
         return found
 
     table = question.checked((SHOPS,))
