@@ -21,10 +21,10 @@ _DAYS = (
     "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%-d.%-m.%Y", "%-d/%-m/%Y", "%-m/%-d/%Y", "%-d.%-m.%y",
     "%-m/%-d/%y", "%-d/%-m/%y", "%B %-d, %Y", "%b %-d, %Y", "%-d %B %Y",
 )  # fmt: skip
-_CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%H%M%S")
+_CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%H%M%S", "%H:%M:%S%.f")
 _GLUE = (" ", "T", ", ")
 _PARTS = {
-    "%Y": r"\d{4}", "%b": "[A-Za-z]{3}", "%B": "[A-Za-z]{3,9}", "%p": "[AaPp][Mm]", "%f": r"\d{6}",
+    "%Y": r"\d{4}", "%b": "[A-Za-z]{3}", "%B": "[A-Za-z]{3,9}", "%p": "[AaPp][Mm]", "%f": r"\d{6}", "%.f": r"(?:\.\d{1,9})?",
     "%z": r"(?:Z|[+-]\d\d:?(?:\d\d)?)", "%-d": r"\d{1,2}", "%-m": r"\d{1,2}",
     **dict.fromkeys(("%d", "%m", "%y", "%H", "%I", "%M", "%S"), r"\d\d"),
 }  # fmt: skip
@@ -127,7 +127,7 @@ def _may_be(text: str, form: str) -> bool:
 
 @cache
 def _pattern(form: str) -> re.Pattern[str]:
-    parts = re.split(r"(%-?.)", form)
+    parts = re.split(r"(%[-.]?[A-Za-z])", form)
     return re.compile("".join(_PARTS.get(part, re.escape(part)) for part in parts))
 
 

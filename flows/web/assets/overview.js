@@ -84,7 +84,8 @@ const loaded = file => element("li", {className: file.state},
   element("span", {}, file.state === "loaded" ? count(file.rows, "row") : file.state,
     file.refused && file.state === "loaded" ? `, ${file.refused} refused` : "",
     file.findings ? `, ${count(file.findings, "finding")}` : ""),
-  element("span", {className: "quiet"}, ago(file.loaded_utc || file.detected_utc)), letPass(file));
+  element("span", {className: "quiet"}, ago(file.loaded_utc || file.detected_utc)),
+  file.state === "quarantined" ? "" : letPass(file)); // a refused file says it in the list of those
 
 const refused = file => element("li", {className: "bad"},
   element("strong", {title: file.file}, file.file),

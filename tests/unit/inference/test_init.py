@@ -204,6 +204,14 @@ def test_days_and_moments_have_the_forms_that_they_are_written_in() -> None:
     assert declared.format.datetime_format == "%Y-%m-%dT%H:%M:%S%z"
 
 
+def test_moments_have_any_number_of_digits_behind_the_second() -> None:
+    put(a="At,Value\n2024-07-01T00:00:00.125Z,1\n2024-07-01T00:00:01Z,2\n2024-07-01T00:00:01.5Z,3\n")
+    assert init("shop").exit_code == 0
+    declared = find_dataset("shop.py:SHOP")
+    assert isinstance(declared.format, Csv)
+    assert declared.format.datetime_format == "%Y-%m-%dT%H:%M:%S%.f%z"
+
+
 def test_a_text_is_no_value_in_its_column_alone_where_it_is_one_in_another() -> None:
     put(a="No,Country,Score\n1,NA,5\n2,NO,NA\n3,SE,7\n")
     assert init("shop").exit_code == 0
