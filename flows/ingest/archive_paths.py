@@ -10,7 +10,7 @@ from flows.model.dataset import Dataset
 from flows.model.files import Signature
 from flows.model.lifecycle import Facts
 from flows.model.plan import Plan
-from flows.store.archive_members import present_members
+from flows.store.archive_members import known_members
 from flows.store.ledger import Ledger
 
 
@@ -21,7 +21,7 @@ class Away:
     Args:
         gone: those of files that are no longer there, and of members that their archive has no more.
         missing: those that seem to be missing, though perhaps not for good.
-        in_refused: those in archives that were refused, which stay.
+        in_refused: those in archives that were refused, which stay as they are unless others take their places.
     """
 
     gone: Sequence[bytes]
@@ -35,12 +35,14 @@ def away_of(dataset: Dataset, ledger: Ledger, checked: CheckedBatch) -> Away:
     if dataset.archives is None:
         return Away(work.gone, work.missing)
     landed = [each.path for each in work.landed if each.path in checked.reads and dataset.is_archive(each.path)]
-    known = present_members(ledger, dataset.name, filter(dataset.is_archive, {*landed, *work.gone, *work.missing}))
-    sound = [path for path in landed if checked.checked.verdicts[path].accepted]
+    archives = filter(dataset.is_archive, {*landed, *work.gone, *work.missing})
+    known = known_members(ledger, dataset.name, archives)
+    there = {archive: [path for path, present in paths.items() if present] for archive, paths in known.items()}
+    sound = {path for path in landed if checked.checked.verdicts[path].accepted}
     return Away(
-        [*_with_members(work.gone, known), *_not_shown(sound, known, checked)],
-        _with_members(work.missing, known),
-        _not_shown([path for path in landed if path not in sound], known, checked),
+        [*_with_members(work.gone, there), *_not_shown(sound, there, checked)],
+        _with_members(work.missing, there),
+        _not_shown({*landed} - sound, known, checked),
     )
 
 
@@ -70,5 +72,5 @@ def _with_members(paths: Iterable[bytes], known: Mapping[bytes, Sequence[bytes]]
     return [each for path in paths for each in (path, *known.get(path, ()))]
 
 
-def _not_shown(archives: Iterable[bytes], known: Mapping[bytes, Sequence[bytes]], checked: CheckedBatch) -> list[bytes]:
+def _not_shown(archives: Iterable[bytes], known: Mapping[bytes, Iterable[bytes]], checked: CheckedBatch) -> list[bytes]:
     return [member for archive in archives for member in known[archive] if member not in checked.reads]

@@ -13,21 +13,26 @@ from flows.store.schema import paths
 from flows.store.statements import OF
 
 _FIRST, _END = (bindparam(name, type_=LargeBinary) for name in ("first", "end"))
-_MEMBERS = select(paths.c.path).where(
-    paths.c.dataset == OF, paths.c.path >= _FIRST, paths.c.path < _END, paths.c.present
+_MEMBERS = select(paths.c.path, paths.c.present).where(
+    paths.c.dataset == OF, paths.c.path >= _FIRST, paths.c.path < _END
 )
 _FORGOTTEN = select(paths.c.path).where(paths.c.dataset == OF, paths.c.inode.is_(None) | (paths.c.inode == 0))
 
 
-def present_members(ledger: Ledger, dataset: str, archives: Iterable[bytes]) -> dict[bytes, list[bytes]]:
-    """Archive → the paths in it that were there when last looked, in order."""
+def known_members(ledger: Ledger, dataset: str, archives: Iterable[bytes]) -> dict[bytes, dict[bytes, bool]]:
+    """Archive → the paths in it, in order, each with whether it was there when last looked."""
     with ledger.reading() as connection:
-        return {
-            archive: sorted(
-                connection.scalars(_MEMBERS, {"of": dataset, "first": archive + b"/", "end": archive + b"0"})
-            )
+        found = {
+            archive: connection.execute(_MEMBERS, {"of": dataset, "first": archive + b"/", "end": archive + b"0"})
             for archive in archives
         }
+        return {archive: dict(sorted(rows.tuples())) for archive, rows in found.items()}
+
+
+def present_members(ledger: Ledger, dataset: str, archives: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    """Archive → the paths in it that were there when last looked, in order."""
+    known = known_members(ledger, dataset, archives)
+    return {archive: [path for path, present in paths.items() if present] for archive, paths in known.items()}
 
 
 def file_signatures(ledger: Ledger, dataset: Dataset) -> dict[bytes, Signature]:

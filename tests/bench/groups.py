@@ -46,6 +46,7 @@ GROUPS: dict[str, Group] = {
     "one-file": Group("tests.bench.loads:one_file", ("file-raw", "file-dlt", "file-bad-rows")),
     "dialect": Group("tests.bench.dialects:dialect", ("file-dialect",)),
     "formats": Group("tests.bench.formats:formats", ("file-parquet", "file-json-lines", "workbook")),
+    "archive": Group("tests.bench.archives:archive", ("archive",)),
     "many-rows": Group(
         "tests.bench.loads:many_rows",
         ("load-new-raw", "load-new-glob", "load-memory", "restart-new", "load-half-raw", "restart-half"),

@@ -47,6 +47,7 @@ ROWS: dict[str, Row] = {
     "file-parquet": Row("the same receipts as Parquet", "ours, plain", 0.7),
     "file-json-lines": Row("the same receipts as JSON lines", "ours, plain", 2.0),
     "workbook": Row("read and check a workbook of 100,000 receipts", "python-calamine alone", 1.3),
+    "archive": Row("a zip of 1,000 files of 10 rows", "ours, unpacked", 1.2),
     "load-new-raw": Row("10M rows in 100 files, all keys new", "raw", 0.3),
     "load-new-glob": Row("10M rows in 100 files, all keys new", "raw glob", 0.7),
     "load-memory": Row("peak memory of that load", "raw", 1.4, unit="MB"),

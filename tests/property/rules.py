@@ -16,13 +16,16 @@ Precedence = Literal["arrival", "name", "column"]
 
 
 class Content(NamedTuple):
-    """What a file holds, and whether it passes the checks."""
+    """What a file holds, and whether it passes the checks; of an archive, its members, by their names in it."""
 
     rows: tuple[Row, ...]
     sound: bool = True
+    members: tuple[tuple[str, Content], ...] | None = None
 
     def fitting(self, rules: Rules) -> Content:
         """The same as it may be under these rules: a key occurs once, unless a column decides or there are none."""
+        if self.members is not None:
+            return self._replace(members=tuple((name, each.fitting(rules)) for name, each in self.members))
         return self._replace(rows=tuple(dict(self.rows).items())) if rules.keys_are_once else self
 
     def fits(self, rules: Rules) -> bool:
@@ -98,6 +101,7 @@ class Rules:
     paths: dict[str, Path] = field(default_factory=dict)
     arrivals: int = 0
     in_cube: set[Delivery | None] = field(default_factory=set)  # at the last look
+    directory: Mapping[str, File] = field(default_factory=dict)  # as it is looked at
 
     @property
     def keys_are_once(self) -> bool:
@@ -109,7 +113,16 @@ class Rules:
         self.precedence, self.count_copies = precedence, count_copies
         return [name for name, path in self.paths.items() if path.refused and path.file is not None]
 
-    def _passes(self, name: str, content: Content) -> bool:
+    def passes(self, name: str, content: Content) -> bool:
+        """Whether a file is accepted: an archive where all in it is sound, and what is in it with the archive."""
+        archive = archive_of(name)
+        if archive is not None:
+            return self.passes(archive, self.directory[archive].content)
+        if content.members is not None:
+            return content.sound and all(self._is_sound(f"{name}/{each}", held) for each, held in content.members)
+        return self._is_sound(name, content)
+
+    def _is_sound(self, name: str, content: Content) -> bool:
         """Whether a file is sound. One that repeats a key is where a column decides, or it came in when one did."""
         if not content.sound or content.fits(self):
             return content.sound
@@ -120,27 +133,71 @@ class Rules:
         if not directory and self.unload_deleted:
             return  # an empty directory may be one that is not mounted: it is not believed where rows would leave
         self.in_cube = {path.holds for path in self.paths.values()}
+        self.directory = directory
+        directory, touched = self._with_members(directory, touched)
         known = {name: path.file for name, path in self.paths.items() if path.file is not None}
         gone = [name for name in known if name not in directory]
         in_order = sorted(touched, key=lambda name: (directory[name].mtime, name.encode()))
         renames = self._renames(known, gone, directory, in_order)
+        renames = self._along(renames, known, touched) | renames
         self._move(renames, directory)
         for name in in_order:
             self._show(name, directory[name])
         for name in gone:
             self._leave(name, moved=name in renames)
 
+    def _with_members(
+        self, directory: Mapping[str, File], touched: Sequence[str]
+    ) -> tuple[Mapping[str, File], Sequence[str]]:
+        """The directory with what is in its archives. What lay in one that is refused now lies there still."""
+        found, shown = dict(directory), list(touched)
+        for name, file in directory.items():
+            if file.content.members is None:
+                continue
+            if name in touched and file.content.sound:
+                for member, content in file.content.members:
+                    path = f"{name}/{member}"
+                    found[path] = File(content, hash((file.inode, member)), file.mtime, 0)
+                    shown.append(path)
+            if name not in touched or not self.passes(name, file.content):
+                found |= {
+                    path: known.file
+                    for path, known in self.paths.items()
+                    if archive_of(path) == name and known.file is not None and path not in found
+                }
+        return found, shown
+
+    def _along(self, renames: Mapping[str, str], known: Mapping[str, File], touched: Sequence[str]) -> dict[str, str]:
+        """What lay in an archive that was renamed and is refused goes along with it, unless that shows it."""
+        found = {}
+        for old, new in renames.items():
+            content = self.directory[new].content if new in self.directory else None
+            if content is not None and content.members is not None and not self.passes(new, content):
+                for path in known:
+                    if archive_of(path) == old and (target := new + path.removeprefix(old)) not in touched:
+                        found[path] = target
+        for path, target in found.items():
+            self.paths.setdefault(target, Path()).file = known[path]
+        return found
+
     def load(self, name: str) -> None:
-        """Somebody wants what lies at a path in the cube."""
-        path = self.paths.get(name)
+        """Somebody wants what lies at a path in the cube, or in an archive."""
         self.in_cube = set()  # who asks for a file has it checked
-        if path is None or path.file is None or not self._passes(name, path.file.content):
-            return
-        for other in self._same(path):
-            other.out = False
+        for asked in self._with_its_members(name):
+            path = self.paths.get(asked)
+            if path is not None and path.file is not None and self.passes(asked, path.file.content):
+                for other in self._same(path):
+                    other.out = False
 
     def unload(self, name: str) -> None:
-        """Somebody wants it out: the path, or in a table without keys the bytes."""
+        """Somebody wants it out: the path, in a table without keys the bytes, and what is in an archive."""
+        for asked in self._with_its_members(name):
+            self._unload(asked)
+
+    def _with_its_members(self, name: str) -> list[str]:
+        return [name, *(path for path in self.paths if archive_of(path) == name)]
+
+    def _unload(self, name: str) -> None:
         path = self.paths.get(name)
         if path is None or path.holds is None:
             return
@@ -191,7 +248,7 @@ class Rules:
             elif heir.sound is not None and heir.sound != giver.sound:
                 heir.given_up.add(heir.sound)
             heir.sound, heir.out, heir.left = giver.sound, giver.out, giver.left
-            if heir.sound is not None and self._passes(new, directory[new].content):
+            if heir.sound is not None and new in directory and self.passes(new, directory[new].content):
                 heir.sound = Delivery(heir.sound.content, self.values(new))
 
     def _show(self, name: str, file: File) -> None:
@@ -199,7 +256,7 @@ class Rules:
         if path.arrival is None:
             self.arrivals += 1
             path.arrival = self.arrivals
-        path.file, path.refused = file, not self._passes(name, file.content)
+        path.file, path.refused = file, not self.passes(name, file.content)
         if path.refused:
             return
         delivery = Delivery(file.content, self.values(name))
@@ -233,7 +290,7 @@ class Rules:
         deliveries = [delivery for name in holding if (delivery := self.paths[name].holds) is not None]
         if not self.keyed:
             counted = deliveries if self.count_copies else list(dict.fromkeys(deliveries))
-            return sorted((*row, values) for (rows, _), values in counted for row in rows)
+            return sorted((*row, values) for content, values in counted for row in content.rows)
         rows = [(*row, delivery.values) for delivery in deliveries for row in delivery.content.rows]
         if self.precedence == "column":
             rows.sort(key=lambda row: (moment(row[1]) is not None, moment(row[1])))  # those of one moment stay in order
@@ -245,9 +302,15 @@ def moment(value: int) -> int | None:
     return value // 3 if value else None
 
 
+def archive_of(path: str) -> str | None:
+    """The archive in which a path lies."""
+    archive, found, _ = path.partition(".zip/")
+    return f"{archive}.zip" if found else None
+
+
 def natural(path: str) -> tuple[object, ...]:
     """Natural order per component, the extension apart; ties by bytes."""
-    return (*(_component(part) for part in path.split("/")), path.encode())
+    return (tuple(_component(part) for part in path.split("/")), path.encode())
 
 
 def _component(part: str) -> tuple[object, ...]:

@@ -25,6 +25,7 @@ from flows.ingest.dataset_state import DatasetState
 from flows.ingest.feed import Feed
 from flows.ingest.resources import Resources
 from flows.ingest.restore_check import restored_otherwise
+from flows.model.archives import Zip
 from flows.model.dataset import Dataset
 from flows.model.policies import Keep, Load, Skip, Unload
 from flows.model.precedence import ByArrival, ByColumn, ByName
@@ -40,7 +41,8 @@ from flows.store.restore import restore_ledger
 from flows.store.segments import Segments
 from flows.store.state_directory import StateDirectory
 from tests.cube_rows import all_rows
-from tests.property.rules import Content, File, Precedence, Rules, moment
+from tests.property.rules import Content, File, Precedence, Rules, archive_of, moment
+from tests.zip_files import zipped
 
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """A file system in memory: the histories write thousands of small files durably."""
@@ -77,7 +79,7 @@ class KeylessOtherwise(dy.Schema):
     Note = dy.String(nullable=True)
 
 
-FROM_PATH = r"(?:(?P<Folder>\w+)/)?[^/]+"
+FROM_PATH = r"(?:.*\.zip/)?(?:(?P<Folder>\w+)/)?[^/]+"
 PRECEDENCES: dict[Precedence, ByArrival | ByName | ByColumn] = {
     "arrival": ByArrival(),
     "name": ByName(),
@@ -86,13 +88,22 @@ PRECEDENCES: dict[Precedence, ByArrival | ByName | ByColumn] = {
 
 
 def values_of(path: str) -> tuple[str, ...]:
-    """The folder is a value."""
-    folder, _, name = path.rpartition("/")
+    """The folder is a value, in an archive that in it."""
+    folder, _, name = path.rpartition(".zip/")[2].rpartition("/")
     return (folder,) if folder and name else ()
 
 
+def body_of(content: Content) -> bytes:
+    """The file's bytes."""
+    if content.members is None:
+        return text_of(content).encode()
+    if not content.sound:
+        return f"no archive of {content.members}\n".encode()
+    return zipped({name: text_of(each).encode() for name, each in content.members})
+
+
 def text_of(content: Content) -> str:
-    """The file's text; a row more where it is not sound."""
+    """The text of a file; a row more where it is not sound."""
     rows = content.rows if content.sound else (*content.rows, (0, -1))
     lines = (f"{key},{value},{'' if (at := moment(value)) is None else at}\n" for key, value in rows)
     return "".join(["Key,Value,At\n", *lines])
@@ -118,6 +129,7 @@ class Kind:
             landing=landing,
             name="t",
             recursive=True,
+            archives=Zip(),
             from_path=FROM_PATH,
             when_deleted=Unload() if self.unload_deleted else Keep(),
             duplicates=None if self.keyed else Load() if self.copies else Skip(),
@@ -247,7 +259,7 @@ class SteppedFeed:
         file.parent.mkdir(exist_ok=True)
         if not in_place:
             file.unlink(missing_ok=True)
-        file.write_text(text_of(content))
+        file.write_bytes(body_of(content))
         self._clock += 1
         os.utime(file, ns=(1_600_000_000 * 10**9 + self._clock * 10**6,) * 2)
         self.contents[name] = content
@@ -340,8 +352,13 @@ class SteppedFeed:
         self.start()
 
     def has_all_files(self) -> bool:
-        """Whether all that is in the cube has its file."""
-        return all(path.file is not None for path in self.rules.paths.values() if path.holds is not None)
+        """Whether all that is in the cube has its file, and none of it an archive that was refused since."""
+        paths = self.rules.paths
+        return all(
+            path.file is not None and not ((archive := archive_of(name)) and paths[archive].refused)
+            for name, path in paths.items()
+            if path.holds is not None
+        )
 
     def redeclare(self, *, precedence: Precedence, copies: bool) -> None:
         """Start again where deliveries mean something else."""
