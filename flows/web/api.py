@@ -17,7 +17,8 @@ from flows.web.answers import internal_error, refuse, reply
 from flows.web.endpoint import Endpoint, Question, json_object
 from flows.web.endpoints import ENDPOINTS
 from flows.web.openapi import describe
-from flows.web.parameters import Parameters, ParameterValues, parse
+from flows.web.parameter_checks import parse
+from flows.web.parameters import Parameters, ParameterValues
 from flows.web.source import Source
 from flows.web.worker_pool import WorkerPool
 

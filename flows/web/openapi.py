@@ -7,7 +7,8 @@ from typing import Any
 
 from flows.model.tables import Table
 from flows.web.endpoint import Endpoint, Json, json_array, json_object
-from flows.web.parameters import Parameters, schemas
+from flows.web.parameter_checks import schemas
+from flows.web.parameters import Parameters
 from flows.web.table_names import TableNames
 
 REFUSAL = {"$ref": "#/components/schemas/Refusal"}

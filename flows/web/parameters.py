@@ -1,6 +1,6 @@
 """What the URL parameters of the read API may be: declared once, as Pydantic models.
 
-A model checks what a request gives (`parse`), and its JSON schema is what the API's description says (`schemas`), so
+A model checks what a request gives, and its JSON schema is what the API's description says (`parameter_checks.py`), so
 that neither can say anything else than the other. Pydantic was taken because it was there (Prefect is built on it, and
 dataframely loads half of it anyway), knows its errors by kind and place, so that each is said in a form of our own,
 and writes JSON Schema in the dialect of OpenAPI 3.1. msgspec would be new, and has only sentences for errors; apispec
@@ -12,18 +12,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import ErrorDetails
 
 from flows.errors import QueryError
-from flows.model.condition_text import not_a_condition
 from flows.model.lifecycle import State
 from flows.model.tables import Table
-from flows.web.table_names import GROUPINGS, LEVELS, MEASURES, TableNames, refusal, table_named
+from flows.web.table_names import GROUPINGS, MEASURES, table_named
 
 type ParameterValues = Mapping[str, list[str]]
 """Parameter → the values given."""
@@ -194,80 +191,3 @@ class FindingsParameters(Parameters):
     version: Annotated[
         int, Field(description="The version's id, from /api/files", strict=True, ge=1, le=2**63 - 1), WHOLE, _VERSION
     ]
-
-
-def parse[P: Parameters](kind: type[P], given: ParameterValues, tables: tuple[Table, ...]) -> P:
-    """The parameters that a request gives.
-
-    Raises:
-        QueryError: one is not as declared; its `field` and `allowed` say which, and what would be.
-    """
-    if kind.model_config["extra"] == "forbid":
-        for name in (name for name in given if name not in kind.model_fields):
-            raise refusal(name, "There is no parameter of that name", sorted(kind.model_fields))
-    try:
-        return kind.model_validate(given, context=tables)
-    except ValidationError as error:
-        raise _refusal_of(error.errors(include_url=False)[0], kind, given, tables) from None
-
-
-@cache
-def schemas(kind: type[Parameters]) -> Mapping[str, Json]:
-    """Parameter → its JSON schema."""
-    whole = kind.model_json_schema()
-    references = {f"#/$defs/{name}": _bare(schema) for name, schema in whole.get("$defs", {}).items()}
-    found = {name: _bare(schema) for name, schema in whole["properties"].items()}
-    for schema in found.values():
-        if "items" in schema:
-            schema["items"] = references.get(schema["items"].get("$ref"), schema["items"])
-    return found
-
-
-def _bare(schema: Json) -> Json:
-    """Without what is said elsewhere, or is only how a default is written in Python."""
-    return {
-        name: value
-        for name, value in schema.items()
-        if name not in ("title", "description") and (name, value) not in (("default", None), ("default", []))
-    }
-
-
-def _refusal_of(
-    error: ErrorDetails, kind: type[Parameters], given: ParameterValues, tables: tuple[Table, ...]
-) -> QueryError:
-    """An error of Pydantic's in our form."""
-    name, index = str(error["loc"][0]), int(error["loc"][1]) if len(error["loc"]) > 1 else 0
-    schema = schemas(kind)[name]
-    got = given[name][index] if name in given else None
-    match error["type"]:
-        case "missing":
-            return _missing(name, kind, tables, given)
-        case "too_long":
-            most = schema["maxItems"]
-            return QueryError(f"{name} is given too often", next_step=f"give it {most} times at most", field=name)
-        case "enum":
-            return refusal(name, f"There is no {name} of that name", schema["items"]["enum"], got=got)
-        case "literal_error":
-            return refusal(name, f"{name} has no such value", schema["enum"], got=got)
-        case "string_too_short":
-            names = MEASURES if name == "having" else LEVELS
-            wrong = not_a_condition(str(got), names.of(_chosen(tables, given)))
-            return QueryError(wrong.what, next_step=wrong.next_step, **wrong.where, field=name)
-        case "int_type" | "greater_than_equal" | "less_than_equal":
-            step = f"make it a number from {schema['minimum']} to {schema['maximum']}"
-            return QueryError(f"{name} cannot be used", next_step=step, got=got, field=name)
-        case _:
-            return QueryError(f"{name} cannot be used", next_step="see /openapi.json", got=got, field=name)
-
-
-def _missing(name: str, kind: type[Parameters], tables: tuple[Table, ...], given: ParameterValues) -> QueryError:
-    marks = kind.model_fields[name].metadata
-    needed = next(mark for mark in marks if isinstance(mark, Requirement))
-    names = next((mark for mark in marks if isinstance(mark, TableNames)), None)
-    if names is None:
-        return QueryError(needed.what, next_step=needed.next_step, field=name)
-    return refusal(name, needed.what, names.of(_chosen(tables, given)), next_step=needed.next_step)
-
-
-def _chosen(tables: tuple[Table, ...], given: ParameterValues) -> Table:
-    return table_named(tables, next(iter(given.get("dataset", ())), None))

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from flows.cube import frames
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.errors import QueryError
+from flows.model.conditions import Among, Begins, Between, Compare, Contains
 from flows.model.merge import ChangeSet
 from flows.model.query import Query
 from flows.model.tables import LINE, VERSION, Column, Table
@@ -64,17 +65,33 @@ for level in TABLE.levels:
 LEVELS = [level.name for level in TABLE.levels]
 STRANGE = [2**63, -(2**63) - 1, 10**40, "2021-05-01", 1.5, True, datetime.max.replace(tzinfo=UTC), "", b"x", [], None]
 ROWS = st.lists(st.tuples(*(st.sampled_from(VALUES[column.name]) for column in TABLE.columns)), max_size=12)
+
+
+def values_of(level: str) -> st.SearchStrategy[Any]:
+    """Values of a level, and once in a while others."""
+    return st.sampled_from(VALUES[level] * 3 + STRANGE)
+
+
 WHERE = st.dictionaries(
     st.sampled_from(LEVELS),
     st.lists(st.sampled_from([value for name in LEVELS for value in VALUES[name]] + STRANGE), max_size=3),
     max_size=2,
 ) | st.fixed_dictionaries({}, optional={name: st.lists(st.sampled_from(VALUES[name]), max_size=3) for name in LEVELS})
+ORDERED = st.sampled_from(LEVELS).flatmap(
+    lambda name: st.one_of(
+        st.builds(Compare, st.just(name), st.sampled_from(["<", "<=", ">", ">="]), values_of(name)),
+        st.builds(Between, st.just(name), values_of(name), values_of(name)),
+        st.builds(Among, st.just(name), st.lists(values_of(name), max_size=2).map(tuple), st.just(True)),
+        st.builds(Begins, st.just(name), st.sampled_from(TEXTS[1:])),
+        st.builds(Contains, st.just(name), st.sampled_from(TEXTS[1:])),
+    )
+)
 QUERIES = st.builds(
     Query,
     st.just(TABLE.name),
     st.permutations([measure.name for measure in TABLE.measures]).map(lambda names: tuple(names[:3])),
     st.permutations(LEVELS).flatmap(lambda order: st.integers(0, 3).map(lambda n: tuple(order[:n]))),
-    WHERE.map(among),
+    st.tuples(WHERE.map(among), st.lists(ORDERED, max_size=2)).map(lambda found: (*found[0], *found[1])),
     st.booleans(),
 )
 
@@ -144,9 +161,12 @@ WRITTEN = st.sampled_from([
 ])  # fmt: skip
 PATHS = ["/api/query", "/api/rows", "/api/files", "/api/findings", "/api/status", "/health"]
 KNOWN = ["measure", "by", "totals", "dataset", "limit", "offset", "raw", "state", "version"]
+SIGNS = st.sampled_from(["=", "!=", "<", ">=", "~", "^", " in ", " between ", " is null"])
+TOPS = st.sampled_from(["1", "0", "2 per Number", "true", "-Amount.SUM", "99999999999999999999"])
 PARAMETERS = st.lists(
     st.tuples(st.sampled_from(KNOWN), NAMES | WRITTEN)
-    | st.tuples(st.just("where"), st.tuples(NAMES, WRITTEN).map("=".join) | NAMES)
+    | st.tuples(st.sampled_from(["where", "having"]), st.tuples(NAMES, SIGNS, WRITTEN).map("".join) | NAMES)
+    | st.tuples(st.sampled_from(["sort", "top", "others", "offset"]), NAMES | WRITTEN | TOPS)
     | st.tuples(NAMES, WRITTEN),
     max_size=5,
 )

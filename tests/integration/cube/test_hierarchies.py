@@ -10,7 +10,8 @@ from flows.model.merge import ChangeSet
 from flows.model.query import Query
 from flows.model.tables import Column, Table
 from flows.model.types import INTEGER, STRING
-from flows.web.parameters import QueryParameters, parse
+from flows.web.parameter_checks import parse
+from flows.web.parameters import QueryParameters
 from tests.cube_rows import rows_of
 
 SHOPS = Table(

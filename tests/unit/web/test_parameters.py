@@ -12,6 +12,7 @@ from flows.model.types import DATE, INTEGER, STRING
 from flows.web.api import Api
 from flows.web.endpoints import ENDPOINTS
 from flows.web.openapi import describe
+from flows.web.parameter_checks import parse, schemas
 from flows.web.parameters import (
     FilesParameters,
     FindingsParameters,
@@ -19,8 +20,6 @@ from flows.web.parameters import (
     Parameters,
     QueryParameters,
     RowsParameters,
-    parse,
-    schemas,
 )
 
 SALES = Table("sales", (Column("ID", INTEGER), Column("Date", DATE), Column("Quantity", INTEGER)), keys=("ID",))
