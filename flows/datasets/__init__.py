@@ -39,6 +39,7 @@ def load_datasets(settings: Settings) -> tuple[Dataset, ...]:
             )
         found = [replace(found[0], landing=settings.landing)]
     _check_apart(found, settings.state)
+    _check_joined(found)
     return tuple(found)
 
 
@@ -140,6 +141,18 @@ def _real(directory: Path) -> Path:
     asking.start()
     asking.join(RESOLVE_S)
     return found[-1]
+
+
+def _check_joined(datasets: list[Dataset]) -> None:
+    """Refuse joins to what is not loaded here, or is declared otherwise here."""
+    tables = [dataset.table for dataset in datasets]
+    for dataset in datasets:
+        for join in (join for join in dataset.table.joins if join.table not in tables):
+            raise DeclarationError(
+                f"{dataset.name} is joined to a dataset that is not loaded here as it is declared there",
+                next_step=f"name {join.table.name} too, beside {dataset.name} (--dataset, CUBEFEED_DATASETS)",
+                got=", ".join(each.name for each in datasets),
+            )
 
 
 def _check_apart(datasets: list[Dataset], state: Path) -> None:

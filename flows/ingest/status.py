@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -55,22 +55,25 @@ class FeedSource:
         return self.feed.cube.model
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
-        self._require_ready(query.table)
+        self._require_ready(query.table, query.touched_levels)
         return self.feed.cube.query(query, bounds=bounds)
 
     def rows(self, query: RowQuery, *, raw: bool, bounds: Bounds) -> tuple[list[dict[str, Any]], int]:
-        self._require_ready(query.table)
+        self._require_ready(query.table, [condition.name for condition in query.where])
         page = self.feed.cube.rows(query, bounds=bounds)
         return self._cell_rows.describe(self.feed.datasets[query.table], page, raw=raw, bounds=bounds), page.count
 
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
-        for table in {query.table for query in queries}:
-            self._require_ready(table)
+        for query in queries:
+            self._require_ready(query.table, query.touched_levels)
         return self.feed.cube.query_together(queries, bounds=bounds)
 
-    def _require_ready(self, table: str) -> None:
-        if table in self.feed.datasets and not self.is_ready(table):
-            raise self.feed.health.starting_error(table, self.feed.datasets[table].degraded)
+    def _require_ready(self, table: str, levels: Iterable[str]) -> None:
+        """Also of the tables that levels are of: rows would look as if they had no match there."""
+        if table in self.feed.datasets:
+            for name in sorted(self.feed.datasets[table].dataset.table.tables_of(levels)):
+                if not self.is_ready(name):
+                    raise self.feed.health.starting_error(name, self.feed.datasets[name].degraded)
 
     def is_ready(self, table: str) -> bool:
         """Whether readers see all that the ledger holds; of a new cube, all that lay there at the start."""

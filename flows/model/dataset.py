@@ -29,6 +29,7 @@ from flows.model.expressions.compile import Computation
 from flows.model.file_names import name_matcher
 from flows.model.formats import Csv, Excel, Format, check_formats, fingerprint_of
 from flows.model.hierarchies import Hierarchy
+from flows.model.joins import Join, check_joins
 from flows.model.limits import Limits
 from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
@@ -93,6 +94,7 @@ class Dataset:
         duplicates: tables without keys: whether equal files count once (`Skip()`, the default) or each (`Load()`).
         precedence: tables with keys: of rows with the same key, which one stays; `ByArrival()` by default.
         limits: what the files may take, on the disk, in memory and in the quarantine.
+        joins: reference tables, whose columns are levels: `(Join(PRODUCTS, on={"Product": "ID"}),)`.
         hierarchies: name → levels that are drilled in this order, such as `{"Place": ("Country", "City")}`.
         calendar: how the days of its dates and moments are grouped into years, quarters, months, weeks and weekdays.
         expect: when which business day is expected.
@@ -124,6 +126,7 @@ class Dataset:
     precedence: Precedence | None = None
     limits: Limits = field(default_factory=Limits)
 
+    joins: tuple[Join, ...] = ()
     hierarchies: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     calendar: Calendar = field(default_factory=Calendar)
     expect: DailyBy | None = None
@@ -159,6 +162,7 @@ class Dataset:
         check_archives(self.archives, self.formats)
         for form in self.formats.values():
             self._check_format(form)
+        check_joins(self.table)
         check_hierarchies(self.table)
 
     def _check_format(self, form: Format) -> None:
@@ -184,6 +188,11 @@ class Dataset:
         require_kind("precedence", self.precedence, *get_args(Precedence.__value__), NoneType)
         require_kind("limits", self.limits, Limits)
         require_kind("calendar", self.calendar, Calendar)
+        require_kind("joins", self.joins, tuple)
+        for join in self.joins:
+            require_kind("joins", join, Join)
+            require_kind("joins.to", join.to, Dataset)
+            require_kind("joins.on", join.on, Mapping)
         require_kind("hierarchies", self.hierarchies, Mapping)
         for name, levels in self.hierarchies.items():
             require(isinstance(levels, tuple | list), f"hierarchies.{name}", 'a tuple: ("Country", "City")', levels)
@@ -291,6 +300,7 @@ class Dataset:
             greatest=self.precedence.column if isinstance(self.precedence, ByColumn) else None,
             expect=self.expect,
             calendar=self.calendar,
+            joins=tuple(join.of_table for join in self.joins),
             hierarchies=tuple(Hierarchy(name, tuple(levels)) for name, levels in self.hierarchies.items()),
         )
         check_names(table)

@@ -11,6 +11,7 @@ from typing import assert_never
 
 import polars as pl
 
+from flows.errors import QueryError
 from flows.model.types import ColumnType
 from flows.model.types.periods import PeriodType
 
@@ -37,7 +38,24 @@ class CalendarPart:
     period: PeriodType | None = None
 
 
-type LevelSource = OwnColumn | CalendarPart
+@dataclass(frozen=True)
+class Joined:
+    """A level of a joined table, of the row there that has the key.
+
+    Args:
+        join: the name of the join.
+        columns: the columns here that hold that key.
+        level: the level there.
+        missing: what stands where no row has the key; None where the level has no texts, and it is null.
+    """
+
+    join: str
+    columns: tuple[str, ...]
+    level: Level
+    missing: str | None
+
+
+type LevelSource = OwnColumn | CalendarPart | Joined
 
 
 @dataclass(frozen=True)
@@ -58,10 +76,12 @@ class Level:
 
     @property
     def column(self) -> str:
-        """The column of the table that its values are made from."""
+        """The column of the table that its values are made from, or the first of those that find them."""
         match self.source:
             case OwnColumn(column) | CalendarPart(column):
                 return column
+            case Joined(columns=columns):
+                return columns[0]
             case _:
                 assert_never(self.source)
 
@@ -72,7 +92,11 @@ class Level:
 
     @property
     def expression(self) -> pl.Expr:
-        """Its values, in the type of the frame, from rows of the table."""
+        """Its values, in the type of the frame, from rows of the table.
+
+        Raises:
+            QueryError: they are not in its rows.
+        """
         match self.source:
             case OwnColumn(column):
                 return pl.col(column)
@@ -80,5 +104,10 @@ class Level:
                 local = pl.col(column) if zone is None else pl.col(column).dt.convert_time_zone(zone)
                 days = local.dt.date()
                 return days if period is None else period.names(period.numbers(days))
+            case Joined():
+                raise QueryError(
+                    f"{self.name} is of a joined table, which cannot be asked here",
+                    next_step="ask the embedded engine by it (CUBEFEED_ENGINE=duckdb), or use a column of the table",
+                )
             case _:
                 assert_never(self.source)

@@ -12,6 +12,7 @@ from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
 from flows.model.formats import CellText, Format, JsonLines
 from flows.model.header import Header
+from flows.model.levels import CalendarPart
 from flows.model.policies import Duplicates
 from flows.model.precedence import ByColumn, Precedence
 from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED, TOTAL_DEPTH, Table
@@ -56,7 +57,8 @@ def check_names(table: Table) -> None:
     """Refuse names that two things of a table would have, so that nobody could say which of them is meant."""
     taken = {m.name: f"the {m.aggregation.word} of {m.aggregation.column}" for m in table.measures}
     taken[CONTRIBUTORS_COUNT] = "the count of rows"
-    taken |= {level.name: f"a level of the calendar of {level.column}" for level in table.levels if not level.is_column}
+    days = (level for level in table.levels if isinstance(level.source, CalendarPart))
+    taken |= {level.name: f"a level of the calendar of {level.column}" for level in days}
     if any(level.name == TOTAL_DEPTH for level in table.levels):
         taken[TOTAL_DEPTH] = "the depth of totals"
     for name in (column.name for column in table.columns if column.name in taken):

@@ -13,7 +13,7 @@ from flows.model.calculated import CalculatedMeasure
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar, calendar_levels
 from flows.model.hierarchies import Hierarchy, drilled
-from flows.model.levels import Level, OwnColumn
+from flows.model.levels import Joined, Level, OwnColumn
 from flows.model.measures import (
     Aggregation,
     DistinctCount,
@@ -26,7 +26,7 @@ from flows.model.measures import (
     Sum,
     ValueCount,
 )
-from flows.model.types import BOOLEAN, FLOAT, INTEGER, ColumnType
+from flows.model.types import BOOLEAN, FLOAT, INTEGER, STRING, ColumnType
 
 VERSION = "_version"
 """The hidden integer column that says which file version a row came from."""
@@ -58,6 +58,39 @@ class Column:
 
 
 @dataclass(frozen=True)
+class TableJoin:
+    """How the rows of a table find those of another one, whose key they hold.
+
+    Args:
+        name: what its levels are called by: `Product.Category`.
+        table: the other table.
+        on: pairs of a column here and a column of the key there, which it has no others of.
+    """
+
+    name: str
+    table: Table
+    on: tuple[tuple[str, str], ...]
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels of the other table, but for its key, which stands here. Each may be missing."""
+        columns = tuple(own for own, _ in self.on)
+        others = (level for level in self.table.levels if isinstance(level.source, Joined) or not self._is_key(level))
+        return tuple(
+            Level(
+                f"{self.name}.{level.name}",
+                level.type,
+                Joined(self.name, columns, level, f"no {self.name}" if level.type.kind == STRING.kind else None),
+                nullable=True,
+            )
+            for level in others
+        )
+
+    def _is_key(self, level: Level) -> bool:
+        return level.column in self.table.keys
+
+
+@dataclass(frozen=True)
 class Table:
     """One table of the cube. Keyed tables hold one row per key; tables without keys hold all rows.
 
@@ -71,6 +104,7 @@ class Table:
         expect: when which day's data is expected; it says which day it is where conditions name days from today.
         calendar: how the days of its dates and moments are grouped.
         hierarchies: levels that are drilled in an order.
+        joins: other tables whose rows belong to those of this one.
     """
 
     name: str
@@ -81,13 +115,16 @@ class Table:
     expect: DailyBy | None = None
     calendar: Calendar = _PLAIN
     hierarchies: tuple[Hierarchy, ...] = ()
+    joins: tuple[TableJoin, ...] = ()
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
-        """Keys and columns that are not numeric, in the order of the schema, each with its levels of the calendar."""
+        """Keys and columns that are not numeric, in the order of the schema, each with its levels of the calendar; then
+        those of joined tables."""
         grouped = (c for c in self.columns if c.name in self.keys or not c.type.numeric)
         columns = (Level(c.name, c.type, OwnColumn(c.name), c.nullable) for c in grouped)
-        return tuple(level for each in columns for level in (each, *calendar_levels(each, self.calendar)))
+        own = (level for each in columns for level in (each, *calendar_levels(each, self.calendar)))
+        return (*own, *(level for join in self.joins for level in join.levels))
 
     @property
     def column_levels(self) -> tuple[Level, ...]:
@@ -118,6 +155,17 @@ class Table:
             *(Measure(f"{name}.COUNT", ValueCount(name)) for name in nullable),
             Measure(CONTRIBUTORS_COUNT, RowCount()),
         )
+
+    def tables_of(self, levels: Iterable[str]) -> frozenset[str]:
+        """The names of the tables that levels are of: this one, and those joined to it."""
+        found = {self.name}
+        for level in map(self.level, levels):
+            source, joins = level.source, self.joins
+            while isinstance(source, Joined):
+                joined = next(join.table for join in joins if join.name == source.join)
+                found.add(joined.name)
+                source, joins = source.level.source, joined.joins
+        return frozenset(found)
 
     def column(self, name: str) -> Column:
         """The column of that name."""

@@ -12,7 +12,7 @@ ARCHITECTURE = (ROOT / "flows" / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
 TESTS = [path.name for path in (ROOT / "tests").rglob("*.py")]
-MOST_LINES = 320
+MOST_LINES = 340
 MOST_WORDS = 30
 
 

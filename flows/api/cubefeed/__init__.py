@@ -28,6 +28,7 @@ from flows.model.dataset import Dataset
 from flows.model.derived import Derived
 from flows.model.formats import Cells, Csv, Excel, JsonLines, Parquet
 from flows.model.header import Header
+from flows.model.joins import Join
 from flows.model.limits import Limits
 from flows.model.numbers import Numbers
 from flows.model.policies import Keep, Load, RejectFile, Skip, SkipRows, Unload
@@ -52,6 +53,7 @@ __all__ = [
     "Excel",
     "Growth",
     "Header",
+    "Join",
     "JsonLines",
     "Keep",
     "Limits",

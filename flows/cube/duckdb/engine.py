@@ -42,6 +42,7 @@ class DuckDbCube:
         self._database = Database(memory=memory)
         for stored in self._stored.values():
             self._database.execute(stored.create)
+            stored.join(self._stored)
 
     @property
     def url(self) -> None:

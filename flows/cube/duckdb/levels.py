@@ -2,19 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import assert_never
 
-from flows.model.levels import CalendarPart, Level, OwnColumn
+from flows.model.levels import CalendarPart, Joined, Level, OwnColumn
+from flows.model.tables import VERSION, Table
 from flows.model.types.periods import PeriodType
 
 
-def compile_level(level: Level, inside: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class JoinedTable:
+    """A table as it is joined to another one, under names that no other table has.
+
+    Args:
+        clause: what joins it.
+        inside: its columns → their names inside.
+        joins: what is joined to it in turn.
+    """
+
+    clause: str
+    inside: Mapping[str, str]
+    joins: Mapping[str, JoinedTable]
+
+
+def joined_tables(
+    table: Table, inside: Mapping[str, str], tables: Mapping[str, tuple[str, Mapping[str, str]]], prefix: str = "j"
+) -> dict[str, JoinedTable]:
+    """The tables that are joined to one, by the names of their joins.
+
+    Args:
+        table: the table.
+        inside: its columns → their names inside.
+        tables: each table of the cube → its name inside, and its columns' names inside.
+        prefix: what the names of joined columns begin with.
+    """
+    found = {}
+    for number, join in enumerate(table.joins):
+        name, columns = tables[join.table.name]
+        own = f"{prefix}{number}"
+        named = {column: f"{own}{each}" for column, each in columns.items()}
+        renamed = ", ".join(f"{each} AS {named[column]}" for column, each in columns.items())
+        met = " AND ".join(f"{inside[here]} = {named[there]}" for here, there in join.on)
+        clause = f" LEFT JOIN (SELECT {renamed} FROM {name}) ON {met}"
+        found[join.name] = JoinedTable(clause, named, joined_tables(join.table, named, tables, f"{own}j"))
+    return found
+
+
+def join_clauses(levels: Iterable[Level], joins: Mapping[str, JoinedTable]) -> str:
+    """What joins the tables that levels are of."""
+
+    def clauses(level: Level, joins: Mapping[str, JoinedTable]) -> Iterator[str]:
+        if isinstance(level.source, Joined):
+            joined = joins[level.source.join]
+            yield joined.clause
+            yield from clauses(level.source.level, joined.joins)
+
+    return "".join(dict.fromkeys(clause for level in levels for clause in clauses(level, joins)))
+
+
+def compile_level(level: Level, inside: Mapping[str, str], joins: Mapping[str, JoinedTable]) -> str:
     """A level in SQL, as the engine holds its values.
 
     Args:
         level: the level.
         inside: column of the table → its name inside.
+        joins: the tables that are joined to it.
     """
     match level.source:
         case OwnColumn(column):
@@ -22,6 +75,11 @@ def compile_level(level: Level, inside: Mapping[str, str]) -> str:
         case CalendarPart(column, zone, period):
             day = _local_day(inside[column], zone)
             return day if period is None else _period_number(day, period)
+        case Joined(join, _, found, missing):
+            joined = joins[join]
+            value = compile_level(found, joined.inside, joined.joins)
+            no_row = f"{joined.inside[VERSION]} IS NULL"
+            return value if missing is None else f"CASE WHEN {no_row} THEN '{missing}' ELSE {value} END"
         case _:
             assert_never(level.source)
 

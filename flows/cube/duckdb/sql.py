@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from flows.cube.duckdb.conditions import compile_condition
-from flows.cube.duckdb.levels import compile_level
+from flows.cube.duckdb.levels import JoinedTable, compile_level, join_clauses, joined_tables
 from flows.cube.duckdb.limbs import limb_sums
 from flows.cube.float_sums import FloatRanges, ranges_of, summed_floats, widest
 from flows.cube.frames import row_columns
@@ -45,6 +45,7 @@ class StoredTable:
         self._name = name
         self._inside = {column: f"c{i}" for i, column in enumerate(self.columns)}
         self.floats: FloatRanges = {}
+        self._joins: dict[str, JoinedTable] = {}
         required = {*table.keys, VERSION}
         typed = (f"{self._inside[c]} {self._kinds[c].duckdb}{' NOT NULL' * (c in required)}" for c in self.columns)
         same_key = " AND ".join(f"i.{self._inside[key]} = t.{self._inside[key]}" for key in table.keys)
@@ -56,6 +57,11 @@ class StoredTable:
         self.everything = f"SELECT * FROM {name}"
         self.extent_of_none = f"SELECT 1 FROM {name} LIMIT 0"
         self.extent = f"SELECT count(*){''.join(edges)} FROM {name}"
+
+    def join(self, tables: Mapping[str, StoredTable]) -> None:
+        """Make known how the tables lie whose rows belong to those of this one."""
+        inside = {name: (stored._name, stored._inside) for name, stored in tables.items()}
+        self._joins = joined_tables(self.table, self._inside, inside)
 
     def drop(self, versions: Collection[int]) -> tuple[str, list[Any]]:
         """The statement that deletes the rows of some versions, and the values to bind.
@@ -134,22 +140,28 @@ class StoredTable:
             selected.append(f"CAST({fixed} AS BIGINT) AS depth")
         where, values = self._where(query.where)
         group = _grouping(levels, query.totals)
-        return f"SELECT {', '.join(selected)} FROM {self._name}{where}{group}", values
+        return f"SELECT {', '.join(selected)} FROM {self._from(query.touched_levels)}{where}{group}", values
 
     def _level(self, level: Level) -> str:
-        return compile_level(level, self._inside)
+        return compile_level(level, self._inside, self._joins)
+
+    def _from(self, levels: Iterable[str]) -> str:
+        """The table, with those joined to it that some levels are of."""
+        return f"{self._name}{join_clauses(map(self.table.level, levels), self._joins)}"
 
     def page(self, query: RowQuery) -> tuple[str, list[Value]]:
         """The statement that finds the rows of a page, and the values to bind."""
         where, values = self._where(query.where)
         order = (f"{self._inside[name]} NULLS FIRST" for name in (VERSION, LINE, *self.columns[:-2]))
-        text = f"SELECT * FROM {self._name}{where} ORDER BY {', '.join(order)} LIMIT ? OFFSET ?"
+        of = self._from(condition.name for condition in query.where)
+        columns = ", ".join(self._inside.values())
+        text = f"SELECT {columns} FROM {of}{where} ORDER BY {', '.join(order)} LIMIT ? OFFSET ?"
         return text, [*values, query.limit, query.offset]
 
     def count(self, query: RowQuery) -> tuple[str, list[Value]]:
         """The statement that counts all rows of a question for rows, and the values to bind."""
         where, values = self._where(query.where)
-        return f"SELECT count(*) FROM {self._name}{where}", values
+        return f"SELECT count(*) FROM {self._from(condition.name for condition in query.where)}{where}", values
 
     def _aggregate(self, aggregation: Aggregation, *, wide: bool) -> str:
         match aggregation:
