@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,6 +78,9 @@ def _waiting_files(state: Path | None, dataset: str | None) -> list[dict[str, An
 @commands.command()
 def findings(
     file: Annotated[str | None, typer.Argument(help="A file's name; all refused files by default.")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Also what stands at each line. Asks the live process, which reads the files.")
+    ] = False,
     dataset: DatasetOption = None,
     state: StateOption = None,
     form: FormatOption = Format.table,
@@ -85,7 +88,26 @@ def findings(
     """What the checks found: file, line, column, rule, raw value."""
     from flows.cli.records import list_findings
 
-    show(list_findings(settings_of(state=state), file, dataset), form, columns=FINDING_COLUMNS)
+    rows = list_findings(settings_of(state=state), file, dataset)
+    if not raw:
+        show(rows, form, columns=FINDING_COLUMNS)
+        return
+    texts = _texts_at_lines(state, {(row["dataset"], row["version"]) for row in rows})
+    none = {"text": None, "no_text": "it is of no line"}
+    found = [row | texts.get((row["dataset"], row["version"], row["line"]), none) for row in rows]
+    if form is Format.table:
+        found = [row | {"text": row["no_text"] if row["text"] is None else row["text"]} for row in found]
+    show(found, form, columns=(*FINDING_COLUMNS, "text"))
+
+
+def _texts_at_lines(state: Path | None, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int, int | None], Any]:
+    """Dataset, version and line → `text` and `no_text` of what stands there."""
+    found = {}
+    for dataset, version in versions:
+        parameters = [("dataset", dataset), ("version", str(version)), ("raw", "true")]
+        for each in read_from_session(state, "/api/findings", parameters)["findings"]:
+            found[dataset, version, each["line"]] = {name: each[name] for name in ("text", "no_text")}
+    return found
 
 
 @commands.command()

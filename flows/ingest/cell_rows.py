@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
@@ -16,7 +17,7 @@ from flows.model.row_query import RowPage
 from flows.model.tables import LINE, VERSION
 from flows.reading.archive import DeliveryReader
 from flows.store.ledger import Ledger
-from flows.store.row_files import RowFile, row_files
+from flows.store.row_files import RowFile, row_files, version_file
 
 
 class CellRows:
@@ -56,18 +57,47 @@ class CellRows:
         found = dict[tuple[int, int], RawLine]()
         reader, mount = DeliveryReader(state.dataset), state.monitor.question_thread
         lines = page.rows.group_by(VERSION, maintain_order=True).agg(pl.col(LINE).unique()).rows()
-        if not self._reading.acquire(timeout=-1 if bounds.left_s is None else bounds.left_s):
-            raise bounds.ended()
-        try:
+        with self._reading_alone(bounds):
             for content, wanted in lines:
                 bounds.require_wanted()
                 texts = dict.fromkeys(wanted, RawLine(missing="gone: the ledger does not know its file any more"))
                 if content in files:
                     texts = raw_lines(state.dataset, files[content], wanted, reader=reader, mount=mount)
                 found |= {(content, line): text for line, text in texts.items()}
+        return found
+
+    def with_raw(
+        self, state: DatasetState, version: int, findings: list[dict[str, Any]], kept: bytes | None, bounds: Bounds
+    ) -> list[dict[str, Any]]:
+        """Findings, each with what stands in the file at its line, `text`, or why that is not to be had, `no_text`.
+
+        Args:
+            state: of the dataset.
+            version: in which they are.
+            findings: in JSON types.
+            kept: the bytes of the file, where all of it was refused and is kept.
+            bounds: what it may take.
+        """
+        lines = sorted({finding["line"] for finding in findings} - {None})
+        file = version_file(self._ledger, version)
+        texts = dict.fromkeys(lines, RawLine(missing="gone: the ledger does not know its file any more"))
+        if file is not None and lines:
+            reader, mount = DeliveryReader(state.dataset), state.monitor.question_thread
+            with self._reading_alone(bounds):
+                texts = raw_lines(state.dataset, file, lines, reader=reader, mount=mount, kept=kept)
+        none = RawLine(missing="it is of no line")
+        shown_lines = [texts.get(finding["line"], none) for finding in findings]
+        pairs = zip(findings, shown_lines, strict=True)
+        return [finding | {"text": found.text, "no_text": found.missing} for finding, found in pairs]
+
+    @contextmanager
+    def _reading_alone(self, bounds: Bounds) -> Iterator[None]:
+        if not self._reading.acquire(timeout=-1 if bounds.left_s is None else bounds.left_s):
+            raise bounds.ended()
+        try:
+            yield
         finally:
             self._reading.release()
-        return found
 
 
 def _source(file: RowFile | None, line: int) -> dict[str, Any]:

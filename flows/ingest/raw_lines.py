@@ -37,7 +37,13 @@ class RawLine:
 
 
 def raw_lines(
-    dataset: Dataset, file: RowFile, lines: Iterable[int], *, reader: DeliveryReader, mount: MountThread
+    dataset: Dataset,
+    file: RowFile,
+    lines: Iterable[int],
+    *,
+    reader: DeliveryReader,
+    mount: MountThread,
+    kept: bytes | None = None,
 ) -> dict[int, RawLine]:
     """Line → what stands there in a file, decompressed.
 
@@ -47,6 +53,7 @@ def raw_lines(
         lines: those where its rows begin; the text of a row of several lines has all of them.
         reader: reads it.
         mount: where it is read.
+        kept: its bytes, where they are kept elsewhere: what is read where it is not there any more.
     """
     why, wanted = "", sorted(set(lines))
     for path in file.paths[:MOST_PATHS]:
@@ -54,6 +61,8 @@ def raw_lines(
         if isinstance(body, bytes):
             return _texts(dataset.of_file(path), path, body, wanted)
         why = why or body
+    if kept is not None:
+        return _texts(dataset.of_file(file.paths[0]), file.paths[0], kept, wanted)
     return dict.fromkeys(wanted, RawLine(missing=why))
 
 

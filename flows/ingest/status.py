@@ -127,9 +127,15 @@ class FeedSource:
                 found += [_waiting_row(name, shown(path), why) for path, why in waiting.items()]
         return found
 
-    def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
-        if dataset not in self.feed.datasets:
-            return None
+    def findings(self, dataset: str, version: int, *, raw: bool, bounds: Bounds) -> dict[str, Any] | None:
+        report = self._findings(dataset, version) if dataset in self.feed.datasets else None
+        if report is None or not raw:
+            return report
+        kept = self.feed.quarantine.refused_file(dataset, version)
+        state = self.feed.datasets[dataset]
+        return report | {"findings": self._cell_rows.with_raw(state, version, report["findings"], kept, bounds)}
+
+    def _findings(self, dataset: str, version: int) -> dict[str, Any] | None:
         ruled_out = overruled_versions(self.feed.ledger, dataset).get(version)
         if ruled_out is None:
             return self.feed.quarantine.report(dataset, version)

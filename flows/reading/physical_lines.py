@@ -33,5 +33,5 @@ def line_at(text: bytes, start: int) -> bytes:
 
 
 def without_end(line: bytes) -> str:
-    """A line of sound text without its end."""
-    return line.decode().removesuffix("\n").removesuffix("\r")
+    """A line of text without its end; bytes that are no text are escaped."""
+    return line.decode("utf-8", "backslashreplace").removesuffix("\n").removesuffix("\r")

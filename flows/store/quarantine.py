@@ -158,6 +158,15 @@ class Quarantine:
                 return _read(place / REPORT)
         return None
 
+    def refused_file(self, dataset: str, version: int) -> bytes | None:
+        """The bytes of a file of which all was refused; None where that is not so, or they are not kept any more."""
+        report = self.report(dataset, version)
+        if report is None or report.get("accepted", True):
+            return None
+        with suppress(OSError):
+            return (self.folder(dataset, version) / REFUSED).read_bytes()
+        return None
+
     def findings(self, dataset: str, version: int) -> list[Finding]:
         """A version's findings."""
         report = self.report(dataset, version)

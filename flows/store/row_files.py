@@ -37,6 +37,14 @@ def row_files(ledger: Ledger, contents: Iterable[int]) -> dict[int, RowFile]:
     return {content: _row_file(held_by) for content, held_by in holders(ledger, contents).items()}
 
 
+def version_file(ledger: Ledger, version: int) -> RowFile | None:
+    """The file that a version is of, whatever became of that; None where the ledger does not know it."""
+    query = select(versions, paths.c.path).join(paths, paths.c.id == versions.c.path_id).where(versions.c.id == version)
+    with ledger.reading() as connection:
+        found = connection.execute(query).first()
+    return None if found is None else RowFile((found.path,), found.id, found.loaded_utc, found.digest)
+
+
 def holders(ledger: Ledger, contents: Iterable[int]) -> Mapping[int, Sequence[Any]]:
     """Content → the versions that have it, each with its path: those in the cube first, then the newest."""
     query = (

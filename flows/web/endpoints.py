@@ -56,7 +56,8 @@ def _files(question: Question[FilesParameters]) -> Response:
 
 def _findings(question: Question[FindingsParameters]) -> Response:
     version = question.parameters.version
-    report = question.source.findings(question.parameters.dataset, version)
+    given = question.parameters
+    report = question.source.findings(given.dataset, version, raw=given.with_raw, bounds=question.bounds)
     if report is None:
         none = QueryError("That version has no findings", next_step="see /api/files for versions", version=version)
         return refuse(none, 404)

@@ -154,7 +154,19 @@ class QueryParameters(Parameters):
         return self.others in YES
 
 
-class RowsParameters(Parameters):
+class RawParameters(Parameters):
+    """What may be asked of lines of files."""
+
+    raw: Annotated[
+        Literal["true", "1", "", "false", "0"], Field(description="Also what stands in the file at each line"), ONE
+    ] = "false"
+
+    @property
+    def with_raw(self) -> bool:
+        return self.raw in ("true", "1", "")
+
+
+class RowsParameters(RawParameters):
     """The rows behind a number. Where there is one dataset, it is of that one."""
 
     dataset: OnlyDataset = None
@@ -165,13 +177,6 @@ class RowsParameters(Parameters):
     offset: Annotated[
         int, Field(description="Rows that come before the page", strict=True, ge=0, le=MAX_OFFSET), WHOLE
     ] = 0
-    raw: Annotated[
-        Literal["true", "1", "", "false", "0"], Field(description="Also what stands in the file at each row"), ONE
-    ] = "false"
-
-    @property
-    def with_raw(self) -> bool:
-        return self.raw in ("true", "1", "")
 
 
 class FilesParameters(Parameters):
@@ -184,7 +189,7 @@ class FilesParameters(Parameters):
     limit: Annotated[int, Field(description="How many at most", strict=True, ge=1, le=MAX_FILES), WHOLE] = FILES
 
 
-class FindingsParameters(Parameters):
+class FindingsParameters(RawParameters):
     """A file version."""
 
     dataset: Annotated[str, Field(description="The dataset"), DATASET, _VERSION]

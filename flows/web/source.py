@@ -47,5 +47,5 @@ class Source(Protocol):
     def waiting_files(self, dataset: str | None) -> list[dict[str, Any]]:
         """Files that are seen and not judged yet, as rows of `files` without a version."""
 
-    def findings(self, dataset: str, version: int) -> dict[str, Any] | None:
-        """The quarantine report of a version."""
+    def findings(self, dataset: str, version: int, *, raw: bool, bounds: Bounds) -> dict[str, Any] | None:
+        """The quarantine report of a version; with `raw` each finding has `text`, what stands there, or `no_text`."""

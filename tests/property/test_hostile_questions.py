@@ -141,7 +141,7 @@ def client() -> Iterator[TestClient]:
         query = staticmethod(cube.query)
         rows = staticmethod(lambda query, *, raw, bounds: (list[object](), cube.rows(query, bounds=bounds).count))
         files = staticmethod(lambda *_, **__: [])
-        findings = staticmethod(lambda *_: None)
+        findings = staticmethod(lambda *_, **__: None)
         status = staticmethod(lambda: dict[str, object]())
         complaints = staticmethod(lambda: list[str]())
 

@@ -14,6 +14,7 @@ from flows.reading.csv.parse import parse
 from flows.reading.csv.record import RecordExtent
 from flows.reading.physical_lines import line_starts, without_end
 from flows.reading.port import Source
+from flows.reading.refusal import FileRefused
 from flows.reading.refused_lines import cut_lines
 from flows.reading.text_bodies import open_text
 from flows.validation.cost import Cost
@@ -42,11 +43,19 @@ class CsvReader:
         return parse(self._dataset, sources)
 
     def raw(self, body: bytes, lines: Sequence[int]) -> Iterator[tuple[int, str]]:
-        decoded = decode(body, csv_of(self._dataset).encodings)
-        text, extent = decoded.text, RecordExtent(Dialect.of(csv_of(self._dataset)))
+        text, begin = self._text(body)
+        extent = RecordExtent(Dialect.of(csv_of(self._dataset)))
         for line, start in line_starts(text, lines).items():
-            first = max(start, decoded.start)
+            first = max(start, begin)
             yield line, without_end(text[first : extent.end(text, first)])
+
+    def _text(self, body: bytes) -> tuple[bytes, int]:
+        """The text of a file, and where it begins; its bytes, where they are no text."""
+        try:
+            decoded = decode(body, csv_of(self._dataset).encodings)
+        except FileRefused:
+            return body, 0
+        return decoded.text, decoded.start
 
     def cut(self, body: bytes, lines: Sequence[int]) -> bytes:
         return cut_lines(body, [1, *(line for line in lines if line > 1)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import date, datetime
 from itertools import product
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from flows.cube.bounds import Bounds
 from flows.cube.port import Cube
 from flows.errors import NobodyWaits, QueryError, TooSlow
+from flows.model.conditions import Among, Begins, Compare
 from flows.model.merge import ChangeSet
 from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
@@ -70,6 +71,12 @@ class RowContract:
             for wanted, key in ((None, "a"), (value, "b")):
                 found = cube.rows(RowQuery("kinds", among({name: [wanted]})))
                 assert (found.rows["Key"].to_list(), found.count) == ([key], 1)
+
+    def test_rows_are_chosen_by_any_condition_on_any_level(self, cube: Cube) -> None:
+        put(cube, SALES, *DAYS, (4, date(2021, 6, 1), "watch", 1))
+        where = (Among("Date.Month", ("2021-05",)), Begins("Product", "ph"))
+        assert ids(cube.rows(RowQuery("sales", where))) == [1, 3]
+        assert ids(cube.rows(RowQuery("sales", (Compare("ID", ">", 2),)))) == [3, 4]
 
     def test_where_nothing_matches_there_are_no_rows(self, cube: Cube) -> None:
         put(cube, SALES, *DAYS)

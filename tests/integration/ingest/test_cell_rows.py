@@ -48,6 +48,14 @@ def raw_of(made: LiveFeed, **others: object) -> dict[int, tuple[str | None, str 
     return {row["values"]["ID"]: (row["source"]["raw"], row["source"]["no_raw"]) for row in rows}
 
 
+def raw_findings(made: LiveFeed, name: str) -> list[tuple[str | None, str | None]]:
+    """What stands in a file at the lines of its findings, or why that is not known."""
+    version = next(row.version for row in made.files() if row.file == name and row.findings)
+    given = [("dataset", "sales"), ("version", str(version)), ("raw", "true")]
+    found = read(StateDirectory(made.landing.parent / "state").require_owner(), "/api/findings", given)["findings"]
+    return [(each["text"], each["no_text"]) for each in found]
+
+
 def printed(made: LiveFeed, *arguments: str) -> Any:
     return CliRunner().invoke(app, ["rows", *arguments, "--state", str(made.landing.parent / "state")])
 
@@ -146,6 +154,34 @@ def test_what_is_not_there_any_more_is_said_to_be_gone(tmp_path: Path) -> None:
         }
         found = printed(made, "--raw", "--format", "csv")
         assert "gone: the file has other bytes now" in found.stdout and found.exit_code == 0
+
+
+def test_what_was_refused_is_shown_too_from_its_file_or_from_the_quarantine(tmp_path: Path) -> None:
+    state = ["--state", str(tmp_path / "state"), "--format", "json"]
+
+    def texts() -> list[tuple[Any, Any]]:
+        found = CliRunner().invoke(app, ["findings", "--raw", *state])
+        assert found.exit_code == 0, found.output
+        return [(row["text"], row["no_text"]) for row in json.loads(found.stdout)]
+
+    with living(tmp_path) as made:
+        file = made.put("a.csv", sales(4) + b"2,2021-05-01,phone,\xff\n")
+        made.wait_for_state("a.csv", "quarantined")
+        assert texts() == [(r"2,2021-05-01,phone,\xff", None)]
+        made.put("a.csv", sales(4, -5))
+        made.wait_until(lambda: texts() == [("2,2021-05-01,phone,-5", None)])
+        file.unlink()
+        made.wait_until(lambda: (row := made.file("a.csv")) is not None and not row.present)
+        assert raw_findings(made, "a.csv") == [("2,2021-05-01,phone,-5", None)]
+
+
+def test_refused_rows_of_a_file_that_is_loaded_are_gone_with_it(tmp_path: Path) -> None:
+    with living(tmp_path, bad_rows=SkipRows(up_to=0.5)) as made:
+        file = made.put("a.csv", sales(4, -5))
+        made.wait_for({1: 4})
+        assert raw_findings(made, "a.csv") == [("2,2021-05-01,phone,-5", None)]
+        file.unlink()
+        assert raw_findings(made, "a.csv") == [(None, "gone: no path shows the file any more")]
 
 
 def test_a_row_that_is_longer_than_people_read_is_left_out(tmp_path: Path) -> None:
