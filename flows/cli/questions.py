@@ -65,7 +65,7 @@ def query(
     answer = read_from_session(state, "/api/query", parameters)
     decimals = {name for name, facts in answer["measures"].items() if facts["kind"] == "decimal"}
     rows = answer["rows"] if form is Format.json else [_with_decimals(row, decimals) for row in answer["rows"]]
-    show([_named_others(row, by or ()) for row in rows] if form is Format.table else rows, form, grouped=measures)
+    show([_named_others(row, measures) for row in rows] if form is Format.table else rows, form, grouped=measures)
     if len(rows) < answer["count"]:
         sys.stderr.write(f"{len(rows):,} of {answer['count']:,} rows; --limit and --offset show others\n")
     for error in answer.get("errors", ()):
@@ -76,11 +76,12 @@ def query(
         raise typer.Exit(1)
 
 
-def _named_others(row: Mapping[str, Any], by: Collection[str]) -> dict[str, Any]:
-    """A row as people see it: one for other groups says so where its first free level stands."""
+def _named_others(row: Mapping[str, Any], measures: Collection[str]) -> dict[str, Any]:
+    """A row as people see it: one for other groups says so where its last level stands, of which it has no value."""
     shown = dict(row)
     if shown.pop(OTHERS, False):
-        shown[next(level for level in by if shown[level] is None)] = "(others)"
+        levels = [name for name in shown if name not in measures and name != "total_depth"]
+        shown[levels[-1]] = "(others)"
     return shown
 
 

@@ -70,7 +70,7 @@ def _found(question: Question[QueryParameters], table: Table, asked: Asked) -> A
     except TooManyRows as error:
         raise QueryError(
             error.what,
-            next_step="ask for fewer levels, add a condition, or ask for top or a limit",
+            next_step=error.next_step + (", or ask for top or a limit" if asked.limit is None else ""),
             field="limit",
             **error.where,
         ) from error

@@ -13,6 +13,7 @@ from flows.cube import frames
 from flows.cube.asking.ask import ask
 from flows.cube.bounds import Bounds
 from flows.model.conditions import Compare
+from flows.model.query import Query
 from flows.model.question import Order, Question, Top
 from flows.model.tables import Column, Table
 from flows.model.types import INTEGER, STRING
@@ -101,5 +102,9 @@ def right(rows: list[tuple[Any, ...]], question: Question) -> tuple[list[tuple[A
 def test_a_question_is_answered_as_a_plain_model_does(rows: list[tuple[Any, ...]], question: Question) -> None:
     held = pl.DataFrame(rows, schema={column.name: column.type.frame for column in TABLE.columns}, orient="row")
     table = question.checked((TABLE,))
-    found = ask(table, question, lambda query, _: frames.aggregate(TABLE, query, held), Bounds(), most_rows=1_000)
+
+    def engine(queries: Iterable[Query], _: Bounds) -> list[pl.DataFrame]:
+        return [frames.aggregate(TABLE, query, held) for query in queries]
+
+    found = ask(table, question, engine, Bounds(), most_rows=1_000)
     assert (found.rows.rows(), found.count) == right(rows, question)

@@ -10,6 +10,7 @@ import polars as pl
 from flows.cube.asking.calculate import calculate, is_calculated
 from flows.cube.asking.steps import having, ordered, page, top
 from flows.cube.bounds import Bounds
+from flows.errors import TooManyRows
 from flows.model.query import Query
 from flows.model.question import OTHERS, Question
 from flows.model.tables import TOTAL_DEPTH, Table
@@ -57,10 +58,19 @@ def ask(table: Table, question: Question, engine: Engine, bounds: Bounds, *, mos
     """
     bounds.most_rows = most_rows if question.is_plain else MOST_GROUPS
     too_large: tuple[str, ...] = ()
-    if is_calculated(table, question.query):
-        found, too_large = calculate(table, question.query, lambda queries: engine(queries, bounds))
-    else:
-        [found] = engine([question.query], bounds)
+    try:
+        if is_calculated(table, question.query):
+            found, too_large = calculate(table, question.query, lambda queries: engine(queries, bounds))
+        else:
+            [found] = engine([question.query], bounds)
+    except TooManyRows as error:
+        if question.is_plain:
+            raise
+        raise TooManyRows(
+            f"There are more than {MOST_GROUPS:,} groups to choose from",
+            next_step="ask for fewer levels, or add a condition on rows",
+            most=MOST_GROUPS,
+        ) from error
     if question.is_plain:
         return Answer(found, found.height, too_large)
     found = having(table, question, found)

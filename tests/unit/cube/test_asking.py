@@ -135,6 +135,13 @@ def test_an_answer_with_too_many_rows_is_refused_but_not_a_part_of_it() -> None:
     assert answer(Question("shops", ("Sold.SUM",), ("City",), limit=3), most_rows=3).count == 7
 
 
+def test_a_top_out_of_too_many_groups_names_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.cube.asking.ask.MOST_GROUPS", 6)
+    with pytest.raises(TooManyRows, match="more than 6 groups to choose from"):
+        sold(top=Top(1))
+    assert len(sold()) == 7
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
