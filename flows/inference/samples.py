@@ -17,6 +17,7 @@ from flows.reading.refusal import FileRefused
 _HEAD_BYTES = 512
 PARQUET = b"PAR1"
 """How Parquet files begin."""
+_WITHOUT_ARCHIVES = "unpack it, name what was in it, and add archives=Zip() to the declaration that is written"
 UNDERSTOOD_BYTES = 256 << 20
 """So much is understood from: of larger files parts, which are verified as a whole with the declaration."""
 _LEAST_BYTES = 256 << 10
@@ -114,7 +115,7 @@ def _open(file: Path) -> bytes:
         found = refused.finding
         raise QueryError(
             "The file is of no format that is understood by itself",
-            next_step="leave it out, or declare its dataset by hand",
+            next_step=_WITHOUT_ARCHIVES if body.startswith(b"PK") else "leave it out, or declare its dataset by hand",
             file=file,
             got=found.raw,
             expected=found.expected,

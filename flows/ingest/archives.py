@@ -105,13 +105,12 @@ def _verdicts(archive: Archive, checked: Mapping[bytes, Verdict]) -> dict[bytes,
     path, members = archive.file.landed.path, [member.landed.path for member in archive.members]
     known = {member: checked[member] for member in members if member in checked}
     found = _found(archive, known)
-    rows = sum(map(_rows, known.values()))
     if found.refusal is None:
         return {path: Verdict(tolerated=found.tolerated)}
     why = f"{shown(path)} is refused, and with it all that is in it: {found.refusal}"
     sound = [member for member in members if member not in known or known[member].accepted]
     verdicts = {member: _with_its_archive(known.get(member, Verdict()), why) for member in sound}
-    return {path: refuse(found, rows=rows), **verdicts}
+    return {path: refuse(found), **verdicts}  # the rows are those of its members
 
 
 def _found(archive: Archive, known: Mapping[bytes, Verdict]) -> FileFindings:

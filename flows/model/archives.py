@@ -19,7 +19,8 @@ class Zip:
 
     Each member whose name matches the dataset's `pattern` is a file of the path `export.zip/a.csv`, in whatever
     directory of the archive it lies. One that is refused refuses all of its archive; one that a new version of the
-    archive lacks is deleted. A name that is an archive's is no directory's: none of such a name is searched.
+    archive lacks is deleted. Another `pattern` of the dataset is seen of an archive when that changes, or is loaded by
+    hand. A name that is an archive's is no directory's: none of such a name is searched.
 
     Args:
         pattern: glob for the names of the archives (fnmatch rules, case matters).

@@ -15,7 +15,8 @@ class Limits:
     """What the files of a dataset may take.
 
     Args:
-        file_bytes: a larger file, also after decompression, is quarantined before it is read.
+        file_bytes: a larger file, also after decompression, is quarantined before it is read; so is an archive whose
+            members are larger together.
         read_memory_bytes: most memory that its files may take while they are read, all of a batch together; None takes
             a third of what this machine or container has. A file that needs more is quarantined before it is tried.
         quarantine_bytes: how much of what was refused is kept; by default two of the largest files. Bytes that lie

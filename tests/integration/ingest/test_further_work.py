@@ -40,6 +40,26 @@ def test_a_copy_of_what_leaves_while_it_is_looked_at_is_checked_and_loaded_in_it
     assert living.rebuilt_differently() is None
 
 
+def test_an_archive_one_of_whose_members_is_a_copy_of_what_leaves_meanwhile_is_checked_as_a_whole(
+    living: SteppedFeed,
+) -> None:
+    copied = Content(((1, 20),))
+    living.write("b.csv", copied)
+    living.write("other.csv", Content(((9, 90),)))
+    living.step()
+    living.remove("b.csv")
+    leaving = checked(living, work(living))
+    living.write("x.zip", Content((), members=(("copy.csv", copied), ("new.csv", Content(((2, 30),))))))
+    archive = checked(living, work(living))
+    assert archive.checked.verdicts.keys() == {b"x.zip", b"x.zip/new.csv"}
+    assert states(living.feed.append(leaving)) == {"b.csv": "unloaded"}
+    assert states(living.feed.append(archive)) == {}
+    again = checked(living, work(living))
+    assert states(living.feed.append(again)) == dict.fromkeys(["x.zip", "x.zip/copy.csv", "x.zip/new.csv"], "loaded")
+    assert all_rows(living.feed.cube, "t").select("Key", "Value").sort("Key").rows() == [(1, 20), (2, 30), (9, 90)]
+    assert living.rebuilt_differently() is None
+
+
 def work(living: SteppedFeed) -> Work:
     living.feed.datasets["t"].monitor.inbox.rescan()
     found = living.feed.find_work()

@@ -16,6 +16,7 @@ from flows.datasets import find_dataset
 from flows.errors import CubefeedError
 from flows.model.formats import Cells, Csv
 from flows.model.numbers import Numbers
+from tests.zip_files import zipped
 
 APRIL = """sep=;
 Orders of April
@@ -312,6 +313,7 @@ def test_an_interruption_leaves_no_file(monkeypatch: pytest.MonkeyPatch) -> None
     ("body", "expected"),
     [
         (b"\x89PNG\r\n\x1a\n\x00\x00", "The file is of no format that is understood by itself"),
+        (zipped({"a.csv": b"No\n1\n"}), "add archives=Zip() to the declaration"),
         (b"", "A file is empty, not even a header stands in it"),
         (b"a;a\n1;2\n", "The files have no rows of one width"),
     ],
