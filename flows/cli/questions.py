@@ -55,6 +55,8 @@ def query(
     form: FormatOption = Format.table,
 ) -> None:
     """Ask the live cube."""
+    from flows.model.number_formats import NumberFormat
+
     parameters = [("measure", name) for name in measures] + [("by", name) for name in by or ()]
     parameters += [("where", condition) for condition in where or ()]
     parameters += [("dataset", dataset)] if dataset else []
@@ -65,7 +67,11 @@ def query(
     answer = read_from_session(state, "/api/query", parameters)
     decimals = {name for name, facts in answer["measures"].items() if facts["kind"] == "decimal"}
     rows = answer["rows"] if form is Format.json else [_with_decimals(row, decimals) for row in answer["rows"]]
-    show([_named_others(row, measures) for row in rows] if form is Format.table else rows, form, grouped=measures)
+    formats = {name: NumberFormat.parse(facts["format"]) for name, facts in answer["measures"].items()
+               if "format" in facts}  # fmt: skip
+    written = {name: each.write for name, each in formats.items()}
+    shown = [_named_others(row, measures) for row in rows] if form is Format.table else rows
+    show(shown, form, grouped=measures, formats=written)
     if len(rows) < answer["count"]:
         sys.stderr.write(f"{len(rows):,} of {answer['count']:,} rows; --limit and --offset show others\n")
     for error in answer.get("errors", ()):

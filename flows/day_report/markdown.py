@@ -40,9 +40,9 @@ def _totals(report: DayReport) -> list[str]:
         (
             total.date,
             total.measure,
-            format_number(total.value),
-            format_change(total.day_change, total.day_before),
-            format_change(total.week_change, total.week_before),
+            format_number(total.value, form := report.formats.get(total.measure)),
+            format_change(total.day_change, total.day_before, form),
+            format_change(total.week_change, total.week_before, form),
         )
         for total in report.totals
     )

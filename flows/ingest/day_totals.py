@@ -94,6 +94,7 @@ def day_report(
             *_warnings(came),
         ),
         state=state,
+        formats=dataset.table.number_formats,
     )
 
 

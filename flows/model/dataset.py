@@ -31,6 +31,7 @@ from flows.model.formats import Csv, Excel, Format, check_formats, fingerprint_o
 from flows.model.hierarchies import Hierarchy
 from flows.model.joins import Join, check_joins
 from flows.model.limits import Limits
+from flows.model.number_formats import check_number_formats
 from flows.model.old_names import refuse_old_names
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
 from flows.model.precedence import ByArrival, ByColumn, Meaning, Precedence
@@ -99,6 +100,7 @@ class Dataset:
         calendar: how the days of its dates and moments are grouped into years, quarters, months, weeks and weekdays.
         expect: when which business day is expected.
         measures: calculated measures by name, such as `{"Margin": Ratio("Profit.SUM", "Revenue.SUM")}`.
+        number_formats: measure → how its numbers are written for people, such as `{"Margin": "{:.1%}"}`.
         retain_days: close-day takes rows out of the cube whose `expect.day` lies more than so many days back;
             None keeps all.
     """
@@ -133,6 +135,7 @@ class Dataset:
     retain_days: int | None = None
 
     measures: Mapping[str, Formula] = field(default_factory=dict, hash=False)
+    number_formats: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     computations: Mapping[str, Computation] = field(init=False, repr=False, compare=False)
     """The derived columns, ready to be computed."""
@@ -304,7 +307,9 @@ class Dataset:
             hierarchies=tuple(Hierarchy(name, tuple(levels)) for name, levels in self.hierarchies.items()),
         )
         check_names(table)
-        return replace(table, calculated=calculated_measures(self.measures, table))
+        table = replace(table, calculated=calculated_measures(self.measures, table))
+        check_number_formats(self.number_formats, table)
+        return replace(table, number_formats=dict(self.number_formats))
 
     def kept(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Checked rows, which have the types of the schema, as segments hold them; other columns stay as they are."""

@@ -102,6 +102,7 @@ class DayReport:
         state: what is known of the business day; None where the dataset has none.
         closed_by: the Prefect run that closed the day.
         runs: where to look further.
+        formats: measure → how its numbers are written.
     """
 
     dataset: str
@@ -126,6 +127,7 @@ class DayReport:
     state: BusinessDay | None = None
     closed_by: str | None = None
     runs: tuple[Run, ...] = field(default=())
+    formats: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sound(self) -> bool:

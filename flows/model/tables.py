@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import assert_never
 
@@ -105,6 +105,7 @@ class Table:
         calendar: how the days of its dates and moments are grouped.
         hierarchies: levels that are drilled in an order.
         joins: other tables whose rows belong to those of this one.
+        number_formats: measure → how its numbers are written for people, as `model/number_formats.py` has it.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Table:
     calendar: Calendar = _PLAIN
     hierarchies: tuple[Hierarchy, ...] = ()
     joins: tuple[TableJoin, ...] = ()
+    number_formats: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:

@@ -10,11 +10,11 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Literal
 
 from flows.errors import plain, plain_lines
@@ -22,6 +22,7 @@ from flows.redaction import without_secrets
 from flows.runtime.shortages import is_full
 from flows.text.escape import spreadsheet
 
+type Number = int | float | Decimal
 WIDE = 4096
 """Columns of a table that no terminal shows."""
 
@@ -99,6 +100,7 @@ def show(
     title: str = "",
     columns: Sequence[str] = (),
     grouped: Collection[str] = (),
+    formats: Mapping[str, Callable[[Number], str]] = MappingProxyType({}),
 ) -> None:
     """Print rows.
 
@@ -109,6 +111,7 @@ def show(
         title: above the table.
         columns: the fields that the table shows, all by default. A time in UTC, `x_utc`, is shown as local `x`.
         grouped: the fields whose numbers the table shows as `12,345`.
+        formats: field → how the table writes its numbers.
     """
     match form:
         case Format.json:
@@ -116,7 +119,7 @@ def show(
         case Format.csv:
             _show_csv(rows)
         case Format.table:
-            _show_table(rows, title, columns, frozenset(grouped))
+            _show_table(rows, title, columns, frozenset(grouped), formats)
 
 
 def show_one(thing: Mapping[str, Any], form: Format) -> None:
@@ -135,7 +138,11 @@ def _show_csv(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _show_table(
-    rows: Sequence[Mapping[str, Any]], title: str, columns: Sequence[str], grouped: Collection[str]
+    rows: Sequence[Mapping[str, Any]],
+    title: str,
+    columns: Sequence[str],
+    grouped: Collection[str],
+    formats: Mapping[str, Callable[[Number], str]],
 ) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -152,9 +159,15 @@ def _show_table(
             Text(plain(name.removesuffix("_utc"))), justify="right" if numeric else "left", overflow="fold"
         )
     for row in rows:
-        table.add_row(*(Text(_cell(name, row[name], name in grouped)) for name in names))
+        table.add_row(*(Text(_written(formats, name, row[name], name in grouped)) for name in names))
     width = None if sys.stdout.isatty() else WIDE  # a pipe or a file has no edge at which lines must end
     Console(soft_wrap=False, width=width).print(table)
+
+
+def _written(formats: Mapping[str, Callable[[Number], str]], name: str, value: object, grouped: bool) -> str:
+    if name in formats and isinstance(value, int | float | Decimal):
+        return plain(formats[name](value))
+    return _cell(name, value, grouped)
 
 
 def _cell(name: str, value: object, grouped: bool) -> str:

@@ -34,12 +34,17 @@ def answer_question(question: Question[QueryParameters]) -> Response:
     found = _found(question, table, asked)
     query = Query(table.name, asked.measures, asked.by, asked.where, asked.totals)
     rows, too_large = fitting(table, query, found.rows)
-    kinds = {name: {"kind": table.type_of_measure(name).kind} for name in query.measures}
+    kinds = {name: _described(table, name) for name in query.measures}
     answer: dict[str, Any] = {"dataset": table.name, "measures": kinds, "count": found.count}
     errors = [error_fields(sum_overflow(table, measure)) for measure in (*too_large, *found.too_large)]
     told = reply(answer | {"rows": json_rows(table, query, rows)} | ({"errors": errors} if errors else {}))
     told.headers[COUNT_HEADER] = str(found.count)
     return told
+
+
+def _described(table: Table, measure: str) -> dict[str, str]:
+    form = table.number_formats.get(measure)
+    return {"kind": table.type_of_measure(measure).kind} | ({} if form is None else {"format": form})
 
 
 def _asked(table: Table, given: QueryParameters) -> Asked:
@@ -82,8 +87,8 @@ _SUMS = {
 }
 _KINDS = {
     "type": "object",
-    "additionalProperties": json_object("kind"),
-    "description": "Measure → the kind of its values, such as integer, decimal, date",
+    "additionalProperties": {**json_object("kind"), "description": "With a format, how people are to see its numbers"},
+    "description": "Measure → the kind of its values, such as integer, decimal, date; its format, as in '€ {:,.2f}'",
 }
 _COUNT = {
     "type": "integer",

@@ -132,7 +132,8 @@ def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(livi
 
 def test_calculated_measures_are_asked_like_others(tmp_path: Path) -> None:
     measures = {"Each": Ratio("Quantity.SUM", "contributors.COUNT"), "Before": Previous("Quantity.SUM", "Date")}
-    with live(tmp_path, "polling", measures=measures) as living:
+    formats = {"Each": "{:.1f} each", "Quantity.SUM": "{:,} pcs"}
+    with live(tmp_path, "polling", measures=measures, number_formats=formats) as living:
         living.put("a.csv", sales(4, 7))
         living.put("b.csv", sales(2, start=9, day="2021-05-02"))
         living.wait_for({1: 4, 2: 7, 9: 2})
@@ -148,6 +149,11 @@ def test_calculated_measures_are_asked_like_others(tmp_path: Path) -> None:
         arguments = ["query", "Before", "--by", "Date", "--where", "Date=2021-05-02", "--state", str(state)]
         printed = CliRunner().invoke(app, [*arguments, "--format", "csv"])
         assert printed.stdout.splitlines() == ["Date,Before", "2021-05-02,11"]
+        assert answer["measures"]["Each"] == {"kind": "float", "format": "{:.1f} each"}
+        printed = CliRunner().invoke(app, ["query", "Each", "Quantity.SUM", "--by", "Date", "--state", str(state)])
+        assert "5.5 each" in printed.stdout and "11 pcs" in printed.stdout
+        found = report(living, "2021-05-02")
+        assert all("2 pcs" in form(found) and "−9 pcs" in form(found) for form in (make_page, make_markdown))
         refused = CliRunner().invoke(app, ["query", "Before", "--state", str(state)])
         assert refused.exit_code == 1 and "group by Date too" in str(refused.exception)
 
