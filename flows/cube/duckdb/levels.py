@@ -84,6 +84,28 @@ def compile_level(level: Level, inside: Mapping[str, str], joins: Mapping[str, J
             assert_never(level.source)
 
 
+def compile_grouping(
+    level: Level, inside: Mapping[str, str], joins: Mapping[str, JoinedTable], *, totals: bool
+) -> tuple[str, str]:
+    """A level as one groups by it, and as it is shown of a group. What has no match is named once a group, not once a
+    row, where no other null is among it.
+
+    Args:
+        level: the level.
+        inside: column of the table → its name inside.
+        joins: the tables that are joined to it.
+        totals: whether there are also groups that do not fix it, of which it is null.
+    """
+    source = level.source
+    if not isinstance(source, Joined) or source.missing is None or source.level.nullable:
+        compiled = compile_level(level, inside, joins)
+        return compiled, compiled
+    joined = joins[source.join]
+    found = compile_level(source.level, joined.inside, joined.joins)
+    shown = f"coalesce({found}, '{source.missing}')"
+    return found, f"CASE WHEN grouping({found}) = 0 THEN {shown} END" if totals else shown
+
+
 def _local_day(column: str, zone: str | None) -> str:
     clock = column if zone is None else f"timezone('{zone}', timezone('UTC', {column}))"
     return f"CAST({clock} AS DATE)"

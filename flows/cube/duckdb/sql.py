@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from flows.cube.duckdb.conditions import compile_condition
-from flows.cube.duckdb.levels import JoinedTable, compile_level, join_clauses, joined_tables
+from flows.cube.duckdb.levels import JoinedTable, compile_grouping, compile_level, join_clauses, joined_tables
 from flows.cube.duckdb.limbs import limb_sums
 from flows.cube.float_sums import FloatRanges, ranges_of, summed_floats, widest
 from flows.cube.frames import row_columns
@@ -127,14 +127,21 @@ class StoredTable:
         where every one fits.
         """
         summed = summed_floats(self.table, query, floats)
-        levels = [self._level(self.table.level(name)) for name in query.levels]
+        groups = [
+            compile_grouping(self.table.level(name), self._inside, self._joins, totals=query.totals)
+            for name in query.levels
+        ]
+        levels = [by for by, _ in groups]
         measures = [
             limb_sums(self._inside[summed[name][0].column], summed[name][1])
             if name in summed
             else self._aggregate(self.table.measure(name).aggregation, wide=wide)
             for name in query.measures
         ]
-        selected = [*levels, *(f"{each} AS m{i}" for i, each in enumerate(measures))]  # two may be the same
+        selected = [
+            *(shown for _, shown in groups),
+            *(f"{each} AS m{i}" for i, each in enumerate(measures)),
+        ]  # two may be the same
         if query.totals:
             fixed = f"{len(levels)} - bit_count(grouping({', '.join(levels)}))" if levels else "0"
             selected.append(f"CAST({fixed} AS BIGINT) AS depth")

@@ -109,6 +109,13 @@ def test_joins_lie_behind_each_other(cube: DuckDbCube) -> None:
     assert len(found) == 5 + 4 + 5
 
 
+def test_totals_tell_facts_without_a_match_from_levels_that_they_do_not_fix(cube: DuckDbCube) -> None:
+    assert sums(cube, "Shop", "Price.Band", totals=True) == [
+        (None, None, 63, 0), ("a", None, 29, 1), ("b", None, 34, 1),
+        ("a", "high", 1, 2), ("a", "no Price", 28, 2), ("b", "low", 2, 2), ("b", "no Price", 32, 2),
+    ]  # fmt: skip
+
+
 def test_a_key_of_several_columns_is_one_key(cube: DuckDbCube) -> None:
     assert sums(cube, "Price.Band") == [("high", 1), ("low", 2), ("no Price", 60)]
 
