@@ -31,7 +31,6 @@ from flows.validation.cost import Cost
 _BLOCK_BYTES = 1 << 20
 _PIECE_BYTES = 8 << 20
 """Pieces of a large file have at least so many bytes."""
-_FIRST_DATA_LINE = 2
 
 
 @dataclass(frozen=True)
@@ -216,19 +215,18 @@ def _read_csv(
 
 def _places(batch: Mapping[int, VettedFile]) -> pl.DataFrame:
     """File and physical line of each row."""
-    runs = pl.DataFrame({FILE: list(batch), "rows": [one.rows for one in batch.values()]})
-    end = pl.col("rows") + _FIRST_DATA_LINE
-    lines = runs.select(pl.int_ranges(_FIRST_DATA_LINE, end, dtype=pl.UInt32).explode().alias(LINE))
-    if any(one.lines is not None or one.first_line != _FIRST_DATA_LINE for one in batch.values()):
-        lines = pl.concat(_lines(one) for one in batch.values())
+    starts = {"first": [one.first_line for one in batch.values()], "rows": [one.rows for one in batch.values()]}
+    runs = pl.DataFrame({FILE: list(batch), **starts})
+    end = pl.col("first") + pl.col("rows")
+    lines = runs.select(pl.int_ranges("first", end, dtype=pl.UInt32).explode().alias(LINE))
+    if any(one.lines is not None for one in batch.values()):
+        even, before = lines, accumulate((one.rows for one in batch.values()), initial=0)
+        lines = pl.concat(
+            even.slice(start, one.rows) if one.lines is None else one.lines.alias(LINE).to_frame()
+            for one, start in zip(batch.values(), before, strict=False)
+        )
     files = runs.select(pl.col(FILE).cast(pl.UInt32).repeat_by("rows").explode())
     return files.hstack(lines)
-
-
-def _lines(one: VettedFile) -> pl.DataFrame:
-    if one.lines is not None:
-        return one.lines.alias(LINE).to_frame()
-    return pl.select(pl.int_range(one.first_line, one.rows + one.first_line, dtype=pl.UInt32).alias(LINE))
 
 
 def _ragged_notes(width: int, places: pl.DataFrame, texts: Sequence[str], fields: array[int]) -> pl.DataFrame:

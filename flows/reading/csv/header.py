@@ -31,11 +31,16 @@ class HeaderRules:
         self._names = ColumnNames(dataset, header)
         self._dialect = dialect
         self._wanted = csv_of(dataset).delimiter.join(dataset.header)
+        self._most_chars = max(MAX_HEADER_CHARS, 2 * len(self._wanted))
 
     def cells(self, line: str) -> tuple[str, ...]:
         """The texts of a header's cells; one more that is empty is left out where lines end with a delimiter."""
         cells = split_header(line, self._dialect.inner_delimiter, self._dialect.quote, self._dialect.escape)
         return cells[:-1] if self._dialect.trailing and len(cells) > 1 and cells[-1] == "" else cells
+
+    def match(self, line: str) -> Columns | None:
+        """The columns that a line names; None where it is not the header."""
+        return self._names.match(self.cells(line)) if len(line) <= self._most_chars else None
 
     def columns(self, line: str, number: int) -> Columns:
         """The columns that a header names.
@@ -43,16 +48,18 @@ class HeaderRules:
         Raises:
             FileRefused: it is not as declared; says how it differs.
         """
-        most = max(MAX_HEADER_CHARS, 2 * len(self._wanted))
-        if len(line) > most:
-            limit = f"a header of at most {most} characters, got {len(line)}"
-            raise self._refused(line, number, limit)
-        cells = self.cells(line)
-        if (columns := self._names.match(cells)) is not None:
-            return columns
+        if (columns := self.match(line)) is None:
+            raise self.refusal(line, number)
+        return columns
+
+    def refusal(self, line: str, number: int) -> FileRefused:
+        """How a line differs that is not the header."""
+        if len(line) > self._most_chars:
+            limit = f"a header of at most {self._most_chars} characters, got {len(line)}"
+            return self._refused(line, number, limit)
         if "\r" in line:
-            raise FileRefused("line_end", line=number, raw=line, expected=r"lines that end with \n or \r\n")
-        raise self._refused(line, number, self._difference(line, cells))
+            return FileRefused("line_end", line=number, raw=line, expected=r"lines that end with \n or \r\n")
+        return self._refused(line, number, self._difference(line, self.cells(line)))
 
     def _refused(self, line: str, number: int, difference: str) -> FileRefused:
         raw, wanted = self._dialect.outer(line), self._wanted[:_WANTED_CHARS]
@@ -70,8 +77,11 @@ class HeaderRules:
 
 def split_header(line: str, delimiter: str, quote: str | None = '"', escape: str | None = None) -> tuple[str, ...]:
     """The names in a header line; unusable quotes leave the line in one piece."""
-    if quote is None:
+    marked = quote is not None and (quote in line or "\r" in line or (escape is not None and escape in line))
+    if not marked and line:  # as most are
         return tuple(line.split(delimiter))
+    if quote is None:
+        return (line,)
     doubled = escape is None
     try:
         reader = csv.reader(

@@ -131,19 +131,16 @@ class LayoutRules:
     def _lines_above_header(self, top: Top) -> int:
         """Go on until the next line is the header."""
         assert self._header is not None
-        raw, refusal = top.peek(), None
+        first = top.peek()
         for count in range(MAX_PREAMBLE):
-            try:
-                self._header.columns(top.peek(), top.line)
-            except FileRefused as error:
-                refusal = refusal or error.finding.expected
-            else:
+            if self._header.match(top.peek()) is not None:
                 return count
             top.take()
             if top.is_over:
                 break
         looked = f"the header among the first {counted(min(top.line - 1, MAX_PREAMBLE), 'line')}"
-        raise FileRefused("header", line=1, raw=self._dialect.outer(raw), expected=f"{looked}; line 1: {refusal}")
+        differs = self._header.refusal(first, 1).finding.expected
+        raise FileRefused("header", line=1, raw=self._dialect.outer(first), expected=f"{looked}; line 1: {differs}")
 
     def _skip_comments(self, top: Top) -> Iterator[Tolerance]:
         """Comments and blank lines above the header are what they are among the rows."""
