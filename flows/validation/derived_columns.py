@@ -72,4 +72,4 @@ def _sources(dataset: Dataset, name: str) -> tuple[str, ...]:
 def expected_of(dataset: Dataset, name: str) -> str:
     """What should have come out, in words."""
     derived = dataset.columns[name]
-    return f"a {type_of(derived.type).noun} that holds {derived.expression}"
+    return f"{type_of(derived.type).noun}, the value of {derived.expression}"

@@ -37,6 +37,8 @@ def fitted(sheet: Sheet, term: Term, column: dy.Column) -> Term:
     if known.kind == "datetime" and term.kind is Kind.CLOCK:
         return _in_unit(sheet, term, column.dtype)
     if _OF.get(known.kind) is term.kind:
+        if column.dtype == known.frame:
+            return replace(term, value=sheet.keep(term.value), constant=None)
         return _where_given(sheet, term, term.value.cast(column.dtype, strict=False))
     instead = _ROUND if known.sums and term.kind in (Kind.FLOAT, Kind.RATIO) else "of a type that holds it"
     raise Refused(f"{term.kind.value} as {known.noun}", instead)
