@@ -163,7 +163,7 @@ def day_of_path(dataset: Dataset, expect: DailyBy, path: bytes) -> date | None:
     if value is None:
         return None
     text = pl.Series(expect.day, [value])
-    column = dataset.schema.columns()[expect.day]
+    column = dataset.row_schema.columns()[expect.day]
     cells = dataset.of_file(path).first_format.cells.of(expect.day)
     found = text.to_frame().select(DATE.read(text, pl.col(expect.day), column, cells)).item()
     return found if isinstance(found, date) else None

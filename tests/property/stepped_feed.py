@@ -27,6 +27,7 @@ from flows.ingest.resources import Resources
 from flows.ingest.restore_check import restored_otherwise
 from flows.model.archives import Zip
 from flows.model.dataset import Dataset
+from flows.model.derived import Derived
 from flows.model.policies import Keep, Load, Skip, Unload
 from flows.model.precedence import ByArrival, ByColumn, ByName
 from flows.model.tables import LINE, VERSION, Table
@@ -109,6 +110,10 @@ def text_of(content: Content) -> str:
     return "".join(["Key,Value,At\n", *lines])
 
 
+def _times(factor: int) -> dict[str, Derived]:
+    return {"Times": Derived(pl.col("Value") * factor, dy.Int64(min=0))}
+
+
 @dataclass(frozen=True)
 class Kind:
     """What a dataset's deliveries mean."""
@@ -117,6 +122,7 @@ class Kind:
     precedence: Precedence = "arrival"
     copies: bool = False
     unload_deleted: bool = False
+    derived: bool = False
 
     def rules(self) -> Rules:
         """The rules of it."""
@@ -130,6 +136,7 @@ class Kind:
             name="t",
             recursive=True,
             archives=Zip(),
+            columns=_times(2) if self.derived else {},
             from_path=FROM_PATH,
             when_deleted=Unload() if self.unload_deleted else Keep(),
             duplicates=None if self.keyed else Load() if self.copies else Skip(),
@@ -332,14 +339,18 @@ class SteppedFeed:
         folder apart: what was renamed with bytes that were refused has that of its path then."""
         plain = self.dataset
         self.die()
-        self.dataset = replace(plain, schema=KeyedOtherwise if self.kind.keyed else KeylessOtherwise)
+        schema, columns = (
+            KeyedOtherwise if self.kind.keyed else KeylessOtherwise,
+            _times(3) if self.kind.derived else {},
+        )
+        self.dataset = replace(plain, schema=schema, columns=columns)
         self.start()
         if compacting:
             self.feed.appender.compact(self.dataset)
         found = sorted(all_rows(self.feed.cube, "t").select("Key", "Value").rows())
         expected = sorted((key, value) for key, value, _ in self.rules.cube())
         difference = None if found == expected else f"declared otherwise: cube {found}, rules {expected}"
-        difference = difference or self.rebuilt_differently()
+        difference = difference or self._computed_differently(3) or self.rebuilt_differently()
         self.die()
         self.dataset = plain
         self.start()
@@ -387,11 +398,17 @@ class SteppedFeed:
         """How the live cube differs from the rules; None when it does not."""
         found = sorted(all_rows(self.feed.cube, "t").select("Key", "Value", pl.col("Folder").fill_null("")).rows())
         expected = sorted((key, value, "".join(values)) for key, value, values in self.rules.cube())
-        return None if found == expected else f"cube {found}, rules {expected}"
+        return self._computed_differently(2) if found == expected else f"cube {found}, rules {expected}"
+
+    def _computed_differently(self, factor: int) -> str | None:
+        """How a derived column differs from what it is computed from; None where it does not, or there is none."""
+        rows = all_rows(self.feed.cube, "t")
+        wrong = rows.filter(pl.col("Times").ne_missing(pl.col("Value") * factor)) if self.kind.derived else rows.clear()
+        return None if wrong.is_empty() else f"derived otherwise than times {factor}: {wrong.rows()}"
 
     def rebuilt_differently(self) -> str | None:
         """How the live cube differs from a rebuild; None when it does not."""
-        by = ["Key", "Value", "Folder", VERSION, LINE]
+        by = ["Key", "Value", "Folder", *self.dataset.columns, VERSION, LINE]
         live = all_rows(self.feed.cube, "t").select(by).sort(by)
         self.feed.tables.rebuild(self.dataset)
         again = all_rows(self.feed.cube, "t").select(by).sort(by)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from flows.model.expressions.compile import FUNCTIONS, Computation, compile_expression
 from flows.model.expressions.operators import BINARY
-from flows.model.expressions.term import Refused
+from flows.model.expressions.term import MOST, Refused
+from flows.model.types.decimal import EXACT
 from tests.property.expressions import COLUMNS, NUMBERS, ROWS, Drawn, NoValueError, Row, fitting, frame_of
 
 TYPES: dict[str, dy.Column] = {
@@ -168,3 +169,66 @@ def test_a_function_looks_at_one_row_alone_and_says_what_polars_says_of_it(name:
     assert "failed" not in whole and len(set(whole)) > 1
     expected = rows.select(expression.cast(column.dtype)).to_series().to_list()
     assert whole == expected
+
+
+PRICE, RATE, SMALL = c("Price"), c("Rate"), c("Small")
+WRAPS = Decimal(2**64).scaleb(-4)
+"""Its square is nothing at all in 128 bits."""
+LARGE = Decimal(9 * 10**37).scaleb(-4)
+"""Twice as much leaves 128 bits, and less the same again it is back."""
+BEYOND = Decimal(55 * 10**36).scaleb(-4)
+"""Twice as much has more than 38 digits, and stays in 128 bits."""
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "row", "expected"),
+    [
+        ((PRICE / SMALL).round(2), dy.Decimal(12, 2), {"Price": "1.01", "Small": 2}, "0.50"),
+        ((PRICE / SMALL).round(2), dy.Decimal(12, 2), {"Price": "-1.03", "Small": 2}, "-0.52"),
+        (
+            (PRICE / SMALL).round(2, mode="half_away_from_zero"),
+            dy.Decimal(12, 2),
+            {"Price": "1.01", "Small": 2},
+            "0.51",
+        ),
+        ((PRICE / SMALL).round(2), dy.Decimal(12, 2), {"Price": "2.00", "Small": 3}, "0.67"),
+        ((PRICE / SMALL).round(2), dy.Decimal(12, 2), {"Price": "2.00", "Small": 0}, None),
+        (PRICE.round(1), dy.Decimal(12, 2), {"Price": "0.25"}, "0.20"),
+        (PRICE.round(1), dy.Decimal(12, 2), {"Price": "-0.35"}, "-0.40"),
+        (PRICE * PRICE, dy.Decimal(12, 2), {"Price": "1.15"}, "failed"),
+        (PRICE * PRICE, dy.Decimal(12, 4), {"Price": "1.15"}, "1.3225"),
+        (RATE * RATE, dy.Decimal(38, 8), {"Rate": WRAPS}, "failed"),
+        (RATE + RATE, dy.Decimal(38, 4), {"Rate": BEYOND}, "failed"),
+        ((RATE + RATE) - RATE, dy.Decimal(38, 4), {"Rate": BEYOND}, "failed"),
+        ((RATE + SMALL) - SMALL, dy.Decimal(38, 4), {"Rate": Decimal(MOST).scaleb(-4, EXACT), "Small": 1}, "failed"),
+        ((RATE + RATE) - RATE, dy.Decimal(38, 4), {"Rate": LARGE}, "failed"),
+        (pl.when(RATE + RATE > 0).then(1).otherwise(2), dy.Int64(), {"Rate": LARGE}, "failed"),
+        (pl.when(SMALL > 5).then(RATE + RATE).otherwise(RATE), dy.Decimal(38, 4), {"Rate": LARGE, "Small": 5}, LARGE),
+        (RATE, dy.Decimal(38, 6), {"Rate": Decimal((2**128 * 25 + 99) // 100).scaleb(-4, EXACT)}, "failed"),
+        (RATE.cast(pl.Decimal(38, 6), strict=False), dy.Decimal(38, 6), {"Rate": LARGE}, None),
+        (c("Qty") * 2, dy.Int64(), {"Qty": 2**62}, "failed"),
+        (c("Qty") - 1, dy.Int64(), {"Qty": -(2**63)}, "failed"),
+        (c("Qty").abs(), dy.Int64(), {"Qty": -(2**63)}, "failed"),
+        (c("Qty") // SMALL, dy.Int64(), {"Qty": -7, "Small": 2}, -4),
+        (c("Qty") % 0, dy.Int64(), {"Qty": 7}, None),
+        (c("Qty") / SMALL, dy.Float64(), {"Qty": 1, "Small": 3}, 1 / 3),
+        (c("Qty") / SMALL, dy.Float64(), {"Qty": 1, "Small": 0}, None),
+        (c("Qty").cast(pl.Float64).exp(), dy.Float64(), {"Qty": 1_000}, "failed"),
+        (1 / c("Qty").cast(pl.Float64).exp(), dy.Float64(), {"Qty": 1_000}, "failed"),
+        (c("Qty").cast(pl.Float64).sqrt().is_null(), dy.Bool(), {"Qty": -1}, "failed"),
+        (c("Qty"), dy.Float32(), {"Qty": 3}, 3.0),
+        (SMALL - 1, dy.UInt8(), {"Small": 0}, "failed"),
+        (SMALL.cast(pl.String) + "€", dy.Enum(["1€", "2€"]), {"Small": 2}, "2€"),
+        (SMALL.cast(pl.String) + "€", dy.Enum(["1€", "2€"]), {"Small": 3}, "failed"),
+        (PRICE.cast(pl.String), dy.String(), {"Price": "1.50"}, "1.50"),
+        (pl.coalesce(PRICE * RATE, SMALL), dy.Decimal(38, 6), {"Small": 3}, "3"),
+        (PRICE * 0.1 + SMALL, dy.Decimal(12, 3), {"Price": "0.10", "Small": 1}, "1.01"),
+    ],
+)
+def test_what_is_exact_what_fails_and_what_is_null(
+    expression: pl.Expr, column: dy.Column, row: dict[str, Any], expected: Any
+) -> None:
+    given: Row = {name: Fraction(row[name]) if name in row else None for name in COLUMNS}
+    [value] = found(compile_expression(expression, column, COLUMNS), frame_of([given]))
+    exact = isinstance(column, dy.Decimal) and expected not in (None, "failed")
+    assert value == (Decimal(expected) if exact else expected)

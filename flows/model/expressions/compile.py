@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -43,38 +43,56 @@ _MOST_PARTS = 1_000
 
 
 @dataclass(frozen=True)
+class Step:
+    """A column to compute.
+
+    Args:
+        name: its name.
+        value: what it is computed from.
+        needs: the columns of that.
+        last: those of them that nothing after it needs.
+    """
+
+    name: str
+    value: pl.Expr
+    needs: tuple[str, ...]
+    last: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Computation:
     """An expression, ready to be computed over the rows of a frame.
 
     Args:
-        steps: columns to add one after the other.
-        value: the values.
-        failed: where there is none since it could not be computed, or has no place in the type; None where that
-            cannot be.
+        steps: one after the other.
+        value: the column that has the values.
+        failed: the one that says where there is none since it could not be computed, or has no place in the type; None
+            where that cannot be.
         reads: the columns it is computed from.
     """
 
-    steps: Mapping[str, pl.Expr]
-    value: pl.Expr
-    failed: pl.Expr | None
+    steps: tuple[Step, ...]
+    value: str
+    failed: str | None
     reads: tuple[str, ...]
 
     def compute(self, name: str, rows: pl.DataFrame) -> tuple[pl.Series, pl.Series | None]:
         """The values, null where one failed, and where that is; None where it is nowhere."""
-        frame = pl.DataFrame([rows[each] for each in self.reads] or [pl.int_range(rows.height, eager=True)])
-        for step, made in self.steps.items():
-            frame = frame.with_columns(_values(frame, made).alias(step))
-        value = frame.select(self.value.alias(name)).to_series()
-        if self.failed is None:
-            return value, None
-        failed = frame.select(self.failed.alias(name)).to_series()
-        return (only_where(value, ~failed), failed) if failed.any() else (value, None)
+        held = {each: rows[each] for each in self.reads}
+        for step in self.steps:
+            needs = [held[each].alias(each) for each in step.needs]
+            held[step.name] = _values(needs, step.value, rows.height)
+            for each in step.last:
+                del held[each]
+        value = held[self.value].alias(name)
+        failed = None if self.failed is None else held[self.failed]
+        return (only_where(value, ~failed), failed) if failed is not None and failed.any() else (value, None)
 
 
-def _values(frame: pl.DataFrame, made: pl.Expr) -> pl.Series:
+def _values(needs: Sequence[pl.Series], value: pl.Expr, height: int) -> pl.Series:
     """A value for each row, also of constants: with columns that are kept as one value polars loses their number."""
-    found = frame.select(made).to_series()
-    return found if len(found) == frame.height else found.new_from_index(0, frame.height)
+    found = pl.DataFrame(needs).select(value).to_series()
+    return found if len(found) == height else found.new_from_index(0, height)
 
 
 def compile_expression(expression: pl.Expr, column: dy.Column, columns: Mapping[str, dy.Column]) -> Computation:
@@ -95,7 +113,19 @@ def compile_expression(expression: pl.Expr, column: dy.Column, columns: Mapping[
         term = fitted(sheet, walk.term(tree), column)
     except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
         raise Refused(f"what polars cannot write down ({type(error).__name__})", "with the columns of a row") from error
-    return Computation(sheet.steps, term.value, term.failed, tuple(walk.reads))
+    value, failed = sheet.name_of(term.value), sheet.name_of(term.failed) if term.failed is not None else None
+    return Computation(_steps(sheet.steps, {value, failed}), value, failed, tuple(walk.reads))
+
+
+def _steps(made: Mapping[str, pl.Expr], kept: Collection[str | None]) -> tuple[Step, ...]:
+    """The steps, each with what may be forgotten behind it."""
+    found, needed = list[Step](), {each for each in kept if each is not None}
+    for name, value in reversed(list(made.items())):
+        needs = tuple(dict.fromkeys(value.meta.root_names()))
+        if name in needed:  # else what it says is not asked for
+            found.append(Step(name, value, needs, tuple(each for each in needs if each not in needed)))
+            needed.update(needs)
+    return tuple(reversed(found))
 
 
 class _Walk:

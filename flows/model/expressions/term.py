@@ -89,6 +89,11 @@ class Sheet:
         self.steps[name] = value
         return pl.col(name)
 
+    def name_of(self, value: pl.Expr) -> str:
+        """The name of the step that has these values."""
+        name = value.meta.output_name()
+        return name if name in self.steps else self.name_of(self.keep(value))
+
     def flag(self, where: pl.Expr) -> pl.Expr:
         """Where something is so; not where it is not known, since a value is null there."""
         return self.keep(where.fill_null(False))
