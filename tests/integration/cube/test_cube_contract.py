@@ -23,6 +23,7 @@ from tests.cube_rows import all_rows, rows_of
 from tests.integration.cube.condition_contract import ConditionContract
 from tests.integration.cube.cube_contract import DAYS, MODEL, SALES, CubeContract, content, put, segment
 from tests.integration.cube.level_contract import LevelContract
+from tests.integration.cube.measure_contract import MeasureContract
 from tests.integration.cube.row_contract import RowContract
 
 
@@ -41,7 +42,7 @@ class TestRows(LevelContract):
             yield cube
 
 
-class TestDuckDb(CubeContract, ConditionContract, LevelContract, RowContract):
+class TestDuckDb(CubeContract, ConditionContract, LevelContract, MeasureContract, RowContract):
     @pytest.fixture
     def cube(self) -> Iterator[Cube]:
         cube = open_cube("duckdb", MODEL)

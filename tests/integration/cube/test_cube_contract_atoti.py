@@ -13,6 +13,7 @@ from flows.errors import EngineUnavailable
 from tests.integration.cube.condition_contract import ConditionContract
 from tests.integration.cube.cube_contract import MODEL, CubeContract
 from tests.integration.cube.level_contract import LevelContract
+from tests.integration.cube.measure_contract import MeasureContract
 from tests.integration.cube.row_contract import RowContract
 
 pytestmark = pytest.mark.atoti
@@ -34,7 +35,7 @@ def atoti_cube(request: pytest.FixtureRequest) -> Iterator[Cube]:
     cube.close()
 
 
-class TestAtoti(CubeContract, ConditionContract, LevelContract, RowContract):
+class TestAtoti(CubeContract, ConditionContract, LevelContract, MeasureContract, RowContract):
     @pytest.fixture
     def cube(self, atoti_cube: Cube) -> Cube:
         for table in MODEL:

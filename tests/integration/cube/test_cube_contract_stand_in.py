@@ -15,6 +15,7 @@ from tests.atoti_stand_in import StandIn
 from tests.integration.cube.condition_contract import ConditionContract
 from tests.integration.cube.cube_contract import MODEL, CubeContract
 from tests.integration.cube.level_contract import LevelContract
+from tests.integration.cube.measure_contract import MeasureContract
 from tests.integration.cube.row_contract import RowContract
 
 
@@ -29,7 +30,7 @@ def atoti_cube() -> Iterator[Cube]:
         cube.close()
 
 
-class TestAtotiStandIn(CubeContract, ConditionContract, LevelContract, RowContract):
+class TestAtotiStandIn(CubeContract, ConditionContract, LevelContract, MeasureContract, RowContract):
     @pytest.fixture
     def cube(self, atoti_cube: Cube) -> Cube:
         for table in MODEL:
