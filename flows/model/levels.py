@@ -107,7 +107,7 @@ class Level:
             case Joined():
                 raise QueryError(
                     f"{self.name} is of a joined table, which cannot be asked here",
-                    next_step="ask the embedded engine by it (CUBEFEED_ENGINE=duckdb), or use a column of the table",
+                    next_step="name a column of the table itself; by this, the embedded engine alone answers questions",
                 )
             case _:
                 assert_never(self.source)

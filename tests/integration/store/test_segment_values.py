@@ -25,7 +25,13 @@ class Narrow(dy.Schema):
     Moment = dy.Datetime(time_unit="ms", primary_key=True)
 
 
-@pytest.mark.parametrize("condition", ["ID=2", "Share=0.5", "Moment=2021-05-02 07:00:00"])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "ID=2", "Share=0.5", "Moment=2021-05-02 07:00:00", "Moment.Day=2021-05-02", "Moment.Weekday=Sunday",
+        "Moment.Day!=2021-05-01", "Moment.Day>2021-05-01",
+    ],
+)  # fmt: skip
 def test_values_of_narrow_types_are_found(tmp_path: Path, condition: str) -> None:
     dataset = Dataset(schema=Narrow, landing=tmp_path)
     moments = [datetime(2021, 5, day, 7) for day in (1, 2)]  # noqa: DTZ001 - as declared
