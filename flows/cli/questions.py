@@ -13,7 +13,7 @@ import typer
 from flows.cli.options import DatasetOption, FormatOption, StateOption, TimeoutOption
 from flows.cli.session_client import only_dataset, read_from_session
 from flows.day_report.formats import ReportFormat
-from flows.errors import plain
+from flows.errors import QueryError, plain
 from flows.settings import Settings
 from flows.text.hindrances import hindrances
 from flows.text.output import Format, show, show_one
@@ -57,6 +57,8 @@ def query(
     """Ask the live cube."""
     from flows.model.number_formats import NumberFormat
 
+    if top is not None and "per" in measures:  # the shell has taken it apart
+        raise QueryError("A top per level is one text", next_step=f'write --top "{top} per LEVEL"')
     parameters = [("measure", name) for name in measures] + [("by", name) for name in by or ()]
     parameters += [("where", condition) for condition in where or ()]
     parameters += [("dataset", dataset)] if dataset else []

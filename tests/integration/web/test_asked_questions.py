@@ -16,7 +16,7 @@ ASKED = "/api/query?measure=Quantity.SUM&by=Product&by=ID"
 def cli(session: Session, *asked: str) -> tuple[int, str, str]:
     state = session.living.landing.parent / "state"
     found = CliRunner().invoke(app, ["query", "Quantity.SUM", *asked, "--state", str(state)])
-    return found.exit_code, found.stdout, found.stderr
+    return found.exit_code, found.stdout, f"{found.stderr}{found.exception or ''}"
 
 
 def test_a_question_has_an_order_a_top_others_and_pages(session: Session) -> None:
@@ -61,3 +61,5 @@ def test_the_command_asks_the_same(session: Session) -> None:
     code, out, _ = cli(session, "--by", "ID", "--having", "Quantity.SUM<0", "--where", "Date = last 7 days")
     assert code == 0
     assert cli(session, "--top", "0", "--by", "ID")[0] == 1
+    code, _, error = cli(session, "--by", "Product", "--by", "ID", "--top", "3", "per", "Product")
+    assert code == 1 and '--top "3 per LEVEL"' in error
