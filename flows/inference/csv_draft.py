@@ -118,7 +118,7 @@ class CsvDraft(FormatDraft):
             "date_format": self.why_forms("Date"),
             "datetime_format": self.why_forms("Datetime"),
             "encoding": "tried in this order" if isinstance(self.form.encoding, tuple) else "",
-            "header": f"{different} different headers" if by_name else "",
+            "header": f"{different} different headers" if by_name and different > 1 else "",
             "padding": "blanks around values that are no text" if self.padded else "",
         }  # fmt: skip
 
