@@ -136,7 +136,7 @@ class Table:
     @property
     def measures(self) -> tuple[Measure[Aggregation], ...]:
         """All that can be asked: those shown, `X.MIN` and `X.MAX` for each column but truth values, and
-        `X.COUNT_DISTINCT` for each level."""
+        `X.COUNT_DISTINCT` for each level that is one of its columns."""
         ordered = [c.name for c in self.columns if c.type is not BOOLEAN]
         return (
             *self.shown,
