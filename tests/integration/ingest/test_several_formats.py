@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cubefeed import Csv, Excel, JsonLines, SkipRows
+from cubefeed import Csv, Excel, JsonLines, SkipRows, Zip
 
 from flows.ingest.offline_check import check_located, locate
 from tests.cube_rows import all_rows
@@ -86,3 +88,13 @@ def test_a_check_without_a_session_says_the_same(tmp_path: Path) -> None:
     verdicts = {file.path: verdict for file, verdict in check_located(dataset, locate(dataset, [dataset.directory]))}
     assert {path: verdict.accepted for path, verdict in verdicts.items()} == {"a.xlsx": False, "b.csv": True}
     assert "workbook" in str(verdicts["a.xlsx"].reason)
+
+
+def test_members_of_an_archive_are_of_several_formats_too(tmp_path: Path) -> None:
+    with live(tmp_path, "native", **MIXED | {"archives": Zip()}) as living:
+        to = io.BytesIO()
+        with zipfile.ZipFile(to, "w") as packed:
+            packed.writestr("a.csv", sales(1))
+            packed.writestr("b.xlsx", write_workbook([(2, 20)]))
+        living.put("export.zip", to.getvalue())
+        living.wait_for({1: 1, 2: 20})
