@@ -81,6 +81,17 @@ def test_a_value_without_a_place_refuses_the_file_and_says_of_which_numbers_it_w
         assert revenues(living) == ["1.19", "1.37"]
 
 
+def test_a_cell_that_is_wrong_itself_is_the_only_finding_of_its_row(tmp_path: Path) -> None:
+    needed = PRICED.replace("(8, 2, nullable=True)", "(8, 2)")
+    small = '{"Revenue": Derived(pl.col("Price") * pl.col("Quantity"), dy.Decimal(6, 2, max=100))}'
+    with live(tmp_path, "native", columns=needed, derived=small) as living:
+        cells = [("1.15", 3), ("", 2), ("x", 2), ("50.01", 2), ("9000.00", 2)]
+        put(living, "a.csv", *cells, state="quarantined")
+        row = living.file("a.csv")
+        assert row is not None
+        assert row.reason == "findings: decimal 1, derived 1, max 1, nullability 1"
+
+
 def test_a_changed_expression_derives_history_anew_and_going_back_gives_what_was(tmp_path: Path) -> None:
     with live(tmp_path, "native", columns=PRICED) as living:
         put(living, "a.csv", ("1.15", 3), ("2.00", 50))
