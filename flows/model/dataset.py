@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, Self
 
 import dataframely as dy
 import polars as pl
@@ -23,34 +22,31 @@ from flows.model.calculated_checks import calculated_measures
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar
 from flows.model.completeness import Completeness
-from flows.model.declaration import require, require_kind
+from flows.model.declaration import require
 from flows.model.derived import Derived, computations, with_derived
 from flows.model.expressions.compile import Computation
 from flows.model.file_names import name_matcher
-from flows.model.formats import Csv, Excel, Format, check_formats, fingerprint_of
+from flows.model.formats import Csv, Format, fingerprint_of
 from flows.model.hierarchies import Hierarchy
 from flows.model.joins import Join, check_joins
 from flows.model.limits import Limits
 from flows.model.number_formats import check_number_formats
 from flows.model.old_names import refuse_old_names
+from flows.model.option_kinds import check_kinds
 from flows.model.policies import BadRows, Duplicates, Keep, RejectFile, WhenDeleted, counts_copies, unloads
 from flows.model.precedence import ByArrival, ByColumn, Meaning, Precedence
 from flows.model.schema_checks import (
     check_archives,
-    check_cell_columns,
     check_duplicates,
     check_expected_day,
-    check_fields,
+    check_format,
     check_from_path,
-    check_header,
     check_hierarchies,
-    check_moments,
     check_names,
     check_precedence,
     check_renamed,
     check_schema,
     check_source_columns,
-    check_trailers,
 )
 from flows.model.tables import LINE, VERSION, Column, Table
 from flows.model.types import type_of
@@ -152,7 +148,7 @@ class Dataset:
         object.__setattr__(self, "landing", Path(self.landing))
         named = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,62}", self.name) is not None
         require(named, "name", "a letter, then letters, digits, - and _", self.name)
-        self._check_kinds()
+        check_kinds(vars(self), type(self))
         if not isinstance(self.format, Mapping):
             object.__setattr__(self, "pattern", self.pattern or self.format.pattern)
         check_source_columns(self.source_columns, prepared=self.prepare is not None)
@@ -164,42 +160,9 @@ class Dataset:
         check_precedence(self.schema, self.precedence)
         check_archives(self.archives, self.formats)
         for form in self.formats.values():
-            self._check_format(form)
+            check_format(form, self.schema, self.header, self.path_columns)
         check_joins(self.table)
         check_hierarchies(self.table)
-
-    def _check_format(self, form: Format) -> None:
-        check_moments(self.schema, form.cells)
-        check_fields(form, self.header)
-        check_header(form, self.header)
-        if isinstance(form, Csv | Excel):
-            check_trailers(form.trailers, self.header)
-        check_cell_columns(form.cells.columns, {*self.schema.columns(), *self.header, *self.path_columns})
-
-    def _check_kinds(self) -> None:
-        """Authors' files are not type-checked: a class without its brackets, or a word, would mean something else."""
-        for form in self.format.values() if isinstance(self.format, Mapping) else (self.format,):
-            require_kind("format", form, *get_args(Format.__value__))
-        if isinstance(self.format, Mapping):
-            check_formats(self.format)
-            require(not self.pattern, "pattern", "absent: the globs of format say which files it takes", self.pattern)
-        require_kind("archives", self.archives, Zip, NoneType)
-        require_kind("completeness", self.completeness, Completeness)
-        require_kind("bad_rows", self.bad_rows, *get_args(BadRows.__value__))
-        require_kind("when_deleted", self.when_deleted, *get_args(WhenDeleted.__value__))
-        require_kind("duplicates", self.duplicates, *get_args(Duplicates.__value__), NoneType)
-        require_kind("precedence", self.precedence, *get_args(Precedence.__value__), NoneType)
-        require_kind("limits", self.limits, Limits)
-        require_kind("calendar", self.calendar, Calendar)
-        require_kind("joins", self.joins, tuple)
-        for join in self.joins:
-            require_kind("joins", join, Join)
-            require_kind("joins.to", join.to, Dataset)
-            require_kind("joins.on", join.on, Mapping)
-        require_kind("hierarchies", self.hierarchies, Mapping)
-        for name, levels in self.hierarchies.items():
-            require(isinstance(levels, tuple | list), f"hierarchies.{name}", 'a tuple: ("Country", "City")', levels)
-        require_kind("expect", self.expect, DailyBy, NoneType)
 
     @property
     def directory(self) -> Path:

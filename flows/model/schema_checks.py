@@ -10,7 +10,7 @@ import dataframely as dy
 from flows.model.archives import Zip
 from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
-from flows.model.formats import CellText, Format, JsonLines
+from flows.model.formats import CellText, Csv, Excel, Format, JsonLines
 from flows.model.header import Header
 from flows.model.levels import CalendarPart
 from flows.model.policies import Duplicates
@@ -78,6 +78,23 @@ def check_hierarchies(table: Table) -> None:
         both = next((name for name in hierarchy.steps if name in taken), None)
         require(both is None, field, f"another name: {both} is a column, level, measure or hierarchy already", both)
         taken.update(hierarchy.steps)
+
+
+def check_format(form: Format, schema: type[dy.Schema], header: tuple[str, ...], path_columns: Collection[str]) -> None:
+    """Refuse a format that does not fit the columns which its files have.
+
+    Args:
+        form: how files are written.
+        schema: the dataset's.
+        header: the header expected in each file.
+        path_columns: the columns taken from paths.
+    """
+    check_moments(schema, form.cells)
+    check_fields(form, header)
+    check_header(form, header)
+    if isinstance(form, Csv | Excel):
+        check_trailers(form.trailers, header)
+    check_cell_columns(form.cells.columns, {*schema.columns(), *header, *path_columns})
 
 
 def check_moments(schema: type[dy.Schema], cells: CellText) -> None:
