@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import precondition, rule
 
 from tests.conftest import Note
+from tests.property.histories import run_histories
 from tests.property.rules import Content
 from tests.property.test_invariant import ROWS, Histories, settle_at_once  # noqa: F401  # a fixture
 
@@ -141,16 +141,7 @@ class ArchiveHistories(Histories):
 def run(examples: int, *, part: int = 0) -> None:
     """Run histories: the same ones every time, others in every part."""
     steps.clear()
-    chosen = settings(
-        max_examples=examples,
-        stateful_step_count=STEPS,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-        phases=[Phase.explicit, Phase.generate],
-        database=None,
-    )
-    run_state_machine_as_test(seed(part)(ArchiveHistories), settings=chosen)
+    run_histories(ArchiveHistories, examples, steps=STEPS, part=part)
 
 
 def what_was_tried(examples: int) -> str:

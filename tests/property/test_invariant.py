@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from flows.landing import missing_files as missing
 from flows.landing import settling
 from flows.store import ledger_file
 from tests.conftest import Note
+from tests.property.histories import run_histories
 from tests.property.rules import Content, Precedence
 from tests.property.stepped_feed import Cubes, Kind, Ledgers, SteppedFeed
 
@@ -35,8 +35,6 @@ KINDS = (
 EXAMPLES = 501
 PARTS = 3
 """Each part has a seed of its own, so that several processes can share the work."""
-PHASES = [Phase.explicit, Phase.generate]
-"""Without shrinking, which takes minutes here: add Phase.shrink to look at a failure."""
 DEEP_EXAMPLES = 20_000
 DEEP_PARTS = 40
 STEPS = 25
@@ -293,16 +291,7 @@ def run(examples: int, *, part: int = 0) -> None:
     """Run histories: the same ones every time, others in every part."""
     for counted in (steps, histories, lengths, new_states):
         counted.clear()
-    chosen = settings(
-        max_examples=examples,
-        stateful_step_count=STEPS,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-        phases=PHASES,
-        database=None,
-    )
-    run_state_machine_as_test(seed(part)(Histories), settings=chosen)
+    run_histories(Histories, examples, steps=STEPS, part=part)
 
 
 def what_was_tried() -> str:

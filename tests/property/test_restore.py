@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import rule
 
 from tests.conftest import Note
+from tests.property.histories import run_histories
 from tests.property.test_invariant import Histories, settle_at_once  # noqa: F401  # a fixture that every history needs
 
 EXAMPLES = 100
@@ -43,16 +43,7 @@ class Losses(Histories):
 def run(examples: int, *, steps: int, part: int = 0) -> None:
     """Run histories: the same ones every time, others in every part."""
     losses.clear()
-    chosen = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-        phases=[Phase.explicit, Phase.generate],
-        database=None,
-    )
-    run_state_machine_as_test(seed(part)(Losses), settings=chosen)
+    run_histories(Losses, examples, steps=steps, part=part)
 
 
 def what_was_lost() -> str:

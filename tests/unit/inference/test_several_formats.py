@@ -11,14 +11,10 @@ from pathlib import Path
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
 from cubefeed import Csv, Excel, JsonLines, Trailer
-from typer.testing import CliRunner, Result
 
-from flows.cli.main import app
 from flows.datasets import find_dataset
-from flows.ingest.file_checks import check_files, read_or_refuse
-from flows.model.files import SettledFile, Signature
 from flows.model.header import Header
-from flows.reading.file_reader import FileContent
+from tests.unit.inference.stored import checked_rows, init
 
 type Row = tuple[int, date, str, Decimal]
 
@@ -29,21 +25,9 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data").mkdir()
 
 
-def init(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["init", "data", "-o", "data.py", "--overwrite", *arguments])
-
-
 def loaded() -> list[tuple[object, ...]]:
     """The rows of all files as the declaration has them."""
-    dataset = find_dataset("data.py:DATA")
-    reads = [_read(dataset, file) for file in sorted(Path("data").iterdir())]
-    return check_files(dataset, reads).rows.select("Order", "Day", "Shop", "Amount").rows()
-
-
-def _read(dataset: object, file: Path) -> FileContent:
-    read = read_or_refuse(dataset, SettledFile(file.name.encode(), Signature.of(file.stat())))  # type: ignore[arg-type]
-    assert isinstance(read, FileContent)
-    return read
+    return checked_rows().select("Order", "Day", "Shop", "Amount").rows()
 
 
 def month(number: int) -> list[Row]:

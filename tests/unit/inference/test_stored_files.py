@@ -11,17 +11,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
-from typer.testing import CliRunner, Result
 
-from flows.cli.main import app
 from flows.datasets import find_dataset
 from flows.errors import CubefeedError
-from flows.ingest.file_checks import check_files, read_or_refuse
-from flows.model.files import SettledFile, Signature
 from flows.model.formats import Excel, JsonLines, Parquet
 from flows.model.header import Header
 from flows.model.numbers import Numbers
-from flows.reading.file_reader import FileContent
+from tests.unit.inference.stored import checked_rows, init
 
 
 @pytest.fixture(autouse=True)
@@ -30,17 +26,9 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data").mkdir()
 
 
-def init(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["init", "data", "-o", "data.py", "--overwrite", *arguments])
-
-
 def rows(name: str) -> list[tuple[object, ...]]:
     """The rows of one file as the declaration has them."""
-    dataset = find_dataset("data.py:DATA")
-    found = Path(f"data/{name}").stat()
-    read = read_or_refuse(dataset, SettledFile(name.encode(), Signature.of(found)))
-    assert isinstance(read, FileContent)
-    return check_files(dataset, [read]).rows.select(list(dataset.schema.columns())).rows()
+    return checked_rows(name).select(list(find_dataset("data.py:DATA").schema.columns())).rows()
 
 
 def test_parquet_files_are_declared_as_they_are_stored() -> None:
