@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from flows.model.precedence import ByArrival, ByColumn, ByName, Meaning
+from tests.property.histories import run_histories
 from tests.property.planned import Planned, values_of
 from tests.property.rules import Content, File, Precedence, Row, Rules
 
@@ -117,15 +117,7 @@ class Histories(RuleBasedStateMachine):
 
 
 def run(examples: int, part: int) -> None:
-    chosen = settings(
-        max_examples=examples,
-        stateful_step_count=25,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-        phases=[Phase.explicit, Phase.generate],
-    )
-    run_state_machine_as_test(seed(part)(Histories), settings=chosen)
+    run_histories(Histories, examples, steps=25, part=part)
 
 
 def test_what_is_planned_of_any_history_gives_the_cube_of_the_rules() -> None:
