@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from math import isfinite
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from flows.model.declaration import require
-from flows.model.tables import Table
-from flows.model.totals import Number
+
+if TYPE_CHECKING:
+    from flows.model.tables import Table  # not loaded by commands that only write numbers
+    from flows.model.totals import Number
 
 _FORM = re.compile(r"([^{}]*)\{:(,?)(?:\.([0-9]|1[0-9]|20)([f%])|d?)\}([^{}]*)")
 _EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)

@@ -441,7 +441,7 @@ class SteppedFeed:
         rules = self.rules
         if rules.keyed and rules.precedence == "arrival":
             return False
-        if all(path.file is None for path in rules.paths.values()):
+        if not self.contents:
             return False  # an empty directory is taken for one that is not mounted, and the last rows stay
         for path in rules.paths.values():
             shown = None if path.file is None or path.refused else path.sound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,10 +14,13 @@ from websockets.sync.client import connect as websocket
 from websockets.typing import Subprotocol
 
 from tests.e2e.program import (
+    PATIENCE_S,
     Installation,
     Place,
     Prefect,
 )
+
+get = partial(httpx.get, trust_env=False, timeout=PATIENCE_S)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -25,9 +29,13 @@ def test_a_foreign_page_may_not_use_the_api(up: Installation) -> None:
     headers = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     preflight = httpx.options(f"{up.prefect.url}/api/flow_runs/filter", headers=headers, trust_env=False)
     assert "access-control-allow-origin" not in preflight.headers
-    simple = httpx.get(f"{up.prefect.url}/api/health", headers={"Origin": "http://evil.example"}, trust_env=False)
+    simple = httpx.get(
+        f"{up.prefect.url}/api/health", headers={"Origin": "http://evil.example"}, trust_env=False, timeout=PATIENCE_S
+    )
     assert "access-control-allow-origin" not in simple.headers
-    own = httpx.get(f"{up.prefect.url}/api/health", headers={"Origin": up.prefect.url}, trust_env=False)
+    own = httpx.get(
+        f"{up.prefect.url}/api/health", headers={"Origin": up.prefect.url}, trust_env=False, timeout=PATIENCE_S
+    )
     assert own.headers["access-control-allow-origin"] == up.prefect.url
 
 
@@ -39,11 +47,11 @@ def test_who_does_not_know_the_secret_of_prefect_sees_and_changes_nothing(up: In
     strangers = [Prefect(up.prefect.url), Prefect(up.prefect.url, f"cubefeed:{'x' * 43}")]
     deployment = up.prefect.get("/deployments/name/load-files/sales")
     for path in OPEN:
-        assert httpx.get(f"{up.prefect.url}{path}", trust_env=False).status_code == 200
+        assert get(f"{up.prefect.url}{path}").status_code == 200
     for stranger in strangers:
         user, _, password = (stranger.secret or "").partition(":")
         auth = (user, password) if stranger.secret else None
-        with httpx.Client(base_url=up.prefect.url, auth=auth, trust_env=False, timeout=10) as client:
+        with httpx.Client(base_url=up.prefect.url, auth=auth, trust_env=False, timeout=PATIENCE_S) as client:
             for method, path in (
                 ("GET", "/api/version"),
                 ("GET", "/api/admin/version"),
@@ -65,7 +73,7 @@ def test_a_page_that_knows_the_secret_of_a_browser_still_changes_nothing_across_
     simple = {"Content-Type": "text/plain", "Origin": "http://evil.example"}
     answer = httpx.post(
         f"{up.prefect.url}/api/flows/", content='{"name": "evil"}', headers=simple, auth=(user, password),
-        trust_env=False,
+        trust_env=False, timeout=PATIENCE_S,
     )  # fmt: skip
     assert answer.status_code == 403 and "CSRF" in answer.text
 

@@ -1,4 +1,4 @@
-"""Cancel, retry and run again, as Prefect's page asks for them."""
+"""Cancel, retry and run again, as Prefect's page asks for them. Of a work pool it is tested with each change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.program import Installation
 from tests.e2e.run_actions import cancelled_runs_ask_nothing, retried_runs_do_the_same_again
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(240)]
 
 
 def test_a_run_that_is_cancelled_asks_nothing_of_the_session_any_more(up: Installation) -> None:

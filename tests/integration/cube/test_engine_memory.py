@@ -185,7 +185,7 @@ def test_a_question_ends_in_the_engine_when_who_asked_leaves() -> None:
 def test_an_engine_that_is_broken_for_good_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     cube = DuckDbCube((TABLE,))
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
 
     monkeypatch.setattr(cube._stored["t"], "select", broken)

@@ -50,10 +50,6 @@ def test_a_month_as_a_workbook_is_a_dataset_of_its_own(tmp_path: Path, monkeypat
     with open_feed(settings) as opened, running(opened, tmp_path / "landing") as living:
         living.look()
         assert shown(living, "Datum") == summed(july, lambda order: order.day)
-    write_exports(tmp_path / "mixed", orders)
-    (tmp_path / "landing" / "july.xlsx").rename(tmp_path / "mixed" / "july.xlsx")
-    mixed = CliRunner().invoke(app, ["init", "mixed", "-o", "mixed.py"])
-    assert "workbook: july.xlsx" in str(mixed.exception)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -46,7 +46,7 @@ def test_a_corrected_pattern_gives_what_is_loaded_the_right_values(
     with live(tmp_path, observer, recursive=True, from_path=WHOLE_WORD, when_deleted=Keep()) as living:
         living.wait_for({"north": 10, "east": 30}, by="Product")
         assert living.state_of("south/1.csv") == "unloaded", "what somebody took out stays out"
-        assert same_after_a_rebuild(living)
+        living.wait_until(lambda: same_after_a_rebuild(living))
         deliver(tmp_path / "landing", north_2=body(4, 5))
         living.wait_for({"north": 15, "east": 30}, by="Product")
         ask(living, "load", "south/1.csv")
@@ -126,10 +126,10 @@ def test_equal_files_that_a_corrected_pattern_tells_apart_are_two_and_keep_their
     with live(tmp_path, observer, recursive=True, from_path=WHOLE_WORD) as living:
         living.wait_for({"nord": 10}, by="Product")
         living.look()
-        assert same_after_a_rebuild(living)
+        living.wait_until(lambda: same_after_a_rebuild(living))
         ask(living, "unload", "nord/1.csv")
         assert living.quantities("Product") == {"north": 10}
-        assert same_after_a_rebuild(living)
+        living.wait_until(lambda: same_after_a_rebuild(living))
     with live(tmp_path, observer, recursive=True, from_path=FIRST_LETTER) as living:
         living.wait_for({"n": 10}, by="Product")
         living.look()
@@ -137,4 +137,4 @@ def test_equal_files_that_a_corrected_pattern_tells_apart_are_two_and_keep_their
         ask(living, "load", "nord/1.csv")
         ask(living, "unload", "north/1.csv")
         assert living.quantities("Product") == {"n": 10}
-        assert same_after_a_rebuild(living)
+        living.wait_until(lambda: same_after_a_rebuild(living))
