@@ -18,13 +18,14 @@ from flows.reading.physical_lines import line_at, line_starts
 CELLS = st.text(alphabet='a ,"\r\n', max_size=4)
 
 
-@given(st.lists(st.sampled_from([b"a", b"\n", b"bc\r\n"])), st.lists(st.integers(1, 12)), st.integers(1, 5))
+@given(st.lists(st.sampled_from([b"a", b"\n", b"bc\r\n"])), st.lists(st.integers(1, 12)), st.sampled_from([1, 2, 4]))
 def test_lines_are_those_that_reading_one_after_the_other_finds(
     parts: list[bytes], wanted: list[int], piece: int
 ) -> None:
     text = b"".join(parts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(physical_lines, "_PIECE_BYTES", piece)
+        patch.setattr(physical_lines, "_LEAST_BYTES", piece)
+        patch.setattr(physical_lines, "_MOST_BYTES", 2 * piece)
         starts = line_starts(text, wanted)
     lines = io.BytesIO(text).readlines()
     expected = {line: lines[line - 1] for line in wanted if line <= len(lines)}
