@@ -15,6 +15,7 @@ from tests.e2e.program import (
     Installation,
     until,
 )
+from tests.e2e.run_actions import cancelled_runs_ask_nothing, retried_runs_do_the_same_again
 from tests.e2e.up.artifacts import HEADER, rows_of
 
 TWO_DAYS = {"2021-05-01": 10, "2021-05-02": 7}
@@ -253,3 +254,11 @@ def test_the_ui_shows_runs_artifacts_and_deployments(up: Installation) -> None:
             page.screenshot(path=seen / f"{path.split('/')[0]}-{path.count('/')}.png")
         opened.close()
     assert {url.split("/")[2] for url in urls if "://" in url} == {up.prefect.url.split("/")[2]}
+
+
+def test_a_run_that_is_cancelled_asks_nothing_of_the_session_any_more(up: Installation) -> None:
+    cancelled_runs_ask_nothing(up)
+
+
+def test_a_run_that_is_retried_closes_the_same_day_again_and_run_again_is_a_new_run(up: Installation) -> None:
+    retried_runs_do_the_same_again(up)
