@@ -52,6 +52,21 @@ def test_a_month_as_a_workbook_is_a_dataset_of_its_own(tmp_path: Path, monkeypat
         assert shown(living, "Datum") == summed(july, lambda order: order.day)
 
 
+def test_a_month_as_a_workbook_among_the_exports_of_others_is_one_dataset_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    orders = make_orders(3)
+    write_exports(tmp_path / "landing", orders)[6].unlink()
+    write_workbook(tmp_path / "landing" / "july.xlsx", [each for each in orders if each.day.month == 7])
+    done = CliRunner().invoke(app, ["init", "landing", "-o", "shop.py", "--name", "sales"])
+    assert done.exit_code == 0, done.output
+    settings = Settings(state=tmp_path / "state", datasets="shop.py:SALES", observer="native", settle_s=0.05)
+    with open_feed(settings) as opened, running(opened, tmp_path / "landing") as living:
+        living.look()
+        assert shown(living, "Datum") == summed(orders, lambda order: order.day)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_year_of_exports_is_right_to_the_cent(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
