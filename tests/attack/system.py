@@ -16,7 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.program import Place, RunningProgram, until, watching
+from tests.e2e.program import Place, RunningProgram, watching
+from tests.waiting import until
 
 HEADER = "ID,Date,Product,Quantity\n"
 VISIBLE_S = 3.0

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from tests.attack.system import HEADER, System, attacked
-from tests.e2e.program import until, watching
+from tests.e2e.program import watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

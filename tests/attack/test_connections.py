@@ -14,7 +14,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from tests.attack.system import HEADER, System
-from tests.e2e.program import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 UPGRADE = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.attack.system import HEADER, System, attacked
-from tests.e2e.program import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.attack.system import BOUND, HEADER, System, as_stranger, attacked
-from tests.e2e.program import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

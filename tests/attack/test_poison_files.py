@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.attack.system import HEADER
-from tests.e2e.program import Place, RunningProgram, started, started_program, until
+from tests.e2e.program import Place, RunningProgram, started, started_program
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,8 @@ from playwright.sync_api import BrowserContext
 from flows.store.state_directory import StateDirectory
 from flows.web.token import make_token
 from tests.attack.system import HEADER, VISIBLE_S, as_stranger
-from tests.e2e.program import PATIENCE_S, Installation, Place, installation, started, started_program, until
+from tests.e2e.program import Installation, Place, installation, started, started_program
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

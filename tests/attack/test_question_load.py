@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.attack.system import HEADER, System, attacked
-from tests.e2e.program import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 ROWS = 250_000

@@ -18,7 +18,7 @@ from flows.model.findings import Finding
 from flows.orchestration import artifacts as reporting
 from tests.attack.system import HEADER, System
 from tests.e2e.browser import CHROMIUM, wait
-from tests.e2e.program import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,8 @@ from playwright.sync_api import Browser
 from flows.web.token import TOKEN, make_token
 from tests.attack.system import System, as_stranger, attacked
 from tests.e2e.browser import CHROMIUM, numbers, wait
-from tests.e2e.program import Place, until, watching
+from tests.e2e.program import Place, watching
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

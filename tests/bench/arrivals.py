@@ -24,7 +24,7 @@ from tests.bench import peer_guide
 from tests.bench.apart import environment
 from tests.bench.files import SEED, SPARE_KEY, sales
 from tests.bench.soak_installation import steady_for
-from tests.e2e.program import until
+from tests.waiting import until
 
 LOOK_S = 0.004
 PATIENCE_S = 180.0

@@ -19,7 +19,8 @@ from tests.bench.ours import DECLARED
 from tests.bench.rows import Measured
 from tests.bench.soak_installation import steady_for
 from tests.bench.workspace import Workspace, say
-from tests.e2e.program import Installation, Place, installation, started, until
+from tests.e2e.program import Installation, Place, installation, started
+from tests.waiting import until
 
 FEW, MANY = 1_000, 100_000
 TIMES = 100

@@ -18,7 +18,8 @@ from tests.bench.loads import FILE_ROWS, FILES
 from tests.bench.ours import DECLARED
 from tests.bench.rows import Measured
 from tests.bench.workspace import Loaded, Workspace
-from tests.e2e.program import Place, until, watching
+from tests.e2e.program import Place, watching
+from tests.waiting import until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _ARGUMENTS = [

@@ -19,7 +19,8 @@ import psutil
 
 from tests.bench.soak_installation import Soaked, soaked, steady_for
 from tests.bench.stream import HEADER, p99
-from tests.e2e.program import Place, until, watching
+from tests.e2e.program import Place, watching
+from tests.waiting import until
 
 RESULTS = Path(__file__).with_suffix(".json")
 WINDOWS_PER_MINUTE = 1.2

@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 
 from tests.bench.stream import DATASETS, Stream
-from tests.e2e.program import Installation, Place, RunningProgram, installation, started, started_program, until
+from tests.e2e.program import Installation, Place, RunningProgram, installation, started, started_program
+from tests.waiting import until
 
 START_S = 90.0
 VACUUM_S = 5.0

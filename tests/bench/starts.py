@@ -16,7 +16,8 @@ import httpx
 from tests.bench.apart import QUIET
 from tests.bench.rows import Measured
 from tests.bench.workspace import Workspace
-from tests.e2e.program import SAMPLES, Place, started, started_program, until
+from tests.e2e.program import SAMPLES, Place, started, started_program
+from tests.waiting import until
 
 PATIENCE_S = 300.0
 PAIRS = 3

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.program import Place, started, until
+from tests.e2e.program import Place, started
+from tests.waiting import until
 
 HOST = "far-away"
 _UNSHARE = ("unshare", "--uts", "--pid", "--fork", "--mount-proc")

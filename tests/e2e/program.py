@@ -12,9 +12,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,31 +23,14 @@ import httpx
 import psutil
 
 from tests.repository import ROOT
+from tests.waiting import PATIENCE_S, until
 
 SOURCES = f"{ROOT}:{ROOT / 'flows' / 'api'}"
 """Where this tree's `flows` and `cubefeed` are imported from, as `PYTHONPATH` has it."""
 SAMPLES = ROOT / "data" / "sales"
 MARK = "CUBEFEED_TEST_MARK"
-PATIENCE_S = 90.0
-"""How long a condition is waited for: a limit for a machine that is very busy, not a length that anything takes."""
 START_S = 180.0
 """How long a start may take: three times as long as on two slow cores that have nothing else to do."""
-
-
-def until[T](look: Callable[[], T | None], *, what: str, patience_s: float = PATIENCE_S, every_s: float = 0.05) -> T:
-    """What `look` returns once that is true; it fails when that takes too long. An AssertionError or an HTTP error
-    counts as not yet."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            found, why = look(), ""
-        except (AssertionError, httpx.HTTPError) as error:
-            found, why = None, str(error)
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {patience_s:g} s: {what} {why}")
-        time.sleep(every_s)
 
 
 @dataclass

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.e2e.program import Installation, until
+from tests.e2e.program import Installation
 from tests.e2e.up.artifacts import HEADER
+from tests.waiting import until
 
 PARIS = ZoneInfo("Europe/Paris")
 

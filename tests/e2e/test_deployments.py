@@ -16,8 +16,9 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from tests.e2e.program import Installation, Place, Prefect, RunningProgram, started, started_program, until
+from tests.e2e.program import Installation, Place, Prefect, RunningProgram, started, started_program
 from tests.repository import ROOT
+from tests.waiting import until
 
 DEPLOYMENTS = ROOT / "deployments"
 SECRET = "admin:secret"

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.e2e.program import SAMPLES, Place, until, watching
+from tests.e2e.program import SAMPLES, Place, watching
 from tests.e2e.up.test_prefect_access import OPEN
 from tests.repository import ROOT
+from tests.waiting import until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUNNING = (ROOT / "deployments" / "README.md").read_text(encoding="utf-8")

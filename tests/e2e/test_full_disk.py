@@ -8,8 +8,9 @@ from itertools import chain
 
 import pytest
 
-from tests.e2e.program import SAMPLES, Installation, Place, installation, started, until
+from tests.e2e.program import SAMPLES, Installation, Place, installation, started
 from tests.integration.small_disk import small_disk
+from tests.waiting import until
 
 DAY_1 = (SAMPLES / "current" / "sales_2021-05-01.csv").read_text()
 DAY_2 = (SAMPLES / "current" / "sales_2021-05-02.csv").read_text()

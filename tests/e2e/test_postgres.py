@@ -19,8 +19,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.program import Installation, Place, installation, started, until
+from tests.e2e.program import Installation, Place, installation, started
 from tests.e2e.up.artifacts import HEADER, rows_of
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.deep, pytest.mark.timeout(900)]
 

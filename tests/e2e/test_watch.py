@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from flows.cli.files import FILE_COLUMNS
-from tests.e2e.program import SAMPLES, Place, RunningProgram, started_program, until, watching
+from tests.e2e.program import SAMPLES, Place, RunningProgram, started_program, watching
+from tests.waiting import until
 
 HEADER = "ID,Date,Product,Quantity\n"
 DAY_1 = (SAMPLES / "current" / "sales_2021-05-01.csv").read_text()

@@ -19,7 +19,7 @@ from tests.bench.against import Bench, Compared, Taken, main, verdict
 from tests.bench.apart import ROOT
 from tests.bench.checkouts import LOCK, Program, python_for
 from tests.conftest import Note
-from tests.e2e.program import until
+from tests.waiting import until
 
 TINY = ("--scale", "0.001", "--pairs", "2")
 LINE = re.compile(r"^([a-z-]+): \d+\.\d{3} new/old, quartiles \d+\.\d{3}–\d+\.\d{3}, .+ pairs\)(; CPU .+)?$")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import Place, Prefect, started_program, until
+from tests.e2e.program import Place, Prefect, started_program
+from tests.waiting import until
 
 SECRET = "admin:secret"
 

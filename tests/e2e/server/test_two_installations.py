@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.program import Installation, Place, installation, started, until
+from tests.e2e.program import Installation, Place, installation, started
 from tests.e2e.server.conftest import Server
 from tests.e2e.up.artifacts import HEADER
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.deep, pytest.mark.timeout(900)]
 

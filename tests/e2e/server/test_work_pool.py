@@ -13,11 +13,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.other_host import HOST, session_elsewhere
-from tests.e2e.program import Installation, Place, RunningProgram, started_program, until
+from tests.e2e.program import Installation, Place, RunningProgram, started_program
 from tests.e2e.run_actions import cancelled_runs_ask_nothing, retried_runs_do_the_same_again
 from tests.e2e.server.conftest import Server
 from tests.e2e.up.artifacts import HEADER
 from tests.integration.alerts.receivers import SECRET, HttpReceiver, http_receiver
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

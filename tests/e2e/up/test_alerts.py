@@ -9,9 +9,10 @@ import signal
 
 import pytest
 
-from tests.e2e.program import SAMPLES, Place, installation, started, until
+from tests.e2e.program import SAMPLES, Place, installation, started
 from tests.e2e.up.artifacts import HEADER
 from tests.integration.alerts.receivers import SECRET, HttpReceiver, http_receiver
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.deep, pytest.mark.timeout(600)]
 

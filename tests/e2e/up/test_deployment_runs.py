@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.program import (
-    Installation,
-    until,
-)
+from tests.e2e.program import Installation
 from tests.e2e.run_actions import cancelled_runs_ask_nothing, retried_runs_do_the_same_again
 from tests.e2e.up.artifacts import HEADER, rows_of
+from tests.waiting import until
 
 TWO_DAYS = {"2021-05-01": 10, "2021-05-02": 7}
 CHROMIUM = [

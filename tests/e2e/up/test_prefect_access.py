@@ -13,12 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as websocket
 from websockets.typing import Subprotocol
 
-from tests.e2e.program import (
-    PATIENCE_S,
-    Installation,
-    Place,
-    Prefect,
-)
+from tests.e2e.program import Installation, Place, Prefect
+from tests.waiting import PATIENCE_S
 
 get = partial(httpx.get, trust_env=False, timeout=PATIENCE_S)
 

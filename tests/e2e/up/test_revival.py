@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.program import Installation, until
+from tests.e2e.program import Installation
 from tests.e2e.up.artifacts import HEADER, rows_of
+from tests.waiting import until
 
 PARIS = ZoneInfo("Europe/Paris")
 

@@ -7,8 +7,8 @@ import pytest
 from flows.alerts import heartbeat as module
 from flows.alerts.heartbeat import configured_heartbeat, heartbeat
 from flows.errors import DeclarationError
-from tests.e2e.program import until
 from tests.integration.alerts.receivers import SECRET, HttpReceiver
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,8 @@ from flows.settings import Settings
 from flows.store.ledger_file import open_ledger
 from flows.store.owner import End, Owner
 from flows.store.state_directory import StateDirectory
-from tests.e2e.program import until
 from tests.integration.alerts.receivers import HttpReceiver, http_receiver
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("prompt")
 

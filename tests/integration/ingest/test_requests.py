@@ -10,8 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from flows.store.requests import RequestBox
 from flows.store.segments import Segments
 from tests.integration.live_feed import DEADLINE_S, LiveFeed, ask, declare, live, sales
 from tests.repository import ROOT
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -52,13 +52,6 @@ def box(tmp_path: Path) -> Iterator[RequestBox]:
     yield made
     made.close()
     ledger.close()
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def row_of(ledger: Path, id: int) -> tuple[str, dict[str, Any]]:
@@ -150,7 +143,7 @@ def test_ctrl_c_withdraws_the_request_or_says_that_it_is_carried_out(tmp_path: P
         command = [sys.executable, "-m", "flows.cli.main", "load", "--state", str(settings.state)]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as client:
             box = RequestBox(opened.feed.ledger)
-            wait_until(lambda: box.open_requests())
+            until(lambda: box.open_requests())
             [found] = box.open_requests()
             assert not claimed or box.claim(found.id)
             client.send_signal(signal.SIGINT)
@@ -239,7 +232,7 @@ def test_an_answer_waits_until_the_ledger_can_be_written(living: LiveFeed, monke
         monkeypatch.setattr(living.feed.days, "verify", locked)
         id = write_by_hand(ledger, kind="verify")
         answers = living.feed.answers
-        wait_until(lambda: answers._kept)
+        until(lambda: answers._kept)
         assert row_of(ledger, id)[0] == "running"
         other.execute("COMMIT")
         living.wait_until(lambda: row_of(ledger, id)[0] == "done")
@@ -258,7 +251,7 @@ def test_a_claim_waits_until_the_ledger_can_be_written(living: LiveFeed, monkeyp
         other.execute(f"INSERT INTO requests (dataset, kind, payload, who, created_utc, state) VALUES ({row})")
         other.execute("COMMIT; ".rstrip("; "))
         other.execute("BEGIN IMMEDIATE")
-        wait_until(lambda: living.feed.requests._retry_at > 0)
+        until(lambda: living.feed.requests._retry_at > 0)
         other.execute("COMMIT")
     living.wait_until(lambda: row_of(ledger, 1)[0] == "done")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from flows.ingest.bootstrap import open_feed
 from flows.ingest.session_wait import ask_when_live
 from flows.store.state_directory import StateDirectory
 from tests.integration.live_feed import DEADLINE_S, declare, live, sales
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -84,7 +85,7 @@ def test_what_a_session_had_not_begun_is_asked_of_the_next_one(asker: Asker, tmp
     with open_feed(declare(tmp_path, observer="polling")) as opened:
         opened.feed.health.begin_live()  # and nobody works
         asked = asker.ask(within_s=DEADLINE_S)
-        wait_until(lambda: opened.feed.requests._requests.open_requests())
+        until(lambda: opened.feed.requests._requests.open_requests())
     asker.wait_for("the next one is asked")
     with live(tmp_path, "polling") as living:
         living.put("a.csv", sales(4))
@@ -96,7 +97,7 @@ def test_what_is_not_wanted_any_more_is_withdrawn_before_the_session_begins_it(a
     with open_feed(declare(tmp_path, observer="polling")) as opened:
         opened.feed.health.begin_live()  # and nobody works
         asked = asker.ask()
-        wait_until(lambda: opened.feed.requests._requests.open_requests())
+        until(lambda: opened.feed.requests._requests.open_requests())
         asker.over.set()
         with pytest.raises(RequestWithdrawn):
             asked.result(DEADLINE_S)
@@ -116,12 +117,3 @@ def test_who_does_not_want_it_any_more_stops_waiting(asker: Asker, tmp_path: Pat
     asker.over.set()
     with pytest.raises(RequestWithdrawn, match="Nothing was asked"):
         asked.result(DEADLINE_S)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    poll = threading.Event()
-    for _ in range(int(DEADLINE_S / 0.01)):
-        if condition():
-            return
-        poll.wait(0.01)
-    pytest.fail("not in time")

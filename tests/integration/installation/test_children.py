@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,15 +15,9 @@ from flows.installation.ports import listen
 from flows.installation.processes import Child
 from flows.installation.working_directory import require_own_working_directory
 from tests.integration.small_disk import small_disk
+from tests.waiting import until
 
 COUNTING = "import itertools, time\nfor n in itertools.count(): print(f'line {n:06d}', flush=True); time.sleep(0.001)"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["room", "no room"])
@@ -39,12 +31,12 @@ def test_a_log_that_grows_too_large_is_cut_off_and_goes_on(
         child = Child("counting", [sys.executable, "-c", COUNTING], {}, log, signal.SIGKILL)
         child.start()
         try:
-            wait_until(lambda: log.stat().st_size > 8192)
+            until(lambda: log.stat().st_size > 8192)
             if full:
                 disk.fill()
             child.trim_log()
             assert log.stat().st_size < 4096
-            wait_until(lambda: log.stat().st_size > 120)
+            until(lambda: log.stat().st_size > 120)
             assert log.read_bytes().splitlines()[-1].startswith(b"line ")
         finally:
             child.end()

@@ -23,9 +23,10 @@ from flows.model.query import Query
 from flows.settings import Settings
 from flows.store.reports import Reports
 from flows.store.state_directory import StateDirectory
-from tests.e2e.program import Place, started_program, until, watching
+from tests.e2e.program import Place, started_program, watching
 from tests.integration.landing.fuse import fuse
 from tests.integration.live_feed import SETTLE_S, sales
+from tests.waiting import until
 
 DECLARATION = """
 from dataclasses import replace

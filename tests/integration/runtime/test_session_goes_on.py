@@ -35,8 +35,8 @@ from tests.integration.runtime.watched_session import (
     beside,
     drop,
     failing,
-    until,
 )
+from tests.waiting import until
 
 DEGRADES: dict[str, tuple[Call, BaseException]] = {
     "its landing directory cannot be listed": ((Inbox, "rescan"), PanicException("in a listing")),

@@ -33,9 +33,9 @@ from tests.integration.runtime.watched_session import (
     beside,
     drop,
     end_of,
-    until,
 )
 from tests.repository import ROOT
+from tests.waiting import until
 
 
 @pytest.mark.usefixtures("quick")
@@ -127,9 +127,9 @@ def test_a_session_that_hangs_is_ended_by_force_and_its_exit_code_says_so(settin
     with (root / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
-        until(lambda: (settings.state / "owner.json").exists(), 30)
+        until(lambda: (settings.state / "owner.json").exists())
         owner = StateDirectory(settings.state).require_owner()
-        until(lambda: _waits(owner.url or ""), 30)
+        until(lambda: _waits(owner.url or ""))
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == SessionEnded.exit_code
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -100,10 +99,3 @@ def beside(settings: Settings, story: Callable[[Session], None]) -> None:
     asyncio.run(watch(settings, on_ready=begin))
     if failures:
         raise failures[0]
-
-
-def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.01)
