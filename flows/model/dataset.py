@@ -23,8 +23,7 @@ from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar
 from flows.model.completeness import Completeness
 from flows.model.declaration import require
-from flows.model.derived import Derived, computations, with_derived
-from flows.model.expressions.compile import Computation
+from flows.model.derived import Derived, with_derived
 from flows.model.file_names import name_matcher
 from flows.model.formats import Csv, Format, fingerprint_of
 from flows.model.hierarchies import Hierarchy
@@ -53,6 +52,8 @@ from flows.model.types import type_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from flows.model.expressions.compile import Computation
 
 type Prepare = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -143,7 +144,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_schema(self.schema)
-        object.__setattr__(self, "computations", computations(self.schema, self.columns))
+        require(isinstance(self.columns, Mapping), "columns", "a mapping of names to Derived(…)", self.columns)
+        object.__setattr__(self, "computations", self._compiled())
         object.__setattr__(self, "name", self.name or self.schema.__name__.lower())
         object.__setattr__(self, "landing", Path(self.landing))
         named = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,62}", self.name) is not None
@@ -163,6 +165,13 @@ class Dataset:
             check_format(form, self.schema, self.header, self.path_columns)
         check_joins(self.table)
         check_hierarchies(self.table)
+
+    def _compiled(self) -> Mapping[str, Computation]:
+        if not self.columns:
+            return {}
+        from flows.model.derived_checks import computations
+
+        return computations(self.schema, self.columns)
 
     @property
     def directory(self) -> Path:
