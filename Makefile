@@ -81,7 +81,7 @@ licences: $(READY)    ## the licences of what ships; fails for one that is unkno
 	@$(BIN)/python deployments/licences.py
 
 clean:                ## removes .venv, the caches and the state under data/
-	@rm -rf $(VENV) $(CACHES) build dist *.egg-info data/state data/demo
+	@rm -rf $(VENV) $(CACHES) build dist *.egg-info data/state data/shop-state data/demo
 	@find flows tests deployments -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:                 ## this list

@@ -347,7 +347,7 @@ def test_a_dataset_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, 
 
 
 def test_an_unknown_dataset_names_the_known_ones() -> None:
-    with pytest.raises(DeclarationError, match="name one of sales"):
+    with pytest.raises(DeclarationError, match="name one of products, sales, shop"):
         find_dataset("sale")
 
 
