@@ -17,6 +17,7 @@ from flows.errors import QueryError, plain
 from flows.settings import Settings
 from flows.text.hindrances import hindrances
 from flows.text.output import Format, show, show_one
+from flows.text.reference_words import unmatched_words
 
 WHERE_HELP = (
     'Only rows that meet a condition, such as "Date>=2021-05-01", "Date = last 7 days", "Product in (phone, watch)", '
@@ -76,6 +77,8 @@ def query(
     show(shown, form, grouped=measures, formats=written)
     if len(rows) < answer["count"]:
         sys.stderr.write(f"{len(rows):,} of {answer['count']:,} rows; --limit and --offset show others\n")
+    for caveat in answer.get("caveats", ()):
+        sys.stderr.write(f"note: {plain(caveat)}\n")
     for error in answer.get("errors", ()):
         sys.stderr.write(
             f"cubefeed: {plain(error['measure'])}: {plain(error['error'])}. Next: {plain(error['next'])}\n"
@@ -183,6 +186,9 @@ def _show_datasets(datasets: dict[str, dict[str, Any]], form: Format) -> None:
 def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
     """What a dataset waits for, in words."""
     yield from hindrances(degraded=facts["degraded"], problem=facts["problem"])
+    for name, each in facts["references"].items():
+        if each["unmatched"]:
+            yield f"{unmatched_words(each['unmatched'], name)} in {each['dataset']}"
     yield from (f"{each['file']} waits: {each['for']}" for each in facts["waits"][:NAMED_WAITING])
     if facts["waiting"] > NAMED_WAITING:
         yield f"and {facts['waiting'] - NAMED_WAITING:,} more wait"

@@ -59,8 +59,8 @@ type FloatRanges = Mapping[str, FloatRange]
 
 
 def ranges_of(table: Table, rows: pl.DataFrame) -> dict[str, FloatRange]:
-    """The ranges of the float columns that have other values than zero."""
-    floats = [rows[c.name] for c in table.columns if c.type.sums == "float" and c.name in rows.columns]
+    """The ranges of the float columns that have other values than zero, with those of joined tables among them."""
+    floats = [rows[c.name] for c in table.all_columns if c.type.sums == "float" and c.name in rows.columns]
     return {each.name: found for each in floats if (found := _range_of(each)) is not None}
 
 

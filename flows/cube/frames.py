@@ -82,7 +82,8 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
     Args:
         table: the table asked.
         query: the query.
-        rows: at least the columns that the query touches; rows that `where` leaves out may be among them.
+        rows: at least the columns that the query touches, with what it asks of joined tables (`cube/joined_rows.py`);
+            rows that `where` leaves out may be among them.
     """
     kept = _kept(table, query.where, with_levels(table, query.touched_levels, rows))
     floats = ranges_of(table, kept)
@@ -126,7 +127,8 @@ def page_of(table: Table, query: RowQuery, rows: pl.DataFrame) -> RowPage:
 
 def empty(table: Table, query: Query) -> pl.DataFrame:
     """The answer of a query that no row matches."""
-    rows = pl.DataFrame(schema={c.name: c.type.frame for c in table.columns})
+    columns = {c.name: c.type.frame for c in table.all_columns} | {each.name: each.type.frame for each in table.levels}
+    rows = pl.DataFrame(schema=columns)
     return aggregate(table, query, rows)
 
 

@@ -118,6 +118,15 @@ class WatchedCube:
     def batches(self, table: str) -> Generator[pl.DataFrame]:
         return self.cube.batches(table)
 
+    def unmatched(self, table: str) -> dict[str, int]:
+        return self.cube.unmatched(table)
+
+    def commits(self, tables: Iterable[str]) -> tuple[int, ...]:
+        """How many changes there were to tables. One that is under way counts once readers may see it, or soon after:
+        what is found out after this call is of no older state."""
+        with self._lock:
+            return tuple(self._notes[table].commits for table in tables)
+
     def row_count(self, table: str) -> int:
         return self.cube.row_count(table)
 

@@ -107,6 +107,12 @@ class Cube(Protocol):
         Who does not take all of them closes it.
         """
 
+    def unmatched(self, table: str) -> dict[str, int]:
+        """How many rows of a table have no row in each that is joined to it, of one state: as many as the member
+        `no Product` has. Those that have none in one before, `Product`, are not counted of those behind it,
+        `Product.Supplier`. Empty without joins.
+        """
+
     def row_count(self, table: str) -> int:
         """How many rows a table holds."""
 

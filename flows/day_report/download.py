@@ -18,7 +18,8 @@ COLUMNS = (
 
 
 def make_csv(report: DayReport) -> str:
-    """The totals, one per line, then the files with their rows as `value`, then the check."""
+    """The totals, one per line, then the files with their rows as `value`, then the check, and rows
+    without a match in joined tables."""
     written = io.StringIO()
     writer = csv.DictWriter(written, COLUMNS, lineterminator="\r\n", restval="")
     writer.writeheader()
@@ -57,3 +58,6 @@ def _rows(report: DayReport) -> Iterator[dict[str, object]]:
         }
     for name, value in (("rows", report.rows), ("missing", report.missing), ("extra", report.extra)):
         yield {"part": "check", "name": name, "value": value}
+    for name, rows in report.unmatched.items():
+        if rows:
+            yield {"part": "unmatched", "name": name, "value": rows}

@@ -11,7 +11,15 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from flows.day_report.download import make_csv
-from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, standing, summary
+from flows.day_report.wording import (
+    ARRIVAL_HEADINGS,
+    arrival_words,
+    freshness,
+    soundness,
+    standing,
+    summary,
+    unmatched,
+)
 from flows.model.day_facts import DayReport, Total
 from flows.text.numbers import NOTHING, format_change, format_number, format_utc
 from flows.text.plural import counted
@@ -47,6 +55,7 @@ def make_page(report: DayReport) -> str:
             standing=standing(report),
             freshness=freshness(report),
             soundness=soundness(report),
+            unmatched=unmatched(report),
             csv_base64=b64encode(make_csv(report).encode()).decode(),
         )
     )

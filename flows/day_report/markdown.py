@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, standing, summary
+from flows.day_report.wording import ARRIVAL_HEADINGS, arrival_words, freshness, soundness, standing, summary, unmatched
 from flows.model.day_facts import DayReport
 from flows.text.escape import markdown
 from flows.text.numbers import format_change, format_number, format_utc
@@ -26,6 +26,7 @@ def make_markdown(report: DayReport) -> str:
         "\n".join(f"- {name}: {value}" for name, value in freshness(report)),
         "## Cube and ledger",
         f"{soundness(report)}.",
+        *(f"{markdown(words)}." for words in unmatched(report)),
     ]
     if report.runs:
         parts += ["## Further", "\n".join(f"- [{markdown(run.what)}](<{run.url}>)" for run in report.runs)]

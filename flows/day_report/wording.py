@@ -8,6 +8,7 @@ from flows.model.day_facts import Came, DayFile, DayReport
 from flows.text.day_words import day_words
 from flows.text.numbers import format_utc
 from flows.text.plural import counted
+from flows.text.reference_words import unmatched_words
 
 ARRIVAL_HEADINGS: dict[Came, str] = {
     "received": "Received in time",
@@ -56,6 +57,11 @@ def freshness(report: DayReport) -> list[tuple[str, str]]:
         ("Stale files", f"{report.stale:,}"),
         ("Files waiting", f"{report.waiting:,}"),
     ]
+
+
+def unmatched(report: DayReport) -> list[str]:
+    """How many rows have no match in joined tables, of those in which some have none."""
+    return [unmatched_words(rows, name) for name, rows in report.unmatched.items() if rows]
 
 
 def soundness(report: DayReport) -> str:

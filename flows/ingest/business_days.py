@@ -142,6 +142,7 @@ class Days:
                 parts=self._appender.live.parts(dataset.name, {id: {} for id in ledger.segments(dataset.name)}),
                 checked=checked,
                 inbox=state.monitor.inbox,
+                unmatched=self._resources.cube.unmatched(dataset.table.name),
             )
         return report.as_json()
 

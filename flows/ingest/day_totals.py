@@ -45,6 +45,7 @@ def day_report(
     parts: list[Part],
     checked: Mapping[str, Any],
     inbox: Inbox,
+    unmatched: Mapping[str, int],
 ) -> DayReport:
     """What there is to say of a day.
 
@@ -57,6 +58,7 @@ def day_report(
         parts: all segments of the dataset, also those without live rows.
         checked: what the check of the cube against the ledger found.
         inbox: what waits.
+        unmatched: how many rows have no match in each joined table.
     """
     level, before, week_before = day_level(dataset), day_before(dataset.expect, day), shifted(day, -_WEEK_DAYS)
     since, until = span_of(dataset.expect, day)
@@ -95,6 +97,7 @@ def day_report(
         ),
         state=state,
         formats=dataset.table.number_formats,
+        unmatched=unmatched,
     )
 
 

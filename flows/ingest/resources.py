@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.cube.port import Cube
+from flows.cube.observable import WatchedCube
 from flows.store.crashes import Crashes
 from flows.store.ledger import Ledger
 from flows.store.quarantine import Quarantine
@@ -25,7 +25,7 @@ class Resources:
         crashes: which files are in hand, and which ones sessions have died over.
     """
 
-    cube: Cube
+    cube: WatchedCube
     ledger: Ledger
     segments: Segments
     quarantine: Quarantine

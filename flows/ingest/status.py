@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -17,10 +17,12 @@ from flows.ingest.cell_rows import CellRows
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.disk_warnings import Disks
 from flows.ingest.feed import Feed
+from flows.ingest.references import References
 from flows.ingest.shown_days import shown_days
 from flows.model.files import first_names, shown
 from flows.model.lifecycle import State
 from flows.model.query import Query
+from flows.model.references import ReferenceState
 from flows.model.row_query import RowQuery
 from flows.model.tables import Table
 from flows.runtime.clock import now_utc
@@ -50,30 +52,34 @@ class FeedSource:
 
     def __post_init__(self) -> None:
         self._cell_rows = CellRows(self.feed.ledger)
+        self._references = References(self.feed.cube, self.feed.datasets, self.is_ready)
 
     def model(self) -> tuple[Table, ...]:
         return self.feed.cube.model
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
-        self._require_ready(query.table, query.touched_levels)
+        self._require_ready(query.table)
         return self.feed.cube.query(query, bounds=bounds)
 
     def rows(self, query: RowQuery, *, raw: bool, bounds: Bounds) -> tuple[list[dict[str, Any]], int]:
-        self._require_ready(query.table, [condition.name for condition in query.where])
+        self._require_ready(query.table)
         page = self.feed.cube.rows(query, bounds=bounds)
         return self._cell_rows.describe(self.feed.datasets[query.table], page, raw=raw, bounds=bounds), page.count
 
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         for query in queries:
-            self._require_ready(query.table, query.touched_levels)
+            self._require_ready(query.table)
         return self.feed.cube.query_together(queries, bounds=bounds)
 
-    def _require_ready(self, table: str, levels: Iterable[str]) -> None:
-        """Also of the tables that levels are of: rows would look as if they had no match there."""
-        if table in self.feed.datasets:
-            for name in sorted(self.feed.datasets[table].dataset.table.tables_of(levels)):
-                if not self.is_ready(name):
-                    raise self.feed.health.starting_error(name, self.feed.datasets[name].degraded)
+    def _require_ready(self, table: str) -> None:
+        """Not of the tables that are joined to it: what is not there yet has no match, and answers say so."""
+        if table in self.feed.datasets and not self.is_ready(table):
+            raise self.feed.health.starting_error(table, self.feed.datasets[table].degraded)
+
+    def references(self, query: Query, *, counted: bool = False) -> tuple[ReferenceState, ...]:
+        table = query.checked(self.feed.cube.model)
+        names = table.references_of(query.touched_levels, query.measures)
+        return tuple(self._references.of(table, names, counted=counted))
 
     def is_ready(self, table: str) -> bool:
         """Whether readers see all that the ledger holds; of a new cube, all that lay there at the start."""
@@ -82,6 +88,15 @@ class FeedSource:
 
     def status(self) -> dict[str, Any]:
         """See `cubefeed status`."""
+        found = self._standing()
+        for name, facts in found["datasets"].items():
+            table = self.feed.datasets[name].dataset.table
+            standing = self._references.of(table, table.references, counted=facts["ready"])
+            facts["references"] = {each.name: each.as_json() for each in standing}
+        return found
+
+    def _standing(self) -> dict[str, Any]:
+        """The status, but for what has to be counted."""
         return {
             "pid": os.getpid(),
             "engine": self.feed.cube.engine,
@@ -112,7 +127,7 @@ class FeedSource:
         refused = self.files(None, ("quarantined",), SHOWN_FILES, current_only=True)
         return {
             "now_utc": now_utc(),
-            **self.status(),
+            **self._standing(),
             "complaints": self.complaints(),
             "recent": [asdict(row) for row in self.files(None, (), SHOWN_FILES)],
             "refused": [asdict(row) for row in refused if row.present],

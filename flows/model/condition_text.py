@@ -26,8 +26,8 @@ from zoneinfo import ZoneInfo
 from flows.errors import QueryError
 from flows.model.condition_values import EXAMPLES, parse_value, quoted, read_list, read_pair, unquoted
 from flows.model.conditions import Among, Begins, Between, Compare, Condition, Contains, Ordering, check_condition
+from flows.model.names import named
 from flows.model.relative_days import WORDS, Clock, Days
-from flows.model.tables import named
 from flows.model.types import ColumnType, Value
 from flows.model.types.moment import MomentType
 

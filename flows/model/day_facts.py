@@ -103,6 +103,7 @@ class DayReport:
         closed_by: the Prefect run that closed the day.
         runs: where to look further.
         formats: measure → how its numbers are written.
+        unmatched: joined table → rows in the cube that have no match in it.
     """
 
     dataset: str
@@ -128,6 +129,7 @@ class DayReport:
     closed_by: str | None = None
     runs: tuple[Run, ...] = field(default=())
     formats: Mapping[str, str] = field(default_factory=dict)
+    unmatched: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def sound(self) -> bool:

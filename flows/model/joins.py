@@ -29,7 +29,8 @@ class Join:
     Args:
         to: the dataset of the reference table, one of the same installation: it has files and checks of its own.
         on: column here → column of the key there, of which it names all.
-        name: what its levels are called by: `Product.Category`; by default the column here, where it is one.
+        name: what its levels and numbers are called by: `Product.Category`, `Product.Weight.SUM`; by default the column
+            here, where it is one.
     """
 
     to: Reference
@@ -68,10 +69,10 @@ def check_joins(table: Table) -> None:
 
 def _check_names(table: Table) -> None:
     taken = {*(column.name for column in table.columns), *(measure.name for measure in table.measures)}
-    for level in table.levels:
-        if not level.is_column and level.name in taken:
-            raise wrong("joins", f"a join with another name: {level.name} is something else already", level.name)
-        taken.add(level.name)
+    for made in (*(level for level in table.levels if not level.is_column), *table.joined_numbers):
+        if made.name in taken:
+            raise wrong("joins", f"a join with another name: {made.name} is something else already", made.name)
+        taken.add(made.name)
 
 
 def _depth(join: TableJoin) -> int:

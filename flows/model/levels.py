@@ -11,7 +11,6 @@ from typing import assert_never
 
 import polars as pl
 
-from flows.errors import QueryError
 from flows.model.types import ColumnType
 from flows.model.types.periods import PeriodType
 
@@ -60,7 +59,7 @@ type LevelSource = OwnColumn | CalendarPart | Joined
 
 @dataclass(frozen=True)
 class Level:
-    """Something by which one groups and filters.
+    """Something by which one groups and filters; or a number of a joined table, which is made in the same way.
 
     Args:
         name: its name, the only one of this name in its table.
@@ -77,11 +76,27 @@ class Level:
     @property
     def column(self) -> str:
         """The column of the table that its values are made from, or the first of those that find them."""
+        return self.columns[0]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that its values are made from, or that find them."""
         match self.source:
             case OwnColumn(column) | CalendarPart(column):
-                return column
+                return (column,)
             case Joined(columns=columns):
-                return columns[0]
+                return columns
+            case _:
+                assert_never(self.source)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The joined tables from which its values come, the first one first: `Product`, `Product.Supplier`."""
+        match self.source:
+            case OwnColumn() | CalendarPart():
+                return ()
+            case Joined(join, _, level):
+                return (join, *(f"{join}.{name}" for name in level.references))
             case _:
                 assert_never(self.source)
 
@@ -92,11 +107,8 @@ class Level:
 
     @property
     def expression(self) -> pl.Expr:
-        """Its values, in the type of the frame, from rows of the table.
-
-        Raises:
-            QueryError: they are not in its rows.
-        """
+        """Its values, in the type of the frame, from rows of the table; those of joined tables stand in them already
+        (`cube/joined_rows.py`)."""
         match self.source:
             case OwnColumn(column):
                 return pl.col(column)
@@ -105,9 +117,6 @@ class Level:
                 days = local.dt.date()
                 return days if period is None else period.names(period.numbers(days))
             case Joined():
-                raise QueryError(
-                    f"{self.name} is of a joined table, which cannot be asked here",
-                    next_step="name a column of the table itself; by this, the embedded engine alone answers questions",
-                )
+                return pl.col(self.name)
             case _:
                 assert_never(self.source)

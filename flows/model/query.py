@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flows.errors import QueryError
 from flows.model.conditions import Condition, check_condition
-from flows.model.tables import Table, named
+from flows.model.names import named
+from flows.model.tables import Table
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from flows.errors import QueryError
 from flows.model.conditions import Condition, check_condition
+from flows.model.names import named
 from flows.model.query import Query
-from flows.model.tables import Table, named
+from flows.model.tables import Table
 
 OTHERS = "is_others"
 """Column of an answer with others: whether a row stands for the groups that `top` leaves out."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import assert_never
 
-from flows.errors import QueryError
 from flows.model.calculated import CalculatedMeasure
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar, calendar_levels
@@ -26,6 +24,7 @@ from flows.model.measures import (
     Sum,
     ValueCount,
 )
+from flows.model.names import named
 from flows.model.types import BOOLEAN, FLOAT, INTEGER, STRING, ColumnType
 
 VERSION = "_version"
@@ -74,17 +73,27 @@ class TableJoin:
     @property
     def levels(self) -> tuple[Level, ...]:
         """The levels of the other table, but for its key, which stands here. Each may be missing."""
-        columns = tuple(own for own, _ in self.on)
         others = (level for level in self.table.levels if isinstance(level.source, Joined) or not self._is_key(level))
         return tuple(
-            Level(
-                f"{self.name}.{level.name}",
-                level.type,
-                Joined(self.name, columns, level, f"no {self.name}" if level.type.kind == STRING.kind else None),
-                nullable=True,
-            )
-            for level in others
+            self._joined(level, f"no {self.name}" if level.type.kind == STRING.kind else None) for level in others
         )
+
+    @property
+    def numbers(self) -> tuple[Level, ...]:
+        """The numbers of the other table, made as levels are. Each may be missing, and is null then."""
+        columns = (c for c in self.table.columns if c.type.numeric and c.name not in self.table.keys)
+        own = (Level(c.name, c.type, OwnColumn(c.name), c.nullable) for c in columns)
+        return tuple(self._joined(number, None) for number in (*own, *self.table.joined_numbers))
+
+    @property
+    def references(self) -> Mapping[str, Table]:
+        """The other table, and those joined to it, by what their levels are called by."""
+        behind = {f"{self.name}.{name}": table for name, table in self.table.references.items()}
+        return {self.name: self.table, **behind}
+
+    def _joined(self, value: Level, missing: str | None) -> Level:
+        source = Joined(self.name, tuple(own for own, _ in self.on), value, missing)
+        return Level(f"{self.name}.{value.name}", value.type, source, nullable=True)
 
     def _is_key(self, level: Level) -> bool:
         return level.column in self.table.keys
@@ -128,6 +137,29 @@ class Table:
         own = (level for each in columns for level in (each, *calendar_levels(each, self.calendar)))
         return (*own, *(level for join in self.joins for level in join.levels))
 
+    @cached_property
+    def joined_numbers(self) -> tuple[Level, ...]:
+        """The numbers of joined tables, such as `Product.Weight`: a row has that of the row there that has its key."""
+        return tuple(number for join in self.joins for number in join.numbers)
+
+    @cached_property
+    def joined_names(self) -> frozenset[str]:
+        """The names of the levels and numbers of joined tables."""
+        return frozenset(value.name for join in self.joins for value in (*join.levels, *join.numbers))
+
+    @cached_property
+    def references(self) -> Mapping[str, Table]:
+        """The joined tables, by what their levels are called by: `Product`, and behind it `Product.Supplier`."""
+        return {name: table for join in self.joins for name, table in join.references.items()}
+
+    def references_of(self, levels: Iterable[str] = (), measures: Iterable[str] = ()) -> tuple[str, ...]:
+        """The joined tables from which levels and measures come, those before them included."""
+        measured = {number.name: number for number in self.joined_numbers}
+        columns = [self.measure(name).aggregation.column for name in measures] if measured else []
+        numbers = [measured[column] for column in columns if column in measured]
+        found = (name for value in (*map(self.level, levels), *numbers) for name in value.references)
+        return tuple(dict.fromkeys(found))
+
     @property
     def column_levels(self) -> tuple[Level, ...]:
         """Those that are columns as they are."""
@@ -135,14 +167,20 @@ class Table:
 
     @property
     def measures(self) -> tuple[Measure[Aggregation], ...]:
-        """All that can be asked: those shown, `X.MIN` and `X.MAX` for each column but truth values, and
-        `X.COUNT_DISTINCT` for each level that is one of its columns."""
+        """All that can be asked: those shown, `X.MIN` and `X.MAX` for each column but truth values,
+        `X.COUNT_DISTINCT` for each level that is one of its columns, and of each number of a joined table, counted for
+        each row here, `X.SUM`, `X.MEAN`, `X.COUNT`, `X.MIN` and `X.MAX`."""
         ordered = [c.name for c in self.columns if c.type is not BOOLEAN]
         return (
             *self.shown,
             *(Measure(f"{name}.MIN", Min(name)) for name in ordered),
             *(Measure(f"{name}.MAX", Max(name)) for name in ordered),
             *(Measure(f"{level.name}.COUNT_DISTINCT", DistinctCount(level.name)) for level in self.column_levels),
+            *(
+                Measure(f"{number.name}.{aggregation.word}", aggregation(number.name))
+                for aggregation in (Sum, Mean, ValueCount, Min, Max)
+                for number in self.joined_numbers
+            ),
         )
 
     @property
@@ -158,20 +196,19 @@ class Table:
             Measure(CONTRIBUTORS_COUNT, RowCount()),
         )
 
-    def tables_of(self, levels: Iterable[str]) -> frozenset[str]:
-        """The names of the tables that levels are of: this one, and those joined to it."""
-        found = {self.name}
-        for level in map(self.level, levels):
-            source, joins = level.source, self.joins
-            while isinstance(source, Joined):
-                joined = next(join.table for join in joins if join.name == source.join)
-                found.add(joined.name)
-                source, joins = source.level.source, joined.joins
-        return frozenset(found)
-
     def column(self, name: str) -> Column:
-        """The column of that name."""
-        return next(column for column in self.columns if column.name == name)
+        """The column of that name, or the number of a joined table."""
+        return self._columns[name]
+
+    @property
+    def all_columns(self) -> Iterable[Column]:
+        """The columns, and the numbers of joined tables."""
+        return self._columns.values()
+
+    @cached_property
+    def _columns(self) -> Mapping[str, Column]:
+        numbers = (Column(number.name, number.type, nullable=True) for number in self.joined_numbers)
+        return {column.name: column for column in (*self.columns, *numbers)}
 
     def type_of(self, aggregation: Aggregation) -> ColumnType:
         """The type of an aggregation's answers."""
@@ -218,16 +255,3 @@ class Table:
         known: dict[str, Measure[Aggregation] | CalculatedMeasure] = {m.name: m for m in self.measures}
         found = named("measure", name, known | {each.name: each for each in self.calculated}, self.name)
         return found.type if isinstance(found, CalculatedMeasure) else self.type_of(found.aggregation)
-
-
-def named[T](what: str, name: str, known: Mapping[str, T], table: str | None = None) -> T:
-    """The one of that name; raises QueryError naming the nearest one."""
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    raise QueryError(
-        f"There is no {what} of that name",
-        next_step="".join(f"did you mean {name}? " for name in near) + f"The {what}s are: {', '.join(known)}",
-        got=name,
-        table=table,
-    )

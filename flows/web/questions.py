@@ -16,10 +16,12 @@ from flows.model.query import Query
 from flows.model.question import Question as Asked
 from flows.model.question_text import parse_order, parse_top
 from flows.model.tables import Table
+from flows.text.reference_words import reference_caveats
 from flows.web.answers import error_fields, reply
 from flows.web.conditions import parse_having, parse_where
 from flows.web.endpoint import Question, json_array, json_object
 from flows.web.parameters import MAX_ROWS, QueryParameters
+from flows.web.source import Source
 from flows.web.table_names import table_named
 
 COUNT_HEADER = "X-Total-Count"
@@ -31,15 +33,23 @@ def answer_question(question: Question[QueryParameters]) -> Response:
     table = table_named(question.source.model(), question.parameters.dataset)
     asked = _asked(table, question.parameters)
     asked.checked((table,))
+    caveats = _caveats(question.source, table, asked)
     found = _found(question, table, asked)
     query = Query(table.name, asked.measures, asked.by, asked.where, asked.totals)
     rows, too_large = fitting(table, query, found.rows)
     kinds = {name: _described(table, name) for name in query.measures}
     answer: dict[str, Any] = {"dataset": table.name, "measures": kinds, "count": found.count}
     errors = [error_fields(sum_overflow(table, measure)) for measure in (*too_large, *found.too_large)]
-    told = reply(answer | {"rows": json_rows(table, query, rows)} | ({"errors": errors} if errors else {}))
+    answer |= {"rows": json_rows(table, query, rows)}
+    told = reply(answer | ({"errors": errors} if errors else {}) | ({"caveats": caveats} if caveats else {}))
     told.headers[COUNT_HEADER] = str(found.count)
     return told
+
+
+def _caveats(source: Source, table: Table, asked: Asked) -> list[str]:
+    """What is to be known of the joined tables that are read, as they stand before they are."""
+    references = source.references(asked.query) if table.references else ()
+    return [caveat for each in references for caveat in reference_caveats(each)]
 
 
 def _described(table: Table, measure: str) -> dict[str, str]:
@@ -85,6 +95,10 @@ _SUMS = {
     **json_array(json_object("measure", "error", "next")),
     "description": "Measures of which a sum does not fit; it is null in the rows",
 }
+_CAVEATS = {
+    **json_array({"type": "string"}),
+    "description": "What is to be known of it, such as that a joined table is not complete; only where there is",
+}
 _KINDS = {
     "type": "object",
     "additionalProperties": {**json_object("kind"), "description": "With a format, how people are to see its numbers"},
@@ -100,5 +114,5 @@ ROW = {
     "total_depth says how many levels a row fixes; with others, is_others whether it stands for the groups left out",
 }
 ROWS = json_object("dataset", measures=_KINDS, count=_COUNT, rows=json_array(ROW))
-ROWS["properties"] |= {"errors": _SUMS}
+ROWS["properties"] |= {"errors": _SUMS, "caveats": _CAVEATS}
 """The schema of the answer."""

@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.cube.bounds import Bounds
 from flows.model.query import Query
+from flows.model.references import ReferenceState
 from flows.model.row_query import RowQuery
 from flows.model.tables import Table
 from flows.store.history import FileRow
@@ -29,6 +30,10 @@ class Source(Protocol):
 
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         """Ask the cube for several answers of one state of a table."""
+
+    def references(self, query: Query, *, counted: bool = False) -> tuple[ReferenceState, ...]:
+        """How the joined tables stand that a query reads; with `counted` also how many rows have no match there, which
+        is found out once for each state of the tables."""
 
     def is_ready(self, table: str) -> bool:
         """Whether a table is complete."""

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, QueuePool, create_engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from flows.cube.duckdb.engine import DuckDbCube
+from flows.cube.observable import WatchedCube
 from flows.ingest import commit
 from flows.ingest.bootstrap import open_monitor
 from flows.ingest.compaction import compact
@@ -236,7 +237,7 @@ class SteppedFeed:
         monitor = open_monitor(self.dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
         self._open.callback(monitor.close)
         self.resources = Resources(
-            self._cubes.of(self.dataset.table),
+            WatchedCube(self._cubes.of(self.dataset.table)),
             ledger,
             segments,
             Quarantine(self.root / "quarantine"),

@@ -16,8 +16,9 @@ from flows.model.tables import Table
 
 def needs_rows(table: Table, query: Query) -> bool:
     """Whether the cube cannot say it: what it shows for a null member of a level is not documented, and it has no
-    decimals, and no levels but columns."""
-    counted = any(is_answered_from_rows(table, table.measure(name).aggregation) for name in query.measures)
+    decimals, no levels but columns, and nothing of joined tables."""
+    joined = bool(table.references_of(query.touched_levels, query.measures))
+    counted = joined or any(is_answered_from_rows(table, table.measure(name).aggregation) for name in query.measures)
     named = [table.level(name) for name in query.touched_levels]
     unsaid = any(not is_said_there(table, each) for each in query.where)
     inexact = any(level.nullable or not level.is_column or is_inexact_there(level) for level in named)
@@ -33,7 +34,9 @@ def hierarchies_there(table: Table) -> dict[str, tuple[str, ...]]:
 
 
 def is_shown_there(table: Table, aggregation: Aggregation) -> bool:
-    """Whether Atoti's own interface has a measure, exact or not."""
+    """Whether Atoti's own interface has a measure, exact or not; it has none of joined tables."""
+    if aggregation.column in table.joined_names:
+        return False
     match aggregation:
         case Sum(column) | Mean(column):
             return table.column(column).type.atoti != "String"
@@ -76,7 +79,15 @@ def joined_parts(table: Table, query: Query, parts: Mapping[int, pl.DataFrame]) 
 
 
 def touched_columns(table: Table, query: Query) -> tuple[str, ...]:
-    """The columns that a query names, or measures."""
-    measured = [table.measure(name).aggregation.column for name in query.measures]
-    levels = [table.level(name).column for name in query.touched_levels]
-    return tuple(dict.fromkeys([*levels, *(name for name in measured if name is not None)]))
+    """The columns that a query names or measures, and those that find what it asks of joined tables."""
+    numbers = {number.name: number for number in table.joined_numbers}
+    measured = [name for name in measured_columns(table, query) if name not in numbers]
+    asked = [numbers[name] for name in measured_columns(table, query) if name in numbers]
+    found = [column for value in (*map(table.level, query.touched_levels), *asked) for column in value.columns]
+    return tuple(dict.fromkeys([*found, *measured]))
+
+
+def measured_columns(table: Table, query: Query) -> list[str]:
+    """What the measures of a query are made of: columns, and numbers of joined tables."""
+    columns = (table.measure(name).aggregation.column for name in query.measures)
+    return [name for name in columns if name is not None]

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from functools import reduce
+from functools import partial, reduce
 from math import ceil
 from operator import itemgetter
 from typing import Any, assert_never
@@ -26,6 +26,7 @@ from flows.cube.atoti.answers import (
     hierarchies_there,
     is_shown_there,
     joined_parts,
+    measured_columns,
     needs_rows,
     touched_columns,
 )
@@ -34,6 +35,7 @@ from flows.cube.atoti.failures import failing
 from flows.cube.atoti.overflow import LargestIntegers
 from flows.cube.atoti.start import StartLog, starting, warn_of_open_port
 from flows.cube.bounds import Bounds
+from flows.cube.joined_rows import key_columns, unmatched_rows, with_joined
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, live_batches
 from flows.model.conditions import Condition
@@ -65,7 +67,7 @@ class AtotiCube:
         self._log = StartLog()
         self._session = start_session(self._log)
         self._closed = False
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()  # what is asked together may ask joined tables together
         self._tables: dict[str, tt.Table] = {}
         self._cubes: dict[str, tt.Cube] = {}
         self._largest = {table.name: LargestIntegers() for table in model}
@@ -122,7 +124,8 @@ class AtotiCube:
         bounds = bounds or Bounds()
         with self._asking(table, bounds) as within_s:
             if needs_rows(table, query) or self._largest[table.name].may_overflow(table, query):
-                rows = self._rows_with(table, query.where, touched_columns(table, query), within_s)
+                asked = (*query.touched_levels, *measured_columns(table, query))
+                rows = self._rows_with(table, query.where, touched_columns(table, query), asked, within_s)
                 answer = frames.aggregate(table, query, rows)
             else:
                 answer = self._ask_cube(table, query, within_s)
@@ -138,9 +141,9 @@ class AtotiCube:
         """The rows of one page, and how many there are. Atoti sorts no rows: all of them are taken out of it."""
         table = query.checked(self.model)
         with self._asking(table, bounds or Bounds()) as within_s:
-            return frames.page_of(
-                table, query, self._rows_with(table, query.where, list(frames.row_columns(table)), within_s)
-            )
+            asked = [condition.name for condition in query.where]
+            rows = self._rows_with(table, query.where, list(frames.row_columns(table)), asked, within_s)
+            return frames.page_of(table, query, rows)
 
     @contextmanager
     def _asking(self, table: Table, bounds: Bounds) -> Iterator[float | None]:
@@ -163,6 +166,14 @@ class AtotiCube:
                 versions = [version for version, _ in group]
                 found = stored.query(filter=stored[VERSION].isin(*versions), timeout=_ROWS_TIMEOUT)
                 yield frames.typed(pl.from_pandas(found), columns)
+
+    def unmatched(self, table: str) -> dict[str, int]:
+        """How many rows of a table have no row in each that is joined to it; all of these are taken out of Atoti."""
+        of, reading = self._table(table), partial(self._read, within_s=None)
+        if not of.joins:
+            return {}
+        with self._writing, failing("count", table):
+            return unmatched_rows(of, reading(of, key_columns(of)), reading)
 
     def row_count(self, table: str) -> int:
         """How many rows a table holds."""
@@ -239,20 +250,33 @@ class AtotiCube:
         return frames.typed(pl.from_pandas(found), columns)
 
     def _rows_with(
-        self, table: Table, where: Iterable[Condition], names: Sequence[str], within_s: float | None
+        self,
+        table: Table,
+        where: Iterable[Condition],
+        columns: Sequence[str],
+        asked: Iterable[str],
+        within_s: float | None,
     ) -> pl.DataFrame:
-        """These columns of the rows that conditions mean, as far as Atoti can check them."""
+        """These columns of the rows that conditions mean, as far as Atoti can check them, with what is asked of joined
+        tables: of one state of all of them."""
+        names, reading = set(asked), partial(self._read, within_s=within_s)
+        with self._writing if names & table.joined_names else nullcontext():
+            return with_joined(table, names, reading(table, columns, where=where), reading)
+
+    def _read(
+        self, table: Table, columns: Sequence[str], *, within_s: float | None, where: Iterable[Condition] = ()
+    ) -> pl.DataFrame:
         stored = self._tables[table.name]
         narrowed = [
             compile_condition(table, stored[table.level(each.name).column], each) for each in narrowing(table, where)
         ]
         found = stored.query(
-            *(stored[name] for name in names),
+            *(stored[name] for name in columns),
             filter=_all(narrowed),
             timeout=_ROWS_TIMEOUT if within_s is None else timedelta(seconds=within_s),
         )
         types = frames.row_columns(table)
-        return frames.typed(pl.from_pandas(found), {name: types[name] for name in names})
+        return frames.typed(pl.from_pandas(found), {name: types[name] for name in columns})
 
 
 def compile_aggregation(

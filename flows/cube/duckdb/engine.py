@@ -130,7 +130,7 @@ class DuckDbCube:
             for each in stored:
                 cursor.execute(each.extent_of_none)  # the state is that of the first look; its floats are noted before
             return [
-                _ordered(each, query, _answer_once(cursor, each, query, bounds, each.floats, wide=wide))
+                _ordered(each, query, _answer_once(cursor, each, query, bounds, each.float_ranges, wide=wide))
                 for each, query in zip(stored, queries, strict=True)
             ]
 
@@ -153,6 +153,16 @@ class DuckDbCube:
             for batch in cursor.sql(stored.everything).to_arrow_reader(BATCH_ROWS):
                 yield stored.frame(batch)
 
+    def unmatched(self, table: str) -> dict[str, int]:
+        """How many rows of a table have no row in each that is joined to it; see the port."""
+        stored = self._stored[table]
+        names = list(stored.table.references)
+        if not names:
+            return {}
+        with self._database.cursor() as cursor:
+            [found] = answer(cursor, stored.unmatched, [], names, None).rows()
+        return dict(zip(names, found, strict=True))
+
     def row_count(self, table: str) -> int:
         """How many rows a table holds."""
         self._database.require_open()
@@ -172,17 +182,17 @@ class DuckDbCube:
 def _answer(cursor: Cursor, stored: StoredTable, query: Query, bounds: Bounds | None) -> pl.DataFrame:
     """The answer of a query, asked again where a commit has brought floats in another range meanwhile."""
     while True:
-        floats = stored.floats
+        floats = stored.float_ranges
         try:
             try:
                 frame = _answer_once(cursor, stored, query, bounds, floats, wide=False)
             except TooWide:  # one sum that does not fit fails them all: ask again for wide ones
                 frame = _answer_once(cursor, stored, query, bounds, floats, wide=True)
         except TooWide:
-            if stored.floats is floats:
+            if stored.float_ranges == floats:
                 raise
         else:
-            if stored.floats is floats:
+            if stored.float_ranges == floats:
                 return frame
 
 

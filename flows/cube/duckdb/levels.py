@@ -61,6 +61,23 @@ def join_clauses(levels: Iterable[Level], joins: Mapping[str, JoinedTable]) -> s
     return "".join(dict.fromkeys(clause for level in levels for clause in clauses(level, joins)))
 
 
+def all_joins(joins: Mapping[str, JoinedTable], before: str = "") -> dict[str, tuple[str, str]]:
+    """All tables that are joined, by what their levels are called by: what joins them, and which rows have a row of the
+    table before, and none there.
+
+    Args:
+        joins: what is joined to a table.
+        before: which rows have a row of that table; all, where nothing is said.
+    """
+    found = {}
+    for name, joined in joins.items():
+        matched = joined.inside[VERSION]
+        found[name] = (joined.clause, f"{before}{matched} IS NULL")
+        behind = all_joins(joined.joins, f"{matched} IS NOT NULL AND ")
+        found |= {f"{name}.{other}": each for other, each in behind.items()}
+    return found
+
+
 def compile_level(level: Level, inside: Mapping[str, str], joins: Mapping[str, JoinedTable]) -> str:
     """A level in SQL, as the engine holds its values.
 

@@ -13,7 +13,14 @@ import polars as pl
 import pyarrow as pa
 
 from flows.cube.duckdb.conditions import compile_condition
-from flows.cube.duckdb.levels import JoinedTable, compile_grouping, compile_level, join_clauses, joined_tables
+from flows.cube.duckdb.levels import (
+    JoinedTable,
+    all_joins,
+    compile_grouping,
+    compile_level,
+    join_clauses,
+    joined_tables,
+)
 from flows.cube.duckdb.limbs import limb_sums
 from flows.cube.float_sums import FloatRanges, ranges_of, summed_floats, widest
 from flows.cube.frames import row_columns
@@ -43,9 +50,11 @@ class StoredTable:
         self._kinds = row_columns(table)
         self.columns = list(self._kinds)
         self._name = name
+        self._numbers = {number.name: number for number in table.joined_numbers}
         self._inside = {column: f"c{i}" for i, column in enumerate(self.columns)}
         self.floats: FloatRanges = {}
         self._joins: dict[str, JoinedTable] = {}
+        self._references: dict[str, StoredTable] = {}
         required = {*table.keys, VERSION}
         typed = (f"{self._inside[c]} {self._kinds[c].duckdb}{' NOT NULL' * (c in required)}" for c in self.columns)
         same_key = " AND ".join(f"i.{self._inside[key]} = t.{self._inside[key]}" for key in table.keys)
@@ -62,6 +71,7 @@ class StoredTable:
         """Make known how the tables lie whose rows belong to those of this one."""
         inside = {name: (stored._name, stored._inside) for name, stored in tables.items()}
         self._joins = joined_tables(self.table, self._inside, inside)
+        self._references = {name: tables[table.name] for name, table in self.table.references.items()}
 
     def drop(self, versions: Collection[int]) -> tuple[str, list[Any]]:
         """The statement that deletes the rows of some versions, and the values to bind.
@@ -120,6 +130,23 @@ class StoredTable:
             self.floats = found
         return rows
 
+    @property
+    def float_ranges(self) -> FloatRanges:
+        """The ranges of the floats that can be asked for, with those of joined tables."""
+        joined = (
+            (f"{name}.{column}", found)
+            for name, stored in self._references.items()
+            for column, found in stored.floats.items()
+        )
+        return {**dict(joined), **self.floats}
+
+    @property
+    def unmatched(self) -> str:
+        """The statement that counts the rows without a match, in the order of `Table.references`."""
+        joins = all_joins(self._joins).values()
+        counted = ", ".join(f"count(*) FILTER (WHERE {unmatched})" for _, unmatched in joins)
+        return f"SELECT {counted} FROM {self._name}{''.join(clause for clause, _ in joins)}"
+
     def select(self, query: Query, floats: FloatRanges, *, wide: bool = False) -> tuple[str, list[Value]]:
         """The statement that answers a query, and the values to bind; they come in no order.
 
@@ -133,7 +160,7 @@ class StoredTable:
         ]
         levels = [by for by, _ in groups]
         measures = [
-            limb_sums(self._inside[summed[name][0].column], summed[name][1])
+            limb_sums(self._column(summed[name][0].column), summed[name][1])
             if name in summed
             else self._aggregate(self.table.measure(name).aggregation, wide=wide)
             for name in query.measures
@@ -147,14 +174,23 @@ class StoredTable:
             selected.append(f"CAST({fixed} AS BIGINT) AS depth")
         where, values = self._where(query.where)
         group = _grouping(levels, query.totals)
-        return f"SELECT {', '.join(selected)} FROM {self._from(query.touched_levels)}{where}{group}", values
+        return (
+            f"SELECT {', '.join(selected)} FROM {self._from(query.touched_levels, query.measures)}{where}{group}",
+            values,
+        )
 
     def _level(self, level: Level) -> str:
         return compile_level(level, self._inside, self._joins)
 
-    def _from(self, levels: Iterable[str]) -> str:
-        """The table, with those joined to it that some levels are of."""
-        return f"{self._name}{join_clauses(map(self.table.level, levels), self._joins)}"
+    def _column(self, name: str) -> str:
+        """A column that is measured, or a number of a joined table."""
+        return self._inside[name] if name in self._inside else self._level(self._numbers[name])
+
+    def _from(self, levels: Iterable[str], measures: Iterable[str] = ()) -> str:
+        """The table, with those joined to it that some levels and measures are of."""
+        columns = (self.table.measure(name).aggregation.column for name in measures)
+        numbers = (self._numbers[column] for column in columns if column in self._numbers)
+        return f"{self._name}{join_clauses((*map(self.table.level, levels), *numbers), self._joins)}"
 
     def page(self, query: RowQuery) -> tuple[str, list[Value]]:
         """The statement that finds the rows of a page, and the values to bind."""
@@ -175,21 +211,21 @@ class StoredTable:
             case RowCount():
                 return "count(*)"
             case ValueCount(column):
-                return f"count({self._inside[column]})"
+                return f"count({self._column(column)})"
             case DistinctCount(column):
-                return f"count(DISTINCT {self._inside[column]})"
+                return f"count(DISTINCT {self._column(column)})"
             case Min(column):
-                return f"min({self._inside[column]})"
+                return f"min({self._column(column)})"
             case Max(column):
-                return f"max({self._inside[column]})"
+                return f"max({self._column(column)})"
             case Mean(column) if wide and isinstance(kind := self.table.column(column).type, DecimalType):
-                return _wide_mean(self._inside[column], kind)
+                return _wide_mean(self._column(column), kind)
             case Mean(column):
-                return f"CAST(avg({self._inside[column]}) AS DOUBLE)"
+                return f"CAST(avg({self._column(column)}) AS DOUBLE)"
             case Sum(column) if wide:
-                return _wide_sum(self._inside[column], self.table.column(column).type)
+                return _wide_sum(self._column(column), self.table.column(column).type)
             case Sum(column):  # one beyond the type raises
-                return f"CAST(sum({self._inside[column]}) AS {self.table.type_of(aggregation).duckdb})"
+                return f"CAST(sum({self._column(column)}) AS {self.table.type_of(aggregation).duckdb})"
             case _:
                 assert_never(aggregation)
 

@@ -22,6 +22,7 @@ from flows.model.query import Query
 from tests.cube_rows import all_rows, rows_of
 from tests.integration.cube.condition_contract import ConditionContract
 from tests.integration.cube.cube_contract import DAYS, MODEL, SALES, CubeContract, content, put, segment
+from tests.integration.cube.join_contract import JOINED, JoinContract
 from tests.integration.cube.level_contract import LevelContract
 from tests.integration.cube.measure_contract import MeasureContract
 from tests.integration.cube.row_contract import RowContract
@@ -42,10 +43,10 @@ class TestRows(LevelContract):
             yield cube
 
 
-class TestDuckDb(CubeContract, ConditionContract, LevelContract, MeasureContract, RowContract):
+class TestDuckDb(CubeContract, ConditionContract, JoinContract, LevelContract, MeasureContract, RowContract):
     @pytest.fixture
     def cube(self) -> Iterator[Cube]:
-        cube = open_cube("duckdb", MODEL)
+        cube = open_cube("duckdb", (*MODEL, *JOINED))
         yield cube
         cube.close()
 

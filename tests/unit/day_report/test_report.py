@@ -56,7 +56,8 @@ REPORT = DayReport(
     dataset="<i>sales</i>", day="2021-05-02", level="D|<b>", day_before="2021-05-01", week_before="2021-04-25",
     since_utc="2021-05-02T05:00:00+00:00", until_utc="2021-05-03T05:00:00+00:00", due=True, totals=TOTALS,
     counts={"refused": len(FILES)}, files=FILES, more_files=3, loaded_utc=None, stale=0, waiting=1, rows=17,
-    missing=1, extra=0, complaints=(HOSTILE[0],), state=RESTATED, runs=(Run("a <b>", "http://127.0.0.1:4200/runs?a=1&b=<"),),
+    missing=1, extra=0, complaints=(HOSTILE[0],), state=RESTATED,
+    unmatched={"Shop": 0, HOSTILE[0]: 3}, runs=(Run("a <b>", "http://127.0.0.1:4200/runs?a=1&b=<"),),
 )  # fmt: skip
 
 
@@ -64,7 +65,8 @@ def test_each_form_says_what_the_day_is_and_which_totals_are_others() -> None:
     words = "restated 2021-05-04 06:00:00 UTC, 17 rows"
     page = " ".join(PageText(make_page(REPORT)).texts)
     for text in (page, make_markdown(REPORT), make_csv(REPORT)):
-        assert words in text and "10 → 12" in text
+        assert words in text and "10 → 12" in text and "Shop" not in text
+    assert f"3 rows have no {HOSTILE[0]}" in page
     assert DayReport.from_json(json.loads(json.dumps(REPORT.as_json()))).as_json() == REPORT.as_json()
 
 

@@ -1,0 +1,114 @@
+"""Rows whose joined table is not complete, and rows that have no match in it, as a session shows them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from polars.exceptions import PanicException
+from typer.testing import CliRunner
+
+from flows.cli.main import app
+from flows.day_report.build import complete_report
+from flows.day_report.download import make_csv
+from flows.day_report.markdown import make_markdown
+from flows.ingest.repair import SegmentRepair
+from flows.settings import Settings
+from tests.integration.runtime.watched_session import Session, beside
+from tests.waiting import until
+
+DECLARATION = """
+import dataframely as dy
+from dataclasses import replace
+from cubefeed import Dataset, Join
+from flows.datasets.sales import SALES
+
+class Products(dy.Schema):
+    ID = dy.String(primary_key=True)
+    Category = dy.String()
+    Weight = dy.Int64()
+
+PRODUCTS = Dataset(Products, "{root}/products", name="products")
+SALES = replace(SALES, landing="{root}/sales", joins=(Join(PRODUCTS, on={{"Product": "ID"}}),))
+"""
+ROWS = b"ID,Date,Product,Quantity\n1,2021-05-01,phone,4\n2,2021-05-01,ghost,6\n"
+BY_CATEGORY = "/api/query?dataset=sales&measure=Quantity.SUM&by=Product.Category"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Settings:
+    """Sales, and the products that they are joined to."""
+    declaration = tmp_path / "shop.py"
+    declaration.write_text(DECLARATION.format(root=tmp_path), encoding="utf-8")
+    for name in ("sales", "products"):
+        (tmp_path / name).mkdir()
+    return Settings(state=tmp_path / "state", datasets=f"{declaration}:SALES,{declaration}:PRODUCTS", settle_s=0.0)
+
+
+def command(shop: Settings, *arguments: str) -> tuple[str, str]:
+    found = CliRunner().invoke(app, [*arguments, "--state", str(shop.state)])
+    assert found.exit_code == 0, found.output
+    return found.stdout, found.stderr
+
+
+@pytest.mark.usefixtures("quick", "in_order")
+def test_rows_show_without_a_match_until_the_joined_table_is_there_and_those_that_stay_so_are_counted(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.ingest.dataset_state.RETRY_S", 3600.0)
+    mend = SegmentRepair.repair
+
+    def cannot(self: SegmentRepair, dataset: Any, mount: Any) -> Any:
+        if dataset.name == "products":
+            raise PanicException("a rule on a loaded row")
+        return mend(self, dataset, mount)
+
+    monkeypatch.setattr(SegmentRepair, "repair", cannot)
+
+    def reference(session: Session) -> dict[str, Any]:
+        found: dict[str, Any] = session.get("/api/status").json()["datasets"]["sales"]["references"]["Product"]
+        return found
+
+    def story(session: Session) -> None:
+        landing = shop.state.parent
+        (landing / "sales" / "a.csv").write_bytes(ROWS)
+        until(lambda: session.rows("sales") == 2)
+        answer = session.get(BY_CATEGORY).json()
+        assert answer["rows"] == [{"Product.Category": "no Product", "Quantity.SUM": 10}]
+        [caveat] = answer["caveats"]
+        assert "products is not complete yet" in caveat and "a rule on a loaded row" in caveat
+        assert "caveats" not in session.get("/api/query?dataset=sales&measure=Quantity.SUM&by=Product").json()
+        _, told = command(shop, "query", "Quantity.SUM", "--by", "Product.Category", "--dataset", "sales")
+        assert caveat in told
+        assert not reference(session)["ready"] and "a rule on a loaded row" in reference(session)["degraded"]
+
+        monkeypatch.setattr(SegmentRepair, "repair", mend)
+        session.feed.datasets["products"].retry_at = 0.0
+        (landing / "products" / "p.csv").write_bytes(b"ID,Category,Weight\nphone,mobile,3\n")
+        until(lambda: session.rows("products") == 1)
+        answer = session.get(f"{BY_CATEGORY}&measure=Product.Weight.SUM").json()
+        assert answer["rows"] == [
+            {"Product.Category": "mobile", "Quantity.SUM": 4, "Product.Weight.SUM": 3},
+            {"Product.Category": "no Product", "Quantity.SUM": 6, "Product.Weight.SUM": None},
+        ]
+        assert "caveats" not in answer
+        assert reference(session) == {"dataset": "products", "ready": True, "degraded": None, "unmatched": 1}
+        words = "1 row has no Product"
+        assert f"sales: {words} in products" in command(shop, "status")[0]
+        report = complete_report(shop.state, session.ask("sales", "report", date="2021-05-01")["report"])
+        assert words in make_markdown(report) and "unmatched,,Product,1" in make_csv(report)
+
+        (landing / "products" / "q.csv").write_bytes(b"ID,Category,Weight\nghost,odd,5\n")
+        until(lambda: session.rows("products") == 2)
+        assert reference(session)["unmatched"] == 0
+        assert "no Product" not in command(shop, "status")[0]
+        assert json.loads(command(shop, "status", "--format", "json")[0])["datasets"]["sales"]["references"]
+        report = complete_report(shop.state, session.ask("sales", "report", date="2021-05-01")["report"])
+        assert "no Product" not in make_markdown(report) and "unmatched" not in make_csv(report)
+        session.feed.datasets["products"].degrade("its disk is full")
+        [caveat] = session.get(BY_CATEGORY).json()["caveats"]
+        assert "what it says of Product may be old: its disk is full" in caveat
+
+    beside(shop, story)
