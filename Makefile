@@ -15,7 +15,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: demo up test test-fast test-atoti test-deep test-attack soak bench bench-full bench-guard bench-against check hooks audit licences clean help
+.PHONY: demo up test test-fast test-atoti test-deep test-attack soak bench bench-full bench-guard bench-against picture check hooks audit licences clean help
 
 demo: $(READY)        ## the sample story, from files to a live cube (ENGINE=duckdb or atoti)
 	@$(BIN)/cubefeed demo --engine $(ENGINE)
@@ -41,7 +41,7 @@ test-attack: $(READY) ## all attacks, the long ones too
 soak: $(READY)        ## streams, outages and corrections for 40 minutes; figures in tests/bench/soak.json
 	@$(BIN)/python -m tests.bench.soak
 
-bench: $(READY)       ## ours and its peers side by side; figures in tests/bench/results.json and the README
+bench: $(READY)       ## ours and its peers side by side; figures in tests/bench/, README.md and results.json
 	@$(BIN)/python -m tests.bench.run
 
 bench-full: $(READY)  ## the same at three sizes: how cost grows
@@ -53,6 +53,9 @@ bench-guard: $(READY) ## a quick run, whose ratios may not be far above the comm
 bench-against: $(READY) ## this tree and another commit in turn: COMMIT=main ONLY="one-file burst" PAIRS=7 QUICK=1
 	@$(BIN)/python -m tests.bench.against $(COMMIT) $(if $(ONLY),--only $(ONLY)) $(if $(PAIRS),--pairs $(PAIRS)) \
 	    $(if $(QUICK),--quick)
+
+picture: $(READY)     ## the README's picture of the live page, taken again: needs Chromium
+	@$(BIN)/python -m tests.picture
 
 check: $(READY)       ## style, types and the direction of imports
 	@failed=0; \

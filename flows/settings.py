@@ -58,7 +58,7 @@ class Kind[T](NamedTuple):
 
 
 class Variable(NamedTuple):
-    """A variable of the environment, as the README's table has it.
+    """A variable of the environment, as `deployments/REFERENCE.md` has it.
 
     Args:
         name: of the variable.
@@ -110,7 +110,7 @@ class Setting(NamedTuple):
 @dataclass(frozen=True)
 class Settings:
     """One installation's settings. Each field is the variable CUBEFEED_<FIELD>, of which an empty one counts as not
-    set, and a row of the README's table."""
+    set, and a row in `deployments/REFERENCE.md`."""
 
     state: Annotated[
         Path, Setting("state directory: ledger, segments, quarantine, reports, backups, Prefect's home", _PATH)

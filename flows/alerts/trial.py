@@ -21,7 +21,10 @@ def send_trial(settings: Settings) -> list[dict[str, Any]]:
     """
     addresses = configured_addresses("")
     if not addresses:
-        raise DeclarationError(f"{ALERTS_VARIABLE.name} names nobody", next_step="set it, as the README says")
+        raise DeclarationError(
+            f"{ALERTS_VARIABLE.name} names nobody",
+            next_step="set it to addresses such as mailto://…, as deployments/README.md says",
+        )
     require_usable(addresses)
     body = f"Whoever reads this is told what goes wrong with the cube of {settings.datasets}."
     message = Message("", f"{sender(settings.name)}: a test of the alerts", body, Mood.NEWS.value, now_utc())

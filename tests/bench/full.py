@@ -14,8 +14,8 @@ from math import log10
 from typing import Any
 
 from tests.bench.groups import GROUPS
-from tests.bench.run import QUICK, README, ending, measure, save, save_so_far
-from tests.bench.table import put_into_readme
+from tests.bench.run import PAGE, QUICK, ending, measure, save, save_so_far
+from tests.bench.table import put_into_page
 from tests.bench.workspace import say
 
 SCALES = (0.01, QUICK, 1.0)
@@ -38,7 +38,7 @@ def main() -> None:
         row["peer_exponent"] = _exponent([size[row["name"]]["peer_value"] for size in sizes])
     save(whole, "rows", whole=len(groups) == len(GROUPS))
     if len(groups) == len(GROUPS):
-        put_into_readme(README, whole)
+        put_into_page(PAGE, whole)
     sys.stdout.write("| what | ÷100 | ÷10 | ×1 | exponent | peer's exponent |\n|---|---|---|---|---|---|\n")
     for row in whole:
         found = [size[row["name"]]["ours"] for size in sizes]

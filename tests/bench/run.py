@@ -3,7 +3,7 @@
     python -m tests.bench.run [--quick] [--only NAME …]
 
 Ratios are the claims; absolute figures are shown and not claimed. Figures go to `results.json` after each group and,
-from a whole run at full size, into the table of the README.
+from a whole run at full size, into the table of README.md beside it.
 
 A peer or a browser that is not installed, or a group that fails, takes no other row with it: its own rows are "not
 measured: why". In `results.json` only a whole run puts such a row in the place of one with values, since all its rows
@@ -31,11 +31,11 @@ from typing import Any
 from tests.bench.apart import QUIET, ROOT
 from tests.bench.failures import is_absent
 from tests.bench.groups import GROUPS, Group, measure_group
-from tests.bench.table import put_into_readme, replace_text, table
+from tests.bench.table import put_into_page, replace_text, table
 from tests.bench.workspace import Workspace, say
 
 RESULTS = Path(__file__).with_name("results.json")
-README = ROOT / "README.md"
+PAGE = ROOT / "tests" / "bench" / "README.md"
 QUICK = 0.1
 PACKAGES = ("duckdb", "polars", "pyarrow", "dataframely", "watchdog", "prefect", "dlt", "perspective-python")
 
@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None, *, known: Mapping[str, Group] =
     sys.stdout.write(table(rows))
     save(rows, part, whole=whole)
     if whole and not given.quick:
-        put_into_readme(README, rows)
+        put_into_page(PAGE, rows)
     say(f"{time.monotonic() - started:.0f} s")
     return ending(rows)
 

@@ -16,12 +16,12 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def put_into_readme(readme: Path, rows: Sequence[dict[str, Any]]) -> None:
+def put_into_page(page: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write the table between its two marks."""
-    text = readme.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    replace_text(readme, f"{before}{BEGIN}\n{table(rows)}{END}{after}")
+    replace_text(page, f"{before}{BEGIN}\n{table(rows)}{END}{after}")
 
 
 def replace_text(file: Path, text: str) -> None:

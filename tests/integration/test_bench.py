@@ -21,14 +21,14 @@ from tests.bench.run import Result, main, measure, save
 from tests.bench.table import BEGIN, END, table
 from tests.bench.workspace import Runs, Workspace, compared
 
-README = f"before\n{BEGIN}\n{END}\nafter\n"
+PAGE = f"before\n{BEGIN}\n{END}\nafter\n"
 
 
 @pytest.fixture(autouse=True)
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Results and a README of the test's own."""
-    (tmp_path / "README.md").write_text(README)
-    monkeypatch.setattr(run, "README", tmp_path / "README.md")
+    """Results and a page of the test's own."""
+    (tmp_path / "README.md").write_text(PAGE)
+    monkeypatch.setattr(run, "PAGE", tmp_path / "README.md")
     monkeypatch.setattr(run, "RESULTS", tmp_path / "results" / "results.json")
     (tmp_path / "results").mkdir()
     for name in children.QUIET:
@@ -140,7 +140,7 @@ def test_what_was_measured_before_ctrl_c_is_kept(results: Path, tmp_path: Path) 
     known["never"] = group(sound_too, "cli-help")
     assert main([], known=known) == 130
     assert list(read(results)) == ["arrival", "parse"]
-    assert (tmp_path / "README.md").read_text() == README, "its table is of whole runs only"
+    assert (tmp_path / "README.md").read_text() == PAGE, "its table is of whole runs only"
 
 
 def test_a_row_without_values_replaces_one_with_values_only_in_a_whole_run(results: Path) -> None:

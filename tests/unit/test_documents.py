@@ -1,11 +1,14 @@
-"""What the documents for engineers name is there."""
+"""What the documents name is there, and what is made of the code is as the code has it."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from tests.documents import README, REFERENCE, anchors, documents, links
+from tests.reference import found, made
 from tests.repository import ROOT
 
 ARCHITECTURE = (ROOT / "flows" / "README.md").read_text(encoding="utf-8")
@@ -15,6 +18,8 @@ SECURITY = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
 TESTS = [path.name for path in (ROOT / "tests").rglob("*.py")]
 MOST_LINES = 300
 MOST_WORDS = 30
+MOST_README_LINES = 150
+MADE = made()
 
 
 def paths_in(text: str) -> list[str]:
@@ -43,3 +48,29 @@ def test_every_test_that_is_named_is_there() -> None:
 def test_the_architecture_is_short_and_its_words_are_few() -> None:
     assert len(ARCHITECTURE.splitlines()) <= MOST_LINES
     assert ARCHITECTURE.partition("## Words")[2].count("\n| ") - 1 <= MOST_WORDS
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= MOST_README_LINES
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda document: str(document.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in links(document):
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda document: str(document.relative_to(ROOT)))
+def test_every_place_of_the_repository_that_is_named_is_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w./-])(?:flows|tests|deployments|\.github)/[\w./-]*\w", text)
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+@pytest.mark.parametrize("part", MADE)
+def test_the_reference_is_what_the_code_says(part: str) -> None:
+    written = found(REFERENCE.read_text(encoding="utf-8"))
+    assert written[part].splitlines() == MADE[part].splitlines(), "python -m tests.reference writes it"

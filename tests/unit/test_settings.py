@@ -11,7 +11,6 @@ import pytest
 from flows.errors import DeclarationError
 from flows.settings import MEMORY, PREFIX, TOKEN_VARIABLE, Settings, variables
 from tests.repository import FLOWS, ROOT
-from tests.settings_table import README, find_table, make_table
 
 CODE = [*FLOWS.rglob("*.py"), *(ROOT / "deployments").glob("*.[py]*"), ROOT / "Makefile"]
 OTHERS = {
@@ -75,10 +74,6 @@ def test_what_is_given_comes_before_the_environment_and_an_empty_variable_is_not
     monkeypatch.setenv("CUBEFEED_PORT", "")
     assert Settings.read(state=Path("here"), port=None) == replace(Settings.read(), state=Path("here"))
     assert Settings.read().port == Settings.port
-
-
-def test_the_table_of_the_readme_is_what_the_settings_say() -> None:
-    assert find_table(README.read_text(encoding="utf-8")) == make_table(), "python -m tests.settings_table writes it"
 
 
 def test_every_variable_that_the_code_names_is_declared() -> None:
