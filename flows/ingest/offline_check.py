@@ -18,6 +18,7 @@ from flows.landing.manifest import with_manifest
 from flows.landing.names import name_filter
 from flows.landing.scan import scan
 from flows.landing.tree import find_signature
+from flows.model.archives import Zip
 from flows.model.dataset import Dataset
 from flows.model.files import SettledFile
 from flows.model.finding_frame import shorten
@@ -166,6 +167,8 @@ def _read(dataset: Dataset, file: LocatedFile) -> FileContent | Verdict:
 
 def _other_name(dataset: Dataset, file: LocatedFile) -> Verdict:
     expected = f"a name that matches {_patterns(dataset)}, and no temporary one: a session leaves others alone"
+    if dataset.archives is None and Zip().takes(Path(file.path).name):
+        expected += "; archives=Zip() takes archives of such files"
     return _refusal("pattern", Path(file.path).name, expected)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from flows.model.dataset import Dataset
 from flows.model.files import first_names
 from flows.model.header import Header
+from flows.model.tolerances import Tolerance
+from flows.text.plural import counted
 
 MAX_PREAMBLE = 1_000
 """Lines, or rows, among which a header is looked for."""
@@ -31,7 +33,8 @@ class ColumnNames:
         self._header = header
         self._known = {header.spelled(text): name for text, name in header.aliases.items()}
         self._known |= {header.spelled(name): name for name in dataset.header}
-        self._optional = _optional_columns(dataset) if header.missing == "null" else frozenset()
+        self._nullable = _optional_columns(dataset)
+        self._optional = self._nullable if header.missing == "null" else frozenset()
 
     def match(self, cells: Sequence[str]) -> Columns | None:
         """What the columns of a file are; None where its names are not as declared."""
@@ -69,8 +72,17 @@ class ColumnNames:
             "extra": [cell for cell, name in zip(cells, found, strict=True) if name is None],
         }
         told = "; ".join(f"{what}: {_first(names)}" for what, names in differences.items() if names)
-        only_extra = self._header.extra == "refuse" and not differences["missing"] and not differences["twice"]
-        return f'{told}; Header(by="name", extra="ignore") takes it' if only_extra else told
+        missing, extra, twice = differences["missing"], differences["extra"], differences["twice"]
+        if twice or (missing and extra):
+            return told
+        if extra and self._header.extra == "refuse":
+            return f'{told}; Header(by="name", extra="ignore") takes it'
+        return f'{told}; Header(by="name", missing="null") takes it' if self._nullable.issuperset(missing) else told
+
+
+def missing_column(name: str, rows: int) -> Tolerance:
+    """A declared column that a file lacks, so that its rows have no value in it."""
+    return Tolerance("missing column", f"column {name} missing in {counted(rows, 'row')}", rows)
 
 
 def _optional_columns(dataset: Dataset) -> frozenset[str]:

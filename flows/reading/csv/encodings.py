@@ -18,6 +18,9 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_WESTERN = "cp1252"
+_AROUND = 20
+"""Bytes beside one that is no text that are shown with it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def decode(body: bytes, encodings: Sequence[str]) -> Decoded:
     refusals = []
     for encoding in fitting:
         try:
-            text = _decode(body, encoding)
+            text = _decode(body, encoding, encodings)
         except FileRefused as refusal:
             refusals.append(refusal)
             continue
@@ -66,12 +69,13 @@ def _fitting(body: bytes, encodings: Sequence[str]) -> Sequence[str]:
         return encodings
     fitting = [each for each in encodings if re.match(_MARKS[mark], codec_name(each))]
     if not fitting:
-        expected = f"{' or '.join(encodings)} (the file starts with the mark of {_MARKS[mark]})"
+        option = f"Csv(encoding={(*encodings, _MARKS[mark])!r}) takes it"
+        expected = f"{' or '.join(encodings)} (the file starts with the mark of {_MARKS[mark]}); {option}"
         raise FileRefused("encoding", line=1, raw=repr(body[:4]), expected=expected)
     return fitting
 
 
-def _decode(body: bytes, encoding: str) -> bytes:
+def _decode(body: bytes, encoding: str, encodings: Sequence[str]) -> bytes:
     codec = codec_name(encoding)
     if codec == "utf-8" and is_utf8(body):
         return body
@@ -79,8 +83,21 @@ def _decode(body: bytes, encoding: str) -> bytes:
         return body.decode(codec).removeprefix("\ufeff").encode()
     except UnicodeDecodeError as error:
         line = body[: error.start].decode(codec, "replace").count("\n") + 1
-        expected = f"{encoding} (byte {error.start + 1} of the file: {error.reason})"
+        expected = f"{encoding} (byte {error.start + 1} of the file: {error.reason}){_western(body, error, encodings)}"
         raw = repr(body[error.start : error.end])
         raise FileRefused("encoding", line=line, raw=raw, expected=expected) from None
     except UnicodeError as error:
         raise FileRefused("encoding", raw=str(error), expected=encoding) from None
+
+
+def _western(body: bytes, error: UnicodeDecodeError, encodings: Sequence[str]) -> str:
+    """What stands there in the encoding that such files mostly have, for who knows what is meant to."""
+    if _WESTERN in map(codec_name, encodings):
+        return ""
+    try:
+        body.decode(_WESTERN)
+    except UnicodeDecodeError:
+        return ""
+    start = max(body.rfind(b"\n", 0, error.start) + 1, error.start - _AROUND)
+    text = body[start : error.end + _AROUND].partition(b"\n")[0].decode(_WESTERN).strip()
+    return f"; in {_WESTERN} it is {text!r}: Csv(encoding={(*encodings, _WESTERN)!r}) takes it, if that is right"

@@ -14,6 +14,7 @@ MAX_HEADER_CHARS = 1 << 16
 """A longer line is no header, unless the dataset declares one as long: what differs in it is not looked for."""
 _WANTED_CHARS = 300
 """Of the header that is declared, so that there is room for what differs."""
+_MISSING = "the header is missing"
 _OTHER_DELIMITERS = ",;\t|:"
 
 
@@ -72,7 +73,21 @@ class HeaderRules:
         for delimiter in _OTHER_DELIMITERS:
             if len(expected) > 1 and split_header(line, delimiter, self._dialect.quote) == expected:
                 return f"the delimiter is {delimiter!r}; Csv(delimiter={delimiter!r}) takes it"
-        return self._names.difference(cells) or "the header is missing"
+        if not self._dialect.trailing and cells[-1:] == ("",) and cells[:-1] == expected:
+            return "it ends with a delimiter; Csv(trailing_delimiter=True) takes it"
+        if difference := self._names.difference(cells):
+            return difference
+        between = _delimiter_between(expected, line)
+        return f"the delimiter is {between!r}; Csv(delimiter={between!r}) takes it" if between else _MISSING
+
+
+def _delimiter_between(names: tuple[str, ...], line: str) -> str | None:
+    """The text that stands between the names of a header that is bare otherwise."""
+    if len(names) < 2 or not line.startswith(names[0]):
+        return None
+    between = line[len(names[0]) : line.find(names[1], len(names[0]) + 1)]
+    words = any(char.isalnum() for char in between)
+    return between if between and not words and between.join(names) == line else None
 
 
 def split_header(line: str, delimiter: str, quote: str | None = '"', escape: str | None = None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import polars as pl
 from flows.model.dataset import Dataset
 from flows.model.tables import FILE, LINE
 from flows.model.tolerances import Tolerance
+from flows.reading.column_names import missing_column
 from flows.reading.csv.dialect import Dialect, csv_of
 from flows.text.plural import counted
 
@@ -34,10 +35,14 @@ def let_cells_pass(
     if csv_of(dataset).padding:
         frame, found = _without_padding(frame, [name for name in names if name not in ignored])
     for name, text in ignored.items():
-        for file, count in _per_file(frame, pl.col(name) != ""):
+        for file, count in _per_file(frame, (pl.col(name) != "").sum()):
             told = f"column {text} ignored ({counted(count, 'value')})"
             found[file] = (*found.get(file, ()), Tolerance("ignored column", told, count))
-    absent = [pl.lit(None, pl.String).alias(name) for name in dataset.header if name not in names]
+    lacking = [name for name in dataset.header if name not in names]
+    for name in lacking:
+        for file, count in _per_file(frame, pl.len()):
+            found[file] = (*found.get(file, ()), missing_column(name, count))
+    absent = [pl.lit(None, pl.String).alias(name) for name in lacking]
     if ignored or absent or tuple(names) != dataset.header:
         frame = frame.with_columns(absent).select(*dataset.header, FILE, LINE)
     return frame, found
@@ -57,5 +62,5 @@ def _without_padding(
     return frame.with_columns(**cut), found
 
 
-def _per_file(frame: pl.DataFrame, flag: pl.Expr) -> list[tuple[int, int]]:
-    return frame.group_by(FILE, maintain_order=True).agg(flag.sum()).rows()
+def _per_file(frame: pl.DataFrame, count: pl.Expr) -> list[tuple[int, int]]:
+    return frame.group_by(FILE, maintain_order=True).agg(count).rows()

@@ -10,6 +10,7 @@ from flows.model.dataset import Dataset
 from flows.reading.byte_checks import count_lines
 from flows.reading.csv.dialect import Dialect, csv_of
 from flows.reading.csv.encodings import decode
+from flows.reading.csv.hints import with_hints
 from flows.reading.csv.parse import parse
 from flows.reading.csv.record import RecordExtent
 from flows.reading.physical_lines import line_starts, without_end
@@ -40,7 +41,7 @@ class CsvReader:
         return self._cost.worst(len(source.body), count_lines(source.body))
 
     def parse(self, sources: Sequence[Source]) -> RawRows:
-        return parse(self._dataset, sources)
+        return with_hints(self._dataset, sources, parse(self._dataset, sources))
 
     def raw(self, body: bytes, lines: Sequence[int]) -> Iterator[tuple[int, str]]:
         text, begin = self._text(body)

@@ -14,6 +14,7 @@ from flows.model.tables import LINE
 from flows.model.tolerances import Tolerance
 from flows.model.types import type_of
 from flows.reading.assembly import FileRows
+from flows.reading.column_names import missing_column
 from flows.reading.excel.cells import cell_values
 from flows.reading.excel.package import Package
 from flows.reading.excel.table import Grid, Table, find_table, plain, read_grid
@@ -73,7 +74,8 @@ class ExcelReader(PackedReader):
         ]
         lines = pl.Series(LINE, table.rows, pl.UInt32) + 1
         header = self._dataset.header
-        absent = [null_column(name, pl.String, len(lines)) for name in header if name not in table.columns]
+        lacking = [name for name in header if name not in table.columns]
+        absent = [null_column(name, pl.String, len(lines)) for name in lacking]
         frame = pl.DataFrame([*values, *absent, lines]).select(*header, LINE)
         check_row_counts(self._dataset, table.trailers, frame.height)
         check_typed_sums(self._dataset, frame, table.trailers)
@@ -83,7 +85,8 @@ class ExcelReader(PackedReader):
         ]  # fmt: skip
         notes = self._notes(found)
         frame = frame.filter(~pl.col(LINE).is_in(notes[LINE].unique().implode())) if found else frame
-        return FileRows(source.body, frame, len(table.rows), notes, (*table.tolerated, *_ignored(table)))
+        missing = (missing_column(name, len(lines)) for name in lacking)
+        return FileRows(source.body, frame, len(table.rows), notes, (*table.tolerated, *_ignored(table), *missing))
 
     def _formula_faults(self, grid: Grid, table: Table) -> Iterator[RowNote]:
         names = {place + grid.left: name for name, place in table.columns.items()}

@@ -10,7 +10,7 @@ from flows.model.dataset import Dataset
 from flows.model.formats import Parquet
 from flows.model.tolerances import Tolerance
 from flows.reading.assembly import FileRows
-from flows.reading.column_names import ColumnNames
+from flows.reading.column_names import ColumnNames, missing_column
 from flows.reading.decompression import check_size
 from flows.reading.json_rows import json_row, json_rows
 from flows.reading.packed_reader import PackedReader
@@ -68,7 +68,7 @@ class ParquetReader(PackedReader):
             parts.append(split_rows(self._dataset, self._format.cells, columns, first_line=line))
             line += parts[-1].rows
         whole = TypedPart.concat(parts)
-        return FileRows(source.body, whole.frame, footer.rows, whole.notes, _ignored(footer, stored))
+        return FileRows(source.body, whole.frame, footer.rows, whole.notes, self._tolerated(footer, stored))
 
     def _match(self, names: Sequence[str]) -> Mapping[str, str]:
         """The declared columns that the file has → their names in it."""
@@ -79,11 +79,12 @@ class ParquetReader(PackedReader):
             raise FileRefused("header", raw=", ".join(names), expected=f"{wanted} ({difference})")
         return {name: stored for name, stored in zip(columns, names, strict=True) if name is not None}
 
-
-def _ignored(footer: Footer, stored: Mapping[str, str]) -> tuple[Tolerance, ...]:
-    taken = set(stored.values())
-    return tuple(
-        Tolerance("ignored column", f"column {name} ignored ({counted(footer.rows, 'row')})", footer.rows)
-        for name in footer.names
-        if name not in taken
-    )
+    def _tolerated(self, footer: Footer, stored: Mapping[str, str]) -> tuple[Tolerance, ...]:
+        taken = set(stored.values())
+        ignored = (
+            Tolerance("ignored column", f"column {name} ignored ({counted(footer.rows, 'row')})", footer.rows)
+            for name in footer.names
+            if name not in taken
+        )
+        missing = (missing_column(name, footer.rows) for name in self._dataset.header if name not in stored)
+        return (*ignored, *missing)

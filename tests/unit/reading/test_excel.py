@@ -271,8 +271,9 @@ def test_columns_go_as_the_header_says() -> None:
     assert [each.text for each in verdict.tolerated] == ["column Note ignored (1 value)"]
     less = workbook({"Sales": [HEADER[:-1], CELLS[:-1]]})
     assert "missing: Paid" in str(check_body(dataset(header=Header(by="name")), less)[1].reason)
-    rows, _ = check_body(dataset(header=Header(by="name", missing="null")), less)
+    rows, verdict = check_body(dataset(header=Header(by="name", missing="null")), less)
     assert rows[0]["Paid"] is None
+    assert [each.text for each in verdict.tolerated] == ["column Paid missing in 1 row"]
     nameless = workbook({"Sales": [HEADER, (*CELLS, "x")]})
     assert "a name for column G" in str(check_body(dataset(), nameless)[1].reason)
     rows, _ = check_body(dataset(header=None), workbook({"Sales": [CELLS]}))

@@ -166,6 +166,7 @@ def test_a_missing_column_is_refused_or_null() -> None:
     assert "missing: Paid" in str(verdict.reason)
     rows, verdict = check_body(dataset(header=Header(by="name", missing="null")), parquet(less))
     assert verdict.accepted and rows[0]["Paid"] is None
+    assert [each.words for each in verdict.tolerated] == ["column Paid missing in 1 row"]
 
 
 def test_files_of_a_batch_whose_types_differ_are_each_judged_alone() -> None:
