@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 from typing import Any
 
+import anyio
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +23,7 @@ from flows.web.openapi import describe
 from flows.web.parameter_checks import parse
 from flows.web.parameters import Parameters, ParameterValues
 from flows.web.source import Source
+from flows.web.streams import Cut, Stream, StreamedAnswer
 from flows.web.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -30,6 +34,8 @@ CLIENT_GONE = 499
 """The answer of a request whose sender has left; nobody reads it."""
 AT_ONCE = 4
 """How many questions are worked on at the same time; others wait."""
+STREAMS = 2
+"""How many streams are made at the same time; others wait between their parts."""
 
 
 class Api:
@@ -58,6 +64,7 @@ class Api:
             "list": WorkerPool("live-list", 2),
             "health": WorkerPool("live-health", 1),
         }
+        self._streams = anyio.CapacityLimiter(STREAMS)
         self.endpoints = (*ENDPOINTS, *others, _description(self._describe))
         self.routes = [self._route(endpoint) for endpoint in self.endpoints]
 
@@ -74,7 +81,8 @@ class Api:
             given = {name: request.query_params.getlist(name) for name in request.query_params}
             bounds = Bounds(within_s=self._timeout_s)
             try:
-                return await pool.run(lambda: self._answer(endpoint, given, bounds), bounds, request)
+                answer = await pool.run(lambda: self._answer(endpoint, given, bounds, request.headers), bounds, request)
+                return answer if isinstance(answer, Response) else self._streamed(answer, request.url.path)
             except QueryError as error:
                 return refuse(error, 400)
             except QuestionFailed as failed:
@@ -91,12 +99,29 @@ class Api:
 
         return Route(endpoint.path, respond, methods=["GET"])
 
-    def _answer(self, endpoint: Endpoint[Any], given: ParameterValues, bounds: Bounds) -> Response:
+    def _streamed(self, stream: Stream, path: str) -> StreamedAnswer:
+        return StreamedAnswer(replace(stream, parts=self._parts(stream.parts, path)), self._streams)
+
+    def _parts(self, parts: Generator[bytes], path: str) -> Generator[bytes]:
+        """The parts of a stream; what fails on the way can be told in the log alone."""
+        try:
+            with boundary(Scope.QUESTION):
+                yield from parts
+        except SessionFailed as failed:
+            self._fail("the cube", failed)
+            raise Cut from failed
+        except (CubefeedError, QuestionFailed) as error:
+            log.error("the answer to %s ended in the middle (%s)", path, error)
+            raise Cut from error
+
+    def _answer(
+        self, endpoint: Endpoint[Any], given: ParameterValues, bounds: Bounds, headers: Headers
+    ) -> Response | Stream:
         bounds.require_wanted()
         try:
             with boundary(Scope.QUESTION):
                 parameters = parse(endpoint.parameters, given, self._source.model())
-                return endpoint.answer(Question(self._source, parameters, bounds))
+                return endpoint.answer(Question(self._source, parameters, bounds, headers))
         except SessionFailed as failed:  # reported here, since nobody may wait for the answer any longer
             self._fail("the cube", failed)
             raise

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from flows.cube.bounds import Bounds
 from flows.web.parameters import Parameters
 from flows.web.source import Source
+from flows.web.streams import Stream
 
 type Json = dict[str, Any]
 PoolName = Literal["question", "list", "health"]
@@ -18,11 +20,12 @@ PoolName = Literal["question", "list", "health"]
 
 @dataclass(frozen=True)
 class Question[P: Parameters]:
-    """One request: what is shown, the parameters, and what the answer may take."""
+    """One request: what is shown, the parameters, what the answer may take, and the headers."""
 
     source: Source
     parameters: P
     bounds: Bounds
+    headers: Headers = field(default_factory=Headers)
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,18 @@ class Endpoint[P: Parameters]:
         pool: whose threads make it: those for questions to the cube, which may take long; those for lists out of the
             ledger; or that for what watches the session, which waits for neither.
         media_type: of the answer.
+        files: media types of the forms in which it may be had besides.
         others: status → what else it may answer, and its JSON schema.
     """
 
     path: str
     summary: str
     parameters: type[P]
-    answer: Callable[[Question[P]], Response]
+    answer: Callable[[Question[P]], Response | Stream]
     schema: Json
     pool: PoolName = "list"
     media_type: str = "application/json"
+    files: tuple[str, ...] = ()
     others: Mapping[int, tuple[str, Json]] = field(default_factory=dict)
 
 

@@ -13,6 +13,7 @@ from flows.model.row_query import RowQuery
 from flows.web.answers import refuse, reply
 from flows.web.conditions import parse_where
 from flows.web.endpoint import Endpoint, Question, json_array, json_object
+from flows.web.forms import MEDIA_TYPES, Form
 from flows.web.openapi import REFUSAL
 from flows.web.parameters import (
     RAW_ROWS,
@@ -90,8 +91,11 @@ _FOUND_ROWS = json_object(
 )
 _HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
 
+FILES = (MEDIA_TYPES[Form.arrow],)
+"""The forms in which rows may be had besides JSON."""
+
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
-    Endpoint("/api/query", "Ask the cube", QueryParameters, answer_question, ROWS, pool="question"),
+    Endpoint("/api/query", "Ask the cube", QueryParameters, answer_question, ROWS, pool="question", files=FILES),
     Endpoint(
         "/api/rows",
         "The rows behind a number, each with its file, in the order in which their files came, and of their lines",

@@ -41,7 +41,7 @@ def describe(endpoints: Iterable[Endpoint[Any]], tables: tuple[Table, ...]) -> J
 
 def _operation(endpoint: Endpoint[Any], tables: tuple[Table, ...]) -> Json:
     answers = {
-        200: _response("The answer", endpoint.schema, endpoint.media_type),
+        200: _answer(endpoint),
         **{status: _response(what, REFUSAL) for status, what in _REFUSALS.items()},
         **{status: _response(what, schema) for status, (what, schema) in endpoint.others.items()},
     }
@@ -50,6 +50,13 @@ def _operation(endpoint: Endpoint[Any], tables: tuple[Table, ...]) -> Json:
         "parameters": [_parameter(endpoint.parameters, name, tables) for name in endpoint.parameters.model_fields],
         "responses": {str(status): answer for status, answer in answers.items()},
     }
+
+
+def _answer(endpoint: Endpoint[Any]) -> Json:
+    """The answer, in each of its forms."""
+    found = _response("The answer", endpoint.schema, endpoint.media_type)
+    found["content"] |= {name: {"schema": {"type": "string", "format": "binary"}} for name in endpoint.files}
+    return found
 
 
 def _response(description: str, schema: Mapping[str, Any], media_type: str = "application/json") -> Json:

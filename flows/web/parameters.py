@@ -20,6 +20,7 @@ from pydantic.json_schema import SkipJsonSchema
 from flows.errors import QueryError
 from flows.model.lifecycle import State
 from flows.model.tables import Table
+from flows.web.forms import FILE_ROWS, JSON_ROWS, Form, accepted
 from flows.web.table_names import GROUPINGS, MEASURES, table_named
 
 type ParameterValues = Mapping[str, list[str]]
@@ -28,8 +29,6 @@ type Json = dict[str, Any]
 
 MAX_FILES = 100_000
 FILES = 1_000
-MAX_ROWS = 100_000
-"""Rows that one answer may have."""
 RAW_ROWS = 1_000
 """Rows that are looked for in their files at once."""
 MAX_OFFSET = 10**12
@@ -91,7 +90,21 @@ class IgnoredParameters(Parameters):
     model_config = ConfigDict(extra="ignore")
 
 
-class QueryParameters(Parameters):
+class FileParameters(Parameters):
+    """In which form the rows of an answer are wanted."""
+
+    format: Annotated[
+        Literal["json", "arrow"],
+        Field(description="The form of the answer; where it is not given, the header Accept names it"),
+        ONE,
+    ] = "json"
+
+    def chosen(self, accept: str) -> Form:
+        """The form of the answer, for who accepts these media types."""
+        return Form(self.format) if "format" in self.model_fields_set else accepted(accept)
+
+
+class QueryParameters(FileParameters):
     """A question to the cube. Where there is one dataset, it is that one."""
 
     dataset: OnlyDataset = None
@@ -129,13 +142,14 @@ class QueryParameters(Parameters):
     limit: Annotated[
         int,
         Field(
-            description="Rows of the answer to show; where it is not given, more than the default are refused",
+            description="Rows of the answer to show; where it is not given, more than the form may have are refused: "
+            f"{JSON_ROWS:,} in JSON, {FILE_ROWS:,} in others",
             strict=True,
             ge=1,
-            le=MAX_ROWS,
+            le=FILE_ROWS,
         ),
         WHOLE,
-    ] = MAX_ROWS
+    ] = JSON_ROWS
     offset: Annotated[
         int, Field(description="Rows of the answer to leave out before", strict=True, ge=0, le=MAX_OFFSET), WHOLE
     ] = 0
@@ -172,7 +186,7 @@ class RowsParameters(RawParameters):
     dataset: OnlyDataset = None
     where: Conditions = ()
     limit: Annotated[
-        int, Field(description="Rows of the page, at most; with raw, 1,000", strict=True, ge=1, le=MAX_ROWS), WHOLE
+        int, Field(description="Rows of the page, at most; with raw, 1,000", strict=True, ge=1, le=JSON_ROWS), WHOLE
     ] = RAW_ROWS
     offset: Annotated[
         int, Field(description="Rows that come before the page", strict=True, ge=0, le=MAX_OFFSET), WHOLE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -10,40 +10,60 @@ from starlette.responses import Response
 
 from flows.cube.asking.ask import Answer, ask
 from flows.cube.bounds import Bounds
-from flows.cube.frames import fitting, json_rows, sum_overflow
+from flows.cube.frames import answer_columns, fitting, json_rows, sum_overflow
 from flows.errors import QueryError, TooManyRows
 from flows.model.query import Query
+from flows.model.question import OTHERS
 from flows.model.question import Question as Asked
 from flows.model.question_text import parse_order, parse_top
-from flows.model.tables import Table
+from flows.model.tables import TOTAL_DEPTH, Table
+from flows.model.types import BOOLEAN, INTEGER, ColumnType
 from flows.text.reference_words import reference_caveats
 from flows.web.answers import error_fields, reply
+from flows.web.arrow_stream import arrow_stream
 from flows.web.conditions import parse_having, parse_where
 from flows.web.endpoint import Question, json_array, json_object
-from flows.web.parameters import MAX_ROWS, QueryParameters
+from flows.web.extract import Extract
+from flows.web.forms import MEDIA_TYPES, Form, most_rows
+from flows.web.parameters import QueryParameters
 from flows.web.source import Source
+from flows.web.streams import Stream
 from flows.web.table_names import table_named
 
 COUNT_HEADER = "X-Total-Count"
 """Says how many rows an answer has in all, whatever limit and offset."""
 
 
-def answer_question(question: Question[QueryParameters]) -> Response:
+def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     """The rows that a question asks for, and how many there are in all."""
+    form = question.parameters.chosen(question.headers.get("accept", ""))
     table = table_named(question.source.model(), question.parameters.dataset)
-    asked = _asked(table, question.parameters)
+    asked = _asked(table, question.parameters, form)
     asked.checked((table,))
     caveats = _caveats(question.source, table, asked)
-    found = _found(question, table, asked)
+    found = _found(question, table, asked, most_rows(form))
     query = Query(table.name, asked.measures, asked.by, asked.where, asked.totals)
     rows, too_large = fitting(table, query, found.rows)
     kinds = {name: _described(table, name) for name in query.measures}
     answer: dict[str, Any] = {"dataset": table.name, "measures": kinds, "count": found.count}
-    errors = [error_fields(sum_overflow(table, measure)) for measure in (*too_large, *found.too_large)]
-    answer |= {"rows": json_rows(table, query, rows)}
-    told = reply(answer | ({"errors": errors} if errors else {}) | ({"caveats": caveats} if caveats else {}))
-    told.headers[COUNT_HEADER] = str(found.count)
-    return told
+    answer |= {"caveats": caveats} if caveats else {}
+    overflows = [sum_overflow(table, measure) for measure in (*too_large, *found.too_large)]
+    headers = {COUNT_HEADER: str(found.count), "Vary": "Accept"}
+    if form is Form.json:
+        errors = {"errors": [error_fields(each) for each in overflows]} if overflows else {}
+        told = reply(answer | {"rows": json_rows(table, query, rows)} | errors)
+        told.headers.update(headers)
+        return told
+    if overflows:  # no such file could say of its nulls what they are
+        raise overflows[0]
+    extract = Extract.of(rows, _columns(table, query, rows), answer)
+    return Stream(arrow_stream(extract), MEDIA_TYPES[form], headers | {"Cache-Control": "no-store"})
+
+
+def _columns(table: Table, query: Query, rows: pl.DataFrame) -> Mapping[str, ColumnType]:
+    """The columns of an answer, with those that say what a row stands for."""
+    extra = {TOTAL_DEPTH: INTEGER, OTHERS: BOOLEAN}
+    return answer_columns(table, query) | {name: each for name, each in extra.items() if name in rows.columns}
 
 
 def _caveats(source: Source, table: Table, asked: Asked) -> list[str]:
@@ -57,7 +77,15 @@ def _described(table: Table, measure: str) -> dict[str, str]:
     return {"kind": table.type_of_measure(measure).kind} | ({} if form is None else {"format": form})
 
 
-def _asked(table: Table, given: QueryParameters) -> Asked:
+def _asked(table: Table, given: QueryParameters, form: Form) -> Asked:
+    if given.limit > most_rows(form):
+        raise QueryError(
+            f"An answer in {form} may not have so many rows",
+            next_step="make limit smaller, or ask for format=arrow",
+            field="limit",
+            got=given.limit,
+            most=most_rows(form),
+        )
     known = [*given.by, *table.measure_names]
     return Asked(
         table.name,
@@ -74,14 +102,14 @@ def _asked(table: Table, given: QueryParameters) -> Asked:
     )
 
 
-def _found(question: Question[QueryParameters], table: Table, asked: Asked) -> Answer:
+def _found(question: Question[QueryParameters], table: Table, asked: Asked, most: int) -> Answer:
     def engine(queries: Sequence[Query], bounds: Bounds) -> Sequence[pl.DataFrame]:
         if len(queries) == 1:
             return [question.source.query(queries[0], bounds=bounds)]
         return question.source.query_together(queries, bounds=bounds)
 
     try:
-        return ask(table, asked, engine, question.bounds, most_rows=MAX_ROWS)
+        return ask(table, asked, engine, question.bounds, most_rows=most)
     except TooManyRows as error:
         raise QueryError(
             error.what,

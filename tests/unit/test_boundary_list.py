@@ -44,6 +44,8 @@ KNOWN = {
     ("reading/jsonl/rows.py", "JsonRows.add_alike"): CALLER,
     ("web/worker_pool.py", "WorkerPool.__init__"): BOUNDED,
     ("web/worker_pool.py", "WorkerPool.run"): BOUNDED,
+    ("web/streams.py", "StreamedAnswer._made"): BOUNDED,
+    ("web/streams.py", "StreamedAnswer.stream_response"): BOUNDED,
     ("web/hub.py", "Hub.mark_changed"): "sets two events of the loop",
     ("web/hub.py", "Hub.serve"): "the page's own channel, which ends with it",
     ("web/hub.py", "Hub.run"): "Live guards the whole group",

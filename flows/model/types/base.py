@@ -183,6 +183,10 @@ class ColumnType(ABC):
         """A column in what JSON has for it."""
         return column
 
+    def portable(self, column: pl.Expr) -> pl.Expr:
+        """A column as files for other programs hold it."""
+        return column
+
     def words(self, value: object) -> str:
         """A value as people see it."""
         return str(value)

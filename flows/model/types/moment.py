@@ -123,6 +123,9 @@ class MomentType(ColumnType):
         """As clocks of the zone show it, with their offset: seconds are named where it has some, as before 1900."""
         return column.dt.convert_time_zone(self.zone).dt.strftime(_ISO).str.strip_suffix(":00")
 
+    def portable(self, column: pl.Expr) -> pl.Expr:
+        return column.dt.convert_time_zone(self.zone)
+
     def words(self, value: object) -> str:
         return value.astimezone(ZoneInfo(self.zone)).isoformat() if isinstance(value, datetime) else str(value)
 

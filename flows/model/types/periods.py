@@ -81,6 +81,9 @@ class PeriodType(StringType):
         assert isinstance(found, str)
         return found
 
+    def portable(self, column: pl.Expr) -> pl.Expr:
+        return column.cast(pl.String)
+
     def answer(self, found: pl.DataType, column: pl.Expr) -> pl.Expr:
         return self.names(column) if found.is_integer() else column.cast(self.frame)
 

@@ -1,0 +1,63 @@
+"""An answer that is made while it is sent, so that it is never in memory as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Mapping
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.to_thread
+from starlette.responses import StreamingResponse
+from starlette.types import Send
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An answer in parts.
+
+    Args:
+        parts: makes them, in one thread after another; closed whatever happens, also where who asked leaves.
+        media_type: what they are.
+        headers: what else is said of them.
+    """
+
+    parts: Generator[bytes]
+    media_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Cut(Exception):
+    """The parts end before their end. It was told already, and who reads them has to see that they are not all."""
+
+
+class StreamedAnswer(StreamingResponse):
+    """Sends a stream no faster than it is read.
+
+    Where its parts are cut, so is the connection, so that nobody takes some of them for all.
+
+    Args:
+        stream: what to send.
+        threads: how many streams are worked on at a time.
+    """
+
+    def __init__(self, stream: Stream, threads: anyio.CapacityLimiter) -> None:
+        self._stream = stream
+        self._threads = threads
+        super().__init__(self._made(), headers=stream.headers, media_type=stream.media_type)
+
+    async def stream_response(self, send: Send) -> None:
+        """Send all of it."""
+        try:
+            await super().stream_response(send)
+        except Cut:
+            return  # what serves this closes the connection, since nobody has said that the answer is complete
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._stream.parts.close)
+
+    async def _made(self) -> AsyncGenerator[bytes]:
+        while (part := await anyio.to_thread.run_sync(self._next, limiter=self._threads)) is not None:
+            yield part
+
+    def _next(self) -> bytes | None:
+        return next(self._stream.parts, None)
