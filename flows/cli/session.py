@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -79,13 +80,22 @@ def watch(
 @commands.command()
 def demo(
     engine: EngineOption = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Stay up after the story, until Ctrl-C.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End with the story, also at a terminal, where Enter ends it otherwise.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Stay up after the story until Ctrl-C, also without a terminal.")
+    ] = False,
     state: Annotated[
         Path | None, typer.Option("--state", help="A new state directory; a temporary one by default.")
     ] = None,
     port: PortOption = None, prefect_port: PrefectPortOption = None,
 ) -> None:  # fmt: skip
     """Show the whole system on a copy of the sample files: 10, 7, then a third day: 8."""
-    from flows.installation.demo import run_demo
+    from flows.installation.demo import Stay, run_demo
 
-    run_demo(settings_of(engine=engine, port=port, prefect_port=prefect_port), keep=keep, state=state)
+    if once and keep:
+        raise typer.BadParameter("--once and --keep are two ways to end: name one of them")
+    at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    stay = Stay.SIGNAL if keep else Stay.ENTER if at_terminal and not once else Stay.NOT
+    run_demo(settings_of(engine=engine, port=port, prefect_port=prefect_port), stay=stay, state=state)

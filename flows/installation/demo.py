@@ -8,6 +8,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
+from enum import Enum
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -29,16 +30,24 @@ PATIENCE_S = 60.0
 LOOK_S = 0.05
 
 
+class Stay(Enum):
+    """Until when the demo stays up after its story."""
+
+    NOT = "it ends with its story"
+    ENTER = "until Enter, or Ctrl-C"
+    SIGNAL = "until Ctrl-C"
+
+
 class DemoFailed(CubefeedError):
     """The cube showed other numbers than the guide's."""
 
 
-def run_demo(settings: Settings, *, keep: bool, state: Path | None) -> None:
+def run_demo(settings: Settings, *, stay: Stay, state: Path | None) -> None:
     """Open the cube, load two days, drop the third in, and see it appear.
 
     Args:
         settings: engine and ports.
-        keep: stay up after the story.
+        stay: until when it stays up after the story.
         state: the state directory, which must be new; a temporary one, removed at the end, by default.
 
     Raises:
@@ -60,8 +69,11 @@ def run_demo(settings: Settings, *, keep: bool, state: Path | None) -> None:
 
         async def story(addresses: Addresses) -> None:
             await _chapters(addresses, landing)
+            if stay is not Stay.NOT:
+                notify(f"drop files: {landing}\nask it:     cubefeed query Quantity.SUM --by Product --state {kept}")
 
-        if not asyncio.run(run_installation(chosen, keep=keep, story=story)):
+        kept_up = run_installation(chosen, keep=stay is not Stay.NOT, story=story, enter_ends=stay is Stay.ENTER)
+        if not asyncio.run(kept_up):
             raise DemoFailed("The demo was stopped before its end", next_step="start it again: cubefeed demo")
 
 

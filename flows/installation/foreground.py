@@ -81,9 +81,17 @@ async def run_installation(
     *,
     keep: bool,
     story: Callable[[Addresses], Awaitable[None]] | None = None,
+    enter_ends: bool = False,
     reset_schedules: bool = False,
 ) -> bool:
     """Start everything, run a story, stay up where that is wished, and end what was started.
+
+    Args:
+        settings: what is run.
+        keep: stay up after the story, until SIGTERM or Ctrl-C.
+        story: what happens once everything is up.
+        enter_ends: so does Enter at the terminal, once the story is over.
+        reset_schedules: take the declared schedules again, whatever people have made of them.
 
     Returns:
         False when a signal came before the story was over.
@@ -106,8 +114,15 @@ async def run_installation(
         _write(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
         if story is not None:
             await story(addresses)
+        if enter_ends:
+            asyncio.get_running_loop().add_reader(sys.stdin, end_by_enter)
         if keep:
-            notify("Ctrl-C ends it")
+            notify("Enter ends it" if enter_ends else "Ctrl-C ends it")
+
+    def end_by_enter() -> None:
+        sys.stdin.readline()  # which the shell would take for a command of its own
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        stopping.set()
 
     stopped = asyncio.create_task(stopping.wait())
     try:

@@ -206,16 +206,16 @@ def started(place: Place, *arguments: object) -> Iterator[RunningProgram]:
 
 
 @contextlib.contextmanager
-def started_program(place: Place, name: str, *command: str) -> Iterator[RunningProgram]:
-    """As `started`, for any program."""
+def started_program(place: Place, name: str, *command: str, terminal: int | None = None) -> Iterator[RunningProgram]:
+    """As `started`, for any program; at a terminal, whose other end then has what it prints."""
     log = place.root / f"{name}-{uuid.uuid4().hex[:6]}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=place.root,
             env=place.variables,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=output if terminal is None else terminal,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -378,7 +378,7 @@ class Installation:
 
 def installation(running: RunningProgram, place: Place) -> Installation:
     """The installation that a started command runs, once it says that it is up."""
-    running.wait_for_word("Ctrl-C ends it", patience_s=START_S)
+    running.wait_for_word(" ends it", patience_s=START_S)
     url = next(line.split()[1] for line in running.output.splitlines() if line.startswith("Prefect:"))
     secret = place.state / "prefect-secret"
     return Installation(running, place, Prefect(url, secret.read_text().strip() if secret.exists() else None))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import signal
+import os
+import pty
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import Place, installation, started, states_in_the_database
+from tests.e2e.program import Place, RunningProgram, installation, started_program, states_in_the_database
+from tests.waiting import PATIENCE_S, until
 from tests.wheel import build_wheel, install_wheel
 
 THREE_DAYS = {"2021-05-01": 10, "2021-05-02": 7, "2021-05-03": 8}
@@ -34,6 +39,26 @@ def place(place: Place, installed: Path) -> Place:
     return place
 
 
+@contextmanager
+def at_terminal(place: Place, *arguments: object) -> Iterator[tuple[RunningProgram, Callable[[str], object]]]:
+    """A command that a person has started at a terminal, and how she presses keys there."""
+    keyboard, terminal = pty.openpty()
+    with started_program(place, "demo", *place.command(*arguments), terminal=terminal) as running:
+        os.close(terminal)
+        reading = threading.Thread(target=_write_down, args=(keyboard, running.log))
+        reading.start()
+        yield running, lambda keys: os.write(keyboard, keys.encode())
+    reading.join()
+    os.close(keyboard)
+
+
+def _write_down(terminal: int, log: Path) -> None:
+    """What a terminal shows, until nothing has it open any more."""
+    with log.open("ab", buffering=0) as written, suppress(OSError):
+        while shown := os.read(terminal, 4096):
+            written.write(shown)
+
+
 def test_the_installed_package_says_its_version_and_has_the_public_names(place: Place, installed: Path) -> None:
     assert place.run("--version").stdout == f"cubefeed {version('cubefeed')}\n"
     names = "import cubefeed, flows; print(cubefeed.__version__, cubefeed.__file__, flows.__file__)"
@@ -42,8 +67,8 @@ def test_the_installed_package_says_its_version_and_has_the_public_names(place: 
     assert len(files) == 2 and all(Path(file).is_relative_to(installed.parent) for file in files)
 
 
-def test_the_story_ends_well_and_the_live_process_answers_until_it_is_stopped(place: Place) -> None:
-    with started(place, "demo", "--keep", "--state", place.state, "--prefect-port", 0) as running:
+def test_the_story_ends_well_and_the_live_process_answers_until_enter_is_pressed(place: Place) -> None:
+    with at_terminal(place, "demo", "--state", place.state, "--prefect-port", 0) as (running, press):
         up = installation(running, place)
         assert all(f"{date} │" in running.output for date in THREE_DAYS) and "Traceback" not in running.output
         assert running.output.index("10 │") < running.output.index("the cube shows it") < running.output.index(" 8 │")
@@ -56,8 +81,9 @@ def test_the_story_ends_well_and_the_live_process_answers_until_it_is_stopped(pl
         (live,) = up.prefect.started_runs("keep-cube-live")
         assert live["state"]["name"] == "Running" and live["id"] == status["run"]
 
-        assert running.end(signal.SIGINT) == 0
-        assert running.output.rstrip().endswith("stopped")
+        press("\n")
+        assert running.process.wait(PATIENCE_S) == 0
+        until(lambda: running.output.rstrip().endswith("stopped"), what="its last word")
     place.assert_nothing_left()
     states = states_in_the_database(place)
     assert [state for state, _ in states["keep-cube-live"]] == ["Cancelled"]

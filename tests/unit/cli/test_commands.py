@@ -8,7 +8,9 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli.main import app
 from tests.reference import commands
 from tests.repository import ROOT
 
@@ -32,6 +34,11 @@ def test_a_session_takes_the_same_options_with_and_without_prefect() -> None:
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"init", "token"}))
 def test_a_command_takes_the_state_directory(name: str) -> None:
     assert "--state" in COMMANDS[name][0]
+
+
+def test_the_demo_ends_in_one_way() -> None:
+    done = CliRunner().invoke(app, ["demo", "--once", "--keep"])
+    assert done.exit_code == 2 and "name one of them" in done.output
 
 
 def test_the_version_is_that_of_the_package() -> None:
