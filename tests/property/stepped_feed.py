@@ -6,7 +6,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +17,8 @@ from sqlalchemy import Engine, QueuePool, create_engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from flows.cube.duckdb.engine import DuckDbCube
-from flows.cube.observable import WatchedCube
 from flows.ingest import commit
-from flows.ingest.bootstrap import open_monitor
 from flows.ingest.compaction import compact
-from flows.ingest.dataset_state import DatasetState
-from flows.ingest.feed import Feed
-from flows.ingest.resources import Resources
 from flows.ingest.restore_check import restored_otherwise
 from flows.model.archives import Zip
 from flows.model.dataset import Dataset
@@ -34,15 +28,11 @@ from flows.model.precedence import ByArrival, ByColumn, ByName
 from flows.model.tables import LINE, VERSION, Table
 from flows.runtime.boundaries import SessionFailed
 from flows.store.backup import backups_in, make_backup
-from flows.store.ledger_file import open_ledger
-from flows.store.orphans import settle_orphans
 from flows.store.path_facts import batch_facts
-from flows.store.quarantine import Quarantine
-from flows.store.requests import RequestBox
 from flows.store.restore import restore_ledger
-from flows.store.segments import Segments
 from flows.store.state_directory import StateDirectory
 from tests.cube_rows import all_rows
+from tests.property.opened_feed import opened_feed
 from tests.property.rules import Content, File, Precedence, Rules, archive_of, moment
 from tests.zip_files import zipped
 
@@ -228,29 +218,9 @@ class SteppedFeed:
 
     def start(self) -> None:
         """Open everything, rebuild, reconcile."""
-        ledger = open_ledger(self.root / "ledger.db")
-        self._open.callback(ledger.close)
-        requests = RequestBox(ledger)
-        self._open.callback(requests.close)
-        segments = Segments(self.root / "segments")
-        settle_orphans(ledger, segments)
-        monitor = open_monitor(self.dataset, ledger, settle_s=0, observer="polling", wake=lambda: None)
-        self._open.callback(monitor.close)
-        self.resources = Resources(
-            WatchedCube(self._cubes.of(self.dataset.table)),
-            ledger,
-            segments,
-            Quarantine(self.root / "quarantine"),
-            self.root / "backups",
-        )
-        self.feed = Feed(
-            {"t": DatasetState(self.dataset, monitor)},
-            self.resources,
-            requests=requests,
-            wake=threading.Event(),
-        )
-        self.requests = requests
-        self.feed.rebuild()
+        cube = self._cubes.of(self.dataset.table)
+        self._opened = opened_feed(self._open, self.root, [self.dataset], cube)
+        self.feed, self.resources, self.requests = self._opened.feed, self._opened.resources, self._opened.requests
 
     def die(self) -> None:
         """End without a word; what is durable stays."""
@@ -292,7 +262,7 @@ class SteppedFeed:
     def step(self) -> None:
         """Let the feed see the directory, and the rules too."""
         found = {name: (self.landing / name).stat() for name in self.contents}
-        self._work()
+        self._opened.work()
         before = self._seen
         touched = [name for name, status in found.items() if name not in before or _changed(before[name], status)]
         touched += sorted(self._anew & found.keys() - set(touched))
@@ -304,7 +274,7 @@ class SteppedFeed:
     def ask(self, name: str, kind: str, *, force: bool = False) -> None:
         """Ask for one file; the feed answers before it looks at the directory again."""
         self.requests.leave("t", kind, {"paths": [name], "force": force})
-        self._work()
+        self._opened.work()
         if kind == "unload":
             self.rules.unload(name)
         elif kind == "load":
@@ -325,7 +295,7 @@ class SteppedFeed:
         original = getattr(owner, name)
         setattr(owner, name, crash)
         try:
-            self._work()
+            self._opened.work()
         except SessionFailed as failed:
             if not isinstance(failed.cause, Crash):
                 raise
@@ -433,7 +403,7 @@ class SteppedFeed:
             if each != self.landing:
                 shutil.rmtree(each) if each.is_dir() else each.unlink()
         self.start()
-        self._work()
+        self._opened.work()
         difference = self.differences()
         return None if difference is None else f"under a new state: {difference}"
 
@@ -458,11 +428,6 @@ class SteppedFeed:
         facts = batch_facts(self.feed.ledger, "t", seen=[], others=names).paths
         ledger = "".join(f"\n    {path}" for _, path in sorted(facts.items()))
         return f"{self.kind}\n{self.contents}\n  rules{rules}\n  ledger{ledger}"
-
-    def _work(self) -> None:
-        self.feed.datasets["t"].monitor.inbox.rescan()
-        while (work := self.feed.find_work()) is not None:
-            self.feed.append(self.feed.validate(work))
 
     def _file(self, name: str, status: os.stat_result) -> File:
         return File(self.contents[name], status.st_ino, status.st_mtime_ns, status.st_size)

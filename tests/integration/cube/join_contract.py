@@ -3,6 +3,7 @@ cube with the tables of JOINED."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from math import fsum
@@ -10,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from flows.cube.asking.calculate import calculate
 from flows.cube.port import Cube
+from flows.model.calculated import Previous
+from flows.model.calculated_checks import calculated_measures
 from flows.model.conditions import Among, Begins, Compare, Condition
 from flows.model.merge import ChangeSet
 from flows.model.query import Query
@@ -139,6 +143,19 @@ class JoinContract:
         put(orders, PRODUCTS, drop=(2,))
         assert sums(orders, "Product.Category")[:2] == [(None, 32), ("no Product", 27)]
         assert orders.row_count("orders") == len(FACTS)
+
+    def test_a_condition_on_another_column_of_the_joined_table_holds_in_the_period_before_too(
+        self, orders: Cube
+    ) -> None:
+        put(orders, PRODUCTS, ("tablet", "mobile", date(2020, 12, 2), True, 1, 5, None), version=2)
+        put(orders, ORDERS, ("a", "tablet", 64), version=2)
+        measured = {"Before": Previous("Amount.SUM", "Product.Since.Year")}
+        table = replace(ORDERS, calculated=calculated_measures(measured, ORDERS))
+        mobile, now = Among("Product.Category", ("mobile",)), Among("Product.Since.Month", ("2021-05",))
+        some = Among("Product", ("phone", "tablet", "watch"))
+        query = Query("orders", ("Amount.SUM", "Before"), ("Product.Since.Year",), (mobile, now, some))
+        assert calculate(table, query, orders.query_together)[0].rows() == [("2021", 3, 64)]
+        assert calculate(table, replace(query, where=(now,)), orders.query_together)[0].rows() == [("2021", 35, 68)]
 
     def test_without_any_reference_rows_all_facts_are_without_a_match(self, orders: Cube) -> None:
         orders.rebuild("products", [])
