@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -60,13 +61,16 @@ def _check(files: Sequence[Path], output: Path, proposal: Proposal) -> bool:
     verdicts = [(file.path, verdict) for file, verdict in _shown_while("checking", judged, len(files))]
     show([_taken(name, verdict) for name, verdict in verdicts], Format.table, title=f"checked with {declared}",
          columns=("file", "rows", "refused", "let pass", "first findings"), grouped=("rows", "refused"))  # fmt: skip
-    refused = sum(not verdict.accepted for _, verdict in verdicts)
-    rows = sum(verdict.rows for _, verdict in verdicts)
+    counted = [
+        verdict for name, verdict in verdicts if not (verdict.accepted and dataset.is_archive(os.fsencode(name)))
+    ]
+    refused = sum(not verdict.accepted for verdict in counted)
+    rows = sum(verdict.rows for verdict in counted)
     if refused:
-        _say(f"{refused} of {len(files)} files are refused: change {output}, then type")
+        _say(f"{refused} of {len(counted)} files are refused: change {output}, then type")
         _say(f"  cubefeed check --dataset {declared} {dataset.landing}")
         return False
-    _say(f"{rows:,} rows of {len(files)} files are taken. Look through {output}, then type")
+    _say(f"{rows:,} rows of {len(counted)} files are taken. Look through {output}, then type")
     if not dataset.directory.exists():
         _say(f"  mkdir -p {dataset.landing}  # and move the files there")
     _say(f"  cubefeed watch --dataset {declared}")

@@ -12,9 +12,10 @@ from flows.inference.columns import Column, Columns
 from flows.inference.evidence import Decision, Wishes, share
 from flows.inference.keys import Key
 from flows.inference.names import class_name, column_names, dataset_name
-from flows.inference.paths import PathColumn, arrival_times
+from flows.inference.paths import PathColumn, arrival_times, name_pattern
 from flows.inference.samples import Sample, Samples
 from flows.inference.source_text import Argument, Declaration, FormatText, SchemaColumn, quoted, raw
+from flows.model.archives import Zip
 from flows.text.plural import counted
 
 _FORMAT_NAMES = ("Cells", "Header", "Numbers", "Trailer")
@@ -81,7 +82,7 @@ class Draft(ABC):
             columns=[*self._schema_columns()],
             options=[*self._options(schema)],
             formats=formats,
-            imports=sorted({"Dataset", *(each.name for each in formats), *used}),
+            imports=sorted({"Dataset", *(each.name for each in formats), *used, *["Zip"][: len(self.found.archives)]}),
             remarks=[*self._remarks()],
         )
 
@@ -90,9 +91,12 @@ class Draft(ABC):
         asked = {question.what for question in self.columns.questions}
         yield from self.format_decisions()
         parts = sum(not each.whole for each in self.samples)
-        if parts or len(self.samples) < len(self.found.files):
-            read = f"{share(len(self.samples), len(self.found.files))} files, {parts} of them in parts"
+        read_files = len({each.archive or each.file for each in self.samples})
+        if parts or read_files < len(self.found.files):
+            read = f"{share(read_files, len(self.found.files))} files, {parts} of them in parts"
             yield Decision("size", "understood from a part", read, "the check of all files says what is otherwise")
+        if self.found.archives:
+            yield Decision("archives", self._archives().value, self._archives().why)
         yield self.key.decision
         for column, name in zip(self.columns.columns, self.names, strict=True):
             kind = f"{column.kind}{', null' if column.nullable else ''}"
@@ -135,14 +139,21 @@ class Draft(ABC):
         if self._name != schema.lower():
             yield Argument("name", quoted(self._name))
         if pattern := self.pattern():
-            yield Argument("pattern", quoted(pattern), f"the names of {counted(len(self.found.files), 'file')}")
+            yield Argument("pattern", quoted(pattern), f"the names of {counted(len(self.samples), 'file')}")
+        if self.found.archives:
+            yield self._archives()
         if self.found.recursive:
             yield Argument("recursive", "True")
         if self.path is not None:
             yield Argument("from_path", raw(self.path.pattern), "in all paths, while no row says a day")
 
+    def _archives(self) -> Argument:
+        pattern, members = name_pattern(self.found.archives), sum(each.archive is not None for each in self.samples)
+        why = f"{counted(len(self.found.archives), 'archive')} with {counted(members, 'file')}"
+        return Argument("archives", "Zip()" if pattern == Zip().pattern else f"Zip({quoted(pattern)})", why)
+
     def _remarks(self) -> Iterator[str]:
-        times = arrival_times(self.samples)
+        times = arrival_times(sample.modified_s for sample in self.samples)
         named = zip(self.columns.columns, self.names, strict=True)
         days = [name for each, name in named if each.kind == "Date"]
         days += [self.path.name] if self.path is not None and self.path.form else []

@@ -38,7 +38,8 @@ class FormatDraft(Draft):
         return [form] if form.arguments or self.format_class is not Csv else []
 
     def pattern(self) -> str:
-        pattern = name_pattern(self.found.files)
+        plain = set(self.found.files).difference(self.found.archives)
+        pattern = name_pattern([*plain, *(sample.file for sample in self.samples if sample.archive is not None)])
         return "" if pattern == self.format_class.pattern else pattern
 
     @cached_property

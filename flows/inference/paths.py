@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-
-from flows.inference.samples import Sample
 
 _DAYS = (
     (r"\d{4}-\d\d-\d\d", "%Y-%m-%d"), (r"\d{4}_\d\d_\d\d", "%Y_%m_%d"), (r"\d\d\.\d\d\.\d{4}", "%d.%m.%Y"),
@@ -73,9 +71,9 @@ def find_path_column(paths: Sequence[str], taken: Sequence[str]) -> PathColumn |
     return None
 
 
-def arrival_times(samples: Sequence[Sample]) -> tuple[str, str] | None:
+def arrival_times(modified_s: Iterable[float]) -> tuple[str, str] | None:
     """Between which times of the day files were written; None where they were written at any time, or are few."""
-    moments = [datetime.fromtimestamp(sample.modified_s) for sample in samples]  # noqa: DTZ006 - as people here see them
+    moments = [datetime.fromtimestamp(each) for each in modified_s]  # noqa: DTZ006 - as people here see them
     seconds = sorted(moment.hour * 3600 + moment.minute * 60 + moment.second for moment in moments)
     if len({moment.date() for moment in moments}) < _FEWEST or seconds[-1] - seconds[0] > _SPREAD_S:
         return None

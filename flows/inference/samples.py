@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import QueryError
+from flows.inference.archives import is_archive, members_of
 from flows.inference.large_files import read_parts
 from flows.landing.names import is_temporary
 from flows.landing.packed_end import is_packed
@@ -15,9 +16,9 @@ from flows.reading.decompression import name_binary, unpack
 from flows.reading.refusal import FileRefused
 
 _HEAD_BYTES = 512
+_BY_HAND = "leave it out, or declare its dataset by hand"
 PARQUET = b"PAR1"
 """How Parquet files begin."""
-_WITHOUT_ARCHIVES = "unpack it, name what was in it, and add archives=Zip() to the declaration that is written"
 UNDERSTOOD_BYTES = 256 << 20
 """So much is understood from: of larger files parts, which are verified as a whole with the declaration."""
 _LEAST_BYTES = 256 << 10
@@ -26,14 +27,15 @@ _LEAST_BYTES = 256 << 10
 
 @dataclass(frozen=True)
 class Sample:
-    """A file.
+    """A file, or a member of an archive.
 
     Args:
-        file: where it lies.
+        file: where it lies; of a member, as if its archive were a directory.
         path: its path in what becomes the landing directory.
         body: its bytes, decompressed.
         modified_s: when it was last written, seconds since 1970.
         whole: whether these are all of its bytes.
+        archive: of which it is a member; None where it is a file.
     """
 
     file: Path
@@ -41,6 +43,7 @@ class Sample:
     body: bytes
     modified_s: float
     whole: bool = True
+    archive: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class Samples:
     landing: Path
     recursive: bool
     files: tuple[Path, ...]
+
+    @property
+    def archives(self) -> list[Path]:
+        """Those that are archives."""
+        return [file for file in self.files if is_archive(file)]
 
 
 def find_samples(named: Sequence[Path]) -> Samples:
@@ -85,8 +93,13 @@ def read_samples(samples: Samples) -> Iterator[Sample]:
     few = sum(each.st_size for each in found.values()) <= UNDERSTOOD_BYTES
     most_bytes = max(UNDERSTOOD_BYTES // len(found), _LEAST_BYTES)
     for file, stat in found.items():
+        if is_archive(file):
+            members = [_member(samples, file, name, body, stat.st_mtime) for name, body in members_of(file)]
+            room_bytes -= sum(len(each.body) for each in members)
+            yield from members
+            continue
         parts = None if few or stat.st_size <= most_bytes or _is_binary(file) else read_parts(file, most_bytes)
-        body = _open(file) if parts is None else parts
+        body = _opened(file, file.read_bytes()) if parts is None else parts
         if len(body) > room_bytes and room_bytes < UNDERSTOOD_BYTES:
             return
         room_bytes -= len(body)
@@ -105,8 +118,13 @@ def _is_binary(file: Path) -> bool:
     return is_packed(head) or name_binary(head) is not None
 
 
-def _open(file: Path) -> bytes:
-    body = file.read_bytes()
+def _member(samples: Samples, archive: Path, name: str, body: bytes, modified_s: float) -> Sample:
+    file = archive / name
+    return Sample(file, str(file.relative_to(samples.landing)), _opened(file, body), modified_s, archive=archive)
+
+
+def _opened(file: Path, body: bytes) -> bytes:
+    """The bytes of a file, decompressed."""
     if body.startswith(PARQUET) or is_workbook(body):
         return body
     try:
@@ -115,7 +133,7 @@ def _open(file: Path) -> bytes:
         found = refused.finding
         raise QueryError(
             "The file is of no format that is understood by itself",
-            next_step=_WITHOUT_ARCHIVES if body.startswith(b"PK") else "leave it out, or declare its dataset by hand",
+            next_step="name it like an archive: x.zip" if body.startswith(b"PK") else _BY_HAND,
             file=file,
             got=found.raw,
             expected=found.expected,

@@ -107,9 +107,10 @@ def _verdicts(archive: Archive, checked: Mapping[bytes, Verdict]) -> dict[bytes,
     found = _found(archive, known)
     if found.refusal is None:
         return {path: Verdict(tolerated=found.tolerated)}
+    refused = FileRefused("archive", raw=shown(path), expected=f"an archive that is taken whole ({found.refusal})")
     why = f"{shown(path)} is refused, and with it all that is in it: {found.refusal}"
     sound = [member for member in members if member not in known or known[member].accepted]
-    verdicts = {member: _with_its_archive(known.get(member, Verdict()), why) for member in sound}
+    verdicts = {member: _with_its_archive(known.get(member, Verdict()), refused.finding, why) for member in sound}
     return {path: refuse(found), **verdicts}  # the rows are those of its members
 
 
@@ -139,9 +140,10 @@ def _left_out(archive: Archive) -> tuple[Tolerance, ...]:
     return (Tolerance("members", text, count),)
 
 
-def _with_its_archive(verdict: Verdict, why: str) -> Verdict:
+def _with_its_archive(verdict: Verdict, finding: Finding, why: str) -> Verdict:
     """The verdict on a sound member of a refused archive."""
-    return refuse(replace(NO_FINDINGS, refusal=why, tolerated=verdict.tolerated), rows=_rows(verdict))
+    found = replace(NO_FINDINGS, tolerated=verdict.tolerated).with_refusal(finding, why)
+    return refuse(found, rows=_rows(verdict))
 
 
 def _rows(verdict: Verdict) -> int:

@@ -313,7 +313,7 @@ def test_an_interruption_leaves_no_file(monkeypatch: pytest.MonkeyPatch) -> None
     ("body", "expected"),
     [
         (b"\x89PNG\r\n\x1a\n\x00\x00", "The file is of no format that is understood by itself"),
-        (zipped({"a.csv": b"No\n1\n"}), "add archives=Zip() to the declaration"),
+        (zipped({"a.csv": b"No\n1\n"}), "Next: name it like an archive: x.zip"),
         (b"", "A file is empty, not even a header stands in it"),
         (b"a;a\n1;2\n", "The files have no rows of one width"),
     ],

@@ -11,11 +11,13 @@ import pytest
 from flows.datasets.sales import SALES, Sales
 from flows.errors import QueryError
 from flows.ingest.offline_check import check_located, locate, strictly
+from flows.model.archives import Zip
 from flows.model.completeness import Completeness
 from flows.model.dataset import Dataset
 from flows.model.findings import Verdict
 from flows.model.formats import Csv
 from flows.model.policies import SkipRows
+from tests.zip_files import zipped
 
 GOOD = b"ID,Date,Product,Quantity\n1,2021-05-01,phone,1\n"
 BAD = b"ID,Date,Product,Quantity\n1,2021-05-01,phone,1\n2,2021-05-01,phone,x\n"
@@ -66,6 +68,17 @@ def test_what_a_session_would_leave_alone_or_could_not_read_is_refused(tmp_path:
     assert [dict(each.counts) for each in verdicts(SALES, *named).values()] == [
         {"pattern": 1}, {"pattern": 1}, {"reading": 1},
     ]  # fmt: skip
+
+
+def test_sound_members_of_a_refused_archive_say_which_one_refused_it(tmp_path: Path) -> None:
+    file = put(tmp_path, "may.zip", zipped({"a.csv": GOOD, "b.csv": BAD}))
+    (plain,) = verdicts(SALES, file).values()
+    assert (plain.findings[0].expected or "").endswith("archives=Zip() takes archives of such files")
+    found = verdicts(replace(SALES, archives=Zip()), file)
+    sound = found["may.zip/a.csv"]
+    assert not sound.accepted and [each.words for each in sound.findings] == ["file: archive, got 'may.zip'"]
+    assert "may.zip/b.csv" in (sound.findings[0].expected or "")
+    assert [each.rule for each in found["may.zip/b.csv"].findings] == ["integer"]
 
 
 def test_a_manifest_is_held_against_its_file(tmp_path: Path) -> None:
