@@ -18,7 +18,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.ingest import commit
-from flows.ingest.compaction import compact
 from flows.ingest.restore_check import restored_otherwise
 from flows.model.archives import Zip
 from flows.model.dataset import Dataset
@@ -318,20 +317,22 @@ class SteppedFeed:
         self.start()
         if compacting:
             self.feed.appender.compact(self.dataset)
-        found = sorted(all_rows(self.feed.cube, "t").select("Key", "Value").rows())
+        rows = all_rows(self.feed.cube, "t")
+        found = sorted(rows.select("Key", "Value").rows())
         expected = sorted((key, value) for key, value, _ in self.rules.cube())
         difference = None if found == expected else f"declared otherwise: cube {found}, rules {expected}"
-        difference = difference or self._computed_differently(3) or self.rebuilt_differently()
+        difference = difference or self._computed_differently(rows, 3) or self.rebuilt_differently()
         self.die()
         self.dataset = plain
         self.start()
         return difference
 
-    def compact(self) -> None:
-        """Merge the segments."""
-        compact(self.dataset, self.feed.ledger, self.feed.segments)
-        self.die()
-        self.start()
+    def compact(self, *, start_after: bool) -> None:
+        """Merge the segments, and go on with them or start with them."""
+        self.feed.appender.compact(self.dataset)
+        if start_after:
+            self.die()
+            self.start()
 
     def has_all_files(self) -> bool:
         """Whether all that is in the cube has its file, and none of it an archive that was refused since."""
@@ -367,14 +368,18 @@ class SteppedFeed:
 
     def differences(self) -> str | None:
         """How the live cube differs from the rules; None when it does not."""
-        found = sorted(all_rows(self.feed.cube, "t").select("Key", "Value", pl.col("Folder").fill_null("")).rows())
-        expected = sorted((key, value, "".join(values)) for key, value, values in self.rules.cube())
-        return self._computed_differently(2) if found == expected else f"cube {found}, rules {expected}"
-
-    def _computed_differently(self, factor: int) -> str | None:
-        """How a derived column differs from what it is computed from; None where it does not, or there is none."""
         rows = all_rows(self.feed.cube, "t")
-        wrong = rows.filter(pl.col("Times").ne_missing(pl.col("Value") * factor)) if self.kind.derived else rows.clear()
+        found = sorted(
+            (key, value, folder or "") for key, value, folder in rows.select("Key", "Value", "Folder").rows()
+        )
+        expected = sorted((key, value, "".join(values)) for key, value, values in self.rules.cube())
+        return self._computed_differently(rows, 2) if found == expected else f"cube {found}, rules {expected}"
+
+    def _computed_differently(self, rows: pl.DataFrame, factor: int) -> str | None:
+        """How a derived column differs from what it is computed from; None where it does not, or there is none."""
+        if not self.kind.derived:
+            return None
+        wrong = rows.filter(pl.col("Times").ne_missing(pl.col("Value") * factor))
         return None if wrong.is_empty() else f"derived otherwise than times {factor}: {wrong.rows()}"
 
     def rebuilt_differently(self) -> str | None:

@@ -240,9 +240,9 @@ class Histories(RuleBasedStateMachine):
             self.put(NAMES[pick % len(NAMES)], content)
         self.done("several at once")
 
-    @rule(twice=st.booleans())
-    def compact(self, twice: bool) -> None:
-        self.living.compact()
+    @rule(start_after=st.booleans())
+    def compact(self, start_after: bool) -> None:
+        self.living.compact(start_after=start_after)
         self.done("compaction", step=False)
 
     @rule(twice=st.booleans())
