@@ -69,7 +69,7 @@ def watch(
     ready_file: Annotated[Path | None, typer.Option(help="Written when the initial load is done.")] = None,
 ) -> None:  # fmt: skip
     """Keep the cube live without Prefect, in the foreground."""
-    from flows.installation.foreground import run_watch
+    from flows.installation.watch_command import run_watch
 
     settings = settings_of(
         datasets=dataset, landing=landing, state=state, engine=engine, observer=observer, settle_s=settle, port=port

@@ -19,7 +19,6 @@ from flows.ingest.day_changes import note_close
 from flows.ingest.day_measures import Measured, measure_days
 from flows.ingest.day_totals import day_level, day_report, require_data_by
 from flows.ingest.resources import Resources
-from flows.ingest.restore_check import restored_otherwise
 from flows.ingest.table_fill import TableFill
 from flows.ingest.verification import complaints_of, day_facts, read_again, require_day_column, retain_from, verify
 from flows.model.business_day import DayChange
@@ -63,6 +62,8 @@ class Days:
             if not deep:
                 return compare()
             mount = state.monitor.read_thread
+            from flows.ingest.restore_check import restored_otherwise  # only now: no start waits for it
+
             with _scratch(resources.backups.parent) as directory:
                 segments, crashes = resources.segments, resources.crashes
                 files = read_again(dataset, ledger, segments, parts, mount, directory, crashes)

@@ -15,7 +15,8 @@ from typing import Any
 
 from flows.errors import CubefeedError, NotRunning, Starting, StateError
 from flows.ingest.client import read
-from flows.installation.foreground import notify, run_installation
+from flows.installation.foreground import run_installation
+from flows.installation.notices import notify
 from flows.installation.ports import listen
 from flows.installation.supervisor import Addresses
 from flows.settings import Settings

@@ -1,4 +1,4 @@
-"""The foreground commands: `up` and `watch`."""
+"""The commands that stand above processes of their own: `up`, and `deploy`, whose processes a worker starts."""
 
 from __future__ import annotations
 
@@ -6,60 +6,15 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from functools import partial
-from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress as Bar
-
-from flows.alerts.session import session_alerts
 from flows.alerts.supervisor import supervisor_alerts
 from flows.alerts.supervisor_look import SupervisorLook
 from flows.errors import CubefeedError, plain_lines
-from flows.ingest.bootstrap import OpenFeed
-from flows.ingest.watch import watch as watch_loop
+from flows.installation.notices import notify, write_notice
 from flows.installation.supervisor import Addresses, Supervisor
 from flows.installation.working_directory import require_own_working_directory
 from flows.redaction import without_secrets
 from flows.settings import Settings
-from flows.store.atomic_write import write_file
-from flows.text.hindrances import hindrances
-
-
-def notify(text: str) -> None:
-    """Show something to the user, apart from the output and without secrets."""
-    _write(without_secrets(text))
-
-
-def _write(text: str) -> None:
-    sys.stderr.write(f"{plain_lines(text)}\n")
-    sys.stderr.flush()
-
-
-def run_watch(settings: Settings, *, ready_file: Path | None) -> None:
-    """Keep the cube live without Prefect until SIGTERM or Ctrl-C."""
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)  # one that a killed process has left means nothing
-    try:
-        with Bar(console=Console(stderr=True), transient=True) as bar:
-            line = bar.add_task("initial load", total=None)
-
-            def progress(dataset: str, done: int, total: int) -> None:
-                bar.update(line, description=f"initial load: {dataset}", completed=done, total=total)
-
-            def ready(opened: OpenFeed) -> None:
-                bar.stop()
-                _show_hindrances(opened)
-                if ready_file is not None:
-                    write_file(ready_file, f"{opened.owner.url}\n", what="the ready file", durable=False)
-                notify(f"live page: {opened.owner.url}/ (Ctrl-C ends it)")
-
-            beside = partial(session_alerts, settings)
-            asyncio.run(watch_loop(settings, on_ready=ready, progress=progress, tell=notify, beside=beside))
-    finally:
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
-    notify("stopped")
 
 
 def run_deploy(settings: Settings, *, pool: str, reset_schedules: bool) -> None:
@@ -111,7 +66,7 @@ async def run_installation(
             alerts.note_failure(str(error))
             raise
         alerts.note_start()
-        _write(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
+        write_notice(f"Prefect:     {addresses.prefect_url}{_sign_in(addresses)}\nlive page:   {addresses.owner.url}/")
         if story is not None:
             await story(addresses)
         if enter_ends:
@@ -152,9 +107,3 @@ def _sign_in(addresses: Addresses) -> str:
     if addresses.secret is None:
         return ""
     return f" (password: {addresses.secret if sys.stderr.isatty() else 'see cubefeed prefect-password'})"
-
-
-def _show_hindrances(opened: OpenFeed) -> None:
-    for name, state in opened.feed.datasets.items():
-        for hindrance in hindrances(degraded=None, problem=state.monitor.inbox.problem):
-            notify(f"{name}: {hindrance}")

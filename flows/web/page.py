@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.util import find_spec
@@ -37,12 +38,10 @@ def page_routes() -> list[Route]:
     time, and sent again only when they have changed.
     """
     engine = version("perspective-python")
-    own = files("flows.web") / "assets"
-    page = page_templates().get_template("page.html.jinja").render(perspective=f"assets/{engine}/{PERSPECTIVE}")
-    routes = [Route("/", _text_route(page, "html"), methods=["GET"])]
+    routes = [Route("/", _text_route(partial(_page, engine), "html"), methods=["GET"])]
     for name in ("page.js", "page.css", "layout.js", "overview.js", "icon.svg"):
-        text = (own / name).read_text(encoding="utf-8")
-        routes.append(Route(f"/assets/{name}", _text_route(text, name.rpartition(".")[2]), methods=["GET"]))
+        route = _text_route(partial(_own, name), name.rpartition(".")[2])
+        routes.append(Route(f"/assets/{name}", route, methods=["GET"]))
     for kind in ("js", "css"):
         path = f"/assets/{engine}/{PERSPECTIVE}.{kind}"
         routes.append(Route(path, _file_route(_perspective(kind), _TYPES[kind]), methods=["GET"]))
@@ -55,20 +54,35 @@ def _perspective(kind: str) -> Path:
     return Path(found.origin).parent / "widget" / "static" / f"{PERSPECTIVE}.{kind}"
 
 
-def _text_route(text: str, kind: str) -> Callable[[Request], Response]:
-    mark = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
-    headers = {"ETag": mark, "Cache-Control": "no-cache", **({POLICY: _POLICY} if kind == "html" else {})}
+def _page(engine: str) -> str:
+    template = page_templates().get_template("page.html.jinja")
+    return template.render(perspective=f"assets/{engine}/{PERSPECTIVE}")
 
-    async def endpoint(request: Request) -> Response:
+
+def _own(name: str) -> str:
+    return (files("flows.web") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _text_route(read: Callable[[], str], kind: str) -> Callable[[Request], Response]:
+    """Sends a text, which is made when somebody asks for it first: no start waits for it, nor does the loop."""
+
+    @cache
+    def marked_text() -> tuple[str, str]:
+        text = read()
+        return text, f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+
+    def endpoint(request: Request) -> Response:
+        text, mark = marked_text()
+        headers = {"ETag": mark, "Cache-Control": "no-cache", **({POLICY: _POLICY} if kind == "html" else {})}
         if mark in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(text, headers=headers, media_type=_TYPES[kind])
 
-    return endpoint  # type: ignore[return-value]  # Starlette takes coroutine functions too
+    return endpoint
 
 
 def _file_route(file: Path, media_type: str) -> Callable[[Request], Response]:
     async def endpoint(request: Request) -> Response:
         return FileResponse(file, media_type=media_type, headers={"Cache-Control": _FOR_EVER})
 
-    return endpoint  # type: ignore[return-value]  # as above
+    return endpoint  # type: ignore[return-value]  # Starlette takes coroutine functions too

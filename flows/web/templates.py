@@ -8,15 +8,20 @@ quoted attributes; a test reads the templates for what would get round it.
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from flows.errors import plain
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 def open_templates(package: str) -> Environment:
     """The templates of a package: the files in its folder `templates`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # only now: no start waits for it
+
     return Environment(
         loader=PackageLoader(package),
         # not select_autoescape: by default it knows no `.html.jinja`, and escapes nothing there
