@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class WatchedCube:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self._session = uuid.uuid4().hex
         self._notes = {table.name: _Notes() for table in self.cube.model}
 
     @property
@@ -132,6 +134,14 @@ class WatchedCube:
 
     def close(self) -> None:
         self.cube.close()
+
+    @property
+    def state_mark(self) -> str | None:
+        """What is another one after each change of a table, and in each session; None while one is under way."""
+        with self._lock:
+            running = any(notes.running for notes in self._notes.values())
+            commits = sum(notes.commits for notes in self._notes.values())
+        return None if running else f"{self._session}-{commits}"
 
     def take(self, table: str) -> TableChanges:
         """What happened since the last call; rows are remembered from now on."""

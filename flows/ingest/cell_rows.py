@@ -18,6 +18,9 @@ from flows.model.tables import LINE, VERSION
 from flows.reading.archive import DeliveryReader
 from flows.store.ledger import Ledger
 from flows.store.row_files import RowFile, row_files, version_file
+from flows.web.rows import SOURCE
+
+_LINE = "Source.Line"
 
 
 class CellRows:
@@ -49,6 +52,21 @@ class CellRows:
         for row, place in zip(rows, places, strict=True) if raw else ():
             row["source"] |= {"raw": texts[place].text, "no_raw": texts[place].missing}
         return rows
+
+    def with_files(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows with the columns of `flows.web.rows.SOURCE` in place of `_version` and `_line`."""
+        found = row_files(self._ledger, set(rows[VERSION]))
+        named = [(content, _source(found.get(content), 0)) for content in rows[VERSION].unique(maintain_order=True)]
+        files = pl.DataFrame(
+            [
+                (content, each["file"], ", ".join(each["also_in"]) or None, each["version"], each["loaded_utc"])
+                for content, each in named
+            ],
+            schema={VERSION: rows.schema[VERSION], **{name: SOURCE[name].frame for name in SOURCE if name != _LINE}},
+            orient="row",
+        )
+        joined = rows.join(files, on=VERSION, how="left", maintain_order="left")
+        return joined.with_columns(pl.col(LINE).cast(SOURCE[_LINE].frame).alias(_LINE)).drop(VERSION, LINE)
 
     def _raw(
         self, state: DatasetState, page: RowPage, files: Mapping[int, RowFile], bounds: Bounds

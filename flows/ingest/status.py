@@ -66,6 +66,14 @@ class FeedSource:
         page = self.feed.cube.rows(query, bounds=bounds)
         return self._cell_rows.describe(self.feed.datasets[query.table], page, raw=raw, bounds=bounds), page.count
 
+    def row_frame(self, query: RowQuery, *, bounds: Bounds) -> tuple[pl.DataFrame, int]:
+        self._require_ready(query.table)
+        page = self.feed.cube.rows(query, bounds=bounds)
+        return self._cell_rows.with_files(page.rows), page.count
+
+    def state_mark(self) -> str | None:
+        return self.feed.cube.state_mark
+
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         for query in queries:
             self._require_ready(query.table)

@@ -17,10 +17,14 @@ _PUNCTUATION = re.compile(r"[\\`*{}\[\]#|~!@$]|:(?=/)|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK = re.compile(r"\s*(?:\d{1,9}(?=[.)](?:\s|$))|(?=[-+=]))")
 """What at the beginning of a line makes it a list, a rule or the heading above it, up to the sign that does so."""
 _TRIGGERS = "=+\\-@＝＋－＠"
-_FORMULA = re.compile(rf"(?:^|(?<=;))(?=[\s\"]*[{_TRIGGERS}])")
+COMPUTED = rf"[\s\"]*[{_TRIGGERS}]"
+"""How a cell begins that a spreadsheet would compute, as a regular expression."""
+_FORMULA = re.compile(rf"(?:^|(?<=;))(?={COMPUTED})")
 """Where a cell begins that a spreadsheet would compute. Many of them take a semicolon for the end of a cell, whatever
 the file's separator is."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?"
+"""A number, as a regular expression, in which letters are large or small."""
+_NUMBER = re.compile(NUMBER, re.IGNORECASE)
 
 
 def markdown(text: object) -> str:

@@ -42,6 +42,7 @@ class Endpoint[P: Parameters]:
             ledger; or that for what watches the session, which waits for neither.
         media_type: of the answer.
         files: media types of the forms in which it may be had besides.
+        has_etag: whether its answers have a tag, and one that is known already is 304.
         others: status → what else it may answer, and its JSON schema.
     """
 
@@ -53,6 +54,7 @@ class Endpoint[P: Parameters]:
     pool: PoolName = "list"
     media_type: str = "application/json"
     files: tuple[str, ...] = ()
+    has_etag: bool = False
     others: Mapping[int, tuple[str, Json]] = field(default_factory=dict)
 
 

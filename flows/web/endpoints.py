@@ -9,14 +9,11 @@ from starlette.responses import Response
 
 from flows.errors import QueryError
 from flows.model.lifecycle import State
-from flows.model.row_query import RowQuery
 from flows.web.answers import refuse, reply
-from flows.web.conditions import parse_where
 from flows.web.endpoint import Endpoint, Question, json_array, json_object
-from flows.web.forms import MEDIA_TYPES, Form
+from flows.web.files import FILES
 from flows.web.openapi import REFUSAL
 from flows.web.parameters import (
-    RAW_ROWS,
     FilesParameters,
     FindingsParameters,
     Parameters,
@@ -24,23 +21,7 @@ from flows.web.parameters import (
     RowsParameters,
 )
 from flows.web.questions import ROW, ROWS, answer_question
-from flows.web.table_names import table_named
-
-
-def _rows(question: Question[RowsParameters]) -> Response:
-    given = question.parameters
-    if given.with_raw and given.limit > RAW_ROWS:
-        raise QueryError(
-            "So many rows are not looked for in their files at once",
-            next_step="make limit smaller, and go on with offset",
-            field="limit",
-            got=given.limit,
-            most=RAW_ROWS,
-        )
-    table = table_named(question.source.model(), given.dataset)
-    query = RowQuery(table.name, parse_where(table, given.where), given.limit, given.offset)
-    rows, count = question.source.rows(query, raw=given.with_raw, bounds=question.bounds)
-    return reply({"dataset": table.name, "count": count, "offset": given.offset, "rows": rows})
+from flows.web.rows import answer_rows
 
 
 def _status(question: Question[Parameters]) -> Response:
@@ -91,18 +72,25 @@ _FOUND_ROWS = json_object(
 )
 _HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
 
-FILES = (MEDIA_TYPES[Form.arrow],)
-"""The forms in which rows may be had besides JSON."""
-
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
-    Endpoint("/api/query", "Ask the cube", QueryParameters, answer_question, ROWS, pool="question", files=FILES),
+    Endpoint(
+        "/api/query",
+        "Ask the cube",
+        QueryParameters,
+        answer_question,
+        ROWS,
+        pool="question",
+        files=FILES,
+        has_etag=True,
+    ),
     Endpoint(
         "/api/rows",
         "The rows behind a number, each with its file, in the order in which their files came, and of their lines",
         RowsParameters,
-        _rows,
+        answer_rows,
         _FOUND_ROWS,
         pool="question",
+        files=FILES,
     ),
     Endpoint(
         "/api/status",

@@ -17,6 +17,7 @@ _REFUSAL["properties"] |= {
     "field": {"type": "string", "description": "The parameter at fault"},
     "allowed": json_array({"type": "string"}),
 }
+_UNCHANGED = {"description": "The answer is still that of the ETag that If-None-Match names"}
 _REFUSALS = {
     400: "A parameter is not understood; it names the field and what is allowed",
     401: "A token is needed",
@@ -44,6 +45,7 @@ def _operation(endpoint: Endpoint[Any], tables: tuple[Table, ...]) -> Json:
         200: _answer(endpoint),
         **{status: _response(what, REFUSAL) for status, what in _REFUSALS.items()},
         **{status: _response(what, schema) for status, (what, schema) in endpoint.others.items()},
+        **({304: _UNCHANGED} if endpoint.has_etag else {}),
     }
     return {
         "summary": endpoint.summary,

@@ -20,13 +20,15 @@ from pydantic.json_schema import SkipJsonSchema
 from flows.errors import QueryError
 from flows.model.lifecycle import State
 from flows.model.tables import Table
-from flows.web.forms import FILE_ROWS, JSON_ROWS, Form, accepted
+from flows.web.forms import FILE_ROWS, JSON_ROWS, Form, accepted, most_rows
 from flows.web.table_names import GROUPINGS, MEASURES, table_named
 
 type ParameterValues = Mapping[str, list[str]]
 """Parameter → the values given."""
 type Json = dict[str, Any]
 
+COUNT_HEADER = "X-Total-Count"
+"""Says how many rows an answer has in all, whatever limit and offset."""
 MAX_FILES = 100_000
 FILES = 1_000
 RAW_ROWS = 1_000
@@ -94,7 +96,7 @@ class FileParameters(Parameters):
     """In which form the rows of an answer are wanted."""
 
     format: Annotated[
-        Literal["json", "arrow"],
+        Literal["json", "csv", "arrow", "parquet", "xlsx"],
         Field(description="The form of the answer; where it is not given, the header Accept names it"),
         ONE,
     ] = "json"
@@ -180,17 +182,34 @@ class RawParameters(Parameters):
         return self.raw in ("true", "1", "")
 
 
-class RowsParameters(RawParameters):
+class RowsParameters(RawParameters, FileParameters):
     """The rows behind a number. Where there is one dataset, it is of that one."""
 
     dataset: OnlyDataset = None
     where: Conditions = ()
     limit: Annotated[
-        int, Field(description="Rows of the page, at most; with raw, 1,000", strict=True, ge=1, le=JSON_ROWS), WHOLE
+        int,
+        Field(
+            description=f"Rows of the page, at most; with raw, 1,000; in JSON, {JSON_ROWS:,}. Where it is not given, a "
+            "file of another form has all rows",
+            strict=True,
+            ge=1,
+            le=FILE_ROWS,
+        ),
+        WHOLE,
     ] = RAW_ROWS
     offset: Annotated[
         int, Field(description="Rows that come before the page", strict=True, ge=0, le=MAX_OFFSET), WHOLE
     ] = 0
+
+    @property
+    def asks_for_all(self) -> bool:
+        """Whether no page is asked for."""
+        return "limit" not in self.model_fields_set
+
+    def most(self, form: Form) -> int:
+        """How many rows are asked for, at most."""
+        return most_rows(form) if self.asks_for_all and form is not Form.json else self.limit
 
 
 class FilesParameters(Parameters):

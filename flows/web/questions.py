@@ -20,18 +20,15 @@ from flows.model.tables import TOTAL_DEPTH, Table
 from flows.model.types import BOOLEAN, INTEGER, ColumnType
 from flows.text.reference_words import reference_caveats
 from flows.web.answers import error_fields, reply
-from flows.web.arrow_stream import arrow_stream
 from flows.web.conditions import parse_having, parse_where
 from flows.web.endpoint import Question, json_array, json_object
-from flows.web.extract import Extract
-from flows.web.forms import MEDIA_TYPES, Form, most_rows
-from flows.web.parameters import QueryParameters
+from flows.web.etags import caching, etag, is_known, unchanged
+from flows.web.files import file_answer
+from flows.web.forms import Form, most_rows
+from flows.web.parameters import COUNT_HEADER, QueryParameters
 from flows.web.source import Source
 from flows.web.streams import Stream
 from flows.web.table_names import table_named
-
-COUNT_HEADER = "X-Total-Count"
-"""Says how many rows an answer has in all, whatever limit and offset."""
 
 
 def answer_question(question: Question[QueryParameters]) -> Response | Stream:
@@ -40,7 +37,11 @@ def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     table = table_named(question.source.model(), question.parameters.dataset)
     asked = _asked(table, question.parameters, form)
     asked.checked((table,))
+    mark = question.source.state_mark()
     caveats = _caveats(question.source, table, asked)
+    tag = etag(mark, asked, form, caveats, question.parameters.page)
+    if is_known(tag, question.headers):
+        return unchanged(tag)
     found = _found(question, table, asked, most_rows(form))
     query = Query(table.name, asked.measures, asked.by, asked.where, asked.totals)
     rows, too_large = fitting(table, query, found.rows)
@@ -48,7 +49,8 @@ def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     answer: dict[str, Any] = {"dataset": table.name, "measures": kinds, "count": found.count}
     answer |= {"caveats": caveats} if caveats else {}
     overflows = [sum_overflow(table, measure) for measure in (*too_large, *found.too_large)]
-    headers = {COUNT_HEADER: str(found.count), "Vary": "Accept"}
+    told_tag = tag if question.source.state_mark() == mark else None  # else it may be of the state before, or after
+    headers = {COUNT_HEADER: str(found.count), "Vary": "Accept", **caching(told_tag)}
     if form is Form.json:
         errors = {"errors": [error_fields(each) for each in overflows]} if overflows else {}
         told = reply(answer | {"rows": json_rows(table, query, rows)} | errors)
@@ -56,8 +58,7 @@ def answer_question(question: Question[QueryParameters]) -> Response | Stream:
         return told
     if overflows:  # no such file could say of its nulls what they are
         raise overflows[0]
-    extract = Extract.of(rows, _columns(table, query, rows), answer)
-    return Stream(arrow_stream(extract), MEDIA_TYPES[form], headers | {"Cache-Control": "no-store"})
+    return file_answer(form, rows, _columns(table, query, rows), answer, headers)
 
 
 def _columns(table: Table, query: Query, rows: pl.DataFrame) -> Mapping[str, ColumnType]:
@@ -81,7 +82,7 @@ def _asked(table: Table, given: QueryParameters, form: Form) -> Asked:
     if given.limit > most_rows(form):
         raise QueryError(
             f"An answer in {form} may not have so many rows",
-            next_step="make limit smaller, or ask for format=arrow",
+            next_step="make limit smaller, or ask for another format: csv, arrow, parquet",
             field="limit",
             got=given.limit,
             most=most_rows(form),

@@ -28,6 +28,12 @@ class Source(Protocol):
         """Rows of the cube in JSON types: `values`, and the `source` of each, `raw` with what stands there; and how
         many there are. Raises as `query` does."""
 
+    def row_frame(self, query: RowQuery, *, bounds: Bounds) -> tuple[pl.DataFrame, int]:
+        """The same rows as a frame: the table's columns, and those of `rows.SOURCE`."""
+
+    def state_mark(self) -> str | None:
+        """What is another one whenever a table has changed, also in another session; None while one changes."""
+
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         """Ask the cube for several answers of one state of a table."""
 

@@ -72,6 +72,9 @@ class ServedCube:
         self.asked += 1
         return self.cube.query_together(queries, bounds=bounds)
 
+    def state_mark(self) -> str | None:
+        return self.cube.state_mark
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         yield

@@ -51,6 +51,9 @@ class Slow:
             raise bounds.ended()
         return pl.DataFrame({"Key": [1], "N.SUM": [2]})
 
+    def state_mark(self) -> str | None:
+        return None
+
     def complaints(self) -> list[str]:
         return []
 
