@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.bench.failures import cause_of, is_absent
-from tests.bench.rows import Measured
+from tests.bench.rows import ROWS, Measured
 from tests.bench.workspace import Workspace, say
 
 
@@ -38,6 +38,7 @@ class Group:
         return found
 
 
+QUESTIONS = (*(name for name in ROWS if name.startswith("ask-")), "reference", "reference-update")
 GROUPS: dict[str, Group] = {
     "arrivals": Group("tests.bench.live:arrivals", ("arrival", "arrival-p99")),
     "crowd": Group("tests.bench.live:crowd", ("arrival-100k", "idle-cpu-100k"), goes_on=True),
@@ -54,6 +55,8 @@ GROUPS: dict[str, Group] = {
     "queries": Group(
         "tests.bench.queries:queries", ("query-date", "query-date-http", "query-pivot", "query-pivot-http")
     ),
+    "questions": Group("tests.bench.questions:questions", QUESTIONS),
+    "derived": Group("tests.bench.questions:derived", ("derived",)),
     "corrections": Group("tests.bench.corrections:corrections", ("correction", "correction-back")),
     "ledger": Group("tests.bench.ledgers:long_history", ("ledger-start", "ledger-file")),
     "start": Group("tests.bench.starts:start", ("up-new",)),

@@ -55,8 +55,8 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def session(landing: Path, state: Path, declared: str = DECLARED) -> AsyncIterator[Session]:
-    """Open a session; its cube is empty until `stages.rebuild`."""
+async def session(landing: Path | None, state: Path, declared: str = DECLARED) -> AsyncIterator[Session]:
+    """Open a session on a landing directory, or those that are declared; its cube is empty until `stages.rebuild`."""
     settings = Settings(state=state, datasets=declared, landing=landing)
     with open_feed(settings, tell=lambda _: None) as opened:
         async with Stages(opened.feed) as stages:

@@ -32,6 +32,14 @@ class Row:
     guard: float | None = 2.0
 
 
+def _asked(name: str, what: str, target: float) -> dict[str, Row]:
+    """A question, in process and over HTTP."""
+    return {
+        f"ask-{name}": Row(f"{what}, at 10M rows, in process", "same SQL", target),
+        f"ask-{name}-http": Row(f"{what}, at 10M rows, over HTTP", "same SQL", max(1.3, target)),
+    }
+
+
 ROWS: dict[str, Row] = {
     "arrival": Row("a file renamed into 1,000 → visible, median", "guide", 0.4),
     "arrival-p99": Row("the same, 99th percentile, beside the guide's median", "guide", 1.0, guard=None),
@@ -60,6 +68,18 @@ ROWS: dict[str, Row] = {
     "query-date-http": Row("sum by date at 10M rows, over HTTP", "same SQL", 1.5),
     "query-pivot": Row("date × product with a filter, in process", "same SQL", 1.1),
     "query-pivot-http": Row("date × product with a filter, over HTTP", "same SQL", 1.5),
+    **_asked("month", "sum by month", 1.15),
+    **_asked("extremes", "least and greatest price by country", 1.15),
+    **_asked("top", "the ten customers with the most revenue", 1.15),
+    **_asked("range", "sum by country, of half a year", 1.15),
+    **_asked("share", "share of the country by city", 1.15),
+    **_asked("before", "sum by month, with the month before", 1.15),
+    **_asked("distinct", "different customers by country", 1.2),
+    **_asked("join", "sum by the category of 100,000 products", 1.2),
+    **_asked("cell", "the rows of one cell", 1.2),
+    "reference": Row("a corrected list of 100,000 products at 10M orders", "INSERT OR REPLACE of it alone", 1.2),
+    "reference-update": Row("the same", "UPDATE of orders that hold it", 0.3),
+    "derived": Row("one file of 1M orders with two derived columns", "ours, without", 1.15),
     "ledger-start": Row("start with a ledger of 1M file versions", target=10.0),
     "ledger-file": Row("one new file beside 1M file versions", "ours, 1,000 versions", 1.1),
     "up-new": Row("`cubefeed up` on a new state → live cube", "`prefect server start`", 3.0, guard=None),

@@ -9,29 +9,26 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from flows.cube.asking.ask import ask
-from flows.cube.bounds import Bounds
 from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.port import Cube
 from flows.errors import DeclarationError
 from flows.model.calculated import Formula
-from flows.model.query import Query
 from flows.model.question import OTHERS, Order, Question, Top
 from flows.model.row_query import RowQuery
 from flows.model.tables import TOTAL_DEPTH, Table
 from flows.web.conditions import parse_having, parse_where
+from tests.cube_answers import answer_of
 from tests.property.opened_feed import opened_feed
 from tests.property.plain_cube import PlainCube, meets
 from tests.property.plain_questions import Asked, Group, answer
@@ -114,13 +111,7 @@ class Story:
             asked.limit,
             asked.offset,
         )
-
-        def engine(queries: Sequence[Query], bounds: Bounds) -> Sequence[pl.DataFrame]:
-            if len(queries) == 1:
-                return [self.cube.query(queries[0], bounds=bounds)]
-            return self.cube.query_together(queries, bounds=bounds)
-
-        found = ask(question.checked((self.table,)), question, engine, Bounds(), most_rows=10_000)
+        found = answer_of(self.cube, question, most_rows=10_000)
         return found.rows.to_dicts(), found.count, found.too_large
 
     def check(self, asked: Asked) -> None:
