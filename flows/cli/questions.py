@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli.file_output import OutputOption, OverwriteOption, save_answer
 from flows.cli.options import DatasetOption, FormatOption, StateOption, TimeoutOption
 from flows.cli.session_client import only_dataset, read_from_session
 from flows.day_report.formats import ReportFormat
@@ -54,6 +55,8 @@ def query(
     dataset: DatasetOption = None,
     state: StateOption = None,
     form: FormatOption = Format.table,
+    output: OutputOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Ask the live cube."""
     from flows.model.number_formats import NumberFormat
@@ -67,6 +70,9 @@ def query(
     parameters += [(name, "true") for name, given in (("totals", totals), ("others", others)) if given]
     given = {"top": top, "limit": limit, "offset": offset or None}
     parameters += [(name, str(value)) for name, value in given.items() if value is not None]
+    if output is not None:
+        save_answer(output, "/api/query", parameters, state=state, form=form, overwrite=overwrite)
+        return
     answer = read_from_session(state, "/api/query", parameters)
     decimals = {name for name, facts in answer["measures"].items() if facts["kind"] == "decimal"}
     rows = answer["rows"] if form is Format.json else [_with_decimals(row, decimals) for row in answer["rows"]]

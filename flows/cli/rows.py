@@ -8,11 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli.file_output import OutputOption, OverwriteOption, save_answer
 from flows.cli.options import DatasetOption, FormatOption, StateOption
 from flows.cli.questions import WHERE_HELP
 from flows.cli.session_client import read_from_session
 from flows.text.output import Format, show, show_one
 from flows.text.plural import counted
+
+SHOWN = 100
 
 commands = typer.Typer()
 
@@ -20,20 +23,28 @@ commands = typer.Typer()
 @commands.command()
 def rows(
     where: Annotated[list[str] | None, typer.Option(help=WHERE_HELP)] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most; with --raw, 1000.")] = 100,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="How many at most; with --raw, 1000.", show_default="100, in a file all")
+    ] = None,
     offset: Annotated[int, typer.Option(min=0, help="How many to leave out before.")] = 0,
     raw: Annotated[bool, typer.Option("--raw", help="Also what stands in the file at each row.")] = False,
     dataset: DatasetOption = None,
     state: StateOption = None,
     form: FormatOption = Format.table,
+    output: OutputOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """The rows behind a number of the live cube: each with its file, version, line and time of load, in the order in
     which their files came, and of each file in that of its lines."""
     parameters = [("where", condition) for condition in where or ()]
-    parameters += [("limit", str(limit)), ("offset", str(offset))]
+    parameters += [("offset", str(offset))]
     parameters += [("raw", "true")] if raw else []
     parameters += [("dataset", dataset)] if dataset else []
-    answer = read_from_session(state, "/api/rows", parameters)
+    if output is not None:
+        parameters += [("limit", str(limit))] if limit is not None else []
+        save_answer(output, "/api/rows", parameters, state=state, form=form, overwrite=overwrite)
+        return
+    answer = read_from_session(state, "/api/rows", [*parameters, ("limit", str(limit or SHOWN))])
     if form is Format.json:
         show_one(answer, form)
         return

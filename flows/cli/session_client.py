@@ -9,6 +9,7 @@ from flows.errors import QueryError
 from flows.settings import Settings
 
 if TYPE_CHECKING:
+    from flows.store.owner import Owner
     from flows.store.payload import Kind
 
 
@@ -20,11 +21,21 @@ def read_from_session(state: Path | None, path: str, parameters: list[tuple[str,
         QueryError: it refuses the parameters.
     """
     from flows.ingest.client import STATUS_S, TIMEOUT_S, read
-    from flows.store.state_directory import StateDirectory
 
-    owner = StateDirectory(Settings.read(state=state).state).require_owner()
+    owner = owner_of(state)
     timeout_s = STATUS_S if parameters is None else TIMEOUT_S  # a query may take its time
     return read(owner, path, parameters or (), timeout_s=timeout_s)
+
+
+def owner_of(state: Path | None) -> Owner:
+    """The process that owns a state directory.
+
+    Raises:
+        NotRunning: there is none.
+    """
+    from flows.store.state_directory import StateDirectory
+
+    return StateDirectory(Settings.read(state=state).state).require_owner()
 
 
 def request_of_session(

@@ -7,12 +7,12 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import Interrupted, NotRunning, QueryError, Starting
+from flows.errors import CubefeedError, Interrupted, NotRunning, QueryError, Starting
 from flows.store.owner import Owner
 from flows.store.state_directory import StateDirectory
 from flows.web.token import token_here
@@ -24,6 +24,10 @@ TIMEOUT_S = 60.0
 STATUS_S = 15.0
 """How long the status may take, which is there at once where the process is well."""
 
+DOWNLOAD_S = 300.0
+"""How long a part of a file may take: a workbook is made as a whole before it is sent."""
+PART_BYTES = 1 << 20
+
 
 def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *, timeout_s: float = TIMEOUT_S) -> Any:
     """GET a path of the owner's read API.
@@ -33,17 +37,14 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *,
         Starting: the cube is not complete yet.
         NotRunning: it does not answer.
     """
-    url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters), errors='surrogateescape')}"
     try:
-        with _opener().open(_request(url), timeout=timeout_s) as answer:
+        with _opener().open(_request(owner, path, parameters), timeout=timeout_s) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         refusal = _body(error)
         if "error" not in refusal:
             return refusal  # it is none, but says what is not well: /health
-        refusal.pop("allowed", None)  # the next step names them
-        kind = Starting if error.headers.get("Retry-After") else QueryError
-        raise kind(refusal.pop("error"), next_step=refusal.pop("next"), **refusal) from None
+        raise _refusal(error, refusal) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotRunning(
             f"The live process does not answer ({error})",
@@ -51,6 +52,36 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *,
             pid=owner.pid,
             url=owner.url,
         ) from error
+
+
+def download(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) -> Generator[bytes]:
+    """The bytes of what a path of the owner's read API answers, as they come.
+
+    Raises:
+        QueryError: the owner refused the parameters.
+        Starting: the cube is not complete yet.
+        NotRunning: it does not answer, or ended before the end of the answer.
+    """
+    try:
+        with _opener().open(_request(owner, path, parameters), timeout=DOWNLOAD_S) as answer:
+            while part := answer.read(PART_BYTES):
+                yield part
+    except urllib.error.HTTPError as error:
+        raise _refusal(error, _body(error)) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise NotRunning(
+            f"The live process has ended before the end of its answer, or did not go on ({error})",
+            next_step="see its log, and ask again; nothing was kept of what came",
+            pid=owner.pid,
+            url=owner.url,
+        ) from error
+
+
+def _refusal(error: urllib.error.HTTPError, refusal: dict[str, Any]) -> CubefeedError:
+    """The error that the owner has answered with."""
+    refusal.pop("allowed", None)  # the next step names them
+    kind = Starting if error.headers.get("Retry-After") else QueryError
+    return kind(refusal.pop("error"), next_step=refusal.pop("next"), **refusal)
 
 
 def _body(error: urllib.error.HTTPError) -> dict[str, Any]:
@@ -73,7 +104,8 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _request(url: str) -> urllib.request.Request:
+def _request(owner: Owner, path: str, parameters: Iterable[tuple[str, str]]) -> urllib.request.Request:
+    url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters), errors='surrogateescape')}"
     token = token_here()
     return urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
 

@@ -27,6 +27,8 @@ KNOWN = {
     ("cli/questions.py", "query"): PLAIN,
     ("cli/questions.py", "status"): PLAIN,
     ("cli/rows.py", "rows"): OURS,
+    ("cli/file_output.py", "save_answer"): PLAIN,
+    ("cli/file_output.py", "shown_bytes"): OURS,
     ("cli/questions.py", "report"): MADE,
     ("cli/environment.py", "token"): OURS,
     ("cli/environment.py", "prefect_password"): OURS,
