@@ -54,6 +54,7 @@ PrefectPortOption = Annotated[
 
 # What of it, and how it is printed.
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help="The dataset's name; the only one by default.")]
+EnvelopeOption = Annotated[bool, typer.Option("--envelope", help="JSON: an object with the rows, as_of and caveats.")]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="Output format: csv for spreadsheets, json for programs.")
 ]

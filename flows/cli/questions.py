@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli.answer_lines import show_context
 from flows.cli.file_output import OutputOption, OverwriteOption, save_answer
-from flows.cli.options import DatasetOption, FormatOption, StateOption, TimeoutOption
+from flows.cli.options import DatasetOption, EnvelopeOption, FormatOption, StateOption, TimeoutOption
 from flows.cli.session_client import only_dataset, read_from_session
 from flows.day_report.formats import ReportFormat
 from flows.errors import QueryError, plain
@@ -52,6 +53,7 @@ def query(
     ] = False,
     limit: Annotated[int | None, typer.Option(help="How many rows to show.")] = None,
     offset: Annotated[int, typer.Option(help="How many rows to leave out before.")] = 0,
+    envelope: EnvelopeOption = False,
     dataset: DatasetOption = None,
     state: StateOption = None,
     form: FormatOption = Format.table,
@@ -61,11 +63,14 @@ def query(
     """Ask the live cube."""
     from flows.model.number_formats import NumberFormat
 
+    if envelope and form is not Format.json:
+        raise QueryError("An envelope is JSON", next_step="add --format json", got=form.value)
     if top is not None and "per" in measures:  # the shell has taken it apart
         raise QueryError("A top per level is one text", next_step=f'write --top "{top} per LEVEL"')
     parameters = [("measure", name) for name in measures] + [("by", name) for name in by or ()]
     parameters += [("where", condition) for condition in where or ()]
     parameters += [("dataset", dataset)] if dataset else []
+    parameters += [("envelope", "true")]
     parameters += [("having", condition) for condition in having or ()] + [("sort", name) for name in sort or ()]
     parameters += [(name, "true") for name, given in (("totals", totals), ("others", others)) if given]
     given = {"top": top, "limit": limit, "offset": offset or None}
@@ -80,11 +85,14 @@ def query(
                if "format" in facts}  # fmt: skip
     written = {name: each.write for name, each in formats.items()}
     shown = [_named_others(row, measures) for row in rows] if form is Format.table else rows
-    show(shown, form, grouped=measures, formats=written)
+    if envelope and form is Format.json:
+        show_one(answer, form)
+    else:
+        show(shown, form, grouped=measures, formats=written)
     if len(rows) < answer["count"]:
         sys.stderr.write(f"{len(rows):,} of {answer['count']:,} rows; --limit and --offset show others\n")
-    for caveat in answer.get("caveats", ()):
-        sys.stderr.write(f"note: {plain(caveat)}\n")
+    if form is Format.table:
+        show_context(answer)
     for error in answer.get("errors", ()):
         sys.stderr.write(
             f"cubefeed: {plain(error['measure'])}: {plain(error['error'])}. Next: {plain(error['next'])}\n"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli.answer_lines import show_context
 from flows.cli.file_output import OutputOption, OverwriteOption, save_answer
 from flows.cli.options import DatasetOption, FormatOption, StateOption
 from flows.cli.questions import WHERE_HELP
@@ -39,6 +40,7 @@ def rows(
     parameters = [("where", condition) for condition in where or ()]
     parameters += [("offset", str(offset))]
     parameters += [("raw", "true")] if raw else []
+    parameters += [("envelope", "true")]
     parameters += [("dataset", dataset)] if dataset else []
     if output is not None:
         parameters += [("limit", str(limit))] if limit is not None else []
@@ -51,6 +53,8 @@ def rows(
     found = answer["rows"]
     show([_flat(row, form) for row in found], form, columns=_columns(found) if form is Format.table else ())
     sys.stderr.write(f"{_extent(len(found), offset, answer['count'])}\n")
+    if form is Format.table:
+        show_context(answer)
 
 
 def _flat(row: Mapping[str, Any], form: Format) -> dict[str, Any]:

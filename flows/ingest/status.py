@@ -13,16 +13,17 @@ from typing import Any
 import polars as pl
 
 from flows.cube.bounds import Bounds
+from flows.ingest.answer_context import AnswerContexts
 from flows.ingest.cell_rows import CellRows
 from flows.ingest.dataset_state import DatasetState
 from flows.ingest.disk_warnings import Disks
 from flows.ingest.feed import Feed
 from flows.ingest.references import References
 from flows.ingest.shown_days import shown_days
+from flows.model.caveats import AnswerContext
 from flows.model.files import first_names, shown
 from flows.model.lifecycle import State
 from flows.model.query import Query
-from flows.model.references import ReferenceState
 from flows.model.row_query import RowQuery
 from flows.model.tables import Table
 from flows.runtime.clock import now_utc
@@ -53,6 +54,7 @@ class FeedSource:
     def __post_init__(self) -> None:
         self._cell_rows = CellRows(self.feed.ledger)
         self._references = References(self.feed.cube, self.feed.datasets, self.is_ready)
+        self._contexts = AnswerContexts(self.feed, self._references)
 
     def model(self) -> tuple[Table, ...]:
         return self.feed.cube.model
@@ -84,10 +86,8 @@ class FeedSource:
         if table in self.feed.datasets and not self.is_ready(table):
             raise self.feed.health.starting_error(table, self.feed.datasets[table].degraded)
 
-    def references(self, query: Query, *, counted: bool = False) -> tuple[ReferenceState, ...]:
-        table = query.checked(self.feed.cube.model)
-        names = table.references_of(query.touched_levels, query.measures)
-        return tuple(self._references.of(table, names, counted=counted))
+    def context(self, query: Query) -> AnswerContext:
+        return self._contexts.of(query)
 
     def is_ready(self, table: str) -> bool:
         """Whether readers see all that the ledger holds; of a new cube, all that lay there at the start."""

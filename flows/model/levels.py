@@ -105,6 +105,10 @@ class Level:
         """Whether it is a column as it is."""
         return isinstance(self.source, OwnColumn)
 
+    def is_made_of(self, column: str) -> bool:
+        """Whether its values say something of those of a column of the table itself."""
+        return not isinstance(self.source, Joined) and self.column == column
+
     @property
     def expression(self) -> pl.Expr:
         """Its values, in the type of the frame, from rows of the table; those of joined tables stand in them already

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import assert_never
 
-from flows.model.calculated import CalculatedMeasure
+from flows.model.calculated import CalculatedMeasure, Formula, Operand, operands
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar, calendar_levels
 from flows.model.hierarchies import Hierarchy, drilled
@@ -155,10 +156,16 @@ class Table:
     def references_of(self, levels: Iterable[str] = (), measures: Iterable[str] = ()) -> tuple[str, ...]:
         """The joined tables from which levels and measures come, those before them included."""
         measured = {number.name: number for number in self.joined_numbers}
-        columns = [self.measure(name).aggregation.column for name in measures] if measured else []
+        bases = self.base_measures(measures) if measured else ()
+        columns = [self.measure(name).aggregation.column for name in bases]
         numbers = [measured[column] for column in columns if column in measured]
         found = (name for value in (*map(self.level, levels), *numbers) for name in value.references)
         return tuple(dict.fromkeys(found))
+
+    def base_measures(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The measures of columns that these are, or are calculated of."""
+        formulas = {each.name: each.formula for each in self.calculated}
+        return tuple(dict.fromkeys(base for name in names for base in _bases(name, formulas)))
 
     @property
     def column_levels(self) -> tuple[Level, ...]:
@@ -255,3 +262,12 @@ class Table:
         known: dict[str, Measure[Aggregation] | CalculatedMeasure] = {m.name: m for m in self.measures}
         found = named("measure", name, known | {each.name: each for each in self.calculated}, self.name)
         return found.type if isinstance(found, CalculatedMeasure) else self.type_of(found.aggregation)
+
+
+def _bases(operand: Operand, formulas: Mapping[str, Formula]) -> Iterator[str]:
+    formula = formulas.get(operand) if isinstance(operand, str) else operand
+    if formula is None:
+        yield str(operand)
+    elif not isinstance(formula, str | int | float | Decimal):
+        for each in operands(formula):
+            yield from _bases(each, formulas)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flows.model.caveats import Caveat, CaveatKind
 from flows.model.references import ReferenceState
 from flows.text.plural import counted
 
+COMMAND = "cubefeed status"
 
-def reference_caveats(reference: ReferenceState) -> Iterator[str]:
+
+def reference_caveats(reference: ReferenceState) -> Iterator[Caveat]:
     """What is to be known of an answer that reads a joined table; nothing where all is well."""
-    member = reference.name.rpartition(".")[2]
+    name, of = reference.name, reference.dataset
     why = f": {reference.degraded}" if reference.degraded else ""
     if not reference.ready:
-        yield f"{reference.dataset} is not complete yet, so that rows show as no {member} which may have one{why}"
+        text = f"it is not complete yet, so that rows show as no {name.rpartition('.')[2]} which may have one{why}"
+        yield Caveat(CaveatKind.INCOMPLETE, of, 1, text, COMMAND)
     elif reference.degraded:
-        yield f"{reference.dataset} is degraded, so that what it says of {reference.name} may be old{why}"
+        yield Caveat(CaveatKind.DEGRADED, of, 1, f"what it says of {name} may be old{why}", COMMAND)
     if reference.ready and reference.unmatched:
-        yield f"{unmatched_words(reference.unmatched, reference.name)} in {reference.dataset}"
+        rows = reference.unmatched
+        yield Caveat(CaveatKind.UNMATCHED, of, rows, f"{unmatched_words(rows, name)} in it", COMMAND)
 
 
 def unmatched_words(rows: int, reference: str) -> str:

@@ -20,7 +20,7 @@ from flows.web.parameters import (
     QueryParameters,
     RowsParameters,
 )
-from flows.web.questions import ROW, ROWS, answer_question
+from flows.web.questions import CONTEXT, ROW, ROWS, answer_question
 from flows.web.rows import answer_rows
 
 
@@ -70,6 +70,7 @@ _SOURCE["properties"] |= {
 _FOUND_ROWS = json_object(
     "dataset", count=_NUMBER, offset=_NUMBER, rows=json_array(json_object(values=ROW, source=_SOURCE))
 )
+_FOUND_ROWS["properties"] |= CONTEXT
 _HEALTH = json_object(healthy={"type": "boolean"}, complaints=json_array({"type": "string"}))
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (

@@ -106,7 +106,19 @@ class FileParameters(Parameters):
         return Form(self.format) if "format" in self.model_fields_set else accepted(accept)
 
 
-class QueryParameters(FileParameters):
+class AnswerParameters(Parameters):
+    """What may be asked of every answer out of the cube."""
+
+    envelope: Annotated[
+        Flag, Field(description="Also as_of and caveats, which the headers have anyway, beside the rows"), ONE
+    ] = "false"
+
+    @property
+    def with_envelope(self) -> bool:
+        return self.envelope in YES
+
+
+class QueryParameters(FileParameters, AnswerParameters):
     """A question to the cube. Where there is one dataset, it is that one."""
 
     dataset: OnlyDataset = None
@@ -182,7 +194,7 @@ class RawParameters(Parameters):
         return self.raw in ("true", "1", "")
 
 
-class RowsParameters(RawParameters, FileParameters):
+class RowsParameters(RawParameters, FileParameters, AnswerParameters):
     """The rows behind a number. Where there is one dataset, it is of that one."""
 
     dataset: OnlyDataset = None

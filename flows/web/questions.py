@@ -18,15 +18,13 @@ from flows.model.question import Question as Asked
 from flows.model.question_text import parse_order, parse_top
 from flows.model.tables import TOTAL_DEPTH, Table
 from flows.model.types import BOOLEAN, INTEGER, ColumnType
-from flows.text.reference_words import reference_caveats
-from flows.web.answers import error_fields, reply
+from flows.web.answers import AS_OF_HEADER, CAVEATS_HEADER, context_headers, error_fields, reply
 from flows.web.conditions import parse_having, parse_where
 from flows.web.endpoint import Question, json_array, json_object
 from flows.web.etags import caching, etag, is_known, unchanged
 from flows.web.files import file_answer
 from flows.web.forms import Form, most_rows
 from flows.web.parameters import COUNT_HEADER, QueryParameters
-from flows.web.source import Source
 from flows.web.streams import Stream
 from flows.web.table_names import table_named
 
@@ -38,8 +36,8 @@ def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     asked = _asked(table, question.parameters, form)
     asked.checked((table,))
     mark = question.source.state_mark()
-    caveats = _caveats(question.source, table, asked)
-    tag = etag(mark, asked, form, caveats, question.parameters.page)
+    context = question.source.context(asked.query)
+    tag = etag(mark, asked, form, context, question.parameters.page, question.parameters.with_envelope)
     if is_known(tag, question.headers):
         return unchanged(tag)
     found = _found(question, table, asked, most_rows(form))
@@ -47,10 +45,10 @@ def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     rows, too_large = fitting(table, query, found.rows)
     kinds = {name: _described(table, name) for name in query.measures}
     answer: dict[str, Any] = {"dataset": table.name, "measures": kinds, "count": found.count}
-    answer |= {"caveats": caveats} if caveats else {}
+    answer |= context.as_json() if question.parameters.with_envelope or form is not Form.json else {}
     overflows = [sum_overflow(table, measure) for measure in (*too_large, *found.too_large)]
     told_tag = tag if question.source.state_mark() == mark else None  # else it may be of the state before, or after
-    headers = {COUNT_HEADER: str(found.count), "Vary": "Accept", **caching(told_tag)}
+    headers = {COUNT_HEADER: str(found.count), "Vary": "Accept", **caching(told_tag), **context_headers(context)}
     if form is Form.json:
         errors = {"errors": [error_fields(each) for each in overflows]} if overflows else {}
         told = reply(answer | {"rows": json_rows(table, query, rows)} | errors)
@@ -65,12 +63,6 @@ def _columns(table: Table, query: Query, rows: pl.DataFrame) -> Mapping[str, Col
     """The columns of an answer, with those that say what a row stands for."""
     extra = {TOTAL_DEPTH: INTEGER, OTHERS: BOOLEAN}
     return answer_columns(table, query) | {name: each for name, each in extra.items() if name in rows.columns}
-
-
-def _caveats(source: Source, table: Table, asked: Asked) -> list[str]:
-    """What is to be known of the joined tables that are read, as they stand before they are."""
-    references = source.references(asked.query) if table.references else ()
-    return [caveat for each in references for caveat in reference_caveats(each)]
 
 
 def _described(table: Table, measure: str) -> dict[str, str]:
@@ -124,10 +116,6 @@ _SUMS = {
     **json_array(json_object("measure", "error", "next")),
     "description": "Measures of which a sum does not fit; it is null in the rows",
 }
-_CAVEATS = {
-    **json_array({"type": "string"}),
-    "description": "What is to be known of it, such as that a joined table is not complete; only where there is",
-}
 _KINDS = {
     "type": "object",
     "additionalProperties": {**json_object("kind"), "description": "With a format, how people are to see its numbers"},
@@ -137,11 +125,24 @@ _COUNT = {
     "type": "integer",
     "description": f"Of all rows, whatever limit and offset; also in {COUNT_HEADER}",
 }
+CONTEXT = {
+    "as_of": {
+        "type": "object",
+        "description": "With envelope: the last commit that is in the answer (commit, at_utc, newest_file); also in "
+        f"{AS_OF_HEADER}",
+    },
+    "caveats": {
+        **json_array(json_object("kind", "dataset", "text", "command", count={"type": "integer"})),
+        "description": "With envelope: what is known to be missing, old or doubtful in what was asked, and the command "
+        f"that shows more; none where it is complete and current. Also in {CAVEATS_HEADER}",
+    },
+}
+"""The schemas of what is said with every answer."""
 ROW = {
     "type": "object",
     "description": "Decimals are text, with all their digits; moments have their zone's offset. With totals, "
     "total_depth says how many levels a row fixes; with others, is_others whether it stands for the groups left out",
 }
 ROWS = json_object("dataset", measures=_KINDS, count=_COUNT, rows=json_array(ROW))
-ROWS["properties"] |= {"errors": _SUMS, "caveats": _CAVEATS}
+ROWS["properties"] |= {"errors": _SUMS} | CONTEXT
 """The schema of the answer."""

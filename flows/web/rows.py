@@ -5,9 +5,11 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from flows.errors import QueryError
+from flows.model.query import Query
 from flows.model.row_query import RowQuery
+from flows.model.tables import CONTRIBUTORS_COUNT
 from flows.model.types import INTEGER, STRING
-from flows.web.answers import reply
+from flows.web.answers import context_headers, reply
 from flows.web.conditions import parse_where
 from flows.web.endpoint import Question
 from flows.web.files import file_answer
@@ -30,10 +32,12 @@ def answer_rows(question: Question[RowsParameters]) -> Response | Stream:
     _check(given, form)
     table = table_named(source.model(), given.dataset)
     query = RowQuery(table.name, parse_where(table, given.where), given.most(form), given.offset)
+    context = source.context(Query(table.name, (CONTRIBUTORS_COUNT,), where=query.where))
+    facts = {"dataset": table.name, **(context.as_json() if given.with_envelope or form is not Form.json else {})}
     if form is Form.json:
         rows, count = source.rows(query, raw=given.with_raw, bounds=question.bounds)
-        answer = reply({"dataset": table.name, "count": count, "offset": given.offset, "rows": rows})
-        answer.headers.update({COUNT_HEADER: str(count), "Vary": "Accept"})
+        answer = reply({**facts, "count": count, "offset": given.offset, "rows": rows})
+        answer.headers.update({COUNT_HEADER: str(count), "Vary": "Accept", **context_headers(context)})
         return answer
     frame, count = source.row_frame(query, bounds=question.bounds)
     if given.asks_for_all and count > query.offset + frame.height:
@@ -44,7 +48,8 @@ def answer_rows(question: Question[RowsParameters]) -> Response | Stream:
             most=most_rows(form),
         )
     columns = {column.name: column.type for column in table.columns} | SOURCE
-    return file_answer(form, frame, columns, {"dataset": table.name, "count": count}, {COUNT_HEADER: str(count)})
+    headers = {COUNT_HEADER: str(count), **context_headers(context)}
+    return file_answer(form, frame, columns, facts | {"count": count}, headers)
 
 
 def _check(given: RowsParameters, form: Form) -> None:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import polars as pl
 
 from flows.cube.bounds import Bounds
+from flows.model.caveats import AnswerContext
 from flows.model.query import Query
-from flows.model.references import ReferenceState
 from flows.model.row_query import RowQuery
 from flows.model.tables import Table
 from flows.store.history import FileRow
@@ -37,9 +37,8 @@ class Source(Protocol):
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         """Ask the cube for several answers of one state of a table."""
 
-    def references(self, query: Query, *, counted: bool = False) -> tuple[ReferenceState, ...]:
-        """How the joined tables stand that a query reads; with `counted` also how many rows have no match there, which
-        is found out once for each state of the tables."""
+    def context(self, query: Query) -> AnswerContext:
+        """What is said with the answer to a query; to be called before the cube is asked."""
 
     def is_ready(self, table: str) -> bool:
         """Whether a table is complete."""

@@ -85,7 +85,8 @@ class _Sheet:
         for place, name in enumerate(self.rows.columns):
             self.sheet.write_string(0, place, name, header)
             self.widths[name] = len(name) + 3  # the mark of the filter
-        self.notes |= {f"Caveat: {each}": None for each in self.rows.facts.get("caveats", ())}
+        for each in self.rows.facts.get("caveats", ()):
+            self.notes[f"Caveat: {each['dataset']}: {each['text']} ({each['command']})"] = None
         formats = {name: each.get("format") for name, each in self.rows.facts.get("measures", {}).items()}
         self._cells = [self._cell(name, each, formats.get(name)) for name, each in self.rows.columns.items()]
 

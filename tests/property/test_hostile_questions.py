@@ -27,6 +27,7 @@ from flows.model.types import BOOLEAN, DATE, DATETIME, FLOAT, INTEGER, STRING
 from flows.web.api import Api
 from tests.conditions import among
 from tests.cube_rows import all_rows, rows_of
+from tests.sound_source import SoundSource
 
 TABLE = Table(
     "edges",
@@ -136,7 +137,7 @@ def client() -> Iterator[TestClient]:
     rows = [tuple(VALUES[name][turn % len(VALUES[name])] for name in names) for turn in range(10)]
     cube.apply(ChangeSet(TABLE.name, frozenset(), frame(rows).unique(TABLE.keys)))
 
-    class Source:
+    class Source(SoundSource):
         model = staticmethod(lambda: cube.model)
         query = staticmethod(cube.query)
         rows = staticmethod(lambda query, *, raw, bounds: (list[object](), cube.rows(query, bounds=bounds).count))

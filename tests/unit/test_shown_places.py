@@ -23,6 +23,7 @@ PLAIN = "errors.plain"
 MADE = "what is shown was made by markdown or spreadsheet, or is JSON"
 
 KNOWN = {
+    ("cli/answer_lines.py", "show_context"): PLAIN,
     ("cli/main.py", "main"): ERROR,
     ("cli/questions.py", "query"): PLAIN,
     ("cli/questions.py", "status"): PLAIN,

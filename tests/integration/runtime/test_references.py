@@ -34,7 +34,7 @@ PRODUCTS = Dataset(Products, "{root}/products", name="products")
 SALES = replace(SALES, landing="{root}/sales", joins=(Join(PRODUCTS, on={{"Product": "ID"}}),))
 """
 ROWS = b"ID,Date,Product,Quantity\n1,2021-05-01,phone,4\n2,2021-05-01,ghost,6\n"
-BY_CATEGORY = "/api/query?dataset=sales&measure=Quantity.SUM&by=Product.Category"
+BY_CATEGORY = "/api/query?dataset=sales&measure=Quantity.SUM&envelope=1&by=Product.Category"
 
 
 @pytest.fixture
@@ -51,6 +51,11 @@ def command(shop: Settings, *arguments: str) -> tuple[str, str]:
     found = CliRunner().invoke(app, [*arguments, "--state", str(shop.state)])
     assert found.exit_code == 0, found.output
     return found.stdout, found.stderr
+
+
+def said(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an answer says of the joined table."""
+    return [caveat for caveat in answer["caveats"] if caveat["dataset"] == "products"]
 
 
 @pytest.mark.usefixtures("quick", "in_order")
@@ -77,11 +82,12 @@ def test_rows_show_without_a_match_until_the_joined_table_is_there_and_those_tha
         until(lambda: session.rows("sales") == 2)
         answer = session.get(BY_CATEGORY).json()
         assert answer["rows"] == [{"Product.Category": "no Product", "Quantity.SUM": 10}]
-        [caveat] = answer["caveats"]
-        assert "products is not complete yet" in caveat and "a rule on a loaded row" in caveat
-        assert "caveats" not in session.get("/api/query?dataset=sales&measure=Quantity.SUM&by=Product").json()
+        [caveat] = said(answer)
+        assert (caveat["kind"], caveat["dataset"]) == ("incomplete", "products")
+        assert "it is not complete yet" in caveat["text"] and "a rule on a loaded row" in caveat["text"]
+        assert not said(session.get(BY_CATEGORY.replace(".Category", "")).json())
         _, told = command(shop, "query", "Quantity.SUM", "--by", "Product.Category", "--dataset", "sales")
-        assert caveat in told
+        assert caveat["text"] in told
         assert not reference(session)["ready"] and "a rule on a loaded row" in reference(session)["degraded"]
 
         monkeypatch.setattr(SegmentRepair, "repair", mend)
@@ -93,7 +99,8 @@ def test_rows_show_without_a_match_until_the_joined_table_is_there_and_those_tha
             {"Product.Category": "mobile", "Quantity.SUM": 4, "Product.Weight.SUM": 3},
             {"Product.Category": "no Product", "Quantity.SUM": 6, "Product.Weight.SUM": None},
         ]
-        assert "caveats" not in answer
+        [caveat] = said(answer)
+        assert (caveat["kind"], caveat["count"], caveat["text"]) == ("unmatched", 1, "1 row has no Product in it")
         assert reference(session) == {"dataset": "products", "ready": True, "degraded": None, "unmatched": 1}
         words = "1 row has no Product"
         assert f"sales: {words} in products" in command(shop, "status")[0]
@@ -102,13 +109,13 @@ def test_rows_show_without_a_match_until_the_joined_table_is_there_and_those_tha
 
         (landing / "products" / "q.csv").write_bytes(b"ID,Category,Weight\nghost,odd,5\n")
         until(lambda: session.rows("products") == 2)
-        assert reference(session)["unmatched"] == 0
+        assert reference(session)["unmatched"] == 0 and not said(session.get(BY_CATEGORY).json())
         assert "no Product" not in command(shop, "status")[0]
         assert json.loads(command(shop, "status", "--format", "json")[0])["datasets"]["sales"]["references"]
         report = complete_report(shop.state, session.ask("sales", "report", date="2021-05-01")["report"])
         assert "no Product" not in make_markdown(report) and "unmatched" not in make_csv(report)
         session.feed.datasets["products"].degrade("its disk is full")
-        [caveat] = session.get(BY_CATEGORY).json()["caveats"]
-        assert "what it says of Product may be old: its disk is full" in caveat
+        [caveat] = said(session.get(BY_CATEGORY).json())
+        assert "what it says of Product may be old: its disk is full" in caveat["text"]
 
     beside(shop, story)

@@ -21,6 +21,7 @@ from flows.model.types import BOOLEAN, DATE, DATETIME, DECIMAL, FLOAT, INTEGER, 
 from flows.web.api import Api
 from flows.web.server import LiveServer
 from tests.cube_rows import rows_of
+from tests.sound_source import SoundSource
 
 TRADES = Table(
     "trades",
@@ -42,7 +43,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-class ServedCube:
+class ServedCube(SoundSource):
     """A DuckDB cube and its read API over HTTP; the cube can be changed meanwhile."""
 
     def __init__(self, *tables: Table) -> None:

@@ -21,12 +21,13 @@ from flows.model.types import INTEGER
 from flows.web import worker_pool
 from flows.web.api import AT_ONCE, Api
 from flows.web.server import LiveServer
+from tests.sound_source import SoundSource
 
 TABLE = Table("t", (Column("Key", INTEGER), Column("N", INTEGER)), ("Key",))
 ASK = "/api/query?measure=N.SUM&by=Key"
 
 
-class Slow:
+class Slow(SoundSource):
     """A cube of which every question takes until it is over, or until all are let go."""
 
     def __init__(self) -> None:

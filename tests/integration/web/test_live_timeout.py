@@ -17,6 +17,7 @@ from flows.model.tables import VERSION, Column, Table
 from flows.model.types import INTEGER, STRING
 from flows.web.api import AT_ONCE, Api
 from tests.cube_rows import with_lines
+from tests.sound_source import SoundSource
 
 
 def large_cube(rows: int) -> DuckDbCube:
@@ -29,7 +30,7 @@ def large_cube(rows: int) -> DuckDbCube:
     return cube
 
 
-class Large:
+class Large(SoundSource):
     """A source over a large cube; it says how long each query took until it was interrupted."""
 
     def __init__(self, cube: DuckDbCube) -> None:
