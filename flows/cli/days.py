@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.options import DatasetOption, FormatOption, StateOption, TimeoutOption
+from flows.cli.options import DatasetOption, DateOption, FormatOption, StateOption, TimeoutOption
 from flows.cli.session_client import only_dataset, request_of_session
 from flows.errors import plain
 from flows.model.day_range import days_from, parse_day
@@ -26,14 +26,14 @@ commands = typer.Typer()
 
 @commands.command("close-day")
 def close_day(
-    first: Annotated[str | None, typer.Option("--date", help="The business day; by default the one due.")] = None,
+    first: DateOption = None,
     last: Annotated[
-        str | None, typer.Option("--until", help="The last day, to close all from --date on, one after the other.")
+        str | None, typer.Option("--until", metavar="DAY", help="The last day: all from --date on are closed.")
     ] = None,
     dataset: DatasetOption = None, state: StateOption = None, timeout: TimeoutOption = 600.0,
     form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
-    """Close business days, as the scheduled run does: see that the data has come and that the cube equals the ledger,
+    """Close business days, as the scheduled run does. See that the data has come and that the cube equals the ledger,
     and keep the report; exit 1 and name what is wrong."""
     from flows.day_report.day_close import verdict_of
 

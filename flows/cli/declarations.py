@@ -38,8 +38,8 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="What is let pass is a finding too.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Also write JUnit XML to this file.")] = None,
 ) -> None:  # fmt: skip
-    """Say what a session would find in files, which may lie anywhere; exit 1 where one is refused. Without files: say
-    what a declaration would do to what is loaded; exit 1 where it would lose some from sight, or refuse some."""
+    """Say whether files would be accepted. They may lie anywhere; exit 1 where one is refused. Without files:
+    say what a declaration would do to what is loaded; exit 1 where it would lose some from sight, or refuse some."""
     if not files:
         _check_declarations(dataset, state, form)
         return
@@ -58,21 +58,35 @@ def check(
 def init(
     files: Annotated[list[Path], typer.Argument(help="Sample files, or directories of them.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The dataset file to write: FILE.py.")],
-    name: Annotated[str, typer.Option("--name", help="Of the dataset.", show_default="the directory's")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the dataset.", show_default="the directory's")
+    ] = "",
     key: Annotated[
-        list[str] | None, typer.Option("--key", help="A column of the key, as headers name it. May be repeated.")
+        list[str] | None,
+        typer.Option("--key", metavar="COLUMN", help="A column of the key, as headers name it. May be repeated."),
     ] = None,
     no_key: Annotated[bool, typer.Option("--no-key", help="Rows have no key: all are kept.")] = False,
-    dates: Annotated[DateOrder | None, typer.Option("--dates", help="What comes first in 03/04/2024.")] = None,
-    decimal: Annotated[str | None, typer.Option("--decimal", help="The decimal sign: . or ,")] = None,
-    delimiter: Annotated[str | None, typer.Option("--delimiter", help="The text between fields.")] = None,
-    encoding: Annotated[str | None, typer.Option("--encoding", help="Of files that are not UTF-8.")] = None,
-    percent: Annotated[Percent | None, typer.Option("--percent", help="What 19 % is: 0.19 or 19.")] = None,
-    sheet: Annotated[str | None, typer.Option("--sheet", help="Of workbooks that show several.")] = None,
+    dates: Annotated[
+        DateOrder | None, typer.Option("--dates", help="What 03/04/2024 begins with: a day, a month or a year.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option("--decimal", metavar="SIGN", help="The decimal sign: . or ,")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option("--delimiter", metavar="TEXT", help="The text between fields.")
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", metavar="NAME", help="Encoding of files that are not UTF-8, such as cp1252."),
+    ] = None,
+    percent: Annotated[
+        Percent | None, typer.Option("--percent", help="What 19 % is: a share, 0.19, or the number 19.")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", metavar="NAME", help="Which sheet, of workbooks that show several.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
 ) -> None:
-    """Write the declaration of a dataset from sample files, and check all of them with it; exit 1 where the samples
-    leave something open, or where one of them is refused."""
+    """Write the declaration of your files. It is made of samples, and all of them are checked with it; exit 1 where
+    they leave something open, or where one of them is refused."""
     with _without_integrations():
         from flows.cli.sample_declaration import declare_samples
     from flows.inference.evidence import Wishes

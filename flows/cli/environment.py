@@ -22,7 +22,7 @@ def doctor(
     dataset: DatasetsOption = None, landing: LandingOption = None, state: StateOption = None,
     engine: EngineOption = None, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
-    """Check what Cubefeed needs, and say what to do about each failure: for datasets named or else last served."""
+    """Check what Cubefeed needs, and say what to do. It looks at the datasets that are named, or were served last."""
     from flows.installation.doctor import as_last_served, examine
 
     settings = settings_of(datasets=dataset, landing=landing, state=state, engine=engine)
@@ -35,7 +35,7 @@ def doctor(
 
 @alert_commands.command("test")
 def alerts_test(state: StateOption = None, form: FormatOption = Format.table) -> None:
-    """Send a message to each address of CUBEFEED_ALERTS and show what it answers; exit 1 where one does not take it."""
+    """Send a message to each address of CUBEFEED_ALERTS. Show what it answers; exit 1 where one does not take it."""
     from flows.alerts.trial import send_trial
 
     found = send_trial(Settings.read(state=state))
@@ -46,7 +46,7 @@ def alerts_test(state: StateOption = None, form: FormatOption = Format.table) ->
 
 @commands.command()
 def token() -> None:
-    """A new token for CUBEFEED_TOKEN, which readers of the live page then have to know."""
+    """Make a token for CUBEFEED_TOKEN. Readers of the live page then have to know it."""
     from flows.web.token import make_token
 
     sys.stdout.write(f"{make_token()}\n")
@@ -54,7 +54,7 @@ def token() -> None:
 
 @commands.command("prefect-password")
 def prefect_password(state: StateOption = None) -> None:
-    """What to sign in with on the Prefect server that `up` has started. Whoever has it can run code as you."""
+    """Print what Prefect's UI asks for. Whoever has it can run code as you, on the server that `up` has started."""
     from flows.store.secret import known_secret
 
     sys.stdout.write(f"{known_secret(Settings.read(state=state).state)}\n")
@@ -62,7 +62,7 @@ def prefect_password(state: StateOption = None) -> None:
 
 @commands.command("prefect-env")
 def prefect_env(state: StateOption = None) -> None:
-    """What a shell needs for Prefect's own commands: eval "$(cubefeed prefect-env)"."""
+    """Print what Prefect's own commands need. In a shell: eval "$(cubefeed prefect-env)"."""
     from flows.store.secret import known_secret
     from flows.store.state_directory import StateDirectory
 

@@ -45,15 +45,15 @@ def files(
     dataset: DatasetOption = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Only versions in this state, such as loaded. May be repeated."),
+        typer.Option("--only", metavar="STATE", help="Only versions in this state, such as loaded. May be repeated."),
     ] = None,
     all_versions: Annotated[bool, typer.Option("--all", help="Also versions that are history.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 1000,
     state: StateOption = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """What each file is, in a word and a sentence; its rows, first finding, times. Works without a live process too,
-    which alone knows the files that wait."""
+    """What each file is, in a word and a sentence. Also its rows, first finding, times. Works without a live process
+    too, which alone knows the files that wait."""
     from flows.cli.records import list_files
 
     states = tuple(only or ())
@@ -85,7 +85,7 @@ def findings(
     state: StateOption = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """What the checks found: file, line, column, rule, raw value."""
+    """What is wrong in refused files: line, column, rule, raw value."""
     from flows.cli.records import list_findings
 
     rows = list_findings(settings_of(state=state), file, dataset)
@@ -130,7 +130,7 @@ def reload(
     since: SinceOption = None, where: WhereOption = None,
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
-    """Read files again, even where nothing seems to have changed."""
+    """Read files again, also where nothing seems to have changed."""
     _change_files("reload", dataset, state, timeout, form, _request(paths, since, where, dry_run=dry_run))
 
 
@@ -140,7 +140,7 @@ def unload(
     since: SinceOption = None, where: WhereOption = None,
     dry_run: DryRunOption = False, timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
-    """Take files' rows out of the cube; they stay out until `load`, or until the files change."""
+    """Take the rows of files out of the cube. They stay out until `load`, or until the files change."""
     _change_files("unload", dataset, state, timeout, form, _request(paths, since, where, dry_run=dry_run))
 
 
@@ -150,7 +150,7 @@ def accept(
     state: StateOption = None, dry_run: DryRunOption = False,
     timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
-    """Say that a landing directory is right as it is now, though it is another one or lacks most of its files.
+    """Say that a landing directory is right as it is now. It may be another one, or lack most of its files.
 
     What it lacks is gone with that. Works without a live process too, unless nothing at all lies in it.
     """

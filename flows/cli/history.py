@@ -21,20 +21,22 @@ commands = typer.Typer()
 
 @commands.command()
 def history(
-    file: Annotated[str | None, typer.Option("--file", help="Only of this file.")] = None,
+    file: Annotated[str | None, typer.Option("--file", metavar="FILE", help="Only of this file.")] = None,
     key: Annotated[
         list[str] | None,
         typer.Option(
             "--key", help="COLUMN=VALUE: which files hold this key, and which of them is shown. May be repeated."
         ),
     ] = None,
-    day: Annotated[str | None, typer.Option("--day", help="Only of this day, such as 2021-05-01.")] = None,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="DAY", help="Only of this day, such as 2021-05-01.")
+    ] = None,
     dataset: DatasetOption = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most, the newest.")] = 1000,
     state: StateOption = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """What was decided of files, the newest first: what came, what it replaced, what came back, what was renamed, and
+    """What was decided of files, the newest first. What came, what it replaced, what came back, what was renamed, and
     what was unloaded by whom. Works without a live process too."""
     settings = settings_of(state=state)
     if key:

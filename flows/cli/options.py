@@ -16,7 +16,8 @@ from flows.text.output import Format
 # Which installation, and how it runs.
 StateOption = Annotated[Path | None, typer.Option("--state", help="State directory.", show_default="data/state")]
 NameOption = Annotated[
-    str | None, typer.Option("--name", help="Tells this installation from others on the same Prefect server.")
+    str | None,
+    typer.Option("--name", metavar="NAME", help="Tells this installation from others on the same Prefect server."),
 ]
 ResetSchedulesOption = Annotated[
     bool,
@@ -24,18 +25,21 @@ ResetSchedulesOption = Annotated[
 ]
 DatasetsOption = Annotated[
     list[str] | None,
-    typer.Option("--dataset", help="A dataset's name, or path/to/file.py:NAME. May be repeated."),
+    typer.Option("--dataset", metavar="NAME", help="A dataset's name, or path/to/file.py:NAME. May be repeated."),
 ]
 LandingOption = Annotated[
     Path | None, typer.Option("--landing", help="Replaces the landing directory of the one dataset.")
 ]
-EngineOption = Annotated[str | None, typer.Option("--engine", help="duckdb or atoti.", show_default="duckdb")]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="duckdb or atoti.", show_default="duckdb")
+]
 ObserverOption = Annotated[
     Observer | None,
     typer.Option("--observer", help="How the landing directories are watched.", show_default="auto"),
 ]
 SettleOption = Annotated[
-    float | None, typer.Option("--settle", min=0, help="Seconds without a change until a file is complete.")
+    float | None,
+    typer.Option("--settle", min=0, metavar="SECONDS", help="Seconds without a change until a file is complete."),
 ]
 PortOption = Annotated[
     int | None,
@@ -53,7 +57,9 @@ PrefectPortOption = Annotated[
 ]
 
 # What of it, and how it is printed.
-DatasetOption = Annotated[str | None, typer.Option("--dataset", help="The dataset's name; the only one by default.")]
+DatasetOption = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help="The dataset's name; the only one by default.")
+]
 EnvelopeOption = Annotated[bool, typer.Option("--envelope", help="JSON: an object with the rows, as_of and caveats.")]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="Output format: csv for spreadsheets, json for programs.")
@@ -61,13 +67,21 @@ FormatOption = Annotated[
 
 # What is asked of the session.
 PathsArgument = Annotated[list[str] | None, typer.Argument(help="Files or patterns inside the landing directory.")]
-SinceOption = Annotated[str | None, typer.Option("--since", help="Only versions found at or after this time.")]
+DateOption = Annotated[
+    str | None, typer.Option("--date", metavar="DAY", help="The business day; by default the one due.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="Only versions found at or after this time, such as 2021-05-01T07:00."
+    ),
+]
 WhereOption = Annotated[
     list[str] | None,
-    typer.Option("--where", help="Only files with a row that meets a condition. May be repeated."),
+    typer.Option("--where", metavar="CONDITION", help="Only files with a row that meets it. May be repeated."),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the outcome.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Seconds to wait for the outcome.")]
 
 
 def settings_of(*, datasets: list[str] | None = None, **given: object) -> Settings:

@@ -12,7 +12,7 @@ import typer
 
 from flows.cli.answer_lines import show_context
 from flows.cli.file_output import OutputOption, OverwriteOption, save_answer
-from flows.cli.options import DatasetOption, EnvelopeOption, FormatOption, StateOption, TimeoutOption
+from flows.cli.options import DatasetOption, DateOption, EnvelopeOption, FormatOption, StateOption, TimeoutOption
 from flows.cli.session_client import only_dataset, read_from_session
 from flows.day_report.formats import ReportFormat
 from flows.errors import QueryError, plain
@@ -22,8 +22,9 @@ from flows.text.output import Format, show, show_one
 from flows.text.reference_words import unmatched_words
 
 WHERE_HELP = (
-    'Only rows that meet a condition, such as "Date>=2021-05-01", "Date = last 7 days", "Product in (phone, watch)", '
-    '"Product!=phone", "Product~pho" (has it in it) or "Product is null". May be repeated; the README has all forms.'
+    'Only rows that meet it: "Date>=2021-05-01" (=, !=, <, <=, >, >=), "Date between 2021-05-01 and 2021-05-31", '
+    '"Date = last 7 days", "Product in (mouse, keyboard)", "Product not in (mouse)", "Product~key" (has it in it), '
+    '"Product^key" (begins with it), "Product is null", "Product is not null". May be repeated.'
 )
 OTHERS = "is_others"
 SHOWN_REFUSED = 1_000
@@ -35,17 +36,23 @@ commands = typer.Typer()
 @commands.command()
 def query(
     measures: Annotated[list[str], typer.Argument(help="Measures, such as Quantity.SUM or contributors.COUNT.")],
-    by: Annotated[list[str] | None, typer.Option(help="Level to group by. May be repeated.")] = None,
-    where: Annotated[list[str] | None, typer.Option(help=WHERE_HELP)] = None,
+    by: Annotated[list[str] | None, typer.Option(metavar="LEVEL", help="Level to group by. May be repeated.")] = None,
+    where: Annotated[list[str] | None, typer.Option(metavar="CONDITION", help=WHERE_HELP)] = None,
     having: Annotated[
-        list[str] | None, typer.Option(help='Only groups that meet a condition, such as "Quantity.SUM>100".')
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help='Only groups that meet a condition, such as "Quantity.SUM>100".'),
     ] = None,
     sort: Annotated[
         list[str] | None,
-        typer.Option(help="Level or measure to sort by; -Quantity.SUM from the greatest down. May be repeated."),
+        typer.Option(
+            metavar="NAME", help="Level or measure to sort by; -Quantity.SUM from the greatest down. May be repeated."
+        ),
     ] = None,
     top: Annotated[
-        str | None, typer.Option(help='The first groups only: 10, or "3 per Country"; by the first measure by default.')
+        str | None,
+        typer.Option(
+            metavar="TOP", help='The first groups only: 10, or "3 per Country"; by the first measure by default.'
+        ),
     ] = None,
     others: Annotated[bool, typer.Option("--others", help="With --top, also a row for the rest.")] = False,
     totals: Annotated[
@@ -60,7 +67,7 @@ def query(
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Ask the live cube."""
+    """Ask the live cube. A name that it does not have is answered with those that it has."""
     from flows.model.number_formats import NumberFormat
 
     if envelope and form is not Format.json:
@@ -123,7 +130,7 @@ def status(
     ] = False,
     form: FormatOption = Format.table,
 ) -> None:
-    """How the live process and its datasets stand."""
+    """How the session and its datasets stand, and where the live page is."""
     found = read_from_session(state, "/api/status")
     complaints = _complaints(state, found) if check else []
     if form is Format.json:
@@ -138,7 +145,7 @@ def status(
 
 @commands.command()
 def report(
-    date: Annotated[str | None, typer.Option("--date", help="The business day; by default the one due.")] = None,
+    date: DateOption = None,
     dataset: DatasetOption = None, state: StateOption = None, timeout: TimeoutOption = 600.0,
     form: Annotated[
         ReportFormat, typer.Option("--format", help="html keeps a page and says where; the others are printed.")

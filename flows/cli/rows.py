@@ -23,7 +23,7 @@ commands = typer.Typer()
 
 @commands.command()
 def rows(
-    where: Annotated[list[str] | None, typer.Option(help=WHERE_HELP)] = None,
+    where: Annotated[list[str] | None, typer.Option(metavar="CONDITION", help=WHERE_HELP)] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many at most; with --raw, 1000.", show_default="100, in a file all")
     ] = None,
@@ -35,8 +35,8 @@ def rows(
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """The rows behind a number of the live cube: each with its file, version, line and time of load, in the order in
-    which their files came, and of each file in that of its lines."""
+    """The rows behind a number. Each has its file, version, line and time of load; they come in the order in which
+    their files came, and of each file in that of its lines."""
     parameters = [("where", condition) for condition in where or ()]
     parameters += [("offset", str(offset))]
     parameters += [("raw", "true")] if raw else []

@@ -32,7 +32,7 @@ def up(
     port: PortOption = None, prefect_port: PrefectPortOption = None, name: NameOption = None,
     reset_schedules: ResetSchedulesOption = False,
 ) -> None:  # fmt: skip
-    """Start everything: Prefect server, deployments, live session. Ctrl-C ends it."""
+    """Start everything: Prefect, deployments, session. Ctrl-C ends it."""
     from flows.installation.foreground import run_up
 
     run_up(
@@ -51,7 +51,8 @@ def deploy(
     port: PortOption = None, name: NameOption = None, reset_schedules: ResetSchedulesOption = False,
     pool: Annotated[str, typer.Option("--pool", help="The work pool; made, of type process, if missing.")] = "cubefeed",
 ) -> None:  # fmt: skip
-    """Register the deployments on a work pool of the Prefect server that PREFECT_API_URL names."""
+    """Have the workers of a Prefect server run it all. Registers the deployments on a work pool of the server that
+    PREFECT_API_URL names."""
     from flows.installation.foreground import run_deploy
 
     settings = settings_of(
@@ -91,7 +92,7 @@ def demo(
     ] = None,
     port: PortOption = None, prefect_port: PrefectPortOption = None,
 ) -> None:  # fmt: skip
-    """Show the whole system on a copy of the sample files: 10, 7, then a third day: 8."""
+    """Show it all on a copy of the sample files. Two days are loaded, and a third one lands."""
     from flows.installation.demo import Stay, run_demo
 
     if once and keep:

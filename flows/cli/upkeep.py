@@ -45,11 +45,13 @@ def rebuild(
 
 @commands.command()
 def verify(
-    deep: Annotated[bool, typer.Option("--deep", help="From the landing files, and as a restore would.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare also with the landing files, and with what a restore would make.")
+    ] = False,
     dataset: DatasetOption = None, state: StateOption = None,
     timeout: TimeoutOption = 600.0, form: FormatOption = Format.table,
 ) -> None:  # fmt: skip
-    """Compare the live cube with a rebuild; exit 1 and print the difference if there is any."""
+    """Compare the live cube with a rebuild. Exit 1 and print the difference if there is any."""
     found = request_of_session("verify", dataset, state, timeout, deep=deep)["verify"]
     _show_difference(found, form)
     if found["missing"] or found["extra"] or found.get("restore"):
@@ -58,7 +60,7 @@ def verify(
 
 @ledger_commands.command()
 def restore(dataset: DatasetsOption = None, state: StateOption = None, form: FormatOption = Format.table) -> None:
-    """Make a lost or damaged ledger again, from its backups and the segments."""
+    """Make a lost or damaged ledger again. It is made of its backups and the segments."""
     from flows.cli.offline import restore_ledger_offline
 
     found = restore_ledger_offline(settings_of(datasets=dataset, state=state))

@@ -47,13 +47,21 @@ def find_dataset(name: str) -> Dataset:
     """The dataset called `name` in this package, or the one that `path/to/file.py:NAME` names."""
     if ".py:" in name:
         file, _, attribute = name.rpartition(":")
-        declared = getattr(_import_file(Path(file)), attribute, None)
-        if isinstance(declared, Dataset):
-            return declared
+        declared = {each: value for each, value in vars(_import_file(Path(file))).items() if isinstance(value, Dataset)}
+        if attribute in declared:
+            return declared[attribute]
+        others = [f"{file}:{each}" for each in declared]
         raise DeclarationError(
             "There is no dataset of that name in the file",
-            next_step=f"write {attribute} = Dataset(…) in it",
+            next_step=f"name {' or '.join(others)}" if others else f"write {attribute} = Dataset(…) in it",
+            got=attribute,
             file=file,
+        )
+    if name.endswith(".py"):
+        raise DeclarationError(
+            "A file is named without the dataset that it declares",
+            next_step=f"write {name}:NAME, where the file has NAME = Dataset(…)",
+            got=name,
         )
     known = _declared_here()
     if name not in known:

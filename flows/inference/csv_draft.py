@@ -59,7 +59,9 @@ class CsvDraft(FormatDraft):
             yield Decision("quotes", f"{form.quote or 'none'} {how}".strip(), files)
         for what, counts in self._counted():
             first = next((each.below[0] for each in layouts if each.below), "") if what == "below the rows" else ""
-            value = f"{counted(sum(counts), 'line')}{f', such as {first}' if first else ''}"
+            value = (
+                f"{counted(sum(counts), 'line')}{' in all' * (len(counts) > 1)}{f', such as {first}' if first else ''}"
+            )
             checked = [name for each in form.trailers for name in _checked(each)]
             value += f"; checked: {', '.join(checked)}" if first and checked else ""
             uncertain = "last lines that begin so are never rows" if first and not checked else ""

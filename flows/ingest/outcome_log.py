@@ -52,14 +52,14 @@ class OutcomeLog:
         files, more = outcome.named()
         name = f"{outcome.dataset}, dry run" if outcome.dry_run else outcome.dataset
         for file in files:
-            self._note_file(name, file)
+            self._note_file(name, file, kept=not outcome.dry_run)
         if more:
             log.info("%s: and %s", name, counted(more, "more file"))
         for change in outcome.days[-DAYS:]:
             level = logging.WARNING if change.state in (DayState.LATE, DayState.RESTATED) else logging.INFO
             log.log(level, "%s: %s", name, change_words(change))
 
-    def _note_file(self, name: str, file: FileOutcome) -> None:
+    def _note_file(self, name: str, file: FileOutcome, *, kept: bool) -> None:
         key = name, file.file, f"{file.state}{_WARNED}" if file.warning else file.state
         logged = self._logged.get(key)
         if logged is not None:
@@ -67,6 +67,7 @@ class OutcomeLog:
             return
         self._logged[key] = _Logged(self._clock())
         why = "".join(f": {each}" for each in (file.reason, file.warning) if each)
+        why += "; see cubefeed findings" * (kept and file.state == "quarantined")
         log.log(_level(key[2]), "%s: %s %s, %s%s", name, file.file, file.state, counted(file.rows, "row"), why)
 
     def _sum_up(self) -> None:

@@ -253,6 +253,6 @@ class StateDirectory:
             ended = "; the last session was killed"
         return NotRunning(
             f"Nothing is running on this state directory{ended}",
-            next_step=f"{first}start it with: cubefeed up, or name another --state",
+            next_step=f"{first}start it with cubefeed up or cubefeed watch, or name its --state",
             state=self.root,
         )

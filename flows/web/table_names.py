@@ -21,11 +21,13 @@ class TableNames:
         of: all names of a table.
         find: what a name means; raises QueryError naming the nearest.
         meant: the names that stand for them; by default, themselves.
+        hint: what to do about a name that the table does not give but knows, as a sentence; mostly nothing.
     """
 
     of: Callable[[Table], list[str]]
     find: Callable[[Table, str], object]
     meant: Callable[[Table, tuple[str, ...]], tuple[str, ...]] = lambda _, names: names
+    hint: Callable[[Table, str], str] = lambda *_: ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_after_validator_function(self._check, handler(source))
@@ -39,7 +41,11 @@ class TableNames:
             self.find(table, name)
         except QueryError as error:
             raise QueryError(
-                error.what, next_step=error.next_step, got=name, field=field, allowed=self.of(table)
+                error.what,
+                next_step=self.hint(table, name) + error.next_step,
+                got=name,
+                field=field,
+                allowed=self.of(table),
             ) from None
 
     def _check(self, names: tuple[str, ...], info: ValidationInfo[tuple[Table, ...]]) -> tuple[str, ...]:
@@ -52,9 +58,17 @@ class TableNames:
         return self.meant(table, names)
 
 
+def _number_hint(table: Table, name: str) -> str:
+    if f"{name}.SUM" not in table.measure_names:
+        return ""
+    return f"{name} is a number: ask for {name}.SUM, or declare it as dy.String() to group by it. "
+
+
 MEASURES = TableNames(lambda table: list(table.measure_names), Table.type_of_measure)
-LEVELS = TableNames(lambda table: [level.name for level in table.levels], Table.level)
-GROUPINGS = TableNames(lambda table: [*table.groupings], lambda table, name: table.drilled((name,)), Table.drilled)
+LEVELS = TableNames(lambda table: [level.name for level in table.levels], Table.level, hint=_number_hint)
+GROUPINGS = TableNames(
+    lambda table: [*table.groupings], lambda table, name: table.drilled((name,)), Table.drilled, _number_hint
+)
 
 
 def table_named(tables: Iterable[Table], name: str | None) -> Table:
@@ -65,7 +79,7 @@ def table_named(tables: Iterable[Table], name: str | None) -> Table:
     """
     known = {table.name: table for table in tables}
     if name is None and len(known) > 1:
-        raise refusal("dataset", "There are several datasets", known, next_step="name one")
+        raise refusal("dataset", "There are several datasets", known, next_step="name it as dataset (--dataset), one")
     chosen = next(iter(known), "") if name is None else name
     if chosen not in known:
         raise refusal("dataset", "There is no dataset of that name", known, got=chosen)

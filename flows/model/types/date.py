@@ -31,8 +31,8 @@ class DateType(ColumnType):
         return ((form.text, replace(cells, date_format=form.text)) for form in cells.date_forms)
 
     def expected(self, column: dy.Column, cells: CellText) -> str:
-        midnight = " at midnight" if any(form.has_time for form in cells.date_forms) else ""
-        return f"a date{midnight} written as {either(cells.date_forms)}"
+        midnight = " at midnight," if any(form.has_time for form in cells.date_forms) else ""
+        return f"a date of the calendar,{midnight} written as {either(cells.date_forms)}"
 
     def text(self, values: pl.Series, cells: CellText) -> pl.Series:
         return values.dt.strftime("%Y-%m-%d")

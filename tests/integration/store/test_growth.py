@@ -125,7 +125,7 @@ def test_the_same_of_the_same_file_is_logged_once_a_minute_with_how_often_it_was
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2 * 3600 / QUIET_S - 1
     assert lines[:2] == [
-        "sales: a.csv quarantined, 0 rows: bad",
+        "sales: a.csv quarantined, 0 rows: bad; see cubefeed findings",
         "sales: a.csv quarantined, 59 more times within 60 s",
     ]
 

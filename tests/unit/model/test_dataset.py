@@ -346,9 +346,15 @@ def test_a_dataset_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, 
         find_dataset(f"{file}:MINE")
 
 
-def test_an_unknown_dataset_names_the_known_ones() -> None:
+def test_an_unknown_dataset_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(DeclarationError, match="name one of products, sales, shop"):
         find_dataset("sale")
+    with pytest.raises(DeclarationError, match=r"write mine\.py:NAME, where the file has NAME = Dataset"):
+        find_dataset("mine.py")
+    file = tmp_path / "mine.py"
+    file.write_text("from flows.datasets.sales import SALES\n")
+    with pytest.raises(DeclarationError, match=r"Next: name .*mine\.py:SALES"):
+        find_dataset(f"{file}:Sales")
 
 
 @pytest.mark.parametrize("state", ["landing", "landing/state", "."])

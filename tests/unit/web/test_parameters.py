@@ -59,6 +59,11 @@ def test_the_values_described_are_taken_and_a_refusal_names_them(
     assert refused.value.where == {"got": "perhaps", "field": name, "allowed": values}
 
 
+def test_who_groups_by_a_number_is_told_what_to_ask_instead() -> None:
+    with pytest.raises(QueryError, match=r"Quantity is a number: ask for Quantity\.SUM, or declare it as dy\.String"):
+        parse(QueryParameters, QUERY | {"by": ["Quantity"]}, BOTH)
+
+
 @pytest.mark.parametrize(("kind", "name", "schema"), DESCRIBED)
 def test_a_parameter_is_given_as_often_as_described(kind: type[Parameters], name: str, schema: Any) -> None:
     value = ["loaded"] if name == "state" else GIVEN[kind].get(name, ["sales"])
