@@ -85,7 +85,7 @@ def aggregate(table: Table, query: Query, rows: pl.DataFrame) -> pl.DataFrame:
         rows: at least the columns that the query touches, with what it asks of joined tables (`cube/joined_rows.py`);
             rows that `where` leaves out may be among them.
     """
-    kept = _kept(table, query.where, with_levels(table, query.touched_levels, rows))
+    kept = _kept(table, query.where, with_levels(table, query.touched_levels(table), rows))
     floats = ranges_of(table, kept)
     summed = summed_floats(table, query, floats)
     kept = with_limbs(kept, {each.column: found for each, found in summed.values()})
@@ -186,8 +186,11 @@ def _expression(table: Table, measure: Measure[Aggregation]) -> pl.Expr:
             found = pl.len()
         case ValueCount(column):
             found = pl.col(column).count()
-        case DistinctCount(column):
-            found = pl.col(column).drop_nulls().n_unique()
+        case DistinctCount(level):
+            values = pl.col(level).drop_nulls()
+            for missing in table.level(level).missing:  # no value, but the name of having none
+                values = values.filter(values != missing)
+            found = values.n_unique()
         case Min(column):
             found = pl.col(column).min()
         case Max(column):

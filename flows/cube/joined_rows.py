@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
-from flows.model.levels import CalendarPart, Joined, Level
+from flows.model.levels import CalendarPart, Joined, Level, SourceFact
 from flows.model.tables import Table, TableJoin
 
 type ReadRows = Callable[[Table, Sequence[str]], pl.DataFrame]
@@ -62,8 +62,8 @@ def _with_values(join: TableJoin, values: Sequence[Level], rows: pl.DataFrame, r
     names = [each.name for each in inner]
     columns = [key for _, key in join.on] + [column for each in inner for column in each.columns]
     there = with_joined(join.table, names, read(join.table, list(dict.fromkeys(columns))), read)
-    periods = (each for each in inner if isinstance(each.source, CalendarPart))
-    there = there.with_columns(each.expression.alias(each.name) for each in periods)
+    made = (each for each in inner if isinstance(each.source, CalendarPart | SourceFact))
+    there = there.with_columns(each.expression.alias(each.name) for each in made)
     return _beside(join, rows, there, names).with_columns(map(_named_missing, values)).drop(_FOUND)
 
 

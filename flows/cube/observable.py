@@ -12,7 +12,7 @@ import polars as pl
 
 from flows.cube.bounds import Bounds
 from flows.cube.port import Cube, LiveSegment
-from flows.model.merge import ChangeSet, Horizon
+from flows.model.merge import ChangeSet, Horizon, Sources
 from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
 from flows.model.tables import Table
@@ -45,7 +45,7 @@ class _Notes:
 
     def note(self, change: ChangeSet | None) -> None:
         self.commits += 1
-        if self.added is None:
+        if self.added is None or (change is not None and change.only_names):
             return
         plain = change is not None and not change.drop_versions and change.horizon is None
         if change is None or not plain or self.rows + change.upserts.height > MAX_ROWS:
@@ -104,9 +104,10 @@ class WatchedCube:
         horizon: Horizon | None = None,
         *,
         keys_differ: bool = False,
+        sources: Sources | None = None,
     ) -> int:
         with self._changing(table, None):
-            return self.cube.rebuild(table, segments, horizon, keys_differ=keys_differ)
+            return self.cube.rebuild(table, segments, horizon, keys_differ=keys_differ, sources=sources)
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
         return self.cube.query(query, bounds=bounds)

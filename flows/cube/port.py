@@ -10,7 +10,7 @@ from typing import Protocol
 import polars as pl
 
 from flows.cube.bounds import Bounds
-from flows.model.merge import ChangeSet, Horizon
+from flows.model.merge import ChangeSet, Horizon, Sources
 from flows.model.precedence import Rank
 from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
@@ -48,7 +48,8 @@ class Cube(Protocol):
         """The address of the engine's own user interface, if it has one."""
 
     def apply(self, change: ChangeSet) -> int:
-        """Drop the change's versions, upsert its rows, drop what is before its horizon, in one transaction.
+        """Drop the change's versions, upsert its rows, note their files, drop what is before its horizon, in one
+        transaction.
 
         Returns the rows upserted.
         """
@@ -60,12 +61,13 @@ class Cube(Protocol):
         horizon: Horizon | None = None,
         *,
         keys_differ: bool = False,
+        sources: Sources | None = None,
     ) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`.
 
         Per key the row of the content with the highest rank stays; without keys all live rows do; then what
         is before the horizon leaves. With `keys_differ` no two live rows have the same key, so that none of them
-        is looked for. Returns the rows in the table.
+        is looked for. `sources` are the files of the contents. Returns the rows in the table.
         """
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import dataframely as dy
 from flows.model.dataset import Dataset
 from flows.model.formats import Cells, Csv, Excel, JsonLines, Parquet
 from flows.model.header import Header
+from flows.model.levels import SOURCE
 from flows.model.numbers import Numbers
 from flows.model.tables import RESERVED
 from flows.model.trailer import Trailer
@@ -57,7 +58,7 @@ def _ascii_words(text: str) -> list[str]:
 def _is_name(text: str) -> bool:
     """Whether a class of a schema may have an attribute of that name, and a cube a column."""
     usable = text.isidentifier() and not keyword.iskeyword(text) and not text.startswith("_")
-    taken = hasattr(dy.Schema, text) or text in RESERVED or text == "dy"
+    taken = hasattr(dy.Schema, text) or text in RESERVED or text in ("dy", SOURCE)
     return usable and not taken and unicodedata.normalize("NFKC", text) == text
 
 

@@ -44,7 +44,7 @@ class AnswerContexts:
         """What is said with the answer to a query, of the tables that it reads; to be called before the cube is asked.
         Business days whose rows its conditions leave out are not said."""
         table = query.checked(self._feed.cube.model)
-        names = table.references_of(query.touched_levels, query.measures)
+        names = table.references_of(query.touched_levels(table), query.measures)
         joined = {table.references[name].name for name in names} - {table.name}
         own = (each for name in (table.name, *sorted(joined)) for each in self._own(name, table, query.where))
         states = self._references.of(table, names, counted=True)

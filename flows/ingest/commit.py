@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -65,6 +66,13 @@ class _Batch:
     dataset: Dataset
     checked: CheckedBatch
     plan: Plan
+
+
+class _Staged(NamedTuple):
+    """The number of a batch, and when it was staged."""
+
+    batch: int
+    staged_utc: str
 
 
 class Appender:
@@ -171,12 +179,18 @@ class Appender:
         dataset, rows = batch.dataset, _rows_of(batch)
         at_stake = self._keys_at_stake(batch, rows)
         days = self._days_of(batch, rows)
-        batch_id = self._stage(batch, rows, days.changed)
+        staged = self._stage(batch, rows, days.changed)
         self.open_days.note(dataset.name, days.after)
         with self.ahead(dataset.name):
             with boundary(Scope.DATASET):  # it may read other segments, one of which was damaged since the start
                 change = change_set(
-                    dataset, batch.plan, rows, ledger=self._ledger, segments=self.live, at_stake=at_stake
+                    dataset,
+                    batch.plan,
+                    rows,
+                    ledger=self._ledger,
+                    segments=self.live,
+                    staged_utc=staged.staged_utc,
+                    at_stake=at_stake,
                 )
             if not change.empty:
                 self._cube.apply(change)
@@ -187,7 +201,7 @@ class Appender:
             log.warning("%s: the batch is in the cube but still staged in the ledger: %s", dataset.name, failed)
         left = batch.plan.left if self.open_days.has_closed(dataset.name) else set()
         corrected = restate(dataset, self._ledger, self._cube, self.live, came=days.after, left=left)
-        return batch_id, [*days.changed, *corrected]
+        return staged.batch, [*days.changed, *corrected]
 
     def _days_of(self, batch: _Batch, rows: pl.DataFrame) -> BatchDays:
         """The days that a batch may change; none, usually: they have come before."""
@@ -209,7 +223,7 @@ class Appender:
             return None
         return at_stake
 
-    def _stage(self, batch: _Batch, rows: pl.DataFrame, days: Iterable[BusinessDay]) -> int:
+    def _stage(self, batch: _Batch, rows: pl.DataFrame, days: Iterable[BusinessDay]) -> _Staged:
         dataset = batch.dataset
         footer = prepare_batch(
             self._ledger,
@@ -225,8 +239,8 @@ class Appender:
         with self._segments.until_staged(segment):
             stage_batch(self._ledger, footer, segment, days)
         self.live.add(dataset.name, segment)
-        assert footer.batch is not None
-        return footer.batch
+        assert footer.batch is not None and footer.written_utc is not None
+        return _Staged(footer.batch, footer.written_utc)
 
     def _write_quarantine(self, batch: _Batch) -> None:
         texts = batch.checked.checked.texts

@@ -6,11 +6,13 @@ import polars as pl
 
 from flows.ingest.live_segments import LiveSegments
 from flows.model.dataset import Dataset
-from flows.model.merge import ChangeSet, winners
+from flows.model.files import shown
+from flows.model.merge import ChangeSet, RowSource, Sources, winners
 from flows.model.plan import Plan
 from flows.model.precedence import Rank
 from flows.store.key_range import may_hold
 from flows.store.ledger import Ledger
+from flows.store.row_files import loaded_day, row_sources
 from flows.store.segment_rows import Part, keys_of, rows_with_keys
 from flows.store.upkeep import horizon_of
 
@@ -22,6 +24,7 @@ def change_set(
     *,
     ledger: Ledger,
     segments: LiveSegments,
+    staged_utc: str,
     at_stake: pl.DataFrame | None = None,
 ) -> ChangeSet:
     """What the cube has to drop and to take, once the batch is staged.
@@ -32,6 +35,7 @@ def change_set(
         rows: the rows that the batch brings, with `_version` and `_line`.
         ledger: what is live.
         segments: where the rows of earlier versions are.
+        staged_utc: when it was staged.
         at_stake: what `keys_at_stake` has found, if it could be read then.
 
     Raises:
@@ -49,7 +53,17 @@ def change_set(
     changed = bool(plan.left) or not new.is_empty()
     horizon = horizon_of(ledger, dataset) if changed else None
     upserts = winners(table, new, ranks, keys_repeat=keys_repeat)
-    return ChangeSet(table.name, frozenset(plan.left), upserts, horizon, replaces)
+    sources = _sources(dataset, plan, ledger, staged_utc)
+    return ChangeSet(table.name, frozenset(plan.left), upserts, horizon, replaces, sources)
+
+
+def _sources(dataset: Dataset, plan: Plan, ledger: Ledger, staged_utc: str) -> Sources:
+    """The files of the contents that the batch brings, and of those whose paths it changes."""
+    day = loaded_day(staged_utc, dataset.expect)
+    brought = {version.id: RowSource(shown(version.path), day) for version in plan.staged}
+    held = [*plan.versions.values(), *(path.accepted for path in plan.paths.values() if path.accepted is not None)]
+    shared = {facts.content for facts in held if facts.content is not None and facts.id not in brought} - plan.left
+    return brought | row_sources(ledger, shared, dataset.expect) if shared else brought
 
 
 def keys_at_stake(dataset: Dataset, plan: Plan, segments: LiveSegments) -> pl.DataFrame:

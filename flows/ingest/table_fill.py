@@ -20,6 +20,7 @@ from flows.runtime.boundaries import DatasetFailed, Scope, boundary
 from flows.runtime.progress import Show, progress_here, progress_shown_by
 from flows.store.archive_members import file_signatures
 from flows.store.batches import mark_loaded
+from flows.store.row_files import row_sources
 from flows.store.upkeep import horizon_of, keys_differ, live_rows
 from flows.text.plural import counted
 
@@ -74,8 +75,12 @@ class TableFill:
             parts = self._appender.live.all(dataset)
             live = [LiveSegment(part.path, part.ranks, part.facts.keys_repeat) for part in parts]
             horizon = horizon_of(resources.ledger, dataset)
+            contents = [content for part in parts for content in part.ranks]
+            sources = row_sources(resources.ledger, contents, dataset.expect)
             with boundary(Scope.CUBE):
-                rows = resources.cube.rebuild(dataset.table.name, live, horizon, keys_differ=keys_differ)
+                rows = resources.cube.rebuild(
+                    dataset.table.name, live, horizon, keys_differ=keys_differ, sources=sources
+                )
         log.info("%s: %s rebuilt from %s", name, counted(rows, "row"), counted(len(parts), "segment"))
         return rows
 

@@ -44,12 +44,12 @@ class Calendar:
 
 
 def calendar_levels(of: Level, calendar: Calendar) -> tuple[Level, ...]:
-    """The calendar levels of a level that is a column of dates or moments; none of other columns. Moments have the day
+    """The calendar levels of a column of dates or moments; none of other columns. Moments have the day
     itself too."""
     if of.type is not DATE and not _is_moment(of.type):
         return ()
     zone = of.type.zone if isinstance(of.type, MomentType) else None
-    day = CalendarPart(of.column, zone)
+    day = CalendarPart(of.name, zone)
     days = (Level(f"{of.name}.Day", DATE, day, of.nullable),) if _is_moment(of.type) else ()
     parts = calendar.periods.items()
     return (*days, *(Level(f"{of.name}.{part}", each, replace(day, period=each), of.nullable) for part, each in parts))

@@ -7,12 +7,16 @@ a type error, and never another one's values.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
 import polars as pl
 
+from flows.errors import QueryError
 from flows.model.types import ColumnType
 from flows.model.types.periods import PeriodType
+
+SOURCE = "Source"
+"""What the levels of a row's file are called by."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,17 @@ class CalendarPart:
 
 
 @dataclass(frozen=True)
+class SourceFact:
+    """What is known of the file that a row came in, and is the same for all rows of it.
+
+    Args:
+        fact: its name, as the rows behind a number have it, or the day on which it was loaded.
+    """
+
+    fact: Literal["file", "loaded"]
+
+
+@dataclass(frozen=True)
 class Joined:
     """A level of a joined table, of the row there that has the key.
 
@@ -54,7 +69,7 @@ class Joined:
     missing: str | None
 
 
-type LevelSource = OwnColumn | CalendarPart | Joined
+type LevelSource = OwnColumn | CalendarPart | SourceFact | Joined
 
 
 @dataclass(frozen=True)
@@ -74,18 +89,16 @@ class Level:
     nullable: bool = False
 
     @property
-    def column(self) -> str:
-        """The column of the table that its values are made from, or the first of those that find them."""
-        return self.columns[0]
-
-    @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the table that its values are made from, or that find them."""
+        """The columns of the table that its values are made from, or that find them; none where its rows do not say
+        them."""
         match self.source:
             case OwnColumn(column) | CalendarPart(column):
                 return (column,)
             case Joined(columns=columns):
                 return columns
+            case SourceFact():
+                return ()
             case _:
                 assert_never(self.source)
 
@@ -93,10 +106,34 @@ class Level:
     def references(self) -> tuple[str, ...]:
         """The joined tables from which its values come, the first one first: `Product`, `Product.Supplier`."""
         match self.source:
-            case OwnColumn() | CalendarPart():
+            case OwnColumn() | CalendarPart() | SourceFact():
                 return ()
             case Joined(join, _, level):
                 return (join, *(f"{join}.{name}" for name in level.references))
+            case _:
+                assert_never(self.source)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What stands where a joined table has no row, of each table in which one is looked for."""
+        match self.source:
+            case OwnColumn() | CalendarPart() | SourceFact():
+                return ()
+            case Joined(_, _, level, missing):
+                return level.missing if missing is None else (missing, *level.missing)
+            case _:
+                assert_never(self.source)
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """What its values are made from: the same for a day and the periods in which it lies."""
+        match self.source:
+            case OwnColumn(column) | CalendarPart(column):
+                return (column,)
+            case Joined(join, _, level):
+                return (join, *level.origin)
+            case SourceFact(fact):
+                return (SOURCE, fact)
             case _:
                 assert_never(self.source)
 
@@ -107,7 +144,7 @@ class Level:
 
     def is_made_of(self, column: str) -> bool:
         """Whether its values say something of those of a column of the table itself."""
-        return not isinstance(self.source, Joined) and self.column == column
+        return not isinstance(self.source, Joined) and column in self.columns
 
     @property
     def expression(self) -> pl.Expr:
@@ -120,6 +157,11 @@ class Level:
                 local = pl.col(column) if zone is None else pl.col(column).dt.convert_time_zone(zone)
                 days = local.dt.date()
                 return days if period is None else period.names(period.numbers(days))
+            case SourceFact():
+                raise QueryError(
+                    f"{self.name} is of the files of rows, which cannot be asked here",
+                    next_step="name a column; by this, the embedded engine alone answers questions",
+                )
             case Joined():
                 return pl.col(self.name)
             case _:

@@ -64,9 +64,9 @@ class Max:
 
 @dataclass(frozen=True)
 class DistinctCount:
-    """How many different values a column has; exact."""
+    """How many different values a level has; exact. What has no match in a joined table has no value of its levels."""
 
-    column: str
+    level: str
     word: ClassVar = "COUNT_DISTINCT"
 
 
@@ -82,6 +82,11 @@ class Measure[A: Aggregation]:
 
     name: str
     aggregation: A
+
+
+def of_column(aggregation: Aggregation) -> str | None:
+    """The column of which it aggregates the values; None where it counts rows, or the values of a level."""
+    return None if isinstance(aggregation, RowCount | DistinctCount) else aggregation.column
 
 
 def is_sum(aggregation: Aggregation) -> bool:

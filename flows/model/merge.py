@@ -7,8 +7,9 @@ keys holds all their rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 import polars as pl
 
@@ -36,6 +37,17 @@ class Horizon:
         return (pl.col(self.column) >= self.first).fill_null(True)
 
 
+class RowSource(NamedTuple):
+    """What levels say of the file that rows came in: its name, and the day on which it was loaded."""
+
+    file: str
+    loaded: date
+
+
+type Sources = Mapping[int, RowSource]
+"""Content → its file."""
+
+
 @dataclass(frozen=True)
 class ChangeSet:
     """What one transaction does to one table of the cube.
@@ -47,6 +59,7 @@ class ChangeSet:
             replaces the row with its key, if there is one; without keys they are added.
         horizon: rows of earlier days leave last.
         replaces: whether an upsert may meet a row with its key once the versions have left.
+        sources: the files of the contents that come, and of those that are of another file now.
     """
 
     table: str
@@ -54,9 +67,15 @@ class ChangeSet:
     upserts: pl.DataFrame
     horizon: Horizon | None = None
     replaces: bool = True
+    sources: Sources = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
+        return self.only_names and not self.sources
+
+    @property
+    def only_names(self) -> bool:
+        """Whether no row changes, but the file that rows are of."""
         return not self.drop_versions and self.upserts.is_empty() and self.horizon is None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flows.errors import QueryError
 from flows.model.conditions import Condition, check_condition
+from flows.model.measures import DistinctCount
 from flows.model.names import named
 from flows.model.tables import Table
 
@@ -29,10 +30,15 @@ class Query:
     where: tuple[Condition, ...] = ()
     totals: bool = False
 
-    @property
-    def touched_levels(self) -> tuple[str, ...]:
-        """The names of the levels that it groups by, or that a condition is about."""
-        return tuple(dict.fromkeys([*self.levels, *(condition.name for condition in self.where)]))
+    def touched_levels(self, table: Table) -> tuple[str, ...]:
+        """The names of the levels that it groups by, that a condition is about, or whose values a measure counts.
+
+        Args:
+            table: the table that it asks.
+        """
+        aggregations = (table.measure(name).aggregation for name in table.base_measures(self.measures))
+        counted = (each.level for each in aggregations if isinstance(each, DistinctCount))
+        return tuple(dict.fromkeys([*self.levels, *(condition.name for condition in self.where), *counted]))
 
     def checked(self, model: Iterable[Table]) -> Table:
         """The table asked for; raises QueryError if the query names what the model does not have."""

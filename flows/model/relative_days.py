@@ -36,6 +36,11 @@ class Clock:
     now: datetime
     expect: DailyBy | None = None
 
+    @property
+    def today(self) -> date:
+        """The day that it is."""
+        return (self.now if self.expect is None else in_zone(self.now, ZoneInfo(self.expect.zone))).date()
+
     def days(self, text: str) -> Days | None:
         """The days that a text names; None where it names none. `last 7 days` are today and the six before it.
 
@@ -43,7 +48,7 @@ class Clock:
             QueryError: they are beyond the calendar, or no business days are declared.
         """
         words = " ".join(text.lower().split())
-        today = (self.now if self.expect is None else in_zone(self.now, ZoneInfo(self.expect.zone))).date()
+        today = self.today
         month_before = today.replace(day=1)
         last = _LAST_DAYS.fullmatch(words)
         if last is not None:

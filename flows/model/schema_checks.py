@@ -12,10 +12,11 @@ from flows.model.calendar import DailyBy
 from flows.model.declaration import require, wrong
 from flows.model.formats import CellText, Csv, Excel, Format, JsonLines
 from flows.model.header import Header
-from flows.model.levels import CalendarPart
+from flows.model.levels import SOURCE, CalendarPart
+from flows.model.measures import Aggregation, Measure
 from flows.model.policies import Duplicates
 from flows.model.precedence import ByColumn, Precedence
-from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED, TOTAL_DEPTH, Table
+from flows.model.tables import CONTRIBUTORS_COUNT, RESERVED, SOURCE_LEVELS, TOTAL_DEPTH, Table
 from flows.model.trailer import Trailer
 from flows.model.types import DATETIME, DECLARED, INTEGER, type_of
 
@@ -55,14 +56,21 @@ def _is_pattern(name: str) -> bool:
 
 def check_names(table: Table) -> None:
     """Refuse names that two things of a table would have, so that nobody could say which of them is meant."""
-    taken = {m.name: f"the {m.aggregation.word} of {m.aggregation.column}" for m in table.measures}
-    taken[CONTRIBUTORS_COUNT] = "the count of rows"
-    days = (level for level in table.levels if isinstance(level.source, CalendarPart))
-    taken |= {level.name: f"a level of the calendar of {level.column}" for level in days}
-    if any(level.name == TOTAL_DEPTH for level in table.levels):
-        taken[TOTAL_DEPTH] = "the depth of totals"
+    taken = {m.name: _described(m) for m in table.measures} | {CONTRIBUTORS_COUNT: "the count of rows"}
+    for level in table.levels:
+        if isinstance(level.source, CalendarPart):
+            taken[level.name] = f"a level of the calendar of {level.source.column}"
+        if level.name == TOTAL_DEPTH:
+            taken[TOTAL_DEPTH] = "the depth of totals"
+    sources = [level.name for level in SOURCE_LEVELS]
+    taken |= dict.fromkeys([SOURCE, *sources], f"what {' and '.join(sources)} say of each row's file")
     for name in (column.name for column in table.columns if column.name in taken):
         raise wrong(f"schema.{name}", f"another name: {taken[name]} is called so", name)
+
+
+def _described(measure: Measure[Aggregation]) -> str:
+    word = measure.aggregation.word
+    return f"the {word} of {measure.name.removesuffix(f'.{word}')}"
 
 
 def check_hierarchies(table: Table) -> None:

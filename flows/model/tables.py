@@ -12,7 +12,7 @@ from flows.model.calculated import CalculatedMeasure, Formula, Operand, operands
 from flows.model.calendar import DailyBy
 from flows.model.calendar_levels import Calendar, calendar_levels
 from flows.model.hierarchies import Hierarchy, drilled
-from flows.model.levels import Joined, Level, OwnColumn
+from flows.model.levels import SOURCE, Joined, Level, OwnColumn, SourceFact
 from flows.model.measures import (
     Aggregation,
     DistinctCount,
@@ -24,9 +24,10 @@ from flows.model.measures import (
     Shown,
     Sum,
     ValueCount,
+    of_column,
 )
 from flows.model.names import named
-from flows.model.types import BOOLEAN, FLOAT, INTEGER, STRING, ColumnType
+from flows.model.types import BOOLEAN, DATE, FLOAT, INTEGER, STRING, ColumnType
 
 VERSION = "_version"
 """The hidden integer column that says which file version a row came from."""
@@ -45,6 +46,11 @@ TOTAL_DEPTH = "total_depth"
 """Column of a query with totals: how many of the leading levels a row fixes (0 is the grand total)."""
 
 
+SOURCE_LEVELS = (
+    Level(f"{SOURCE}.File", STRING, SourceFact("file")),
+    Level(f"{SOURCE}.Loaded", DATE, SourceFact("loaded")),
+)
+"""The levels of each table that say which file a row came in, and on which day that was loaded."""
 _PLAIN = Calendar()
 
 
@@ -97,7 +103,7 @@ class TableJoin:
         return Level(f"{self.name}.{value.name}", value.type, source, nullable=True)
 
     def _is_key(self, level: Level) -> bool:
-        return level.column in self.table.keys
+        return not set(level.columns).isdisjoint(self.table.keys)
 
 
 @dataclass(frozen=True)
@@ -132,11 +138,11 @@ class Table:
     @cached_property
     def levels(self) -> tuple[Level, ...]:
         """Keys and columns that are not numeric, in the order of the schema, each with its levels of the calendar; then
-        those of joined tables."""
+        those of the files that rows came in, and those of joined tables."""
         grouped = (c for c in self.columns if c.name in self.keys or not c.type.numeric)
         columns = (Level(c.name, c.type, OwnColumn(c.name), c.nullable) for c in grouped)
         own = (level for each in columns for level in (each, *calendar_levels(each, self.calendar)))
-        return (*own, *(level for join in self.joins for level in join.levels))
+        return (*own, *SOURCE_LEVELS, *(level for join in self.joins for level in join.levels))
 
     @cached_property
     def joined_numbers(self) -> tuple[Level, ...]:
@@ -157,7 +163,7 @@ class Table:
         """The joined tables from which levels and measures come, those before them included."""
         measured = {number.name: number for number in self.joined_numbers}
         bases = self.base_measures(measures) if measured else ()
-        columns = [self.measure(name).aggregation.column for name in bases]
+        columns = [of_column(self.measure(name).aggregation) for name in bases]
         numbers = [measured[column] for column in columns if column in measured]
         found = (name for value in (*map(self.level, levels), *numbers) for name in value.references)
         return tuple(dict.fromkeys(found))
@@ -172,17 +178,17 @@ class Table:
         """Those that are columns as they are."""
         return tuple(level for level in self.levels if level.is_column)
 
-    @property
+    @cached_property
     def measures(self) -> tuple[Measure[Aggregation], ...]:
         """All that can be asked: those shown, `X.MIN` and `X.MAX` for each column but truth values,
-        `X.COUNT_DISTINCT` for each level that is one of its columns, and of each number of a joined table, counted for
-        each row here, `X.SUM`, `X.MEAN`, `X.COUNT`, `X.MIN` and `X.MAX`."""
+        `X.COUNT_DISTINCT` for each level, and of each number of a joined table, counted for each row here, `X.SUM`,
+        `X.MEAN`, `X.COUNT`, `X.MIN` and `X.MAX`."""
         ordered = [c.name for c in self.columns if c.type is not BOOLEAN]
         return (
             *self.shown,
             *(Measure(f"{name}.MIN", Min(name)) for name in ordered),
             *(Measure(f"{name}.MAX", Max(name)) for name in ordered),
-            *(Measure(f"{level.name}.COUNT_DISTINCT", DistinctCount(level.name)) for level in self.column_levels),
+            *(Measure(f"{level.name}.COUNT_DISTINCT", DistinctCount(level.name)) for level in self.levels),
             *(
                 Measure(f"{number.name}.{aggregation.word}", aggregation(number.name))
                 for aggregation in (Sum, Mean, ValueCount, Min, Max)

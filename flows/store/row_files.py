@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from flows.model.calendar import DailyBy
+from flows.model.files import shown
 from flows.model.lifecycle import LIVE
+from flows.model.merge import RowSource
+from flows.model.relative_days import Clock
 from flows.store.ledger import Ledger
 from flows.store.schema import paths, versions
 from flows.store.statements import among
@@ -35,6 +40,32 @@ class RowFile:
 def row_files(ledger: Ledger, contents: Iterable[int]) -> dict[int, RowFile]:
     """Content, which is what `_version` says of a row → its file."""
     return {content: _row_file(held_by) for content, held_by in holders(ledger, contents).items()}
+
+
+def row_sources(ledger: Ledger, contents: Iterable[int], expect: DailyBy | None) -> dict[int, RowSource]:
+    """Content → its file, as `row_files` has it, and the day on which that was loaded.
+
+    Args:
+        ledger: where it is told.
+        contents: whose.
+        expect: its zone says which day it was; without it this machine's.
+    """
+    query = (
+        select(versions.c.content, paths.c.path, func.coalesce(versions.c.staged_utc, versions.c.detected_utc))
+        .join(paths, paths.c.id == versions.c.path_id)
+        .where(versions.c.content.in_(among(contents)), versions.c.state.in_(LIVE))
+        .order_by(versions.c.id.desc())
+    )
+    with ledger.reading() as connection:
+        found = connection.execute(query).tuples().all()
+    first = {content: (path, at) for content, path, at in found}  # the first path's version is the last one here
+    days = {at: loaded_day(at, expect) for at in {at for _, at in first.values()}}
+    return {content: RowSource(shown(path), days[at]) for content, (path, at) in first.items()}
+
+
+def loaded_day(at_utc: str, expect: DailyBy | None) -> date:
+    """The day that it was, as `today` in a condition."""
+    return Clock(datetime.fromisoformat(at_utc).astimezone(), expect).today
 
 
 def version_file(ledger: Ledger, version: int) -> RowFile | None:

@@ -52,7 +52,7 @@ def versions_holding(parts: Iterable[Part], table: Table, condition: Condition) 
     """
     level = table.level(condition.name)
     holds = matches(condition, level.expression.cast(level.type.frame), level.type)
-    frames = _each(parts, table.column(level.column), lambda rows: rows.filter(holds).select(VERSION).unique())
+    frames = _each(parts, table.column(level.columns[0]), lambda rows: rows.filter(holds).select(VERSION).unique())
     return {version for frame in frames for version in frame[VERSION]}
 
 

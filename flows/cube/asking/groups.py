@@ -7,7 +7,6 @@ from typing import assert_never
 
 from flows.model.calculated import Parent, Share, Total
 from flows.model.conditions import Condition
-from flows.model.levels import Joined, Level
 from flows.model.query import Query
 from flows.model.tables import Table
 
@@ -61,19 +60,8 @@ class Groups:
         """These groups with those of every period of a level; None where they are not by it."""
         if level not in self.levels:
             return None
-        days = table.level(level)
-        return replace(self, where=self._without([each.name for each in table.levels if _same_days(each, days)]))
+        origin = table.level(level).origin
+        return replace(self, where=self._without([each.name for each in table.levels if each.origin == origin]))
 
     def _without(self, levels: tuple[str, ...] | list[str]) -> tuple[Condition, ...]:
         return tuple(condition for condition in self.where if condition.name not in levels)
-
-
-def _same_days(one: Level, other: Level) -> bool:
-    """Whether levels are made of one column, here or in the same joined table."""
-    match one.source, other.source:
-        case Joined(join=join, level=level), Joined(join=another, level=its):
-            return join == another and _same_days(level, its)
-        case (Joined(), _) | (_, Joined()):
-            return False
-        case _:
-            return one.column == other.column

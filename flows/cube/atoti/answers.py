@@ -17,9 +17,10 @@ from flows.model.tables import Table
 def needs_rows(table: Table, query: Query) -> bool:
     """Whether the cube cannot say it: what it shows for a null member of a level is not documented, and it has no
     decimals, no levels but columns, and nothing of joined tables."""
-    joined = bool(table.references_of(query.touched_levels, query.measures))
+    touched = query.touched_levels(table)
+    joined = bool(table.references_of(touched, query.measures))
     counted = joined or any(is_answered_from_rows(table, table.measure(name).aggregation) for name in query.measures)
-    named = [table.level(name) for name in query.touched_levels]
+    named = [table.level(name) for name in touched]
     unsaid = any(not is_said_there(table, each) for each in query.where)
     inexact = any(level.nullable or not level.is_column or is_inexact_there(level) for level in named)
     return counted or unsaid or inexact
@@ -35,9 +36,9 @@ def hierarchies_there(table: Table) -> dict[str, tuple[str, ...]]:
 
 def is_shown_there(table: Table, aggregation: Aggregation) -> bool:
     """Whether Atoti's own interface has a measure, exact or not; it has none of joined tables."""
-    if aggregation.column in table.joined_names:
-        return False
     match aggregation:
+        case Sum(column) | Mean(column) | Min(column) | Max(column) if column in table.joined_names:
+            return False
         case Sum(column) | Mean(column):
             return table.column(column).type.atoti != "String"
         case Min() | Max() | DistinctCount() | ValueCount():
@@ -54,8 +55,9 @@ def is_answered_from_rows(table: Table, aggregation: Aggregation) -> bool:
     match aggregation:
         case ValueCount():
             return True
-        case DistinctCount(column):
-            return table.column(column).nullable or is_inexact_there(table.column(column))
+        case DistinctCount(name):
+            level = table.level(name)
+            return level.nullable or not level.is_column or is_inexact_there(level)
         case Min(column) | Max(column):
             return not table.column(column).type.numeric or is_inexact_there(table.column(column))
         case Sum(column) | Mean(column):
@@ -83,11 +85,11 @@ def touched_columns(table: Table, query: Query) -> tuple[str, ...]:
     numbers = {number.name: number for number in table.joined_numbers}
     measured = [name for name in measured_columns(table, query) if name not in numbers]
     asked = [numbers[name] for name in measured_columns(table, query) if name in numbers]
-    found = [column for value in (*map(table.level, query.touched_levels), *asked) for column in value.columns]
-    return tuple(dict.fromkeys([*found, *measured]))
+    touched = (*map(table.level, query.touched_levels(table)), *asked)
+    return tuple(dict.fromkeys([*(column for value in touched for column in value.columns), *measured]))
 
 
 def measured_columns(table: Table, query: Query) -> list[str]:
-    """What the measures of a query are made of: columns, and numbers of joined tables."""
-    columns = (table.measure(name).aggregation.column for name in query.measures)
-    return [name for name in columns if name is not None]
+    """What the measures of a query are made of, but for levels: columns, and numbers of joined tables."""
+    aggregations = (table.measure(name).aggregation for name in query.measures)
+    return [each.column for each in aggregations if not isinstance(each, DistinctCount | RowCount)]

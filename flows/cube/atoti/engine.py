@@ -40,7 +40,7 @@ from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, live_batches
 from flows.model.conditions import Condition
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
-from flows.model.merge import ChangeSet, Horizon
+from flows.model.merge import ChangeSet, Horizon, Sources
 from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
 from flows.model.tables import CONTRIBUTORS_COUNT, VERSION, Table
@@ -106,6 +106,7 @@ class AtotiCube:
         horizon: Horizon | None = None,
         *,
         keys_differ: bool = False,
+        sources: Sources | None = None,
     ) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`."""
         rebuilt, count = self._table(table), 0
@@ -124,7 +125,7 @@ class AtotiCube:
         bounds = bounds or Bounds()
         with self._asking(table, bounds) as within_s:
             if needs_rows(table, query) or self._largest[table.name].may_overflow(table, query):
-                asked = (*query.touched_levels, *measured_columns(table, query))
+                asked = (*query.touched_levels(table), *measured_columns(table, query))
                 rows = self._rows_with(table, query.where, touched_columns(table, query), asked, within_s)
                 answer = frames.aggregate(table, query, rows)
             else:
@@ -267,9 +268,7 @@ class AtotiCube:
         self, table: Table, columns: Sequence[str], *, within_s: float | None, where: Iterable[Condition] = ()
     ) -> pl.DataFrame:
         stored = self._tables[table.name]
-        narrowed = [
-            compile_condition(table, stored[table.level(each.name).column], each) for each in narrowing(table, where)
-        ]
+        narrowed = [compile_condition(table, stored[each.name], each) for each in narrowing(table, where)]
         found = stored.query(
             *(stored[name] for name in columns),
             filter=_all(narrowed),
@@ -292,8 +291,8 @@ def compile_aggregation(
             return tt.agg.min(stored[column])
         case Max(column):
             return tt.agg.max(stored[column])
-        case DistinctCount(column):
-            return tt.agg.count_distinct(stored[column])
+        case DistinctCount(level):  # a column: others are answered from rows
+            return tt.agg.count_distinct(stored[level])
         case RowCount() | ValueCount():
             return None
         case _:

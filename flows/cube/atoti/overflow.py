@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from flows.cube import frames
+from flows.model.measures import Sum
 from flows.model.query import Query
 from flows.model.tables import Table
 
@@ -25,5 +26,6 @@ class LargestIntegers:
 
     def may_overflow(self, table: Table, query: Query) -> bool:
         """Whether a sum that is asked for could leave 64 bits."""
-        columns = [table.measure(name).aggregation.column for name in frames.exact_sums(table, query)]
-        return any(self._rows * self._largest.get(column or "", 0) >= 2**63 for column in columns)
+        asked = [table.measure(name).aggregation for name in frames.exact_sums(table, query)]
+        columns = [each.column for each in asked if isinstance(each, Sum)]
+        return any(self._rows * self._largest.get(column, 0) >= 2**63 for column in columns)

@@ -6,18 +6,20 @@ deleting the incoming keys first.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import polars as pl
 
 from flows.cube.bounds import Bounds
 from flows.cube.duckdb.database import Cursor, Database, TooWide, answer, changed_rows
+from flows.cube.duckdb.names import EngineNames, zoned_moments
 from flows.cube.duckdb.sql import INCOMING, StoredTable
+from flows.cube.duckdb.zones import day_shifts
 from flows.cube.float_sums import FloatRanges, with_float_sums
 from flows.cube.frames import answer_columns, exact_sums, narrowed, row_columns
 from flows.cube.port import LiveSegment
 from flows.cube.rebuild import BATCH_ROWS, Ranges, key_ranges, live_batches, may_meet, widest
-from flows.model.merge import ChangeSet, Horizon
+from flows.model.merge import ChangeSet, Horizon, Sources
 from flows.model.query import Query
 from flows.model.row_query import RowPage, RowQuery
 from flows.model.tables import TOTAL_DEPTH, Table
@@ -42,7 +44,20 @@ class DuckDbCube:
         self._database = Database(memory=memory)
         for stored in self._stored.values():
             self._database.execute(stored.create)
-            stored.join(self._stored)
+            self._database.execute(stored.sources.create)
+        names = EngineNames({name: each.inside for name, each in self._stored.items()}, self._create_zones())
+        for stored in self._stored.values():
+            stored.join(names, self._stored)
+
+    def _create_zones(self) -> dict[str, str]:
+        """Zone → the table of its shifts."""
+        zones = sorted({zone for table in self.model for zone in zoned_moments(table).values()})
+        names = {zone: f"z{i}" for i, zone in enumerate(zones)}
+        for zone, name in names.items():
+            with self._database.cursor() as cursor:
+                cursor.register(INCOMING, day_shifts(zone).to_arrow())
+                cursor.execute(f"CREATE TABLE {name} AS SELECT * FROM {INCOMING}")
+        return names
 
     @property
     def url(self) -> None:
@@ -68,6 +83,7 @@ class DuckDbCube:
                 if change.replaces and held is not None and stored.table.keys and may_meet(incoming, held):
                     left += changed_rows(cursor.execute(stored.make_room))
                 cursor.execute(stored.insert)
+            stored.sources.change(cursor, change.sources, change.drop_versions)
             if change.horizon is not None:
                 left += changed_rows(cursor.execute(stored.before(change.horizon), [change.horizon.first]))
         if incoming is not None:
@@ -84,23 +100,26 @@ class DuckDbCube:
         horizon: Horizon | None = None,
         *,
         keys_differ: bool = False,
+        sources: Sources | None = None,
     ) -> int:
         """Replace a table's whole content, in one transaction, by the fold of the live rows of `segments`."""
-        known = list(segments)  # they are read twice where memory is short
-        return self._database.with_memory(lambda: self._rebuild(table, known, horizon, keys_differ=keys_differ))
+        stored, known = self._stored[table], list(segments)  # they are read twice where memory is short
 
-    def _rebuild(
-        self, table: str, segments: Sequence[LiveSegment], horizon: Horizon | None, *, keys_differ: bool
-    ) -> int:
-        stored = self._stored[table]
-        batches = map(stored.note, live_batches(stored.table, segments, horizon, keys_differ=keys_differ))
+        def rows() -> Iterator[pl.DataFrame]:
+            return map(stored.note, live_batches(stored.table, known, horizon, keys_differ=keys_differ))
+
+        return self._database.with_memory(lambda: self._rebuild(stored, rows(), sources or {}))
+
+    def _rebuild(self, stored: StoredTable, batches: Iterator[pl.DataFrame], sources: Sources) -> int:
         with self._database.transaction() as cursor:
             cursor.execute(stored.clear)
             first = next(batches, None)
             if first is not None:
                 cursor.register(INCOMING, stored.stream(first, batches))
                 cursor.execute(stored.insert)
+            stored.sources.fill(cursor, sources)
             count, *edges = cursor.execute(stored.extent).fetchall()[0]
+        table = stored.table.name
         self._ranges[table] = stored.ranges(edges) if count else None
         self._held[table] = int(count)
         return int(count)

@@ -13,22 +13,16 @@ import polars as pl
 import pyarrow as pa
 
 from flows.cube.duckdb.conditions import compile_condition
-from flows.cube.duckdb.levels import (
-    JoinedTable,
-    all_joins,
-    compile_grouping,
-    compile_level,
-    join_clauses,
-    joined_tables,
-)
+from flows.cube.duckdb.levels import all_joins, compile_grouping, compile_level, compile_values, join_clauses
 from flows.cube.duckdb.limbs import limb_sums
+from flows.cube.duckdb.names import EngineNames, TableNames
+from flows.cube.duckdb.sources import SourceTable, deletion
 from flows.cube.float_sums import FloatRanges, ranges_of, summed_floats, widest
 from flows.cube.frames import row_columns
 from flows.cube.rebuild import Ranges, ordered_keys
 from flows.cube.wide_sums import BASE, HIGH, LOW
 from flows.model.conditions import Condition
-from flows.model.levels import Level
-from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount
+from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount, of_column
 from flows.model.merge import Horizon
 from flows.model.query import Query
 from flows.model.row_query import RowQuery
@@ -38,8 +32,6 @@ from flows.model.types.decimal import DecimalType
 
 INCOMING = "incoming"
 """The name under which the rows to insert are registered."""
-COMPARED = 1000
-"""Versions that are compared one by one; a join is faster for more of them."""
 
 
 class StoredTable:
@@ -53,13 +45,14 @@ class StoredTable:
         self._numbers = {number.name: number for number in table.joined_numbers}
         self._inside = {column: f"c{i}" for i, column in enumerate(self.columns)}
         self.floats: FloatRanges = {}
-        self._joins: dict[str, JoinedTable] = {}
+        self._joined: TableNames
         self._references: dict[str, StoredTable] = {}
         required = {*table.keys, VERSION}
         typed = (f"{self._inside[c]} {self._kinds[c].duckdb}{' NOT NULL' * (c in required)}" for c in self.columns)
         same_key = " AND ".join(f"i.{self._inside[key]} = t.{self._inside[key]}" for key in table.keys)
         edges = (f", min({self._inside[key]}), max({self._inside[key]})" for key in ordered_keys(table))
         self.create = f"CREATE TABLE {name} ({', '.join(typed)})"
+        self.sources = SourceTable(name)
         self.clear = f"DELETE FROM {name}"
         self.make_room = f"DELETE FROM {name} t WHERE EXISTS (SELECT 1 FROM {INCOMING} i WHERE {same_key})"
         self.insert = f"INSERT INTO {name} SELECT * FROM {INCOMING}"
@@ -67,21 +60,19 @@ class StoredTable:
         self.extent_of_none = f"SELECT 1 FROM {name} LIMIT 0"
         self.extent = f"SELECT count(*){''.join(edges)} FROM {name}"
 
-    def join(self, tables: Mapping[str, StoredTable]) -> None:
-        """Make known how the tables lie whose rows belong to those of this one."""
-        inside = {name: (stored._name, stored._inside) for name, stored in tables.items()}
-        self._joins = joined_tables(self.table, self._inside, inside)
+    @property
+    def inside(self) -> tuple[str, Mapping[str, str]]:
+        """What it is called, and its columns."""
+        return self._name, self._inside
+
+    def join(self, names: EngineNames, tables: Mapping[str, StoredTable]) -> None:
+        """Make known how the tables are called that belong to this one, and which they are."""
+        self._joined = names.of(self.table)
         self._references = {name: tables[table.name] for name, table in self.table.references.items()}
 
     def drop(self, versions: Collection[int]) -> tuple[str, list[Any]]:
-        """The statement that deletes the rows of some versions, and the values to bind.
-
-        Few are compared one by one: a DELETE that joins with a list never gives back some 4 KB (DuckDB 2.0.0).
-        """
-        gone = sorted(versions)
-        few = len(gone) <= COMPARED
-        listed = f"({', '.join('?' * len(gone))})" if few else "(SELECT unnest(?))"
-        return f"DELETE FROM {self._name} WHERE {self._inside[VERSION]} IN {listed}", gone if few else [gone]
+        """The statement that deletes the rows of some versions, and the values to bind."""
+        return deletion(self._name, self._inside[VERSION], versions)
 
     def before(self, horizon: Horizon) -> str:
         """The statement that deletes the rows before a horizon; its first day is to bind."""
@@ -143,7 +134,7 @@ class StoredTable:
     @property
     def unmatched(self) -> str:
         """The statement that counts the rows without a match, in the order of `Table.references`."""
-        joins = all_joins(self._joins).values()
+        joins = all_joins(self._joined).values()
         counted = ", ".join(f"count(*) FILTER (WHERE {unmatched})" for _, unmatched in joins)
         return f"SELECT {counted} FROM {self._name}{''.join(clause for clause, _ in joins)}"
 
@@ -154,10 +145,7 @@ class StoredTable:
         where every one fits.
         """
         summed = summed_floats(self.table, query, floats)
-        groups = [
-            compile_grouping(self.table.level(name), self._inside, self._joins, totals=query.totals)
-            for name in query.levels
-        ]
+        groups = [compile_grouping(self.table.level(name), self._joined, totals=query.totals) for name in query.levels]
         levels = [by for by, _ in groups]
         measures = [
             limb_sums(self._column(summed[name][0].column), summed[name][1])
@@ -174,23 +162,18 @@ class StoredTable:
             selected.append(f"CAST({fixed} AS BIGINT) AS depth")
         where, values = self._where(query.where)
         group = _grouping(levels, query.totals)
-        return (
-            f"SELECT {', '.join(selected)} FROM {self._from(query.touched_levels, query.measures)}{where}{group}",
-            values,
-        )
-
-    def _level(self, level: Level) -> str:
-        return compile_level(level, self._inside, self._joins)
+        of = self._from(query.touched_levels(self.table), query.measures)
+        return f"SELECT {', '.join(selected)} FROM {of}{where}{group}", values
 
     def _column(self, name: str) -> str:
         """A column that is measured, or a number of a joined table."""
-        return self._inside[name] if name in self._inside else self._level(self._numbers[name])
+        return self._inside[name] if name in self._inside else compile_level(self._numbers[name], self._joined)
 
     def _from(self, levels: Iterable[str], measures: Iterable[str] = ()) -> str:
         """The table, with those joined to it that some levels and measures are of."""
-        columns = (self.table.measure(name).aggregation.column for name in measures)
+        columns = (of_column(self.table.measure(name).aggregation) for name in measures)
         numbers = (self._numbers[column] for column in columns if column in self._numbers)
-        return f"{self._name}{join_clauses((*map(self.table.level, levels), *numbers), self._joins)}"
+        return f"{self._name}{join_clauses((*map(self.table.level, levels), *numbers), self._joined)}"
 
     def page(self, query: RowQuery) -> tuple[str, list[Value]]:
         """The statement that finds the rows of a page, and the values to bind."""
@@ -212,8 +195,8 @@ class StoredTable:
                 return "count(*)"
             case ValueCount(column):
                 return f"count({self._column(column)})"
-            case DistinctCount(column):
-                return f"count(DISTINCT {self._column(column)})"
+            case DistinctCount(level):
+                return f"count(DISTINCT {compile_values(self.table.level(level), self._joined)})"
             case Min(column):
                 return f"min({self._column(column)})"
             case Max(column):
@@ -235,7 +218,7 @@ class StoredTable:
         bound: list[Value] = []
         for condition in where:
             level = self.table.level(condition.name)
-            text, values = compile_condition(condition, self._level(level), level.type)
+            text, values = compile_condition(condition, compile_level(level, self._joined), level.type)
             conditions.append(text)
             bound += values
         return f" WHERE {' AND '.join(conditions)}" if conditions else "", bound

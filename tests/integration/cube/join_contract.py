@@ -136,6 +136,14 @@ class JoinContract:
             assert page.rows.columns == all_rows(orders, "orders").columns
             assert orders.rows(RowQuery("orders", (condition,), limit=1)).count == page.count
 
+    def test_different_values_of_joined_levels_are_counted_without_what_has_no_match(self, orders: Cube) -> None:
+        counts = tuple(f"{name}.COUNT_DISTINCT" for name in ("Product.Category", "Product.Since.Year", "Price.Band"))
+        assert measured(orders, *counts) == [(2, 2, 2)]
+        assert measured(orders, *counts, by=("Shop",)) == [("a", 2, 2, 1), ("b", 1, 1, 1)]
+        assert measured(orders, "Product.Supplier.Country.COUNT_DISTINCT", by=("Product.Category",)) == [
+            (None, 0), ("mobile", 1), ("no Product", 0), ("wearable", 1),
+        ]  # fmt: skip
+
     def test_a_corrected_reference_labels_all_facts_anew(self, orders: Cube) -> None:
         put(orders, PRODUCTS, ("phone", "wearable", TODAY, True, 2, 5, None), GHOST, version=2)
         assert sums(orders, "Product.Category") == [(None, 32), ("no Product", 16), ("odd", 8), ("wearable", 7)]

@@ -100,6 +100,19 @@ class LevelContract:
         put(cube, FISCAL, *((day, None, 2**turn) for turn, day in enumerate(DAYS)))
         assert sums(cube, "fiscal", "Number.SUM", where=condition) == [(total,)]
 
+    def test_different_periods_are_counted(self, cube: Cube) -> None:
+        put(cube, SALES, *((turn, day, "phone", 2**turn) for turn, day in enumerate(DAYS)))
+        measures = ("Date.Year.COUNT_DISTINCT", "Date.Month.COUNT_DISTINCT", "Date.Weekday.COUNT_DISTINCT")
+        assert cube.query(Query("sales", measures)).rows() == [(2, 5, 4)]
+        found = cube.query(Query("sales", measures[1:], ("Date.Year",), totals=True))
+        assert found.rows() == [(None, 5, 4, 0), ("2020", 1, 1, 1), ("2021", 4, 4, 1)]
+
+    def test_different_days_of_a_zone_are_counted_without_nulls(self, cube: Cube) -> None:
+        before, after = datetime(2021, 12, 31, 22, 59, 59, tzinfo=UTC), datetime(2021, 12, 31, 23, tzinfo=UTC)
+        put(cube, EVENTS, (before, after, 1), (after, None, 2))
+        measures = ("At.Day.COUNT_DISTINCT", "At.Year.COUNT_DISTINCT", "Seen.Day.COUNT_DISTINCT")
+        assert cube.query(Query("events", measures)).rows() == [(2, 2, 1)]
+
     def test_periods_are_no_texts_to_look_into(self, cube: Cube) -> None:
         with pytest.raises(QueryError, match=r"Date\.Month is no text, but a month"):
             cube.query(Query("sales", ("Quantity.SUM",), where=(Begins("Date.Month", "2021"),)))

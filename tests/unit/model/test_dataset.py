@@ -245,13 +245,14 @@ def test_the_schema_gives_the_table_its_levels_and_measures() -> None:
     table = declared().table
     assert table.keys == ("ID",)
     periods = ["Day.Year", "Day.Quarter", "Day.Month", "Day.Week", "Day.Weekday"]
-    assert [level.name for level in table.levels] == ["ID", "Day", *periods]
+    assert [level.name for level in table.levels] == ["ID", "Day", *periods, "Source.File", "Source.Loaded"]
     assert [level.name for level in table.column_levels] == ["ID", "Day"]
     assert [measure.name for measure in table.shown] == [
         "Amount.SUM", "Amount.MEAN", "Amount.COUNT", "contributors.COUNT",
     ]  # fmt: skip
+    counts = [f"{level.name}.COUNT_DISTINCT" for level in table.levels]
     assert [measure.name for measure in table.measures if measure not in table.shown] == [
-        "ID.MIN", "Day.MIN", "Amount.MIN", "ID.MAX", "Day.MAX", "Amount.MAX", "ID.COUNT_DISTINCT", "Day.COUNT_DISTINCT",
+        "ID.MIN", "Day.MIN", "Amount.MIN", "ID.MAX", "Day.MAX", "Amount.MAX", *counts,
     ]  # fmt: skip
 
 
@@ -389,6 +390,8 @@ def test_two_datasets_that_take_the_same_files_are_refused(tmp_path: Path) -> No
         ({"contributors.COUNT": dy.String()}, "another name: the count of rows is called so"),
         ({"contributors.COUNT": dy.Int64()}, "another name: the count of rows is called so"),
         ({"total_depth": dy.Int64(primary_key=True)}, "another name: the depth of totals is called so"),
+        ({"Source": dy.String()}, "schema.Source another name: what Source.File and Source.Loaded say of each row's"),
+        ({"Source.File": dy.String()}, "schema.Source.File another name: what Source.File and Source.Loaded say"),
         ({"*": dy.String()}, "another name: a text that is no pattern"),
         ({"^a.*$": dy.String()}, "another name: a text that is no pattern"),
         ({"": dy.String()}, "another name: a text that is no pattern"),

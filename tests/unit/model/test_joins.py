@@ -49,7 +49,10 @@ def declared(*joins: Join, **options: Any) -> Dataset:
 def test_the_columns_of_a_reference_are_levels() -> None:
     table = declared(Join(PRODUCTS, on={"Product": "ID"})).table
     joined = [level.name for level in table.levels if level.name.startswith("Product.")]
-    assert joined == ["Product.Category", "Product.Maker", "Product.Maker.Country"]
+    assert joined == [
+        "Product.Category", "Product.Maker", "Product.Source.File", "Product.Source.Loaded",
+        "Product.Maker.Country", "Product.Maker.Source.File", "Product.Maker.Source.Loaded",
+    ]  # fmt: skip
     assert [measure.name for measure in table.shown] == ["Pieces.SUM", "Pieces.MEAN", "contributors.COUNT"]
 
 
