@@ -200,7 +200,7 @@ def test_a_mean_is_weighted_by_the_count_of_its_values() -> None:
 def test_no_two_cells_have_one_key(values: list[tuple[str | None, ...]]) -> None:
     table = Table("t", tuple(Column(name, STRING, nullable=True) for name in "abc"))
     answer = pl.DataFrame(values, schema=dict.fromkeys("abc", pl.String), orient="row")
-    keyed = with_keys(answer.with_columns(pl.lit(1).alias(CONTRIBUTORS_COUNT)), Layout(table, table.levels))
+    keyed = with_keys(answer.with_columns(pl.lit(1).alias(CONTRIBUTORS_COUNT)), Layout(table, table.column_levels))
     assert keyed["cell"].n_unique() == len(values)
 
 
