@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from flows.cli import days, declarations, environment, files, history, questions, rows, session, upkeep
+from flows.cli import days, declarations, environment, export, files, history, questions, rows, session, upkeep
 from flows.errors import CubefeedError, Interrupted, NotRunning, SessionEnded, out_of_reach
 from flows.store.trust import PRIVATE
 from flows.text.output import outlive_full_logs, plain_logs
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (session, declarations, questions, rows, days, files, history, upkeep, environment):
+for group in (session, declarations, questions, rows, export, days, files, history, upkeep, environment):
     app.add_typer(group.commands)
 
 _EXITS: dict[type[CubefeedError], int] = {NotRunning: 3, SessionEnded: SessionEnded.exit_code, Interrupted: 130}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -30,7 +31,7 @@ from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
 from flows.store.business_days import late_days
 from flows.store.derived import overruled_versions
-from flows.store.history import FileRow, counts, file_rows, file_warnings
+from flows.store.history import FileRow, counts, file_rows, file_warnings, last_commit
 from flows.store.owner import Owner
 from flows.store.quarantine_facts import quarantine_facts
 from flows.store.reports import Reports
@@ -39,6 +40,8 @@ from flows.text.plural import counted
 
 SHOWN_WAITING = 20
 SHOWN_FILES = 12
+LOOKS = 20
+"""How often the state of a table is looked at until no commit comes between."""
 
 
 @dataclass
@@ -75,6 +78,18 @@ class FeedSource:
 
     def state_mark(self) -> str | None:
         return self.feed.cube.state_mark
+
+    def require_ready(self, table: str) -> None:
+        self._require_ready(table)
+
+    def table(self, dataset: str) -> tuple[Generator[pl.DataFrame], int | None]:
+        for _ in range(LOOKS):
+            mark, commit = self.state_mark(), last_commit(self.feed.ledger, dataset)
+            rows = _started(self.feed.cube.batches(dataset))
+            if mark is not None and mark == self.state_mark():
+                return rows, commit
+            rows.close()
+        return _started(self.feed.cube.batches(dataset)), None
 
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         for query in queries:
@@ -236,3 +251,16 @@ def _waiting_row(dataset: str, file: str, why: str) -> dict[str, Any]:
 
 def _age_s(utc: str | None) -> float | None:
     return (datetime.now(UTC) - datetime.fromisoformat(utc)).total_seconds() if utc else None
+
+
+def _started[T](parts: Generator[T]) -> Generator[T]:
+    """Parts of which the first is made already, so that they are of the state that there is now."""
+    first = next(parts, None)
+
+    def all_parts() -> Generator[T]:
+        with closing(parts):
+            if first is not None:
+                yield first
+                yield from parts
+
+    return all_parts()

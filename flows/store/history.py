@@ -13,7 +13,7 @@ from flows.model.findings import Finding
 from flows.model.lifecycle import LIVE, State
 from flows.model.tolerances import read_tolerances
 from flows.store.ledger import Ledger
-from flows.store.schema import overruled, paths, versions
+from flows.store.schema import batches, overruled, paths, versions
 from flows.store.standing import Sharer, rows_sharers, standing_of
 
 RULED_OUT = (
@@ -218,3 +218,13 @@ def file_row(row: Any) -> FileRow:
         warning=row.warning,
         tolerated="; ".join(each.words for each in read_tolerances(row.tolerances)),
     )
+
+
+def last_commit(ledger: Ledger, dataset: str) -> int | None:
+    """The number of the last batch whose rows are in the cube; None where there is none, or one is being committed."""
+    loaded = func.max(batches.c.id).filter(batches.c.state == State.LOADED.value)
+    with ledger.reading() as connection:
+        newest, last = connection.execute(
+            select(func.max(batches.c.id), loaded).where(batches.c.dataset == dataset)
+        ).one()
+    return None if newest != last else last

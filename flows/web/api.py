@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any
 
-import anyio
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -64,16 +64,16 @@ class Api:
             "list": WorkerPool("live-list", 2),
             "health": WorkerPool("live-health", 1),
         }
-        self._streams = anyio.CapacityLimiter(STREAMS)
+        self._streams = asyncio.Semaphore(STREAMS)
         self.endpoints = (*ENDPOINTS, *others, _description(self._describe))
-        self.routes = [self._route(endpoint) for endpoint in self.endpoints]
+        self.routes = [self._route(endpoint, path) for endpoint in self.endpoints for path in endpoint.paths]
 
     def close(self) -> None:
         """Let the threads end; one that still asks the cube ends with it."""
         for pool in self._pools.values():
             pool.close()
 
-    def _route(self, endpoint: Endpoint[Any]) -> Route:
+    def _route(self, endpoint: Endpoint[Any], path: str) -> Route:
         """A route whose answer is made in a thread, within the time limit."""
         pool = self._pools[endpoint.pool]
 
@@ -97,7 +97,7 @@ class Api:
             except CubefeedError as error:
                 return refuse(error, 503)
 
-        return Route(endpoint.path, respond, methods=["GET"])
+        return Route(path, respond, methods=["GET"])
 
     def _streamed(self, stream: Stream, path: str) -> StreamedAnswer:
         return StreamedAnswer(replace(stream, parts=self._parts(stream.parts, path)), self._streams)

@@ -57,6 +57,11 @@ class Endpoint[P: Parameters]:
     has_etag: bool = False
     others: Mapping[int, tuple[str, Json]] = field(default_factory=dict)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where it is: what is below `/api` is also below `/api/v1`, to which things are added alone."""
+        return (self.path, *([self.path.replace("/api", "/api/v1", 1)] if self.path.startswith("/api/") else []))
+
 
 def json_object(*texts: str, **others: Json) -> Json:
     """The schema of an object that has these fields: texts, and others of these schemas."""

@@ -12,6 +12,7 @@ from flows.model.lifecycle import State
 from flows.web.answers import refuse, reply
 from flows.web.endpoint import Endpoint, Question, json_array, json_object
 from flows.web.files import FILES
+from flows.web.forms import MEDIA_TYPES, Form
 from flows.web.openapi import REFUSAL
 from flows.web.parameters import (
     FilesParameters,
@@ -19,9 +20,11 @@ from flows.web.parameters import (
     Parameters,
     QueryParameters,
     RowsParameters,
+    TableParameters,
 )
 from flows.web.questions import CONTEXT, ROW, ROWS, answer_question
 from flows.web.rows import answer_rows
+from flows.web.whole_table import answer_table
 
 
 def _status(question: Question[Parameters]) -> Response:
@@ -92,6 +95,15 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
         _FOUND_ROWS,
         pool="question",
         files=FILES,
+    ),
+    Endpoint(
+        "/api/table",
+        "All rows of a table, of one state of it, as a file",
+        TableParameters,
+        answer_table,
+        {"type": "string", "format": "binary"},
+        media_type=MEDIA_TYPES[Form.arrow],
+        files=tuple(MEDIA_TYPES[form] for form in (Form.csv, Form.parquet)),
     ),
     Endpoint(
         "/api/status",

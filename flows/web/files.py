@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, assert_never
+from collections.abc import Generator, Mapping
+from typing import assert_never
 
 import polars as pl
 
@@ -15,13 +15,12 @@ from flows.web.forms import MEDIA_TYPES, Form
 from flows.web.parquet_file import parquet_file
 from flows.web.streams import Stream
 
-FileForm = Literal[Form.csv, Form.arrow, Form.parquet, Form.xlsx]
 FILES = tuple(MEDIA_TYPES[form] for form in Form if form is not Form.json)
 """The media types of the forms in which rows may be had besides JSON."""
 
 
 def file_answer(
-    form: FileForm,
+    form: Form,
     frame: pl.DataFrame,
     columns: Mapping[str, ColumnType],
     facts: Mapping[str, object],
@@ -39,22 +38,35 @@ def file_answer(
     Raises:
         QueryError: it does not hold them.
     """
-    rows = Extract.of(frame, columns, facts)
+    if form is Form.xlsx:
+        from flows.web.workbook import require_sheet
+
+        require_sheet(frame.height, frame)
+    return file_stream(form, str(facts["dataset"]), file_parts(form, Extract.of(frame, columns, facts)), headers)
+
+
+def file_parts(form: Form, rows: Extract) -> Generator[bytes]:
+    """The bytes of a file, made as they are asked for."""
     match form:
         case Form.csv:
-            parts = csv_text(rows)
+            return csv_text(rows)
         case Form.arrow:
-            parts = arrow_stream(rows)
+            return arrow_stream(rows)
         case Form.parquet:
-            parts = parquet_file(rows)
+            return parquet_file(rows)
         case Form.xlsx:
-            from flows.web.workbook import require_sheet, workbook
+            from flows.web.workbook import workbook
 
-            require_sheet(frame.height, frame)
-            parts = workbook(rows)
+            return workbook(rows)
+        case Form.json:
+            raise ValueError("JSON is made as a whole")
         case _:
             assert_never(form)
-    name = {"Content-Disposition": f'attachment; filename="{_file_name(str(facts["dataset"]))}.{form}"'}
+
+
+def file_stream(form: Form, dataset: str, parts: Generator[bytes], headers: Mapping[str, str]) -> Stream:
+    """A file as an answer, which a browser keeps under the dataset's name."""
+    name = {"Content-Disposition": f'attachment; filename="{_file_name(dataset)}.{form}"'}
     return Stream(parts, MEDIA_TYPES[form], {"Cache-Control": "no-store", "Vary": "Accept"} | name | dict(headers))
 
 

@@ -17,6 +17,10 @@ _REFUSAL["properties"] |= {
     "field": {"type": "string", "description": "The parameter at fault"},
     "allowed": json_array({"type": "string"}),
 }
+_ABOUT = (
+    "Reads a live cube. Nothing here writes. What is below /api is also below /api/v1: things may be added there, and "
+    "nothing is taken away or changes its meaning."
+)
 _UNCHANGED = {"description": "The answer is still that of the ETag that If-None-Match names"}
 _REFUSALS = {
     400: "A parameter is not understood; it names the field and what is allowed",
@@ -34,8 +38,8 @@ def describe(endpoints: Iterable[Endpoint[Any]], tables: tuple[Table, ...]) -> J
     """The read API as OpenAPI 3.1."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Cubefeed", "version": "1", "description": "Reads a live cube. Nothing here writes."},
-        "paths": {endpoint.path: {"get": _operation(endpoint, tables)} for endpoint in endpoints},
+        "info": {"title": "Cubefeed", "version": "1", "description": _ABOUT},
+        "paths": {path: {"get": _operation(each, tables)} for each in endpoints for path in each.paths},
         "components": {"schemas": {"Refusal": _REFUSAL}},
     }
 

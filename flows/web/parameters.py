@@ -182,6 +182,17 @@ class QueryParameters(FileParameters, AnswerParameters):
         return self.others in YES
 
 
+class TableParameters(Parameters):
+    """A whole table. Where there is one dataset, it is that one."""
+
+    dataset: OnlyDataset = None
+    format: Annotated[
+        Literal["arrow", "csv", "parquet"],
+        Field(description="The form of the answer, which is made while it is sent"),
+        ONE,
+    ] = "arrow"
+
+
 class RawParameters(Parameters):
     """What may be asked of lines of files."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
 import polars as pl
@@ -33,6 +33,13 @@ class Source(Protocol):
 
     def state_mark(self) -> str | None:
         """What is another one whenever a table has changed, also in another session; None while one changes."""
+
+    def require_ready(self, table: str) -> None:
+        """Refuse what is not complete yet: raises Starting."""
+
+    def table(self, dataset: str) -> tuple[Generator[pl.DataFrame], int | None]:
+        """All rows of a table, some at a time, of one state of it, and the commit that made that; None where that is
+        not known, since another one was under way. Who does not take all rows closes them."""
 
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         """Ask the cube for several answers of one state of a table."""

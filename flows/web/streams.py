@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import anyio
-import anyio.to_thread
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
@@ -16,7 +16,7 @@ class Stream:
     """An answer in parts.
 
     Args:
-        parts: makes them, in one thread after another; closed whatever happens, also where who asked leaves.
+        parts: makes them, all in one thread; closed whatever happens, also where who asked leaves.
         media_type: what they are.
         headers: what else is said of them.
     """
@@ -37,12 +37,13 @@ class StreamedAnswer(StreamingResponse):
 
     Args:
         stream: what to send.
-        threads: how many streams are worked on at a time.
+        at_once: how many streams are worked on at a time.
     """
 
-    def __init__(self, stream: Stream, threads: anyio.CapacityLimiter) -> None:
+    def __init__(self, stream: Stream, at_once: asyncio.Semaphore) -> None:
         self._stream = stream
-        self._threads = threads
+        self._at_once = at_once
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="live-stream")
         super().__init__(self._made(), headers=stream.headers, media_type=stream.media_type)
 
     async def stream_response(self, send: Send) -> None:
@@ -52,12 +53,17 @@ class StreamedAnswer(StreamingResponse):
         except Cut:
             return  # what serves this closes the connection, since nobody has said that the answer is complete
         finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._stream.parts.close)
+            self._thread.submit(self._stream.parts.close)  # behind the part that may be under way
+            self._thread.shutdown(wait=False)
 
     async def _made(self) -> AsyncGenerator[bytes]:
-        while (part := await anyio.to_thread.run_sync(self._next, limiter=self._threads)) is not None:
-            yield part
+        loop = asyncio.get_running_loop()
+        part: bytes | None = b""
+        while part is not None:
+            async with self._at_once:
+                part = await loop.run_in_executor(self._thread, self._next)
+            if part:
+                yield part
 
     def _next(self) -> bytes | None:
         return next(self._stream.parts, None)

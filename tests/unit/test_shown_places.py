@@ -28,6 +28,7 @@ KNOWN = {
     ("cli/questions.py", "query"): PLAIN,
     ("cli/questions.py", "status"): PLAIN,
     ("cli/rows.py", "rows"): OURS,
+    ("cli/export.py", "export"): PLAIN,
     ("cli/file_output.py", "save_answer"): PLAIN,
     ("cli/file_output.py", "shown_bytes"): OURS,
     ("cli/questions.py", "report"): MADE,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -50,6 +51,8 @@ class ServedCube(SoundSource):
         self.cube = WatchedCube(DuckDbCube(tables))
         self.asked = 0
         """How many questions have reached the engine."""
+        self.pause: threading.Event | None = None
+        self.reading = self.closed = False
         self.failures: list[BaseException] = []
         self._api = Api(self, fail=lambda _, error: self.failures.append(error))  # type: ignore[arg-type]
         app = Starlette(routes=self._api.routes, lifespan=self._lifespan)
@@ -72,6 +75,25 @@ class ServedCube(SoundSource):
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         self.asked += 1
         return self.cube.query_together(queries, bounds=bounds)
+
+    def require_ready(self, table: str) -> None:
+        """It always is."""
+
+    def table(self, dataset: str) -> tuple[Generator[pl.DataFrame], int | None]:
+        return self.batches(), 1
+
+    def batches(self) -> Generator[pl.DataFrame]:
+        """The rows of TRADES; behind the first of them there is a pause, where a test wants one."""
+        with contextlib.closing(self.cube.batches(TRADES.name)) as rows:
+            try:
+                first = next(rows)
+                self.reading = True
+                if self.pause is not None:
+                    assert self.pause.wait(60)
+                yield first
+                yield from rows
+            finally:
+                self.closed = True
 
     def state_mark(self) -> str | None:
         return self.cube.state_mark

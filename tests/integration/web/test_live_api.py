@@ -21,7 +21,8 @@ from tests.integration.web.running_session import Session
 
 SUM = "Quantity.SUM"
 PATHS = (
-    "/api/query", "/api/rows", "/api/status", "/api/files", "/api/findings", "/health", "/metrics", "/openapi.json",
+    "/api/query", "/api/rows", "/api/table", "/api/status", "/api/files", "/api/findings", "/health", "/metrics",
+    "/openapi.json",
 )  # fmt: skip
 
 
