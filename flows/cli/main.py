@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from copy import copy
 from typing import Annotated
 
 import typer
-from typer.main import get_command
+from typer.main import get_command, get_command_name
 
 from flows.cli import days, declarations, environment, export, files, history, questions, rows, session, upkeep
 from flows.errors import CubefeedError, Interrupted, NotRunning, SessionEnded, out_of_reach
@@ -34,13 +35,32 @@ def main() -> None:
     plain_logs()
     os.umask(PRIVATE)
     try:
-        get_command(app)()  # called by itself, it would put another hook in the place of ours
+        get_command(group_of(sys.argv[1:2]))()  # called by itself, it would put another hook in the place of ours
     except CubefeedError as error:
         sys.stderr.write(f"cubefeed: {error}\n")
         sys.exit(_EXITS.get(type(error), 1))
     except OSError as error:
         sys.stderr.write(f"cubefeed: {out_of_reach(error)}\n")
         sys.exit(1)
+
+
+def group_of(named: list[str]) -> typer.Typer:
+    """The group of the command that is named: to make the others ready takes as long as to import this one. All of
+    them where none is."""
+    found = [group for group in app.registered_groups if set(named) & _names_of(group.typer_instance)]
+    one = copy(app)
+    one.registered_groups = found or app.registered_groups
+    return one
+
+
+def _names_of(group: typer.Typer | None) -> set[str | None]:
+    """The commands of a group, and the groups in it."""
+    if group is None:
+        return set()
+    commands = {
+        each.name or (each.callback and get_command_name(each.callback.__name__)) for each in group.registered_commands
+    }
+    return commands | {each.name for each in group.registered_groups}
 
 
 def _show_version(wanted: bool) -> None:

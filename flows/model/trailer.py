@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from flows.model.declaration import declared_words, require, wrong
 
@@ -35,7 +36,7 @@ class Trailer:
         unknown = sorted(set(self.sums) - set(groups))
         require(not unknown, "format.footer", "a Trailer whose sums name groups of its pattern", unknown)
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, str]:
         """Group → the column whose sum it is."""
         groups = re.compile(self.pattern).groupindex

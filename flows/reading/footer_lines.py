@@ -42,15 +42,16 @@ class FooterLines:
 
     def __init__(self, footer: Sequence[str | Trailer], unit: str = "line") -> None:
         self._unit = unit
-        self._lines = [re.compile(each) for each in footer if isinstance(each, str)]
+        lines = [re.compile(each) for each in footer if isinstance(each, str)]
         self._trailers = {re.compile(each.pattern): each for each in footer if isinstance(each, Trailer)}
+        self._all = (*lines, *self._trailers)
 
     def __bool__(self) -> bool:
-        return bool(self._lines or self._trailers)
+        return bool(self._all)
 
     def takes(self, raw: str) -> bool:
         """Whether a line is one of them."""
-        return any(each.fullmatch(raw) for each in (*self._lines, *self._trailers))
+        return any(each.fullmatch(raw) for each in self._all)
 
     def trailers(self, lines: Sequence[tuple[int, str]]) -> tuple[TrailerLine, ...]:
         """What the lines below the rows, each with its number, say of these.

@@ -16,7 +16,6 @@ for less. What was decided further in is not decided again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -111,6 +110,8 @@ def describe(error: BaseException) -> str:
 def _passes(scope: Scope, error: BaseException) -> bool:
     if scope is Scope.FILE:
         return False
+    import asyncio  # here, since commands without a loop fail less often than they start
+
     if isinstance(error, asyncio.CancelledError | GeneratorExit | KeyboardInterrupt):
         return True
     answers = scope in (Scope.QUESTION, Scope.REQUEST)

@@ -12,6 +12,7 @@ from flows.model.formats import CellText
 from flows.model.types.number_text import plain_numbers
 
 _PLAIN = r"^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
+_COUNT = re.compile("[0-9]{1,18}")
 _FLOAT_DIGITS = 52
 """Binary ones behind the first."""
 _DIGITS = 38
@@ -21,7 +22,9 @@ _DIGITS = 38
 def read_number(text: str, cells: CellText) -> Fraction | None:
     """The number that a text is, blanks around it apart; None where it is none."""
     text = text.strip()
-    if re.fullmatch(rf"-?[0-9]+(?:{re.escape(cells.decimal)}[0-9]+)?", text):  # as most are: no frame is made for it
+    if _COUNT.fullmatch(text):  # as most are: no frame is made for it, and no fraction is read
+        return Fraction(int(text))
+    if re.fullmatch(rf"-?[0-9]+(?:{re.escape(cells.decimal)}[0-9]+)?", text):
         return Fraction(text.replace(cells.decimal, "."))
     (plain,) = _plain(pl.Series("number", [text]), cells)
     return Fraction(plain) if plain is not None else None

@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from flows.model.tolerances import Tolerance
 from flows.reading.byte_checks import is_utf8
@@ -18,6 +19,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_ALL_MARKS = tuple(_MARKS)
 _WESTERN = "cp1252"
 _AROUND = 20
 """Bytes beside one that is no text that are shown with it."""
@@ -38,6 +40,7 @@ class Decoded:
     tolerated: tuple[Tolerance, ...] = ()
 
 
+@cache
 def codec_name(encoding: str) -> str:
     """The one name of a codec, whose marks are left out in any case."""
     return codecs.lookup(encoding).name.replace("utf-8-sig", "utf-8")
@@ -64,9 +67,9 @@ def decode(body: bytes, encodings: Sequence[str]) -> Decoded:
 
 def _fitting(body: bytes, encodings: Sequence[str]) -> Sequence[str]:
     """Those that the file's mark allows; all where it has none."""
-    mark = next((mark for mark in _MARKS if body.startswith(mark)), None)
-    if mark is None:
+    if not body.startswith(_ALL_MARKS):
         return encodings
+    mark = next(mark for mark in _MARKS if body.startswith(mark))
     fitting = [each for each in encodings if re.match(_MARKS[mark], codec_name(each))]
     if not fitting:
         option = f"Csv(encoding={(*encodings, _MARKS[mark])!r}) takes it"

@@ -128,12 +128,11 @@ class Gate:
         self._cost.check_long_way(len(body), 0)
         decoded = decode(body, csv_of(self._dataset).encodings)
         text = self._dialect.inner(_sound_text(body, decoded))
-        layout = self._layout.find(text, decoded.start)
+        layout = self._layout.find(text, decoded.start, decoded.tolerated)
         rows = text[layout.start : layout.end]
         vetted = self._vet_section(body, rows, layout) or self._vet_lines(body, rows, layout)
         check_row_counts(self._dataset, layout.trailers, vetted.data_rows)
-        tolerated = (*decoded.tolerated, *layout.tolerated, *vetted.tolerated)
-        return replace(vetted, trailers=layout.trailers, tolerated=tolerated)
+        return vetted
 
     def _vet_section(self, body: bytes, rows: bytes, layout: Layout) -> VettedFile | None:
         """The short way for rows that were found between other lines."""
@@ -154,7 +153,10 @@ class Gate:
         quoted = self._quotes.stand_in(body)
         if quoted and not (len(body) < _SMALL_BYTES and self._quotes.are_sound(trimmed)):
             return None
-        return VettedFile(body, trimmed, rows, rows, layout.columns, layout.header, quoted, layout.first_line)
+        return VettedFile(
+            body, trimmed, rows, rows, layout.columns, layout.header, quoted, layout.first_line,
+            trailers=layout.trailers, tolerated=layout.tolerated,
+        )  # fmt: skip
 
     def _vet_lines(self, body: bytes, rows: bytes, layout: Layout) -> VettedFile:
         """The long way: each line is looked at."""
@@ -175,8 +177,12 @@ class Gate:
             notes=split.notes.with_columns(self._dialect.outer_cell("raw"))
             if self._dialect.translates
             else split.notes,
-            tolerated=tuple(replace(each, raw=each.raw and self._dialect.outer(each.raw)) for each in split.tolerated),
+            trailers=layout.trailers,
+            tolerated=(*layout.tolerated, *(self._as_in_file(each) for each in split.tolerated)),
         )
+
+    def _as_in_file(self, tolerance: Tolerance) -> Tolerance:
+        return replace(tolerance, raw=tolerance.raw and self._dialect.outer(tolerance.raw))
 
 
 def _sound_text(body: bytes, decoded: Decoded) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from flows.model.dataset import Dataset
@@ -15,6 +15,9 @@ from flows.reading.csv.header import MAX_HEADER_CHARS, HeaderRules
 from flows.reading.footer_lines import TrailerLine
 from flows.reading.refusal import FileRefused
 from flows.text.plural import counted
+
+_KNOWN_HEADERS = 64
+"""Headers that are kept as they were read, since most files of a batch have the same."""
 
 
 @dataclass(frozen=True)
@@ -87,19 +90,25 @@ class LayoutRules:
         self._expected = dataset.header
         self._header = HeaderRules(dataset, self._csv.header, dialect) if self._csv.header is not None else None
         self._footer = FooterRules(self._csv, dialect)
+        self._known_headers: dict[str, tuple[Columns, tuple[str, ...]]] = {}
 
-    def find(self, text: bytes, start: int) -> Layout:
-        """Where the rows of a text are that begins at `start`.
+    def find(self, text: bytes, start: int, tolerated: Sequence[Tolerance] = ()) -> Layout:
+        """Where the rows of a text are.
+
+        Args:
+            text: in UTF-8.
+            start: where it begins.
+            tolerated: what was let pass when it was decoded.
 
         Raises:
             FileRefused: its header, or what stands above or below the rows, is not as declared.
         """
         top = Top(text, start)
-        tolerated = [*self._skip_separator_line(top), *self._skip_preamble(top), *self._skip_comments(top)]
+        above = [*self._skip_separator_line(top), *self._skip_preamble(top), *self._skip_comments(top)]
         columns, header = self._take_header(top)
         footer = self._footer.find(text, top.place, top.line)
-        tolerated += footer.tolerated
-        return Layout(columns, header, top.place, footer.start, top.line, footer.trailers, tuple(tolerated))
+        let_pass = (*tolerated, *above, *footer.tolerated)
+        return Layout(columns, header, top.place, footer.start, top.line, footer.trailers, let_pass)
 
     def _skip_separator_line(self, top: Top) -> Iterator[Tolerance]:
         """`sep=;`, which Excel writes and reads."""
@@ -113,6 +122,8 @@ class LayoutRules:
         yield Tolerance("separator line", "line 1 names the delimiter", raw=found[0])
 
     def _skip_preamble(self, top: Top) -> Iterator[Tolerance]:
+        if self._csv.preamble == 0:
+            return
         first = self._dialect.outer(top.peek())
         count = self._lines_above_header(top) if self._csv.preamble == "header" else self._take_lines(top)
         if count:
@@ -144,6 +155,8 @@ class LayoutRules:
 
     def _skip_comments(self, top: Top) -> Iterator[Tolerance]:
         """Comments and blank lines above the header are what they are among the rows."""
+        if self._csv.comment is None and self._csv.blank_lines != "skip":
+            return
         first, count = self._dialect.outer(top.peek()), 0
         while not top.is_over and self._is_left_out(top.peek()):
             top.take()
@@ -160,12 +173,17 @@ class LayoutRules:
         if self._header is None:
             return self._expected, None
         number, line = top.line, top.take()
+        if (known := self._known_headers.get(line)) is not None:
+            return known
         quote = self._csv.quote
         while self._csv.multiline and quote and line.count(quote) % 2 and len(line) < MAX_HEADER_CHARS:
             if top.is_over:
                 break
             line += "\n" + top.take()
-        return self._header.columns(line, number), self._header.cells(line)
+        found = self._header.columns(line, number), self._header.cells(line)
+        if len(self._known_headers) < _KNOWN_HEADERS:
+            self._known_headers[line] = found
+        return found
 
 
 def _above(count: int, first: str) -> Tolerance:

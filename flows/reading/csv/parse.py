@@ -63,7 +63,6 @@ def _with_tolerances(
     found: Sequence[FileFindings], vetted: Mapping[int, VettedFile], in_cells: Mapping[int, tuple[Tolerance, ...]]
 ) -> Sequence[FileFindings]:
     """What is found in each file with what was let pass."""
-    return [
-        replace(each, tolerated=(*vetted[file].tolerated, *in_cells.get(file, ()))) if file in vetted else each
-        for file, each in enumerate(found)
-    ]
+    tolerated = ((*one.tolerated, *in_cells.get(file, ())) for file, one in vetted.items())
+    let_pass = {file: each for file, each in zip(vetted, tolerated, strict=True) if each}
+    return [replace(each, tolerated=let_pass[file]) if file in let_pass else each for file, each in enumerate(found)]

@@ -8,9 +8,11 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from flows.cli.main import app
+from flows.cli.main import app, group_of
 from tests.reference import commands
 from tests.repository import ROOT
 
@@ -45,3 +47,15 @@ def test_the_version_is_that_of_the_package() -> None:
     command = [sys.executable, "-m", "flows.cli.main", "--version"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, check=True, capture_output=True, text=True, timeout=30)
     assert done.stdout == f"cubefeed {version('cubefeed')}\n" and not done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_in_the_group_that_is_made_ready_for_it(name: str) -> None:
+    made = get_command(group_of(name.split()[:1]))
+    assert isinstance(made, TyperGroup) and name.split()[0] in made.commands
+    assert len(made.commands) < len(COMMANDS)
+
+
+def test_all_are_there_where_none_is_named() -> None:
+    made = get_command(group_of(["--help"]))
+    assert isinstance(made, TyperGroup) and {name.split()[0] for name in COMMANDS} == set(made.commands)
