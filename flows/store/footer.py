@@ -25,7 +25,7 @@ from flows.runtime.clock import now_utc
 from flows.store.decision_text import decisions_text, parse_decisions
 from flows.store.decisions import Decisions
 
-FORMAT = 3
+FORMAT = 4
 KEY = "cubefeed"
 
 Origin = Literal["batch", "compaction", "repair", "derived"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flows.store.decision_text import decisions_text, parse_decisions
 from flows.store.decisions import (
@@ -20,7 +23,8 @@ from flows.store.decisions import (
     UnseenPathRow,
     VersionRow,
 )
-from flows.store.footer import KEY, Footer, UnknownFooter, footer_text, read_footer
+from flows.store.footer import FORMAT, KEY, Footer, UnknownFooter, footer_text, read_footer
+from flows.store.number_bytes import number_bytes, numbers_in
 
 WRITTEN = "2026-11-27T17:55:10.123+00:00"
 FOUND = "2026-11-27T17:55:10.057+00:00"
@@ -88,7 +92,43 @@ def test_decisions_are_the_same_after_they_were_text(decisions: Decisions) -> No
         assert list(getattr(parse_decisions(text, WRITTEN), name)) == list(rows), name
 
 
-@pytest.mark.parametrize(("files", "most_bytes"), [(1, 180), (2, 150), (10, 100), (1_000, 85), (10_000, 85)])
+FORMER_DELIVERED = (
+    "sol-##fFKO}3ujEWxiR+^V~huH-u!=}2njKQCLUQkC~c!Ta-O)TBHu@muWRo7ALR(*wuH<3(e2B&?sM6l6Pm1Rpn9Rx^SbW==8-azXE7=y4N"
+    "O6d2eZK#fqUN}83D4XREP#Zuf+0h3b<mxW8hqi^h<KBIs*6d<Tz{jf#|(J?R=*L-7C5kH$!e*BthfVL=Z_Uc!y}b{~{RAk8^XY=;M^y_y^)n"
+    "Si@&PE+`+H-S|^B(OXxWbmS!oP|3-ZbtY!6"
+)
+FORMER_MIXED = (
+    "sja18SgD?>M70Z{ll2QEt9D3<L^jPdelb8^t3Q-cIMpgd3i;W*d3969L8r#dv?CjPxAC+XJ1oi5muScoJeNHkC2i!uCOuz!q<_78S9-xJs2n"
+    "|~Cn3r1=s$Z{~M(q`Tf^Z>L@NRPBN`Mclr_|)<_SFUUGo*1^av$X$dquKhNE^N3k5C_E73V@oPDQyWaw&@im40t#i)vfxVyH7GIXpC>GyeC6"
+    "+poeOX0z>p+?&Giz5=E9fS>E&?ReS6_5EJ(H$(rx2fXjlpd6*>)UR6aX`hXS%#2o5!C1+qlqJa~OE^TQ6}RY*{kH+^NZ}s~er%VZzPlkwRzC"
+    "7bVu2C*yp#0Yv6xIha9m=^TgQQ|6D>get1T#>h#7l?Sq+kD7P_R4<1E#q`Y)y=Em~gCXJ@UwM9+uq8nKsYR=ho<_UnY8$UAdEU4xdU>5c{u)"
+    "I=!2q|Pu^5~>0yQcK41#C}FYuruZ`FdFO}Mq!*N(QSA5;s?OB{sRC200000000000000000000000000000000000000320RaI40RaI40RaI"
+    "40RaI40RaI40RaI40RaI40Ra"
+)
+"""As they were written while each number stood as it is."""
+
+
+@pytest.mark.parametrize(("text", "decisions"), [(FORMER_DELIVERED, delivered(2)), (FORMER_MIXED, MIXED)])
+def test_decisions_of_earlier_segments_are_read(text: str, decisions: Decisions) -> None:
+    assert text.startswith("s")
+    for name, rows in vars(decisions).items():
+        assert list(getattr(parse_decisions(text, WRITTEN), name)) == list(rows), name
+
+
+@given(st.lists(st.integers() | st.integers(-300, 300)))
+def test_numbers_are_the_same_after_they_were_bytes(numbers: list[int]) -> None:
+    assert list(numbers_in(number_bytes(numbers))) == numbers
+
+
+def test_a_text_of_which_numbers_or_digests_are_cut_off_is_refused() -> None:
+    with pytest.raises(ValueError, match="cut off"):
+        list(numbers_in(number_bytes([1_000])[:-1]))
+    text = decisions_text(delivered(1), WRITTEN)
+    with pytest.raises(ValueError, match=r"cut off|missing"):
+        parse_decisions(text[0] + base64.b85encode(base64.b85decode(text[1:])[:-40]).decode(), WRITTEN)
+
+
+@pytest.mark.parametrize(("files", "most_bytes"), [(1, 125), (2, 125), (10, 75), (1_000, 65), (10_000, 70)])
 def test_decisions_take_few_bytes_for_a_file(files: int, most_bytes: int) -> None:
     assert len(decisions_text(delivered(files), WRITTEN)) / files <= most_bytes
 
@@ -123,4 +163,4 @@ def test_a_footer_of_which_any_character_differs_is_refused(tmp_path: Path) -> N
 
 def test_a_footer_of_a_later_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownFooter, match="newer Cubefeed"):
-        read_footer(written(tmp_path, '{"format": 4}'))
+        read_footer(written(tmp_path, f'{{"format": {FORMAT + 1}}}'))
