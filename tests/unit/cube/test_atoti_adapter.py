@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -19,94 +16,20 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from atoti.tables import Tables
 
 from flows.cube.atoti import engine as atoti_cube
-from flows.cube.atoti.engine import AtotiCube
-from flows.cube.atoti.start import UNREACHABLE, StartLog, check_java_home, explain_failure, listening
 from flows.cube.port import LiveSegment
-from flows.errors import EngineFailed, EngineUnavailable
+from flows.errors import EngineFailed
 from flows.model.merge import ChangeSet
 from flows.model.query import Query
-from flows.model.tables import LINE, VERSION, Column, Table
-from flows.model.types import DATE, DECIMAL, INTEGER, STRING
+from flows.model.tables import LINE, VERSION
+from flows.model.types import DECIMAL
 from tests.conditions import among
 from tests.cube_rows import all_rows, rows_of
+from tests.unit.cube.atoti_stage import PRICES, SALES, Stage
 
-SALES = Table(
-    "sales",
-    (
-        Column("ID", INTEGER),
-        Column("Date", DATE),
-        Column("Product", STRING),
-        Column("Region", STRING, nullable=True),
-        Column("Quantity", INTEGER),
-    ),
-    keys=("ID",),
-)
-PRICES = Table(
-    "prices", (Column("Price", DECIMAL.sized(9, 8)), Column("Amount", DECIMAL.sized(10, 2), nullable=True)), ("Price",)
-)
-COLUMNS = [*(c.name for c in (*SALES.columns, *PRICES.columns)), VERSION, LINE]
 MAY_1, MAY_2 = date(2021, 5, 1), date(2021, 5, 2)
 ROWS = rows_of(SALES, [(1, MAY_1, "phone", None, 4), (2, MAY_2, "watch", "north", 6)], 7)
-
-
-class Stage:
-    """Atoti's public classes, autospecced, and the story of what was asked of them."""
-
-    def __init__(self, url: str) -> None:
-        self.story: list[str] = []
-        self.loaded: list[pa.Table] = []
-        self.opened: list[AtotiCube] = []
-        self.columns = {name: create_autospec(tt.Column, instance=True, spec_set=True) for name in COLUMNS}
-        self.table = create_autospec(tt.Table, instance=True, spec_set=True)
-        self.table.__getitem__.side_effect = self.columns.__getitem__
-        self.table.drop.side_effect = lambda *condition: self.story.append(f"drop {len(condition)}")
-        self.table.load.side_effect = self.load
-        self.cube = create_autospec(tt.Cube, instance=True, spec_set=True)
-        self.session = create_autospec(tt.Session, instance=True, spec_set=True)
-        self.session.url = url
-        self.session.tables = create_autospec(Tables, instance=True, spec_set=True)
-        self.session.tables.data_transaction.side_effect = self.transaction
-        self.session.create_table.return_value = self.table
-        self.session.create_cube.return_value = self.cube
-        self.aggregations = {
-            name: create_autospec(getattr(tt.agg, name), return_value=name)
-            for name in ("sum", "mean", "min", "max", "count_distinct")
-        }
-        self.start = create_autospec(tt.Session.start, return_value=self.session)
-
-    def load(self, rows: pa.Table) -> None:
-        self.story.append("load")
-        self.loaded.append(rows)
-
-    @contextmanager
-    def transaction(self, *, allow_nested: bool, tables: set[Any]) -> Iterator[None]:
-        assert not allow_nested and tables == {self.table}
-        self.story.append("begin")
-        try:
-            yield
-        except BaseException:
-            self.story.append("rollback")
-            raise
-        self.story.append("commit")
-
-    def open(self, tell: Callable[[str], None] = print, table: Table = SALES) -> AtotiCube:
-        self.opened.append(AtotiCube((table,), tell=tell))
-        return self.opened[-1]
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    stage = Stage("http://localhost:1")
-    monkeypatch.setattr(tt.Session, "start", stage.start)
-    for name, function in stage.aggregations.items():
-        monkeypatch.setattr(tt.agg, name, function)
-    yield stage
-    for cube in stage.opened:
-        cube.close()
 
 
 def test_a_change_drops_then_loads_in_one_transaction(stage: Stage) -> None:
@@ -334,88 +257,3 @@ def test_a_model_that_atoti_refuses_ends_the_session(stage: Stage) -> None:
     with pytest.raises(EngineFailed):
         stage.open()
     stage.session.close.assert_called_once_with()
-
-
-def test_atoti_is_started_on_a_free_port(stage: Stage) -> None:
-    stage.open()
-    (config,) = stage.start.call_args.args
-    assert config.port == 0
-
-
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="listening sockets are looked up in /proc")
-@pytest.mark.parametrize(("address", "warned"), [("0.0.0.0", True), ("127.0.0.1", False)])
-def test_a_port_open_beyond_this_machine_is_told(stage: Stage, address: str, warned: bool) -> None:
-    warnings: list[str] = []
-    with socket.create_server((address, 0)) as server:
-        stage.session.url = f"http://localhost:{server.getsockname()[1]}"
-        stage.open(warnings.append)
-    assert bool(warnings) == warned
-    assert not warned or address in warnings[0]
-
-
-def test_loopback_and_other_ports_are_no_open_addresses() -> None:
-    ipv4 = (
-        "  sl  local_address rem_address   st tx_queue\n"
-        "   0: 0100007F:1F90 00000000:0000 0A 0\n"
-        "   1: 00000000:1F91 00000000:0000 0A 0\n"
-        "   2: 0A0200C0:1F90 0100007F:1F90 01 0\n"
-    )
-    ipv6 = (
-        "  sl  local_address rem_address   st tx_queue\n"
-        "   0: 00000000000000000000000001000000:1F90 0:0 0A 0\n"
-        "   1: 0000000000000000FFFF00000100007F:1F90 0:0 0A 0\n"
-        "   2: 00000000000000000000000000000000:1F91 0:0 0A 0\n"
-    )
-    assert listening(ipv4, 8080) == [] and listening(ipv6, 8080) == []
-    assert listening(ipv4, 8081) == ["0.0.0.0"] and listening(ipv6, 8081) == ["::"]
-
-
-@pytest.mark.parametrize(
-    ("log", "error", "reason"),
-    [
-        (f"{UNREACHABLE} for initial check. Retry in 30 seconds.", "Process exited with exit code 143", "reached"),
-        (f"{UNREACHABLE} for initial check.", "The license has expired", "reached"),
-        ("ERROR License - The license has expired", "Cannot start application with invalid license.", "expired"),
-        ("ERROR ActiveViam License - License status: Invalid", "exit code 1", "not valid"),
-        ("WARN set to expire in 5 days.", "Cannot start application with invalid license.", "not valid"),
-        ("", "Error occurred during initialization of VM\nToo small maximum heap", "memory"),
-        ("", "java.lang.OutOfMemoryError: Java heap space", "memory"),
-        ("", "Could not retrieve the port\nServer logs: …", "Could not retrieve the port"),
-    ],
-)
-def test_a_failed_start_is_explained_by_its_first_cause(log: str, error: str, reason: str) -> None:
-    explained = explain_failure(RuntimeError(error), log)
-    assert reason in str(explained) and "\n" not in str(explained)
-
-
-def test_a_failed_start_becomes_engine_unavailable(stage: Stage) -> None:
-    stage.start.side_effect = RuntimeError("The license has expired")
-    with pytest.raises(EngineUnavailable, match=r"expired.*ATOTI_LICENSE.*duckdb"):
-        stage.open()
-
-
-def test_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
-    with pytest.raises(EngineUnavailable, match=r"JAVA_HOME.*gone.*unset"):
-        check_java_home()
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the child is found in /proc")
-def test_the_second_refusal_of_the_licence_server_ends_our_own_java_process_only() -> None:
-    log = StartLog()
-    waiting = [sys.executable, "-c", "import time; time.sleep(60)"]
-    file = Path(log.java_options[1].partition("=")[2])
-    with (
-        subprocess.Popen([*waiting, *log.java_options]) as java,
-        subprocess.Popen(waiting) as other,
-        log,
-    ):
-        file.write_text(f"{UNREACHABLE}\n")
-        with pytest.raises(subprocess.TimeoutExpired):
-            java.wait(0.5)
-        file.write_text(f"{UNREACHABLE}\n{UNREACHABLE}\n")
-        java.wait(10)
-        assert other.poll() is None
-        other.kill()
-    log.remove()
-    assert not file.parent.exists()
