@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -35,6 +36,40 @@ def two_days(place: Place) -> Place:
     place.drop("sales_2021-05-01.csv", DAY_1)
     place.drop("sales_2021-05-02.csv", DAY_2)
     return place
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProgram]:
+    """A session with the guide's first two days, which each test that asks it leaves as it was."""
+    place = Place(tmp_path_factory.mktemp("live"))
+    place.environment["CUBEFEED_LANDING"] = str(place.landing)
+    place.drop("sales_2021-05-01.csv", DAY_1)
+    place.drop("sales_2021-05-02.csv", DAY_2)
+    with watching(place) as running:
+        yield running
+    place.assert_nothing_left()
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProgram]:
+    """A session with datasets of somebody's own, of which some cannot load."""
+    place = Place(tmp_path_factory.mktemp("several"))
+    file = place.root / "mine.py"
+    file.write_text(OWN_DATASETS)
+    place.drop("stock.csv", "Shop;Pieces\nParis;3\nLyon;4\n")
+    for name in ("broken", "marked", "odd/["):
+        (place.root / name).mkdir(parents=True)
+    (place.root / "broken" / "a.csv").write_text("Shop,Pieces\nParis,3\n")
+    (place.root / "nowhere").write_text("a file where a directory should be")
+    for number in range(8):
+        (place.root / "marked" / f"half{number}.csv").write_text(f"Shop,Pieces\nParis,{number}\n")
+    (place.root / "marked" / "link.csv").symlink_to("/etc/hostname")
+    for number, name in enumerate(ODD_NAMES):
+        (place.root / "odd" / name).write_text(f"Shop;Pieces\n{number};[/x]\x1b[2J{number}\n")
+    named = [f"{file}:{name}" for name in ("STOCK", "BROKEN", "NOWHERE", "MARKED", "ODD")]
+    with watching(place, "--observer", "polling", *(word for each in named for word in ("--dataset", each))) as running:
+        yield running
+    place.assert_nothing_left()
 
 
 def ask(running: RunningProgram, path: str) -> Any:
@@ -87,52 +122,52 @@ def test_a_file_is_in_the_cube_soon_after_it_lands_and_every_command_shows_it(tw
         assert stat.S_IMODE(two_days.state.stat().st_mode) == 0o700
 
 
-def test_files_are_unloaded_loaded_and_reloaded_by_command(two_days: Place) -> None:
-    with watching(two_days):
-        planned = two_days.json("unload", "sales_2021-05-01.csv", "--dry-run")
-        assert [row["state"] for row in planned] == ["unloaded"] and two_days.sales() == TWO_DAYS
+def test_files_are_unloaded_loaded_and_reloaded_by_command(live: RunningProgram) -> None:
+    place = live.place
+    planned = place.json("unload", "sales_2021-05-01.csv", "--dry-run")
+    assert [row["state"] for row in planned] == ["unloaded"] and place.sales() == TWO_DAYS
 
-        (gone,) = two_days.json("unload", "sales_2021-05-01.csv")
-        assert gone["state"] == "unloaded" and two_days.sales() == {"2021-05-02": 7}
-        assert states(two_days)["sales_2021-05-01.csv"] == "unloaded"
+    (gone,) = place.json("unload", "sales_2021-05-01.csv")
+    assert gone["state"] == "unloaded" and place.sales() == {"2021-05-02": 7}
+    assert states(place)["sales_2021-05-01.csv"] == "unloaded"
 
-        (back,) = two_days.csv("load", "sales_2021-05-01.csv")
-        assert (back["state"], back["rows"]) == ("loaded", "4") and two_days.sales() == TWO_DAYS
+    (back,) = place.csv("load", "sales_2021-05-01.csv")
+    assert (back["state"], back["rows"]) == ("loaded", "4") and place.sales() == TWO_DAYS
 
-        reloaded = two_days.json("reload")
-        assert [row["state"] for row in reloaded] == ["loaded", "loaded"] and two_days.sales() == TWO_DAYS
+    reloaded = place.json("reload", "sales_2021-05-01.csv", "sales_2021-05-02.csv")
+    assert [row["state"] for row in reloaded] == ["loaded", "loaded"] and place.sales() == TWO_DAYS
 
-        refused = two_days.run("load", "../ready", code=1)
-        assert "not inside the landing directory" in refused.stderr and refused.stderr.count("\n") == 1
-
-
-def test_a_bad_file_is_refused_named_and_loads_once_it_is_mended(two_days: Place) -> None:
-    with watching(two_days):
-        two_days.drop("bad.csv", HEADER + "8,2021-05-03,phone,2\n9,2021-05-03,watch,many\n")
-        until(lambda: states(two_days).get("bad.csv") == "quarantined", what="the bad file is refused")
-        assert two_days.sales() == TWO_DAYS
-
-        (finding,) = two_days.json("findings", "bad.csv")
-        found = {name: finding[name] for name in ("file", "line", "column", "rule", "raw")}
-        assert found == {"file": "bad.csv", "line": 3, "column": "Quantity", "rule": "integer", "raw": "many"}
-        assert two_days.csv("findings")[0]["raw"] == "many"
-
-        checked = two_days.run("status", "--check", code=1)
-        assert "bad.csv" in checked.stderr and "line 3" in checked.stderr
-        assert "bad.csv" in json.dumps(two_days.json("status", "--check", code=1))
-
-        failed = two_days.run("load", "bad.csv", code=1)
-        assert "quarantined" in failed.stdout and "cubefeed findings bad.csv" in failed.stderr
-
-        two_days.drop("bad.csv", HEADER + "8,2021-05-03,phone,2\n9,2021-05-03,watch,6\n")
-        until(lambda: two_days.sales() == {**TWO_DAYS, "2021-05-03": 8}, what="the mended file")
-        assert two_days.complaints() == []
+    refused = place.run("load", "../ready", code=1)
+    assert "not inside the landing directory" in refused.stderr and refused.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(two_days: Place, how: signal.Signals) -> None:
+def test_a_bad_file_is_refused_named_and_loads_once_it_is_mended(live: RunningProgram) -> None:
+    place = live.place
+    place.drop("bad.csv", HEADER + "8,2021-05-03,phone,2\n9,2021-05-03,watch,many\n")
+    until(lambda: states(place).get("bad.csv") == "quarantined", what="the bad file is refused")
+    assert place.sales() == TWO_DAYS
+
+    (finding,) = place.json("findings", "bad.csv")
+    found = {name: finding[name] for name in ("file", "line", "column", "rule", "raw")}
+    assert found == {"file": "bad.csv", "line": 3, "column": "Quantity", "rule": "integer", "raw": "many"}
+    assert place.csv("findings")[0]["raw"] == "many"
+
+    checked = place.run("status", "--check", code=1)
+    assert "bad.csv" in checked.stderr and "line 3" in checked.stderr
+    assert "bad.csv" in json.dumps(place.json("status", "--check", code=1))
+
+    failed = place.run("load", "bad.csv", code=1)
+    assert "quarantined" in failed.stdout and "cubefeed findings bad.csv" in failed.stderr
+
+    place.drop("bad.csv", HEADER + "8,2021-05-03,phone,2\n9,2021-05-03,watch,6\n")
+    until(lambda: place.sales() == {**TWO_DAYS, "2021-05-03": 8}, what="the mended file")
+    assert place.complaints() == []
+    place.run("unload", "bad.csv")
+
+
+def test_a_signal_ends_it_cleanly(two_days: Place) -> None:
     with watching(two_days) as running:
-        assert running.end(how) == 0
+        assert running.end(signal.SIGINT) == 0
         assert running.output.rstrip().endswith("stopped") and "Traceback" not in running.output
     assert not (two_days.root / "ready").exists()
     output = two_days.run("query", "Quantity.SUM", code=3).stderr
@@ -151,44 +186,25 @@ def test_a_restart_shows_the_same_cube_and_what_has_landed_meanwhile(two_days: P
         assert {row["version"] for row in two_days.json("files", "--all")} == {1, 2, 3}
 
 
-@pytest.mark.parametrize("observer", ["native", "polling"])
-def test_a_second_owner_is_refused_with_the_pid_of_the_first(two_days: Place, observer: str) -> None:
-    with watching(two_days, "--observer", observer) as running:
-        output = two_days.run("watch", "--observer", observer, code=1).stderr
-        assert f"pid {running.process.pid}" in output and "Traceback" not in output
-        assert f"pid {running.process.pid}" in two_days.run("up", code=1).stderr
-        assert two_days.sales() == TWO_DAYS
+def test_a_second_owner_is_refused_with_the_pid_of_the_first(live: RunningProgram) -> None:
+    place = live.place
+    output = place.run("watch", code=1).stderr
+    assert f"pid {live.process.pid}" in output and "Traceback" not in output
+    assert f"pid {live.process.pid}" in place.run("up", code=1).stderr
+    assert place.sales() == TWO_DAYS
 
 
-def test_names_and_values_with_markup_and_control_characters_are_printed_as_plain_text(place: Place) -> None:
-    file = place.root / "mine.py"
-    file.write_text(OWN_DATASETS)
-    (place.landing / "[").mkdir(parents=True)
-    names = ["[/x].csv", "[red]a.csv", "bell\a.csv", "esc\x1b[31m.csv", "new\nline.csv"]
-    for number, name in enumerate(names):
-        place.drop(name, f"Shop;Pieces\n{number};[/x]\x1b[2J{number}\n")
-    with watching(place, "--dataset", f"{file}:STOCK") as running:
-        shown = [place.run(*command).stdout for command in (["files"], ["findings"], ["files", "--format", "csv"])]
-        checked = place.run("status", "--check", code=1).stderr
-        for text in (*shown, checked):
-            for name in ("[/x].csv", "[red]a.csv", "bell\\x07.csv", "esc\\x1b[31m.csv", "new\\nline.csv"):
-                assert name in text
-            assert "\x1b" not in text and "\a" not in text
-        assert "[/x]\\x1b[2J0" in shown[1] and "\x1b" not in running.output and "\a" not in running.output
-        assert {row["raw"] for row in place.json("findings")} == {f"[/x]\x1b[2J{number}" for number in range(5)}
-
-
-def test_a_name_that_is_not_utf_8_is_loaded_and_its_findings_are_found_by_it(two_days: Place) -> None:
-    name = os.fsdecode(b"caf\xe9.csv")
-    with watching(two_days):
-        two_days.drop(name, HEADER + "8,2021-05-03,phone,x\n")
-        until(lambda: states(two_days).get("caf\\xe9.csv") == "quarantined", what="the bad file is refused")
-        (finding,) = two_days.json("findings", name)
-        assert (finding["file"], finding["line"], finding["raw"]) == ("caf\\xe9.csv", 2, "x")
-        two_days.drop(name, HEADER + "8,2021-05-03,phone,2\n")
-        (loaded,) = two_days.json("load", name)
-        assert (loaded["file"], loaded["state"]) == ("caf\\xe9.csv", "loaded")
-        assert two_days.json("unload", name, "--dry-run")[0]["state"] == "unloaded"
+def test_a_name_that_is_not_utf_8_is_loaded_and_its_findings_are_found_by_it(live: RunningProgram) -> None:
+    place, name = live.place, os.fsdecode(b"caf\xe9.csv")
+    place.drop(name, HEADER + "8,2021-05-03,phone,x\n")
+    until(lambda: states(place).get("caf\\xe9.csv") == "quarantined", what="the bad file is refused")
+    (finding,) = place.json("findings", name)
+    assert (finding["file"], finding["line"], finding["raw"]) == ("caf\\xe9.csv", 2, "x")
+    place.drop(name, HEADER + "8,2021-05-03,phone,2\n")
+    (loaded,) = place.json("load", name)
+    assert (loaded["file"], loaded["state"]) == ("caf\\xe9.csv", "loaded")
+    assert place.json("unload", name, "--dry-run")[0]["state"] == "unloaded"
+    place.run("unload", name)
 
 
 OWN_DATASETS = """
@@ -203,61 +219,56 @@ def fail(rows):
     raise RuntimeError("prepare is broken")
 
 STOCK = Dataset(schema=Stock, landing="landing", recursive=True, format=Csv(delimiter=";"))
-BROKEN = Dataset(schema=Stock, name="broken", landing="other", prepare=fail)
+BROKEN = Dataset(schema=Stock, name="broken", landing="broken", prepare=fail)
+NOWHERE = Dataset(schema=Stock, name="nowhere", landing="nowhere")
+MARKED = Dataset(schema=Stock, name="marked", landing="marked", completeness=Completeness(marker=".done"))
+ODD = Dataset(schema=Stock, name="odd", landing="odd", recursive=True, format=Csv(delimiter=";"))
 """
+ODD_NAMES = ("[/x].csv", "[red]a.csv", "bell\a.csv", "esc\x1b[31m.csv", "new\nline.csv")
 
 
-def test_a_dataset_of_ones_own_is_named_by_file_and_name(place: Place) -> None:
-    file = place.root / "mine.py"
-    file.write_text(OWN_DATASETS)
-    place.drop("stock.csv", "Shop;Pieces\nParis;3\nLyon;4\n")
-    with watching(place, "--dataset", f"{file}:STOCK"):
-        assert place.sales_of("Pieces.SUM", by="Shop") == {"Lyon": 4, "Paris": 3}
-    output = place.run("watch", "--dataset", f"{file}:NONE", code=1).stderr
+def test_names_and_values_with_markup_and_control_characters_are_printed_as_plain_text(several: RunningProgram) -> None:
+    place, odd = several.place, ("--dataset", "odd")
+    commands = (["files", *odd], ["findings", *odd], ["files", *odd, "--format", "csv"])
+    shown = [place.run(*command).stdout for command in commands]
+    checked = place.run("status", "--check", code=1).stderr
+    for text in (*shown, checked):
+        for name in ("[/x].csv", "[red]a.csv", "bell\\x07.csv", "esc\\x1b[31m.csv", "new\\nline.csv"):
+            assert name in text
+        assert "\x1b" not in text and "\a" not in text
+    assert "[/x]\\x1b[2J0" in shown[1] and "\x1b" not in several.output and "\a" not in several.output
+    assert {row["raw"] for row in place.json("findings", *odd)} == {f"[/x]\x1b[2J{number}" for number in range(5)}
+
+
+def test_a_dataset_of_ones_own_is_named_by_file_and_name(several: RunningProgram) -> None:
+    place = several.place
+    asked = place.json("query", "Pieces.SUM", "--by", "Shop", "--dataset", "stock")
+    assert {"Lyon": 4, "Paris": 3}.items() <= {row["Shop"]: row["Pieces.SUM"] for row in asked}.items()
+    output = place.run("watch", "--dataset", f"{place.root / 'mine.py'}:NONE", code=1).stderr
     assert "no dataset of that name" in output and "Traceback" not in output
 
 
-def test_a_dataset_that_cannot_load_stops_no_other(place: Place) -> None:
-    file = place.root / "mine.py"
-    file.write_text(OWN_DATASETS)
-    place.drop("stock.csv", "Shop;Pieces\nParis;3\n")
-    (place.root / "other").mkdir()
-    (place.root / "other" / "a.csv").write_text("Shop,Pieces\nParis,3\n")
-    with watching(place, "--dataset", f"{file}:STOCK", "--dataset", f"{file}:BROKEN"):
-        assert place.json("query", "Pieces.SUM", "--dataset", "stock") == [{"Pieces.SUM": 3}]
-        (finding,) = place.json("findings", "--dataset", "broken")
-        assert "prepare is broken" in json.dumps(finding)
-        checked = place.run("status", "--check", code=1).stderr
-        assert "broken: a.csv" in checked
-        place.drop("stock2.csv", "Shop;Pieces\nLyon;4\n")
-        until(
-            lambda: place.json("query", "Pieces.SUM", "--dataset", "stock") == [{"Pieces.SUM": 7}], what="stock goes on"
-        )
+def test_a_dataset_that_cannot_load_stops_no_other(several: RunningProgram) -> None:
+    place = several.place
+    (finding,) = place.json("findings", "--dataset", "broken")
+    assert "prepare is broken" in json.dumps(finding)
+    assert "broken: a.csv" in place.run("status", "--check", code=1).stderr
+    place.drop("stock2.csv", "Shop;Pieces\nNice;5\n")
+    until(lambda: place.json("query", "Pieces.SUM", "--dataset", "stock") == [{"Pieces.SUM": 12}], what="stock goes on")
 
 
-def test_a_landing_directory_that_cannot_be_used_stops_no_other_dataset(place: Place) -> None:
-    file = place.root / "mine.py"
-    file.write_text(OWN_DATASETS)
-    place.drop("stock.csv", "Shop;Pieces\nParis;3\n")
-    (place.root / "other").write_text("a file where a directory should be")
-    with watching(place, "--dataset", f"{file}:STOCK", "--dataset", f"{file}:BROKEN"):
-        assert place.json("query", "Pieces.SUM", "--dataset", "stock") == [{"Pieces.SUM": 3}]
-        assert place.json("status")["datasets"]["broken"]["problem"]
-        shown = place.run("status", "--check", code=1)
-        assert "broken: waiting, because" in shown.stderr and "broken: waiting, because" in shown.stdout
+def test_a_landing_directory_that_cannot_be_used_stops_no_other_dataset(several: RunningProgram) -> None:
+    place = several.place
+    assert place.json("query", "Pieces.SUM", "--where", "Shop=Paris", "--dataset", "stock") == [{"Pieces.SUM": 3}]
+    assert place.json("status")["datasets"]["nowhere"]["problem"]
+    shown = place.run("status", "--check", code=1)
+    assert "nowhere: waiting, because" in shown.stderr and "nowhere: waiting, because" in shown.stdout
 
 
-def test_status_names_what_waits_and_what_is_left_out_and_why(place: Place) -> None:
-    file = place.root / "mine.py"
-    marked = 'MARKED = Dataset(schema=Stock, landing="landing", completeness=Completeness(marker=".done"))\n'
-    file.write_text(OWN_DATASETS + marked)
-    for number in range(8):
-        place.drop(f"half{number}.csv", f"Shop,Pieces\nParis,{number}\n")
-    (place.landing / "link.csv").symlink_to("/etc/hostname")
-    with watching(place, "--dataset", f"{file}:MARKED"):
-        waits = "stock: half0.csv waits: its marker half0.csv.done"
-        shown = until(lambda: output if waits in (output := place.run("status").stdout) else "", what=waits)
-        assert "stock: and 3 more wait" in shown and "stock: link.csv is left out: " in shown
+def test_status_names_what_waits_and_what_is_left_out_and_why(several: RunningProgram) -> None:
+    waits = "marked: half0.csv waits: its marker half0.csv.done"
+    shown = until(lambda: output if waits in (output := several.place.run("status").stdout) else "", what=waits)
+    assert "marked: and 3 more wait" in shown and "marked: link.csv is left out: " in shown
 
 
 def test_a_landing_directory_that_does_not_exist_yet_is_waited_for_and_said(place: Place) -> None:
@@ -270,13 +281,13 @@ def test_a_landing_directory_that_does_not_exist_yet_is_waited_for_and_said(plac
         assert place.complaints() == []
 
 
-def test_a_table_is_not_squeezed_where_nothing_limits_its_width(two_days: Place) -> None:
+def test_a_table_is_not_squeezed_where_nothing_limits_its_width(live: RunningProgram) -> None:
     name = "a" * 120 + ".csv"
-    two_days.drop(name, HEADER + "1,2021-05-03,x,y\n")
-    with watching(two_days):
-        lines = two_days.run("files").stdout.splitlines()
-        (line,) = (line for line in lines if name in line)
-        assert "quarantined" in line and "line 2, Quantity: integer" in line
+    live.place.drop(name, HEADER + "1,2021-05-03,x,y\n")
+    until(lambda: states(live.place).get(name) == "quarantined", what="the file is refused")
+    lines = live.place.run("files").stdout.splitlines()
+    (line,) = (line for line in lines if name in line)
+    assert "quarantined" in line and "line 2, Quantity: integer" in line
 
 
 HEAVY = ("prefect", "polars", "pandas", "duckdb", "sqlalchemy", "pyarrow", "dataframely", "starlette", "atoti")
@@ -296,22 +307,20 @@ def test_help_and_questions_import_nothing_heavy(place: Place, arguments: list[s
     assert done.stderr.splitlines()[-1] == "", done.stderr
 
 
-def test_a_question_to_the_live_cube_imports_nothing_heavy(two_days: Place) -> None:
-    with watching(two_days):
-        command = ["query", "Quantity.SUM", "--by", "Date", "--format", "json"]
-        look = (
-            f"import sys\nsys.argv = ['cubefeed', *{command!r}]\n"
-            "from flows.cli.main import app\napp(standalone_mode=False)\n"
-            f"assert not [name for name in {HEAVY!r} if name in sys.modules]\n"
-        )
-        assert json.loads(two_days.run_any(sys.executable, "-c", look).stdout)[0]["Quantity.SUM"] == 10
+def test_a_question_to_the_live_cube_imports_nothing_heavy(live: RunningProgram) -> None:
+    command = ["query", "Quantity.SUM", "--by", "Date", "--format", "json"]
+    look = (
+        f"import sys\nsys.argv = ['cubefeed', *{command!r}]\n"
+        "from flows.cli.main import app\napp(standalone_mode=False)\n"
+        f"assert not [name for name in {HEAVY!r} if name in sys.modules]\n"
+    )
+    assert json.loads(live.place.run_any(sys.executable, "-c", look).stdout)[0]["Quantity.SUM"] == 10
 
 
-def test_output_into_a_closed_pipe_is_no_error(two_days: Place) -> None:
-    with watching(two_days):
-        command = subprocess.list2cmdline(two_days.command("files", "--format", "csv"))
-        done = two_days.run_any("/bin/sh", "-c", f"{command} | head -c 1")
-        assert "Traceback" not in done.stderr
+def test_output_into_a_closed_pipe_is_no_error(live: RunningProgram) -> None:
+    command = subprocess.list2cmdline(live.place.command("files", "--format", "csv"))
+    done = live.place.run_any("/bin/sh", "-c", f"{command} | head -c 1")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_prepare_that_closes_the_streams_takes_the_log_from_nobody(place: Place) -> None:
@@ -357,3 +366,4 @@ def test_nothing_in_the_state_directory_is_for_others_whatever_the_umask(two_day
         ]
         assert open_to_others == [] and stat.S_IMODE(two_days.state.stat().st_mode) == 0o700
         assert running.end() == 0
+        assert running.output.rstrip().endswith("stopped") and "Traceback" not in running.output
