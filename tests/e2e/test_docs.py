@@ -80,7 +80,7 @@ def test_a_question_of_the_documents_is_answered_as_it_stands_there(
     monkeypatch.setenv("CUBEFEED_STATE", "data/state")
     done = CliRunner().invoke(app, shlex.split(line.line)[1:], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert done.stdout and done.stdout.startswith(line.shown)
+    assert done.output and done.stdout.startswith(line.shown)
 
 
 @pytest.mark.slow

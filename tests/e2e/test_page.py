@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from tests.e2e.browser import BROWSER, arguments, beyond, failures, numbers, opened, state, third_day, wait
 from tests.e2e.program import SAMPLES, Place, watching
+from tests.picture import scene
 
 pytestmark = BROWSER
 
@@ -32,6 +33,12 @@ def test_the_third_day_appears_without_a_reload_and_nothing_leaves_this_computer
         assert {"2021-05-01", "2021-05-02", "2021-05-03"} <= set(days)
         assert not beyond(page)
         assert failures(page) == []
+
+
+def test_the_picture_of_the_readme_can_be_taken_again(two_days: Place, context: BrowserContext, port: int) -> None:
+    with watching(two_days, *arguments(two_days, port)):
+        page = scene(two_days, context, port)
+        assert failures(page) == [] and not beyond(page)
 
 
 def test_a_page_finds_back_after_a_crash_and_says_when_the_session_has_stopped(
