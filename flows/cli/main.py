@@ -10,20 +10,45 @@ from typing import Annotated
 import typer
 from typer.main import get_command, get_command_name
 
-from flows.cli import days, declarations, environment, export, files, history, questions, rows, session, upkeep
+from flows.cli import (
+    days,
+    declarations,
+    environment,
+    export,
+    files,
+    history,
+    questions,
+    rows,
+    session,
+    support,
+    tail,
+    upkeep,
+)
 from flows.errors import CubefeedError, Interrupted, NotRunning, SessionEnded, out_of_reach
 from flows.store.trust import PRIVATE
 from flows.text.output import outlive_full_logs, plain_logs
 
 app = typer.Typer(
     help="Keep an OLAP cube live from the files that land in a directory.",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (session, declarations, questions, rows, export, days, files, history, upkeep, environment):
+for group in (session, declarations, questions, rows, export, tail, days, files, history, upkeep, environment, support):
     app.add_typer(group.commands)
+
+FIRST_STEPS = """\
+Cubefeed keeps an OLAP cube live from the files that land in a directory. To begin:
+
+  cubefeed demo                       see it work on sample files
+  cubefeed init FILES -o my_data.py   understand your files, and write their declaration
+  cubefeed watch --dataset my_data.py:MY_DATA
+                                      keep their cube live, with a page that shows it
+  cubefeed query MEASURE --by LEVEL   ask it, from another terminal
+
+  cubefeed --help                     all commands
+  cubefeed --install-completion       complete commands and options with Tab
+"""
 
 _EXITS: dict[type[CubefeedError], int] = {NotRunning: 3, SessionEnded: SessionEnded.exit_code, Interrupted: 130}
 
@@ -73,11 +98,13 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        sys.stdout.write(FIRST_STEPS)
 
 
 if __name__ == "__main__":
