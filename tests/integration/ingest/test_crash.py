@@ -123,7 +123,7 @@ def test_a_kill_at_a_point_of_the_commit_order_loses_nothing(installation: Insta
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("point", "observer"), zip(COMPACTING, itertools.cycle(OBSERVERS), strict=False))
+@pytest.mark.parametrize(("point", "observer"), [*zip(COMPACTING, itertools.cycle(OBSERVERS), strict=False)])
 def test_a_kill_during_compaction_loses_nothing(installation: Installation, point: str, observer: Observer) -> None:
     for number in range(3):
         installation.write(f"f{number}.csv", number + 1)
