@@ -12,6 +12,7 @@ import pyarrow as pa
 from flows.cube.float_sums import limb_sums, ranges_of, summed_floats, with_float_sums, with_limbs
 from flows.cube.wide_sums import narrow_sums, wide_sum
 from flows.errors import QueryError
+from flows.model.answered import Answered
 from flows.model.conditions import Condition
 from flows.model.matching import matches
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Measure, Min, RowCount, Sum, ValueCount, is_sum
@@ -31,7 +32,7 @@ def row_columns(table: Table) -> dict[str, ColumnType]:
     return {**{c.name: c.type for c in table.columns}, VERSION: _VERSIONS, LINE: _LINES}
 
 
-def answer_columns(table: Table, query: Query) -> dict[str, ColumnType]:
+def answer_columns(table: Answered, query: Query) -> dict[str, ColumnType]:
     """The levels and the measures of an answer."""
     levels = {name: table.level(name).type for name in query.levels}
     return levels | {name: table.type_of_measure(name) for name in query.measures}
@@ -42,7 +43,7 @@ def typed(frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFram
     return frame.select(each.answer(frame.schema[name], pl.col(name)) for name, each in columns.items())
 
 
-def json_rows(table: Table, query: Query, answer: pl.DataFrame) -> list[dict[str, Any]]:
+def json_rows(table: Answered, query: Query, answer: pl.DataFrame) -> list[dict[str, Any]]:
     """The rows of an answer that fits, in JSON types: decimals are text, which no reader makes floats of."""
     columns = answer_columns(table, query).items()
     return answer.with_columns(each.json(pl.col(name)) for name, each in columns).to_dicts()
@@ -132,20 +133,20 @@ def empty(table: Table, query: Query) -> pl.DataFrame:
     return aggregate(table, query, rows)
 
 
-def exact_sums(table: Table, query: Query) -> dict[str, ColumnType]:
+def exact_sums(table: Answered, query: Query) -> dict[str, ColumnType]:
     """The measures asked for that are exact sums, the only ones that may not fit, and the type of their values."""
-    asked = {each.name: each.aggregation for each in table.measures if each.name in query.measures}
-    sums = {name: table.type_of(each) for name, each in asked.items() if is_sum(each)}
+    asked = [each.name for each in table.measures if each.name in query.measures and is_sum(each.aggregation)]
+    sums = {name: table.type_of_measure(name) for name in asked}
     return {name: each for name, each in sums.items() if each.sums in ("whole", "decimal")}
 
 
-def narrowed(table: Table, query: Query, answer: pl.DataFrame) -> pl.DataFrame:
+def narrowed(table: Answered, query: Query, answer: pl.DataFrame) -> pl.DataFrame:
     """An answer whose exact sums are wide, with those that fit in their own type."""
     sums = exact_sums(table, query)
     return answer.with_columns(narrow_sums(answer[name], each).alias(name) for name, each in sums.items())
 
 
-def fitting(table: Table, query: Query, answer: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def fitting(table: Answered, query: Query, answer: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """An answer as it can be told: null where a sum or a mean does not fit, and the measures of which one does not.
 
     Values are finite, so that a float that is not comes of a sum beyond all floats.
@@ -159,7 +160,7 @@ def fitting(table: Table, query: Query, answer: pl.DataFrame) -> tuple[pl.DataFr
     return told, (*wide, *floats)
 
 
-def sum_overflow(table: Table, measure: str) -> QueryError:
+def sum_overflow(table: Answered, measure: str) -> QueryError:
     """The error of a measure of which a sum does not fit."""
     kind, narrow = table.type_of_measure(measure), "narrow the query with a condition or by levels"
     if kind.sums not in ("whole", "decimal"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -86,6 +86,12 @@ class AnswerContext:
     def as_json(self) -> dict[str, Any]:
         """The same in JSON types: `as_of`, and `caveats`, which are empty where there are none."""
         return {"as_of": self.as_of.as_json(), "caveats": [caveat.as_json() for caveat in self.caveats]}
+
+    @classmethod
+    def of_all(cls, contexts: Sequence[AnswerContext]) -> AnswerContext:
+        """What is said with an answer that is made of several ones, at least one."""
+        as_of = max((each.as_of for each in contexts), key=lambda each: each.commit)
+        return cls(as_of, tuple(dict.fromkeys(caveat for each in contexts for caveat in each.caveats)))
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> AnswerContext:

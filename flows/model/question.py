@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flows.errors import QueryError
+from flows.model.answered import Answered
 from flows.model.conditions import Condition, check_condition
 from flows.model.names import named
 from flows.model.query import Query
@@ -102,6 +103,15 @@ class Question:
             QueryError: it names what the model does not have, or says what makes no sense.
         """
         table = Query(self.table, self.measures, self.by, self.where, self.totals).checked(model)
+        self.check_steps(table)
+        return table
+
+    def check_steps(self, table: Answered) -> None:
+        """Refuse steps that make no sense of the groups of a table, or of several side by side.
+
+        Raises:
+            QueryError: one names what there is not, or cannot be done.
+        """
         for condition in self.having:
             check_condition(condition, table.type_of_measure(condition.name))
         _check_order(self, table)
@@ -112,10 +122,9 @@ class Question:
         for name, number, least in (("limit", self.limit, 1), ("offset", self.offset, 0)):
             if number is not None and number < least:
                 raise QueryError(f"{name} cannot be used", next_step=f"make it {least} or more", got=number, field=name)
-        return table
 
 
-def _check_order(question: Question, table: Table) -> None:
+def _check_order(question: Question, table: Answered) -> None:
     known = dict.fromkeys([*question.by, *table.measure_names])
     for order in question.sort:
         try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flows.model.joint_table import JointTable
 from flows.model.tables import Table
 from flows.web.endpoint import Endpoint, Json, json_array, json_object
 from flows.web.parameter_checks import schemas
 from flows.web.parameters import Parameters
-from flows.web.table_names import TableNames
+from flows.web.table_names import MEASURES, AskedTable, TableNames
 
 REFUSAL = {"$ref": "#/components/schemas/Refusal"}
 _REFUSAL = json_object("error", "next")
@@ -75,7 +76,9 @@ def _parameter(kind: type[Parameters], name: str, tables: tuple[Table, ...]) -> 
         schema["enum"] = [table.name for table in tables]
     for names in declared.metadata:
         if isinstance(names, TableNames):
-            schema["items"] = {"type": "string", "enum": sorted({each for table in tables for each in names.of(table)})}
+            asked: list[AskedTable] = [*tables]
+            asked += [JointTable(tables)] if names is MEASURES and len(tables) > 1 else []
+            schema["items"] = {"type": "string", "enum": sorted({each for table in asked for each in names.of(table)})}
     several = {"style": "form", "explode": True} if schema["type"] == "array" else {}
     required = declared.is_required() or (bool(declared.validate_default) and len(tables) > 1)
     return {

@@ -12,7 +12,7 @@ from flows.errors import QueryError
 from flows.model.condition_text import not_a_condition
 from flows.model.tables import Table
 from flows.web.parameters import Json, Parameters, ParameterValues, Requirement
-from flows.web.table_names import LEVELS, MEASURES, TableNames, refusal, table_named
+from flows.web.table_names import LEVELS, MEASURE, MEASURES, AskedTable, TableNames, asked_table, refusal
 
 
 def parse[P: Parameters](kind: type[P], given: ParameterValues, tables: tuple[Table, ...]) -> P:
@@ -88,5 +88,5 @@ def _missing(name: str, kind: type[Parameters], tables: tuple[Table, ...], given
     return refusal(name, needed.what, names.of(_chosen(tables, given)), next_step=needed.next_step)
 
 
-def _chosen(tables: tuple[Table, ...], given: ParameterValues) -> Table:
-    return table_named(tables, next(iter(given.get("dataset", ())), None))
+def _chosen(tables: tuple[Table, ...], given: ParameterValues) -> AskedTable:
+    return asked_table(tables, next(iter(given.get("dataset", ())), None), given.get(MEASURE, ()))

@@ -119,12 +119,20 @@ class AnswerParameters(Parameters):
 
 
 class QueryParameters(FileParameters, AnswerParameters):
-    """A question to the cube. Where there is one dataset, it is that one."""
+    """A question to the cube: to one dataset, or to several, of which each measure names its own."""
 
-    dataset: OnlyDataset = None
+    dataset: Annotated[
+        str | SkipJsonSchema[None],
+        Field(description="The dataset of measures that do not name theirs"),
+        DATASET,
+    ] = None
     measure: Annotated[
         tuple[str, ...],
-        Field(description="What to compute", min_length=1, max_length=MAX_NAMES),
+        Field(
+            description="What to compute; DATASET:MEASURE where there are several datasets",
+            min_length=1,
+            max_length=MAX_NAMES,
+        ),
         MEASURES,
         Requirement("A query needs at least one measure", "name one"),
     ]

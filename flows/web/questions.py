@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import polars as pl
 from starlette.responses import Response
 
 from flows.cube.asking.ask import Answer, ask
+from flows.cube.asking.side_by_side import ask_side_by_side
 from flows.cube.bounds import Bounds
 from flows.cube.frames import answer_columns, fitting, json_rows, sum_overflow
 from flows.errors import QueryError, TooManyRows
+from flows.model.caveats import AnswerContext
+from flows.model.joint_table import JointTable
 from flows.model.query import Query
 from flows.model.question import OTHERS
 from flows.model.question import Question as Asked
 from flows.model.question_text import parse_order, parse_top
-from flows.model.tables import TOTAL_DEPTH, Table
+from flows.model.tables import TOTAL_DEPTH
 from flows.model.types import BOOLEAN, INTEGER, ColumnType
 from flows.web.answers import AS_OF_HEADER, CAVEATS_HEADER, context_headers, error_fields, reply
-from flows.web.conditions import parse_having, parse_where
+from flows.web.conditions import parse_having, parse_joint_where, parse_where
 from flows.web.endpoint import Question, json_array, json_object
 from flows.web.etags import caching, etag, is_known, unchanged
 from flows.web.files import file_answer
 from flows.web.forms import Form, most_rows
 from flows.web.parameters import COUNT_HEADER, QueryParameters
 from flows.web.streams import Stream
-from flows.web.table_names import table_named
+from flows.web.table_names import AskedTable, asked_table
+
+type AskAll = Callable[..., Answer]
+"""Asks a question, whose table is known, of an engine, within bounds, for so many rows at most."""
 
 
 def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     """The rows that a question asks for, and how many there are in all."""
     form = question.parameters.chosen(question.headers.get("accept", ""))
-    table = table_named(question.source.model(), question.parameters.dataset)
-    asked = _asked(table, question.parameters, form)
-    asked.checked((table,))
+    given = question.parameters
+    table = asked_table(question.source.model(), given.dataset, given.measure)
+    asked = _asked(table, given, form)
     mark = question.source.state_mark()
-    context = question.source.context(asked.query)
-    tag = etag(mark, asked, form, context, question.parameters.page, question.parameters.with_envelope)
+    if isinstance(table, JointTable):
+        asked.check_steps(table)
+        where = parse_joint_where(table, given.where)
+        queries = table.queries(asked, where)
+        ask_all: AskAll = partial(ask_side_by_side, table, asked, where)
+    else:
+        asked = replace(asked, where=parse_where(table, given.where))
+        asked.checked((table,))
+        queries = [asked.query]
+        ask_all = partial(ask, table, asked)
+    context = AnswerContext.of_all([question.source.context(query) for query in queries])
+    tag = etag(mark, asked, queries, form, context, given.page, given.with_envelope)
     if is_known(tag, question.headers):
         return unchanged(tag)
-    found = _found(question, table, asked, most_rows(form))
+    found = _found(question, ask_all, asked, most_rows(form))
     query = Query(table.name, asked.measures, asked.by, asked.where, asked.totals)
     rows, too_large = fitting(table, query, found.rows)
     kinds = {name: _described(table, name) for name in query.measures}
@@ -59,18 +77,19 @@ def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     return file_answer(form, rows, _columns(table, query, rows), answer, headers)
 
 
-def _columns(table: Table, query: Query, rows: pl.DataFrame) -> Mapping[str, ColumnType]:
+def _columns(table: AskedTable, query: Query, rows: pl.DataFrame) -> Mapping[str, ColumnType]:
     """The columns of an answer, with those that say what a row stands for."""
     extra = {TOTAL_DEPTH: INTEGER, OTHERS: BOOLEAN}
     return answer_columns(table, query) | {name: each for name, each in extra.items() if name in rows.columns}
 
 
-def _described(table: Table, measure: str) -> dict[str, str]:
+def _described(table: AskedTable, measure: str) -> dict[str, str]:
     form = table.number_formats.get(measure)
-    return {"kind": table.type_of_measure(measure).kind} | ({} if form is None else {"format": form})
+    of = {"dataset": table.own(measure)[0].name} if isinstance(table, JointTable) else {}
+    return {"kind": table.type_of_measure(measure).kind} | ({} if form is None else {"format": form}) | of
 
 
-def _asked(table: Table, given: QueryParameters, form: Form) -> Asked:
+def _asked(table: AskedTable, given: QueryParameters, form: Form) -> Asked:
     if given.limit > most_rows(form):
         raise QueryError(
             f"An answer in {form} may not have so many rows",
@@ -80,13 +99,19 @@ def _asked(table: Table, given: QueryParameters, form: Form) -> Asked:
             most=most_rows(form),
         )
     known = [*given.by, *table.measure_names]
+    spelled = {name: name for name in given.measure}
+    if isinstance(table, JointTable):  # a measure is known by the name by which it is asked for
+        asked = {table.own(name): name for name in given.measure}
+        spelled = {name: asked.get(table.own(name), name) for name in table.measure_names}
+    having = parse_having(table, given.having)
+    sort = (parse_order(text, known) for text in given.sort)
     return Asked(
         table.name,
         given.measure,
         given.by,
-        parse_where(table, given.where),
-        parse_having(table, given.having),
-        tuple(parse_order(text, known) for text in given.sort),
+        (),
+        tuple(replace(each, name=spelled.get(each.name, each.name)) for each in having),
+        tuple(replace(each, name=spelled.get(each.name, each.name)) for each in sort),
         None if given.top is None else parse_top(given.top),
         given.with_others,
         given.with_totals,
@@ -95,14 +120,14 @@ def _asked(table: Table, given: QueryParameters, form: Form) -> Asked:
     )
 
 
-def _found(question: Question[QueryParameters], table: Table, asked: Asked, most: int) -> Answer:
+def _found(question: Question[QueryParameters], ask_all: AskAll, asked: Asked, most: int) -> Answer:
     def engine(queries: Sequence[Query], bounds: Bounds) -> Sequence[pl.DataFrame]:
         if len(queries) == 1:
             return [question.source.query(queries[0], bounds=bounds)]
         return question.source.query_together(queries, bounds=bounds)
 
     try:
-        return ask(table, asked, engine, question.bounds, most_rows=most)
+        return ask_all(engine, question.bounds, most_rows=most)
     except TooManyRows as error:
         raise QueryError(
             error.what,

@@ -11,6 +11,7 @@ from flows.cube.asking.calculate import calculate, is_calculated
 from flows.cube.asking.steps import having, ordered, page, top
 from flows.cube.bounds import Bounds
 from flows.errors import TooManyRows
+from flows.model.answered import Answered
 from flows.model.query import Query
 from flows.model.question import OTHERS, Question
 from flows.model.tables import TOTAL_DEPTH, Table
@@ -56,13 +57,38 @@ def ask(table: Table, question: Question, engine: Engine, bounds: Bounds, *, mos
     Raises:
         TooManyRows: the answer has more, or is chosen out of more groups than may be looked at.
     """
-    bounds.most_rows = most_rows if question.is_plain else MOST_GROUPS
-    too_large: tuple[str, ...] = ()
-    try:
+
+    def found() -> tuple[pl.DataFrame, tuple[str, ...]]:
         if is_calculated(table, question.query):
-            found, too_large = calculate(table, question.query, lambda queries: engine(queries, bounds))
-        else:
-            [found] = engine([question.query], bounds)
+            return calculate(table, question.query, lambda queries: engine(queries, bounds))
+        [answer] = engine([question.query], bounds)
+        return answer, ()
+
+    return answer_of(table, question, found, bounds, most_rows)
+
+
+def answer_of(
+    table: Answered,
+    question: Question,
+    find: Callable[[], tuple[pl.DataFrame, tuple[str, ...]]],
+    bounds: Bounds,
+    most_rows: int,
+) -> Answer:
+    """The steps from the groups to the answer.
+
+    Args:
+        table: what was asked.
+        question: the question.
+        find: finds all groups, with the measures that have to be known, and those of which a value does not fit.
+        bounds: what may be taken.
+        most_rows: how many rows the answer may have.
+
+    Raises:
+        TooManyRows: as `ask` does.
+    """
+    bounds.most_rows = most_rows if question.is_plain else MOST_GROUPS
+    try:
+        found, too_large = find()
     except TooManyRows as error:
         if question.is_plain:
             raise

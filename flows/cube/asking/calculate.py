@@ -22,7 +22,7 @@ from flows.model.tables import TOTAL_DEPTH, Table
 from flows.model.types.decimal import DecimalType
 
 type Ask = Callable[[Sequence[Query]], Sequence[pl.DataFrame]]
-"""Asks an engine several questions at once; the answers are of one state of the table."""
+"""Asks an engine several questions at once; the answers are of one state of the tables."""
 
 
 def is_calculated(table: Table, query: Query) -> bool:
@@ -30,27 +30,52 @@ def is_calculated(table: Table, query: Query) -> bool:
     return any(each.name in query.measures for each in table.calculated)
 
 
-def calculate(table: Table, query: Query, ask: Ask) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """The answer of a query whose measures may be calculated ones, in the order of the port, and the calculated ones of
-    which a value does not fit its type, and is null. Others are as the engine answers them.
+class Widened:
+    """A query whose measures may be calculated ones, as it is asked of an engine.
+
+    Args:
+        table: the table asked.
+        query: the query.
 
     Raises:
         QueryError: a measure needs a level that is not asked.
     """
-    require_levels(table, query)
-    depths = range(len(query.levels) + 1) if query.totals else [len(query.levels)]
-    shown = [Groups(query.levels, depth, query.where) for depth in depths]
-    widened = widen(table, query, shown)
-    questions = [groups.query(table, measures) for groups, measures in widened.items()]
-    answers = dict(zip(widened, ask(questions), strict=True))
-    if answers[shown[-1]].is_empty() and query.levels:
-        shown = shown[-1:]  # without rows there is no grand total either
-    calculation = Calculation(table, answers)
-    parts = [_part(calculation, query, groups) for groups in shown]
-    rows = pl.concat([part for part, _ in parts], how="vertical_relaxed")
-    too_large = {name for _, names in parts for name in names}
-    told = rows if query.totals else rows.drop(TOTAL_DEPTH)
-    return told, tuple(name for name in query.measures if name in too_large)
+
+    def __init__(self, table: Table, query: Query) -> None:
+        require_levels(table, query)
+        self._table, self._query = table, query
+        depths = range(len(query.levels) + 1) if query.totals else [len(query.levels)]
+        self._shown = [Groups(query.levels, depth, query.where) for depth in depths]
+        self._widened = widen(table, query, self._shown)
+
+    @property
+    def queries(self) -> list[Query]:
+        """What to ask of the engine, at once."""
+        return [groups.query(self._table, measures) for groups, measures in self._widened.items()]
+
+    def answer(self, found: Sequence[pl.DataFrame]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+        """The answer in the order of the port, and the calculated measures of which a value does not fit its type, and
+        is null. Others are as the engine answers them.
+
+        Args:
+            found: what the engine has answered to each of the queries.
+        """
+        query, shown = self._query, self._shown
+        answers = dict(zip(self._widened, found, strict=True))
+        if answers[shown[-1]].is_empty() and query.levels:
+            shown = shown[-1:]  # without rows there is no grand total either
+        calculation = Calculation(self._table, answers)
+        parts = [_part(calculation, query, groups) for groups in shown]
+        rows = pl.concat([part for part, _ in parts], how="vertical_relaxed")
+        too_large = {name for _, names in parts for name in names}
+        told = rows if query.totals else rows.drop(TOTAL_DEPTH)
+        return told, tuple(name for name in query.measures if name in too_large)
+
+
+def calculate(table: Table, query: Query, ask: Ask) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The answer of a query, as `Widened` makes it, whose exceptions it raises."""
+    widened = Widened(table, query)
+    return widened.answer(ask(widened.queries))
 
 
 def _part(calculation: Calculation, query: Query, groups: Groups) -> tuple[pl.DataFrame, list[str]]:

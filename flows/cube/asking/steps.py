@@ -13,17 +13,18 @@ import polars as pl
 
 from flows.cube.frames import exact_sums
 from flows.cube.wide_sums import narrow_sums, wide_sum
+from flows.model.answered import Answered
 from flows.model.conditions import Condition
 from flows.model.matching import matches
 from flows.model.measures import Aggregation, Measure, folding
 from flows.model.question import OTHERS, Question
-from flows.model.tables import TOTAL_DEPTH, Column, Table
+from flows.model.tables import TOTAL_DEPTH, Column
 from flows.model.types import FLOAT
 
 _PLACE = "_place"
 
 
-def having(table: Table, question: Question, answer: pl.DataFrame) -> pl.DataFrame:
+def having(table: Answered, question: Question, answer: pl.DataFrame) -> pl.DataFrame:
     """The groups that meet the conditions on measures."""
     if not question.having:
         return answer
@@ -31,7 +32,7 @@ def having(table: Table, question: Question, answer: pl.DataFrame) -> pl.DataFra
     return answer.filter(pl.all_horizontal(kept) | _is_total(question))
 
 
-def ordered(table: Table, question: Question, answer: pl.DataFrame) -> pl.DataFrame:
+def ordered(table: Answered, question: Question, answer: pl.DataFrame) -> pl.DataFrame:
     """The rows in the order asked for: totals of fewer levels first, others last in their part, and those that are
     equal in the order of the levels. What has no value comes last among measures; of levels it is the least."""
     falling = {order.name: order.descending for order in question.order}
@@ -53,7 +54,7 @@ def _no(keys: Sequence[object]) -> list[bool]:
     return [False] * len(keys)
 
 
-def top(table: Table, question: Question, answer: pl.DataFrame) -> pl.DataFrame:
+def top(table: Answered, question: Question, answer: pl.DataFrame) -> pl.DataFrame:
     """The first groups of an ordered answer, with others a row for the rest of each part."""
     if question.top is None:
         return answer
@@ -75,7 +76,7 @@ def page(question: Question, answer: pl.DataFrame) -> pl.DataFrame:
     return answer.slice(question.offset, question.limit)
 
 
-def _folded(table: Table, question: Question, rest: pl.DataFrame) -> pl.DataFrame:
+def _folded(table: Answered, question: Question, rest: pl.DataFrame) -> pl.DataFrame:
     """One row for the groups of each part; what cannot be made of theirs is null."""
     fixed = question.partition
     base = {measure.name: measure for measure in table.measures}
@@ -91,14 +92,14 @@ def _folded(table: Table, question: Question, rest: pl.DataFrame) -> pl.DataFram
     return found.with_columns(*narrow, *absent, *depth, pl.lit(True).alias(OTHERS))
 
 
-def _fold(table: Table, rest: pl.DataFrame, measure: Measure[Aggregation]) -> pl.Expr:
+def _fold(table: Answered, rest: pl.DataFrame, measure: Measure[Aggregation]) -> pl.Expr:
     name, kind, how = measure.name, rest.schema[measure.name], folding(measure.aggregation)
     column = pl.col(name)
     match how:
         case "sum" if kind == pl.String:  # sums of decimals with more digits than one has: an error is told of them
             found = pl.lit(None, kind)
         case "sum":
-            found = pl.when(column.count() > 0).then(wide_sum(Column(name, table.type_of(measure.aggregation))))
+            found = pl.when(column.count() > 0).then(wide_sum(Column(name, table.type_of_measure(name))))
         case "count":
             found = column.sum()
         case "least":
@@ -116,22 +117,22 @@ def _is_wide(sums: pl.Series) -> bool:
     return isinstance(sums.dtype, pl.Struct | pl.Int128)
 
 
-def _meets(table: Table, condition: Condition, answer: pl.DataFrame) -> pl.Expr:
+def _meets(table: Answered, condition: Condition, answer: pl.DataFrame) -> pl.Expr:
     kind = table.type_of_measure(condition.name)
     if _is_long(table, condition.name, answer):
         kind = FLOAT
     return matches(condition, _compared(table, condition.name, answer), kind)
 
 
-def _compared(table: Table, name: str, answer: pl.DataFrame) -> pl.Expr:
+def _compared(table: Answered, name: str, answer: pl.DataFrame) -> pl.Expr:
     return pl.col(name).cast(pl.Float64) if _is_long(table, name, answer) else pl.col(name)
 
 
-def _is_long(table: Table, name: str, answer: pl.DataFrame) -> bool:
+def _is_long(table: Answered, name: str, answer: pl.DataFrame) -> bool:
     """Whether a measure came as text, since a sum of decimals has more digits than one holds: compared as floats, those
     that differ there alone count as equal."""
-    measure = next((each for each in table.measures if each.name == name), None)
-    is_number = measure is not None and table.type_of(measure.aggregation).sums is not None
+    is_base = any(each.name == name for each in table.measures)
+    is_number = is_base and table.type_of_measure(name).sums is not None
     return is_number and answer.schema[name] == pl.String
 
 

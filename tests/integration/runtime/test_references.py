@@ -47,10 +47,10 @@ def shop(tmp_path: Path) -> Settings:
     return Settings(state=tmp_path / "state", datasets=f"{declaration}:SALES,{declaration}:PRODUCTS", settle_s=0.0)
 
 
-def command(shop: Settings, *arguments: str) -> tuple[str, str]:
+def command(shop: Settings, *arguments: str, code: int = 0) -> tuple[str, str]:
     found = CliRunner().invoke(app, [*arguments, "--state", str(shop.state)])
-    assert found.exit_code == 0, found.output
-    return found.stdout, found.stderr
+    assert found.exit_code == code, found.output
+    return found.stdout, f"{found.stderr}{found.exception or ''}"
 
 
 def said(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -117,5 +117,57 @@ def test_rows_show_without_a_match_until_the_joined_table_is_there_and_those_tha
         session.feed.datasets["products"].degrade("its disk is full")
         [caveat] = said(session.get(BY_CATEGORY).json())
         assert "what it says of Product may be old: its disk is full" in caveat["text"]
+
+    beside(shop, story)
+
+
+@pytest.mark.usefixtures("quick", "in_order")
+def test_measures_of_several_datasets_are_asked_together(shop: Settings) -> None:
+    def story(session: Session) -> None:
+        landing = shop.state.parent
+        (landing / "sales" / "a.csv").write_bytes(ROWS)
+        (landing / "products" / "p.csv").write_bytes(b"ID,Category,Weight\nphone,mobile,3\nwatch,wearable,1\n")
+        until(lambda: (session.rows("sales"), session.rows("products")) == (2, 2))
+
+        def ask(*asked: str) -> dict[str, Any]:
+            answer: dict[str, Any] = session.get(f"/api/query?{'&'.join(asked)}").json()
+            return answer
+
+        both = ("measure=sales:Quantity.SUM", "measure=products:Weight.SUM", "by=Product.Category")
+        answer = ask(*both, "sort=-Weight.SUM")
+        assert [tuple(row.values()) for row in answer["rows"]] == [
+            ("mobile", 4, 3), ("wearable", None, 1), ("no Product", 6, None),
+        ]  # fmt: skip
+        assert list(answer["rows"][0]) == ["Product.Category", "sales:Quantity.SUM", "products:Weight.SUM"]
+        assert answer["dataset"] == "sales, products" and answer["count"] == 3
+        assert answer["measures"]["products:Weight.SUM"] == {"kind": "integer", "dataset": "products"}
+        kept = ask(*both, "where=Product.Category=mobile", "having=sales:Quantity.SUM>3", "totals=true")["rows"]
+        assert [row["total_depth"] for row in kept] == [0, 1] and kept[0]["products:Weight.SUM"] == 3
+        assert ask("measure=Weight.SUM")["dataset"] == "products"
+        assert ask("measure=sales:Quantity.SUM")["rows"] == [{"sales:Quantity.SUM": 10}]
+        assert ask("dataset=sales", "measure=Quantity.SUM", "measure=products:Weight.SUM")["rows"] == [
+            {"Quantity.SUM": 10, "products:Weight.SUM": 4}
+        ]
+        assert session.get(f"/api/query?{'&'.join(both)}&format=arrow").status_code == 200
+
+        for asked, field, words in (
+            (("measure=contributors.COUNT",), "measure", "sales:contributors.COUNT or products:contributors.COUNT"),
+            ((both[0], both[1], "by=Date"), "by", "Date is a level of sales, and products has none such"),
+            ((*both, "where=Date=2021-05-01"), "where", "products has none such"),
+            ((*both, "having=contributors.COUNT>1"), "having", "sales:contributors.COUNT"),
+            ((*both, "sort=Colour.SUM"), "sort", "sales:Quantity.SUM"),
+            ((*both, "measure=Quantity.SUM"), "measure", "named twice"),
+            (("measure=sales:Wight.SUM",), "measure", "products:Weight.SUM"),
+            (("measure=stock:Weight.SUM",), "measure", "Weight.SUM"),
+            (("by=Product",), "dataset", "several datasets"),
+        ):
+            refused = session.get(f"/api/query?{'&'.join(asked)}")
+            assert refused.status_code == 400 and refused.json()["field"] == field, refused.json()
+            assert words in refused.text, refused.json()
+
+        out, _ = command(shop, "query", "sales:Quantity.SUM", "products:Weight.SUM", "--by", "Product.Category")
+        assert "products:Weight.SUM" in out and "wearable" in out
+        _, error = command(shop, "query", "contributors.COUNT", code=1)
+        assert "sales:contributors.COUNT or products:contributors.COUNT" in error
 
     beside(shop, story)

@@ -82,7 +82,11 @@ def test_the_names_described_are_those_of_the_tables_and_each_is_refused_for_the
     measures = [measure.name for measure in table.measures]
     assert set(measures) < set(described["measure"]["items"]["enum"])
     parse(QueryParameters, {"dataset": [table.name], "measure": measures}, BOTH)
-    for measure in set(described["measure"]["items"]["enum"]) - set(measures):
+    others = set(described["measure"]["items"]["enum"]) - set(measures)
+    whole = {f"{each.name}:{measure.name}" for each in BOTH for measure in each.measures}
+    assert whole < others
+    parse(QueryParameters, {"measure": sorted(whole)}, BOTH)
+    for measure in others - whole:
         with pytest.raises(QueryError, match="There is no measure of that name") as refused:
             parse(QueryParameters, {"dataset": [table.name], "measure": [measure]}, BOTH)
         assert refused.value.where["allowed"] == measures
@@ -111,7 +115,7 @@ def test_what_is_missing_or_unknown_is_named_with_what_would_do(
 
 def test_what_is_not_given_is_as_described() -> None:
     query = parse(QueryParameters, {"measure": ["Quantity.SUM"]}, (SALES,))
-    assert (query.dataset, query.by, query.where, query.with_totals) == ("sales", (), (), False)
+    assert (query.dataset, query.by, query.where, query.with_totals) == (None, (), (), False)
     assert query.limit == schemas(QueryParameters)["limit"]["default"]
     assert parse(FilesParameters, {}, BOTH).dataset is None
     assert parse(IgnoredParameters, {"x": ["1"]}, BOTH) == IgnoredParameters()
