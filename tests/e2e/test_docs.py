@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from flows.alerts.addresses import configured_addresses
 from flows.cli.main import app
 from tests.documents import ASKING, DECLARING, README, RUNNING, SECURITY, Typed, blocks, typed
 from tests.e2e.program import SAMPLES, Place, watching
@@ -135,10 +136,13 @@ def test_what_prefect_leaves_open_is_what_the_security_page_says() -> None:
 def test_what_the_security_page_names_is_there() -> None:
     places = re.findall(r"`((?:flows|tests|deployments)/[^`]*)`", SECURITY_TEXT)
     assert len(places) > 8 and all((ROOT / place).exists() for place in places)
-    targets = set(re.findall(r"`make ([a-z-]+)`", SECURITY_TEXT))
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert {"audit", "licences", "test-attack"} <= targets
-    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_the_alerts_of_the_documents_are_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    (shown,) = blocks(RUNNING, "sh")
+    (assignment,) = shlex.split(shown.text)
+    monkeypatch.setenv(*assignment.split("=", 1))
+    assert [address.scheme for address in configured_addresses("")] == ["mailto", "slack"]
 
 
 @pytest.mark.slow

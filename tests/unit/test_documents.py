@@ -70,6 +70,12 @@ def test_every_place_of_the_repository_that_is_named_is_there(document: Path) ->
     assert [each for each in named if not (ROOT / each).exists()] == []
 
 
+def test_every_target_of_make_that_is_named_is_there() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    named = {each for document in documents() for each in re.findall(r"(?:`|\$ )make ([a-z-]+)", document.read_text())}
+    assert len(named) > 10 and named <= set(targets)
+
+
 @pytest.mark.parametrize("part", MADE)
 def test_the_reference_is_what_the_code_says(part: str) -> None:
     written = found(REFERENCE.read_text(encoding="utf-8"))
