@@ -41,6 +41,8 @@ ELSEWHERE = {
     "prefect worker start --pool cubefeed": "server/test_work_pool.py",
     "prefect --no-prompt deploy": "test_deployments.py",
     "python deployments/": "test_deployments.py",
+    "python -m venv check": "test_light_check.py",
+    "check/bin/": "test_light_check.py",
     "tar ": "test_a_backup_of_the_state_comes_back_as_it_is_written",
     "mv ": "test_a_backup_of_the_state_comes_back_as_it_is_written",
     "cubefeed ledger restore": "test_a_backup_of_the_state_comes_back_as_it_is_written",
