@@ -29,8 +29,15 @@ DOWNLOAD_S = 300.0
 PART_BYTES = 1 << 20
 
 
-def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *, timeout_s: float = TIMEOUT_S) -> Any:
-    """GET a path of the owner's read API.
+def read(
+    owner: Owner,
+    path: str,
+    parameters: Iterable[tuple[str, str]] = (),
+    *,
+    timeout_s: float = TIMEOUT_S,
+    token: str | None = None,
+) -> Any:
+    """GET a path of the owner's read API, with the token of the environment where none is given.
 
     Raises:
         QueryError: the owner refused the parameters.
@@ -38,7 +45,7 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *,
         NotRunning: it does not answer.
     """
     try:
-        with _opener().open(_request(owner, path, parameters), timeout=timeout_s) as answer:
+        with _opener(owner).open(_request(owner, path, parameters, token), timeout=timeout_s) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         refusal = _body(error)
@@ -49,12 +56,14 @@ def read(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *,
         raise NotRunning(
             f"The live process does not answer ({error})",
             next_step="ask again in a minute, since a session that stands still ends by itself; else end its process",
-            pid=owner.pid,
+            pid=owner.pid or None,
             url=owner.url,
         ) from error
 
 
-def download(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()) -> Generator[bytes]:
+def download(
+    owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = (), *, token: str | None = None
+) -> Generator[bytes]:
     """The bytes of what a path of the owner's read API answers, as they come.
 
     Raises:
@@ -63,7 +72,7 @@ def download(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()
         NotRunning: it does not answer, or ended before the end of the answer.
     """
     try:
-        with _opener().open(_request(owner, path, parameters), timeout=DOWNLOAD_S) as answer:
+        with _opener(owner).open(_request(owner, path, parameters, token), timeout=DOWNLOAD_S) as answer:
             while part := answer.read(PART_BYTES):
                 yield part
     except urllib.error.HTTPError as error:
@@ -72,7 +81,7 @@ def download(owner: Owner, path: str, parameters: Iterable[tuple[str, str]] = ()
         raise NotRunning(
             f"The live process has ended before the end of its answer, or did not go on ({error})",
             next_step="see its log, and ask again; nothing was kept of what came",
-            pid=owner.pid,
+            pid=owner.pid or None,
             url=owner.url,
         ) from error
 
@@ -92,8 +101,10 @@ def _body(error: urllib.error.HTTPError) -> dict[str, Any]:
         return {"error": f"The answer was {error.code} {error.reason}", "next": "see cubefeed doctor"}
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """What opens addresses on loopback: by no proxy, and without the certificates, which take long to load."""
+def _opener(owner: Owner) -> urllib.request.OpenerDirector:
+    """What opens its address: in plain HTTP by no proxy, and without the certificates, which take long to load."""
+    if str(owner.url).startswith("https:"):
+        return urllib.request.build_opener()
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.HTTPHandler,
@@ -104,9 +115,11 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _request(owner: Owner, path: str, parameters: Iterable[tuple[str, str]]) -> urllib.request.Request:
+def _request(
+    owner: Owner, path: str, parameters: Iterable[tuple[str, str]], token: str | None
+) -> urllib.request.Request:
     url = f"{owner.url}{path}?{urllib.parse.urlencode(list(parameters), errors='surrogateescape')}"
-    token = token_here()
+    token = token or token_here()
     return urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
 
 

@@ -16,12 +16,14 @@ SHOWN_DAYS = 5
 """Days that are shown of those of which something is known."""
 
 
-def shown_days(dataset: Dataset, ledger: Ledger, now: datetime | None = None) -> list[dict[str, Any]]:
+def shown_days(
+    dataset: Dataset, ledger: Ledger, now: datetime | None = None, *, most: int = SHOWN_DAYS
+) -> list[dict[str, Any]]:
     """The days in JSON types, the last one first; none where no day is expected."""
     expect = dataset.expect
     if expect is None:
         return []
-    days = {day.day: day for day in last_days(ledger, dataset.name, SHOWN_DAYS)}
+    days = {day.day: day for day in last_days(ledger, dataset.name, most)}
     due = business_day(expect, now or datetime.now(UTC))
     following = day_after(expect, due) if due is not None else None
     for day in (due, following):

@@ -31,7 +31,16 @@ from flows.runtime.clock import now_utc
 from flows.runtime.health import Phase
 from flows.store.business_days import late_days
 from flows.store.derived import overruled_versions
-from flows.store.history import FileRow, counts, file_rows, file_warnings, last_commit
+from flows.store.history import (
+    CommitRow,
+    FileRow,
+    commit_rows,
+    counts,
+    file_rows,
+    file_warnings,
+    last_commit,
+    newest_commit,
+)
 from flows.store.owner import Owner
 from flows.store.quarantine_facts import quarantine_facts
 from flows.store.reports import Reports
@@ -164,6 +173,13 @@ class FeedSource:
                 waiting = state.monitor.inbox.list_waiting()
                 found += [_waiting_row(name, shown(path), why) for path, why in waiting.items()]
         return found
+
+    def commits(self, after: int | None, most: int) -> tuple[int, list[CommitRow]]:
+        last = newest_commit(self.feed.ledger)
+        return last, [] if after is None or after >= last else commit_rows(self.feed.ledger, after, most)
+
+    def days(self, dataset: str, most: int) -> list[dict[str, Any]]:
+        return shown_days(self.feed.datasets[dataset].dataset, self.feed.ledger, most=most)
 
     def findings(self, dataset: str, version: int, *, raw: bool, bounds: Bounds) -> dict[str, Any] | None:
         report = self._findings(dataset, version) if dataset in self.feed.datasets else None

@@ -55,6 +55,17 @@ class FileRow:
 
 
 @dataclass(frozen=True)
+class CommitRow:
+    """A batch that is in the cube: its number, and what it brought."""
+
+    commit: int
+    dataset: str
+    files: int
+    rows: int
+    at_utc: str
+
+
+@dataclass(frozen=True)
 class Counts:
     """How one dataset stands, by paths."""
 
@@ -112,6 +123,25 @@ def counts(ledger: Ledger, dataset: str) -> Counts:
         sized = int(connection.scalar(size) or 0)
         ruled_out = connection.scalar(refused_now) or 0
         return Counts(files, sized, connection.scalar(stale) or 0, ruled_out, connection.scalar(last))
+
+
+def newest_commit(ledger: Ledger) -> int:
+    """The number of the last batch that is in the cube; 0 where none is."""
+    loaded = select(batches.c.id).where(batches.c.state == State.LOADED.value)
+    with ledger.reading() as connection:
+        return connection.scalar(loaded.order_by(batches.c.id.desc()).limit(1)) or 0
+
+
+def commit_rows(ledger: Ledger, after: int, limit: int) -> list[CommitRow]:
+    """The batches in the cube after one, the oldest first."""
+    query = (
+        select(batches.c.id, batches.c.dataset, batches.c.files, batches.c.rows, batches.c.loaded_utc)
+        .where(batches.c.id > after, batches.c.state == State.LOADED.value)
+        .order_by(batches.c.id)
+        .limit(limit)
+    )
+    with ledger.reading() as connection:
+        return [CommitRow(*row) for row in connection.execute(query).tuples()]
 
 
 def refused_now(ledger: Ledger, dataset: str) -> tuple[int, int]:

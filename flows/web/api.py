@@ -19,6 +19,7 @@ from flows.runtime.boundaries import QuestionFailed, Scope, SessionFailed, bound
 from flows.web.answers import internal_error, refuse, reply
 from flows.web.endpoint import Endpoint, Question, json_object
 from flows.web.endpoints import ENDPOINTS
+from flows.web.facts import FACTS
 from flows.web.openapi import describe
 from flows.web.parameter_checks import parse
 from flows.web.parameters import Parameters, ParameterValues
@@ -65,7 +66,7 @@ class Api:
             "health": WorkerPool("live-health", 1),
         }
         self._streams = asyncio.Semaphore(STREAMS)
-        self.endpoints = (*ENDPOINTS, *others, _description(self._describe))
+        self.endpoints = (*ENDPOINTS, *FACTS, *others, _description(self._describe))
         self.routes = [self._route(endpoint, path) for endpoint in self.endpoints for path in endpoint.paths]
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from flows.model.caveats import AnswerContext
 from flows.model.query import Query
 from flows.model.row_query import RowQuery
 from flows.model.tables import Table
-from flows.store.history import FileRow
+from flows.store.history import CommitRow, FileRow
 
 
 class Source(Protocol):
@@ -63,6 +63,12 @@ class Source(Protocol):
 
     def waiting_files(self, dataset: str | None) -> list[dict[str, Any]]:
         """Files that are seen and not judged yet, as rows of `files` without a version."""
+
+    def commits(self, after: int | None, most: int) -> tuple[int, list[CommitRow]]:
+        """The number of the last commit, and those after one, the oldest first; none where none is named."""
+
+    def days(self, dataset: str, most: int) -> list[dict[str, Any]]:
+        """The business days of a dataset, the last one first."""
 
     def findings(self, dataset: str, version: int, *, raw: bool, bounds: Bounds) -> dict[str, Any] | None:
         """The quarantine report of a version; with `raw` each finding has `text`, what stands there, or `no_text`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cubefeed
@@ -13,8 +15,16 @@ from flows.errors import DeclarationError
 
 def test_every_public_name_is_there() -> None:
     assert all(getattr(cubefeed, name) is not None for name in cubefeed.__all__)
+    assert set(cubefeed.__all__) <= set(dir(cubefeed)) and not hasattr(cubefeed, "Nothing")
     assert cubefeed.__version__.count(".") == 2
     assert (Path(cubefeed.__file__).parent / "py.typed").exists()
+
+
+def test_to_import_it_loads_nothing_that_declarations_or_answers_need() -> None:
+    look = "import cubefeed, sys; cubefeed.connect; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"prefect", "polars", "pandas", "numpy", "pyarrow", "sqlalchemy", "dataframely", "duckdb", "starlette"}
+    assert "cubefeed.connection" in loaded and not heavy & set(loaded)
 
 
 @pytest.mark.parametrize(
