@@ -35,7 +35,10 @@ commands = typer.Typer()
 
 @commands.command()
 def query(
-    measures: Annotated[list[str], typer.Argument(help="Measures, such as Quantity.SUM or contributors.COUNT.")],
+    measures: Annotated[
+        list[str] | None,
+        typer.Argument(help="Measures, such as Quantity.SUM or contributors.COUNT. Without any, says which there are."),
+    ] = None,
     by: Annotated[list[str] | None, typer.Option(metavar="LEVEL", help="Level to group by. May be repeated.")] = None,
     where: Annotated[list[str] | None, typer.Option(metavar="CONDITION", help=WHERE_HELP)] = None,
     having: Annotated[
@@ -70,6 +73,7 @@ def query(
     """Ask the live cube. A name that it does not have is answered with those that it has."""
     from flows.model.number_formats import NumberFormat
 
+    measures = measures or []
     if envelope and form is not Format.json:
         raise QueryError("An envelope is JSON", next_step="add --format json", got=form.value)
     if top is not None and "per" in measures:  # the shell has taken it apart

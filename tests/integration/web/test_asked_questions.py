@@ -63,3 +63,8 @@ def test_the_command_asks_the_same(session: Session) -> None:
     assert cli(session, "--top", "0", "--by", "ID")[0] == 1
     code, _, error = cli(session, "--by", "Product", "--by", "ID", "--top", "3", "per", "Product")
     assert code == 1 and '--top "3 per LEVEL"' in error
+
+
+def test_a_question_without_a_measure_is_answered_with_those_that_there_are(session: Session) -> None:
+    found = CliRunner().invoke(app, ["query", "--state", str(session.living.landing.parent / "state")])
+    assert "Next: name one of Quantity.SUM" in str(found.exception)
