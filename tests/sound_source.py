@@ -12,3 +12,7 @@ class SoundSource:
     def context(self, _: Query) -> AnswerContext:
         """Nothing is."""
         return AnswerContext()
+
+    def state_mark(self) -> str | None:
+        """It is not said whether it changes."""
+        return None

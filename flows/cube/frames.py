@@ -164,7 +164,7 @@ def sum_overflow(table: Answered, measure: str) -> QueryError:
     """The error of a measure of which a sum does not fit."""
     kind, narrow = table.type_of_measure(measure), "narrow the query with a condition or by levels"
     if kind.sums not in ("whole", "decimal"):
-        return QueryError("A sum is beyond what floats hold, 1.8e308", next_step=narrow, measure=measure)
+        return QueryError("A sum does not fit into a float: it is beyond 1.8e308", next_step=narrow, measure=measure)
     return QueryError(
         f"A sum does not fit into {f'{MOST_DIGITS} digits' if kind.sums == 'decimal' else '64 bits'}",
         next_step=f"{narrow}, or declare the column as a float",

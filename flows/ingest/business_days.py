@@ -122,7 +122,9 @@ class Days:
     def _measure(self, dataset: Dataset) -> Measured | None:
         """All measures by day; None where no column holds days."""
         level = day_level(dataset)
-        return None if level is None else measure_days(self._resources.cube, dataset.table, level)
+        if level is None:
+            return None
+        return measure_days(self._resources.cube, dataset.table, level, with_calculated=True)
 
     def _facts(self, dataset: Dataset, measured: Measured | None, day: date | None) -> dict[str, Any]:
         known = known_days(self._resources.ledger, dataset.name, [day]).get(day) if day is not None else None

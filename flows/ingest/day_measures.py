@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,8 +12,11 @@ from math import isfinite
 
 import polars as pl
 
+from flows.cube.asking.calculate import calculate, is_calculated
+from flows.cube.asking.widen import require_levels
+from flows.cube.frames import sum_overflow
 from flows.cube.port import Cube
-from flows.errors import CubefeedError
+from flows.errors import CubefeedError, QueryError
 from flows.model.conditions import Among
 from flows.model.query import Query
 from flows.model.tables import CONTRIBUTORS_COUNT, Table
@@ -31,17 +35,26 @@ class Measured:
         measures: their names.
         by_day: day → measure → value, of the days that have rows; null days are left out.
         failed: measure → why it cannot be computed.
+        calculated: the names of those that are calculated of the measures. They say nothing of whether a day is as it
+            was: a share or a running total is another one once the rows of another day are.
     """
 
     measures: tuple[str, ...]
     by_day: Mapping[date, Mapping[str, Value]]
     failed: Mapping[str, str]
+    calculated: tuple[str, ...] = ()
 
     def on(self, day: date | None) -> dict[str, Value]:
-        """The measures of a day; null where it has no rows."""
+        """The measures of a day, but for calculated ones; null where it has no rows."""
+        return self._on(day, self.measures)
+
+    def shown_on(self, day: date | None) -> dict[str, Value]:
+        """The measures of a day, and after them those that are calculated."""
+        return self._on(day, (*self.measures, *self.calculated))
+
+    def _on(self, day: date | None, names: tuple[str, ...]) -> dict[str, Value]:
         found = self.by_day.get(day, {}) if day is not None else {}
-        missing: dict[str, Value] = {name: NOT_COMPUTED if name in self.failed else None for name in self.measures}
-        return missing | dict(found)
+        return {name: found.get(name, NOT_COMPUTED if name in self.failed else None) for name in names}
 
     def rows_on(self, day: date) -> int | None:
         """How many rows a day has; None where they cannot be counted."""
@@ -50,7 +63,7 @@ class Measured:
 
     def too_large_on(self, day: date) -> list[str]:
         """Which measures of a day are beyond what there is a number for, in words."""
-        return [f"{name} {TOO_LARGE}" for name, value in self.on(day).items() if value == TOO_LARGE]
+        return [f"{name} {TOO_LARGE}" for name, value in self.shown_on(day).items() if value == TOO_LARGE]
 
     @property
     def complaints(self) -> list[str]:
@@ -58,7 +71,9 @@ class Measured:
         return [f"{name} {NOT_COMPUTED}: {why}" for name, why in self.failed.items()]
 
 
-def measure_days(cube: Cube, table: Table, level: str, days: Sequence[date] | None = None) -> Measured:
+def measure_days(
+    cube: Cube, table: Table, level: str, days: Sequence[date] | None = None, *, with_calculated: bool = False
+) -> Measured:
     """Ask for the measures that reports show, by day.
 
     Args:
@@ -66,18 +81,40 @@ def measure_days(cube: Cube, table: Table, level: str, days: Sequence[date] | No
         table: of what.
         level: the Date column that holds the day.
         days: which days; all by default.
+        with_calculated: whether also for the calculated numbers that the day alone tells.
     """
     names = tuple(measure.name for measure in table.shown)
+    calculated = tuple(_told_by_day(table, level)) if with_calculated else ()
     by_day: dict[date, dict[str, Value]] = {}
     failed: dict[str, str] = {}
-    for asked in _together_or_each(cube, table, level, days, names, failed):
+    answers = _together_or_each(cube, table, level, days, names, failed)
+    answers += _together_or_each(cube, table, level, days, calculated, failed) if calculated else []
+    for asked in answers:
         for row in asked.to_dicts():
             day = row.pop(level)
             if day is not None:
                 by_day.setdefault(day, {}).update({name: _value(found) for name, found in row.items()})
     for found in by_day.values():
         found |= dict.fromkeys(failed, NOT_COMPUTED)
-    return Measured(names, by_day, failed)
+    return Measured(names, by_day, failed, calculated)
+
+
+def _told_by_day(table: Table, level: str) -> Iterator[str]:
+    """The calculated numbers that need no other level than the day."""
+    for measure in table.calculated:
+        with suppress(QueryError):
+            require_levels(table, Query(table.name, (measure.name,), (level,)))
+            if measure.type.numeric:
+                yield measure.name
+
+
+def _ask(cube: Cube, table: Table, query: Query) -> pl.DataFrame:
+    if not is_calculated(table, query):
+        return cube.query(query)
+    rows, too_large = calculate(table, query, cube.query_together)
+    if too_large:
+        raise sum_overflow(table, too_large[0])
+    return rows
 
 
 def _together_or_each(
@@ -87,7 +124,7 @@ def _together_or_each(
     where = (Among(level, tuple(days)),) if days is not None else ()
     try:
         with boundary(Scope.QUESTION):
-            return [cube.query(Query(table.name, tuple(names), (level,), where=where))]
+            return [_ask(cube, table, Query(table.name, tuple(names), (level,), where=where))]
     except (QuestionFailed, CubefeedError) as error:
         if len(names) == 1:
             log.warning("%s: %s %s", table.name, names[0], NOT_COMPUTED, exc_info=error)

@@ -134,12 +134,12 @@ def _totals(dataset: Dataset, measured: Measured, day: date) -> list[Total]:
         Total(
             at.isoformat(),
             measure,
-            measured.on(at)[measure],
-            measured.on(day_before(dataset.expect, at))[measure],
-            measured.on(shifted(at, -_WEEK_DAYS))[measure],
+            value,
+            measured.shown_on(day_before(dataset.expect, at))[measure],
+            measured.shown_on(shifted(at, -_WEEK_DAYS))[measure],
         )
         for at in dates
-        for measure in measured.measures
+        for measure, value in measured.shown_on(at).items()
     ]
 
 

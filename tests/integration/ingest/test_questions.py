@@ -16,11 +16,11 @@ from flows.day_report.html import make_page
 from flows.day_report.markdown import make_markdown
 from flows.errors import RequestFailed
 from flows.ingest.client import read
-from flows.model.calculated import Previous, Ratio
+from flows.model.calculated import Previous, Ratio, Times
 from flows.model.calendar import DailyBy
 from flows.model.day_facts import DayReport
 from flows.model.merge import ChangeSet
-from flows.model.totals import TOO_LARGE
+from flows.model.totals import NOT_COMPUTED, TOO_LARGE
 from flows.store.state_directory import StateDirectory
 from tests.integration.live_feed import LiveFeed, ask, live, sales
 
@@ -130,6 +130,29 @@ def test_a_sum_that_does_not_fit_is_an_error_of_its_measure_in_every_answer(livi
     loads_on(living)
 
 
+def test_a_sum_beyond_all_floats_does_not_fit_wherever_it_is_told(tmp_path: Path) -> None:
+    columns = "ID = dy.Int64(primary_key=True); Date = dy.Date(); Product = dy.String(); Quantity = dy.Float64()"
+    measures = {"Twice": Times("Quantity.SUM", 2)}
+    with live(tmp_path, "polling", columns=columns, measures=measures) as living:
+        living.put("a.csv", b"ID,Date,Product,Quantity\n1,2021-05-01,a,1e308\n2,2021-05-01,b,1e308\n")
+        living.wait_for_state("a.csv", "loaded")
+        found = report(living, "2021-05-01")
+        shown = {total.measure: total.value for total in found.of_the_day}
+        assert shown["Quantity.SUM"] == TOO_LARGE and shown["Twice"] == NOT_COMPUTED
+        assert "Quantity.SUM does not fit" in found.complaints
+        assert any(each.startswith("Twice cannot be computed: A sum does not fit") for each in found.complaints)
+        for form in (make_page, make_markdown, make_csv):
+            assert TOO_LARGE in form(found) and "inf" not in form(found).replace("info", "")
+        state = living.landing.parent / "state"
+        question = [("measure", "Quantity.SUM"), ("measure", "Twice")]
+        answer = read(StateDirectory(state).require_owner(), "/api/query", question)
+        assert answer["rows"] == [{"Quantity.SUM": None, "Twice": None}]
+        words = ["A sum does not fit into a float: it is beyond 1.8e308"] * 2
+        assert [each["error"] for each in answer["errors"]] == words
+        printed = CliRunner().invoke(app, ["query", "Quantity.SUM", "--state", str(state), "--format", "json"])
+        assert printed.exit_code == 1 and f"Quantity.SUM: {words[0]}" in printed.stderr
+
+
 def test_calculated_measures_are_asked_like_others(tmp_path: Path) -> None:
     measures = {"Each": Ratio("Quantity.SUM", "contributors.COUNT"), "Before": Previous("Quantity.SUM", "Date")}
     formats = {"Each": "{:.1f} each", "Quantity.SUM": "{:,} pcs"}
@@ -154,6 +177,9 @@ def test_calculated_measures_are_asked_like_others(tmp_path: Path) -> None:
         assert "5.5 each" in printed.stdout and "11 pcs" in printed.stdout
         found = report(living, "2021-05-02")
         assert all("2 pcs" in form(found) and "−9 pcs" in form(found) for form in (make_page, make_markdown))
+        calculated = {each.measure: (each.value, each.day_before) for each in found.of_the_day[-3:]}
+        assert calculated == {"contributors.COUNT": (1, 2), "Each": (2.0, 5.5), "Before": (11, None)}
+        assert all("2.0 each" in form(found) and "−3.5 each" in form(found) for form in (make_page, make_markdown))
         refused = CliRunner().invoke(app, ["query", "Before", "--state", str(state)])
         assert refused.exit_code == 1 and "group by Date too" in str(refused.exception)
 

@@ -44,6 +44,7 @@ def test_a_question_has_an_order_a_top_others_and_pages(session: Session) -> Non
         ("having=Quantity.SUM", "having"), ("having=ID>1", "having"), ("having=x", "having"), ("having=", "having"),
         ("having=Quantity.SUM>x", "having"), ("offset=-1", "offset"), ("limit=0", "limit"), ("top=1+per+ID", "top"),
         ("where=Date~1", "where"), ("where=Product+in+(a", "where"), ("top=1&top=2", "top"), ("others=x", "others"),
+        ("by=ID", "by"), (f"where=ID+in+({','.join(map(str, range(1_001)))})", "where"), ("where=ID=x", "where"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_refused_and_named(session: Session, asked: str, field: str) -> None:
@@ -60,7 +61,15 @@ def test_the_command_asks_the_same(session: Session) -> None:
     assert json.loads(out) == asked[:1] and f"1 of {len(asked)} rows" in error
     code, out, _ = cli(session, "--by", "ID", "--having", "Quantity.SUM<0", "--where", "Date = last 7 days")
     assert code == 0
-    assert cli(session, "--top", "0", "--by", "ID")[0] == 1
+    values = ",".join(map(str, range(10_000)))
+    for asked, words in (
+        (["--top", "0", "--by", "ID"], "make it 1 or more"),
+        (["--by", "ID", "--by", "ID"], "is named twice"),
+        (["--where", "ID=x"], "ID"),
+        (["--where", f"ID in ({values})"], "too long"),
+    ):
+        code, _, error = cli(session, *asked)
+        assert code == 1 and words in error
     code, _, error = cli(session, "--by", "Product", "--by", "ID", "--top", "3", "per", "Product")
     assert code == 1 and '--top "3 per LEVEL"' in error
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
+from urllib.parse import urlsplit
 
 import polars as pl
 from starlette.applications import Starlette
@@ -10,14 +13,16 @@ from starlette.testclient import TestClient
 
 from flows.cube.bounds import Bounds
 from flows.cube.duckdb.engine import DuckDbCube
-from flows.errors import TooSlow
+from flows.errors import NobodyWaits, TooSlow
 from flows.model.merge import ChangeSet
 from flows.model.query import Query
 from flows.model.tables import VERSION, Column, Table
 from flows.model.types import INTEGER, STRING
 from flows.web.api import AT_ONCE, Api
+from flows.web.server import LiveServer
 from tests.cube_rows import with_lines
 from tests.sound_source import SoundSource
+from tests.waiting import PATIENCE_S
 
 
 def large_cube(rows: int) -> DuckDbCube:
@@ -45,6 +50,40 @@ class Large(SoundSource):
         except TooSlow:
             self.interrupted_s.append(time.monotonic() - begun)
             raise
+
+
+class Endless(Large):
+    """A source that asks the engine again and again, until a question is ended there."""
+
+    def __init__(self, cube: DuckDbCube) -> None:
+        super().__init__(cube)
+        self.begun, self.ended = threading.Event(), threading.Event()
+
+    def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
+        try:
+            while True:
+                self.cube.query(query, bounds=bounds)
+                self.begun.set()
+        except NobodyWaits:
+            self.ended.set()
+            raise
+
+
+def test_a_question_whose_asker_leaves_is_ended_in_the_engine() -> None:
+    source = Endless(large_cube(10_000))
+    api = Api(source, timeout_s=2 * PATIENCE_S, fail=lambda *_: None)  # type: ignore[arg-type]
+    server = LiveServer(Starlette(routes=api.routes), host="127.0.0.1", port=0)
+    server.start()
+    try:
+        where = urlsplit(server.url)
+        with socket.create_connection((where.hostname or "", where.port or 0)) as asker:
+            asker.sendall(f"GET /api/query?measure=Q.SUM&by=A HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
+            assert source.begun.wait(PATIENCE_S)
+        assert source.ended.wait(PATIENCE_S)  # which it would not be for as long as somebody waits
+    finally:
+        server.stop()
+        api.close()
+        source.cube.close()
 
 
 def test_a_query_that_takes_too_long_is_interrupted_and_frees_its_place() -> None:
