@@ -64,7 +64,7 @@ def test_the_command_asks_the_same(session: Session) -> None:
     values = ",".join(map(str, range(10_000)))
     for asked, words in (
         (["--top", "0", "--by", "ID"], "make it 1 or more"),
-        (["--by", "ID", "--by", "ID"], "is named twice"),
+        (["--by", "ID", "--by", "ID"], "A name stands twice in by"),
         (["--where", "ID=x"], "ID"),
         (["--where", f"ID in ({values})"], "too long"),
     ):
