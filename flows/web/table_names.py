@@ -59,7 +59,8 @@ class TableNames:
         for name in names:
             self.require(field, name, table)
         if len({_whole_name(table, field, name) for name in names}) < len(names):
-            raise QueryError(f"A name stands twice in {field}", next_step="name each once", got=", ".join(names), field=field)
+            twice = f"A name stands twice in {field}"
+            raise QueryError(twice, next_step="name each once", got=", ".join(names), field=field)
         return self.meant(table, names)
 
 
