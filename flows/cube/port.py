@@ -83,7 +83,7 @@ class Cube(Protocol):
         and MAX have the type of the column; counts are Int64), then, with totals, `total_depth`
         (Int64); levels that a total does not fix are null. Rows are sorted by `total_depth` and then by the levels,
         nulls first. Groups without rows do not appear, except the grand total of a query without levels (its SUM
-        and MEAN are null when no row matches).
+        and MEAN are null when no row matches), and with `first`, groups beyond those may be left out.
 
         Raises:
             QueryError: an unknown table, measure or level.

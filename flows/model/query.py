@@ -13,6 +13,27 @@ from flows.model.tables import Table
 
 
 @dataclass(frozen=True)
+class Order:
+    """To sort by a level or a measure. Groups that are equal in it stand in the order of the levels asked for."""
+
+    name: str
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class First:
+    """The first groups of an order. What has no value comes last among measures; of levels it is the least.
+
+    Args:
+        groups: how many.
+        order: by what, the first first; then by the levels.
+    """
+
+    groups: int
+    order: tuple[Order, ...]
+
+
+@dataclass(frozen=True)
 class Query:
     """What to ask of one table, in Atoti's language.
 
@@ -22,6 +43,7 @@ class Query:
         levels: names of levels to group by; none asks for the grand total.
         where: conditions; a row has to meet them all.
         totals: also one row per leading part of `levels`, down to the grand total.
+        first: without totals, the groups that are looked at: an engine may leave out others, or answer them too.
     """
 
     table: str
@@ -29,6 +51,7 @@ class Query:
     levels: tuple[str, ...] = ()
     where: tuple[Condition, ...] = ()
     totals: bool = False
+    first: First | None = None
 
     def touched_levels(self, table: Table) -> tuple[str, ...]:
         """The names of the levels that it groups by, that a condition is about, or whose values a measure counts.

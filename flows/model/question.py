@@ -9,19 +9,11 @@ from flows.errors import QueryError
 from flows.model.answered import Answered
 from flows.model.conditions import Condition, check_condition
 from flows.model.names import named
-from flows.model.query import Query
+from flows.model.query import Order, Query
 from flows.model.tables import Table
 
 OTHERS = "is_others"
 """Column of an answer with others: whether a row stands for the groups that `top` leaves out."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """To sort by a level or a measure. Groups that are equal in it stand in the order of the levels asked for."""
-
-    name: str
-    descending: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import Collection
 
 from flows.errors import QueryError
 from flows.model.condition_values import unquoted
-from flows.model.question import Order, Top
+from flows.model.query import Order
+from flows.model.question import Top
 
 _TOP = re.compile(r"\s*([0-9]{1,9})(?:\s+per\s+(\S.*?))?\s*", re.IGNORECASE | re.DOTALL)
 

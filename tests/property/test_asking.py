@@ -13,8 +13,8 @@ from flows.cube import frames
 from flows.cube.asking.ask import ask
 from flows.cube.bounds import Bounds
 from flows.model.conditions import Compare
-from flows.model.query import Query
-from flows.model.question import Order, Question, Top
+from flows.model.query import Order, Query
+from flows.model.question import Question, Top
 from flows.model.tables import Column, Table
 from flows.model.types import INTEGER, STRING
 

@@ -24,7 +24,8 @@ from flows.cube.duckdb.engine import DuckDbCube
 from flows.cube.port import Cube
 from flows.errors import DeclarationError
 from flows.model.calculated import Formula
-from flows.model.question import OTHERS, Order, Question, Top
+from flows.model.query import Order
+from flows.model.question import OTHERS, Question, Top
 from flows.model.row_query import RowQuery
 from flows.model.tables import TOTAL_DEPTH, Table
 from flows.web.conditions import parse_having, parse_where

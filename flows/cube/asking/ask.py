@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from flows.cube.asking import steps
 from flows.cube.asking.calculate import calculate, is_calculated
-from flows.cube.asking.steps import having, ordered, page, top
 from flows.cube.bounds import Bounds
 from flows.errors import TooManyRows
 from flows.model.answered import Answered
-from flows.model.query import Query
+from flows.model.query import First, Query
 from flows.model.question import OTHERS, Question
 from flows.model.tables import TOTAL_DEPTH, Table
 
@@ -61,7 +61,7 @@ def ask(table: Table, question: Question, engine: Engine, bounds: Bounds, *, mos
     def found() -> tuple[pl.DataFrame, tuple[str, ...]]:
         if is_calculated(table, question.query):
             return calculate(table, question.query, lambda queries: engine(queries, bounds))
-        [answer] = engine([question.query], bounds)
+        [answer] = engine([_query(question)], bounds)
         return answer, ()
 
     return answer_of(table, question, found, bounds, most_rows)
@@ -99,10 +99,20 @@ def answer_of(
         ) from error
     if question.is_plain:
         return Answer(found, found.height, too_large)
-    found = having(table, question, found)
-    found = top(table, question, ordered(table, question, found))
-    shown = page(question, found)
+    found = steps.having(table, question, found)
+    found = steps.top(table, question, steps.ordered(table, question, found))
+    shown = steps.page(question, found)
     bounds.most_rows = most_rows
     bounds.require_fits(shown.height)
     extra = [name for name in (TOTAL_DEPTH, OTHERS) if name in shown.columns]
     return Answer(shown.select(*question.by, *question.measures, *extra), found.height, too_large)
+
+
+def _query(question: Question) -> Query:
+    """What the engine is asked: of the first groups alone, where no step looks at others."""
+    top = question.top
+    if top is None or top.per is not None or top.groups > MOST_GROUPS:
+        return question.query
+    if question.others or question.having or question.totals:
+        return question.query
+    return replace(question.query, first=First(top.groups, question.order))

@@ -13,14 +13,15 @@ import polars as pl
 import pyarrow as pa
 
 from flows.cube.duckdb.conditions import compile_condition
+from flows.cube.duckdb.first_groups import first_groups
 from flows.cube.duckdb.levels import all_joins, compile_grouping, compile_level, compile_values, join_clauses
 from flows.cube.duckdb.limbs import limb_sums
 from flows.cube.duckdb.names import EngineNames, TableNames
 from flows.cube.duckdb.sources import SourceTable, deletion
+from flows.cube.duckdb.wide_sums import wide_mean, wide_sum
 from flows.cube.float_sums import FloatRanges, ranges_of, summed_floats, widest
 from flows.cube.frames import row_columns
 from flows.cube.rebuild import Ranges, ordered_keys
-from flows.cube.wide_sums import BASE, HIGH, LOW
 from flows.model.conditions import Condition
 from flows.model.measures import Aggregation, DistinctCount, Max, Mean, Min, RowCount, Sum, ValueCount, of_column
 from flows.model.merge import Horizon
@@ -162,8 +163,9 @@ class StoredTable:
             selected.append(f"CAST({fixed} AS BIGINT) AS depth")
         where, values = self._where(query.where)
         group = _grouping(levels, query.totals)
+        first = "" if wide or query.first is None or query.totals else first_groups(self.table, query, query.first)
         of = self._from(query.touched_levels(self.table), query.measures)
-        return f"SELECT {', '.join(selected)} FROM {of}{where}{group}", values
+        return f"SELECT {', '.join(selected)} FROM {of}{where}{group}{first}", values
 
     def _column(self, name: str) -> str:
         """A column that is measured, or a number of a joined table."""
@@ -202,11 +204,11 @@ class StoredTable:
             case Max(column):
                 return f"max({self._column(column)})"
             case Mean(column) if wide and isinstance(kind := self.table.column(column).type, DecimalType):
-                return _wide_mean(self._column(column), kind)
+                return wide_mean(self._column(column), kind)
             case Mean(column):
                 return f"CAST(avg({self._column(column)}) AS DOUBLE)"
             case Sum(column) if wide:
-                return _wide_sum(self._column(column), self.table.column(column).type)
+                return wide_sum(self._column(column), self.table.column(column).type)
             case Sum(column):  # one beyond the type raises
                 return f"CAST(sum({self._column(column)}) AS {self.table.type_of(aggregation).duckdb})"
             case _:
@@ -222,23 +224,6 @@ class StoredTable:
             conditions.append(text)
             bound += values
         return f" WHERE {' AND '.join(conditions)}" if conditions else "", bound
-
-
-def _wide_sum(column: str, kind: ColumnType) -> str:
-    if kind.sums != "decimal":
-        return f"sum({column})"
-    high, low = _sums_of_parts(column)
-    return f"struct_pack({HIGH} := {high}, {LOW} := {low})"
-
-
-def _wide_mean(column: str, kind: DecimalType) -> str:
-    high, low = (f"CAST({part} AS DOUBLE)" for part in _sums_of_parts(column))
-    return f"({high} * {float(BASE)!r} + {low}) / count({column}) / {10.0**kind.scale!r}"
-
-
-def _sums_of_parts(column: str) -> tuple[str, str]:
-    units = f"CAST(replace(CAST({column} AS VARCHAR), '.', '') AS HUGEINT)"
-    return f"sum({units} // {BASE})", f"sum({units} % {BASE})"
 
 
 def _grouping(levels: list[str], totals: bool) -> str:

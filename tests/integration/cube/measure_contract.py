@@ -6,6 +6,7 @@ An engine's test class inherits these tests beside `CubeContract`.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from flows.cube.port import Cube
 from flows.model.conditions import Among
-from flows.model.query import Query
+from flows.model.query import First, Order, Query
 from tests.integration.cube.cube_contract import (
     AMOUNTS,
     DAYS,
@@ -85,6 +86,29 @@ class MeasureContract:
                 "total_depth": [0, 1, 1, 1],
             },
         )
+
+    def test_the_first_groups_of_an_order_are_answered_whatever_else_is(self, cube: Cube) -> None:
+        put(
+            cube,
+            KINDS,
+            *((key, text, number, share, None, day, None) for key, text, number, share, day in (
+                ("a", "y", 4, 0.5, MAY_2), ("b", None, None, 2.5, MAY_2), ("c", "x", 4, 0.25, MAY_1),
+                ("d", "z", 1, None, None), ("e", "", 7, -1.5, MAY_1),
+            )),
+        )  # fmt: skip
+        orders: dict[tuple[Order, ...], list[str | None]] = {
+            (Order("Number.SUM", descending=True),): ["", "x", "y", "z", None],
+            (Order("Number.SUM"),): ["z", "x", "y", "", None],
+            (Order("Day.MAX", descending=True), Order("Text", descending=True)): ["y", None, "x", "", "z"],
+            (Order("Text"),): [None, "", "x", "y", "z"],
+            (Order("Share.SUM", descending=True),): [None, "y", "x", "", "z"],
+        }
+        for order, texts in orders.items():
+            query = Query("kinds", ("Number.SUM", "Day.MAX", "Share.SUM"), ("Text",))
+            for many in range(1, 7):
+                found = cube.query(replace(query, first=First(many, order)))
+                expected = cube.query(query).filter(pl.col("Text").is_in(texts[:many], nulls_equal=True))
+                assert_frame_equal(found.filter(pl.col("Text").is_in(texts[:many], nulls_equal=True)), expected)
 
     def test_of_no_rows_there_is_no_least_value_and_no_different_one(self, cube: Cube) -> None:
         measures = ("Date.MIN", "Product.MAX", "Quantity.MAX", "Product.COUNT_DISTINCT")

@@ -35,8 +35,8 @@ from flows.model.calculated import (
 )
 from flows.model.calculated_checks import calculated_measures
 from flows.model.conditions import Among, Compare, Condition
-from flows.model.query import Query
-from flows.model.question import Order, Question, Top
+from flows.model.query import Order, Query
+from flows.model.question import Question, Top
 from flows.model.tables import Column, Table
 from flows.model.types import DATE, DECIMAL, FLOAT, INTEGER, STRING
 from tests.integration.cube.cube_contract import put

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from flows.cube.engines import open_cube
 from flows.cube.port import Cube, LiveSegment
 from flows.errors import EngineFailed, EngineUnavailable
 from flows.model.merge import ChangeSet
-from flows.model.query import Query
+from flows.model.query import First, Order, Query
 from tests.cube_rows import all_rows, rows_of
 from tests.integration.cube.condition_contract import ConditionContract
-from tests.integration.cube.cube_contract import DAYS, MODEL, SALES, CubeContract, content, put, segment
+from tests.integration.cube.cube_contract import DAYS, MAY_1, MODEL, SALES, CubeContract, content, put, segment
 from tests.integration.cube.join_contract import JOINED, JoinContract
 from tests.integration.cube.level_contract import LevelContract
 from tests.integration.cube.measure_contract import MeasureContract
@@ -55,6 +56,14 @@ class TestDuckDb(CubeContract, ConditionContract, JoinContract, LevelContract, M
         assert cube.query(Query("sales", ("Quantity.SUM",)))["Quantity.SUM"].to_list() == [2**63]
         found = cube.query(Query("sales", ("Quantity.SUM",), ("Product",)))
         assert found["Quantity.SUM"].to_list() == [2**63 - 1, 1]
+
+    def test_all_but_the_first_groups_are_left_out(self, cube: DuckDbCube) -> None:
+        put(cube, SALES, *((n, MAY_1, f"product {n % 40}", n) for n in range(100)))
+        query = Query("sales", ("Quantity.SUM",), ("Product",))
+        found = cube.query(replace(query, first=First(2, (Order("Quantity.SUM", descending=True),))))
+        assert found.rows() == [("product 18", 174), ("product 19", 177)]
+        unless_exact = First(2, (Order("Quantity.MEAN"),))
+        assert cube.query(replace(query, measures=("Quantity.MEAN",), first=unless_exact)).height == 40
 
     def test_a_null_in_a_key_is_refused(self, cube: Cube) -> None:
         put(cube, SALES, *DAYS)

@@ -14,8 +14,8 @@ from flows.cube.asking.ask import Answer, ask
 from flows.cube.bounds import Bounds
 from flows.errors import QueryError, TooManyRows
 from flows.model.conditions import Among, Compare
-from flows.model.query import Query
-from flows.model.question import Order, Question, Top
+from flows.model.query import Order, Query
+from flows.model.question import Question, Top
 from flows.model.question_text import parse_order, parse_top
 from flows.model.tables import Column, Table
 from flows.model.types import DECIMAL, INTEGER, STRING

@@ -19,7 +19,8 @@ from flows.model.calculated import CalculatedMeasure, Ratio
 from flows.model.conditions import Among, Compare
 from flows.model.joint_table import JointTable
 from flows.model.merge import ChangeSet
-from flows.model.question import Order, Question, Top
+from flows.model.query import Order
+from flows.model.question import Question, Top
 from flows.model.tables import CONTRIBUTORS_COUNT, Column, Table, TableJoin
 from flows.model.types import BOOLEAN, DATE, FLOAT, INTEGER, STRING
 from tests.cube_rows import rows_of
