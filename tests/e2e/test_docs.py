@@ -7,6 +7,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -84,6 +85,16 @@ def test_a_question_of_the_documents_is_answered_as_it_stands_there(
     done = CliRunner().invoke(app, shlex.split(line.line)[1:], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert done.output and done.stdout.startswith(line.shown)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(live)
+    monkeypatch.setenv("CUBEFEED_STATE", "data/state")
+    names: dict[str, Any] = {}
+    (shown,) = blocks(README, "python")
+    exec(shown.text, names)
+    assert names["frame"]["Quantity.SUM"].sum() == 17
 
 
 @pytest.mark.slow
