@@ -27,7 +27,7 @@ test: $(READY)        ## all tests, three at a time, since many of them wait for
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: $(READY)   ## the tests without servers and browsers, or a part of them: TESTS=tests/unit/landing
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -p no:schemathesis $(TESTS) -m "not deep and not slow"
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -p no:schemathesis $(TESTS) -m "not deep and not slow"
 
 test-atoti: $(READY)  ## the tests on a real Atoti engine: needs its licence
 	@$(BIN)/python -m pytest -m atoti

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import pytest
+
 from tests.repository import FLOWS
+
+pytestmark = pytest.mark.slow
 
 STARTERS = {
     "Thread", "Timer", "Process", "ThreadPoolExecutor", "ProcessPoolExecutor", "create_task", "ensure_future",

@@ -9,6 +9,8 @@ import pytest
 
 from tests.repository import ROOT
 
+pytestmark = pytest.mark.slow
+
 CODE = ("flows", "deployments", "tests")
 Names = ast.Import | ast.ImportFrom | ast.Attribute
 OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
+
 from tests.repository import FLOWS
 from tests.unit.test_boundary_list import parts
+
+pytestmark = pytest.mark.slow
 
 WRITERS = {
     "sys.stdout.write", "sys.stderr.write", "print", "writelines", "writerow", "writerows", "echo", "secho",

@@ -12,6 +12,8 @@ from flows.day_report import html
 from flows.web.templates import open_templates, page_templates
 from tests.repository import FLOWS
 
+pytestmark = pytest.mark.slow
+
 TEMPLATES = {"flows.web": page_templates(), "flows.day_report": html.report_templates()}
 NAMES = [(package, name) for package, templates in TEMPLATES.items() for name in templates.list_templates()]
 MARKED_AS_HTML = ["day_report/html.py"]

@@ -19,6 +19,8 @@ from tests.integration.cube.level_contract import LevelContract
 from tests.integration.cube.measure_contract import MeasureContract
 from tests.integration.cube.row_contract import RowContract
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def atoti_cube() -> Iterator[Cube]:

@@ -67,6 +67,7 @@ def test_where_nothing_runs_none_of_the_days_is_closed(tmp_path: Path) -> None:
     assert "Nothing is running" in str(done.exception)
 
 
+@pytest.mark.slow
 def test_on_a_day_without_data_none_is_expected(tmp_path: Path) -> None:
     expect = DailyBy("07:00", "Europe/Paris", day="Date", weekdays=(0, 1, 2, 3, 4))
     with live(tmp_path, "polling", expect=expect) as living:

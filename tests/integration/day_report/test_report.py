@@ -80,6 +80,7 @@ def test_a_day_without_rows_is_reported_as_such(living: LiveFeed) -> None:
     assert reported(living).day == day(1)
 
 
+@pytest.mark.slow
 def test_a_report_is_kept_and_made_again_it_is_the_same(living: LiveFeed) -> None:
     state = living.landing.parent / "state"
     closed = ask(living, "close-day", run="run-1")

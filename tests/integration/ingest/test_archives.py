@@ -68,6 +68,7 @@ def test_members_that_were_lost_come_back_with_an_archive_that_has_them(tmp_path
         living.wait_for({1: 1, 2: 2, 9: 9})
 
 
+@pytest.mark.slow
 def test_a_lost_ledger_is_made_again_with_archives_and_members(tmp_path: Path) -> None:
     fill(tmp_path)
     lose_the_ledger(tmp_path)

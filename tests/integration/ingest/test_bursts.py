@@ -112,6 +112,7 @@ async def test_an_initial_load_also_loads_what_landed_meanwhile_and_did_not_fit_
         assert (found.files, feed.datasets["sales"].monitor.inbox.list_waiting()) == (7, {})
 
 
+@pytest.mark.slow
 async def test_what_became_of_many_files_is_kept_by_a_window_in_bounded_room(
     quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

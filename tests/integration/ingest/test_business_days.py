@@ -320,6 +320,7 @@ def test_a_close_whose_segments_cannot_be_compacted_now_closes_the_day(
         assert ask(living, "close-day", date="2021-05-01")["day"]["state"] == "closed"
 
 
+@pytest.mark.slow
 def test_a_day_whose_batch_was_staged_and_not_applied_is_told_of_once_the_table_is_filled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

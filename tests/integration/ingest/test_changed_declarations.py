@@ -17,7 +17,7 @@ from tests.cube_rows import all_rows
 from tests.integration.live_feed import LiveFeed, ask, live, sales
 from tests.integration.store.lost_ledger import load
 
-pytestmark = pytest.mark.usefixtures("quick")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick")]
 
 KEY = "ID = dy.Int64(primary_key=True); Date = dy.Date(); Product = dy.String(); "
 PLAIN = KEY + "Quantity = dy.Int64()"

@@ -138,6 +138,7 @@ def test_force_does_not_lift_a_late_copy_above_the_correction(start: Start) -> N
     assert living.quantities() == {1: 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["load", "reload", "unload"])
 def test_a_dry_run_says_what_would_change_and_changes_nothing(start: Start, kind: Kind) -> None:
     living = start()

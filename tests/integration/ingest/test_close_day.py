@@ -117,6 +117,7 @@ def test_a_close_that_could_not_move_the_horizon_leaves_its_dataset_at_work(
         living.wait_for({1: 1})
 
 
+@pytest.mark.slow
 def test_an_old_row_that_covers_a_newer_day_still_covers_it_once_it_has_left(
     tmp_path: Path, observer: Observer
 ) -> None:

@@ -59,6 +59,7 @@ def living(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         yield made
 
 
+@pytest.mark.slow
 def test_each_of_them_is_grouped_by_and_asked_for(living: LiveFeed) -> None:
     state = living.landing.parent / "state"
     for name in LEVELS:

@@ -23,6 +23,7 @@ from tests.integration.store.lost_ledger import fill, segment_files
 pytestmark = pytest.mark.usefixtures("quick")
 
 
+@pytest.mark.slow
 def test_a_start_looks_for_covered_rows_unless_the_last_commit_has_shown_that_there_are_none(
     tmp_path: Path, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

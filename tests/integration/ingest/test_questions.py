@@ -223,6 +223,7 @@ def test_a_segment_that_an_earlier_declaration_has_made_holds_no_value_of_a_new_
         living.wait_for_state("next.csv", "loaded")
 
 
+@pytest.mark.slow
 def test_reports_and_closes_go_on_after_the_day_column_was_renamed(tmp_path: Path) -> None:
     with live(tmp_path, "polling", expect=PARIS) as living:
         living.put("a.csv", sales(4))

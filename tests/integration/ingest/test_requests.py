@@ -204,6 +204,7 @@ HOSTILE: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_request_written_by_hand_fails_with_its_reason_and_the_next_file_loads(living: LiveFeed) -> None:
     ledger = living.feed.ledger.file
     left = {what: write_by_hand(ledger, **columns) for what, columns in HOSTILE.items()}

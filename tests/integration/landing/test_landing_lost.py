@@ -134,6 +134,7 @@ def test_a_directory_that_was_made_again_with_its_files_is_accepted_in_silence(
     assert "waiting, because" not in caplog.text
 
 
+@pytest.mark.slow
 def test_files_deleted_while_down_are_unloaded_once_the_same_directory_is_not_empty(
     observer: Observer, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def said(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [caveat for caveat in answer["caveats"] if caveat["dataset"] == "products"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick", "in_order")
 def test_rows_show_without_a_match_until_the_joined_table_is_there_and_those_that_stay_so_are_counted(
     shop: Settings, monkeypatch: pytest.MonkeyPatch

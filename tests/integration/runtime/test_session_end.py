@@ -79,6 +79,7 @@ def each_with_one_error() -> Iterator[Any]:
             yield pytest.param(what, error, marks=marks, id=f"{what}-{type(error).__name__}")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick", "in_order")
 @pytest.mark.parametrize(("what", "error"), list(each_with_one_error()))
 def test_whatever_a_stage_a_thread_or_a_task_raises_ends_the_session_and_says_why(

@@ -80,6 +80,7 @@ def is_whole(feed: Feed) -> bool:
     return not any(each["missing"] or each["extra"] or each.get("restore") for each in found)
 
 
+@pytest.mark.slow
 def test_the_state_of_the_edition_before_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     names = make_former_state(tmp_path)
     with started(tmp_path, names) as feed:

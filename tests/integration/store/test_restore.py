@@ -103,6 +103,7 @@ def test_nothing_is_restored_where_nothing_is(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backed_up", ["never", "before", "after"])
 def test_a_file_renamed_before_the_loss_is_corrected_and_not_doubled(tmp_path: Path, backed_up: str) -> None:
     with live(tmp_path, "native") as living:

@@ -61,6 +61,7 @@ REPORT = DayReport(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_form_says_what_the_day_is_and_which_totals_are_others() -> None:
     words = "restated 2021-05-04 06:00:00 UTC, 17 rows"
     page = " ".join(PageText(make_page(REPORT)).texts)
@@ -208,6 +209,7 @@ def test_numbers_are_grouped_and_short() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_charts_are_loaded_only_where_a_report_is_made() -> None:
     code = "import sys, flows.cli.main, flows.day_report.build; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

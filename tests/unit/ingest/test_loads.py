@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def loads_of(outcomes: list[Outcome]) -> LoadSummary:
     return loads
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(OUTCOMES, OUTCOMES)
 def test_one_sum_after_the_other_is_the_sum_of_all(earlier: list[Outcome], later: list[Outcome]) -> None:

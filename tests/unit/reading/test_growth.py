@@ -23,6 +23,8 @@ from flows.model.policies import SkipRows
 from flows.reading.file_reader import FileContent
 from tests.integration.reading.costly_files import Pair
 
+pytestmark = pytest.mark.slow
+
 
 class Keyed(dy.Schema):
     A = dy.Integer(primary_key=True)

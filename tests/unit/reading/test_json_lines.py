@@ -238,6 +238,7 @@ VALUES = st.one_of(
 OBJECTS = st.fixed_dictionaries({}, optional=dict.fromkeys((*LINE, "other"), VALUES))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(OBJECTS, min_size=1, max_size=4), st.booleans(), st.sampled_from([(",", ":"), (", ", ": ")]))
 def test_random_objects_give_the_same_rows_and_findings_at_once_and_one_by_one(

@@ -263,6 +263,7 @@ def test_days_that_no_calendar_holds_are_findings() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_footer_that_says_two_numbers_of_rows_is_refused() -> None:
     rows = [ROW | {"Order": str(number)} for number in range(50)]
     body = parquet(pa.Table.from_pylist(rows), row_group_size=10)

@@ -92,6 +92,7 @@ def test_a_first_line_is_compared_up_to_a_length_and_refused_beyond_it() -> None
         )
 
 
+@pytest.mark.slow
 def test_a_header_that_is_declared_longer_may_be_so() -> None:
     names = tuple(f"a column with a long name {number}" for number in range(MAX_HEADER_CHARS // 20))
     line = ",".join(names)
