@@ -18,8 +18,6 @@ from flows.cli.tail import landed_files, visible_after_s
 from tests.integration.live_feed import sales
 from tests.integration.web.running_session import Session
 
-pytest_plugins = ("tests.integration.web.conftest",)
-
 
 def state_of(session: Session) -> Path:
     return session.living.landing.parent / "state"
