@@ -75,6 +75,7 @@ class DirectoryMonitor:
         self._root: DirectoryIdentity | None = None
         self._root_checked_at = self._rearm_at = -inf
         self._logged_problem: str | None = None
+        self._logged_beside = False
 
     def claim_settled(self, *, max_files: int, max_bytes: int) -> ClaimedFiles:
         """Take in what happened since the last call, and claim what is settled or gone; see `Inbox.find_ready`.
@@ -160,6 +161,7 @@ class DirectoryMonitor:
             self._poll_for_now(_TOO_DEEP)
         ready = self.inbox.find_ready(max_files=max_files, max_bytes=max_bytes)
         self._log_problem()
+        self._log_beside()
         return ready
 
     def _interval_s(self) -> float:
@@ -234,6 +236,12 @@ class DirectoryMonitor:
             else:
                 log.info("%s: %s can be read again", name, where)
             self._logged_problem = problem
+
+    def _log_beside(self) -> None:
+        """Say once that files lie there which the pattern leaves out: whoever put them there may wait for them."""
+        if (beside := self.inbox.beside) is not None and not self._logged_beside:
+            log.info("%s: %s", self.inbox.dataset.name, beside.words(self.inbox.dataset.all_patterns))
+            self._logged_beside = True
 
     def _keep_record(self) -> None:
         """Have it remembered before anything is judged that was found since."""

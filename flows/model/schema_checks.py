@@ -40,7 +40,9 @@ def check_column(name: str, column: dy.Column, field: str) -> None:
     """
     known = ", ".join(sorted({declared.__name__ for declared in DECLARED}))
     require(type(column) in DECLARED, field, f"one of {known}", type(column).__name__)
-    require(bool(name) and not _is_pattern(name), field, "another name: a text that is no pattern", name)
+    nameless = "columns that have names; where lines end with a delimiter: format=Csv(trailing_delimiter=True)"
+    require(bool(name), field.rstrip("."), nameless, name)
+    require(not _is_pattern(name), field, "another name: a text that is no pattern", name)
     require(name not in RESERVED, field, "another name; this one is taken", name)
     counted = f"{name}.COUNT" == CONTRIBUTORS_COUNT and column.nullable  # its count of values would be that of rows
     require(not counted, field, "another name, or not nullable", name)

@@ -3,6 +3,7 @@ lie beside the pattern."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def test_a_name_that_is_shown_escaped_is_typed_as_it_is_shown(tmp_path: Path) ->
         living.wait_for({1: 1})
 
 
-def test_files_beside_the_pattern_are_counted_with_an_example(tmp_path: Path) -> None:
+def test_files_beside_the_pattern_are_counted_with_an_example(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="flows.landing.monitor")
     with live(tmp_path, "polling") as living:
         living.look()
         assert living.status()["beside"] is None
@@ -74,6 +76,8 @@ def test_files_beside_the_pattern_are_counted_with_an_example(tmp_path: Path) ->
         state = str(tmp_path / "state")
         printed = CliRunner().invoke(app, ["status", "--state", state]).stdout
         assert "sales: 2 files beside the pattern *.csv, such as " in printed
+        logged = [record.getMessage() for record in caplog.records if "beside the pattern" in record.getMessage()]
+        assert len(logged) == 1 and logged[0].startswith("sales: ")
 
 
 def test_the_doctor_checks_what_was_last_served_and_names_what_lies_beside_it(tmp_path: Path) -> None:

@@ -394,7 +394,7 @@ def test_two_datasets_that_take_the_same_files_are_refused(tmp_path: Path) -> No
         ({"Source.File": dy.String()}, "schema.Source.File another name: what Source.File and Source.Loaded say"),
         ({"*": dy.String()}, "another name: a text that is no pattern"),
         ({"^a.*$": dy.String()}, "another name: a text that is no pattern"),
-        ({"": dy.String()}, "another name: a text that is no pattern"),
+        ({"": dy.String()}, "make schema columns that have names"),
     ],
 )
 def test_a_name_that_says_two_things_is_refused_at_the_start(columns: dict[str, dy.Column], words: str) -> None:
