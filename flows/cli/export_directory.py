@@ -21,10 +21,8 @@ from flows.store.disk import room_for
 MANIFEST = "_manifest.json"
 """A name that begins so is left out by what reads a directory of Parquet files: pyarrow, pandas, Spark."""
 FILE_ROWS = 1 << 20
-"""Rows of a file at most."""
+"""Rows that are written at once, after which a file ends: the session does not wait much longer for who reads."""
 GROUP_ROWS = 1 << 17
-OPEN_FILES = 200
-"""Files that are written at the same time, where a column parts the rows: each holds some of its rows in memory."""
 MOST_PARTITIONS = 10_000
 _WRITTEN: dict[str, Any] = {"compression": "zstd"}
 
@@ -90,25 +88,41 @@ class ExportDirectory:
     def _write_files(self, partial: Path, stream: pa.RecordBatchReader) -> list[dict[str, Any]]:
         """Write the rows as they come; returns what each file is."""
         written: list[Any] = []
+        for number, rows in enumerate(_slabs(stream)):
+            self._write_slab(partial, rows, number, written.append)
+        found = [_described(Path(file.path), partial, file.metadata.num_rows) for file in written]
+        return sorted(found, key=lambda file: str(file["path"]))
+
+    def _write_slab(self, partial: Path, rows: pa.Table, number: int, note: Any) -> None:
+        """Write some rows; where a column parts them, sorted by it, so that few files are open at the same time."""
         by = self._partition_by
-        flavor = None if by is None else pad.partitioning(pa.schema([stream.schema.field(by)]), flavor="hive")
         pad.write_dataset(
-            stream,
+            rows if by is None else rows.sort_by(by),
             partial,
             format="parquet",
-            basename_template="part-{i}.parquet",
-            partitioning=flavor,
+            basename_template=f"part-{number}-{{i}}.parquet",
+            partitioning=None if by is None else pad.partitioning(pa.schema([rows.schema.field(by)]), flavor="hive"),
             file_options=pad.ParquetFileFormat().make_write_options(**_WRITTEN),
-            max_open_files=OPEN_FILES,
             max_partitions=MOST_PARTITIONS,
-            max_rows_per_file=FILE_ROWS,
             max_rows_per_group=GROUP_ROWS,
-            file_visitor=written.append,
+            file_visitor=note,
             existing_data_behavior="overwrite_or_ignore",
             use_threads=False,
         )
-        found = [_described(Path(file.path), partial, file.metadata.num_rows) for file in written]
-        return sorted(found, key=lambda file: str(file["path"]))
+
+
+def _slabs(stream: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """The rows of a stream, so many at a time that they fit into memory."""
+    batches: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in stream:
+        batches.append(batch)
+        rows += batch.num_rows
+        if rows >= FILE_ROWS:
+            yield pa.Table.from_batches(batches, stream.schema)
+            batches, rows = [], 0
+    if batches:
+        yield pa.Table.from_batches(batches, stream.schema)
 
 
 def _described(file: Path, root: Path, rows: int) -> dict[str, Any]:

@@ -83,7 +83,9 @@ class Api:
             bounds = Bounds(within_s=self._timeout_s)
             try:
                 answer = await pool.run(lambda: self._answer(endpoint, given, bounds, request.headers), bounds, request)
-                return answer if isinstance(answer, Response) else self._streamed(answer, request.url.path)
+                if isinstance(answer, Response):
+                    return answer
+                return _head(answer) if request.method == "HEAD" else self._streamed(answer, request.url.path)
             except QueryError as error:
                 return refuse(error, 400)
             except QuestionFailed as failed:
@@ -129,6 +131,13 @@ class Api:
 
     def _describe(self, question: Question[Parameters]) -> Response:
         return reply(describe(self.endpoints, question.source.model()))
+
+
+def _head(stream: Stream) -> Response:
+    """The headers of a stream, of which nothing is made; how long it would be is not known."""
+    answer = Response(headers=dict(stream.headers), media_type=stream.media_type)
+    del answer.headers["content-length"]
+    return answer
 
 
 def _description(answer: Callable[[Question[Parameters]], Response]) -> Endpoint[Parameters]:

@@ -20,7 +20,7 @@ from tests.e2e.up.test_prefect_access import OPEN
 from tests.repository import ROOT
 
 LINES = [each for document in (README, RUNNING, ASKING, DECLARING) for each in typed(document)]
-ASKED = re.compile(r"cubefeed (query|rows|files|findings|history|status|report|close-day|doctor)\b")
+ASKED = re.compile(r"cubefeed (query|rows|export|files|findings|history|status|report|close-day|doctor)\b")
 HERE = [each for each in LINES if ASKED.match(each.line)]
 ELSEWHERE = {
     "make demo": "test_demo.py",

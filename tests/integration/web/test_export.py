@@ -53,7 +53,7 @@ def test_a_table_is_exported_with_a_manifest_that_names_its_files(session: Sessi
     session.living.put("c.csv", sales(9, start=30))
     session.living.wait_until(lambda: 30 in session.living.quantities())
     assert cli(session, "-o", str(to), "--overwrite")[0] == 0
-    assert sorted(os.listdir(to)) == ["_manifest.json", "part-0.parquet"]
+    assert sorted(os.listdir(to)) == ["_manifest.json", "part-0-0.parquet"]
     later = json.loads((to / "_manifest.json").read_text())
     assert later["rows"] == 4 and later["commit"] > manifest["commit"]
 
