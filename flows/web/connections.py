@@ -100,6 +100,10 @@ class Connection:
         """Its answer was made, and the next request may come."""
         self.is_idle, self.since = True, time.monotonic()
 
+    def progress(self) -> None:
+        """The other side has read."""
+        self.read_at = time.monotonic()
+
     def look(self, now: float) -> None:
         """Note whether the other side reads."""
         unsent = self.transport.get_write_buffer_size()

@@ -111,6 +111,12 @@ class BoundedProtocol(H11Protocol):
         super().pause_writing()
         self._bounds.bound_unsent()
 
+    def resume_writing(self) -> None:
+        """What was sent at once is being read: between two looks at what waits, as much may have come anew."""
+        super().resume_writing()
+        if self._held is not None:
+            self._held.progress()
+
     def on_response_complete(self) -> None:
         """The next request may come."""
         if self._held is not None:

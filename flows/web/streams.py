@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
+PART_BYTES = 1 << 18
+"""What is handed on at once: whoever reads slowly is seen to read."""
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -62,8 +65,8 @@ class StreamedAnswer(StreamingResponse):
         while part is not None:
             async with self._at_once:
                 part = await loop.run_in_executor(self._thread, self._next)
-            if part:
-                yield part
+            for start in range(0, len(part or b""), PART_BYTES):
+                yield (part or b"")[start : start + PART_BYTES]
 
     def _next(self) -> bytes | None:
         return next(self._stream.parts, None)

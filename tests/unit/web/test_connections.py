@@ -159,3 +159,16 @@ def test_it_is_said_once_in_a_while_how_many_were_refused(clock: list[float], ca
         held.sweep()
         held.sweep()
     assert caplog.messages == ["50 connections of the live page refused or ended: too many at once, or too slow"]
+
+
+def test_who_reads_as_fast_as_more_is_sent_is_not_ended_for_what_waits(clock: list[float]) -> None:
+    held, reading, standing = Connections(), Wire(unsent=1000), Wire(unsent=1000)
+    entries = opened(held, clock, reading, standing)
+    for entry in entries:
+        entry.begin()
+    held.sweep()
+    for _ in range(3):
+        clock[0] += connections.STALLED_S - 1
+        entries[0].progress()  # and as much was sent since: what waits is the same
+        held.sweep()
+    assert ended(reading, standing) == [False, True]
