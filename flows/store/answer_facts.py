@@ -16,7 +16,7 @@ from flows.model.files import shown
 from flows.model.lifecycle import LIVE, State
 from flows.store.ledger import Ledger
 from flows.store.schema import alerts, batches, business_days, overruled, paths, versions
-from flows.store.statements import OF
+from flows.store.statements import OF, among_named, named
 
 _ACCEPTED = versions.alias("accepted")
 _HAS_ROWS = exists().where(_ACCEPTED.c.id == paths.c.accepted, _ACCEPTED.c.state.in_(LIVE))
@@ -28,15 +28,17 @@ def _count(*conditions: Any) -> Select[tuple[int]]:
 
 
 # Refused versions and those that are overruled are few: from these to their paths, never through all paths.
-_REFUSED = (
+_REFUSED_NOW = (
     _count(versions.c.dataset == OF, versions.c.state == State.QUARANTINED.value, paths.c.present)
     .select_from(versions.join(paths, paths.c.id == versions.c.path_id))
     .where(paths.c.judged == versions.c.id)
 )
-_OVERRULED = (
-    _count(overruled.c.dataset == OF, versions.c.state.in_(LIVE), paths.c.accepted == versions.c.id)
-    .select_from(overruled.join(versions, versions.c.content == overruled.c.content))
-    .join(paths, paths.c.id == versions.c.path_id)
+_REFUSED, _STALE = _REFUSED_NOW.where(~_HAS_ROWS), _REFUSED_NOW.where(_HAS_ROWS)
+_OVERRULED = select(overruled.c.content).where(overruled.c.dataset == OF)
+_OVERRULED_NOW = (
+    select(versions.c.state)
+    .select_from(versions.join(paths, paths.c.id == versions.c.path_id))
+    .where(versions.c.content.in_(among_named()), paths.c.accepted == versions.c.id)
     .where((paths.c.judged == paths.c.accepted) | ~paths.c.present)
 )
 _GONE_WITH_ROWS = _count(_OF_PATHS, ~paths.c.present, _HAS_ROWS).select_from(paths)
@@ -85,15 +87,21 @@ def answer_facts(ledger: Ledger, dataset: str) -> AnswerFacts:
     """How a dataset stands in the ledger."""
     of = {"of": dataset}
     with ledger.reading() as connection:
-        stale = connection.scalar(_REFUSED.where(_HAS_ROWS), of) or 0
         return AnswerFacts(
             _as_of(connection, dataset),
-            connection.scalar(_REFUSED.where(~_HAS_ROWS), of) or 0,
-            stale + (connection.scalar(_OVERRULED, of) or 0),
+            connection.scalar(_REFUSED, of) or 0,
+            (connection.scalar(_STALE, of) or 0) + _overruled(connection, dataset),
             connection.scalar(_GONE_WITH_ROWS, of) or 0,
             _days(connection, dataset),
             _is_restored(connection, dataset),
         )
+
+
+def _overruled(connection: Connection, dataset: str) -> int:
+    """The states are looked at here: to ask for them would choose the index of all versions that are loaded."""
+    contents = connection.scalars(_OVERRULED, {"of": dataset}).all()
+    states = connection.scalars(_OVERRULED_NOW, named(contents)).all() if contents else ()
+    return sum(state in LIVE for state in states)
 
 
 def _as_of(connection: Connection, dataset: str) -> AsOf:

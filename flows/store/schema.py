@@ -49,6 +49,7 @@ paths = Table(
     Column("inode", Integer),
     UniqueConstraint("dataset", "path"),
 )
+Index("paths_gone", paths.c.dataset, sqlite_where=~paths.c.present)
 
 versions = Table(
     "versions",
