@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from flows.web.server import LiveServer
 from tests.documents import ASKING, blocks
 from tests.integration.live_feed import live, sales
 from tests.integration.web.running_session import Session
+from tests.repository import ROOT
 from tests.sound_source import SoundSource
 from tests.waiting import PATIENCE_S
 
@@ -86,6 +88,18 @@ def test_the_python_of_the_documents_runs_as_it_stands_there(
     session.living.wait_for_state("sales_2021-05-02.csv", "loaded")
     exec("".join(block.text for block in blocks(ASKING, "python") if block.note != "recipe"))
     assert "bad.csv" in capsys.readouterr().out
+
+
+def test_the_sample_notebook_runs_from_its_first_cell_to_its_last(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBEFEED_STATE", str(session.living.landing.parent / "state"))
+    cells = json.loads((ROOT / "data" / "sales.ipynb").read_text(encoding="utf-8"))["cells"]
+    names: dict[str, object] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert isinstance(names["sales"], pd.DataFrame) and names["sales"]["Quantity.SUM"].sum() == 17
 
 
 def test_what_can_be_asked_is_completed_and_described(cube: cubefeed.Connection) -> None:
