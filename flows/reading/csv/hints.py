@@ -50,15 +50,14 @@ def with_hints(dataset: Dataset, sources: Sequence[Source], rows: RawRows) -> Ra
         for finding in _asked(found):
             for words, other in _options(form, finding):
                 tried.setdefault((finding.rule, words), (other, []))[1].append(file)
-    remedies = dict[tuple[int, str], str]()
+    remedies = dict[int, dict[str, str]]()
     for (rule, words), (other, files) in tried.items():
-        left = [file for file in files if (file, rule) not in remedies and not is_packed(rows.bodies[file])]
+        left = [file for file in files if rule not in remedies.get(file, ()) and not is_packed(rows.bodies[file])]
         heads = [Source(sources[file].path, _head(rows.bodies[file]), opened=True) for file in left]
         for file, found in zip(left, _found_with(dataset, other, heads), strict=False):
             if _takes(found, rows.found[file], rule):
-                remedies[file, rule] = words
-    told = [_told(found, {rule: words for (of, rule), words in remedies.items() if of == file})
-            for file, found in enumerate(rows.found)]  # fmt: skip
+                remedies.setdefault(file, {})[rule] = words
+    told = [_told(found, remedies[file]) if file in remedies else found for file, found in enumerate(rows.found)]
     return replace(rows, found=tuple(told))
 
 
@@ -158,8 +157,6 @@ def _takes(found: FileFindings, before: FileFindings, rule: str) -> bool:
 
 def _told(found: FileFindings, remedies: dict[str, str]) -> FileFindings:
     """The findings with the options that take their lines."""
-    if not remedies:
-        return found
     words = {each.rule: (each.expected or "", f"{each.expected}; {remedies[each.rule]}")
              for each in reversed(found.findings) if each.rule in remedies}  # fmt: skip
     refusal = found.refusal
