@@ -57,7 +57,7 @@ def compile_level(level: Level, names: TableNames) -> str:
             return names.inside[column]
         case CalendarPart(column, zone, period):
             day = _local_day(column, zone, names)
-            return day if period is None else _period_number(day, period)
+            return day if period is None else _period_number(day, period, once=zone is not None)
         case SourceFact(fact):
             return names.sources.columns[fact]
         case Joined(join, _, found, missing):
@@ -108,8 +108,15 @@ def _local_day(column: str, zone: str | None, names: TableNames) -> str:
     return f"CASE WHEN {shift} IS NULL THEN CAST({local_clock(moment, zone)} AS DATE) ELSE {shifted} END"
 
 
-def _period_number(day: str, period: PeriodType) -> str:
-    """The number of the period in which a day lies, as `PeriodType` counts."""
-    units = f"year({day}) * 12 + month({day}) - 1" if period.unit == "month" else f"({day} - DATE '0001-01-01')"
+def _period_number(day: str, period: PeriodType, *, once: bool) -> str:
+    """The number of the period in which a day lies, as `PeriodType` counts.
+
+    Args:
+        day: the day.
+        period: the periods.
+        once: whether it takes longer to find the day twice than to count months in the slower way.
+    """
+    months = f"12 + datediff('month', DATE '0001-01-01', {day})" if once else f"year({day}) * 12 + month({day}) - 1"
+    units = months if period.unit == "month" else f"({day} - DATE '0001-01-01')"
     found = f"(({units} - {period.shift}) // {period.size})"
     return found if period.cycle is None else f"(({found} + {period.cycle}) % {period.cycle})"

@@ -49,7 +49,12 @@ def test_each_moment_lies_in_the_day_that_the_clocks_show(zone: str) -> None:
     with closing(DuckDbCube((table,))) as cube:
         cube.apply(ChangeSet("t", frozenset(), rows_of(table, [(moment, 1) for moment in moments])))
         found = cube.query(Query("t", ("Number.SUM",), ("At.Day",)))
+        months = cube.query(Query("t", ("Number.SUM",), ("At.Month", "At.Year")))
     assert dict(found.rows()) == dict(sorted(expected.items()))
+    by_month: dict[str, int] = {}
+    for day, number in expected.items():
+        by_month[f"{day:%Y-%m}"] = by_month.get(f"{day:%Y-%m}", 0) + number
+    assert months.rows() == [(month, month[:4], number) for month, number in sorted(by_month.items())]
 
 
 def test_a_day_on_which_the_clocks_are_set_has_no_shift() -> None:

@@ -200,7 +200,7 @@ def test_the_command_says_how_many_rows_there_are_and_how_to_go_on(tmp_path: Pat
         assert "1 to 2 of 3 rows; go on with --offset 2\n" in found.stderr
         assert "a.csv" in found.stdout and "Source.Line" in found.stdout and "Also_in" not in found.stdout
         whole = json.loads(printed(made, "--format", "json").stdout)
-        assert whole == asked(made, limit=100)
+        assert whole == asked(made, limit=100, envelope="true")
         assert "none of 0 rows" in printed(made, "--where", "ID=9").stderr
         ask(made, "unload", "a.csv")
         assert asked(made)["count"] == 0
