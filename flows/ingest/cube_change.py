@@ -88,10 +88,13 @@ def _candidates(
 ) -> tuple[pl.DataFrame, dict[int, Rank]]:
     """All live rows that compete for a key which this batch brings, takes away, or gives another rank."""
     table, keys = dataset.table, list(dataset.table.keys)
-    touched = pl.concat([at_stake.select(keys), new.select(keys)], how="vertical_relaxed").unique()
+    touched = pl.concat([at_stake.select(keys), new.select(keys)], how="vertical_relaxed")
     near = {segment.id for segment in segments.of(dataset.name).values() if may_hold(segment, touched[keys[0]])}
     live = segments.near(dataset, near)
     others = [Part(p.facts, p.path, {id: rank for id, rank in p.ranks.items() if id not in plan.brought}) for p in live]
-    older = rows_with_keys([part for part in others if part.ranks], table, touched)
+    others = [part for part in others if part.ranks]
+    if not others:
+        return new, dict(plan.ranks)  # as of a list whose one file is corrected
+    older = rows_with_keys(others, table, touched.unique())
     ranks = {id: rank for part in others for id, rank in part.ranks.items()} | plan.ranks
     return pl.concat([older, new.select(older.columns)], how="vertical_relaxed"), ranks
