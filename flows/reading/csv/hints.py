@@ -48,6 +48,8 @@ def with_hints(dataset: Dataset, sources: Sequence[Source], rows: RawRows) -> Ra
     form, tried = csv_of(dataset), dict[tuple[str, str], tuple[Csv, list[int]]]()
     for file, found in enumerate(rows.found):
         for finding in _asked(found):
+            if (finding.line or 0) > _last_line(rows.bodies[file]):
+                continue
             for words, other in _options(form, finding):
                 tried.setdefault((finding.rule, words), (other, []))[1].append(file)
     remedies = dict[int, dict[str, str]]()
@@ -57,7 +59,10 @@ def with_hints(dataset: Dataset, sources: Sequence[Source], rows: RawRows) -> Ra
         for file, found in zip(left, _found_with(dataset, other, heads), strict=False):
             if _takes(found, rows.found[file], rule):
                 remedies.setdefault(file, {})[rule] = words
-    told = [_told(found, remedies[file]) if file in remedies else found for file, found in enumerate(rows.found)]
+    told = [
+        _told(found, remedies[file], _last_line(rows.bodies[file])) if file in remedies else found
+        for file, found in enumerate(rows.found)
+    ]
     return replace(rows, found=tuple(told))
 
 
@@ -123,6 +128,11 @@ def _head(body: bytes) -> bytes:
     return body if len(body) <= _HEAD_BYTES else body[: body.rfind(b"\n", 0, _HEAD_BYTES) + 1]
 
 
+def _last_line(body: bytes) -> int:
+    """The last line on which options are tried."""
+    return _head(body).count(b"\n") + (len(body) <= _HEAD_BYTES)
+
+
 def _found_with(dataset: Dataset, form: Csv, heads: Sequence[Source]) -> Sequence[FileFindings]:
     """What is found in files that are read with another format; nothing where that takes too much memory."""
     if not heads:
@@ -155,15 +165,14 @@ def _takes(found: FileFindings, before: FileFindings, rule: str) -> bool:
     return before.refusal is not None or set(found.refused_lines) < set(before.refused_lines)
 
 
-def _told(found: FileFindings, remedies: dict[str, str]) -> FileFindings:
-    """The findings with the options that take their lines."""
-    words = {each.rule: (each.expected or "", f"{each.expected}; {remedies[each.rule]}")
-             for each in reversed(found.findings) if each.rule in remedies}  # fmt: skip
-    refusal = found.refusal
-    for before, after in words.values():
-        refusal = refusal and refusal.replace(f"expected {before}, got", f"expected {after}, got")
-    findings = [
-        replace(each, expected=f"{each.expected}; {remedies[each.rule]}") if each.rule in remedies else each
-        for each in found.findings
-    ]
+def _told(found: FileFindings, remedies: dict[str, str], last_line: int) -> FileFindings:
+    """The findings, those up to a line with the options that take them."""
+    findings, refusal = list[Finding](), found.refusal
+    for each in found.findings:
+        if each.rule in remedies and each.line is not None and each.line <= last_line:
+            more = f"{each.expected}; {remedies[each.rule]}"
+            refusal = refusal and refusal.replace(f"expected {each.expected}, got", f"expected {more}, got")
+            findings.append(replace(each, expected=more))
+        else:
+            findings.append(each)
     return replace(found, findings=tuple(findings), refusal=refusal)

@@ -88,6 +88,14 @@ def test_what_is_named_is_counted_once_it_is_declared() -> None:
     assert [each.words for each in found.tolerated] == ["column Amount missing in 2 rows"]
 
 
+def test_nothing_is_said_of_lines_so_far_below_that_no_option_was_tried_on_them() -> None:
+    rows = "x,1\n" * 20_000
+    far = read(f"Product,Amount\n{rows}TOTAL 1\n{rows}").found[0].findings
+    assert [finding.expected for finding in far] == ["2 fields, got 1"]
+    near = read(f"Report\nProduct,Amount\n{rows}").found[0].findings
+    assert "preamble" in (near[0].expected or "")
+
+
 def test_each_file_of_a_batch_has_its_own_and_a_refused_one_says_it_in_its_reason() -> None:
     files = {"good": "Product,Amount\nx,1\n", "above": "May\nProduct,Amount\nx,1\n", "below": "Product,Amount\nx,1,\n"}
     rows = CsvReader(SALES).parse([Source(name, text.encode()) for name, text in files.items()])
