@@ -157,7 +157,7 @@ def test_measures_of_several_datasets_are_asked_together(shop: Settings) -> None
             ((*both, "where=Date=2021-05-01"), "where", "products has none such"),
             ((*both, "having=contributors.COUNT>1"), "having", "sales:contributors.COUNT"),
             ((*both, "sort=Colour.SUM"), "sort", "sales:Quantity.SUM"),
-            ((*both, "measure=Quantity.SUM"), "measure", "named twice"),
+            ((*both, "measure=Quantity.SUM"), "measure", "stands twice"),
             (("measure=sales:Wight.SUM",), "measure", "products:Weight.SUM"),
             (("measure=stock:Weight.SUM",), "measure", "Weight.SUM"),
             (("by=Product",), "dataset", "several datasets"),
