@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from math import isfinite
@@ -21,6 +20,7 @@ from flows.ingest.disk_warnings import Disks
 from flows.ingest.feed import Feed
 from flows.ingest.references import References
 from flows.ingest.shown_days import shown_days
+from flows.ingest.whole_table import whole_table
 from flows.model.caveats import AnswerContext
 from flows.model.files import first_names, shown
 from flows.model.lifecycle import State
@@ -38,7 +38,6 @@ from flows.store.history import (
     counts,
     file_rows,
     file_warnings,
-    last_commit,
     newest_commit,
 )
 from flows.store.owner import Owner
@@ -49,8 +48,6 @@ from flows.text.plural import counted
 
 SHOWN_WAITING = 20
 SHOWN_FILES = 12
-LOOKS = 20
-"""How often the state of a table is looked at until no commit comes between."""
 
 
 @dataclass
@@ -92,13 +89,8 @@ class FeedSource:
         self._require_ready(table)
 
     def table(self, dataset: str) -> tuple[Generator[pl.DataFrame], int | None]:
-        for _ in range(LOOKS):
-            mark, commit = self.state_mark(), last_commit(self.feed.ledger, dataset)
-            rows = _started(self.feed.cube.batches(dataset))
-            if mark is not None and mark == self.state_mark():
-                return rows, commit
-            rows.close()
-        return _started(self.feed.cube.batches(dataset)), None
+        self._require_ready(dataset)
+        return whole_table(self.feed.cube, self.feed.ledger, dataset)
 
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         for query in queries:
@@ -267,16 +259,3 @@ def _waiting_row(dataset: str, file: str, why: str) -> dict[str, Any]:
 
 def _age_s(utc: str | None) -> float | None:
     return (datetime.now(UTC) - datetime.fromisoformat(utc)).total_seconds() if utc else None
-
-
-def _started[T](parts: Generator[T]) -> Generator[T]:
-    """Parts of which the first is made already, so that they are of the state that there is now."""
-    first = next(parts, None)
-
-    def all_parts() -> Generator[T]:
-        with closing(parts):
-            if first is not None:
-                yield first
-                yield from parts
-
-    return all_parts()

@@ -75,7 +75,10 @@ WHERE = (
     "Date = last 7 days. Names and values that would be misread stand in quotation marks. What =, in and is null say "
     "of one level are alternatives; all else has to hold"
 )
-Conditions = Annotated[tuple[Condition, ...], Field(description=WHERE, max_length=MAX_NAMES)]
+Conditions = Annotated[
+    tuple[Condition, ...],
+    Field(description=WHERE, max_length=MAX_NAMES, examples=[["Date>=2021-05-01", "Product in (phone, mouse)"]]),
+]
 OnlyDataset = Annotated[str | SkipJsonSchema[None], Field(description="The dataset", validate_default=True), DATASET]
 _VERSION = Requirement("A file's version is needed", "give dataset and version; see /api/files for versions")
 
@@ -143,6 +146,7 @@ class QueryParameters(FileParameters, AnswerParameters):
         Field(
             description="A condition on groups by a measure, written as in where: Quantity.SUM>100",
             max_length=MAX_NAMES,
+            examples=[["Quantity.SUM>100"]],
         ),
     ] = ()
     sort: Annotated[
@@ -150,6 +154,7 @@ class QueryParameters(FileParameters, AnswerParameters):
         Field(
             description="A level or measure to sort by, with - before it from its greatest down; ties by the levels",
             max_length=MAX_NAMES,
+            examples=[["-Quantity.SUM"]],
         ),
     ] = ()
     top: Annotated[
