@@ -86,7 +86,8 @@ _VERSION = Requirement("A file's version is needed", "give dataset and version; 
 class Parameters(BaseModel):
     """The parameters of an address; of this one, none. Those of other names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when somebody asks first: no start waits for it.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class IgnoredParameters(Parameters):
