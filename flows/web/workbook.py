@@ -5,10 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import islice
-from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -27,8 +26,9 @@ SHEET_ROWS = 1_048_575
 CELL_CHARACTERS = 32_767
 WIDEST = 60
 """Characters of a column that are shown at once, at most."""
+DAY_0 = date(1899, 12, 30)
 FIRST_DAY = date(1900, 3, 1)
-"""Spreadsheets count days from 1900 on, with a February 29th that there was not."""
+"""From here on they are days since day 0: spreadsheets count from 1900 on, with a February 29th that there was not."""
 READ_BYTES = 1 << 20
 INSTEAD = "ask for CSV or Parquet: format=csv, or a file whose name ends in .csv or .parquet"
 """What to do where a sheet does not hold it."""
@@ -88,7 +88,10 @@ class _Sheet:
         for each in self.rows.facts.get("caveats", ()):
             self.notes[f"Caveat: {each['dataset']}: {each['text']} ({each['command']})"] = None
         formats = {name: each.get("format") for name, each in self.rows.facts.get("measures", {}).items()}
-        self._cells = [self._cell(name, each, formats.get(name)) for name, each in self.rows.columns.items()]
+        self.styles = [self._style(each, formats.get(name)) for name, each in self.rows.columns.items()]
+        for name, each in self.rows.columns.items():
+            if isinstance(each, MomentType):
+                self.notes[f"{name}: as clocks in {each.zone} show it"] = None
 
     def write(self, frame: pl.DataFrame) -> None:
         """Write rows below those that are there."""
@@ -100,11 +103,19 @@ class _Sheet:
             else each.portable(pl.col(name))
             for name, each in self.rows.columns.items()
         )
-        for values in shown.iter_rows():
+        columns = [self._cells(name, each, shown[name]) for name, each in self.rows.columns.items()]
+        for cells in zip(*columns, strict=True):
             self.row += 1
-            for place, value in enumerate(values):
-                if value is not None:
-                    self._cells[place](self.row, place, value)
+            for place, cell in enumerate(cells):
+                match cell:
+                    case None:
+                        continue
+                    case str():
+                        self.sheet.write_string(self.row, place, cell)
+                    case bool():
+                        self.sheet.write_boolean(self.row, place, cell)
+                    case _:
+                        self.sheet.write_number(self.row, place, cell, self.styles[place])
 
     def close(self) -> None:
         """Set what the whole sheet has: its filter and its widths; then say what is to be known of it."""
@@ -123,23 +134,6 @@ class _Sheet:
             lengths = frame[name].head(1_000).cast(pl.String).str.len_chars().max()
             self.widths[name] = max(self.widths[name], (lengths if isinstance(lengths, int) else 0) + 2)
 
-    def _cell(self, name: str, kind: ColumnType, form: str | None) -> Callable[[int, int, Any], object]:
-        """What writes a cell of a column."""
-        style = self._style(kind, form)
-        match kind.kind:
-            case "date":
-                return lambda row, place, value: self._write_day(name, row, place, value, style)
-            case "datetime" | "moment":
-                if isinstance(kind, MomentType):
-                    self.notes[f"{name}: as clocks in {kind.zone} show it"] = None
-                return lambda row, place, value: self._write_day(name, row, place, value, style)
-            case "boolean":
-                return lambda row, place, value: self.sheet.write_boolean(row, place, value, style)
-            case _ if kind.sums is not None:
-                return lambda row, place, value: self._write_number(name, row, place, value, style)
-            case _:
-                return lambda row, place, value: self.sheet.write_string(row, place, value)
-
     def _style(self, kind: ColumnType, form: str | None) -> Any:
         scale = getattr(kind, "scale", 0)
         plain = {"date": "yyyy-mm-dd", "datetime": "yyyy-mm-dd hh:mm:ss", "moment": "yyyy-mm-dd hh:mm:ss",
@@ -147,20 +141,44 @@ class _Sheet:
         number = plain.get(kind.kind) if form is None else sheet_format(NumberFormat.parse(form))
         return None if number is None else self.book.add_format({"num_format": number})
 
-    def _write_number(self, name: str, row: int, place: int, value: int | float | Decimal, style: Any) -> None:
-        text = _beyond_a_sheet(value)
-        if text is None:
-            self.sheet.write_number(row, place, float(value), style)
-        else:
-            self.sheet.write_string(row, place, text)
-            self.notes[f"{name}: numbers of more than {FLOAT_DIGITS} digits are text, with all of them"] = None
+    def _cells(self, name: str, kind: ColumnType, values: pl.Series) -> list[float | str | bool | None]:
+        """The cells of a column: a number where a sheet has one for the value, which a day and a moment are too."""
+        match kind.kind:
+            case "date" | "datetime" | "moment":
+                fits, numbers, text = _days(values)
+                note = f"days before {FIRST_DAY} are text, since spreadsheets do not count them"
+            case _ if kind.sums is not None:
+                fits, numbers, text = _numbers(values)
+                note = f"numbers of more than {FLOAT_DIGITS} digits are text, with all of them"
+            case _:
+                return values.to_list()
+        cells = numbers.to_list()
+        for place in (~fits).arg_true():
+            cells[place] = text(values[place])
+            self.notes[f"{name}: {note}"] = None
+        return cells
 
-    def _write_day(self, name: str, row: int, place: int, value: date | datetime, style: Any) -> None:
-        if (value.date() if isinstance(value, datetime) else value) >= FIRST_DAY:
-            self.sheet.write_datetime(row, place, value, style)
-        else:
-            self.sheet.write_string(row, place, value.isoformat())
-            self.notes[f"{name}: days before {FIRST_DAY} are text, since spreadsheets do not count them"] = None
+
+type _Cells = tuple[pl.Series, pl.Series, Callable[[Any], str]]
+"""Which values a number of a sheet gives back in full; these numbers; and how another one is written as text."""
+
+
+def _days(values: pl.Series) -> _Cells:
+    moments = values.cast(pl.Datetime("us"))
+    dates = moments.dt.date()
+    days = dates.to_physical() - (DAY_0 - date(1970, 1, 1)).days
+    seconds = (moments - dates.cast(pl.Datetime("us"))).dt.total_microseconds() / 1e6
+    return dates >= FIRST_DAY, days + seconds / 86_400, lambda value: value.isoformat()
+
+
+def _numbers(values: pl.Series) -> _Cells:
+    """A cell holds a float: a number of more digits than that has is text."""
+    if values.dtype.is_float():
+        return values.is_finite(), values, str
+    if isinstance(values.dtype, pl.Decimal):
+        most = Decimal(10**FLOAT_DIGITS - 1).scaleb(-values.dtype.scale)
+        return values.is_between(-most, most), values.cast(pl.Float64), decimal_text
+    return values.is_between(-(10**FLOAT_DIGITS) + 1, 10**FLOAT_DIGITS - 1), values, str
 
 
 def sheet_format(form: NumberFormat) -> str:
@@ -172,17 +190,6 @@ def sheet_format(form: NumberFormat) -> str:
 def _literal(text: str) -> str:
     """A text in a sheet's format, where a quotation mark has no place."""
     return '"{}"'.format(text.replace('"', "”")) if text else ""
-
-
-def _beyond_a_sheet(value: int | float | Decimal) -> str | None:
-    """A number as text, where a cell, which holds a float, would not give it back with all its digits."""
-    match value:
-        case float():
-            return None if isfinite(value) else str(value)
-        case Decimal():
-            return None if len(value.as_tuple().digits) <= FLOAT_DIGITS else decimal_text(value)
-        case _:
-            return None if abs(value) < 10**FLOAT_DIGITS else str(value)
 
 
 def _sheet_name(name: str) -> str:
