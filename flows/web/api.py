@@ -10,16 +10,18 @@ from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from flows.cube.bounds import Bounds
 from flows.errors import CubefeedError, NobodyWaits, QueryError, TooSlow
 from flows.runtime.boundaries import QuestionFailed, Scope, SessionFailed, boundary
 from flows.web.answers import internal_error, refuse, reply
-from flows.web.endpoint import Endpoint, Question, json_object
+from flows.web.api_page import POLICY_OF_PAGE, api_page
+from flows.web.endpoint import Endpoint, Json, Question, json_object
 from flows.web.endpoints import ENDPOINTS
 from flows.web.facts import FACTS
+from flows.web.headers import POLICY
 from flows.web.openapi import describe
 from flows.web.parameter_checks import parse
 from flows.web.parameters import Parameters, ParameterValues
@@ -66,7 +68,7 @@ class Api:
             "health": WorkerPool("live-health", 1),
         }
         self._streams = asyncio.Semaphore(STREAMS)
-        self.endpoints = (*ENDPOINTS, *FACTS, *others, _description(self._describe))
+        self.endpoints = (*ENDPOINTS, *FACTS, *others, *_descriptions(self._describe))
         self.routes = [self._route(endpoint, path) for endpoint in self.endpoints for path in endpoint.paths]
 
     def close(self) -> None:
@@ -129,8 +131,8 @@ class Api:
             self._fail("the cube", failed)
             raise
 
-    def _describe(self, question: Question[Parameters]) -> Response:
-        return reply(describe(self.endpoints, question.source.model()))
+    def _describe(self, question: Question[Parameters]) -> Json:
+        return describe(self.endpoints, question.source.model())
 
 
 def _head(stream: Stream) -> Response:
@@ -140,5 +142,14 @@ def _head(stream: Stream) -> Response:
     return answer
 
 
-def _description(answer: Callable[[Question[Parameters]], Response]) -> Endpoint[Parameters]:
-    return Endpoint("/openapi.json", "This description", Parameters, answer, json_object("openapi"))
+def _descriptions(describe: Callable[[Question[Parameters]], Json]) -> Iterable[Endpoint[Parameters]]:
+    """What the API says of itself, to programs and to people."""
+
+    def page(question: Question[Parameters]) -> Response:
+        return HTMLResponse(api_page(describe(question)), headers={POLICY: POLICY_OF_PAGE})
+
+    text = {"type": "string"}
+    yield Endpoint(
+        "/openapi.json", "This description", Parameters, lambda asked: reply(describe(asked)), json_object("openapi")
+    )
+    yield Endpoint("/api", "This description, to be read", Parameters, page, text, media_type="text/html")

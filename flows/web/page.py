@@ -39,7 +39,7 @@ def page_routes() -> list[Route]:
     """
     engine = version("perspective-python")
     routes = [Route("/", _text_route(partial(_page, engine), "html"), methods=["GET"])]
-    for name in ("page.js", "page.css", "layout.js", "overview.js", "icon.svg"):
+    for name in ("page.js", "page.css", "layout.js", "overview.js", "icon.svg", "api.css"):
         route = _text_route(partial(_own, name), name.rpartition(".")[2])
         routes.append(Route(f"/assets/{name}", route, methods=["GET"]))
     for kind in ("js", "css"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from markupsafe import escape
 from schemathesis import GenerationMode
 from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.model.completeness import Completeness
 from flows.store.state_directory import StateDirectory
+from flows.web.headers import POLICY
 from tests.integration.live_feed import live, sales
 from tests.integration.web.running_session import Session
 
@@ -139,6 +142,20 @@ def test_pages_and_assets_are_kept_as_they_should_be(session: Session) -> None:
     with httpx.stream("GET", f"{session.url}/{engine}", trust_env=False) as answer:
         assert "immutable" in answer.headers["cache-control"] and int(answer.headers["content-length"]) > 1_000_000
     assert "://" not in page.text.replace("http://www.w3.org", "")
+
+
+def test_the_description_is_a_page_too_that_needs_nothing_from_elsewhere(session: Session) -> None:
+    answer, described = session.get("/api"), session.get("/openapi.json").json()
+    assert answer.headers["content-type"].startswith("text/html") and "default-src 'none'" in answer.headers[POLICY]
+    assert not re.findall(r'(?:src|href)="[^"]*//', answer.text)
+    for address in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
+        assert session.get(f"/{address.removeprefix('./')}").status_code == 200, address
+    for path, item in described["paths"].items():
+        assert (f"GET {path}<" in answer.text) is not path.startswith("/api/v1/"), path
+        for parameter in item["get"]["parameters"]:
+            assert f"<code>{parameter['name']}</code>" in answer.text
+            assert escape(parameter["description"]) in answer.text, parameter
+    assert "contributors.COUNT" in answer.text and "such as <code>where=Date&gt;=2021-05-01</code>" in answer.text
 
 
 @pytest.mark.slow
