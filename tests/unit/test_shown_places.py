@@ -75,6 +75,7 @@ KNOWN = {
     ("web/protocol.py", "BoundedProtocol.send_400_response"): "JSON",
     ("web/etags.py", "unchanged"): "headers, and nothing else",
     ("web/api.py", "_head"): "headers, and nothing else",
+    ("web/api.py", "_descriptions.page"): "a template made the page",
     ("web/metrics.py", "Metrics._reply"): "the Prometheus client escapes labels, which are datasets' names",
     ("web/sign_in.py", "sign_in_page"): OURS,
     ("web/page.py", "_text_route.endpoint"): OURS,
