@@ -72,6 +72,7 @@ class AnswerContexts:
     def _counts(self, state: DatasetState, facts: AnswerFacts) -> Iterator[tuple[OwnKind, int]]:
         yield CaveatKind.REFUSED, facts.refused
         yield CaveatKind.STALE, facts.stale
+        yield CaveatKind.SKIPPED, facts.skipped
         yield CaveatKind.WAITING, len(state.monitor.inbox.list_waiting())
         yield CaveatKind.KEPT, facts.kept
         opening = self._feed.health.phase is not Phase.LIVE

@@ -16,6 +16,7 @@ class CaveatKind(StrEnum):
 
     REFUSED = "refused"
     STALE = "stale"
+    SKIPPED = "skipped"
     WAITING = "waiting"
     DEGRADED = "degraded"
     INCOMPLETE = "incomplete"

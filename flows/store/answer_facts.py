@@ -34,6 +34,12 @@ _REFUSED_NOW = (
     .where(paths.c.judged == versions.c.id)
 )
 _REFUSED, _STALE = _REFUSED_NOW.where(~_HAS_ROWS), _REFUSED_NOW.where(_HAS_ROWS)
+_SKIPPED = (
+    select(versions.c.state, func.sum(versions.c.refused))
+    .select_from(versions.join(paths, paths.c.id == versions.c.path_id))
+    .where(versions.c.dataset == OF, versions.c.refused > 0, paths.c.accepted == versions.c.id)
+    .group_by(versions.c.state)
+)
 _OVERRULED = select(overruled.c.content).where(overruled.c.dataset == OF)
 _OVERRULED_NOW = (
     select(versions.c.state)
@@ -70,6 +76,7 @@ class AnswerFacts:
         as_of: that commit.
         refused: present files that are refused, and of which nothing is in the cube.
         stale: files of which the cube has older rows than what lies there, or rows that would be refused now.
+        skipped: refused rows of files whose other rows are in the cube.
         kept: deleted files whose rows are in the cube.
         days: late and restated → which days are that.
         restored: whether the ledger was restored, and no day was closed since.
@@ -78,6 +85,7 @@ class AnswerFacts:
     as_of: AsOf = field(default_factory=AsOf)
     refused: int = 0
     stale: int = 0
+    skipped: int = 0
     kept: int = 0
     days: Mapping[DayState, tuple[date, ...]] = field(default_factory=dict)
     restored: bool = False
@@ -91,10 +99,15 @@ def answer_facts(ledger: Ledger, dataset: str) -> AnswerFacts:
             _as_of(connection, dataset),
             connection.scalar(_REFUSED, of) or 0,
             (connection.scalar(_STALE, of) or 0) + _overruled(connection, dataset),
+            _skipped(connection, dataset),
             connection.scalar(_GONE_WITH_ROWS, of) or 0,
             _days(connection, dataset),
             _is_restored(connection, dataset),
         )
+
+
+def _skipped(connection: Connection, dataset: str) -> int:
+    return sum(rows for state, rows in connection.execute(_SKIPPED, {"of": dataset}) if state in LIVE)
 
 
 def _overruled(connection: Connection, dataset: str) -> int:

@@ -48,6 +48,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "CREATE INDEX versions_by_digest ON versions (digest) WHERE rows > 0",
         "CREATE INDEX versions_by_content ON versions (content)",
         "CREATE INDEX paths_gone ON paths (dataset) WHERE present = 0",
+        "CREATE INDEX versions_with_refused_rows ON versions (dataset) WHERE refused > 0",
         "ALTER TABLE datasets ADD COLUMN merge_keys VARCHAR",
         """CREATE TABLE derived (id INTEGER NOT NULL PRIMARY KEY, source VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
             file VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, size_bytes INTEGER NOT NULL, rows INTEGER NOT NULL,

@@ -91,6 +91,7 @@ Index("versions_by_content", versions.c.content)
 Index("versions_by_segment", versions.c.segment)
 Index("versions_by_state", versions.c.state, versions.c.dataset)
 
+Index("versions_with_refused_rows", versions.c.dataset, sqlite_where=versions.c.refused > 0)
 Index("versions_by_warning", versions.c.dataset, sqlite_where=versions.c.warning.is_not(None))
 
 segments = Table(

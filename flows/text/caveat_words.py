@@ -15,6 +15,7 @@ NAMED_DAYS = 3
 type OwnKind = Literal[
     CaveatKind.REFUSED,
     CaveatKind.STALE,
+    CaveatKind.SKIPPED,
     CaveatKind.WAITING,
     CaveatKind.LATE,
     CaveatKind.RESTATED,
@@ -25,7 +26,7 @@ type OwnKind = Literal[
 
 
 def caveat(kind: OwnKind, dataset: str, count: int, days: Iterable[date] = ()) -> Caveat:
-    """A caveat with its words; `count` is of files or days, as its kind has it."""
+    """A caveat with its words; `count` is of files, rows or days, as its kind has it."""
     last = tuple(sorted(days)[-SHOWN_DAYS:])
     return Caveat(kind, dataset, count, _words(kind, count, last), _command(kind, dataset), last)
 
@@ -46,6 +47,8 @@ def _words(kind: OwnKind, count: int, days: Sequence[date]) -> str:
             return f"{files} {is_are} refused, and nothing of {'it' if count == 1 else 'them'} is counted"
         case CaveatKind.STALE:
             return f"{files} {is_are} stale: older rows are counted than what lies there now, or rows that are refused"
+        case CaveatKind.SKIPPED:
+            return f"{counted(count, 'row')} of loaded files {is_are} refused, and not counted"
         case CaveatKind.WAITING:
             return f"{files} {'waits' if count == 1 else 'wait'} to be loaded"
         case CaveatKind.LATE:
@@ -62,7 +65,7 @@ def _words(kind: OwnKind, count: int, days: Sequence[date]) -> str:
 
 def _command(kind: OwnKind, dataset: str) -> str:
     match kind:
-        case CaveatKind.REFUSED:
+        case CaveatKind.REFUSED | CaveatKind.SKIPPED:
             return f"cubefeed findings --dataset {dataset}"
         case CaveatKind.STALE | CaveatKind.KEPT:
             return f"cubefeed files --dataset {dataset}"

@@ -15,7 +15,8 @@ from flows.cli.main import app
 from flows.ingest import lateness
 from flows.model.calendar import DailyBy
 from flows.model.caveats import AnswerContext, CaveatKind
-from flows.model.policies import Keep
+from flows.model.completeness import Completeness
+from flows.model.policies import Keep, SkipRows
 from flows.store.alerts import note_restore
 from flows.store.state_directory import StateDirectory
 from tests.integration.live_feed import LiveFeed, ask, live, sales
@@ -65,14 +66,24 @@ def test_files_that_are_refused_stale_waiting_or_kept_are_said_until_that_is_men
     living.wait_until(lambda: not caveats(living))
 
 
-def test_a_file_that_waits_and_a_dataset_that_cannot_load_are_said(living: LiveFeed) -> None:
-    living.dataset_state.degrade("the disk is full")
-    assert caveats(living) == {CaveatKind.DEGRADED: 1}
-    living.put("cut.csv", sales(1, start=70).rstrip(b"\n") + b",")
-    living.wait_until(lambda: CaveatKind.WAITING in caveats(living))
-    living.dataset_state.recover()
-    living.put("cut.csv", sales(1, start=70))
-    living.wait_until(lambda: not caveats(living))
+def test_refused_rows_of_loaded_files_are_said_while_these_count(quick: None, tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=None, bad_rows=SkipRows(up_to=0.9)) as living:
+        living.put("a.csv", sales(4, -1, -2))
+        living.wait_until(lambda: caveats(living) == {CaveatKind.SKIPPED: 2})
+        living.put("a.csv", sales(4, 1))
+        living.wait_until(lambda: living.quantities() == {1: 4, 2: 1} and not caveats(living))
+
+
+def test_a_file_that_waits_and_a_dataset_that_cannot_load_are_said(quick: None, tmp_path: Path) -> None:
+    with live(tmp_path, "native", expect=None, completeness=Completeness(marker=".done")) as living:
+        living.wait_until(lambda: not caveats(living))
+        living.dataset_state.degrade("the disk is full")
+        assert caveats(living) == {CaveatKind.DEGRADED: 1}
+        living.dataset_state.recover()
+        living.put("a.csv", sales(1))
+        living.wait_until(lambda: caveats(living) == {CaveatKind.WAITING: 1})
+        living.put("a.csv.done", b"")
+        living.wait_until(lambda: living.quantities() == {1: 1} and not caveats(living))
 
 
 def test_days_that_are_late_or_restated_are_said_of_questions_that_may_have_their_rows(living: LiveFeed) -> None:
