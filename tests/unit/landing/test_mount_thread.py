@@ -61,14 +61,14 @@ def test_while_a_call_hangs_the_others_fail_at_once_and_are_not_made_later(mount
 
 def test_a_call_that_makes_progress_does_not_hang(mount: MountThread) -> None:
     def move() -> int:
-        ends = time.monotonic() + 4 * QUIET_S
+        ends = time.monotonic() + 1.5
         steps = 0
         while time.monotonic() < ends:
             note_progress()
             steps += 1
         return steps
 
-    assert mount.call(move, quiet_s=2 * QUIET_S) > 0
+    assert mount.call(move, quiet_s=1.0) > 0  # far more than a busy machine lets a thread wait
 
 
 def test_one_who_does_not_wait_is_woken_when_the_call_is_over() -> None:

@@ -222,7 +222,8 @@ def test_a_month_without_a_day_is_its_first() -> None:
 def test_a_time_of_a_date_is_left_out_where_it_is_midnight() -> None:
     form = "%d.%m.%Y %H:%M"
     assert values(Day, "31.01.2024 00:00", date_format=form) == [date(2024, 1, 31)]
-    assert expected(Day, "31.01.2024 00:01", date_format=form) == f"a date at midnight written as {form}"
+    written = f"a date of the calendar, at midnight, written as {form}"
+    assert expected(Day, "31.01.2024 00:01", date_format=form) == written
 
 
 def test_fractions_of_a_second_may_have_any_digits_that_the_column_holds() -> None:
