@@ -46,7 +46,7 @@ class TableNames:
         except QueryError as error:
             raise QueryError(
                 error.what,
-                next_step=self.hint(table, name) + error.next_step,
+                next_step=self.hint(table, name) or error.next_step,
                 got=name,
                 field=field,
                 allowed=self.of(table),
@@ -67,7 +67,7 @@ class TableNames:
 def _number_hint(table: AskedTable, name: str) -> str:
     if f"{name}.SUM" not in table.measure_names:
         return ""
-    return f"{name} is a number: ask for {name}.SUM, or declare it as dy.String() to group by it. "
+    return f"{name} is a number: ask for {name}.SUM, or declare it as dy.String() to group by it"
 
 
 def _whole_name(table: AskedTable, field: str, name: str) -> str:

@@ -66,7 +66,7 @@ def start(scratch: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @needs_history
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_commit_is_measured_against_the_working_tree(scratch: Path, note: Note) -> None:
     with start(scratch, "HEAD", "--only", "arrival", "cli-help", *TINY) as run:
         printed, _ = run.communicate()

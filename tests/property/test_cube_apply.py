@@ -72,7 +72,7 @@ class Expected:
             self.loose.update(rows)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(CHANGES)
 def test_a_history_of_changes_leaves_what_a_dict_would_hold(
     changes: list[tuple[Table, frozenset[int], list[Row], int]],
@@ -89,7 +89,7 @@ def test_a_history_of_changes_leaves_what_a_dict_would_hold(
         cube.close()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(PUTS, st.integers(-5, 5) | st.none()), min_size=1, max_size=6), st.integers(1, 3))
 def test_a_rebuild_equals_the_fold_in_memory(versions: list[tuple[list[Row], int | None]], files: int) -> None:
     parts = [frame(rows, number) for number, (rows, _) in enumerate(versions)]
@@ -127,7 +127,7 @@ QUERIES = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(ROWS, max_size=12), QUERIES)
 def test_an_answer_equals_the_aggregation_of_the_rows(rows: list[Row], query: Query) -> None:
     cube = DuckDbCube((LOOSE,))
@@ -144,7 +144,7 @@ CELLS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.lists(st.tuples(PUTS, VERSIONS), max_size=5), CELLS, st.integers(1, 5))
 def test_the_rows_of_a_cell_add_up_to_it_page_by_page(
     changes: list[tuple[list[Row], int]], cell: dict[str, list[Any]], limit: int

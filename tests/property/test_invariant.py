@@ -32,7 +32,8 @@ KINDS = (
     Kind(keyed=False, copies=True),
     Kind(keyed=False, copies=True, unload_deleted=True),
 )
-EXAMPLES = 501
+EXAMPLES = 342
+"""With those of archives and of lost ledgers, more than 500 in each run of all tests."""
 PARTS = 3
 """Each part has a seed of its own, so that several processes can share the work."""
 DEEP_EXAMPLES = 20_000

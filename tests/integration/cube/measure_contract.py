@@ -137,7 +137,7 @@ class MeasureContract:
         ended = threading.Event()
 
         def change() -> None:
-            for turn in range(150):
+            for turn in range(50):
                 put(cube, SALES, (1, MAY_1, "phone", turn), version=turn + 2)
             ended.set()
 
