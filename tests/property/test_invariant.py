@@ -156,8 +156,10 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: len(self.files()) > 1)
     @rule(pick=st.integers(0, 9), to=st.integers(1, 5), free=st.integers(0, 9))
     def rename_in_a_chain(self, pick: int, to: int, free: int) -> None:
-        name, over, new = self.there(pick), self.there(pick + to), self.free(free)
-        if name != over and new not in self.living.contents:
+        name, new = self.there(pick), self.free(free)
+        others = [each for each in self.files() if each != name]
+        over = others[to % len(others)]
+        if new not in self.living.contents:
             self.living.rename(over, new)
             self.living.rename(name, over)
             self.done("chain of renames")

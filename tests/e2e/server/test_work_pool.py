@@ -82,7 +82,7 @@ def stop(up: Installation) -> None:
     run = up.owner["run"]
     up.prefect.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     up.prefect.wait_for(run, "Cancelled")
-    assert not (up.place.state / "owner.json").exists()
+    until(lambda: not (up.place.state / "owner.json").exists(), what="the session has left its state directory")
 
 
 def test_the_session_and_load_files_run_on_a_worker_beside_the_flows_of_a_team(up: Installation) -> None:
