@@ -69,35 +69,32 @@ class FeedSource:
         return self.feed.cube.model
 
     def query(self, query: Query, *, bounds: Bounds | None = None) -> pl.DataFrame:
-        self._require_ready(query.table)
+        self.require_ready(query.table)
         return self.feed.cube.query(query, bounds=bounds)
 
     def rows(self, query: RowQuery, *, raw: bool, bounds: Bounds) -> tuple[list[dict[str, Any]], int]:
-        self._require_ready(query.table)
+        self.require_ready(query.table)
         page = self.feed.cube.rows(query, bounds=bounds)
         return self._cell_rows.describe(self.feed.datasets[query.table], page, raw=raw, bounds=bounds), page.count
 
     def row_frame(self, query: RowQuery, *, bounds: Bounds) -> tuple[pl.DataFrame, int]:
-        self._require_ready(query.table)
+        self.require_ready(query.table)
         page = self.feed.cube.rows(query, bounds=bounds)
         return self._cell_rows.with_files(page.rows), page.count
 
     def state_mark(self) -> str | None:
         return self.feed.cube.state_mark
 
-    def require_ready(self, table: str) -> None:
-        self._require_ready(table)
-
     def table(self, dataset: str) -> tuple[Generator[pl.DataFrame], int | None]:
-        self._require_ready(dataset)
+        self.require_ready(dataset)
         return whole_table(self.feed.cube, self.feed.ledger, dataset)
 
     def query_together(self, queries: Sequence[Query], *, bounds: Bounds | None = None) -> list[pl.DataFrame]:
         for query in queries:
-            self._require_ready(query.table)
+            self.require_ready(query.table)
         return self.feed.cube.query_together(queries, bounds=bounds)
 
-    def _require_ready(self, table: str) -> None:
+    def require_ready(self, table: str) -> None:
         """Not of the tables that are joined to it: what is not there yet has no match, and answers say so."""
         if table in self.feed.datasets and not self.is_ready(table):
             raise self.feed.health.starting_error(table, self.feed.datasets[table].degraded)

@@ -210,13 +210,11 @@ class TableParameters(Parameters):
 class RawParameters(Parameters):
     """What may be asked of lines of files."""
 
-    raw: Annotated[
-        Literal["true", "1", "", "false", "0"], Field(description="Also what stands in the file at each line"), ONE
-    ] = "false"
+    raw: Annotated[Flag, Field(description="Also what stands in the file at each line"), ONE] = "false"
 
     @property
     def with_raw(self) -> bool:
-        return self.raw in ("true", "1", "")
+        return self.raw in YES
 
 
 class RowsParameters(RawParameters, FileParameters, AnswerParameters):

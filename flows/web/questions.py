@@ -39,21 +39,10 @@ type AskAll = Callable[..., Answer]
 
 def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     """The rows that a question asks for, and how many there are in all."""
-    form = question.parameters.chosen(question.headers.get("accept", ""))
-    given = question.parameters
+    given, form = question.parameters, question.parameters.chosen(question.headers.get("accept", ""))
     table = asked_table(question.source.model(), given.dataset, given.measure)
-    asked = _asked(table, given, form)
+    asked, queries, ask_all = _planned(table, given, form)
     mark = question.source.state_mark()
-    if isinstance(table, JointTable):
-        asked.check_steps(table)
-        where = parse_joint_where(table, given.where)
-        queries = table.queries(asked, where)
-        ask_all: AskAll = partial(ask_side_by_side, table, asked, where)
-    else:
-        asked = replace(asked, where=parse_where(table, given.where))
-        asked.checked((table,))
-        queries = [asked.query]
-        ask_all = partial(ask, table, asked)
     context = AnswerContext.of_all([question.source.context(query) for query in queries])
     tag = etag(mark, asked, queries, form, context, given.page, given.with_envelope)
     if is_known(tag, question.headers):
@@ -75,6 +64,18 @@ def answer_question(question: Question[QueryParameters]) -> Response | Stream:
     if overflows:  # no such file could say of its nulls what they are
         raise overflows[0]
     return file_answer(form, rows, _columns(table, query, rows), answer, headers)
+
+
+def _planned(table: AskedTable, given: QueryParameters, form: Form) -> tuple[Asked, list[Query], AskAll]:
+    """What is asked, of one table or of several: what that is of each, and what asks it."""
+    asked = _asked(table, given, form)
+    if isinstance(table, JointTable):
+        asked.check_steps(table)
+        where = parse_joint_where(table, given.where)
+        return asked, table.queries(asked, where), partial(ask_side_by_side, table, asked, where)
+    asked = replace(asked, where=parse_where(table, given.where))
+    asked.checked((table,))
+    return asked, [asked.query], partial(ask, table, asked)
 
 
 def _columns(table: AskedTable, query: Query, rows: pl.DataFrame) -> Mapping[str, ColumnType]:
