@@ -32,8 +32,7 @@ KINDS = (
     Kind(keyed=False, copies=True),
     Kind(keyed=False, copies=True, unload_deleted=True),
 )
-EXAMPLES = 342
-"""With those of archives and of lost ledgers, more than 500 in each run of all tests."""
+EXAMPLES = 501
 PARTS = 3
 """Each part has a seed of its own, so that several processes can share the work."""
 DEEP_EXAMPLES = 20_000
